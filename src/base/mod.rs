@@ -1,0 +1,17 @@
+//! Time, randomness, secrets, typed ids and the idea of whose fault an error is.
+//!
+//! Owns the one read of the wall clock and the one read of the operating system's
+//! randomness; everything above takes `now` and a generator as arguments. Knows nothing of
+//! directories, people or stores.
+
+pub mod clock;
+pub mod fault;
+pub mod ids;
+pub mod rng;
+pub mod secret;
+pub mod text;
+
+pub use clock::{Clock, Timestamp};
+pub use fault::{Fault, Faulty};
+pub use ids::{GroupId, Guid, ResourceId, UserId};
+pub use secret::Secret;

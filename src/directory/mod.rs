@@ -1,0 +1,255 @@
+//! Reads LDAP directories: what is in them, what changes, and how sure that is.
+//!
+//! Owns connections, failover, searches, following changes and the text forms of LDAP (DNs,
+//! filters). Has never heard of IAM: it hands out [`Entry`] values and says of every read whether
+//! it is proof of absence. What an entry means is `sync`'s business. `ldap3` is imported in
+//! `ldap.rs` and nowhere else.
+//!
+//! A read is believed in two grades. *Presence* is believed at once: an entry that came was there.
+//! *Absence* is believed only from a [`Completeness::Complete`] read, or from a change that the
+//! server itself reported as a deletion and that a look-up on the wire confirmed.
+
+pub mod dn;
+pub mod error;
+pub mod filter;
+pub mod settings;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+pub use dn::Dn;
+pub use error::DirectoryError;
+pub use settings::Settings;
+
+use crate::base::Guid;
+
+/// What sort of object an entry is, by its object classes (see [`settings::Scope`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A person or a program's account.
+    Person,
+    /// A group.
+    Group,
+    /// A computer, device or managed service account.
+    Machine,
+}
+
+/// One object as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What sort of object.
+    pub kind: Kind,
+    /// Its immutable id.
+    pub guid: Guid,
+    /// Its name at that moment, as the server wrote it.
+    pub dn: Dn,
+    /// The attributes asked for and present.
+    pub attributes: Attributes,
+}
+
+/// Attributes of an entry: few, so a list beats a map. Names are lower-case and without options.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes(Vec<(String, Vec<Vec<u8>>)>);
+
+impl Attributes {
+    /// Attributes by lower-case name; later values of a name join the earlier ones.
+    pub fn push(&mut self, name: &str, values: Vec<Vec<u8>>) {
+        let name = name.to_ascii_lowercase();
+        match self.0.iter_mut().find(|(held, _)| *held == name) {
+            Some((_, held)) => held.extend(values),
+            None => self.0.push((name, values)),
+        }
+    }
+
+    /// The raw values of `name` (any case); empty when absent.
+    #[must_use]
+    pub fn values(&self, name: &str) -> &[Vec<u8>] {
+        self.0.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map_or(&[], |(_, values)| values)
+    }
+
+    /// The first value of `name` as text; `None` when absent or not UTF-8.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values(name).first().and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// All attributes, in the order they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Vec<u8>])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+}
+
+/// Something a read or a change brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// An object.
+    Entry(Entry),
+    /// An object that is there but cannot be used. It is never taken for absent.
+    Unusable(Unusable),
+}
+
+/// An object that is there but cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unusable {
+    /// Its DN, made printable.
+    pub dn: String,
+    /// Its id, if at least that could be read. Without it the whole read is no proof of anyone's absence.
+    pub guid: Option<Guid>,
+    /// What is wrong with it, and which limit.
+    pub why: String,
+}
+
+/// How a full read ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The server it came from.
+    pub server: String,
+    /// Where to follow changes from: taken *before* the first page. `None` where the server has no such position.
+    pub position: Option<Cursor>,
+    /// Whether what did not come is proven absent.
+    pub completeness: Completeness,
+    /// Objects that came, unusable ones included.
+    pub count: u64,
+}
+
+/// Whether what did not come in a read is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completeness {
+    /// Every page of every base ended with result 0 and an empty cookie, without a referral, and every
+    /// entry had a usable id.
+    Complete,
+    /// Something makes absence doubtful; says what. Nothing may be deleted because of this read.
+    Doubtful(Vec<String>),
+}
+
+/// Where following changes goes on. Opaque to everyone but the source that made it; kept in the
+/// store with the last batch it covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Server (URL) it came from.
+    pub server: String,
+    /// Method and database incarnation it belongs to, such as `syncrepl`.
+    pub method: String,
+    /// Everything else the method needs, such as a cookie a base (hexadecimal).
+    pub state: serde_json::Value,
+}
+
+/// A step of following changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// These objects appeared or changed, and these ids are proven gone (reported, then looked up
+    /// and not found under any base). The cursor covers them.
+    Delta {
+        /// Appeared or changed.
+        arrivals: Vec<Arrival>,
+        /// Proven gone or out of scope.
+        gone: Vec<Guid>,
+        /// Goes into the store with this step.
+        cursor: Cursor,
+        /// When the first of these events reached us, for the lag metric.
+        received: std::time::Instant,
+    },
+    /// The server cannot say what changed since the cursor: only a full read helps. The source
+    /// ends after this.
+    FullReadNeeded {
+        /// Why, for a person.
+        why: String,
+    },
+}
+
+/// What to look up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// An object by id.
+    Guid(Guid),
+    /// An object by name.
+    Dn(Dn),
+    /// A person by the login attribute (`memberUid`).
+    Login(String),
+}
+
+/// How changes are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// RFC 4533 refreshAndPersist: the server pushes.
+    Syncrepl,
+    /// Full reads at an interval.
+    Polling,
+}
+
+/// Something `check` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// What was looked at, such as `connect ldaps://dc1.example.com`.
+    pub subject: String,
+    /// What is so.
+    pub what: String,
+    /// What to do about it; empty when fine.
+    pub remedy: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// As it should be.
+    Fine,
+    /// Works, but somebody should know.
+    Warning,
+    /// Will not work, or not safely.
+    Fault,
+}
+
+/// A server's state as the source last saw it, best first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerHealth {
+    /// Its URL.
+    pub url: String,
+    /// Consecutive failures; 0 when healthy or untried.
+    pub failures: u32,
+    /// The last failure, in words.
+    pub last_error: Option<String>,
+}
+
+/// A reader of one directory. Opens its own connections, tries its servers by health, and bounds
+/// every wait; a failure ends one call, never the daemon.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// How this source follows changes, once it has talked to a server.
+    ///
+    /// # Errors
+    /// When no server answers.
+    async fn method(&self) -> Result<Method, DirectoryError>;
+
+    /// Reads everything in scope, a page at a time, into `into`. Waits when the receiver is slow.
+    ///
+    /// # Errors
+    /// When the read broke off: what came is not complete and nothing may be concluded from it.
+    async fn read(&self, into: mpsc::Sender<Vec<Arrival>>) -> Result<Reading, DirectoryError>;
+
+    /// Follows changes from `cursor` on until the connection ends, the receiver closes, or a full read is needed.
+    ///
+    /// # Errors
+    /// Why following ended.
+    async fn follow(&self, cursor: Cursor, into: mpsc::Sender<Changes>) -> Result<(), DirectoryError>;
+
+    /// Looks objects up; answers those in scope. What is wanted and not answered is not there now.
+    ///
+    /// # Errors
+    /// When the look-up did not run to its end.
+    async fn look_up(&self, wanted: Vec<Wanted>) -> Result<Vec<Arrival>, DirectoryError>;
+
+    /// Roughly how many objects a full read will bring, for a progress bar.
+    async fn estimate(&self) -> Option<u64>;
+
+    /// Tries everything a sync will need and says what would go wrong.
+    async fn check(&self) -> Vec<Finding>;
+
+    /// The servers, best first.
+    fn servers(&self) -> Vec<ServerHealth>;
+}

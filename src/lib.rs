@@ -1,0 +1,7 @@
+//! Bailey: a bridge between a company's directory and short-lived access.
+pub mod audit;
+pub mod base;
+pub mod directory;
+pub mod model;
+pub mod store;
+pub mod sync;

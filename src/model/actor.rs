@@ -1,0 +1,54 @@
+//! Who does a thing, as history and audit remember it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::UserId;
+
+/// The one behind a change. An authenticated caller converts into one; a task names itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Actor {
+    /// A person of the model, signed in.
+    Person {
+        /// Who.
+        user: UserId,
+        /// Name at that time.
+        name: String,
+    },
+    /// A session that acts for a role.
+    Session {
+        /// Session id.
+        session: String,
+    },
+    /// Somebody on this machine, known by the uid of the local socket's peer.
+    Local {
+        /// Peer uid.
+        uid: u32,
+    },
+    /// The daemon itself.
+    Task {
+        /// Which of its tasks, such as `sync/corp`.
+        name: String,
+    },
+}
+
+impl Actor {
+    /// The daemon's task `name`.
+    #[must_use]
+    pub fn task(name: impl Into<String>) -> Self {
+        Self::Task { name: name.into() }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person { user, name } => write!(f, "person {name} ({user})"),
+            Self::Session { session } => write!(f, "session {session}"),
+            Self::Local { uid } => write!(f, "local uid {uid}"),
+            Self::Task { name } => write!(f, "task {name}"),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What exists: people, groups, machines, the edges between them, and who acts on them.
+//!
+//! Pure values: no I/O, no async, no clock. The store writes them, `sync` derives them from a
+//! directory, `admin` changes them. How they came to be or who may touch them is not decided here.
+
+pub mod account;
+pub mod actor;
+pub mod arn;
+pub mod group;
+pub mod label;
+pub mod membership;
+pub mod name;
+pub mod origin;
+pub mod resource;
+pub mod standing;
+pub mod user;
+
+pub use account::AccountId;
+pub use actor::Actor;
+pub use arn::Arn;
+pub use group::Group;
+pub use label::DirectoryLabel;
+pub use membership::{Member, MemberKind, RefHash};
+pub use name::IamName;
+pub use origin::Origin;
+pub use resource::Resource;
+pub use standing::{Inactive, Presence, Standing};
+pub use user::User;

@@ -1,0 +1,30 @@
+//! A machine or workload that can hold roles.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{IamName, Origin, Standing};
+use crate::base::ResourceId;
+
+/// A resource of the home account, synced from a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Stays the same through renames and moves.
+    pub id: ResourceId,
+    /// The name in ARNs.
+    pub name: IamName,
+    /// The name as the directory spells it.
+    pub original_name: String,
+    /// The directory object behind it.
+    pub origin: Origin,
+    /// Whether it may act.
+    #[serde(default)]
+    pub standing: Standing,
+    /// For people to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Attributes chosen in the configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}

@@ -1,0 +1,36 @@
+//! A person or program.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{IamName, Origin, Standing};
+use crate::base::UserId;
+
+/// A user of the home account, synced from a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Stays the same through renames, moves and re-linking.
+    pub id: UserId,
+    /// The name in ARNs.
+    pub name: IamName,
+    /// The login attribute as the directory spells it.
+    pub login: String,
+    /// The directory object behind it.
+    pub origin: Origin,
+    /// Whether it may act.
+    #[serde(default)]
+    pub standing: Standing,
+    /// For people to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// For notices; never a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    /// The same person's number across accounts: links identities for separation of duties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employee_id: Option<String>,
+    /// Attributes chosen in the configuration, usable in policies as `aws:PrincipalTag/KEY`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}

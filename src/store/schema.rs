@@ -1,0 +1,336 @@
+//! Which key means what. Never change a layout without a migration (`store/migrate.rs`).
+//!
+//! The first byte names the space. Ids are 16 bytes and begin with their directory's prefix, so one
+//! directory's rows lie side by side.
+//!
+//! | space | key | value | historied |
+//! |---|---|---|---|
+//! | `M` meta | name | per name | no |
+//! | `U` users | user id | digest (16) + [`User`] as JSON | yes |
+//! | `G` groups | group id | digest (16) + [`Group`] as JSON | yes |
+//! | `R` resources | resource id | digest (16) + [`Resource`] as JSON | yes |
+//! | `N` names | kind byte, folded IAM name | id (16) | no |
+//! | `E` edges | group id, member kind, member id | [`RefHash`] (16) | yes |
+//! | `F` edges backwards | member kind, member id, group id | nothing | no |
+//! | `D` references to nobody yet | group id, ref hash | nothing | no |
+//! | `B` the same backwards | directory prefix (4), ref hash, group id | nothing | no |
+//! | `K` re-linked objects | member kind, derived id (16) | id (16) it stands for | yes |
+//! | `S` sync state | label, 0, name | JSON | no |
+//! | `P` held changes | digest (32), 0 or 1, chunk number | JSON | no |
+//! | `A` chained log | sequence number (8) | record | no |
+//! | `O` log records not yet completed | sequence number (8) | nothing | no |
+//! | `H` history | key, revision that superseded it (8) | the row before | - |
+//! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
+//!
+//! [`User`]: crate::model::User
+//! [`Group`]: crate::model::Group
+//! [`Resource`]: crate::model::Resource
+//! [`RefHash`]: crate::model::RefHash
+
+use crate::base::{GroupId, ResourceId, UserId};
+use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
+
+/// Layout written by this version. A store with a higher number is refused, a lower one migrated.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Spaces whose superseded rows move into history.
+#[must_use]
+pub fn is_historied(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'U' | b'G' | b'R' | b'E' | b'K'))
+}
+
+fn key(space: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
+    key.push(space);
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// Meta row `name`, such as `schema`.
+#[must_use]
+pub fn meta(name: &str) -> Vec<u8> {
+    key(b'M', &[name.as_bytes()])
+}
+
+/// A user's row.
+#[must_use]
+pub fn user(id: &UserId) -> Vec<u8> {
+    key(b'U', &[id.as_bytes()])
+}
+
+/// A group's row.
+#[must_use]
+pub fn group(id: &GroupId) -> Vec<u8> {
+    key(b'G', &[id.as_bytes()])
+}
+
+/// A resource's row.
+#[must_use]
+pub fn resource(id: &ResourceId) -> Vec<u8> {
+    key(b'R', &[id.as_bytes()])
+}
+
+/// The space byte of a kind's rows.
+#[must_use]
+pub fn space_of(kind: MemberKind) -> u8 {
+    match kind {
+        MemberKind::User => b'U',
+        MemberKind::Group => b'G',
+        MemberKind::Resource => b'R',
+    }
+}
+
+/// The row of whatever `member` is.
+#[must_use]
+pub fn entity(member: &Member) -> Vec<u8> {
+    key(space_of(member.kind()), &[member.id_bytes()])
+}
+
+/// Prefix of all rows of a kind.
+#[must_use]
+pub fn all(kind: MemberKind) -> Vec<u8> {
+    vec![space_of(kind)]
+}
+
+/// Prefix of all rows of a kind that come from one directory.
+#[must_use]
+pub fn all_of_directory(kind: MemberKind, directory: &DirectoryLabel) -> Vec<u8> {
+    key(space_of(kind), &[&origin::id_prefix(directory)])
+}
+
+/// Who holds an IAM name; `folded` as [`crate::model::IamName::folded`] gives it.
+#[must_use]
+pub fn name(kind: MemberKind, folded: &str) -> Vec<u8> {
+    key(b'N', &[&[kind.byte()], folded.as_bytes()])
+}
+
+/// Prefix of all held names of a kind.
+#[must_use]
+pub fn names(kind: MemberKind) -> Vec<u8> {
+    key(b'N', &[&[kind.byte()]])
+}
+
+/// The edge "`member` is in `group`".
+#[must_use]
+pub fn edge(group: &GroupId, member: &Member) -> Vec<u8> {
+    key(b'E', &[group.as_bytes(), &[member.kind().byte()], member.id_bytes()])
+}
+
+/// Prefix of a group's edges.
+#[must_use]
+pub fn edges_of(group: &GroupId) -> Vec<u8> {
+    key(b'E', &[group.as_bytes()])
+}
+
+/// Prefix of all edges of groups of one directory.
+#[must_use]
+pub fn edges_of_directory(directory: &DirectoryLabel) -> Vec<u8> {
+    key(b'E', &[&origin::id_prefix(directory)])
+}
+
+/// Group and member of an edge's key.
+#[must_use]
+pub fn parse_edge(key: &[u8]) -> Option<(GroupId, Member)> {
+    let rest = key.strip_prefix(b"E")?;
+    let (group, rest) = rest.split_first_chunk::<16>()?;
+    Some((GroupId::from_bytes(*group), parse_member(rest)?))
+}
+
+/// The same edge, found from the member.
+#[must_use]
+pub fn edge_back(member: &Member, group: &GroupId) -> Vec<u8> {
+    key(b'F', &[&[member.kind().byte()], member.id_bytes(), group.as_bytes()])
+}
+
+/// Prefix of the groups a member is in.
+#[must_use]
+pub fn groups_of(member: &Member) -> Vec<u8> {
+    key(b'F', &[&[member.kind().byte()], member.id_bytes()])
+}
+
+/// Member and group of a backward edge's key.
+#[must_use]
+pub fn parse_edge_back(key: &[u8]) -> Option<(Member, GroupId)> {
+    let rest = key.strip_prefix(b"F")?;
+    let (member, group) = rest.split_at_checked(17)?;
+    Some((parse_member(member)?, GroupId::from_bytes(group.try_into().ok()?)))
+}
+
+fn parse_member(bytes: &[u8]) -> Option<Member> {
+    let (kind, id) = bytes.split_first()?;
+    Some(Member::from_parts(MemberKind::from_byte(*kind)?, id.try_into().ok()?))
+}
+
+/// A reference in `group` that resolves to nobody yet.
+#[must_use]
+pub fn dangling(group: &GroupId, reference: &RefHash) -> Vec<u8> {
+    key(b'D', &[group.as_bytes(), &reference.0])
+}
+
+/// Prefix of a group's references to nobody.
+#[must_use]
+pub fn dangling_of(group: &GroupId) -> Vec<u8> {
+    key(b'D', &[group.as_bytes()])
+}
+
+/// The reference of a dangling row's key.
+#[must_use]
+pub fn parse_dangling(key: &[u8]) -> Option<(GroupId, RefHash)> {
+    let rest = key.strip_prefix(b"D")?;
+    let (group, reference) = rest.split_first_chunk::<16>()?;
+    Some((GroupId::from_bytes(*group), RefHash(reference.try_into().ok()?)))
+}
+
+/// The same reference, found when somebody appears that it names.
+#[must_use]
+pub fn dangling_back(directory: &DirectoryLabel, reference: &RefHash, group: &GroupId) -> Vec<u8> {
+    key(b'B', &[&origin::id_prefix(directory), &reference.0, group.as_bytes()])
+}
+
+/// Prefix of the groups that hold a reference to nobody.
+#[must_use]
+pub fn waiting_for(directory: &DirectoryLabel, reference: &RefHash) -> Vec<u8> {
+    key(b'B', &[&origin::id_prefix(directory), &reference.0])
+}
+
+/// The group of a backward dangling row's key.
+#[must_use]
+pub fn parse_dangling_back(key: &[u8]) -> Option<GroupId> {
+    let rest = key.strip_prefix(b"B")?;
+    Some(GroupId::from_bytes(rest.get(20..)?.try_into().ok()?))
+}
+
+/// Which id stands for a directory object whose derived id is `derived`.
+#[must_use]
+pub fn relink(kind: MemberKind, derived: &[u8; 16]) -> Vec<u8> {
+    key(b'K', &[&[kind.byte()], derived])
+}
+
+/// Prefix of all re-linked objects of a kind that come from one directory.
+#[must_use]
+pub fn relinks_of_directory(kind: MemberKind, directory: &DirectoryLabel) -> Vec<u8> {
+    key(b'K', &[&[kind.byte()], &origin::id_prefix(directory)])
+}
+
+/// A piece of a directory's sync state.
+#[must_use]
+pub fn sync_state(directory: &DirectoryLabel, name: &str) -> Vec<u8> {
+    key(b'S', &[directory.as_str().as_bytes(), b"\0", name.as_bytes()])
+}
+
+/// Prefix of every directory's sync state.
+#[must_use]
+pub fn sync_states() -> Vec<u8> {
+    vec![b'S']
+}
+
+/// Head of a set of held changes.
+#[must_use]
+pub fn held(digest: &[u8; 32]) -> Vec<u8> {
+    key(b'P', &[digest, &[0]])
+}
+
+/// A chunk of held changes.
+#[must_use]
+pub fn held_chunk(digest: &[u8; 32], number: u32) -> Vec<u8> {
+    key(b'P', &[digest, &[1], &number.to_be_bytes()])
+}
+
+/// Prefix of all held changes.
+#[must_use]
+pub fn all_held() -> Vec<u8> {
+    vec![b'P']
+}
+
+/// A record of the chained log.
+#[must_use]
+pub fn log(seq: u64) -> Vec<u8> {
+    key(b'A', &[&seq.to_be_bytes()])
+}
+
+/// Prefix of the chained log.
+#[must_use]
+pub fn logs() -> Vec<u8> {
+    vec![b'A']
+}
+
+/// Marks a log record as begun and not completed.
+#[must_use]
+pub fn open_log(seq: u64) -> Vec<u8> {
+    key(b'O', &[&seq.to_be_bytes()])
+}
+
+/// Prefix of what was begun and not completed.
+#[must_use]
+pub fn open_logs() -> Vec<u8> {
+    vec![b'O']
+}
+
+/// The number at the end of a log, open-log or journal key.
+#[must_use]
+pub fn parse_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
+}
+
+/// A superseded row.
+#[must_use]
+pub fn history(row: &[u8], superseded_at: u64) -> Vec<u8> {
+    key(b'H', &[row, &superseded_at.to_be_bytes()])
+}
+
+/// Prefix of a row's (or a whole prefix's) superseded versions.
+#[must_use]
+pub fn histories(row_prefix: &[u8]) -> Vec<u8> {
+    key(b'H', &[row_prefix])
+}
+
+/// The row's key and the superseding revision of a history key.
+#[must_use]
+pub fn parse_history(key: &[u8]) -> Option<(&[u8], u64)> {
+    let (row, at) = key.strip_prefix(b"H")?.split_last_chunk::<8>()?;
+    Some((row, u64::from_be_bytes(*at)))
+}
+
+/// What a revision changed, when and by whom.
+#[must_use]
+pub fn journal(revision: u64) -> Vec<u8> {
+    key(b'J', &[&revision.to_be_bytes()])
+}
+
+/// Prefix of the journal.
+#[must_use]
+pub fn journals() -> Vec<u8> {
+    vec![b'J']
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_read_back_both_ways() {
+        let group = GroupId::from_bytes([3; 16]);
+        for member in [
+            Member::User(UserId::from_bytes([1; 16])),
+            Member::Group(GroupId::from_bytes([2; 16])),
+            Member::Resource(ResourceId::from_bytes([4; 16])),
+        ] {
+            assert_eq!(parse_edge(&edge(&group, &member)), Some((group, member)));
+            assert_eq!(parse_edge_back(&edge_back(&member, &group)), Some((member, group)));
+        }
+        assert_eq!(parse_edge(b"E123"), None);
+    }
+
+    #[test]
+    fn references_and_history_read_back() {
+        let (group, reference) = (GroupId::from_bytes([3; 16]), RefHash([9; 16]));
+        let label: DirectoryLabel = "corp".parse().unwrap();
+        assert_eq!(parse_dangling(&dangling(&group, &reference)), Some((group, reference)));
+        assert_eq!(parse_dangling_back(&dangling_back(&label, &reference, &group)), Some(group));
+        let row = user(&UserId::from_bytes([1; 16]));
+        assert_eq!(parse_history(&history(&row, 77)), Some((row.as_slice(), 77)));
+        assert_eq!(parse_number(&journal(5)), Some(5));
+    }
+}
