@@ -6,6 +6,7 @@
 pub mod account;
 pub mod actor;
 pub mod arn;
+pub mod entity;
 pub mod group;
 pub mod label;
 pub mod membership;
@@ -18,6 +19,7 @@ pub mod user;
 pub use account::AccountId;
 pub use actor::Actor;
 pub use arn::Arn;
+pub use entity::Entity;
 pub use group::Group;
 pub use label::DirectoryLabel;
 pub use membership::{Member, MemberKind, RefHash};

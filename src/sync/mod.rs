@@ -1,3 +1,40 @@
 //! Turns a directory's drift into safe changes of the model.
+//!
+//! ```text
+//!  Source --> mapping --> stage --\
+//!                                  >-- full  --\
+//!  stored rows --------------------/             >-- plan --> guard --> apply --> store
+//!  events --> mapping --> look-ups ---- delta --/     |         |
+//!                                                   names     held (until a person decides)
+//! ```
+//!
+//! Owns what an entry means, the plan, the guard's limits and the order in which rows are written.
+//! Does not own LDAP (`directory`), rows and history (`store`), or who may approve what (`admin`).
+//! `mapping`, `plan`, `guard` and `names` decide; only `apply` writes rows of the model, and it
+//! takes a [`guard::Cleared`] and an `audit::Opened`.
 
+pub mod apply;
+pub mod change;
+pub mod delta;
+pub mod error;
+pub mod full;
+pub mod guard;
+pub mod held;
+pub mod mapping;
+pub mod names;
+pub mod plan;
+pub mod progress;
+pub mod reference;
+pub mod report;
+pub mod run;
 pub mod settings;
+pub mod spool;
+pub mod stage;
+pub mod state;
+pub mod stored;
+pub mod tally;
+
+pub use error::SyncError;
+pub use report::Report;
+pub use run::Runner;
+pub use settings::Settings;

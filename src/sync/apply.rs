@@ -1,0 +1,393 @@
+//! Carries a cleared plan out: in batches, what narrows before what widens, the cursor with the last.
+//!
+//! Every batch is one commit of the store, tied to the one before through the directory's state row:
+//! when anyone else has touched the directory's rows, the rest is refused and planned anew. A crash
+//! between batches leaves a state that the next plan completes; the cursor has not moved, so nothing
+//! is skipped.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::change::{Act, Change, Rule};
+use super::error::SyncError;
+use super::guard::Cleared;
+use super::held::HeldSet;
+use super::names::Settled;
+use super::progress::Progress;
+use super::settings::Settings;
+use super::state::{SyncState, Totals, Window};
+use super::stored::{self, encode, scan_all};
+use crate::audit::{Opened, Outcome};
+use crate::base::Timestamp;
+use crate::model::{Actor, Entity, IamName, Member, MemberKind, Presence};
+use crate::store::{Commit, Expect, Intent, Revision, Snapshot, Store, StoreError, schema};
+
+/// Changes a commit. Large enough that a disk flush is shared by many, small enough that nobody waits long.
+const BATCH: usize = 1_000;
+
+/// What carrying out a plan did.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// The revision of the last commit.
+    pub revision: Revision,
+    /// Changes carried out.
+    pub applied: u64,
+    /// Changes held back.
+    pub held: u64,
+}
+
+/// Carries out one plan.
+pub struct Apply<'a> {
+    /// The store to write to.
+    pub store: &'a Store,
+    /// The directory's rules.
+    pub settings: &'a Settings,
+    /// Who is behind it.
+    pub actor: &'a Actor,
+    /// The directory's state until the last commit.
+    pub before: SyncState,
+    /// The directory's state from the last commit on. Totals and the guard's window grow in both as changes are applied.
+    pub after: SyncState,
+    /// The present.
+    pub now: Timestamp,
+}
+
+impl Apply<'_> {
+    /// Carries out `cleared`, recorded under `opened`. `settled` says who gets which name, `held` takes what the guard holds.
+    ///
+    /// # Errors
+    /// When the store fails or the directory's rows changed meanwhile. What was committed stays.
+    pub fn run(
+        self,
+        cleared: Cleared,
+        settled: &Settled,
+        held: &mut HeldSet,
+        opened: Opened,
+        progress: &mut dyn Progress,
+    ) -> Result<Applied, SyncError> {
+        let (mut plan, verdict) = cleared.into_parts();
+        let audit = opened.seq();
+        let total = plan.len();
+        let mut writer = Writer {
+            totals: plan.totals,
+            window: self.after.window.clone(),
+            made_from: plan.made_from,
+            batch: Batch::default(),
+            narrowed: HashMap::new(),
+            applied: Applied::default(),
+            audit,
+            run: &self,
+        };
+        let walked = plan.for_each(|change| {
+            if verdict.holds(&change) {
+                held.push(&change)?;
+                writer.applied.held += 1;
+                return Ok(());
+            }
+            // What a person agreed to does not use up what may happen without.
+            if let Some(rule) = change.rule.filter(|_| !verdict.approves(&change)) {
+                *writer.narrowed.entry(rule).or_default() += 1;
+            }
+            writer.change(change, settled)?;
+            progress.applied(writer.applied.applied, total);
+            Ok::<_, SyncError>(())
+        });
+        match walked.and_then(|()| writer.last_commit(held)) {
+            Ok((commit, mut applied)) => {
+                let outcome = outcome(&applied);
+                match opened.commit(commit, &outcome, self.now) {
+                    Ok(committed) => {
+                        applied.revision = committed.revision;
+                        Ok(applied)
+                    }
+                    Err(not) => {
+                        let error = superseded(not.error, self.settings);
+                        not.opened.complete(&Outcome::failed("NotCommitted", &error), self.now);
+                        Err(error)
+                    }
+                }
+            }
+            Err(error) => {
+                opened.complete(&Outcome::failed("NotApplied", &error), self.now);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn outcome(applied: &Applied) -> Outcome {
+    Outcome::success().with("applied", applied.applied).with("held", applied.held)
+}
+
+fn superseded(error: StoreError, settings: &Settings) -> SyncError {
+    match error {
+        StoreError::Conflict { .. } => SyncError::Superseded { label: settings.label.to_string() },
+        other => other.into(),
+    }
+}
+
+/// Turns changes into rows, a batch at a time.
+struct Writer<'a> {
+    run: &'a Apply<'a>,
+    totals: Totals,
+    window: Window,
+    made_from: Option<Revision>,
+    batch: Batch,
+    narrowed: HashMap<Rule, u64>,
+    applied: Applied,
+    audit: u64,
+}
+
+/// The rows of the commit being put together.
+#[derive(Default)]
+struct Batch {
+    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    changes: usize,
+    /// True when something in it may give access.
+    widens: bool,
+}
+
+impl Writer<'_> {
+    fn change(&mut self, change: Change, settled: &Settled) -> Result<(), SyncError> {
+        // A batch either narrows or widens, so that on a full disk what narrows still goes through.
+        let narrows = change.narrows();
+        if self.batch.changes >= BATCH || self.batch.changes > 0 && self.batch.widens == narrows {
+            self.commit()?;
+        }
+        self.batch.widens = !narrows;
+        self.batch.changes += 1;
+        self.applied.applied += 1;
+        self.write(change, settled)
+    }
+
+    fn write(&mut self, change: Change, settled: &Settled) -> Result<(), SyncError> {
+        let subject = change.subject;
+        match change.act {
+            Act::Add { digest, entity } => {
+                let json = self.named(subject, entity.get(), settled)?;
+                let (name, json) = match json {
+                    Some((name, json)) => (name, json),
+                    None => (name_in(entity.get())?, entity.get().as_bytes().to_vec()),
+                };
+                self.batch.put(schema::entity(&subject), encode(&digest.0, &json));
+                self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
+                *total(&mut self.totals, subject.kind()) += 1;
+            }
+            Act::Update { digest, entity, fields } => {
+                let before = fields.iter().find(|field| field.path == "name").and_then(|field| field.before.as_str());
+                let renamed_from = before.and_then(|name| name.parse::<IamName>().ok());
+                self.presence_counts(subject.kind(), &fields);
+                self.update(subject, &digest.0, entity.get(), renamed_from, settled)?;
+            }
+            Act::Delete => self.delete(subject)?,
+            Act::Join { member, reference } | Act::Respell { member, reference } => {
+                if let Member::Group(group) = subject {
+                    let edge = schema::edge(&group, &member);
+                    self.totals.memberships += u64::from(matches!(change.act, Act::Join { .. }));
+                    self.batch.put(edge, reference.0.to_vec());
+                    self.batch.put(schema::edge_back(&member, &group), Vec::new());
+                }
+            }
+            Act::Leave { member } => {
+                if let Member::Group(group) = subject {
+                    self.totals.memberships = self.totals.memberships.saturating_sub(1);
+                    self.batch.remove(schema::edge(&group, &member));
+                    self.batch.remove(schema::edge_back(&member, &group));
+                }
+            }
+            Act::Await { reference } => {
+                if let Member::Group(group) = subject {
+                    self.batch.put(schema::dangling(&group, &reference), Vec::new());
+                    self.batch.put(schema::dangling_back(&self.run.settings.label, &reference, &group), Vec::new());
+                }
+            }
+            Act::Settle { reference } => {
+                if let Member::Group(group) = subject {
+                    self.batch.remove(schema::dangling(&group, &reference));
+                    self.batch.remove(schema::dangling_back(&self.run.settings.label, &reference, &group));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn update(
+        &mut self,
+        subject: Member,
+        digest: &[u8; 16],
+        entity: &str,
+        renamed_from: Option<IamName>,
+        settled: &Settled,
+    ) -> Result<(), SyncError> {
+        let Some(old) = renamed_from else {
+            self.batch.put(schema::entity(&subject), encode(digest, entity.as_bytes()));
+            return Ok(());
+        };
+        let (name, json) = match self.named(subject, entity, settled)? {
+            Some(named) => named,
+            None => (name_in(entity)?, entity.as_bytes().to_vec()),
+        };
+        self.batch.put(schema::entity(&subject), encode(digest, &json));
+        self.release(subject, &old)?;
+        self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
+        Ok(())
+    }
+
+    /// Gives up `name`, unless somebody else has taken it by now.
+    fn release(&mut self, subject: Member, name: &IamName) -> Result<(), SyncError> {
+        let key = schema::name(subject.kind(), &name.folded());
+        let holder = match self.batch.rows.get(&key) {
+            Some(pending) => pending.clone(),
+            None => self.run.store.read(|snapshot| Ok::<_, StoreError>(snapshot.get(&key)?.map(|row| row.value)))?,
+        };
+        if holder.is_some_and(|id| id == subject.id_bytes()) {
+            self.batch.remove(key);
+        }
+        Ok(())
+    }
+
+    /// The name and JSON of someone who does not get the name wished for.
+    fn named(&self, subject: Member, entity: &str, settled: &Settled) -> Result<Option<(IamName, Vec<u8>)>, SyncError> {
+        if !settled.losers.contains(&subject) {
+            return Ok(None);
+        }
+        let mut entity = Entity::from_json(subject.kind(), entity.as_bytes())?;
+        entity.rename(entity.name().displaced(subject.id_bytes()));
+        Ok(Some((entity.name().clone(), serde_json::to_vec(&entity)?)))
+    }
+
+    fn presence_counts(&mut self, kind: MemberKind, fields: &[super::change::Field]) {
+        let Some(presence) = fields.iter().find(|field| field.path == "standing.presence.state") else { return };
+        let total = total(&mut self.totals, kind);
+        if presence.after == "gone" {
+            *total = total.saturating_sub(1);
+        } else if presence.before == "gone" {
+            *total += 1;
+        }
+    }
+
+    fn delete(&mut self, subject: Member) -> Result<(), SyncError> {
+        // What this very run has done to its edges must be seen below.
+        self.commit_if_any()?;
+        let doomed = self.run.store.read(|snapshot| rows_of(snapshot, &subject, self.run.settings))?;
+        if doomed.present {
+            let total = total(&mut self.totals, subject.kind());
+            *total = total.saturating_sub(1);
+        }
+        self.totals.memberships = self.totals.memberships.saturating_sub(doomed.edges);
+        for key in doomed.keys {
+            self.batch.remove(key);
+        }
+        self.batch.changes += 1;
+        Ok(())
+    }
+
+    fn commit_if_any(&mut self) -> Result<(), SyncError> {
+        if self.batch.rows.is_empty() { Ok(()) } else { self.commit() }
+    }
+
+    /// Commits the batch; the cursor stays where it was.
+    fn commit(&mut self) -> Result<(), SyncError> {
+        let state = self.run.before.clone();
+        let commit = self.take_commit(state)?;
+        let committed = self.run.store.commit(commit).map_err(|error| superseded(error, self.run.settings))?;
+        self.made_from = Some(committed.revision);
+        Ok(())
+    }
+
+    fn take_commit(&mut self, mut state: SyncState) -> Result<Commit, SyncError> {
+        let batch = std::mem::take(&mut self.batch);
+        let intent = if batch.widens { Intent::Widen } else { Intent::Narrow };
+        let mut commit = Commit::new(self.run.actor.clone(), self.run.now, intent);
+        commit.audit = Some(self.audit);
+        commit.writes.extend(batch.rows);
+        let key = schema::sync_state(&self.run.settings.label, "state");
+        commit.expect(key.clone(), self.made_from.map_or(Expect::Absent, Expect::At));
+        for (rule, count) in self.narrowed.drain() {
+            self.window.add(rule, count, self.run.now);
+        }
+        state.totals = self.totals;
+        state.window = self.window.clone();
+        commit.put(key, serde_json::to_vec(&state)?);
+        Ok(commit)
+    }
+
+    /// The last commit, with the cursor and what is held; not yet carried out, so that the audit record rides in it.
+    fn last_commit(mut self, held: &mut HeldSet) -> Result<(Commit, Applied), SyncError> {
+        let mut state = self.run.after.clone();
+        if self.applied.applied > 0 {
+            state.last_change = Some(self.run.now);
+        }
+        held.store(self.run.store, self.run.actor, self.run.now)?;
+        let mut commit = self.take_commit(state)?;
+        held.finish(&mut commit)?;
+        Ok((commit, self.applied))
+    }
+}
+
+impl Batch {
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.rows.insert(key, Some(value));
+    }
+
+    fn remove(&mut self, key: Vec<u8>) {
+        self.rows.insert(key, None);
+    }
+}
+
+/// Rows that go with somebody.
+#[derive(Default)]
+struct Doomed {
+    keys: HashSet<Vec<u8>>,
+    edges: u64,
+    present: bool,
+}
+
+fn rows_of(snapshot: &dyn Snapshot, subject: &Member, settings: &Settings) -> Result<Doomed, SyncError> {
+    let mut doomed = Doomed::default();
+    let Some((_, entity)) = stored::entity(snapshot, subject)? else { return Ok(doomed) };
+    doomed.present = !matches!(entity.standing().presence, Presence::Gone { .. });
+    let name = schema::name(subject.kind(), &entity.name().folded());
+    if snapshot.get(&name)?.is_some_and(|row| row.value == subject.id_bytes()) {
+        doomed.keys.insert(name);
+    }
+    doomed.keys.insert(schema::entity(subject));
+    for (key, _) in scan_all(snapshot, &schema::groups_of(subject))? {
+        if let Some((member, group)) = schema::parse_edge_back(&key) {
+            doomed.keys.insert(schema::edge(&group, &member));
+            doomed.keys.insert(key);
+            doomed.edges += 1;
+        }
+    }
+    if let Member::Group(group) = subject {
+        for (key, _) in scan_all(snapshot, &schema::edges_of(group))? {
+            if let Some((group, member)) = schema::parse_edge(&key) {
+                doomed.edges += u64::from(doomed.keys.insert(schema::edge_back(&member, &group)));
+                doomed.keys.insert(key);
+            }
+        }
+        for (key, _) in scan_all(snapshot, &schema::dangling_of(group))? {
+            if let Some((group, reference)) = schema::parse_dangling(&key) {
+                doomed.keys.insert(schema::dangling_back(&settings.label, &reference, &group));
+                doomed.keys.insert(key);
+            }
+        }
+    }
+    Ok(doomed)
+}
+
+/// The name in an entity's JSON, without reading the rest.
+fn name_in(json: &str) -> Result<IamName, SyncError> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        name: IamName,
+    }
+    Ok(serde_json::from_str::<Named>(json)?.name)
+}
+
+fn total(totals: &mut Totals, kind: MemberKind) -> &mut u64 {
+    match kind {
+        MemberKind::User => &mut totals.users,
+        MemberKind::Group => &mut totals.groups,
+        MemberKind::Resource => &mut totals.resources,
+    }
+}

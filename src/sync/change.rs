@@ -1,0 +1,177 @@
+//! One line of a plan.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::reference::first16;
+use crate::base::GroupId;
+use crate::model::{Entity, Member, RefHash};
+
+/// What is to happen to one subject.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Change {
+    /// The user, group or resource it happens to. For edges: the group.
+    pub subject: Member,
+    /// What happens.
+    pub act: Act,
+    /// The guard's rule it counts under, if it takes something away or renames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// A row appears.
+    Add {
+        /// Digest of what the directory said.
+        digest: RefHash,
+        /// The row's JSON; kept raw, so that a first load does not parse what it has just written.
+        entity: Box<RawValue>,
+    },
+    /// A row changes.
+    Update {
+        /// Digest of what the directory said; zeroes when the row no longer shows that.
+        digest: RefHash,
+        /// The row's JSON afterwards.
+        entity: Box<RawValue>,
+        /// What differs, for people to read.
+        fields: Vec<Field>,
+    },
+    /// A row disappears with its name and edges.
+    Delete,
+    /// A member joins the group.
+    Join {
+        /// Who.
+        member: Member,
+        /// How the directory refers to it.
+        reference: RefHash,
+    },
+    /// A member leaves the group.
+    Leave {
+        /// Who.
+        member: Member,
+    },
+    /// The group refers to a member in another spelling than before. Changes no one's access.
+    Respell {
+        /// Who.
+        member: Member,
+        /// The new spelling.
+        reference: RefHash,
+    },
+    /// The group refers to somebody who is not there (yet).
+    Await {
+        /// The reference.
+        reference: RefHash,
+    },
+    /// The group no longer refers to somebody who was not there.
+    Settle {
+        /// The reference.
+        reference: RefHash,
+    },
+}
+
+/// A field before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// Dotted path, such as `tags.Department`.
+    pub path: String,
+    /// `null` when it was not there.
+    pub before: serde_json::Value,
+    /// `null` when it is there no longer.
+    pub after: serde_json::Value,
+}
+
+/// What the guard counts a change under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Somebody disappears; the edges that go with that count here too.
+    Deletion,
+    /// The directory switches somebody off.
+    Suspension,
+    /// The IAM name changes.
+    Rename,
+    /// A member leaves a group and stays in the directory.
+    Loss(GroupId),
+}
+
+impl Change {
+    /// What makes this change the same as one planned on another day: who and what, not when.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        hash.update([self.subject.kind().byte()]);
+        hash.update(self.subject.id_bytes());
+        match &self.act {
+            Act::Add { .. } => hash.update(b"add"),
+            Act::Update { fields, .. } => {
+                hash.update(b"update");
+                for field in fields.iter().filter(|f| !is_time(&f.path)) {
+                    hash.update(field.path.as_bytes());
+                    hash.update(field.after.to_string());
+                }
+            }
+            Act::Delete => hash.update(b"delete"),
+            Act::Join { member, .. } | Act::Leave { member } | Act::Respell { member, .. } => {
+                hash.update(match &self.act {
+                    Act::Join { .. } => b"join".as_slice(),
+                    Act::Leave { .. } => b"leave",
+                    _ => b"respell",
+                });
+                hash.update([member.kind().byte()]);
+                hash.update(member.id_bytes());
+            }
+            Act::Await { reference } => hash.update([b"await".as_slice(), &reference.0].concat()),
+            Act::Settle { reference } => hash.update([b"settle".as_slice(), &reference.0].concat()),
+        }
+        first16(&hash.finalize())
+    }
+
+    /// True when it only takes away.
+    #[must_use]
+    pub fn narrows(&self) -> bool {
+        match self.act {
+            Act::Leave { .. } | Act::Delete => true,
+            Act::Update { .. } => matches!(self.rule, Some(Rule::Deletion | Rule::Suspension)),
+            _ => false,
+        }
+    }
+}
+
+fn is_time(path: &str) -> bool {
+    path == "standing.presence.since"
+}
+
+/// What differs between two rows, by dotted path.
+///
+/// # Errors
+/// When a row cannot be written as JSON, which would be a bug.
+pub fn diff(before: &Entity, after: &Entity) -> Result<Vec<Field>, serde_json::Error> {
+    let mut fields = Vec::new();
+    walk("", &serde_json::to_value(before)?, &serde_json::to_value(after)?, &mut fields);
+    Ok(fields)
+}
+
+fn walk(path: &str, before: &serde_json::Value, after: &serde_json::Value, fields: &mut Vec<Field>) {
+    use serde_json::Value;
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        if before != after {
+            fields.push(Field { path: path.to_owned(), before: before.clone(), after: after.clone() });
+        }
+        return;
+    };
+    let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let empty = Value::Null;
+        let (old, new) = (old.get(key).unwrap_or(&empty), new.get(key).unwrap_or(&empty));
+        match (old, new) {
+            (Value::Null, Value::Object(_)) => walk(&path, &Value::Object(serde_json::Map::new()), new, fields),
+            (Value::Object(_), Value::Null) => walk(&path, old, &Value::Object(serde_json::Map::new()), fields),
+            _ => walk(&path, old, new, fields),
+        }
+    }
+}

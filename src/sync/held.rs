@@ -1,0 +1,306 @@
+//! Changes that the guard held back, kept until somebody decides.
+//!
+//! A set of held changes is known by its digest: of who and what, not of when. The next full read that
+//! finds the same finds the same digest, so a set keeps its age and its decision. An approval covers
+//! exactly the changes in the set, is used up by the next run, and never covers one more.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::change::Change;
+use super::error::SyncError;
+use super::guard::Tripped;
+use super::spool::Spool;
+use super::stored::{corrupt, scan_all};
+use crate::base::Timestamp;
+use crate::model::{Actor, DirectoryLabel};
+use crate::store::{Commit, Expect, Intent, KeyRange, Revision, Snapshot, Store, StoreError, schema};
+
+/// Bytes of changes a row, below the store's 64 KiB.
+const CHUNK_BYTES: usize = 48 << 10;
+
+/// A set of held changes, without the changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// Digest of the changes, hexadecimal.
+    pub digest: String,
+    /// Which directory they come from.
+    pub directory: DirectoryLabel,
+    /// When they were first held.
+    pub since: Timestamp,
+    /// When a run last found them.
+    pub seen: Timestamp,
+    /// How many changes.
+    pub changes: u64,
+    /// Rows that hold them.
+    pub chunks: u32,
+    /// Why they are held.
+    pub tripped: Vec<Tripped>,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// What was decided about a set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Decision {
+    /// Nothing yet.
+    Open,
+    /// The next run applies them.
+    Approved {
+        /// By whom.
+        by: Actor,
+        /// When.
+        at: Timestamp,
+    },
+    /// They stay as they are; the directory differs and that is known.
+    Refused {
+        /// By whom.
+        by: Actor,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The changes that one run holds back.
+pub struct HeldSet {
+    directory: DirectoryLabel,
+    tripped: Vec<Tripped>,
+    changes: Spool,
+    fingerprints: HashSet<[u8; 16]>,
+    /// Sets of this directory that the run makes obsolete: approved and used up, or found no longer.
+    obsolete: Vec<Held>,
+    head: Option<Held>,
+    /// False after events: only a full read shows all that is to be held.
+    keep: bool,
+}
+
+impl HeldSet {
+    /// An empty set. With `keep` false nothing is stored: the full read that follows holds it all together.
+    #[must_use]
+    pub fn new(directory: &DirectoryLabel, tripped: Vec<Tripped>, work: &Path, keep: bool) -> Self {
+        Self {
+            directory: directory.clone(),
+            tripped,
+            changes: Spool::new(work),
+            fingerprints: HashSet::new(),
+            obsolete: Vec::new(),
+            head: None,
+            keep,
+        }
+    }
+
+    /// Holds `change`.
+    ///
+    /// # Errors
+    /// When it cannot be written to the work directory.
+    pub fn push(&mut self, change: &Change) -> Result<(), SyncError> {
+        self.fingerprints.insert(change.fingerprint());
+        Ok(self.changes.push(change)?)
+    }
+
+    /// The digest of the set.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut sorted: Vec<&[u8; 16]> = self.fingerprints.iter().collect();
+        sorted.sort_unstable();
+        let mut hash = Sha256::new().chain_update(self.directory.as_str()).chain_update(b"\0");
+        for fingerprint in sorted {
+            hash.update(fingerprint);
+        }
+        hash.finalize().into()
+    }
+
+    /// Writes the changes, in commits of their own: without the head they mean nothing.
+    ///
+    /// # Errors
+    /// When the store or the work directory fails.
+    pub(super) fn store(&mut self, store: &Store, actor: &Actor, now: Timestamp) -> Result<(), SyncError> {
+        if !self.keep {
+            return Ok(());
+        }
+        let digest = self.digest();
+        let known = store.read(|snapshot| all(snapshot, &self.directory))?;
+        let (same, obsolete): (Vec<Held>, Vec<Held>) =
+            known.into_iter().partition(|held| !self.changes.is_empty() && held.digest == hex::encode(digest));
+        self.obsolete = obsolete;
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        self.head = Some(match same.into_iter().next() {
+            Some(head) => Held { seen: now, tripped: self.tripped.clone(), ..head },
+            None => {
+                let chunks = self.write_chunks(store, actor, now, &digest)?;
+                Held {
+                    digest: hex::encode(digest),
+                    directory: self.directory.clone(),
+                    since: now,
+                    seen: now,
+                    changes: self.changes.len(),
+                    chunks,
+                    tripped: self.tripped.clone(),
+                    decision: Decision::Open,
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn write_chunks(&mut self, store: &Store, actor: &Actor, now: Timestamp, digest: &[u8; 32]) -> Result<u32, SyncError> {
+        let mut number = 0_u32;
+        let mut chunk: Vec<u8> = Vec::new();
+        let mut write = |chunk: &mut Vec<u8>| {
+            let mut commit = Commit::new(actor.clone(), now, Intent::Narrow);
+            commit.put(schema::held_chunk(digest, number), std::mem::take(chunk));
+            number += 1;
+            store.commit(commit).map(drop)
+        };
+        self.changes.for_each(|change| {
+            let line = serde_json::to_vec(&change)?;
+            if !chunk.is_empty() && chunk.len() + line.len() > CHUNK_BYTES {
+                write(&mut chunk)?;
+            }
+            chunk.extend_from_slice(&line);
+            chunk.push(b'\n');
+            Ok::<_, SyncError>(())
+        })?;
+        if !chunk.is_empty() {
+            write(&mut chunk)?;
+        }
+        Ok(number)
+    }
+
+    /// Puts the head into the run's last commit and takes away what is obsolete.
+    ///
+    /// # Errors
+    /// When a row cannot be written as JSON, which would be a bug.
+    pub(super) fn finish(&mut self, commit: &mut Commit) -> Result<(), SyncError> {
+        for held in &self.obsolete {
+            delete(commit, held)?;
+        }
+        if let Some(head) = &self.head {
+            commit.put(schema::held(&parse_digest(&head.digest)?), serde_json::to_vec(head)?);
+        }
+        Ok(())
+    }
+
+    /// The set as stored by this run; `None` when nothing is held.
+    #[must_use]
+    pub fn head(&self) -> Option<&Held> {
+        self.head.as_ref()
+    }
+}
+
+/// The digest of its text.
+///
+/// # Errors
+/// When the text is not 64 hexadecimal digits.
+pub fn parse_digest(text: &str) -> Result<[u8; 32], SyncError> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest)
+        .map_err(|_| SyncError::NoSuchHeld { digest: crate::base::text::printable(text).into_owned() })?;
+    Ok(digest)
+}
+
+/// All sets of `directory`.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn all(snapshot: &dyn Snapshot, directory: &DirectoryLabel) -> Result<Vec<Held>, StoreError> {
+    Ok(every(snapshot)?.into_iter().map(|(_, held)| held).filter(|held| held.directory == *directory).collect())
+}
+
+/// All sets of all directories, with the revision of each head.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn every(snapshot: &dyn Snapshot) -> Result<Vec<(Revision, Held)>, StoreError> {
+    let mut sets = Vec::new();
+    for (key, row) in scan_all(snapshot, &schema::all_held())? {
+        if key.get(33) == Some(&0) {
+            let held = serde_json::from_slice(&row.value).map_err(|why| corrupt(&key, &why.to_string()))?;
+            sets.push((row.revision, held));
+        }
+    }
+    Ok(sets)
+}
+
+/// The one set whose digest begins with `prefix`, and the revision of its head.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub fn find(snapshot: &dyn Snapshot, prefix: &str) -> Result<(Revision, Held), SyncError> {
+    let none = || SyncError::NoSuchHeld { digest: crate::base::text::printable(prefix).into_owned() };
+    if prefix.len() < 8 {
+        return Err(none());
+    }
+    let mut matching = every(snapshot)?.into_iter().filter(|(_, held)| held.digest.starts_with(prefix));
+    match (matching.next(), matching.next()) {
+        (Some(found), None) => Ok(found),
+        _ => Err(none()),
+    }
+}
+
+/// The changes of a set, in the order they would be applied.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, SyncError> {
+    let digest = parse_digest(&held.digest)?;
+    let mut changes = Vec::new();
+    for number in 0..held.chunks {
+        let key = schema::held_chunk(&digest, number);
+        let row = snapshot.get(&key)?.ok_or_else(|| corrupt(&key, "a chunk of held changes is missing"))?;
+        for line in row.value.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            changes.push(serde_json::from_slice(line).map_err(|why| corrupt(&key, &why.to_string()))?);
+        }
+    }
+    Ok(changes)
+}
+
+/// Fingerprints of the changes that were approved and not refused since.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn approved(snapshot: &dyn Snapshot, directory: &DirectoryLabel) -> Result<HashSet<[u8; 16]>, SyncError> {
+    let mut fingerprints = HashSet::new();
+    for held in all(snapshot, directory)? {
+        if matches!(held.decision, Decision::Approved { .. }) {
+            fingerprints.extend(changes(snapshot, &held)?.iter().map(Change::fingerprint));
+        }
+    }
+    Ok(fingerprints)
+}
+
+/// Puts a decision about `held`, last written by `revision`, into `commit`.
+///
+/// # Errors
+/// When a row cannot be written as JSON, which would be a bug.
+pub fn decide(commit: &mut Commit, revision: Revision, held: &Held, decision: Decision) -> Result<(), SyncError> {
+    let key = schema::held(&parse_digest(&held.digest)?);
+    commit.expect(key.clone(), Expect::At(revision));
+    commit.put(key, serde_json::to_vec(&Held { decision, ..held.clone() })?);
+    Ok(())
+}
+
+/// Takes `held` away.
+///
+/// # Errors
+/// When its digest is damaged.
+pub fn delete(commit: &mut Commit, held: &Held) -> Result<(), SyncError> {
+    let digest = parse_digest(&held.digest)?;
+    commit.delete(schema::held(&digest));
+    for number in 0..held.chunks {
+        commit.delete(schema::held_chunk(&digest, number));
+    }
+    Ok(())
+}
+
+/// Keys of all rows of `held`, for scans.
+#[must_use]
+pub fn range() -> KeyRange {
+    KeyRange::prefix(&schema::all_held())
+}

@@ -1,0 +1,278 @@
+//! One directory entry becomes one row of the model, or a reason why not.
+//!
+//! Pure. Owns which attribute means what (by [`Mapping`]), the account states of OpenLDAP,
+//! 389-DS and RFC 2307, and the limits on foreign text. Names are only *wished for* here; who gets
+//! which is decided in `names`.
+
+use std::collections::BTreeMap;
+
+use crate::base::Timestamp;
+use crate::base::text::{hidden, printable};
+use crate::directory::{Dn, Entry, Kind};
+use crate::model::{
+    Entity, Group, IamName, Member, MemberKind, Origin, RefHash, Resource, Standing, User, origin,
+};
+
+use super::reference;
+use super::settings::{Mapping, Settings};
+
+/// Longest text taken from an attribute that is no name, in bytes: a row stays far below 64 KiB.
+const LONGEST_TEXT: usize = 4_096;
+
+/// An entry as the model would have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapped {
+    /// The row, with the name it wishes for.
+    pub entity: Entity,
+    /// A group's references to members, in the directory's spelling; sorted, each once.
+    pub references: Vec<RefHash>,
+    /// The same, for looking up those that are new.
+    pub spelled: Vec<Reference>,
+}
+
+/// A reference as the directory spells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// By DN.
+    Dn(Dn),
+    /// By login.
+    Login(String),
+}
+
+/// An entry that cannot become a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// What is wrong with it, and which limit.
+    pub why: String,
+    /// Whether the entry nevertheless says clearly that the account is switched off. Whoever can edit their own
+    /// display name must not be able to hide from that.
+    pub disabled: bool,
+}
+
+/// The typed id that an entry's row has, unless re-linked.
+#[must_use]
+pub fn derived_member(settings: &Settings, entry: &Entry) -> Member {
+    match entry.kind {
+        Kind::Person => Member::User(origin::user_id(&settings.label, &entry.guid)),
+        Kind::Group => Member::Group(origin::group_id(&settings.label, &entry.guid)),
+        Kind::Machine => Member::Resource(origin::resource_id(&settings.label, &entry.guid)),
+    }
+}
+
+/// Maps `entry` to the row `member`.
+///
+/// # Errors
+/// Why the entry cannot become a row.
+pub fn map(settings: &Settings, entry: &Entry, member: Member) -> Result<Mapped, Skip> {
+    let reader = Reader { settings, entry };
+    let standing = standing_of(entry);
+    let disabled = standing.as_ref().is_ok_and(|s| s.disabled);
+    let fault = |why| Skip { why, disabled };
+    let standing = standing.map_err(fault)?;
+    let id = *member.id_bytes();
+    let entity = match member {
+        Member::User(user) => reader.user(user, &id, standing),
+        Member::Group(group) => reader.group(group, &id, standing),
+        Member::Resource(resource) => reader.resource(resource, &id, standing),
+    }
+    .map_err(fault)?;
+    let spelled = if member.kind() == MemberKind::Group { reader.references().map_err(fault)? } else { Vec::new() };
+    let mut references: Vec<RefHash> = spelled.iter().map(Reference::hash).collect();
+    references.sort_unstable();
+    references.dedup();
+    Ok(Mapped { entity, references, spelled })
+}
+
+impl Reference {
+    /// Its digest.
+    #[must_use]
+    pub fn hash(&self) -> RefHash {
+        match self {
+            Self::Dn(dn) => reference::by_dn(dn),
+            Self::Login(login) => reference::by_login(login),
+        }
+    }
+}
+
+/// Reads one entry by the rules of one directory.
+struct Reader<'a> {
+    settings: &'a Settings,
+    entry: &'a Entry,
+}
+
+impl Reader<'_> {
+    fn mapping(&self) -> &Mapping {
+        &self.settings.mapping
+    }
+
+    fn user(&self, user: crate::base::UserId, id: &[u8; 16], standing: Standing) -> Result<Entity, String> {
+        let mapping = self.mapping();
+        let login = self.name(&mapping.login)?;
+        Ok(Entity::User(User {
+            id: user,
+            name: self.wished_name(&login, id),
+            login,
+            origin: self.origin(),
+            standing,
+            display_name: self.text(&mapping.display_name)?,
+            mail: self.text(&mapping.mail)?,
+            employee_id: self.text(&mapping.employee_id)?,
+            tags: self.tags(&mapping.tags)?,
+        }))
+    }
+
+    fn group(&self, group: crate::base::GroupId, id: &[u8; 16], standing: Standing) -> Result<Entity, String> {
+        let name = self.name(&self.mapping().group_name)?;
+        Ok(Entity::Group(Group {
+            id: group,
+            name: self.wished_name(&name, id),
+            original_name: name,
+            origin: self.origin(),
+            standing,
+            description: self.text(&self.mapping().group_description)?,
+        }))
+    }
+
+    fn resource(&self, resource: crate::base::ResourceId, id: &[u8; 16], standing: Standing) -> Result<Entity, String> {
+        let mapping = self.mapping();
+        let name = self.name(&mapping.machine_name)?;
+        Ok(Entity::Resource(Resource {
+            id: resource,
+            name: self.wished_name(&name, id),
+            original_name: name,
+            origin: self.origin(),
+            standing,
+            description: self.text(&mapping.machine_description)?,
+            tags: self.tags(&mapping.machine_tags)?,
+        }))
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            directory: self.settings.label.clone(),
+            guid: self.entry.guid,
+            dn: self.entry.dn.to_string(),
+        }
+    }
+
+    fn wished_name(&self, original: &str, id: &[u8; 16]) -> IamName {
+        let label = (!self.settings.primary).then_some(&self.settings.label);
+        IamName::mapped(original, label, id)
+    }
+
+    /// A name: must be there.
+    fn name(&self, attribute: &str) -> Result<String, String> {
+        let limit = self.mapping().max_name_bytes;
+        match self.text_up_to(attribute, limit)? {
+            Some(name) if !name.trim().is_empty() => Ok(name),
+            _ => Err(format!("no `{attribute}`, which names it")),
+        }
+    }
+
+    fn text(&self, attribute: &str) -> Result<Option<String>, String> {
+        self.text_up_to(attribute, LONGEST_TEXT)
+    }
+
+    fn text_up_to(&self, attribute: &str, limit: usize) -> Result<Option<String>, String> {
+        let Some(value) = self.entry.attributes.values(attribute).first() else { return Ok(None) };
+        if value.len() > limit {
+            return Err(format!("`{attribute}` has {} bytes, the limit is {limit}", value.len()));
+        }
+        let text = std::str::from_utf8(value).map_err(|_| format!("`{attribute}` is not valid UTF-8"))?;
+        if let Some(c) = text.chars().find(|c| hidden(*c)) {
+            return Err(format!("`{attribute}` contains the control character U+{:04X}", u32::from(c)));
+        }
+        Ok(Some(text.to_owned()))
+    }
+
+    fn tags(&self, wanted: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
+        let mut tags = BTreeMap::new();
+        for (key, attribute) in wanted {
+            if let Some(value) = self.text(attribute)? {
+                tags.insert(key.clone(), value);
+            }
+        }
+        Ok(tags)
+    }
+
+    fn references(&self) -> Result<Vec<Reference>, String> {
+        let mut references = Vec::new();
+        for attribute in &self.mapping().member_dn {
+            for value in self.entry.attributes.values(attribute) {
+                let text = std::str::from_utf8(value).map_err(|_| format!("a `{attribute}` is not valid UTF-8"))?;
+                let dn = member_dn(attribute, text)?;
+                // groupOfNames must have a member; administrators put the group itself or an empty DN there.
+                if !dn.normalised().is_empty() {
+                    references.push(Reference::Dn(dn));
+                }
+            }
+        }
+        for attribute in &self.mapping().member_login {
+            for value in self.entry.attributes.values(attribute) {
+                let text = std::str::from_utf8(value).map_err(|_| format!("a `{attribute}` is not valid UTF-8"))?;
+                references.push(Reference::Login(text.to_owned()));
+            }
+        }
+        Ok(references)
+    }
+}
+
+/// A member's DN. `uniqueMember` may carry a bit string behind it (RFC 4517 3.3.21, Name and Optional UID).
+fn member_dn(attribute: &str, text: &str) -> Result<Dn, String> {
+    let bare = match text.rsplit_once('#') {
+        Some((dn, uid)) if attribute.eq_ignore_ascii_case("uniqueMember") && uid.starts_with('\'') && uid.ends_with("'B") => dn,
+        _ => text,
+    };
+    bare.parse().map_err(|why| format!("`{attribute}` has a value that is no DN: {}: {why}", printable(text)))
+}
+
+/// What the entry says about whether its account may act.
+///
+/// * `pwdAccountLockedTime` (draft-behera-ldap-password-policy 5.3.3): `000001010000Z` locks until an
+///   administrator unlocks; any other time is a lockout after failed attempts.
+/// * `pwdEndTime` (same draft): the account ends then.
+/// * `shadowExpire` (RFC 2307): days since 1970; the account ends then. -1 and absence mean never.
+/// * `nsAccountLock` (389-DS): TRUE switches it off.
+fn standing_of(entry: &Entry) -> Result<Standing, String> {
+    let mut standing = Standing::default();
+    let attributes = &entry.attributes;
+    if attributes.text("nsAccountLock").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+        standing.disabled = true;
+    }
+    match attributes.text("pwdAccountLockedTime") {
+        Some("000001010000Z") => standing.disabled = true,
+        Some(time) => standing.locked_since = Some(generalized_time("pwdAccountLockedTime", time)?),
+        None => {}
+    }
+    let ends = [
+        attributes.text("pwdEndTime").map(|v| generalized_time("pwdEndTime", v)).transpose()?,
+        attributes.text("shadowExpire").map(shadow_expire).transpose()?.flatten(),
+    ];
+    standing.expires = ends.into_iter().flatten().min();
+    Ok(standing)
+}
+
+fn shadow_expire(text: &str) -> Result<Option<Timestamp>, String> {
+    let fault = || format!("`shadowExpire` is `{}`, not a number of days", printable(text));
+    let days: i64 = text.trim().parse().map_err(|_| fault())?;
+    if days < 0 {
+        return Ok(None);
+    }
+    let seconds = days.checked_mul(86_400).ok_or_else(fault)?;
+    // A date beyond what a timestamp can hold is as good as never.
+    Ok(Timestamp::from_second(seconds).ok())
+}
+
+/// RFC 4517 3.3.13, as far as directories write it: `YYYYMMDDHHMM[SS][.f]Z`.
+fn generalized_time(attribute: &str, text: &str) -> Result<Timestamp, String> {
+    let fault = || format!("`{attribute}` is `{}`, not a generalized time", printable(text));
+    let digits = text.strip_suffix('Z').ok_or_else(fault)?;
+    let whole = digits.split(['.', ',']).next().unwrap_or_default();
+    let padded = match whole.len() {
+        12 => format!("{whole}00"),
+        14 => whole.to_owned(),
+        _ => return Err(fault()),
+    };
+    let civil = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", &padded).map_err(|_| fault())?;
+    civil.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|_| fault())
+}

@@ -1,0 +1,52 @@
+//! What a run did, for people and programs.
+
+use serde::{Deserialize, Serialize};
+
+use super::guard::Tripped;
+use super::state::Skipped;
+use super::tally::Tally;
+use crate::base::Timestamp;
+use crate::model::DirectoryLabel;
+
+/// What one run did or, dry, would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which directory.
+    pub directory: DirectoryLabel,
+    /// True when nothing was written.
+    pub dry_run: bool,
+    /// True after a full read, false after events.
+    pub full: bool,
+    /// The server read from.
+    pub server: Option<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// Entries read.
+    pub read: u64,
+    /// What the plan amounts to.
+    pub tally: Tally,
+    /// Changes applied (or, dry, that would be).
+    pub applied: u64,
+    /// Changes held back.
+    pub held: u64,
+    /// Digest of what is held, once stored.
+    pub held_digest: Option<String>,
+    /// Limits that tripped.
+    pub tripped: Vec<Tripped>,
+    /// Why absence was not believed; empty when it was.
+    pub doubts: Vec<String>,
+    /// Entries that could not be used.
+    pub skipped: Skipped,
+    /// Last revision written.
+    pub revision: Option<u64>,
+}
+
+impl Report {
+    /// True when somebody has to decide something.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held > 0
+    }
+}

@@ -1,0 +1,510 @@
+//! One run: read, plan, judge, apply. The same for `bailey sync`, the schedule and events.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::apply::{Applied, Apply};
+use super::change::Change;
+use super::delta::{Delta, references_to};
+use super::error::SyncError;
+use super::full::Full;
+use super::guard::{self, Bench, Verdict};
+use super::held::{self, HeldSet};
+use super::mapping::{self, Skip, derived_member};
+use super::names::Settled;
+use super::plan::Plan;
+use super::progress::Progress;
+use super::reference;
+use super::report::Report;
+use super::settings::Settings;
+use super::stage::{Sortings, Stage, Staged};
+use super::state::{self, Skipped, SyncState};
+use super::stored::scan_all;
+use crate::audit::{Audit, Event};
+use crate::base::{Clock, Guid, Timestamp};
+use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Entry, Kind, Reading, Source};
+use crate::model::{Actor, Member, MemberKind, origin};
+use crate::store::{Revision, Store, schema};
+
+/// Pages that may wait for the stage: the server works ahead by one while another is mapped.
+const PAGES_AHEAD: usize = 2;
+
+/// Takes the changes of a dry run, in order, each with whether it would be held.
+pub type Listing<'a> = dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send + 'a;
+
+/// Everything a run of one directory needs.
+#[derive(Clone)]
+pub struct Runner {
+    /// Where rows go.
+    pub store: Store,
+    /// Where it is recorded.
+    pub audit: Audit,
+    /// The directory's reader.
+    pub source: Arc<dyn Source>,
+    /// The directory's rules.
+    pub settings: Arc<Settings>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where work files go.
+    pub work: PathBuf,
+}
+
+/// What a full read brought.
+struct Staging {
+    stage: Sortings,
+    skipped: Skipped,
+    read: u64,
+    people: u64,
+}
+
+impl Runner {
+    /// Reads everything and applies what differs.
+    ///
+    /// # Errors
+    /// When the directory, the store or the work directory fails, or the rows changed meanwhile.
+    pub async fn full(&self, actor: Actor, mut progress: Box<dyn Progress>) -> Result<Report, SyncError> {
+        let (started, clock) = (self.clock.now(), Instant::now());
+        let (staging, reading, progress_back) = self.read(progress).await?;
+        progress = progress_back;
+        progress.planning();
+        let runner = self.clone();
+        let report = self
+            .store
+            .run(move |_| {
+                let (plan, before) = runner.plan_full(staging, &reading, started)?;
+                let read = reading.count;
+                runner.carry_out(plan, before, &actor, read, started, progress.as_mut())
+            })
+            .await?;
+        Ok(Report { milliseconds: millis(clock), ..report })
+    }
+
+    /// Reads everything and lists what would happen. Runs every check of the real run and writes nothing.
+    ///
+    /// # Errors
+    /// As [`Runner::full`].
+    pub async fn dry(
+        &self,
+        progress: Box<dyn Progress>,
+        mut list: Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>,
+    ) -> Result<Report, SyncError> {
+        let (started, clock) = (self.clock.now(), Instant::now());
+        let (staging, reading, mut progress) = self.read(progress).await?;
+        progress.planning();
+        let runner = self.clone();
+        let report = self
+            .store
+            .run(move |_| {
+                let (plan, before) = runner.plan_full(staging, &reading, started)?;
+                runner.preview(plan, &before.1, reading.count, started, list.as_mut())
+            })
+            .await?;
+        Ok(Report { milliseconds: millis(clock), ..report })
+    }
+
+    /// Applies what events brought. `None` when only a full read helps.
+    ///
+    /// # Errors
+    /// When the directory, the store or the work directory fails.
+    pub async fn delta(&self, changes: Changes) -> Result<Option<Report>, SyncError> {
+        let (started, clock) = (self.clock.now(), Instant::now());
+        let (arrivals, gone, cursor) = match changes {
+            Changes::Delta { arrivals, gone, cursor, .. } => (arrivals, gone, cursor),
+            Changes::Present { present, cursor, .. } => match self.missing(present).await? {
+                Some((arrivals, gone)) => (arrivals, gone, cursor),
+                None => return Ok(None),
+            },
+            Changes::FullReadNeeded { .. } => return Ok(None),
+        };
+        let read = (arrivals.len() + gone.len()) as u64;
+        let delta = self.gather(arrivals, gone).await?;
+        if delta.is_unfinished() {
+            return Ok(None);
+        }
+        let runner = self.clone();
+        let report = self
+            .store
+            .run(move |store| {
+                let before = runner.state()?;
+                let mut plan = delta.plan(store, &before, &runner.work, started)?;
+                plan.server = Some(cursor.server.clone());
+                plan.cursor = Some(cursor);
+                runner.carry_out(plan, before, &Actor::task(runner.task()), read, started, &mut super::progress::Unwatched)
+            })
+            .await?;
+        Ok(Some(Report { milliseconds: millis(clock), ..report }))
+    }
+
+    /// Looks up all that follows from some changes.
+    async fn gather(&self, arrivals: Vec<Arrival>, gone: Vec<Guid>) -> Result<Delta, SyncError> {
+        let settings = Arc::clone(&self.settings);
+        let mut delta = self.store.run(move |store| Delta::new(store, settings, arrivals, gone)).await?;
+        loop {
+            let (waiting, wanted) = self
+                .store
+                .run(move |store| {
+                    let wanted = delta.wants(store)?;
+                    Ok::<_, SyncError>((delta, wanted))
+                })
+                .await?;
+            delta = waiting;
+            if wanted.is_empty() {
+                return Ok(delta);
+            }
+            let answers = self.source.look_up(wanted.clone()).await?;
+            delta = self
+                .store
+                .run(move |store| delta.answered(store, &wanted, answers).map(|()| delta))
+                .await?;
+        }
+    }
+
+    /// Of everything held, what a server does not name as left: looked up and, where not found, gone.
+    async fn missing(&self, present: HashSet<Guid>) -> Result<Option<(Vec<Arrival>, Vec<Guid>)>, SyncError> {
+        /// More than this and a full read is cheaper than looking each up.
+        const MOST: usize = 1_000;
+        let label = self.settings.label.clone();
+        let missing: Vec<Guid> = self
+            .store
+            .run(move |store| {
+                let mut missing = Vec::new();
+                for kind in [MemberKind::User, MemberKind::Group, MemberKind::Resource] {
+                    for row in super::stored::Walk::new(store, kind, &label) {
+                        let entity = row?.entity(kind)?;
+                        if entity.standing().is_present() && !present.contains(&entity.origin().guid) {
+                            missing.push(entity.origin().guid);
+                        }
+                    }
+                }
+                Ok::<_, SyncError>(missing)
+            })
+            .await?;
+        if missing.len() > MOST {
+            return Ok(None);
+        }
+        if missing.is_empty() {
+            return Ok(Some((Vec::new(), Vec::new())));
+        }
+        let wanted = missing.iter().map(|guid| crate::directory::Wanted::Guid(*guid)).collect();
+        let found = self.source.look_up(wanted).await?;
+        let there: HashSet<Guid> = found.iter().filter_map(guid_of).collect();
+        let gone = missing.into_iter().filter(|guid| !there.contains(guid)).collect();
+        Ok(Some((found, gone)))
+    }
+
+    /// Reads everything into a stage. Mapping runs beside the read.
+    async fn read(&self, progress: Box<dyn Progress>) -> Result<(Staging, Reading, Box<dyn Progress>), SyncError> {
+        let (into, pages) = mpsc::channel(PAGES_AHEAD);
+        let runner = self.clone();
+        let staging = self.store.run(move |_| runner.stage(pages, progress));
+        let reading = self.source.read(into);
+        let (staged, reading) = tokio::join!(staging, reading);
+        // A broken read is the cause, a stage that ended early only its echo.
+        let reading = reading?;
+        let (staging, progress) = staged?;
+        Ok((staging, reading, progress))
+    }
+
+    fn stage(
+        &self,
+        mut pages: mpsc::Receiver<Vec<Arrival>>,
+        mut progress: Box<dyn Progress>,
+    ) -> Result<(Staging, Box<dyn Progress>), SyncError> {
+        std::fs::create_dir_all(&self.work)?;
+        let relinks = self.relinks()?;
+        let mut stage = Stage::new(&self.work);
+        let (mut skipped, mut read, mut people) = (Skipped::default(), 0_u64, 0_u64);
+        while let Some(page) = pages.blocking_recv() {
+            for arrival in page {
+                read += 1;
+                match arrival {
+                    Arrival::Entry(entry) => {
+                        people += u64::from(entry.kind == Kind::Person);
+                        self.stage_entry(&mut stage, &relinks, &entry, &mut skipped)?;
+                    }
+                    Arrival::Unusable(unusable) => {
+                        skipped.unusable(&unusable);
+                        if let Some(guid) = unusable.guid {
+                            self.stage_unusable(&mut stage, &relinks, &guid)?;
+                        }
+                    }
+                }
+            }
+            progress.read(read);
+        }
+        Ok((Staging { stage: stage.finish()?, skipped, read, people }, progress))
+    }
+
+    fn stage_entry(
+        &self,
+        stage: &mut Stage,
+        relinks: &HashMap<Member, Member>,
+        entry: &Entry,
+        skipped: &mut Skipped,
+    ) -> Result<(), SyncError> {
+        let derived = derived_member(&self.settings, entry);
+        let member = relinks.get(&derived).copied().unwrap_or(derived);
+        let staged = match mapping::map(&self.settings, entry, member) {
+            Ok(mapped) => {
+                for reference in references_to(&self.settings, entry.kind, &entry.dn, mapped.entity.original_name()) {
+                    stage.references.insert(reference, member);
+                }
+                Staged::entity(&mapped.entity, mapped.references)?
+            }
+            Err(Skip { why, disabled }) => {
+                skipped.push(crate::base::text::printable(&entry.dn.to_string()).into_owned(), why);
+                Staged::unusable(*member.id_bytes(), disabled)
+            }
+        };
+        Ok(stage.push(member.kind(), staged)?)
+    }
+
+    /// An object of unknown kind that cannot be used keeps whatever row it has.
+    fn stage_unusable(&self, stage: &mut Stage, relinks: &HashMap<Member, Member>, guid: &Guid) -> Result<(), SyncError> {
+        let label = &self.settings.label;
+        for derived in [
+            Member::User(origin::user_id(label, guid)),
+            Member::Group(origin::group_id(label, guid)),
+            Member::Resource(origin::resource_id(label, guid)),
+        ] {
+            let member = relinks.get(&derived).copied().unwrap_or(derived);
+            stage.push(member.kind(), Staged::unusable(*member.id_bytes(), false))?;
+        }
+        Ok(())
+    }
+
+    fn relinks(&self) -> Result<HashMap<Member, Member>, SyncError> {
+        self.store.read(|snapshot| {
+            let mut relinks = HashMap::new();
+            for kind in [MemberKind::User, MemberKind::Group, MemberKind::Resource] {
+                for (key, row) in scan_all(snapshot, &schema::relinks_of_directory(kind, &self.settings.label))? {
+                    let derived = key.get(2..).and_then(|id| id.try_into().ok());
+                    let stands_for = row.value.as_slice().try_into().ok();
+                    if let (Some(derived), Some(stands_for)) = (derived, stands_for) {
+                        relinks.insert(Member::from_parts(kind, derived), Member::from_parts(kind, stands_for));
+                    }
+                }
+            }
+            Ok(relinks)
+        })
+    }
+
+    fn plan_full(
+        &self,
+        mut staging: Staging,
+        reading: &Reading,
+        now: Timestamp,
+    ) -> Result<(Plan, (Option<Revision>, SyncState)), SyncError> {
+        let before = self.state()?;
+        let doubts = self.doubts(&staging, reading, &before.1);
+        let full = Full {
+            store: &self.store,
+            settings: &self.settings,
+            state: before.0.map(|revision| (revision, before.1.clone())),
+            doubts,
+            work: &self.work,
+            now,
+        };
+        let mut plan = full.plan(&mut staging.stage)?;
+        plan.skipped.count += staging.skipped.count;
+        plan.skipped.first.splice(0..0, staging.skipped.first);
+        plan.skipped.first.truncate(state::SKIPPED_KEPT);
+        plan.server = Some(reading.server.clone());
+        plan.cursor.clone_from(&reading.position);
+        Ok((plan, before))
+    }
+
+    /// Why what did not come may be there nevertheless.
+    fn doubts(&self, staging: &Staging, reading: &Reading, before: &SyncState) -> Vec<String> {
+        let mut doubts = match &reading.completeness {
+            Completeness::Complete => Vec::new(),
+            Completeness::Doubtful(why) => why.clone(),
+        };
+        for sentinel in &self.settings.guard.sentinels {
+            let there = sentinel
+                .parse::<Dn>()
+                .is_ok_and(|dn| staging.stage.references.member(&reference::by_dn(&dn)).is_some());
+            if !there {
+                doubts.push(format!("the sentinel `{sentinel}` did not come"));
+            }
+        }
+        if staging.people == 0 && before.totals.users > 0 {
+            doubts.push(format!("no person came, while {} are stored", before.totals.users));
+        }
+        if staging.read != reading.count {
+            doubts.push(format!("{} entries were sent, {} arrived", reading.count, staging.read));
+        }
+        doubts
+    }
+
+    fn state(&self) -> Result<(Option<Revision>, SyncState), SyncError> {
+        let known = self.store.read(|snapshot| state::load(snapshot, &self.settings.label))?;
+        Ok(known.map_or((None, SyncState::default()), |(revision, state)| (Some(revision), state)))
+    }
+
+    /// Judges a plan and settles its names.
+    fn judge(&self, plan: &mut Plan, before: &SyncState, now: Timestamp) -> Result<(Verdict, Settled, SyncState), SyncError> {
+        let mut after = before.clone();
+        after.window.forget(now, self.settings.guard.window);
+        let approved = self.store.read(|snapshot| held::approved(snapshot, &self.settings.label))?;
+        let verdict =
+            guard::judge(plan, Bench { limits: &self.settings.guard, window: &after.window, approved });
+        let names = std::mem::take(&mut plan.names);
+        let settled = names.settle(&self.store, verdict.leavers_go(), verdict.renames_happen())?;
+        for holder in &settled.displaced {
+            plan.displace(holder)?;
+        }
+        Ok((verdict, settled, after))
+    }
+
+    fn preview(
+        &self,
+        mut plan: Plan,
+        before: &SyncState,
+        read: u64,
+        started: Timestamp,
+        list: &mut Listing<'_>,
+    ) -> Result<Report, SyncError> {
+        let (verdict, _, _) = self.judge(&mut plan, before, started)?;
+        let (mut applied, mut held) = (0, HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, false));
+        let mut count = 0;
+        plan.for_each(|change| {
+            let holds = verdict.holds(&change);
+            if holds {
+                held.push(&change)?;
+                count += 1;
+            } else {
+                applied += 1;
+            }
+            list(&change, holds)
+        })?;
+        let digest = (count > 0).then(|| hex::encode(held.digest()));
+        let report = self.report(&plan, &verdict, read, started);
+        Ok(Report { dry_run: true, applied, held: count, held_digest: digest, ..report })
+    }
+
+    /// Judges `plan`, applies what may be applied, and keeps the rest for a person to decide.
+    fn carry_out(
+        &self,
+        mut plan: Plan,
+        before: (Option<Revision>, SyncState),
+        actor: &Actor,
+        read: u64,
+        started: Timestamp,
+        progress: &mut dyn Progress,
+    ) -> Result<Report, SyncError> {
+        let (verdict, settled, mut after) = self.judge(&mut plan, &before.1, started)?;
+        let report = self.report(&plan, &verdict, read, started);
+        self.advance(&mut after, &plan, &verdict, started);
+        let full = plan.full;
+        if plan.is_empty() && !full {
+            // Nothing but a newer cursor: worth a row, not a record.
+            let revision = self.note(&before, &after, started)?;
+            return Ok(Report { revision, ..report });
+        }
+        let event = Event::new("SynchronizeDirectory")
+            .with("directory", self.settings.label.as_str())
+            .with("full", full)
+            .with("read", read)
+            .with("changes", plan.len());
+        let opened = self.audit.begin(actor, &event, started)?;
+        let mut held = HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, full);
+        let apply = Apply {
+            store: &self.store,
+            settings: &self.settings,
+            actor,
+            before: before.1,
+            after,
+            now: started,
+        };
+        let cleared = guard::clear(plan, verdict);
+        let Applied { revision, applied, held: count } = apply.run(cleared, &settled, &mut held, opened, progress)?;
+        let digest = held.head().map(|head| head.digest.clone());
+        Ok(Report { applied, held: count, held_digest: digest, revision: Some(revision), ..report })
+    }
+
+    /// What the state says once the plan is applied.
+    fn advance(&self, after: &mut SyncState, plan: &Plan, verdict: &Verdict, now: Timestamp) {
+        after.last_contact = Some(now);
+        after.server.clone_from(&plan.server);
+        after.frozen_since = None;
+        if plan.full {
+            after.last_full = Some(now);
+            after.full_read_due = None;
+            after.doubts.clone_from(&plan.doubts);
+            after.skipped = plan.skipped.clone();
+            after.cursor.clone_from(&plan.cursor);
+            return;
+        }
+        if let Some(cursor) = &plan.cursor {
+            after.cursor = Some(cursor.clone());
+        }
+        if !verdict.is_clear() {
+            // Held changes are kept by full reads alone, so that a set shows all there is to decide.
+            after.full_read_due = Some("the guard held back changes that events brought".to_owned());
+        }
+    }
+
+    fn note(
+        &self,
+        before: &(Option<Revision>, SyncState),
+        after: &SyncState,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, SyncError> {
+        use crate::store::{Commit, Expect, Intent};
+        let key = schema::sync_state(&self.settings.label, "state");
+        let mut commit = Commit::new(Actor::task(self.task()), now, Intent::Narrow);
+        commit.expect(key.clone(), before.0.map_or(Expect::Absent, Expect::At));
+        commit.put(key, serde_json::to_vec(after)?);
+        Ok(Some(self.store.commit(commit)?.revision))
+    }
+
+    fn report(&self, plan: &Plan, verdict: &Verdict, read: u64, started: Timestamp) -> Report {
+        Report {
+            directory: self.settings.label.clone(),
+            dry_run: false,
+            full: plan.full,
+            server: plan.server.clone(),
+            started,
+            milliseconds: 0,
+            read,
+            tally: plan.tally.clone(),
+            applied: 0,
+            held: 0,
+            held_digest: None,
+            tripped: verdict.tripped.clone(),
+            doubts: plan.doubts.clone(),
+            skipped: plan.skipped.clone(),
+            revision: None,
+        }
+    }
+
+    /// The name this directory's task acts under.
+    #[must_use]
+    pub fn task(&self) -> String {
+        format!("sync/{}", self.settings.label)
+    }
+
+    /// Where following changes goes on; `None` when a full read comes first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn cursor(&self) -> Result<Option<Cursor>, SyncError> {
+        Ok(self.state()?.1.cursor)
+    }
+}
+
+fn guid_of(arrival: &Arrival) -> Option<Guid> {
+    match arrival {
+        Arrival::Entry(entry) => Some(entry.guid),
+        Arrival::Unusable(unusable) => unusable.guid,
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,176 @@
+//! What is remembered of a directory between runs, and the window the guard counts in.
+
+use serde::{Deserialize, Serialize};
+
+use super::change::Rule;
+use super::stored::corrupt;
+use crate::base::{GroupId, Timestamp};
+use crate::directory::{Cursor, Method, Unusable};
+use crate::model::DirectoryLabel;
+use crate::store::{Revision, Snapshot, StoreError, schema};
+
+/// Examples kept of entries that were skipped.
+pub const SKIPPED_KEPT: usize = 50;
+
+/// A directory's row of sync state. Every commit that touches the directory's rows rewrites it, so its
+/// revision tells whether a plan still fits.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncState {
+    /// Where following changes goes on.
+    pub cursor: Option<Cursor>,
+    /// How changes are followed.
+    pub method: Option<Method>,
+    /// The server last read from.
+    pub server: Option<String>,
+    /// Last time the directory answered.
+    pub last_contact: Option<Timestamp>,
+    /// Last time a full read was applied.
+    pub last_full: Option<Timestamp>,
+    /// Last time a change was applied.
+    pub last_change: Option<Timestamp>,
+    /// Stored rows and edges that come from this directory.
+    pub totals: Totals,
+    /// Why absence could not be believed in the last full read; empty when it could.
+    pub doubts: Vec<String>,
+    /// Entries skipped in the last full read: how many, and the first of them.
+    pub skipped: Skipped,
+    /// A full read is due as soon as possible, and why.
+    pub full_read_due: Option<String>,
+    /// What narrowed lately, counted by the guard.
+    pub window: Window,
+    /// Since when the directory is no longer configured.
+    pub frozen_since: Option<Timestamp>,
+}
+
+/// Rows and edges of one directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Users that are present.
+    pub users: u64,
+    /// Groups that are present.
+    pub groups: u64,
+    /// Resources that are present.
+    pub resources: u64,
+    /// Edges.
+    pub memberships: u64,
+}
+
+impl Totals {
+    /// Rows of all kinds.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.users + self.groups + self.resources
+    }
+}
+
+/// Entries that could not be used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// The first [`SKIPPED_KEPT`].
+    pub first: Vec<SkippedEntry>,
+}
+
+/// One entry that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedEntry {
+    /// Its DN, printable.
+    pub dn: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Skipped {
+    /// Notes one.
+    pub fn push(&mut self, dn: String, why: String) {
+        self.count += 1;
+        if self.first.len() < SKIPPED_KEPT {
+            self.first.push(SkippedEntry { dn, why });
+        }
+    }
+
+    /// Notes one that the directory layer refused.
+    pub fn unusable(&mut self, unusable: &Unusable) {
+        self.push(unusable.dn.clone(), unusable.why.clone());
+    }
+}
+
+/// Narrowing changes applied lately, by minute. Many small steps within the window trip like one large one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Window(Vec<Counted>);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Counted {
+    /// Start of the minute, seconds since the epoch.
+    minute: i64,
+    rule: Rule,
+    count: u64,
+}
+
+/// Rows of the window, so that it stays one small row of the store; what is beyond is not counted, and the limits of each single run still hold.
+const GROUPS_TOLD_APART: usize = 2_000;
+
+impl Window {
+    /// Forgets what is older than `keep`.
+    pub fn forget(&mut self, now: Timestamp, keep: std::time::Duration) {
+        let oldest = now.as_second().saturating_sub(i64::try_from(keep.as_secs()).unwrap_or(i64::MAX));
+        self.0.retain(|counted| counted.minute + 60 > oldest);
+    }
+
+    /// Counts `count` changes of `rule` applied at `now`.
+    pub fn add(&mut self, rule: Rule, count: u64, now: Timestamp) {
+        let minute = now.as_second() - now.as_second().rem_euclid(60);
+        match self.0.iter_mut().rev().find(|counted| counted.minute == minute && counted.rule == rule) {
+            Some(counted) => counted.count += count,
+            None if self.0.len() < GROUPS_TOLD_APART => self.0.push(Counted { minute, rule, count }),
+            None => {}
+        }
+    }
+
+    /// How many changes of `rule` there were.
+    #[must_use]
+    pub fn of(&self, rule: Rule) -> u64 {
+        self.0.iter().filter(|counted| counted.rule == rule).map(|counted| counted.count).sum()
+    }
+
+    /// How many memberships were lost in all.
+    #[must_use]
+    pub fn losses(&self) -> u64 {
+        self.0.iter().filter(|counted| matches!(counted.rule, Rule::Loss(_))).map(|counted| counted.count).sum()
+    }
+
+    /// How many members `group` lost.
+    #[must_use]
+    pub fn group_losses(&self, group: GroupId) -> u64 {
+        self.of(Rule::Loss(group))
+    }
+}
+
+/// A directory's state and the revision that wrote it; `None` before the first run.
+///
+/// # Errors
+/// When the store cannot be read or the row is damaged.
+pub fn load(snapshot: &dyn Snapshot, label: &DirectoryLabel) -> Result<Option<(Revision, SyncState)>, StoreError> {
+    let key = schema::sync_state(label, "state");
+    let Some(row) = snapshot.get(&key)? else { return Ok(None) };
+    let state = serde_json::from_slice(&row.value).map_err(|why| corrupt(&key, &why.to_string()))?;
+    Ok(Some((row.revision, state)))
+}
+
+/// Every directory that has state, configured or not.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn load_all(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, SyncState)>, StoreError> {
+    let mut states = Vec::new();
+    for (key, row) in super::stored::scan_all(snapshot, &schema::sync_states())? {
+        let text = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
+        let Some((label, "state")) = text.split_once('\0') else { continue };
+        let label = label.parse().map_err(|why| corrupt(&key, &format!("{why}")))?;
+        states.push((label, serde_json::from_slice(&row.value).map_err(|why| corrupt(&key, &why.to_string()))?));
+    }
+    Ok(states)
+}

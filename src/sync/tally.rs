@@ -1,0 +1,146 @@
+//! What a plan amounts to: the numbers the guard judges and a person reads first.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{Act, Change, Rule};
+use crate::base::GroupId;
+use crate::model::MemberKind;
+
+/// Counts of one plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Rows that appear, by kind.
+    pub added: ByKind,
+    /// Rows that change in any other way than the next three.
+    pub updated: ByKind,
+    /// Rows that the directory switched off.
+    pub suspended: ByKind,
+    /// Rows that may act again.
+    pub restored: ByKind,
+    /// Rows that are gone upstream: suspended now, deleted when the retention is over.
+    pub gone: ByKind,
+    /// Rows deleted because that retention is over.
+    pub deleted: ByKind,
+    /// Rows that change their IAM name.
+    pub renamed: ByKind,
+    /// Memberships gained.
+    pub joined: u64,
+    /// Memberships lost because the member left the group.
+    pub left: u64,
+    /// Memberships lost because the member is gone.
+    pub left_with_member: u64,
+    /// Memberships gained and lost, by group.
+    pub groups: BTreeMap<GroupId, GroupTally>,
+}
+
+/// Counts by kind of row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByKind {
+    /// Users.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Resources.
+    pub resources: u64,
+}
+
+/// What one group gains and loses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupTally {
+    /// Members before.
+    pub before: u64,
+    /// Members gained.
+    pub gained: u64,
+    /// Members lost that stay in the directory.
+    pub lost: u64,
+    /// Members lost with their rows.
+    pub lost_with_member: u64,
+}
+
+impl ByKind {
+    /// The count of `kind`.
+    pub fn of(&mut self, kind: MemberKind) -> &mut u64 {
+        match kind {
+            MemberKind::User => &mut self.users,
+            MemberKind::Group => &mut self.groups,
+            MemberKind::Resource => &mut self.resources,
+        }
+    }
+
+    /// All together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.users + self.groups + self.resources
+    }
+}
+
+impl GroupTally {
+    /// True when nobody who was in the group stays and nobody comes.
+    #[must_use]
+    pub fn empties(&self) -> bool {
+        self.before > 0 && self.lost > 0 && self.gained == 0 && self.lost + self.lost_with_member >= self.before
+    }
+}
+
+impl Tally {
+    /// Counts `change`.
+    pub fn count(&mut self, change: &Change) {
+        let kind = change.subject.kind();
+        match &change.act {
+            Act::Add { .. } => *self.added.of(kind) += 1,
+            Act::Delete => *self.deleted.of(kind) += 1,
+            Act::Update { fields, .. } => self.count_update(kind, change.rule, fields),
+            Act::Join { .. } => {
+                self.joined += 1;
+                self.group(change, |group| group.gained += 1);
+            }
+            Act::Leave { .. } if change.rule == Some(Rule::Deletion) => {
+                self.left_with_member += 1;
+                self.group(change, |group| group.lost_with_member += 1);
+            }
+            Act::Leave { .. } => {
+                self.left += 1;
+                self.group(change, |group| group.lost += 1);
+            }
+            Act::Respell { .. } | Act::Await { .. } | Act::Settle { .. } => {}
+        }
+    }
+
+    fn count_update(&mut self, kind: MemberKind, rule: Option<Rule>, fields: &[super::change::Field]) {
+        if fields.is_empty() {
+            return;
+        }
+        let ends = |path: &str, value: &serde_json::Value| fields.iter().any(|f| f.path == path && f.before == *value);
+        match rule {
+            Some(Rule::Deletion) => *self.gone.of(kind) += 1,
+            Some(Rule::Suspension) => *self.suspended.of(kind) += 1,
+            Some(Rule::Rename) => *self.renamed.of(kind) += 1,
+            _ if ends("standing.presence.state", &"gone".into()) || ends("standing.disabled", &true.into()) => {
+                *self.restored.of(kind) += 1;
+            }
+            _ => *self.updated.of(kind) += 1,
+        }
+    }
+
+    fn group(&mut self, change: &Change, count: impl FnOnce(&mut GroupTally)) {
+        if let crate::model::Member::Group(group) = change.subject {
+            count(self.groups.entry(group).or_default());
+        }
+    }
+
+    /// Notes how many members `group` had, for groups that change.
+    pub fn had_members(&mut self, group: GroupId, before: u64) {
+        if let Some(tally) = self.groups.get_mut(&group) {
+            tally.before = before;
+        }
+    }
+
+    /// True when nothing a person would call a change is in the plan.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let rows = [&self.added, &self.updated, &self.suspended, &self.restored, &self.gone, &self.deleted, &self.renamed];
+        rows.iter().all(|by| by.total() == 0) && self.joined + self.left + self.left_with_member == 0
+    }
+}
