@@ -151,6 +151,18 @@ pub enum Changes {
         /// When the first of these events reached us, for the lag metric.
         received: std::time::Instant,
     },
+    /// The server could not name what was deleted since the cursor and named everything that is
+    /// left instead (RFC 4533 3.3.1, the present phase). Whatever is held and not in `present`
+    /// must be confirmed: [`Source::look_up`] it by id; what that does not answer is gone. What
+    /// changed came before, in [`Changes::Delta`]s that left the cursor where it was.
+    Present {
+        /// Every id that is left, under all bases. May name objects that are out of scope.
+        present: std::collections::HashSet<Guid>,
+        /// Goes into the store once the missing ids are dealt with.
+        cursor: Cursor,
+        /// When the list was complete.
+        received: std::time::Instant,
+    },
     /// The server cannot say what changed since the cursor: only a full read helps. The source
     /// ends after this.
     FullReadNeeded {
