@@ -8,21 +8,21 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 pub(crate) struct Ldif<'a, W> {
     out: W,
     base: &'a str,
+    is_new: bool,
 }
 
 impl<'a, W: Write> Ldif<'a, W> {
     pub(crate) fn new(mut out: W, base: &'a str) -> io::Result<Self> {
-        writeln!(
-            out,
-            "# Made by `cargo run --example company` (config/demo/company); do not edit. Nobody in it exists."
-        )?;
-        writeln!(out, "version: 1")?;
-        Ok(Self { out, base })
+        // No `version: 1` line: slapadd takes it for an entry, and slapcat writes none either.
+        writeln!(out, "# Made by `cargo run --example company`; do not edit. Nobody in it exists.")?;
+        Ok(Self { out, base, is_new: true })
     }
 
     /// Begins the entry `name`, or that of the base itself where `name` is empty.
     pub(crate) fn entry(&mut self, name: &str) -> io::Result<()> {
-        writeln!(self.out)?;
+        if !std::mem::take(&mut self.is_new) {
+            writeln!(self.out)?;
+        }
         self.name("dn", name)
     }
 
