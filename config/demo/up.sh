@@ -1,0 +1,173 @@
+#!/bin/bash
+# The demo: an OpenLDAP server with a made-up company, and Bailey following it.
+#
+#   config/demo/up.sh             in the foreground; Ctrl-C ends everything
+#   DETACH=1 config/demo/up.sh    returns when all is ready; config/demo/down.sh ends it
+#
+# Everything lives under .demo/ (or $DEMO), listens on loopback alone, and is new at each start:
+# ports, keys, passwords, the directory and Bailey's store. `.demo/env` says where things are.
+# BAILEY=/path/to/bailey tries another binary.
+set -euo pipefail
+umask 077
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+DEMO=${DEMO:-$ROOT/.demo}
+PROFILE=${PROFILE:-release}
+ACCOUNT=123456789012
+DEMO_USER=ukoenig # leads team platform: four roads lead her to a role
+
+# shellcheck source=config/demo/slapd.sh
+. "$HERE/slapd.sh"
+
+main() {
+  build_bailey
+  "$HERE/down.sh"
+  trap stop EXIT
+  trap 'exit 0' INT TERM
+  start_directory
+  write_configuration
+  start_bailey
+  write_env
+  say_what_is_where
+  if [[ -n ${DETACH:-} ]]; then
+    trap - EXIT
+  else
+    follow
+  fi
+}
+
+build_bailey() {
+  [[ -n ${BAILEY:-} ]] && return
+  (cd "$ROOT" && cargo build --locked --profile "${PROFILE/debug/dev}" --bin bailey)
+  BAILEY=$(target_directory)/${PROFILE/dev/debug}/bailey
+}
+
+target_directory() {
+  (cd "$ROOT" && cargo metadata --locked --no-deps --format-version 1) | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
+}
+
+start_directory() {
+  rm -rf "$DEMO"
+  mkdir -p "$DEMO/slapd" "$DEMO/state"
+  echo $$ >"$DEMO/owner"
+  slapd_prepare "$DEMO/slapd" "$HERE/company.ldif"
+  slapd_start "$DEMO/slapd"
+  LDAP_URL=$(cat "$DEMO/slapd/url")
+  set_demo_password
+}
+
+# The company comes without passwords; one person gets one, to sign in with.
+set_demo_password() {
+  new_password "$DEMO/demo.password"
+  LDAPTLS_CACERT=$DEMO/slapd/ca.pem ldapmodify -x -H "$LDAP_URL" -D "$LDAP_ADMIN_DN" -y "$DEMO/slapd/admin.password" >"$DEMO/ldapmodify.log" <<LDIF
+dn: uid=$DEMO_USER,ou=people,$LDAP_BASE
+changetype: modify
+replace: userPassword
+userPassword: $("$DEMO/slapd/slapd" -T passwd -n -T "$DEMO/demo.password")
+LDIF
+}
+
+write_configuration() {
+  SOCKET=$DEMO/bailey.sock
+  # A Unix socket's path holds 107 bytes (unix(7)); a deep checkout needs another place.
+  ((${#SOCKET} < 100)) || SOCKET=$(mktemp -d)/bailey.sock
+  HEALTH_PORT=$(free_port)
+  sed -e "s|@ACCOUNT@|$ACCOUNT|" -e "s|@STATE@|$DEMO/state|" -e "s|@SOCKET@|$SOCKET|" -e "s|@UID@|$(id -u)|" \
+    -e "s|@HEALTH_PORT@|$HEALTH_PORT|" -e "s|@LDAP_URL@|$LDAP_URL|" -e "s|@CA_FILE@|$DEMO/slapd/ca.pem|" \
+    -e "s|@SYNC_DN@|$LDAP_SYNC_DN|" -e "s|@SYNC_PASSWORD_FILE@|$DEMO/slapd/sync.password|" -e "s|@BASE@|$LDAP_BASE|" \
+    "$HERE/bailey.toml.in" >"$DEMO/bailey.toml"
+}
+
+start_bailey() {
+  # A session of its own, like slapd's: Ctrl-C reaches this script alone.
+  setsid "$BAILEY" run --demo --config "$DEMO/bailey.toml" >"$DEMO/bailey.log" 2>&1 </dev/null &
+  echo $! >"$DEMO/bailey.pid"
+  echo "$BAILEY" >"$DEMO/bailey.program"
+  wait_for 60 bailey_is_ready_or_gone || { cat "$DEMO/bailey.log" >&2; die "bailey is not ready after a minute; its log is above"; }
+  is_running "$DEMO/bailey.pid" "$BAILEY" || { cat "$DEMO/bailey.log" >&2; die "bailey did not start; its log is above"; }
+}
+
+bailey_is_ready_or_gone() {
+  is_ready || has_ended "$DEMO/bailey.pid" "$BAILEY"
+}
+
+# GET /readyz answers 200. By bash alone: a bare machine has no curl.
+is_ready() (
+  exec 3<>"/dev/tcp/127.0.0.1/$HEALTH_PORT" || exit 1
+  printf 'GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+  read -r -t 5 status <&3
+  [[ $status == "HTTP/1.1 200"* ]]
+) 2>/dev/null
+
+# Written when everything answers: whoever waits for the file may use what it names.
+write_env() {
+  cat >"$DEMO/env.new" <<ENV
+BAILEY=$BAILEY
+BAILEY_HEALTH_URL=http://127.0.0.1:$HEALTH_PORT
+BAILEY_CONFIG=$DEMO/bailey.toml
+BAILEY_SOCKET=$SOCKET
+BAILEY_ACCOUNT=$ACCOUNT
+LDAP_URL=$LDAP_URL
+LDAP_BASE=$LDAP_BASE
+LDAP_PEOPLE_BASE=ou=people,$LDAP_BASE
+LDAP_GROUPS_BASE=ou=groups,$LDAP_BASE
+LDAP_ADMIN_DN=$LDAP_ADMIN_DN
+LDAP_ADMIN_PASSWORD=$(cat "$DEMO/slapd/admin.password")
+LDAPTLS_CACERT=$DEMO/slapd/ca.pem
+DEMO_USER=$DEMO_USER
+DEMO_PASSWORD=$(cat "$DEMO/demo.password")
+ENV
+  mv "$DEMO/env.new" "$DEMO/env"
+}
+
+say_what_is_where() {
+  cat <<TEXT
+
+The bridge stands.
+
+  directory   $LDAP_URL   $(grep -c '^uid: ' "$HERE/company.ldif") people, $(grep -c '^dn: cn=.*,ou=groups' "$HERE/company.ldif") groups
+  bailey      $SOCKET   log in $DEMO/bailey.log
+  health      http://127.0.0.1:$HEALTH_PORT/readyz   (/healthz, /metrics)
+  all names   $DEMO/env
+
+In another terminal, first
+
+  set -a; . $DEMO/env; set +a
+
+and then, for instance, list people; show one, with the groups that lead to each of her rights;
+and change something in the directory and see it arrive:
+
+  \$BAILEY user list --config \$BAILEY_CONFIG
+  \$BAILEY user show $DEMO_USER --config \$BAILEY_CONFIG
+  printf 'dn: uid=%s,%s\nchangetype: modify\nreplace: title\ntitle: Bridge Builder\n' \$DEMO_USER \$LDAP_PEOPLE_BASE |
+    ldapmodify -x -H \$LDAP_URL -D \$LDAP_ADMIN_DN -w \$LDAP_ADMIN_PASSWORD && \$BAILEY user show $DEMO_USER --config \$BAILEY_CONFIG
+
+TEXT
+  if [[ -n ${DETACH:-} ]]; then
+    echo "It runs in the background; \`make demo-stop\` ends it."
+  else
+    echo "Ctrl-C ends it. What the daemon says follows."
+  fi
+}
+
+follow() {
+  # In the background and waited for, so that a signal is acted upon at once.
+  tail --pid="$(cat "$DEMO/bailey.pid")" -n +1 -F "$DEMO/bailey.log" 2>/dev/null &
+  wait $!
+  die "bailey ended by itself; its log is in $DEMO/bailey.log"
+}
+
+# However the script ends, a failure half-way included, nothing it started is left behind. A demo
+# started elsewhere in the meantime has ended ours already, and is not ours to end.
+stop() {
+  local status=$?
+  [[ -z $(jobs -p %tail 2>/dev/null) ]] || kill %tail
+  [[ $(cat "$DEMO/owner" 2>/dev/null) != "$$" ]] || "$HERE/down.sh"
+  exit "$status"
+}
+
+# Sourced, the file only defines its steps: the tests take them one by one.
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  main
+fi
