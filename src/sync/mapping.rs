@@ -274,5 +274,5 @@ fn generalized_time(attribute: &str, text: &str) -> Result<Timestamp, String> {
         _ => return Err(fault()),
     };
     let civil = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", &padded).map_err(|_| fault())?;
-    civil.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|_| fault())
+    jiff::tz::Offset::UTC.to_timestamp(civil).map_err(|_| fault())
 }

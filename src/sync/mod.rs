@@ -33,6 +33,7 @@ pub mod stage;
 pub mod state;
 pub mod stored;
 pub mod tally;
+pub mod worker;
 
 pub use error::SyncError;
 pub use report::Report;

@@ -123,10 +123,11 @@ impl Window {
     /// Counts `count` changes of `rule` applied at `now`.
     pub fn add(&mut self, rule: Rule, count: u64, now: Timestamp) {
         let minute = now.as_second() - now.as_second().rem_euclid(60);
+        let full = self.0.len() >= GROUPS_TOLD_APART;
         match self.0.iter_mut().rev().find(|counted| counted.minute == minute && counted.rule == rule) {
             Some(counted) => counted.count += count,
-            None if self.0.len() < GROUPS_TOLD_APART => self.0.push(Counted { minute, rule, count }),
-            None => {}
+            None if full => {}
+            None => self.0.push(Counted { minute, rule, count }),
         }
     }
 

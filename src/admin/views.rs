@@ -1,0 +1,221 @@
+//! What listings and `show` say: the model's rows as JSON members that programs can rely on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Guid, Timestamp};
+use crate::model::{AccountId, Arn, DirectoryLabel, Entity, Inactive, Presence};
+
+/// A user, group or resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntityView {
+    /// Stays the same through renames.
+    pub id: String,
+    /// IAM name.
+    pub name: String,
+    /// ARN.
+    pub arn: String,
+    /// The name as the directory spells it.
+    pub original_name: String,
+    /// For people to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    /// Number that links a person's accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employee_id: Option<String>,
+    /// Description of a group or resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Principal tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Directory it comes from.
+    pub directory: DirectoryLabel,
+    /// Its immutable id there.
+    pub guid: Guid,
+    /// Its DN when last read.
+    pub dn: String,
+    /// Whether it may act.
+    pub state: State,
+    /// Since when it is gone or frozen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Password logins are locked since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_since: Option<Timestamp>,
+    /// The account ends then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// Whether somebody may act, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// May act.
+    Active,
+    /// Disabled in the directory.
+    Disabled,
+    /// Its account has expired.
+    Expired,
+    /// Gone from the directory.
+    Gone,
+    /// Its directory is no longer configured.
+    Frozen,
+}
+
+impl State {
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+            Self::Gone => "gone",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
+impl EntityView {
+    /// How `entity` looks at `now`; `frozen` since when its directory is no longer configured.
+    #[must_use]
+    pub fn of(entity: &Entity, account: &AccountId, frozen: Option<Timestamp>, now: Timestamp) -> Self {
+        let standing = entity.standing();
+        let state = match (frozen, standing.active(now)) {
+            (Some(_), _) | (None, Err(Inactive::Frozen)) => State::Frozen,
+            (None, Ok(())) => State::Active,
+            (None, Err(Inactive::Disabled)) => State::Disabled,
+            (None, Err(Inactive::Expired)) => State::Expired,
+            (None, Err(Inactive::Gone)) => State::Gone,
+        };
+        let since = match standing.presence {
+            Presence::Gone { since } | Presence::Frozen { since } => Some(since),
+            Presence::Present => frozen,
+        };
+        let origin = entity.origin();
+        let mut view = Self {
+            id: hex::encode(entity.member().id_bytes()),
+            name: entity.name().to_string(),
+            arn: arn(entity, account).to_string(),
+            original_name: entity.original_name().to_owned(),
+            display_name: None,
+            mail: None,
+            employee_id: None,
+            description: None,
+            tags: BTreeMap::new(),
+            directory: origin.directory.clone(),
+            guid: origin.guid,
+            dn: origin.dn.clone(),
+            state,
+            since,
+            locked_since: standing.locked_since,
+            expires: standing.expires,
+        };
+        match entity {
+            Entity::User(user) => {
+                view.display_name.clone_from(&user.display_name);
+                view.mail.clone_from(&user.mail);
+                view.employee_id.clone_from(&user.employee_id);
+                view.tags.clone_from(&user.tags);
+            }
+            Entity::Group(group) => view.description.clone_from(&group.description),
+            Entity::Resource(resource) => {
+                view.description.clone_from(&resource.description);
+                view.tags.clone_from(&resource.tags);
+            }
+        }
+        view
+    }
+}
+
+/// The ARN of `entity`.
+#[must_use]
+pub fn arn(entity: &Entity, account: &AccountId) -> Arn {
+    match entity {
+        Entity::User(_) => Arn::user(account, entity.name()),
+        Entity::Group(_) => Arn::group(account, entity.name()),
+        Entity::Resource(_) => Arn::resource(account, entity.name()),
+    }
+}
+
+/// A group that somebody is in, and the way to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MembershipView {
+    /// The group's name.
+    pub group: String,
+    /// Its id.
+    pub group_id: String,
+    /// Groups passed on the way, nearest first; empty for direct membership.
+    pub through: Vec<String>,
+    /// Where the first edge of the way comes from.
+    pub edge: EdgeView,
+}
+
+/// Where a membership comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EdgeView {
+    /// The directory.
+    pub directory: DirectoryLabel,
+    /// DN of the group whose entry lists the member.
+    pub listed_in: String,
+    /// Revision that brought it.
+    pub revision: u64,
+    /// When that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+/// A user or resource with its groups.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Who.
+    #[serde(flatten)]
+    pub entity: EntityView,
+    /// Groups it is effectively in.
+    pub groups: Vec<MembershipView>,
+    /// Set when a limit ended the search for groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<String>,
+}
+
+/// A group with what is in it and what it is in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupShown {
+    /// Which.
+    #[serde(flatten)]
+    pub entity: EntityView,
+    /// Direct members, in key order; at most [`super::people::MEMBERS_SHOWN`].
+    pub members: Vec<MemberView>,
+    /// How many direct members there are.
+    pub member_count: u64,
+    /// References in the directory that mean nobody we know.
+    pub unresolved: u64,
+    /// Groups this one is in.
+    pub groups: Vec<MembershipView>,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// `user`, `group` or `resource`.
+    pub kind: String,
+    /// IAM name.
+    pub name: String,
+    /// Whether it may act.
+    pub state: State,
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// The rows, by name.
+    pub items: Vec<EntityView>,
+    /// Pass as `after` for the next page; `None` at the end.
+    pub next: Option<String>,
+}

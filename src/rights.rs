@@ -1,0 +1,169 @@
+//! Who is in which group, directly or through other groups, and through which.
+//!
+//! The one implementation of the membership closure: computed from stored edges at the moment of the
+//! question, never written down. Several parents and cycles are fine; a group that is gone or frozen
+//! gives nothing and leads nowhere. What groups entitle to is not decided here yet.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::base::{GroupId, Timestamp};
+use crate::model::{DirectoryLabel, Group, Member};
+use crate::store::{Snapshot, StoreError, rows};
+
+/// Longest chain of nested groups followed. Real directories stay below ten; a chain this long is a mistake or an attack.
+pub const DEEPEST: usize = 64;
+
+/// Most edges looked at for one member.
+pub const MOST_EDGES: usize = 100_000;
+
+/// The groups a member is effectively in.
+#[derive(Debug, Default)]
+pub struct Closure {
+    /// Every group, nearest first, each with the way to it.
+    pub groups: Vec<Reached>,
+    /// Set when a limit ended the search: what lies beyond counts for nothing.
+    pub cut_short: Option<String>,
+}
+
+/// A group reached.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    /// The group.
+    pub group: Group,
+    /// The groups passed on the way, nearest to the member first; empty for direct membership.
+    pub through: Vec<GroupId>,
+}
+
+/// The groups that `member` is effectively in at `now`. Groups of `frozen` directories do not count.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn effective_groups(
+    snapshot: &dyn Snapshot,
+    member: &Member,
+    frozen: &HashSet<DirectoryLabel>,
+    now: Timestamp,
+) -> Result<Closure, StoreError> {
+    let mut closure = Closure::default();
+    let mut seen: HashMap<GroupId, Vec<GroupId>> = HashMap::new();
+    let mut ahead: VecDeque<(Member, Vec<GroupId>)> = VecDeque::from([(*member, Vec::new())]);
+    let mut edges = 0;
+    while let Some((from, through)) = ahead.pop_front() {
+        if through.len() >= DEEPEST {
+            closure.cut_short = Some(format!("groups nested deeper than {DEEPEST}"));
+            continue;
+        }
+        for id in rows::groups_of(snapshot, &from)? {
+            edges += 1;
+            if edges > MOST_EDGES {
+                closure.cut_short = Some(format!("more than {MOST_EDGES} memberships"));
+                return Ok(closure);
+            }
+            if seen.contains_key(&id) {
+                continue;
+            }
+            let Some((_, group)) = rows::group(snapshot, &id)? else { continue };
+            let counts = group.standing.active(now).is_ok() && !frozen.contains(&group.origin.directory);
+            seen.insert(id, through.clone());
+            if counts {
+                let mut onward = through.clone();
+                onward.push(id);
+                ahead.push_back((Member::Group(id), onward));
+                closure.groups.push(Reached { group, through: through.clone() });
+            }
+        }
+    }
+    Ok(closure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Guid, UserId};
+    use crate::model::{Actor, IamName, Origin, Presence, Standing};
+    use crate::store::{Commit, Intent, Store, memory, schema};
+
+    fn group_id(n: u32) -> GroupId {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&n.to_be_bytes());
+        GroupId::from_bytes(bytes)
+    }
+
+    fn now() -> Timestamp {
+        "2026-03-12T00:00:00Z".parse().unwrap()
+    }
+
+    /// A store with these groups and edges; groups in `gone` are gone.
+    fn store(groups: u32, edges: &[(u32, Member)], gone: &[u32]) -> Store {
+        let store = Store::new(memory::Memory::new());
+        let mut commit = Commit::new(Actor::task("test"), now(), Intent::Widen);
+        for n in 0..groups {
+            let presence = if gone.contains(&n) { Presence::Gone { since: now() } } else { Presence::Present };
+            let group = Group {
+                id: group_id(n),
+                name: IamName::mapped(&format!("g{n}"), None, &[0; 16]),
+                original_name: format!("g{n}"),
+                origin: Origin { directory: "corp".parse().unwrap(), guid: Guid::from_bytes([0; 16]), dn: format!("cn=g{n}") },
+                standing: Standing { presence, ..Standing::default() },
+                description: None,
+            };
+            commit.put(schema::group(&group.id), rows::encode(&group).unwrap());
+        }
+        for (group, member) in edges {
+            commit.put(schema::edge(&group_id(*group), member), vec![0; 16]);
+            commit.put(schema::edge_back(member, &group_id(*group)), Vec::new());
+        }
+        store.commit(commit).unwrap();
+        store
+    }
+
+    fn names(store: &Store, member: &Member) -> Vec<String> {
+        let closure = store.read(|s| effective_groups(s, member, &HashSet::new(), now())).unwrap();
+        closure.groups.iter().map(|reached| reached.group.original_name.clone()).collect()
+    }
+
+    #[test]
+    fn nesting_with_cycles_and_several_parents_ends() {
+        let ann = Member::User(UserId::from_bytes([9; 16]));
+        let nested = |n| Member::Group(group_id(n));
+        let store = store(4, &[(0, ann), (1, nested(0)), (2, nested(1)), (0, nested(2)), (2, nested(0)), (3, nested(3))], &[]);
+        assert_eq!(names(&store, &ann), ["g0", "g1", "g2"]);
+        assert_eq!(names(&store, &nested(3)), ["g3"]);
+    }
+
+    #[test]
+    fn a_group_that_is_gone_leads_nowhere() {
+        let ann = Member::User(UserId::from_bytes([9; 16]));
+        let store = store(3, &[(0, ann), (1, Member::Group(group_id(0))), (2, ann)], &[0]);
+        assert_eq!(names(&store, &ann), ["g2"]);
+    }
+
+    #[test]
+    fn a_frozen_directory_gives_nothing() {
+        let ann = Member::User(UserId::from_bytes([9; 16]));
+        let store = store(1, &[(0, ann)], &[]);
+        let frozen = HashSet::from(["corp".parse().unwrap()]);
+        let closure = store.read(|s| effective_groups(s, &ann, &frozen, now())).unwrap();
+        assert!(closure.groups.is_empty());
+    }
+
+    #[test]
+    fn a_chain_without_end_is_cut_short_and_says_so() {
+        let ann = Member::User(UserId::from_bytes([9; 16]));
+        let mut edges = vec![(0, ann)];
+        edges.extend((1..1_000).map(|n| (n, Member::Group(group_id(n - 1)))));
+        let store = store(1_000, &edges, &[]);
+        let closure = store.read(|s| effective_groups(s, &ann, &HashSet::new(), now())).unwrap();
+        assert_eq!(closure.groups.len(), DEEPEST);
+        assert!(closure.cut_short.unwrap().contains("64"));
+    }
+
+    #[test]
+    fn three_hundred_groups_all_in_each_other_end() {
+        let ann = Member::User(UserId::from_bytes([9; 16]));
+        let mut edges = vec![(0, ann)];
+        edges.extend((0..300).flat_map(|a| (0..300).map(move |b| (a, Member::Group(group_id(b))))));
+        let store = store(300, &edges, &[]);
+        assert_eq!(names(&store, &ann).len(), 300);
+    }
+}
