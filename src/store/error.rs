@@ -53,6 +53,13 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// The row at `key` cannot be what it says.
+    pub(super) fn corrupt(key: &[u8], why: impl std::fmt::Display) -> Self {
+        Self::Corrupt { key: hex::encode(key), why: why.to_string() }
+    }
+}
+
 impl Faulty for StoreError {
     fn fault(&self) -> Fault {
         match self {

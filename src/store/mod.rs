@@ -17,15 +17,31 @@
 
 pub mod commit;
 pub mod error;
+mod execute;
+pub mod export;
 pub mod history;
+pub mod identity;
+pub mod import;
 pub mod memory;
+mod migrate;
+mod nesting;
+pub mod open;
+mod place;
+pub mod prune;
+pub mod readable;
+pub mod rows;
 pub mod schema;
-pub mod sled;
+mod sled;
+mod space;
+mod turns;
+pub mod verify;
 
 use std::sync::Arc;
 
-pub use commit::{Append, Committed, Commit, Expect, Intent, Link, Sealed};
+pub use commit::{Append, Commit, Committed, Expect, Intent, Link, Sealed};
 pub use error::StoreError;
+pub use execute::{Head, LONGEST_VALUE};
+pub use open::{Init, Ready, Settings, open};
 
 /// Number of a commit: 1, 2, 3 .. without gaps. 0 is the empty store.
 pub type Revision = u64;
@@ -149,11 +165,12 @@ impl Store {
         Self { engine: Arc::new(engine) }
     }
 
-    /// Runs `read` on one snapshot. Blocks.
+    /// Runs `read` on one snapshot. Blocks. Neither read nor commit inside it: that is refused.
     ///
     /// # Errors
     /// When the engine cannot read; what `read` answers.
     pub fn read<R, E: From<StoreError>>(&self, read: impl FnOnce(&dyn Snapshot) -> Result<R, E>) -> Result<R, E> {
+        let _reading = nesting::Reading::enter(self.address())?;
         let mut read = Some(read);
         let mut answer = None;
         self.engine.snapshot(&mut |snapshot| {
@@ -198,7 +215,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when an expectation failed; otherwise why it could not be written.
     pub fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        nesting::refuse_inside(self.address())?;
         self.engine.commit(commit)
+    }
+
+    /// Tells stores apart within this process.
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.engine).addr()
     }
 
     /// Runs blocking work on the store from async code.

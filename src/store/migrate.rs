@@ -1,0 +1,90 @@
+//! Brings a store written by an older version into today's layout, one step after the other.
+//!
+//! A step may be cut short and is then run again from its beginning, so it must be one that can.
+//! The layout's number moves only behind a whole step. History rows are of the layout of their
+//! time unless the step rewrites them too.
+
+use super::execute::to_json;
+use super::{Commit, Intent, Store, StoreError, identity, schema};
+use crate::base::Timestamp;
+use crate::model::Actor;
+
+/// One step, from one layout to the next.
+pub(super) struct Migration {
+    /// The layout it starts from; it ends at the next number.
+    pub(super) from: u32,
+    /// What it does, for the log.
+    pub(super) what: &'static str,
+    /// Does it. May be run again after it was cut short.
+    pub(super) run: fn(&Store, Timestamp) -> Result<(), StoreError>,
+}
+
+/// Every step there is, by [`Migration::from`]. Layout 1 is the first.
+pub(super) const MIGRATIONS: &[Migration] = &[];
+
+/// Brings `store` from layout `found` to `wanted`.
+///
+/// # Errors
+/// When no step leads on from a layout, or a step fails; says which.
+pub(super) fn migrate(
+    store: &Store,
+    found: u32,
+    wanted: u32,
+    steps: &[Migration],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for from in found..wanted {
+        let step = steps
+            .iter()
+            .find(|step| step.from == from)
+            .ok_or_else(|| StoreError::Broken { why: format!("no step leads on from layout {from}") })?;
+        tracing::info!(from, to = from + 1, what = step.what, "migrating the store");
+        (step.run)(store, now)?;
+        let mut commit = Commit::new(Actor::task("store/migrate"), now, Intent::Widen);
+        commit.put(schema::meta(identity::SCHEMA), to_json(&(from + 1))?);
+        store.commit(commit)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::Memory;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn add(store: &Store, key: &[u8]) -> Result<(), StoreError> {
+        let mut commit = Commit::new(Actor::task("test"), NOW, Intent::Widen);
+        commit.put(key.to_vec(), Vec::new());
+        store.commit(commit).map(drop)
+    }
+
+    const STEPS: &[Migration] = &[
+        Migration { from: 2, what: "adds b", run: |store, _| add(store, b"Sb") },
+        Migration { from: 1, what: "adds a", run: |store, _| add(store, b"Sa") },
+        Migration { from: 3, what: "fails", run: |_, _| Err(StoreError::Broken { why: "step three".to_owned() }) },
+    ];
+
+    fn version(store: &Store) -> Option<u32> {
+        store.read(identity::schema_version).unwrap()
+    }
+
+    #[test]
+    fn steps_run_in_order_and_the_number_stops_at_the_last_whole_one() {
+        let store = Store::new(Memory::new());
+        migrate(&store, 1, 3, STEPS, NOW).unwrap();
+        assert_eq!(version(&store), Some(3));
+        let at = |key: &[u8]| store.read(|snapshot| snapshot.get(key)).unwrap().unwrap().revision;
+        assert!(at(b"Sa") < at(b"Sb"));
+        assert!(migrate(&store, 3, 4, STEPS, NOW).is_err());
+        assert_eq!(version(&store), Some(3));
+    }
+
+    #[test]
+    fn a_layout_nothing_leads_on_from_is_refused() {
+        let store = Store::new(Memory::new());
+        let refused = migrate(&store, 0, 1, STEPS, NOW).unwrap_err();
+        assert!(refused.to_string().contains("layout 0"), "{refused}");
+    }
+}

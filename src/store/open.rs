@@ -1,0 +1,154 @@
+//! Opening a store: the right one, whole, in a layout we know, by us alone. Everything else is
+//! refused with what to do about it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use super::identity::{self, Identity};
+use super::migrate::{self, MIGRATIONS};
+use super::place::{Place, refused};
+use super::sled::{Sled, tree::Tree};
+use super::{Store, StoreError, history, schema};
+use crate::base::{Timestamp, rng};
+
+/// Where the store is and how it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The state directory.
+    pub dir: PathBuf,
+    /// Size of the reserve file for a full disk.
+    pub reserve_bytes: u64,
+    /// True for the demonstration, whose stores nothing else opens.
+    pub demo: bool,
+    /// When an empty store may be made.
+    pub init: Init,
+    /// How long history is kept.
+    pub history_retention: Duration,
+    /// Memory the engine may use to keep pages.
+    pub cache_bytes: u64,
+}
+
+impl Settings {
+    /// The defaults, for a store in `dir`.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            reserve_bytes: 64 * 1024 * 1024,
+            demo: false,
+            init: Init::FirstUse,
+            history_retention: Duration::from_hours(400 * 24),
+            cache_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// When an empty store may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// Where none was ever made. A store that has gone missing is not replaced by an empty one:
+    /// everybody in it would silently be a stranger.
+    FirstUse,
+    /// Whatever was there before (`--init`).
+    Anew,
+}
+
+/// A store, ready for use.
+#[derive(Debug)]
+pub struct Ready {
+    /// The store.
+    pub store: Store,
+    /// Which one it is.
+    pub identity: Identity,
+    /// True when it was made just now.
+    pub created: bool,
+    /// When its last commit was made: no clock may start before.
+    pub last_commit: Option<Timestamp>,
+    /// What was corrected on the way, for the log.
+    pub notices: Vec<String>,
+}
+
+/// Opens the store in `settings.dir`, or makes it where it may be made.
+///
+/// # Errors
+/// [`StoreError::CannotOpen`] with the remedy; [`StoreError::Full`] when even the reserve is spent.
+pub fn open(settings: &Settings, now: Timestamp) -> Result<Ready, StoreError> {
+    let (place, notices) = Place::hold(&settings.dir)?;
+    let marker = place.marker()?;
+    let may_make = marker.is_none() || settings.init == Init::Anew;
+    if !may_make && !Tree::exists(&place.store()) {
+        return Err(missing(&place, "a store was made here, and it is gone"));
+    }
+    let engine = Sled::open(place, settings.cache_bytes, settings.reserve_bytes)?;
+    let (identity, created) = identify(&engine, settings, may_make, now)?;
+    if marker.as_ref().is_some_and(|marker| marker.store != identity.store) && settings.init != Init::Anew {
+        return Err(missing(engine.place(), "this is not the store that was made here"));
+    }
+    check_demo(&engine, settings, &identity)?;
+    if marker.as_ref() != Some(&identity) {
+        engine.place().mark(&identity)?;
+    }
+    let dir = settings.dir.clone();
+    let store = Store::new(engine);
+    check_schema(&store, &dir, now)?;
+    let last_commit = store.read(history::last_commit_time)?;
+    Ok(Ready { store, identity, created, last_commit, notices })
+}
+
+fn missing(place: &Place, why: &str) -> StoreError {
+    refused(
+        place.dir(),
+        why.to_owned(),
+        "Restore it with `bailey store import FILE`, or start once with `--init` to begin with an empty one",
+    )
+}
+
+/// Which store this is; a new one if there is none and one may be made.
+fn identify(engine: &Sled, settings: &Settings, may_make: bool, now: Timestamp) -> Result<(Identity, bool), StoreError> {
+    let mut found = None;
+    super::Engine::snapshot(engine, &mut |snapshot| {
+        found = identity::identity(snapshot)?;
+        Ok(())
+    })?;
+    if let Some(identity) = found {
+        return Ok((identity, false));
+    }
+    if !may_make {
+        return Err(missing(engine.place(), "a store was made here, and it is empty"));
+    }
+    let mut rng = rng::from_os().map_err(|error| StoreError::Broken { why: format!("no randomness: {error}") })?;
+    let identity = Identity { store: hex::encode(rng.random::<[u8; 16]>()), created: now, demo: settings.demo };
+    engine.seed(&identity::first_rows(&identity)?)?;
+    Ok((identity, true))
+}
+
+/// The demonstration knows everybody's password, so its people must never be taken for real ones.
+fn check_demo(engine: &Sled, settings: &Settings, identity: &Identity) -> Result<(), StoreError> {
+    let dir = engine.place().dir();
+    match (identity.demo, settings.demo) {
+        (true, false) => {
+            Err(refused(dir, "it was made by the demonstration".to_owned(), "Use another `store.dir`, or start with `--demo`"))
+        }
+        (false, true) => {
+            Err(refused(dir, "it was not made by the demonstration".to_owned(), "Start without `--demo`, or use another `store.dir`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_schema(store: &Store, dir: &std::path::Path, now: Timestamp) -> Result<(), StoreError> {
+    let wanted = schema::SCHEMA_VERSION;
+    let found = store.read(identity::schema_version)?.unwrap_or(0);
+    if found > wanted {
+        return Err(refused(
+            dir,
+            format!("its layout is {found} and this version knows {wanted}"),
+            "Start the newer version of bailey that wrote it, or restore an export made before the upgrade",
+        ));
+    }
+    migrate::migrate(store, found, wanted, MIGRATIONS, now).map_err(|error| {
+        refused(dir, format!("its layout is {found}: {error}"), "Restore an export, or ask for help with this message")
+    })
+}

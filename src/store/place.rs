@@ -1,0 +1,121 @@
+//! The state directory: who may look into it, who holds it, and whether a store was ever made in it.
+//!
+//! ```text
+//! DIR/lock          held by the running process, with its pid
+//! DIR/initialised   a store was made here: which one, and when
+//! DIR/store/        the engine's files
+//! DIR/reserve.bin   room for a full disk
+//! ```
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+use super::identity::Identity;
+
+/// A state directory this process holds alone, for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Place {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl Place {
+    /// Makes the directory if need be, closes it to others, and takes hold of it. Answers also
+    /// what had to be corrected.
+    pub(super) fn hold(dir: &Path) -> Result<(Self, Vec<String>), StoreError> {
+        let fault = |why: &str, error: io::Error| {
+            refused(dir, format!("{why}: {error}"), "Check `store.dir` and who owns it")
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| fault("it cannot be made", e))?;
+        let notices = tighten(dir).map_err(|e| fault("its permissions cannot be set", e))?;
+        let lock = lock(dir)?;
+        let place = Self { dir: dir.to_owned(), _lock: lock };
+        DirBuilder::new().recursive(true).mode(0o700).create(place.store()).map_err(|e| fault("it cannot be written", e))?;
+        Ok((place, notices))
+    }
+
+    /// The state directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the engine's files are.
+    pub(super) fn store(&self) -> PathBuf {
+        self.dir.join("store")
+    }
+
+    /// The store that was made here, if one ever was.
+    pub(super) fn marker(&self) -> Result<Option<Identity>, StoreError> {
+        let path = self.dir.join(MARKER);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
+                let remedy = format!("If the store is whole, delete {} and start again", path.display());
+                refused(&self.dir, format!("{} is damaged: {error}", path.display()), &remedy)
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(refused(&self.dir, format!("{}: {error}", path.display()), "Check who owns it")),
+        }
+    }
+
+    /// Remembers that this store was made here.
+    pub(super) fn mark(&self, identity: &Identity) -> Result<(), StoreError> {
+        let written = || -> io::Result<()> {
+            let unfinished = self.dir.join("initialised.new");
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+            serde_json::to_writer(&mut file, identity)?;
+            file.sync_all()?;
+            fs::rename(&unfinished, self.dir.join(MARKER))?;
+            sync_directory(&self.dir)
+        };
+        written().map_err(|error| refused(&self.dir, format!("{MARKER} cannot be written: {error}"), "Free some space"))
+    }
+}
+
+/// Name of the marker file.
+const MARKER: &str = "initialised";
+
+/// Makes a rename inside `dir` durable.
+pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// The store in `dir` is not opened.
+pub(super) fn refused(dir: &Path, why: String, remedy: &str) -> StoreError {
+    StoreError::CannotOpen { path: dir.to_owned(), why, remedy: remedy.to_owned() }
+}
+
+/// Takes away what others may do in `dir`: people's names and the audit log are in it.
+fn tighten(dir: &Path) -> io::Result<Vec<String>> {
+    let mode = fs::metadata(dir)?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(Vec::new());
+    }
+    fs::set_permissions(dir, Permissions::from_mode(0o700))?;
+    Ok(vec![format!("{} was open to others (mode {mode:03o}); set to 700", dir.display())])
+}
+
+/// The lock falls with the process, however it ends, so it is never stale.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let fault = |error: io::Error| refused(dir, format!("{}: {error}", path.display()), "Check who owns it");
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = (&mut file).take(20).read_to_string(&mut pid);
+            let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() };
+            let remedy = format!("Stop that process (`systemctl stop bailey`, or `kill {pid}`), or ask it through its socket");
+            return Err(refused(dir, format!("another process holds it, pid {pid}"), &remedy));
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(fault(error)),
+    }
+    // The pid is there for people; on a full disk the lock holds without it.
+    let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+    Ok(file)
+}

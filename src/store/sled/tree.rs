@@ -1,0 +1,158 @@
+//! One sled tree: bytes in, bytes out, and what "on disk" means.
+//!
+//! What sled 0.34.7 does, read in its source and measured, decides four things here:
+//!
+//! * `Db::flush` is `sync_file_range`, which writes the pages but neither the file's metadata nor
+//!   the disk's cache. [`Tree::sync`] follows it by `fdatasync` on a second descriptor.
+//! * A batch over one tree is atomic, also across a kill; two trees without a transaction are not.
+//!   Hence one tree. (A batch keeps its rows in a hash map, so sorting them beforehand gains nothing.)
+//! * Segments are cleaned by the background flusher alone: without `flush_every_ms` the file only grows.
+//! * A write that fails poisons the instance for good. It is dropped and opened anew.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::PermissionsExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::super::execute::{Writes, pack, unpack};
+use super::super::space::is_full;
+use super::super::{Entry, KeyRange, Row, StoreError, place};
+
+/// An open tree.
+pub(in super::super) struct Tree {
+    db: sled::Db,
+    /// A second descriptor of the same file, for `fdatasync`.
+    file: File,
+    dir: PathBuf,
+}
+
+impl Tree {
+    /// Opens the tree in `dir`, or makes it.
+    pub(in super::super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        remove_unfinished_snapshots(dir).map_err(|error| cannot_open(dir, &error.into()))?;
+        let db = open_patiently(dir, cache_bytes)?;
+        let file = closed_to_others(dir).map_err(|error| cannot_open(dir, &error.into()))?;
+        Ok(Self { db, file, dir: dir.to_owned() })
+    }
+
+    /// True when there are engine files in `dir`.
+    pub(in super::super) fn exists(dir: &Path) -> bool {
+        fs::metadata(dir.join("db")).is_ok_and(|file| file.len() > 0)
+    }
+
+    /// The row at `key`.
+    pub(in super::super) fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        let found = self.db.get(key).map_err(|error| self.failed(key, error))?;
+        found.map(|packed| unpack(key, &packed)).transpose()
+    }
+
+    /// The first `limit` rows of `range`.
+    pub(in super::super) fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        if range.to.as_ref().is_some_and(|to| *to <= range.from) {
+            return Ok(Vec::new());
+        }
+        let to = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.db.range::<&[u8], _>((Bound::Included(range.from.as_slice()), to));
+        rows.take(limit)
+            .map(|found| {
+                let (key, packed) = found.map_err(|error| self.failed(&range.from, error))?;
+                Ok((key.to_vec(), unpack(&key, &packed)?))
+            })
+            .collect()
+    }
+
+    /// Writes all of `writes` or none. On disk only after [`Tree::sync`].
+    pub(in super::super) fn apply(&self, writes: &Writes) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, row) in writes {
+            match row {
+                Some(row) => batch.insert(key.as_slice(), pack(row)),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        self.db.apply_batch(batch).map_err(|error| self.failed(&[], error))
+    }
+
+    /// Returns when everything applied is on disk.
+    pub(in super::super) fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(|error| self.failed(&[], error))?;
+        self.file.sync_data().map_err(|error| self.failed(&[], error.into()))
+    }
+
+    /// Bytes the tree takes.
+    pub(in super::super) fn bytes(&self) -> u64 {
+        self.db.size_on_disk().unwrap_or_default()
+    }
+
+    fn failed(&self, key: &[u8], error: sled::Error) -> StoreError {
+        match error {
+            sled::Error::Io(error) if is_full(&error) => StoreError::Full { path: self.dir.clone() },
+            sled::Error::Corruption { .. } => StoreError::corrupt(key, "a page's checksum does not match"),
+            other => StoreError::Broken { why: other.to_string() },
+        }
+    }
+}
+
+/// Removes what an interrupted start left.
+///
+/// While opening, sled writes a page table to `snap.N.generating` and renames it to `snap.N`. It
+/// then takes the last `snap.*` for the page table, the unfinished one included, and reports
+/// corruption (spacejam/sled#1527). The file is not needed: the table is read from the log again.
+fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::warn!(path = %path.display(), "removing what an interrupted start left");
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens sled. An instance that was just dropped may hold its file for a moment longer, by a
+/// write still on its way in sled's thread pool.
+fn open_patiently(dir: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(Some(CLEANING_EVERY_MS));
+        // Recovery asserts what a damaged file may not hold.
+        match catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Ok(db)) => return Ok(db),
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains(HELD) && Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Ok(Err(error)) => return Err(cannot_open(dir, &error)),
+            Err(_) => return Err(place::refused(dir, "its files are damaged: the engine fell over them".to_owned(), RESTORE)),
+        }
+    }
+}
+
+/// Opens the data file a second time, and closes it to others.
+fn closed_to_others(dir: &Path) -> io::Result<File> {
+    let file = File::options().read(true).write(true).open(dir.join("db"))?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+fn cannot_open(dir: &Path, error: &sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(error) if is_full(error) => StoreError::Full { path: dir.to_owned() },
+        sled::Error::Io(error) => place::refused(dir, error.to_string(), "Check the file system and who owns the files"),
+        other => place::refused(dir, format!("its files are damaged: {other}"), RESTORE),
+    }
+}
+
+const RESTORE: &str = "Move the directory aside and restore the last export with `bailey store import`";
+
+/// What sled says when another instance has the file.
+const HELD: &str = "could not acquire lock";
+
+/// How long a dropped instance may hold its file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often sled cleans segments, and spends at most half of that on it.
+const CLEANING_EVERY_MS: u64 = 500;
