@@ -13,12 +13,18 @@ pub const SHOWN: usize = 256;
 /// escape could drive the reader's terminal, U+202E could show a name backwards.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.len() <= SHOWN && !text.chars().any(hidden) {
+    printable_within(text, SHOWN)
+}
+
+/// As [`printable`], cut at `limit` characters.
+#[must_use]
+pub fn printable_within(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit && !text.chars().any(hidden) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len().min(SHOWN) + 8);
+    let mut shown = String::with_capacity(text.len().min(limit) + 8);
     for (count, c) in text.chars().enumerate() {
-        if count == SHOWN {
+        if count == limit {
             shown.push('…');
             break;
         }

@@ -18,7 +18,7 @@
 //! | `S` sync state | label, 0, name | JSON | no |
 //! | `P` held changes | digest (32), 0 or 1, chunk number | JSON | no |
 //! | `A` chained log | sequence number (8) | record | no |
-//! | `O` log records not yet completed | sequence number (8) | nothing | no |
+//! | `O` log records not yet completed | tag of the event (8) | event id (16), sequence number (8) it stands behind | no |
 //! | `H` history | key, revision that superseded it (8) | the row before | - |
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
@@ -256,10 +256,11 @@ pub fn logs() -> Vec<u8> {
     vec![b'A']
 }
 
-/// Marks a log record as begun and not completed.
+/// Marks an event of the log as begun and not completed. Keyed by a random tag: the number of
+/// its record is known only inside the commit.
 #[must_use]
-pub fn open_log(seq: u64) -> Vec<u8> {
-    key(b'O', &[&seq.to_be_bytes()])
+pub fn open_log(tag: u64) -> Vec<u8> {
+    key(b'O', &[&tag.to_be_bytes()])
 }
 
 /// Prefix of what was begun and not completed.

@@ -1,0 +1,486 @@
+//! What a record of the log says, and how it becomes bytes.
+//!
+//! The outer members carry CloudTrail's names (record version 1.11), so what reads CloudTrail
+//! reads this; what CloudTrail has no word for stands under `bailey`. A record is finished in
+//! two steps: a [`Draft`] is written before the commit, and its place in the chain is added inside
+//! it, by string alone, where nothing can fail.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::chain;
+use super::{AuditError, Identity};
+use crate::base::Timestamp;
+use crate::base::text::printable_within;
+use crate::model::Actor;
+use crate::store::{Intent, Link, Sealed};
+
+/// Longest text of one field, in characters. What is longer is cut.
+const LONGEST_FIELD: usize = 1_024;
+
+/// Most parameters kept of one event: a record stays below the store's 64 KiB a value.
+const MOST_PARAMETERS: usize = 24;
+
+/// What is about to happen, or has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Name of the operation, such as `StartSync`.
+    pub name: Cow<'static, str>,
+    /// True when it changes nothing.
+    pub read_only: bool,
+    /// What it does to access: on a full disk only what narrows can still be begun.
+    pub intent: Intent,
+    /// Address it came from; `None` for this machine.
+    pub source_ip: Option<String>,
+    /// Program it came from, by its own words.
+    pub user_agent: Option<String>,
+    /// What it is about. Never secrets.
+    pub parameters: BTreeMap<String, Value>,
+}
+
+/// A parameter of an event: flat, so that a record's size has a bound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Yes or no.
+    Flag(bool),
+    /// A count.
+    Number(u64),
+    /// Words; made printable and cut on the way into the record.
+    Text(String),
+}
+
+/// How an event ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success {
+        /// What came of it. Never secrets.
+        response: BTreeMap<String, Value>,
+    },
+    /// It was tried and failed.
+    Failed {
+        /// A word for programs.
+        code: Cow<'static, str>,
+        /// A sentence for people.
+        message: String,
+    },
+    /// The caller may not do it.
+    Denied {
+        /// Why not.
+        message: String,
+    },
+    /// Nobody can say: the daemon ended in between.
+    Unknown,
+}
+
+impl Event {
+    /// An event that changes something and is not known to narrow access.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            name: name.into(),
+            read_only: false,
+            intent: Intent::Widen,
+            source_ip: None,
+            user_agent: None,
+            parameters: BTreeMap::new(),
+        }
+    }
+
+    /// An event that only takes access away.
+    pub fn narrowing(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { intent: Intent::Narrow, ..Self::new(name) }
+    }
+
+    /// An event that changes nothing.
+    pub fn reading(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { read_only: true, intent: Intent::Narrow, ..Self::new(name) }
+    }
+
+    /// The same event with one parameter more.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.parameters.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl Outcome {
+    /// Done, with nothing to add.
+    #[must_use]
+    pub const fn success() -> Self {
+        Self::Success { response: BTreeMap::new() }
+    }
+
+    /// Tried and failed.
+    pub fn failed(code: impl Into<Cow<'static, str>>, why: &dyn fmt::Display) -> Self {
+        Self::Failed { code: code.into(), message: why.to_string() }
+    }
+
+    /// The same success with one more thing that came of it; anything else stays as it is.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if let Self::Success { response } = &mut self {
+            response.insert(name.to_owned(), value.into());
+        }
+        self
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Success { .. } => "success",
+            Self::Failed { .. } => "failed",
+            Self::Denied { .. } => "denied",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// The outer members of a record, in CloudTrail's words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Facts {
+    event_version: Cow<'static, str>,
+    event_time: String,
+    event_source: Cow<'static, str>,
+    event_name: String,
+    aws_region: Cow<'static, str>,
+    #[serde(rename = "sourceIPAddress")]
+    source_ip_address: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+    request_parameters: Option<BTreeMap<String, Value>>,
+    response_elements: Option<BTreeMap<String, Value>>,
+    #[serde(rename = "eventID")]
+    event_id: Uuid,
+    event_type: Cow<'static, str>,
+    read_only: bool,
+    management_event: bool,
+    recipient_account_id: String,
+    /// Id of the begun record, in both: what ties the two together.
+    #[serde(rename = "sharedEventID")]
+    shared_event_id: Uuid,
+    user_identity: UserIdentity,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserIdentity {
+    r#type: Cow<'static, str>,
+    principal_id: String,
+    account_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invoked_by: Option<String>,
+}
+
+/// Our own members, under `bailey`; the place in the chain follows them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Block {
+    pub(super) phase: Phase,
+    /// Sequence number of the begun record that this one completes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) opened: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outcome: Option<Cow<'static, str>>,
+    /// The log could not be written when it happened; it was written down elsewhere and is late here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    owed: bool,
+    /// Parameters were left out to fit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    trimmed: bool,
+    /// Seconds the wall clock lags behind the highest time seen.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    clock_behind: i64,
+    node: String,
+    build: String,
+}
+
+/// Whether a record stands before its effect or after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Phase {
+    /// Before: the intent.
+    Begun,
+    /// After: how it ended.
+    Completed,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+impl Facts {
+    pub(super) fn new(identity: &Identity, actor: &Actor, event: &Event, id: Uuid, now: Timestamp) -> Self {
+        Self {
+            event_version: "1.11".into(),
+            event_time: moment(now),
+            event_source: "bailey".into(),
+            event_name: clean(&event.name),
+            aws_region: "local".into(),
+            source_ip_address: event.source_ip.as_deref().map_or_else(|| "local".to_owned(), clean),
+            user_agent: event.user_agent.as_deref().map(clean),
+            error_code: None,
+            error_message: None,
+            request_parameters: bounded(&event.parameters),
+            response_elements: None,
+            event_id: id,
+            event_type: if matches!(actor, Actor::Task { .. }) { "AwsServiceEvent" } else { "AwsApiCall" }.into(),
+            read_only: event.read_only,
+            management_event: true,
+            recipient_account_id: identity.account.to_string(),
+            shared_event_id: id,
+            user_identity: UserIdentity::of(actor, identity),
+        }
+    }
+
+    /// The same event, and how it ended.
+    pub(super) fn ended(&self, outcome: &Outcome) -> Self {
+        let mut ended = self.clone();
+        match outcome {
+            Outcome::Success { response } => ended.response_elements = bounded(response),
+            Outcome::Failed { code, message } => {
+                ended.error_code = Some(clean(code));
+                ended.error_message = Some(clean(message));
+            }
+            Outcome::Denied { message } => {
+                ended.error_code = Some("AccessDenied".to_owned());
+                ended.error_message = Some(clean(message));
+            }
+            Outcome::Unknown => {}
+        }
+        ended
+    }
+
+    /// The same event in a record of its own.
+    pub(super) fn anew(self, id: Uuid, now: Timestamp) -> Self {
+        Self { event_id: id, event_time: moment(now), ..self }
+    }
+
+    /// The same event without its parameters.
+    pub(super) fn trimmed(&self) -> Self {
+        Self {
+            request_parameters: None,
+            response_elements: None,
+            error_message: None,
+            user_agent: None,
+            ..self.clone()
+        }
+    }
+
+    /// The id that both records of an event carry.
+    pub(super) fn event(&self) -> Uuid {
+        self.shared_event_id
+    }
+
+    /// The id of this record.
+    pub(super) fn id(&self) -> Uuid {
+        self.event_id
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.event_name
+    }
+}
+
+impl UserIdentity {
+    fn of(actor: &Actor, identity: &Identity) -> Self {
+        let account_id = identity.account.to_string();
+        let blank =
+            Self { r#type: "".into(), principal_id: String::new(), account_id, user_name: None, invoked_by: None };
+        match actor {
+            Actor::Person { user, name } => {
+                Self { r#type: "IAMUser".into(), principal_id: user.to_string(), user_name: Some(clean(name)), ..blank }
+            }
+            Actor::Session { session } => Self { r#type: "AssumedRole".into(), principal_id: clean(session), ..blank },
+            Actor::Local { uid } => Self { r#type: "LocalUser".into(), principal_id: format!("uid:{uid}"), ..blank },
+            Actor::Task { name } => {
+                let name = clean(name);
+                Self { r#type: "AWSService".into(), principal_id: name.clone(), invoked_by: Some(name), ..blank }
+            }
+        }
+    }
+}
+
+impl Block {
+    pub(super) fn begun(identity: &Identity, clock_behind: i64) -> Self {
+        Self {
+            phase: Phase::Begun,
+            opened: None,
+            outcome: None,
+            owed: false,
+            trimmed: false,
+            clock_behind,
+            node: identity.node.clone(),
+            build: identity.build.clone(),
+        }
+    }
+
+    pub(super) fn completed(identity: &Identity, clock_behind: i64, opened: Option<u64>, outcome: &Outcome) -> Self {
+        let outcome = Some(outcome.word().into());
+        Self { phase: Phase::Completed, opened, outcome, ..Self::begun(identity, clock_behind) }
+    }
+
+    /// The same, written later than it happened.
+    pub(super) fn owed(self) -> Self {
+        Self { owed: true, ..self }
+    }
+
+    /// The same, with parameters left out.
+    pub(super) fn trimmed(self) -> Self {
+        Self { trimmed: true, ..self }
+    }
+}
+
+/// A record that only lacks its place in the chain: JSON without its last two braces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Draft(String);
+
+impl Draft {
+    pub(super) fn new(facts: &Facts, block: &Block) -> Result<Self, AuditError> {
+        let unwritable = |why: serde_json::Error| AuditError::Unwritable { why: why.to_string() };
+        let facts = serde_json::to_string(facts).map_err(unwritable)?;
+        let block = serde_json::to_string(block).map_err(unwritable)?;
+        match (facts.strip_suffix('}'), block.strip_suffix('}')) {
+            (Some(facts), Some(block)) => Ok(Self(format!("{facts},\"bailey\":{block}"))),
+            _ => Err(AuditError::Unwritable { why: "a record is not a JSON object".to_owned() }),
+        }
+    }
+
+    /// The draft kept as `text` by [`Draft::text`].
+    pub(super) fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The id of the record this becomes.
+    pub(super) fn id(&self) -> Option<Uuid> {
+        let stored: Stored = serde_json::from_str(&format!("{}}}}}", self.0)).ok()?;
+        Some(stored.facts.id())
+    }
+
+    /// The finished record at its place.
+    pub(super) fn seal(&self, link: &Link) -> Sealed {
+        let placed = format!("{},\"seq\":{},\"prev_hash\":\"{}\"", self.0, link.seq, hex::encode(link.previous));
+        chain::seal(placed)
+    }
+}
+
+/// A record as it is stored, read back.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stored {
+    #[serde(flatten)]
+    pub(super) facts: Facts,
+    pub(super) bailey: Block,
+}
+
+/// RFC 3339, UTC, milliseconds: one spelling, so that text order is time order.
+fn moment(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+fn clean(text: &str) -> String {
+    printable_within(text, LONGEST_FIELD).into_owned()
+}
+
+fn bounded(values: &BTreeMap<String, Value>) -> Option<BTreeMap<String, Value>> {
+    if values.is_empty() {
+        return None;
+    }
+    let clean_value = |value: &Value| match value {
+        Value::Text(text) => Value::Text(clean(text)),
+        other => other.clone(),
+    };
+    Some(values.iter().take(MOST_PARAMETERS).map(|(name, value)| (clean(name), clean_value(value))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity { account: "123456789012".parse().unwrap(), build: "0.1.0".to_owned(), node: "a".to_owned() }
+    }
+
+    fn sealed(actor: &Actor, event: &Event) -> serde_json::Value {
+        let facts =
+            Facts::new(&identity(), actor, event, Uuid::from_bytes([7; 16]), "2026-03-12T12:00:00Z".parse().unwrap());
+        let draft = Draft::new(&facts, &Block::begun(&identity(), 0)).unwrap();
+        serde_json::from_slice(&draft.seal(&Link { seq: 9, previous: [1; 32] }).record).unwrap()
+    }
+
+    #[test]
+    fn a_record_reads_as_cloudtrail_does() {
+        let event = Event::new("StartSync").with("directory", "corp").with("changes", 7).with("dryRun", false);
+        let record = sealed(&Actor::Local { uid: 1000 }, &event);
+        assert_eq!(record["eventVersion"], "1.11");
+        assert_eq!(record["eventTime"], "2026-03-12T12:00:00.000Z");
+        assert_eq!(record["eventName"], "StartSync");
+        assert_eq!(record["eventID"], record["sharedEventID"]);
+        assert_eq!(record["userIdentity"]["principalId"], "uid:1000");
+        assert_eq!(
+            record["requestParameters"],
+            serde_json::json!({"directory": "corp", "changes": 7, "dryRun": false})
+        );
+        assert_eq!(record["bailey"]["seq"], 9);
+        assert_eq!(record["bailey"]["prev_hash"], "01".repeat(32));
+        assert_eq!(record["bailey"]["phase"], "begun");
+    }
+
+    #[test]
+    fn foreign_text_neither_forges_members_nor_grows_without_bound() {
+        let hostile = "x\",\"bailey\":{\"seq\":1}}\n{\"eventName\":\"Forged\"\u{1b}[2J\u{202e}";
+        let event = Event { user_agent: Some("y".repeat(100_000)), ..Event::new(hostile).with(hostile, hostile) };
+        let record = sealed(&Actor::task(hostile), &event);
+        let text = record.to_string();
+        assert!(!text.chars().any(crate::base::text::hidden), "{text}");
+        assert_eq!(record["bailey"]["seq"], 9);
+        assert_eq!(record["userAgent"].as_str().unwrap().chars().count(), LONGEST_FIELD + 1);
+        let many = (0..1_000).fold(Event::new("X"), |event, n| event.with(&format!("p{n}"), "\"".repeat(5_000)));
+        assert!(sealed(&Actor::task("t"), &many).to_string().len() < 64 * 1024);
+    }
+
+    #[test]
+    fn a_stored_record_reads_back_whole() {
+        let record = sealed(&Actor::task("sync/corp"), &Event::new("StartSync").with("directory", "corp"));
+        let stored: Stored = serde_json::from_value(record).unwrap();
+        assert_eq!((stored.facts.name(), stored.bailey.phase), ("StartSync", Phase::Begun));
+    }
+}
