@@ -10,7 +10,10 @@
 )]
 
 mod audit_chain;
+mod cli_frame;
+mod config_files;
 mod demo;
+mod golden;
 mod run;
 mod systemd;
 mod tiny_store;

@@ -1,0 +1,433 @@
+//! What can be typed: verbs, options, and the help that explains them.
+//!
+//! Owns words and their limits, nothing else: what a verb does is said in [`super`]. The global
+//! options are taken before and after the verb alike.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::output::Format;
+use crate::base::{Guid, Timestamp};
+use crate::model::DirectoryLabel;
+
+/// A bridge between a company's directory and short-lived access.
+#[derive(Debug, Parser)]
+#[command(name = "bailey", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub struct Args {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+impl Args {
+    /// Reads `words`, the program's name first.
+    ///
+    /// # Errors
+    /// With help, or with what is wrong about the words.
+    pub fn read<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Self, clap::Error> {
+        let args = Self::try_parse_from(words)?;
+        // Said here because clap counts global options among a verb's own (`args_conflicts_with_subcommands`)
+        // and does not see a conflict between one before and one behind the verb (`conflicts_with`).
+        let conflict = match &args.verb {
+            Verb::Sync(Sync { about: Some(_), run }) if *run != SyncRun::default() => {
+                Some("--dry-run, --full and --directory belong to `bailey sync` alone")
+            }
+            _ if args.global.url.is_some() && args.global.socket.is_some() => {
+                Some("--url and --socket are two ways to the same daemon: keep one")
+            }
+            _ => None,
+        };
+        match conflict {
+            Some(words) => Err(Self::command().error(ErrorKind::ArgumentConflict, words)),
+            None => Ok(args),
+        }
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 held by a guard.";
+
+/// Options of every verb.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", env = "BAILEY_CONFIG", hide_env_values = true, default_value = "/etc/bailey/bailey.toml")]
+    pub config: PathBuf,
+    /// Talk to the daemon at this URL, as the person who is signed in
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// Talk to the daemon over this socket [default: the one in the configuration]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
+    /// How to print: for people, or JSON for programs (listings are arrays)
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run the daemon
+    ///
+    /// Keeps the store in step with the directories until SIGTERM. SIGHUP takes a changed
+    /// configuration up; one with a fault is refused and the old one stays.
+    Run {
+        /// Open a store made by the demo (never use it for real people)
+        #[arg(long)]
+        demo: bool,
+        /// Make a new store if there is none, even where one has been before
+        #[arg(long)]
+        init: bool,
+    },
+    /// Find what would go wrong: in the configuration, its files, and at the directories
+    Check,
+    /// Read the directories now and apply what changed
+    Sync(Sync),
+    /// The configured directories
+    #[command(subcommand)]
+    Directory(Directory),
+    /// People
+    #[command(subcommand)]
+    User(User),
+    /// Groups
+    #[command(subcommand)]
+    Group(Group),
+    /// Machines and workloads
+    #[command(subcommand)]
+    Resource(Resource),
+    /// What was so in the past
+    #[command(subcommand)]
+    History(History),
+    /// The store itself, while the daemon is down
+    #[command(subcommand)]
+    Store(Store),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Print completions for a shell: `source <(bailey completions bash)`
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+/// `bailey sync`: a run of its own, or a question about runs.
+#[derive(Debug, ClapArgs)]
+pub struct Sync {
+    /// A question about runs, instead of a run.
+    #[command(subcommand)]
+    pub about: Option<SyncAbout>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: SyncRun,
+}
+
+/// How to run a sync.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct SyncRun {
+    /// Show what would change, with every check of a real run, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Read everything again instead of what changed
+    #[arg(long)]
+    pub full: bool,
+    /// Only this directory
+    #[arg(long, value_name = "LABEL")]
+    pub directory: Option<DirectoryLabel>,
+}
+
+/// Questions and decisions about syncs.
+#[derive(Debug, Subcommand)]
+pub enum SyncAbout {
+    /// Show each directory: its last good contact, what it brought, what is held
+    Status,
+    /// List what a guard holds, or show one held set of changes
+    Held {
+        /// Which, as `sync held` lists it
+        #[arg(value_parser = digest)]
+        digest: Option<String>,
+    },
+    /// Let exactly these held changes happen
+    Approve {
+        /// Which, as `sync held` lists it
+        #[arg(value_parser = digest)]
+        digest: String,
+    },
+    /// Drop these held changes; they are held again if the directory still says so
+    Refuse {
+        /// Which, as `sync held` lists it
+        #[arg(value_parser = digest)]
+        digest: String,
+    },
+}
+
+/// `bailey directory`.
+#[derive(Debug, Subcommand)]
+pub enum Directory {
+    /// List the directories, removed ones included, with their state
+    List,
+    /// Try everything a sync needs and say what would go wrong
+    Check {
+        /// Only this directory
+        label: Option<DirectoryLabel>,
+    },
+    /// Let the people of a directory go that is no longer configured
+    Remove {
+        /// Which directory
+        label: DirectoryLabel,
+    },
+}
+
+/// `bailey user`.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// List people
+    List(Listing),
+    /// Show one person and through which groups every membership comes
+    Show {
+        /// Name or id
+        #[arg(value_name = "NAME_OR_ID")]
+        who: String,
+    },
+    /// Bring back someone who left, with MFA and attachments
+    Restore {
+        /// Name or id
+        #[arg(value_name = "NAME_OR_ID")]
+        who: String,
+        /// Link to this directory object, where the account was rebuilt
+        #[arg(long, value_name = "NEW_GUID")]
+        to: Option<Guid>,
+    },
+}
+
+/// `bailey group`.
+#[derive(Debug, Subcommand)]
+pub enum Group {
+    /// List groups
+    List(Listing),
+    /// Show one group, its members, and the groups it is in
+    Show {
+        /// Name or id
+        #[arg(value_name = "NAME_OR_ID")]
+        which: String,
+    },
+}
+
+/// `bailey resource`.
+#[derive(Debug, Subcommand)]
+pub enum Resource {
+    /// List machines and workloads
+    List(Listing),
+    /// Show one and the groups it is in
+    Show {
+        /// Name or id
+        #[arg(value_name = "NAME_OR_ID")]
+        which: String,
+    },
+}
+
+/// Which part of a listing.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Listing {
+    /// Only those whose name, login or mail contains this
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// Go on behind this one: the `next` of the page before
+    #[arg(long, value_name = "MARK")]
+    pub after: Option<String>,
+    /// Only from this directory
+    #[arg(long, value_name = "LABEL")]
+    pub directory: Option<DirectoryLabel>,
+    /// Only those in this state
+    #[arg(long)]
+    pub state: Option<State>,
+}
+
+/// Whether someone may act, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum State {
+    /// May act
+    Active,
+    /// Switched off in the directory
+    Disabled,
+    /// The account has ended
+    Expired,
+    /// The directory is no longer configured
+    Frozen,
+    /// Gone from the directory, restorable
+    Gone,
+}
+
+/// `bailey history`.
+#[derive(Debug, Subcommand)]
+pub enum History {
+    /// Show how a person, group or machine changed, or what it was at a moment
+    Show {
+        /// Name or id
+        #[arg(value_name = "NAME_OR_ID")]
+        who: String,
+        /// What it was then: 2026-03-12, 2026-03-12T14:30 (both UTC) or 2026-03-12T14:30:00+01:00
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        at: Option<Timestamp>,
+    },
+}
+
+/// `bailey store`.
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Write everything, history included, as JSON lines
+    Export {
+        /// Where to; `-` is standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+    /// Read an export into an empty store
+    Import {
+        /// Where from; `-` is standard input
+        file: PathBuf,
+    },
+    /// Read every row and say what does not fit together
+    Verify,
+}
+
+/// `bailey audit`.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Show the newest records
+    Tail {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+        /// Go on as records come
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Check that no record is missing or was changed
+    Verify,
+}
+
+/// A digest or the beginning of one, long enough to be meant.
+fn digest(text: &str) -> Result<String, String> {
+    if (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected at least 8 hexadecimal digits, as `bailey sync held` lists them".to_owned())
+    }
+}
+
+/// A moment: with an offset as it says, otherwise UTC; a day is its first instant.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let utc = |time: jiff::civil::DateTime| jiff::tz::Offset::UTC.to_timestamp(time).ok();
+    let read = match text.parse::<Timestamp>() {
+        Ok(moment) => Some(moment),
+        Err(_) => text.parse::<jiff::civil::DateTime>().ok().and_then(utc),
+    };
+    read.ok_or_else(|| "expected a time such as 2026-03-12, 2026-03-12T14:30 or 2026-03-12T14:30:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::read(std::iter::once("bailey").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_words_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_and_after_the_verb() {
+        for line in [
+            "--output json --config a.toml sync status",
+            "sync --output json --config a.toml status",
+            "sync status --output json --config a.toml",
+            "--output json user list --config a.toml",
+            "user --config a.toml list --limit 5 --output json",
+        ] {
+            let args = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!((args.global.output, args.global.config.to_str()), (Format::Json, Some("a.toml")), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_promised_line_is_taken() {
+        for line in [
+            "run",
+            "run --demo --init",
+            "check",
+            "sync",
+            "sync --dry-run --full --directory corp",
+            "sync held",
+            "sync held 0123abcd",
+            "sync approve 0123ABCD",
+            "sync refuse 0123abcd",
+            "directory list",
+            "directory check corp",
+            "directory remove corp",
+            "user list --search ann --limit 10 --after ann --directory corp --state gone",
+            "user show jsmith",
+            "user restore jsmith --to 3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+            "group list",
+            "group show admins",
+            "resource list",
+            "resource show web1",
+            "history show jsmith --at 2026-03-12",
+            "store export",
+            "store export backup.jsonl",
+            "store import backup.jsonl",
+            "store verify",
+            "audit tail --count 5 --follow",
+            "audit verify",
+            "completions fish",
+        ] {
+            if let Err(error) = parse(line) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_wrong_usage() {
+        for line in [
+            "",
+            "frobnicate",
+            "sync --dry-run status",
+            "sync approve",
+            "sync approve xyz",
+            "sync approve 0123",
+            "user list --limit 0",
+            "user list --limit 1001",
+            "user restore jsmith --to jsmith2",
+            "directory remove Corp",
+            "history show jsmith --at yesterday",
+            "check --url http://localhost --socket s",
+            "--url http://localhost check --socket s",
+            "check --output yaml",
+        ] {
+            let error = parse(line).map(|_| ()).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_utc_unless_it_says_otherwise() {
+        let noon: Timestamp = "2026-03-12T12:00:00Z".parse().unwrap();
+        assert_eq!(moment("2026-03-12T12:00:00Z"), Ok(noon));
+        assert_eq!(moment("2026-03-12T13:00:00+01:00"), Ok(noon));
+        assert_eq!(moment("2026-03-12T12:00"), Ok(noon));
+        assert_eq!(moment("2026-03-12"), Ok("2026-03-12T00:00:00Z".parse().unwrap()));
+    }
+}

@@ -1,0 +1,56 @@
+//! `bailey check`: what would go wrong, all at once, with what to do about it.
+
+use std::io::{self, Write};
+
+use super::output::{Column, Output};
+use crate::config::ConfigError;
+use crate::directory::{Finding, Severity};
+
+const COLUMNS: &[Column<Finding>] = &[
+    Column { title: "", cell: |finding| severity(finding.severity).to_owned() },
+    Column { title: "where", cell: |finding| finding.subject.clone() },
+    Column { title: "what", cell: |finding| finding.what.clone() },
+    Column { title: "what to do", cell: |finding| finding.remedy.clone() },
+];
+
+/// What is wrong with the configuration, as findings: one a fault.
+#[must_use]
+pub fn findings(error: &ConfigError) -> Vec<Finding> {
+    let fault =
+        |subject: String, what: String, remedy: String| Finding { severity: Severity::Fault, subject, what, remedy };
+    match error {
+        ConfigError::Unreadable { file, why } => {
+            let remedy = "name the file with --config, and run as a user that may read it".to_owned();
+            vec![fault(file.display().to_string(), why.to_string(), remedy)]
+        }
+        ConfigError::Faults { file, faults } => faults
+            .iter()
+            .map(|found| {
+                let subject = format!("{}:{}:{}", file.display(), found.place.line, found.place.column);
+                let what = if found.key.is_empty() {
+                    found.problem.clone()
+                } else {
+                    format!("{}: {}", found.key, found.problem)
+                };
+                fault(subject, what, found.remedy.clone())
+            })
+            .collect(),
+    }
+}
+
+/// Prints findings, the worst first.
+///
+/// # Errors
+/// When the reader is gone.
+pub fn print<W: Write>(mut findings: Vec<Finding>, output: &mut Output<W>) -> io::Result<()> {
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    output.listing(&findings, COLUMNS)
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Fine => "fine",
+        Severity::Warning => "warning",
+        Severity::Fault => "FAULT",
+    }
+}

@@ -1,0 +1,325 @@
+//! Every key there is: its name, what it takes, its default and what it is for.
+//!
+//! The one such list. Unknown keys are found by it, readers take their defaults and the words of
+//! their faults from it, and a test holds `config/example.toml` against it.
+
+use super::fault::Faults;
+use super::raw::{Entry, Value, Written};
+
+/// One key of the file.
+pub struct Key {
+    /// Full name, sections first: `directory.people.login`.
+    pub path: &'static str,
+    /// What may be written.
+    pub form: Form,
+    /// What holds when it is not written.
+    pub presence: Presence,
+    /// What it is for, in a few words.
+    pub meaning: &'static str,
+}
+
+/// Whether a key must be written, and what holds when it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It must be written.
+    Required,
+    /// Without it the matter does not arise.
+    Optional,
+    /// This holds, in TOML.
+    Default(&'static str),
+}
+
+/// What may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Twelve digits, as text.
+    Account,
+    /// An IP address and a port.
+    Address,
+    /// The name of an attribute or object class.
+    Attribute,
+    /// Several of them.
+    Attributes,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A distinguished name.
+    Dn,
+    /// Several of them.
+    Dns,
+    /// A time with a unit.
+    Duration,
+    /// Path of a file or directory.
+    File,
+    /// An LDAP filter.
+    Filter,
+    /// `true` or `false`.
+    Flag,
+    /// The label of a directory.
+    Label,
+    /// Names of groups of this machine.
+    Names,
+    /// A name of this machine: of a group, of a credential.
+    Name,
+    /// Text that must not be seen.
+    Secret,
+    /// A percentage.
+    Share,
+    /// Bytes with a unit.
+    Size,
+    /// Tag keys, each set to an attribute.
+    Tags,
+    /// Numbers of users of this machine.
+    Uids,
+    /// LDAP URLs.
+    Urls,
+    /// A whole number within these bounds.
+    Whole(i64, i64),
+}
+
+/// The value of the switch that allows passwords in the clear: nobody types it by accident.
+pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
+
+/// Sections that may stand several times, as `[[..]]`.
+const REPEATED: &[&str] = &["directory"];
+
+/// Every key, in the order of `config/example.toml`.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    required("account", Form::Account, "the account all users and groups belong to; part of every ARN"),
+    defaulted("state_directory", Form::File, r#""/var/lib/bailey""#, "where the store lives"),
+
+    defaulted("listen.socket", Form::File, r#""/run/bailey/bailey.sock""#, "the socket the command line talks to"),
+    optional("listen.socket_group", Form::Name, "the group that may open the socket, beside root"),
+    defaulted("listen.health", Form::Address, r#""127.0.0.1:9323""#, "address of /healthz, /readyz and /metrics"),
+
+    defaulted("access.operator_uids", Form::Uids, "[0]", "users of this machine that may change things"),
+    defaulted("access.operator_groups", Form::Names, r#"["bailey-admin"]"#, "groups whose members may change things"),
+    defaulted("access.viewer_uids", Form::Uids, "[]", "users of this machine that may look"),
+    defaulted("access.viewer_groups", Form::Names, r#"["bailey-viewer"]"#, "groups whose members may look"),
+
+    defaulted("store.reserve", Form::Size, r#""64MiB""#, "disk space set aside, given up when the disk is full"),
+    defaulted("store.cache", Form::Size, r#""64MiB""#, "memory for rows read lately"),
+    defaulted("store.history_retention", Form::Duration, r#""400d""#, "how long past states stay readable"),
+
+    defaulted("log.format", Form::Choice(&["auto", "json", "text"]), r#""auto""#, "how log lines look"),
+    defaulted("log.level", Form::Choice(&["error", "warn", "info", "debug", "trace"]), r#""info""#, "the least important lines written"),
+
+    required("directory.label", Form::Label, "short name; part of every id derived from the directory"),
+    defaulted("directory.primary", Form::Flag, "false", "whether names from here stay bare, without @label"),
+    required("directory.urls", Form::Urls, "servers, in order of preference"),
+    defaulted("directory.start_tls", Form::Flag, "false", "encrypt ldap:// connections before anything else is sent"),
+    optional("directory.insecure", Form::Choice(&[INSECURE]), "allow ldap:// without TLS to other machines"),
+    optional("directory.ca_file", Form::File, "authorities that sign the servers' certificates"),
+    optional("directory.client_certificate_file", Form::File, "our certificate towards the servers"),
+    optional("directory.client_key_file", Form::File, "its private key"),
+    defaulted("directory.bind", Form::Choice(&["simple", "external", "anonymous"]), r#""simple""#, "how we sign in"),
+    optional("directory.bind_dn", Form::Dn, "who we sign in as"),
+    optional("directory.bind_password", Form::Secret, "the password, written here"),
+    optional("directory.bind_password_file", Form::File, "the file that holds the password"),
+    optional("directory.bind_password_credential", Form::Name, "the systemd credential that holds the password"),
+    required("directory.bases", Form::Dns, "subtrees to read"),
+    defaulted("directory.only_under", Form::Dns, "[]", "parts of the bases to take objects from; empty takes all"),
+    defaulted("directory.id_attribute", Form::Attribute, r#""entryUUID""#, "the attribute with the immutable id"),
+    defaulted("directory.method", Form::Choice(&["auto", "syncrepl", "polling"]), r#""auto""#, "how changes are followed"),
+    defaulted("directory.page_size", Form::Whole(1, 100_000), "1000", "entries a page"),
+    defaulted("directory.connect_timeout", Form::Duration, r#""10s""#, "longest wait to connect and sign in"),
+    defaulted("directory.answer_timeout", Form::Duration, r#""1m""#, "longest wait for one answer"),
+    defaulted("directory.reconcile_every", Form::Duration, r#""24h""#, "how often everything is read again"),
+    defaulted("directory.poll_every", Form::Duration, r#""5m""#, "how often everything is read where changes cannot be followed"),
+    defaulted("directory.keep_leavers", Form::Duration, r#""30d""#, "how long someone gone stays restorable"),
+    defaulted("directory.max_values", Form::Whole(1, 10_000_000), "100000", "most values in one attribute"),
+    defaulted("directory.max_value_size", Form::Size, r#""1MiB""#, "largest value"),
+    defaulted("directory.max_name_size", Form::Size, r#""1KiB""#, "longest name of a person, group or machine"),
+
+    defaulted("directory.people.object_classes", Form::Attributes, r#"["inetOrgPerson", "posixAccount"]"#, "any of these makes a person; empty takes none"),
+    optional("directory.people.filter", Form::Filter, "a further condition on people"),
+    defaulted("directory.people.login", Form::Attribute, r#""uid""#, "login; the name in ARNs is made from it"),
+    defaulted("directory.people.display_name", Form::Attribute, r#""cn""#, "name for people to read"),
+    defaulted("directory.people.mail", Form::Attribute, r#""mail""#, "mail address"),
+    defaulted("directory.people.employee_id", Form::Attribute, r#""employeeNumber""#, "number that links a person's accounts"),
+    defaulted("directory.people.tags", Form::Tags, "{}", "principal tags and the attributes they are made from"),
+
+    defaulted("directory.groups.object_classes", Form::Attributes, r#"["groupOfNames", "groupOfUniqueNames", "posixGroup"]"#, "any of these makes a group; empty takes none"),
+    optional("directory.groups.filter", Form::Filter, "a further condition on groups"),
+    defaulted("directory.groups.name", Form::Attribute, r#""cn""#, "name; the name in ARNs is made from it"),
+    defaulted("directory.groups.description", Form::Attribute, r#""description""#, "description for people to read"),
+    defaulted("directory.groups.member_dn", Form::Attributes, r#"["member", "uniqueMember"]"#, "attributes that hold members by DN"),
+    defaulted("directory.groups.member_login", Form::Attributes, r#"["memberUid"]"#, "attributes that hold members by login"),
+
+    defaulted("directory.machines.object_classes", Form::Attributes, r#"["device", "ipHost"]"#, "any of these makes a machine; empty takes none"),
+    optional("directory.machines.filter", Form::Filter, "a further condition on machines"),
+    defaulted("directory.machines.name", Form::Attribute, r#""cn""#, "name; the name in ARNs is made from it"),
+    defaulted("directory.machines.description", Form::Attribute, r#""description""#, "description for people to read"),
+    defaulted("directory.machines.tags", Form::Tags, "{}", "tags and the attributes they are made from"),
+
+    defaulted("directory.guard.deletions.count", COUNT, "5", "objects that may disappear"),
+    defaulted("directory.guard.deletions.share", Form::Share, r#""5%""#, "the same, of all stored"),
+    defaulted("directory.guard.suspensions.count", COUNT, "5", "people and machines that may be switched off"),
+    defaulted("directory.guard.suspensions.share", Form::Share, r#""5%""#, "the same, of all stored"),
+    defaulted("directory.guard.group_losses.count", COUNT, "20", "members any one group may lose"),
+    defaulted("directory.guard.group_losses.share", Form::Share, r#""10%""#, "the same, of the group's members"),
+    defaulted("directory.guard.losses.count", COUNT, "100", "memberships that may be lost in all"),
+    defaulted("directory.guard.losses.share", Form::Share, r#""10%""#, "the same, of all stored"),
+    defaulted("directory.guard.emptied_groups.count", COUNT, "3", "groups that may lose their last member"),
+    defaulted("directory.guard.emptied_groups.share", Form::Share, r#""5%""#, "the same, of all stored"),
+    defaulted("directory.guard.renames.count", COUNT, "5", "objects that may change their name in ARNs"),
+    defaulted("directory.guard.renames.share", Form::Share, r#""5%""#, "the same, of all stored"),
+    defaulted("directory.guard.sentinels", Form::Dns, "[]", "entries that every full read must bring"),
+    defaulted("directory.guard.window", Form::Duration, r#""1h""#, "changes within this time count together"),
+];
+
+const COUNT: Form = Form::Whole(0, 1_000_000_000);
+
+const fn required(path: &'static str, form: Form, meaning: &'static str) -> Key {
+    Key { path, form, presence: Presence::Required, meaning }
+}
+
+const fn optional(path: &'static str, form: Form, meaning: &'static str) -> Key {
+    Key { path, form, presence: Presence::Optional, meaning }
+}
+
+const fn defaulted(path: &'static str, form: Form, default: &'static str, meaning: &'static str) -> Key {
+    Key { path, form, presence: Presence::Default(default), meaning }
+}
+
+impl Form {
+    /// What is expected, for a person.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let fixed = match self {
+            Self::Account => r#"12 digits in quotes, such as "123456789012""#,
+            Self::Address => r#"an IP address and a port, such as "127.0.0.1:9323""#,
+            Self::Attribute => r#"the name of an attribute, such as "uid""#,
+            Self::Attributes => r#"a list of names, such as ["member", "uniqueMember"]"#,
+            Self::Choice(words) => return one_of(words),
+            Self::Dn => r#"a distinguished name, such as "cn=sync,dc=example,dc=com""#,
+            Self::Dns => r#"a list of distinguished names, such as ["dc=example,dc=com"]"#,
+            Self::Duration => r#"a time with a unit, such as "90s", "5m", "24h" or "30d""#,
+            Self::File => r#"a path, such as "/etc/bailey/ca.pem""#,
+            Self::Filter => r#"an LDAP filter, such as "(employeeType=active)""#,
+            Self::Flag => "true or false",
+            Self::Label => r#"1 to 32 of a-z, 0-9 and -, starting with a letter, such as "corp""#,
+            Self::Name => "a name, in quotes",
+            Self::Names => r#"a list of names, such as ["bailey-admin"]"#,
+            Self::Secret => "text, in quotes",
+            Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
+            Self::Size => r#"bytes with a unit (B, KiB, MiB, GiB), such as "64MiB""#,
+            Self::Tags => r#"tag keys, each set to an attribute, such as { Department = "departmentNumber" }"#,
+            Self::Uids => "a list of user numbers, such as [0, 1000]",
+            Self::Urls => r#"a list of URLs, such as ["ldaps://ldap.example.com"]"#,
+            Self::Whole(least, most) => return format!("a whole number from {least} to {most}"),
+        };
+        fixed.to_owned()
+    }
+}
+
+/// `"a"`, `"a" or "b"`, `"a", "b" or "c"`.
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => format!("\"{only}\""),
+        [head @ .., last] => {
+            let head: Vec<String> = head.iter().map(|word| format!("\"{word}\"")).collect();
+            format!("{} or \"{last}\"", head.join(", "))
+        }
+    }
+}
+
+/// The key of this full name.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Notes every key and section that is written and does not exist, or stands as the wrong kind.
+pub(super) fn check(file: &Written<'_>, faults: &Faults) {
+    check_table(file.entries(), "", faults);
+}
+
+fn check_table(entries: &[Entry<'_>], section: &str, faults: &Faults) {
+    for entry in entries {
+        let path = join(section, &entry.key);
+        if find(&path).is_some() {
+            continue;
+        }
+        if !is_section(&path) {
+            let kind = if matches!(entry.written.value, Value::Table(_)) { "section" } else { "key" };
+            let shown = crate::base::text::printable(&path);
+            faults.add(entry.place, &shown, format!("unknown {kind}"), suggestion(section, &entry.key));
+            continue;
+        }
+        match (&entry.written.value, REPEATED.contains(&path.as_str())) {
+            (Value::Table(inner), false) => check_table(inner, &path, faults),
+            (Value::List(items), true) => items.iter().for_each(|item| check_table(item.entries(), &path, faults)),
+            (_, false) => faults.add(entry.place, &path, "is a section", format!("write it as [{path}]")),
+            (_, true) => faults.add(
+                entry.place,
+                &path,
+                "is a section that may stand several times",
+                format!("write it as [[{path}]]"),
+            ),
+        }
+    }
+}
+
+/// Full name of `key` in `section`.
+pub(super) fn join(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
+}
+
+fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// What was probably meant: a key of the same section that is spelt nearly so, or one of the same
+/// name elsewhere (in TOML a key belongs to the section head above it, and is easily put too low).
+fn suggestion(section: &str, key: &str) -> String {
+    let here = KEYS.iter().filter_map(|known| below(section, known.path));
+    let nearest = here.map(|name| (strsim::damerau_levenshtein(name, key), name)).min();
+    if let Some((_, name)) = nearest.filter(|(distance, name)| *distance <= 1 + name.len() / 4) {
+        return format!("did you mean `{name}`?");
+    }
+    match KEYS.iter().find(|known| known.path.rsplit('.').next() == Some(key)) {
+        Some(Key { path, .. }) => format!("did you mean `{path}`? a key belongs to the section head above it"),
+        None => "config/example.toml names every key".to_owned(),
+    }
+}
+
+/// The next part of `path` below `section`: a key or a section in it.
+fn below<'k>(section: &str, path: &'k str) -> Option<&'k str> {
+    let rest = if section.is_empty() { path } else { path.strip_prefix(section)?.strip_prefix('.')? };
+    rest.split('.').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_stands_twice_and_every_default_is_toml() {
+        let mut seen = std::collections::BTreeSet::new();
+        for key in KEYS {
+            assert!(seen.insert(key.path), "{} stands twice", key.path);
+            if let Presence::Default(text) = key.presence {
+                assert!(super::super::raw::parse_value(text).is_some(), "{}: {text}", key.path);
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_what_was_meant() {
+        for (section, key, meant) in [
+            ("directory", "page_sze", "did you mean `page_size`?"),
+            ("", "acount", "did you mean `account`?"),
+            ("", "lsiten", "did you mean `listen`?"),
+            ("directory", "poeple", "did you mean `people`?"),
+            (
+                "directory.people",
+                "page_size",
+                "did you mean `directory.page_size`? a key belongs to the section head above it",
+            ),
+            ("store", "colour", "config/example.toml names every key"),
+        ] {
+            assert_eq!(suggestion(section, key), meant);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The configuration as meant: one checked value for every module, made from one TOML file.
+//!
+//! Owns the file, its keys ([`KEYS`]) and the reporting of everything that is wrong with it, all
+//! at once. The flow of a load:
+//!
+//! ```text
+//!  file --raw--> tree with lines --keys--> unknown keys noted --section, values--> Config
+//!                                  \________________ faults ________________/       or all faults
+//! ```
+//!
+//! It opens files only to see that they can be read and to take secrets out of them. Whether a
+//! server answers, a filter finds anyone or a group exists is for `bailey check` to find out.
+//! The process environment is not read: the one variable that matters, `CREDENTIALS_DIRECTORY`,
+//! comes through [`Surroundings`].
+
+mod access;
+mod directory;
+mod fault;
+mod files;
+mod keys;
+mod listen;
+mod log;
+mod raw;
+mod section;
+mod store;
+mod units;
+mod values;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+pub use access::Access;
+pub use directory::DirectoryConfig;
+pub use fault::{ConfigError, ConfigFault, Place};
+pub use keys::{Form, INSECURE, KEYS, Key, Presence};
+pub use listen::Listen;
+pub use log::{Log, LogFormat, LogLevel};
+pub use store::Store;
+
+use crate::model::AccountId;
+use fault::Faults;
+use files::Files;
+use section::Section;
+
+/// Everything the daemon has to know.
+#[derive(Debug)]
+pub struct Config {
+    /// The account all users and groups belong to.
+    pub account: AccountId,
+    /// Where the store lives.
+    pub state_directory: PathBuf,
+    /// Where we listen.
+    pub listen: Listen,
+    /// Who may do what over the socket.
+    pub access: Access,
+    /// How the store is kept.
+    pub store: Store,
+    /// How we log.
+    pub log: Log,
+    /// The directories, in the order of the file. May be empty: the people of a directory that was
+    /// taken out stay, frozen, until they are removed.
+    pub directories: Vec<DirectoryConfig>,
+}
+
+/// What a configuration needs to know about where it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The file, for faults; relative paths in it start from its directory.
+    pub file: PathBuf,
+    /// Whether every user of the machine can read that file: then no password may stand in it.
+    pub exposed: bool,
+    /// Where systemd put our credentials.
+    pub credentials: Option<PathBuf>,
+}
+
+impl Config {
+    /// Loads `file`; `environment` looks up a variable of the process.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn load(file: &Path, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let unreadable = |why| ConfigError::Unreadable { file: file.to_owned(), why };
+        // Wiped when dropped: a password may stand in it.
+        let text = Zeroizing::new(std::fs::read_to_string(file).map_err(unreadable)?);
+        let surroundings = Surroundings {
+            file: file.to_owned(),
+            exposed: files::exposed(file).map_err(unreadable)?,
+            credentials: environment("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        };
+        Self::read(&text, &surroundings)
+    }
+
+    /// Reads a configuration from its text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn read(text: &str, surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        let failed = |faults| ConfigError::Faults { file: surroundings.file.clone(), faults };
+        let file = raw::parse(text).map_err(failed)?;
+        let faults = Faults::default();
+        keys::check(&file, &faults);
+        let config = Self::meant(&Section::top(&file, &faults), &Files::around(surroundings));
+        match (config, faults.into_sorted()) {
+            (Some(config), faults) if faults.is_empty() => Ok(config),
+            (_, faults) => Err(failed(faults)),
+        }
+    }
+
+    fn meant(top: &Section<'_>, files: &Files<'_>) -> Option<Self> {
+        let account = top.required("account");
+        let directories = directory::all(&top.sections("directory"), files);
+        Some(Self {
+            state_directory: files.path(top.read("state_directory")),
+            listen: Listen::meant(&top.section("listen"), files),
+            access: Access::meant(&top.section("access")),
+            store: Store::meant(&top.section("store")),
+            log: Log::meant(&top.section("log")),
+            account: account?,
+            directories: directories?,
+        })
+    }
+}

@@ -1,0 +1,331 @@
+//! The configuration files we ship, and what is said about broken ones.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bailey::config::{Config, ConfigError, ConfigFault, KEYS, Presence, Surroundings};
+use bailey::directory::settings::Bind;
+
+use crate::golden::assert_golden;
+
+const EXAMPLE: &str = include_str!("../../config/example.toml");
+const MINIMAL: &str = include_str!("../../config/minimal.toml");
+const BROKEN: &str = include_str!("../fixtures/config/broken.toml");
+
+/// A directory with a configuration and its neighbours, and credentials as systemd leaves them.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(machine.path("credentials")).unwrap();
+        machine.write("credentials/corp-bind", "hunter2\n", 0o400);
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn load(&self, file: &Path) -> Result<Config, ConfigError> {
+        let credentials = self.path("credentials");
+        Config::load(file, |name| (name == "CREDENTIALS_DIRECTORY").then(|| credentials.clone().into_os_string()))
+    }
+
+    fn load_text(&self, text: &str) -> Result<Config, ConfigError> {
+        self.load(&self.write("bailey.toml", text, 0o600))
+    }
+
+    /// The faults of `text`; it must have some.
+    fn faults(&self, text: &str) -> Vec<ConfigFault> {
+        match self.load_text(text) {
+            Err(ConfigError::Faults { faults, .. }) => faults,
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("no fault was found"),
+        }
+    }
+}
+
+/// `MINIMAL` with lines put into its directory and without lines that begin like one of `without`.
+fn minimal(with: &str, without: &[&str]) -> String {
+    let kept = MINIMAL.lines().filter(|line| !without.iter().any(|head| line.starts_with(head)));
+    kept.chain(with.lines()).map(|line| format!("{line}\n")).collect()
+}
+
+fn nowhere() -> Surroundings {
+    Surroundings { file: PathBuf::from("broken.toml"), exposed: true, credentials: None }
+}
+
+/// `example.toml` with the keys that have no default switched on, but for the two extra passwords
+/// and what names files, and the path, value pairs that stand in it.
+fn every_key_of_the_example() -> Vec<(String, toml::Value)> {
+    let text: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) && rest.contains(" = ") => rest,
+            _ => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let mut found = Vec::new();
+    flatten("", &toml::Value::Table(text.parse().unwrap()), &mut found);
+    found
+}
+
+fn flatten(path: &str, value: &toml::Value, found: &mut Vec<(String, toml::Value)>) {
+    let is_key = KEYS.iter().any(|key| key.path == path);
+    match value {
+        toml::Value::Table(table) if !is_key => {
+            for (key, value) in table {
+                flatten(format!("{path}.{key}").trim_start_matches('.'), value, found);
+            }
+        }
+        toml::Value::Array(items) if !is_key => items.iter().for_each(|item| flatten(path, item, found)),
+        value => found.push((path.to_owned(), value.clone())),
+    }
+}
+
+#[test]
+fn the_example_names_every_key_and_nothing_else() {
+    let named: BTreeSet<String> = every_key_of_the_example().into_iter().map(|(path, _)| path).collect();
+    let known: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+    assert_eq!(named, known);
+}
+
+#[test]
+fn the_example_shows_each_default_and_comments_out_what_has_none() {
+    let active: toml::Table = EXAMPLE.parse().unwrap();
+    let mut written = Vec::new();
+    flatten("", &toml::Value::Table(active), &mut written);
+    for key in KEYS {
+        let shown = written.iter().find(|(path, _)| path == key.path).map(|(_, value)| value);
+        match key.presence {
+            Presence::Required => assert!(shown.is_some(), "{} is required and not shown", key.path),
+            Presence::Optional => assert!(shown.is_none(), "{} has no default and is set", key.path),
+            Presence::Default(text) => {
+                let default: toml::Table = format!("value = {text}").parse().unwrap();
+                assert_eq!(shown, default.get("value"), "{}", key.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_means_what_the_defaults_mean() {
+    let machine = Machine::new();
+    let signed_in = "bind_dn = \"cn=bailey,ou=services,dc=example,dc=com\"\nbind_password_credential = \"corp-bind\"\n";
+    let example = EXAMPLE
+        .replace("label = \"corp\"", &format!("label = \"corp\"\n{signed_in}"))
+        .replace("\nprimary = false", "\nprimary = true")
+        .replace(
+            "urls = [\"ldaps://ldap1.example.com\", \"ldaps://ldap2.example.com\"]",
+            "urls = [\"ldaps://ldap.example.com\"]",
+        );
+    let written_out = machine.load_text(&example).unwrap();
+    let left_out = machine.load_text(MINIMAL).unwrap();
+    assert_eq!(format!("{written_out:#?}"), format!("{left_out:#?}"));
+}
+
+#[test]
+fn minimal_is_useful() {
+    let config = Machine::new().load_text(MINIMAL).unwrap();
+    assert_eq!(config.account.to_string(), "123456789012");
+    assert_eq!(config.state_directory, Path::new("/var/lib/bailey"));
+    assert_eq!(config.listen.health.to_string(), "127.0.0.1:9323");
+    assert_eq!(config.store.reserve_bytes, 64 << 20);
+    assert_eq!(config.store.history_retention, Duration::from_secs(400 * 86_400));
+    let [directory] = config.directories.as_slice() else { panic!("one directory") };
+    let Bind::Simple { dn, password } = &directory.source.bind else { panic!("simple bind") };
+    assert_eq!((dn.as_str(), password.expose().as_str()), ("cn=bailey,ou=services,dc=example,dc=com", "hunter2"));
+    assert!(directory.sync.primary);
+    assert_eq!(directory.sync.guard.group_losses.count, 20);
+    assert!((directory.sync.guard.deletions.share - 0.05).abs() < 1e-9);
+    assert_eq!(directory.source.page_size, 1000);
+    for fetched in ["uid", "member", "uniquemember", "memberuid", "pwdaccountlockedtime", "shadowexpire"] {
+        assert!(directory.source.attributes.iter().any(|name| name == fetched), "{fetched} is not fetched");
+    }
+}
+
+#[test]
+fn tags_are_fetched_once_whatever_their_case() {
+    let tags = "[directory.people]\ntags = { Mail = \"MAIL\", Team = \"departmentNumber\" }\n";
+    let config = Machine::new().load_text(&minimal(tags, &[])).unwrap();
+    let attributes = &config.directories[0].source.attributes;
+    assert_eq!(attributes.iter().filter(|name| name.eq_ignore_ascii_case("mail")).count(), 1);
+    assert!(attributes.contains(&"departmentnumber".to_owned()));
+    assert_eq!(config.directories[0].sync.mapping.tags["Team"], "departmentNumber");
+}
+
+#[test]
+fn a_configuration_without_directories_loads() {
+    let config = Machine::new().load_text("account = \"123456789012\"\n").unwrap();
+    assert!(config.directories.is_empty());
+}
+
+#[test]
+fn every_fault_of_a_broken_file_is_told_at_once() {
+    let error = Config::read(BROKEN, &nowhere()).unwrap_err();
+    assert_golden("config-faults.txt", &format!("{error}\n"));
+}
+
+#[test]
+fn no_secret_gets_into_a_fault_or_a_debug_line() {
+    let error = Config::read(BROKEN, &nowhere()).unwrap_err();
+    for shown in [error.to_string(), format!("{error:?}")] {
+        assert!(!shown.contains("hunter2") && !shown.contains("87654321"), "{shown}");
+    }
+    let config = Machine::new().load_text(MINIMAL).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let not_toml = Config::read("bind_password = \"hunter2\" hunter2\nx = hunter2", &nowhere()).unwrap_err();
+    assert!(!format!("{not_toml} {not_toml:?}").contains("hunter2"), "{not_toml}");
+}
+
+#[test]
+fn what_is_not_toml_is_told_by_line() {
+    let faults =
+        Machine::new().faults("account = 123 456\nstate_directory = \n[listen]\nhealth = \"a\"\nhealth = \"b\"\n");
+    let lines: Vec<usize> = faults.iter().map(|fault| fault.place.line).collect();
+    assert_eq!(lines, [1, 2, 5], "{faults:?}");
+    assert!(faults.iter().all(|fault| fault.problem.starts_with("not TOML")), "{faults:?}");
+}
+
+#[test]
+fn an_unknown_key_is_told_by_file_and_line() {
+    let error = Machine::new().load_text(&minimal("page_sze = 5", &[])).unwrap_err().to_string();
+    let line = minimal("", &[]).lines().count() + 1;
+    assert!(
+        error.contains(&format!("bailey.toml:{line}:1: directory.page_sze: unknown key; did you mean `page_size`?")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Machine::new().load(Path::new("no/such/bailey.toml")).unwrap_err();
+    assert!(error.to_string().contains("no/such/bailey.toml"), "{error}");
+}
+
+/// One change of the minimal file: lines added, lines removed, and the key and words that must come.
+type Case = (&'static str, &'static [&'static str], &'static str, &'static str);
+
+#[test]
+fn each_contradiction_is_found() {
+    const CASES: &[Case] = &[
+        ("urls = [\"ldap://ldap.example.com\"]", &["urls"], "directory.urls", "in the clear"),
+        ("start_tls = true", &[], "directory.start_tls", "cannot be upgraded"),
+        ("insecure = \"yes\"", &[], "directory.insecure", "found \"yes\""),
+        ("", &["bind_dn"], "directory.bind_dn", "missing"),
+        ("", &["bind_password"], "directory.bind_password", "missing"),
+        ("bind_password = \"x\"", &[], "directory.bind_password_credential", "already"),
+        ("bind = \"anonymous\"", &["bind_password"], "directory.bind_dn", "is not used"),
+        ("bind = \"external\"", &["bind_"], "directory.bind", "nothing to prove"),
+        ("client_certificate_file = \"bailey.toml\"", &[], "directory.client_certificate_file", "has no key"),
+        ("client_key_file = \"bailey.toml\"", &[], "directory.client_key_file", "has no certificate"),
+        (
+            "bind_password_credential = \"other\"",
+            &["bind_password"],
+            "directory.bind_password_credential",
+            "there is no file",
+        ),
+        ("ca_file = \"ca.pem\"", &[], "directory.ca_file", "there is no file"),
+        ("ca_file = \".\"", &[], "directory.ca_file", "is a directory"),
+        ("bases = []", &["bases"], "directory.bases", "is empty"),
+        ("urls = []", &["urls"], "directory.urls", "is empty"),
+        ("label = \"local\"", &["label"], "directory.label", "is taken"),
+        ("page_size = 4294967297", &[], "directory.page_size", "found 4294967297"),
+        ("[directory.groups]\nmember_dn = \"member\"", &[], "directory.groups.member_dn", "found \"member\""),
+        ("[listen.socket]", &[], "listen.socket", "found a table"),
+        ("[[log]]", &[], "log", "is a section"),
+    ];
+    for (with, without, key, words) in CASES {
+        let faults = Machine::new().faults(&minimal(with, without));
+        let found = faults.iter().any(|fault| fault.key == *key && fault.problem.contains(words));
+        assert!(found, "{with:?}: expected `{key}: {words}`, found {faults:#?}");
+        assert_eq!(faults.len(), 1, "{with:?}: {faults:#?}");
+    }
+}
+
+#[test]
+fn what_looks_dangerous_and_is_not_passes() {
+    for (with, without) in [
+        ("urls = [\"ldap://127.0.0.1:3890\"]", &["urls"][..]),
+        ("urls = [\"ldap://ldap.example.com\"]\nstart_tls = true", &["urls"]),
+        ("urls = [\"ldap://ldap.example.com\"]\ninsecure = \"yes_plain_text_passwords_on_the_network\"", &["urls"]),
+        ("urls = [\"ldapi://%2Frun%2Fslapd%2Fldapi\"]\nbind = \"external\"", &["urls", "bind_"]),
+        ("bind = \"anonymous\"", &["bind_"]),
+        ("bind_password = \"hunter2\"", &["bind_password"]),
+        ("", &["primary"]),
+        ("[directory.guard]\ndeletions = { share = \"10%\" }", &[]),
+    ] {
+        if let Err(error) = Machine::new().load_text(&minimal(with, without)) {
+            panic!("{with:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_written_by_half_keeps_the_other_default() {
+    let config = Machine::new().load_text(&minimal("[directory.guard]\ndeletions = { share = \"10%\" }", &[])).unwrap();
+    let deletions = config.directories[0].sync.guard.deletions;
+    assert_eq!((deletions.count, deletions.share), (5, 0.1));
+}
+
+#[test]
+fn a_password_others_can_read_is_refused_wherever_it_stands() {
+    let machine = Machine::new();
+    machine.write("open.password", "hunter2\n", 0o644);
+    machine.write("closed.password", "hunter2\r\n", 0o640);
+    machine.write("empty.password", "\n", 0o600);
+
+    let faults = machine.faults(&minimal("bind_password_file = \"open.password\"", &["bind_password"]));
+    assert!(
+        faults[0].problem.contains("every user of this machine") && faults[0].remedy.starts_with("chmod o="),
+        "{faults:?}"
+    );
+
+    let config = machine.load_text(&minimal("bind_password_file = \"closed.password\"", &["bind_password"])).unwrap();
+    let Bind::Simple { password, .. } = &config.directories[0].source.bind else { panic!("simple bind") };
+    assert_eq!(password.expose(), "hunter2");
+
+    let faults = machine.faults(&minimal("bind_password_file = \"empty.password\"", &["bind_password"]));
+    assert!(faults[0].problem.ends_with("is empty"), "{faults:?}");
+
+    let inline = minimal("bind_password = \"hunter2\"", &["bind_password"]);
+    let error = machine.load(&machine.write("open.toml", &inline, 0o644)).unwrap_err().to_string();
+    assert!(error.contains("bind_password: stands in a file that every user"), "{error}");
+    assert!(!error.contains("hunter2"));
+}
+
+#[test]
+fn several_directories_need_one_primary_and_labels_of_their_own() {
+    let machine = Machine::new();
+    let two = |first: &str, second: &str| {
+        let directory = MINIMAL.split("[[directory]]").nth(1).unwrap().replace("primary = true\n", "");
+        let named = |line: &str| format!("[[directory]]\n{}", directory.replace("label = \"corp\"", line));
+        format!("account = \"123456789012\"\n{}{}", named(first), named(second))
+    };
+    let problem = |text: &str| {
+        machine.faults(text).into_iter().map(|fault| format!("{}: {}", fault.key, fault.problem)).collect::<Vec<_>>()
+    };
+
+    assert!(machine.load_text(&two("label = \"a\"\nprimary = true", "label = \"b\"")).is_ok());
+    assert_eq!(problem(&two("label = \"a\"", "label = \"b\"")), ["directory.primary: no directory is primary"]);
+    assert_eq!(
+        problem(&two("label = \"a\"\nprimary = true", "label = \"b\"\nprimary = true")),
+        ["directory.primary: the directory on line 2 is primary already"]
+    );
+    assert_eq!(
+        problem(&two("label = \"a\"\nprimary = true", "label = \"a\"")),
+        ["directory.label: `a` is the label of the directory on line 2 already"]
+    );
+}
