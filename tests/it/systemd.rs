@@ -19,6 +19,7 @@ fn exposure(path: &Path) -> f64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the figure belongs into the test's output")]
 fn the_unit_exposes_no_more_than_promised() {
     let unit = shipped("bailey.service");
     let mut analyze = Command::new("systemd-analyze");
