@@ -172,7 +172,7 @@ impl Meant for DnText {
 
 impl Meant for Filter {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
-        from_text(written, misfits, |text| Self::parse(text).map_err(because))
+        from_text(written, misfits, |text| text.parse::<Self>().map_err(because))
     }
 }
 

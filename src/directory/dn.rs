@@ -18,7 +18,6 @@ use crate::base::text::printable;
 /// Equality is equality of spelling; compare [`Dn::normalised`] to ask whether two names are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dn(String);
-<<<<<<< HEAD
 
 /// Text that is not a distinguished name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -482,15 +481,6 @@ mod tests {
                 let slow = Parser { bytes: text.as_bytes(), at: 0 }.normal_form().unwrap();
                 prop_assert_eq!(fast, slow);
             }
-=======
-impl std::str::FromStr for Dn {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains('=') {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("`{text}` is not a distinguished name"))
->>>>>>> config
         }
     }
 }

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Search filters as a tree (RFC 4511 4.5.1.7) and their text (RFC 4515).
 //!
 //! Every filter that is sent is built from this tree, so a value can never become syntax: what a
@@ -439,17 +438,6 @@ mod tests {
             if let Ok(filter) = shaped.parse::<Filter>() {
                 prop_assert_eq!(filter.to_string().parse::<Filter>().unwrap(), filter);
             }
-=======
-//! placeholder
-#[derive(Debug, Clone)]
-pub struct Filter;
-impl Filter {
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with('(') {
-            Ok(Self)
-        } else {
-            Err(format!("`{text}` is not a filter: expected `(` at its beginning"))
->>>>>>> config
         }
     }
 }
