@@ -1,11 +1,82 @@
 //! All operations on the model and their listings: what the socket, the command line and later the
 //! IAM API and the portal call.
 //!
-//! An operation that changes something takes an `Authorized` by value: the decision, who made it and
-//! its audit record come with it. Owns no protocol, no page and no table.
+//! Every operation takes the gate's `Authorized`: the decision, who asked and the audit record come with
+//! it, and what it is about is taken from it. Owns no protocol, no page and no table.
 
+pub mod directories;
 pub mod error;
+pub mod lines;
+pub mod past;
 pub mod people;
+pub mod restore;
+pub mod syncs;
 pub mod views;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
 pub use error::AdminError;
+
+use crate::audit::Audit;
+use crate::base::{Clock, Timestamp};
+use crate::model::{AccountId, DirectoryLabel};
+use crate::store::Store;
+use crate::sync::worker::Handle;
+
+/// What operations work on; clones share it.
+#[derive(Clone)]
+pub struct Admin {
+    /// The store.
+    pub store: Store,
+    /// The audit log.
+    pub audit: Audit,
+    /// The home account.
+    pub account: AccountId,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where work files go.
+    pub work: PathBuf,
+    /// The configured directories.
+    pub directories: Directories,
+}
+
+impl Admin {
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The worker of a configured directory.
+    ///
+    /// # Errors
+    /// When none is configured under that label.
+    pub fn directory(&self, label: &DirectoryLabel) -> Result<Handle, AdminError> {
+        self.directories.of(label).ok_or_else(|| AdminError::NoSuchDirectory { label: label.to_string() })
+    }
+}
+
+/// The workers of the configured directories; a reload exchanges them.
+#[derive(Clone, Default)]
+pub struct Directories(Arc<RwLock<BTreeMap<DirectoryLabel, Handle>>>);
+
+impl Directories {
+    /// All of them, by label.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<DirectoryLabel, Handle> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The one with this label.
+    #[must_use]
+    pub fn of(&self, label: &DirectoryLabel) -> Option<Handle> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(label).cloned()
+    }
+
+    /// From now on, these.
+    pub fn replace(&self, with: BTreeMap<DirectoryLabel, Handle>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = with;
+    }
+}

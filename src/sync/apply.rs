@@ -5,21 +5,22 @@
 //! between batches leaves a state that the next plan completes; the cursor has not moved, so nothing
 //! is skipped.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::change::{Act, Change, Rule};
 use super::error::SyncError;
 use super::guard::Cleared;
+use super::doomed::Doomed;
 use super::held::HeldSet;
 use super::names::Settled;
 use super::progress::Progress;
 use super::settings::Settings;
 use super::state::{SyncState, Totals, Window};
-use super::stored::{self, encode, scan_all};
+use super::stored::encode;
 use crate::audit::{Opened, Outcome};
 use crate::base::Timestamp;
-use crate::model::{Actor, Entity, IamName, Member, MemberKind, Presence};
-use crate::store::{Commit, Expect, Intent, Revision, Snapshot, Store, StoreError, schema};
+use crate::model::{Actor, Entity, IamName, Member, MemberKind};
+use crate::store::{Commit, Expect, Intent, Revision, Store, StoreError, schema};
 
 /// Changes a commit. Large enough that a disk flush is shared by many, small enough that nobody waits long.
 const BATCH: usize = 1_000;
@@ -268,7 +269,7 @@ impl Writer<'_> {
     fn delete(&mut self, subject: Member) -> Result<(), SyncError> {
         // What this very run has done to its edges must be seen below.
         self.commit_if_any()?;
-        let doomed = self.run.store.read(|snapshot| rows_of(snapshot, &subject, self.run.settings))?;
+        let doomed = self.run.store.read(|snapshot| Doomed::of(snapshot, &subject, &self.run.settings.label))?;
         if doomed.present {
             let total = total(&mut self.totals, subject.kind());
             *total = total.saturating_sub(1);
@@ -332,47 +333,6 @@ impl Batch {
     fn remove(&mut self, key: Vec<u8>) {
         self.rows.insert(key, None);
     }
-}
-
-/// Rows that go with somebody.
-#[derive(Default)]
-struct Doomed {
-    keys: HashSet<Vec<u8>>,
-    edges: u64,
-    present: bool,
-}
-
-fn rows_of(snapshot: &dyn Snapshot, subject: &Member, settings: &Settings) -> Result<Doomed, SyncError> {
-    let mut doomed = Doomed::default();
-    let Some((_, entity)) = stored::entity(snapshot, subject)? else { return Ok(doomed) };
-    doomed.present = !matches!(entity.standing().presence, Presence::Gone { .. });
-    let name = schema::name(subject.kind(), &entity.name().folded());
-    if snapshot.get(&name)?.is_some_and(|row| row.value == subject.id_bytes()) {
-        doomed.keys.insert(name);
-    }
-    doomed.keys.insert(schema::entity(subject));
-    for (key, _) in scan_all(snapshot, &schema::groups_of(subject))? {
-        if let Some((member, group)) = schema::parse_edge_back(&key) {
-            doomed.keys.insert(schema::edge(&group, &member));
-            doomed.keys.insert(key);
-            doomed.edges += 1;
-        }
-    }
-    if let Member::Group(group) = subject {
-        for (key, _) in scan_all(snapshot, &schema::edges_of(group))? {
-            if let Some((group, member)) = schema::parse_edge(&key) {
-                doomed.edges += u64::from(doomed.keys.insert(schema::edge_back(&member, &group)));
-                doomed.keys.insert(key);
-            }
-        }
-        for (key, _) in scan_all(snapshot, &schema::dangling_of(group))? {
-            if let Some((group, reference)) = schema::parse_dangling(&key) {
-                doomed.keys.insert(schema::dangling_back(&settings.label, &reference, &group));
-                doomed.keys.insert(key);
-            }
-        }
-    }
-    Ok(doomed)
 }
 
 /// The name in an entity's JSON, without reading the rest.

@@ -149,6 +149,18 @@ pub fn judge(plan: &Plan, bench: Bench<'_>) -> Verdict {
     verdict
 }
 
+/// Judges the removal of everything that came from a directory: `planned` rows of `stored` in all.
+#[must_use]
+pub fn judge_removal(planned: u64, stored: u64, limit: &Limit, approved: HashSet<[u8; 16]>) -> Verdict {
+    let allowed = limit.allows(stored);
+    let deletions = planned > allowed;
+    let mut verdict = Verdict { deletions, approved, ..Verdict::default() };
+    if deletions {
+        verdict.tripped.push(Tripped { limit: "deletions".to_owned(), about: String::new(), planned, lately: 0, allowed });
+    }
+    verdict
+}
+
 fn emptied_groups(tally: &Tally) -> Vec<GroupId> {
     tally.groups.iter().filter(|(_, group)| group.empties()).map(|(id, _)| *id).collect()
 }

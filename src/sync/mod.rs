@@ -16,6 +16,7 @@
 pub mod apply;
 pub mod change;
 pub mod delta;
+pub mod doomed;
 pub mod error;
 pub mod full;
 pub mod guard;
@@ -25,6 +26,7 @@ pub mod names;
 pub mod plan;
 pub mod progress;
 pub mod reference;
+pub mod removal;
 pub mod report;
 pub mod run;
 pub mod settings;

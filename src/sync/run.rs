@@ -51,6 +51,8 @@ pub struct Runner {
     pub clock: Arc<dyn Clock>,
     /// Where work files go.
     pub work: PathBuf,
+    /// True when the directory is read without encryption; health shows it.
+    pub insecure: bool,
 }
 
 /// What a full read brought.

@@ -24,8 +24,34 @@ pub struct Settings {
     pub keep_leavers: Duration,
 }
 
+impl Settings {
+    /// The rules for a directory that is no longer configured: nothing is read from it any more.
+    #[must_use]
+    pub fn removed(label: &DirectoryLabel) -> Self {
+        let none = Limit { count: 0, share: 0.0 };
+        Self {
+            label: label.clone(),
+            primary: false,
+            mapping: Mapping::default(),
+            guard: Guard {
+                deletions: none,
+                suspensions: none,
+                group_losses: none,
+                losses: none,
+                emptied_groups: none,
+                renames: none,
+                sentinels: Vec::new(),
+                window: Duration::ZERO,
+            },
+            reconcile_every: Duration::MAX,
+            poll_every: Duration::MAX,
+            keep_leavers: Duration::ZERO,
+        }
+    }
+}
+
 /// Which attribute becomes what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Mapping {
     /// Login of a person; the IAM name is made from it.
     pub login: String,

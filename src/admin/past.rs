@@ -1,0 +1,150 @@
+//! What was so in the past: how a row changed, and what it was at a moment.
+
+use serde::{Deserialize, Serialize};
+
+use super::people::find;
+use super::views::EntityView;
+use super::{Admin, AdminError};
+use crate::base::Timestamp;
+use crate::gate::Authorized;
+use crate::model::{Actor, Entity, Member, MemberKind};
+use crate::store::{KeyRange, Snapshot, history, schema};
+use crate::sync::change::{Field, diff};
+use crate::sync::stored;
+
+/// How something changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Past {
+    /// Its id.
+    pub id: String,
+    /// `user`, `group` or `resource`.
+    pub kind: String,
+    /// Its changes, oldest first; of what is no longer kept nothing is shown.
+    pub versions: Vec<PastVersion>,
+}
+
+/// One change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PastVersion {
+    /// The commit.
+    pub revision: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who is behind it.
+    pub by: Actor,
+    /// Number of the audit record it was done under.
+    pub audit: Option<u64>,
+    /// `appeared`, `changed` or `deleted`.
+    pub what: String,
+    /// Fields before and after.
+    pub fields: Vec<Field>,
+}
+
+/// What something was at a moment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PastState {
+    /// The moment asked for.
+    pub at: Timestamp,
+    /// The revision that was the last then.
+    pub revision: u64,
+    /// The row; `None` when there was none.
+    pub entity: Option<EntityView>,
+    /// Groups it was directly in.
+    pub groups: Vec<String>,
+}
+
+impl Admin {
+    /// How `asked.resource()` changed. Blocks.
+    ///
+    /// # Errors
+    /// When nobody has that name or id, or the store cannot be read.
+    pub fn past(&self, asked: &Authorized) -> Result<Past, AdminError> {
+        self.store.read(|snapshot| {
+            let member = self.whom(snapshot, asked.resource())?;
+            let kind = member.kind();
+            let mut versions = Vec::new();
+            for version in history::versions(snapshot, &schema::entity(&member))? {
+                let decode = |value: &Option<Vec<u8>>| {
+                    let json = value.as_ref().map(|value| value.get(16..).unwrap_or_default());
+                    json.map(|json| Entity::from_json(kind, json)).transpose()
+                };
+                let damaged = |why: serde_json::Error| stored::corrupt(&schema::entity(&member), &why.to_string());
+                let (before, after) =
+                    (decode(&version.before).map_err(damaged)?, decode(&version.after).map_err(damaged)?);
+                let (what, fields) = match (&before, &after) {
+                    (Some(before), Some(after)) => ("changed", diff(before, after).map_err(damaged)?),
+                    (_, None) => ("deleted", Vec::new()),
+                    (None, Some(_)) => ("appeared", Vec::new()),
+                };
+                versions.push(PastVersion {
+                    revision: version.revision,
+                    at: version.at,
+                    by: version.by,
+                    audit: version.audit,
+                    what: what.to_owned(),
+                    fields,
+                });
+            }
+            let id = hex::encode(member.id_bytes());
+            Ok(Past { id, kind: super::people::kind_word(kind).to_owned(), versions })
+        })
+    }
+
+    /// What `asked.resource()` was at `at`. Blocks.
+    ///
+    /// # Errors
+    /// When nobody has that name or id, the time is beyond what is kept, or the store cannot be read.
+    pub fn past_state(&self, asked: &Authorized, at: Timestamp) -> Result<PastState, AdminError> {
+        self.store.read(|snapshot| {
+            let member = self.whom(snapshot, asked.resource())?;
+            let revision = history::revision_at(snapshot, at)?;
+            let row = history::as_of(snapshot, &schema::entity(&member), revision)?;
+            let Some(row) = row else { return Ok(PastState { at, revision, entity: None, groups: Vec::new() }) };
+            let entity = entity_of(member, &row.value)?;
+            let groups = groups_at(snapshot, &member, revision)?;
+            Ok(PastState { at, revision, entity: Some(EntityView::of(&entity, &self.account, None, at)), groups })
+        })
+    }
+
+    /// Whom a name or id means, of any kind; an id also names somebody who is deleted.
+    fn whom(&self, snapshot: &dyn Snapshot, who: &str) -> Result<Member, AdminError> {
+        let kinds = [MemberKind::User, MemberKind::Group, MemberKind::Resource];
+        for kind in kinds {
+            match find(snapshot, kind, who) {
+                Ok(entity) => return Ok(entity.member()),
+                Err(AdminError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(id) = hex::decode(who).ok().and_then(|id| <[u8; 16]>::try_from(id).ok()) {
+            for kind in kinds {
+                let member = Member::from_parts(kind, id);
+                if !history::versions(snapshot, &schema::entity(&member))?.is_empty() {
+                    return Ok(member);
+                }
+            }
+        }
+        Err(AdminError::NotFound { kind: "user", who: crate::base::text::printable(who).into_owned() })
+    }
+}
+
+fn entity_of(member: Member, value: &[u8]) -> Result<Entity, AdminError> {
+    Entity::from_json(member.kind(), value.get(16..).unwrap_or_default())
+        .map_err(|why| stored::corrupt(&schema::entity(&member), &why.to_string()).into())
+}
+
+/// The groups `member` was directly in. Edges lie by group, so all of the directory's are looked at.
+fn groups_at(snapshot: &dyn Snapshot, member: &Member, revision: u64) -> Result<Vec<String>, AdminError> {
+    let mut names = Vec::new();
+    for (key, _) in history::scan_as_of(snapshot, &KeyRange::prefix(b"E"), revision, usize::MAX)? {
+        let Some((group, of)) = schema::parse_edge(&key) else { continue };
+        if of != *member {
+            continue;
+        }
+        if let Some(row) = history::as_of(snapshot, &schema::group(&group), revision)? {
+            names.push(entity_of(Member::Group(group), &row.value)?.name().to_string());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

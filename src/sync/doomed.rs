@@ -1,0 +1,66 @@
+//! Which rows go when somebody is deleted.
+
+use std::collections::HashSet;
+
+use super::error::SyncError;
+use super::stored::{self, scan_all};
+use crate::base::GroupId;
+use crate::model::{DirectoryLabel, Member};
+use crate::store::{Snapshot, schema};
+
+/// Rows that go with somebody.
+#[derive(Debug, Default)]
+pub struct Doomed {
+    /// Keys of the rows.
+    pub keys: HashSet<Vec<u8>>,
+    /// How many memberships are among them.
+    pub edges: u64,
+    /// True when the directory still had it.
+    pub present: bool,
+}
+
+impl Doomed {
+    /// The rows that go with `subject` of directory `label`.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn of(snapshot: &dyn Snapshot, subject: &Member, label: &DirectoryLabel) -> Result<Self, SyncError> {
+        let mut doomed = Self::default();
+        let Some((_, entity)) = stored::entity(snapshot, subject)? else { return Ok(doomed) };
+        doomed.present = entity.standing().is_present();
+        let name = schema::name(subject.kind(), &entity.name().folded());
+        if snapshot.get(&name)?.is_some_and(|row| row.value == subject.id_bytes()) {
+            doomed.keys.insert(name);
+        }
+        doomed.keys.insert(schema::entity(subject));
+        for (key, _) in scan_all(snapshot, &schema::groups_of(subject))? {
+            if let Some((member, group)) = schema::parse_edge_back(&key) {
+                doomed.edge(&group, &member);
+            }
+        }
+        if let Member::Group(group) = subject {
+            doomed.members_of(snapshot, group, label)?;
+        }
+        Ok(doomed)
+    }
+
+    fn members_of(&mut self, snapshot: &dyn Snapshot, group: &GroupId, label: &DirectoryLabel) -> Result<(), SyncError> {
+        for (key, _) in scan_all(snapshot, &schema::edges_of(group))? {
+            if let Some((group, member)) = schema::parse_edge(&key) {
+                self.edge(&group, &member);
+            }
+        }
+        for (key, _) in scan_all(snapshot, &schema::dangling_of(group))? {
+            if let Some((group, reference)) = schema::parse_dangling(&key) {
+                self.keys.insert(schema::dangling_back(label, &reference, &group));
+                self.keys.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn edge(&mut self, group: &GroupId, member: &Member) {
+        self.keys.insert(schema::edge_back(member, group));
+        self.edges += u64::from(self.keys.insert(schema::edge(group, member)));
+    }
+}
