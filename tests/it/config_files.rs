@@ -314,6 +314,14 @@ fn a_limit_written_by_half_keeps_the_other_default() {
 }
 
 #[test]
+fn a_socket_that_cannot_be_bound_is_found_before_the_start() {
+    let listen = |length: usize| minimal(&format!("[listen]\nsocket = \"/{}\"", "s".repeat(length - 1)), &[]);
+    assert!(Machine::new().load_text(&listen(107)).is_ok());
+    let faults = Machine::new().faults(&listen(108));
+    assert!(faults[0].key == "listen.socket" && faults[0].problem.contains("holds 107"), "{faults:?}");
+}
+
+#[test]
 fn a_password_others_can_read_is_refused_wherever_it_stands() {
     let machine = Machine::new();
     machine.write("open.password", "hunter2\n", 0o644);
