@@ -158,6 +158,22 @@ fn minimal_is_useful() {
 }
 
 #[test]
+fn every_key_is_read_and_refuses_what_it_does_not_take() {
+    for key in KEYS {
+        let text = match key.path.strip_prefix("directory.") {
+            Some(inner) => minimal(&format!("{inner} = 2026-01-01"), &[&format!("{inner} =")]),
+            None => format!("{} = 2026-01-01\n{}", key.path, minimal("", &[&format!("{} =", key.path)])),
+        };
+        let faults = Machine::new().faults(&text);
+        assert!(
+            faults.iter().any(|fault| fault.key == key.path && fault.remedy.starts_with("expected ")),
+            "{}: {faults:?}",
+            key.path
+        );
+    }
+}
+
+#[test]
 fn tags_are_fetched_once_whatever_their_case() {
     let tags = "[directory.people]\ntags = { Mail = \"MAIL\", Team = \"departmentNumber\" }\n";
     let config = Machine::new().load_text(&minimal(tags, &[])).unwrap();
