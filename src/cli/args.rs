@@ -58,7 +58,14 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configu
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// The configuration file
-    #[arg(long, global = true, value_name = "FILE", env = "BAILEY_CONFIG", hide_env_values = true, default_value = "/etc/bailey/bailey.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "BAILEY_CONFIG",
+        hide_env_values = true,
+        default_value = "/etc/bailey/bailey.toml"
+    )]
     pub config: PathBuf,
     /// Talk to the daemon at this URL, as the person who is signed in
     #[arg(long, global = true, value_name = "URL")]

@@ -7,6 +7,9 @@ use super::files::Files;
 use super::section::Section;
 use super::values::Address;
 
+/// `sun_path` without its closing zero (unix(7)).
+const LONGEST_SOCKET: usize = 107;
+
 /// Where we listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
@@ -21,6 +24,15 @@ pub struct Listen {
 impl Listen {
     pub(super) fn meant(section: &Section<'_>, files: &Files<'_>) -> Self {
         let Address(health) = section.read("health");
-        Self { socket: files.path(section.read("socket")), socket_group: section.optional("socket_group"), health }
+        let socket = files.path(section.read("socket"));
+        let length = socket.as_os_str().len();
+        if length > LONGEST_SOCKET {
+            let problem = format!(
+                "{} is {length} bytes long, and the path of a Unix socket holds {LONGEST_SOCKET}",
+                socket.display()
+            );
+            section.fault("socket", problem, "choose a shorter path");
+        }
+        Self { socket, socket_group: section.optional("socket_group"), health }
     }
 }

@@ -11,7 +11,7 @@ use super::units;
 use crate::base::Secret;
 use crate::base::text::printable;
 use crate::directory::Dn;
-use crate::directory::filter::Filter;
+use crate::directory::filter::{self, Filter, FilterError};
 use crate::model::{AccountId, DirectoryLabel};
 
 /// A value that is not what its key takes.
@@ -48,13 +48,9 @@ pub(super) struct Bytes(pub(super) u64);
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Share(pub(super) f64);
 
-/// The name of an attribute or object class (RFC 4512 1.4, `descr` or `numericoid`; no options).
+/// The name of an attribute or object class, without options: entries come without them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Attribute(pub(super) String);
-
-/// A distinguished name, checked and kept as it was written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct DnText(pub(super) String);
 
 impl Meant for String {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
@@ -154,7 +150,8 @@ impl Meant for DirectoryLabel {
 
 impl Meant for Attribute {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
-        from_text(written, misfits, |text| is_descriptor(text).then(|| Self(text.to_owned())).ok_or(None))
+        let plain = |text: &str| !text.contains(';') && text.parse::<filter::Attribute>().is_ok();
+        from_text(written, misfits, |text| plain(text).then(|| Self(text.to_owned())).ok_or(None))
     }
 }
 
@@ -164,15 +161,14 @@ impl Meant for Dn {
     }
 }
 
-impl Meant for DnText {
-    fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
-        from_text(written, misfits, |text| text.parse::<Dn>().map(|_| Self(text.to_owned())).map_err(because))
-    }
-}
-
 impl Meant for Filter {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+<<<<<<< HEAD
         from_text(written, misfits, |text| text.parse::<Self>().map_err(because))
+=======
+        let fault = |text: &str, why| Some(format!("`{}` is not a filter: {why}", printable(text)));
+        from_text(written, misfits, |text| text.parse().map_err(|why: FilterError| fault(text, why)))
+>>>>>>> config
     }
 }
 
@@ -249,14 +245,6 @@ fn found(value: &Value<'_>) -> String {
         Value::Table(_) => "a table".to_owned(),
         Value::Foreign(name) => (*name).to_owned(),
     }
-}
-
-fn is_descriptor(text: &str) -> bool {
-    let numeric =
-        text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())) && text.contains('.');
-    let named = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    text.len() <= 128 && (numeric || named)
 }
 
 fn is_tag_key(text: &str) -> bool {

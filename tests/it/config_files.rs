@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bailey::config::{Config, ConfigError, ConfigFault, KEYS, Presence, Surroundings};
 use bailey::directory::settings::Bind;
+use proptest::prelude::*;
 
 use crate::golden::assert_golden;
 
@@ -157,6 +158,22 @@ fn minimal_is_useful() {
 }
 
 #[test]
+fn every_key_is_read_and_refuses_what_it_does_not_take() {
+    for key in KEYS {
+        let text = match key.path.strip_prefix("directory.") {
+            Some(inner) => minimal(&format!("{inner} = 2026-01-01"), &[&format!("{inner} =")]),
+            None => format!("{} = 2026-01-01\n{}", key.path, minimal("", &[&format!("{} =", key.path)])),
+        };
+        let faults = Machine::new().faults(&text);
+        assert!(
+            faults.iter().any(|fault| fault.key == key.path && fault.remedy.starts_with("expected ")),
+            "{}: {faults:?}",
+            key.path
+        );
+    }
+}
+
+#[test]
 fn tags_are_fetched_once_whatever_their_case() {
     let tags = "[directory.people]\ntags = { Mail = \"MAIL\", Team = \"departmentNumber\" }\n";
     let config = Machine::new().load_text(&minimal(tags, &[])).unwrap();
@@ -200,6 +217,34 @@ fn what_is_not_toml_is_told_by_line() {
 }
 
 #[test]
+fn a_file_that_goes_very_deep_is_refused_and_breaks_nothing() {
+    for text in [
+        format!("a = {}1", "[".repeat(100_000)),
+        format!("{}b = 1", "a.".repeat(100_000)),
+        format!("a = {}", "{ b = ".repeat(100_000)),
+        format!("[{}b]", "a.".repeat(100_000)),
+    ] {
+        assert!(Config::read(&text, &nowhere()).is_err());
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_file_is_told_within_its_lines(at in 0..EXAMPLE.len(), length in 0_usize..40, put in "[ -~\\n\"'\\[\\]=é]{0,8}") {
+        let (head, rest) = EXAMPLE.split_at(EXAMPLE.floor_char_boundary(at));
+        let (_, tail) = rest.split_at(rest.floor_char_boundary(length));
+        let text = format!("{head}{put}{tail}");
+        if let Err(ConfigError::Faults { faults, .. }) = Config::read(&text, &nowhere()) {
+            prop_assert!(!faults.is_empty());
+            for fault in faults {
+                prop_assert!((1..=text.lines().count() + 1).contains(&fault.place.line), "{fault}");
+                prop_assert!(!fault.problem.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
 fn an_unknown_key_is_told_by_file_and_line() {
     let error = Machine::new().load_text(&minimal("page_sze = 5", &[])).unwrap_err().to_string();
     let line = minimal("", &[]).lines().count() + 1;
@@ -227,6 +272,7 @@ fn each_contradiction_is_found() {
         ("", &["bind_dn"], "directory.bind_dn", "missing"),
         ("", &["bind_password"], "directory.bind_password", "missing"),
         ("bind_password = \"x\"", &[], "directory.bind_password_credential", "already"),
+        ("bind = \"simpel\"", &["bind_"], "directory.bind", "found \"simpel\""),
         ("bind = \"anonymous\"", &["bind_password"], "directory.bind_dn", "is not used"),
         ("bind = \"external\"", &["bind_"], "directory.bind", "nothing to prove"),
         ("client_certificate_file = \"bailey.toml\"", &[], "directory.client_certificate_file", "has no key"),
@@ -239,6 +285,8 @@ fn each_contradiction_is_found() {
         ),
         ("ca_file = \"ca.pem\"", &[], "directory.ca_file", "there is no file"),
         ("ca_file = \".\"", &[], "directory.ca_file", "is a directory"),
+        ("only_under = [\"ou=a,dc=example,dc=org\"]", &[], "directory.only_under", "under none of the bases"),
+        ("[directory.guard]\nsentinels = [\"cn=a\"]", &[], "directory.guard.sentinels", "under none of the bases"),
         ("bases = []", &["bases"], "directory.bases", "is empty"),
         ("urls = []", &["urls"], "directory.urls", "is empty"),
         ("label = \"local\"", &["label"], "directory.label", "is taken"),
@@ -265,6 +313,7 @@ fn what_looks_dangerous_and_is_not_passes() {
         ("bind = \"anonymous\"", &["bind_"]),
         ("bind_password = \"hunter2\"", &["bind_password"]),
         ("", &["primary"]),
+        ("only_under = [\"OU=People, DC=Example, DC=com\"]", &[]),
         ("[directory.guard]\ndeletions = { share = \"10%\" }", &[]),
     ] {
         if let Err(error) = Machine::new().load_text(&minimal(with, without)) {
@@ -278,6 +327,14 @@ fn a_limit_written_by_half_keeps_the_other_default() {
     let config = Machine::new().load_text(&minimal("[directory.guard]\ndeletions = { share = \"10%\" }", &[])).unwrap();
     let deletions = config.directories[0].sync.guard.deletions;
     assert_eq!((deletions.count, deletions.share), (5, 0.1));
+}
+
+#[test]
+fn a_socket_that_cannot_be_bound_is_found_before_the_start() {
+    let listen = |length: usize| minimal(&format!("[listen]\nsocket = \"/{}\"", "s".repeat(length - 1)), &[]);
+    assert!(Machine::new().load_text(&listen(107)).is_ok());
+    let faults = Machine::new().faults(&listen(108));
+    assert!(faults[0].key == "listen.socket" && faults[0].problem.contains("holds 107"), "{faults:?}");
 }
 
 #[test]

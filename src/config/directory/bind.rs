@@ -3,8 +3,8 @@
 use crate::base::Secret;
 use crate::config::files::Files;
 use crate::config::section::Section;
-use crate::config::values::{DnText, Word};
-use crate::directory::settings::Bind;
+use crate::config::values::Word;
+use crate::directory::{Dn, settings::Bind};
 
 use super::urls;
 
@@ -22,7 +22,9 @@ enum Kind {
 
 /// How we sign in; `None` after a fault.
 pub(super) fn meant(section: &Section<'_>, files: &Files<'_>, urls: &[String]) -> Option<Bind> {
-    match section.read("bind") {
+    // What is missing depends on this choice: after a wrong one nothing is said about the rest.
+    let kind = if section.has("bind") { section.optional("bind")? } else { section.read("bind") };
+    match kind {
         Kind::Simple => simple(section, files),
         Kind::External => {
             refuse_leftovers(section, "external");
@@ -40,7 +42,7 @@ pub(super) fn meant(section: &Section<'_>, files: &Files<'_>, urls: &[String]) -
 }
 
 fn simple(section: &Section<'_>, files: &Files<'_>) -> Option<Bind> {
-    let dn: Option<DnText> = section.optional("bind_dn");
+    let dn: Option<Dn> = section.optional("bind_dn");
     if !section.has("bind_dn") {
         section.fault(
             "bind_dn",
@@ -49,8 +51,7 @@ fn simple(section: &Section<'_>, files: &Files<'_>) -> Option<Bind> {
         );
     }
     let password = password(section, files);
-    let DnText(dn) = dn?;
-    Some(Bind::Simple { dn, password: password? })
+    Some(Bind::Simple { dn: dn?.to_string(), password: password? })
 }
 
 fn password(section: &Section<'_>, files: &Files<'_>) -> Option<Secret<String>> {

@@ -1,7 +1,8 @@
 //! `[directory.guard]`: what a directory may change without a person's consent.
 
 use crate::config::section::Section;
-use crate::config::values::{DnText, Share};
+use crate::config::values::Share;
+use crate::directory::Dn;
 use crate::sync::settings::{Guard, Limit};
 
 /// The limits. A limit written by half keeps the other half's default.
@@ -13,7 +14,7 @@ pub(super) fn meant(section: &Section<'_>) -> Guard {
         losses: limit(section, "losses"),
         emptied_groups: limit(section, "emptied_groups"),
         renames: limit(section, "renames"),
-        sentinels: section.read::<Vec<DnText>>("sentinels").into_iter().map(|DnText(dn)| dn).collect(),
+        sentinels: section.read::<Vec<Dn>>("sentinels").iter().map(Dn::to_string).collect(),
         window: section.read("window"),
     }
 }

@@ -5,6 +5,7 @@ mod guard;
 mod mapping;
 mod urls;
 
+use crate::base::text::printable;
 use crate::directory::{self, Dn, Method, settings::ClientCertificate};
 use crate::model::{DirectoryLabel, origin::id_prefix};
 use crate::sync::{self, settings::Mapping};
@@ -43,6 +44,7 @@ fn source(section: &Section<'_>, files: &Files<'_>, mapping: &Mapping) -> Option
     let urls = urls::meant(section);
     let bind = bind::meant(section, files, &urls);
     let bases: Option<Vec<Dn>> = section.required("bases");
+    check_within(bases.as_deref().unwrap_or_default(), section);
     let (people, groups, machines) = mapping::scopes(section);
     let (Attribute(id_attribute), FollowBy(method)) = (section.read("id_attribute"), section.read("method"));
     Some(directory::Settings {
@@ -80,6 +82,25 @@ fn sync(section: &Section<'_>, mapping: Mapping) -> Option<sync::settings::Setti
         keep_leavers: section.read("keep_leavers"),
         label: section.optional("label")?,
     })
+}
+
+/// What lies outside the bases is never read: scope would be empty, and a sentinel missing for ever.
+fn check_within(bases: &[Dn], section: &Section<'_>) {
+    if bases.is_empty() {
+        return;
+    }
+    let guard = section.section("guard");
+    for (section, name) in [(section, "only_under"), (&guard, "sentinels")] {
+        for dn in section.optional::<Vec<Dn>>(name).unwrap_or_default() {
+            if !bases.iter().any(|base| dn.is_under(base)) {
+                section.fault(
+                    name,
+                    format!("`{}` lies under none of the bases", printable(dn.as_str())),
+                    "correct it, or add a base",
+                );
+            }
+        }
+    }
 }
 
 /// Ids are derived from labels, so two directories must not share one, nor the beginning of ids made from it.
