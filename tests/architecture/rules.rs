@@ -157,6 +157,21 @@ pub(crate) fn lengths(files: &[File], median: usize, longest: usize) -> Vec<Stri
     findings
 }
 
+/// Every path that a text names in backticks, under a folder of the repository, is there.
+pub(crate) fn named_files(name: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
+    let folders = ["src/", "tests/", "config/", "systemd/", "benches/"];
+    let mut findings = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let quoted = line.split('`').skip(1).step_by(2);
+        let paths =
+            quoted.filter(|quoted| folders.iter().any(|folder| quoted.starts_with(folder)) && !quoted.contains(' '));
+        for path in paths.filter(|path| !exists(path)) {
+            findings.push(format!("{name}:{number}: names `{path}`, which does not exist: say where it went"));
+        }
+    }
+    findings
+}
+
 /// Ways to have a value without having earned it.
 const FORGERIES: [&str; 5] = ["Clone", "Copy", "Default", "Deserialize", "Serialize"];
 

@@ -135,6 +135,14 @@ fn a_file_says_what_it_is() {
 }
 
 #[test]
+fn a_file_that_went_away_is_missed_where_it_is_named() {
+    let text = "See `src/here.rs`,\nor `src/gone.rs` and `src of truth`, `cargo run`, [`config/gone.toml`](x).";
+    let findings = rules::named_files("README.md", text, |path| path == "src/here.rs");
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    assert!(findings[0].starts_with("README.md:2: names `src/gone.rs`"), "{findings:#?}");
+}
+
+#[test]
 fn long_files_and_a_long_half_are_found() {
     let lines = |name: &str, count: usize| File::read(name, &"const A: u8 = 0;\n".repeat(count));
     assert!(rules::lengths(&[lines("a.rs", 2), lines("b.rs", 3), lines("c.rs", 9)], 3, 9).is_empty());

@@ -1,0 +1,248 @@
+#!/bin/bash
+# Speed and memory beside `ldapsearch`, in pairs and in one run, because a machine's speed changes by the
+# hour and a ratio does not. Writes benches/results/DATE-COMMIT.txt; fails when a limit is broken.
+#
+#   benches/run.sh                         1,000, 10,000 and 100,000 people; some minutes
+#   SIZES="1000000" benches/run.sh         one size of your own
+#   ROUNDS=5 CHANGES=100 benches/run.sh    more of the same
+#
+# What is measured and why: benches/README.md.
+set -euo pipefail
+umask 077
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$HERE/.." && pwd)
+WORK=${WORK:-$ROOT/.bench}
+SIZES=${SIZES:-1000 10000 100000}
+ROUNDS=${ROUNDS:-3}
+CHANGES=${CHANGES:-20}
+
+# shellcheck source=config/demo/slapd.sh
+. "$ROOT/config/demo/slapd.sh"
+
+# What Bailey asks for with the demo's mapping; ldapsearch asks for the same.
+PEOPLE_FILTER='(objectClass=inetOrgPerson)'
+PEOPLE_ATTRIBUTES=(objectClass entryUUID uid displayName mail employeeNumber departmentNumber title employeeType
+  pwdAccountLockedTime shadowExpire)
+GROUP_FILTER='(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))'
+GROUP_ATTRIBUTES=(objectClass entryUUID cn description member uniqueMember memberUid)
+
+# Seconds of the first load, by size.
+declare -A LOAD_OF=()
+
+main() {
+  build
+  open_report
+  trap stop_everything EXIT
+  trap 'exit 1' INT TERM
+  local size
+  for size in $SIZES; do
+    bench_size "$size"
+  done
+  report_slope
+  echo
+  echo "written to ${REPORT#"$ROOT"/}"
+  [[ -z ${BROKEN:-} ]] || die "broken limits:$BROKEN"
+}
+
+build() {
+  (cd "$ROOT" && cargo build --locked --release --bin bailey --example company)
+  local target
+  target=$(cd "$ROOT" && cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+  BAILEY=${BAILEY:-$target/release/bailey}
+  COMPANY=$target/release/examples/company
+}
+
+open_report() {
+  mkdir -p "$HERE/results"
+  REPORT=$HERE/results/$(date -u +%F)-$(commit).txt
+  : >"$REPORT"
+  say "# $(date -u +%FT%TZ), commit $(commit), $(nproc) cores, $(uname -sr), $("$BAILEY" --version)"
+}
+
+commit() {
+  git -C "$ROOT" describe --always --dirty=-changed --exclude='*'
+}
+
+say() {
+  echo "$*" | tee -a "$REPORT"
+}
+
+# ---- one size ----
+
+bench_size() {
+  local people=$1 groups=$(($1 < 3000 ? 60 : $1 / 50)) round
+  DIR=$WORK/$people
+  LOADS=() SEARCHES=() RECONCILES=() PEAKS=()
+  say ""
+  say "## $people people, $groups groups"
+  fill_directory "$people" "$groups"
+  for ((round = 1; round <= ROUNDS; round++)); do
+    bench_round
+  done
+  # Below, starting a process weighs more than reading: shown, not judged.
+  local load_limit=4 reconcile_limit=1.2
+  ((people >= 100000)) || load_limit=- reconcile_limit=-
+  limit "first load / ldapsearch" "$(ratio "$(median "${LOADS[@]}")" "$(median "${SEARCHES[@]}")")" $load_limit
+  limit "reconcile without change / ldapsearch" "$(ratio "$(median "${RECONCILES[@]}")" "$(median "${SEARCHES[@]}")")" $reconcile_limit
+  limit "peak memory, MB" "$(median "${PEAKS[@]}")" 300
+  LOAD_OF[$people]=$(median "${LOADS[@]}")
+  bench_latency
+  slapd_stop "$DIR/slapd"
+}
+
+fill_directory() {
+  rm -rf "$DIR"
+  mkdir -p "$DIR/slapd"
+  "$COMPANY" --people "$1" --groups "$2" >"$DIR/company.ldif"
+  SLAPD_MAXSIZE=17179869184 slapd_prepare "$DIR/slapd" "$DIR/company.ldif" 2>"$DIR/slapadd.log"
+  slapd_start "$DIR/slapd"
+}
+
+# ldapsearch and Bailey by turns, so that both meet the same machine.
+bench_round() {
+  local search load reconcile
+  search=$(seconds search_everything)
+  new_state
+  load=$(seconds peak "$DIR/load.peak" "$BAILEY" sync --config "$DIR/bailey.toml")
+  reconcile=$(seconds peak "$DIR/reconcile.peak" "$BAILEY" sync --full --config "$DIR/bailey.toml")
+  SEARCHES+=("$search") LOADS+=("$load") RECONCILES+=("$reconcile")
+  PEAKS+=("$(sort -n "$DIR/load.peak" "$DIR/reconcile.peak" | tail -1)")
+  say "ldapsearch ${search}s   first load ${load}s   reconcile ${reconcile}s   peak $(cat "$DIR/load.peak") and $(cat "$DIR/reconcile.peak") MB"
+}
+
+search_everything() {
+  local search=(env "LDAPTLS_CACERT=$DIR/slapd/ca.pem" ldapsearch -LLL -x -H "$(cat "$DIR/slapd/url")" -D "$LDAP_SYNC_DN"
+    -y "$DIR/slapd/sync.password" -b "$LDAP_BASE" -E pr=1000/noprompt)
+  "${search[@]}" "$PEOPLE_FILTER" "${PEOPLE_ATTRIBUTES[@]}" >"$DIR/people.out"
+  "${search[@]}" "$GROUP_FILTER" "${GROUP_ATTRIBUTES[@]}" >"$DIR/groups.out"
+}
+
+# An empty store, and the demo's configuration with this size's directory in it.
+new_state() {
+  rm -rf "$DIR/state"
+  mkdir -p "$DIR/state"
+  HEALTH_PORT=$(free_port)
+  sed -e "s|@ACCOUNT@|123456789012|" -e "s|@STATE@|$DIR/state|" -e "s|@SOCKET@|$DIR/bailey.sock|" -e "s|@UID@|$(id -u)|" \
+    -e "s|@HEALTH_PORT@|$HEALTH_PORT|" -e "s|@LDAP_URL@|$(cat "$DIR/slapd/url")|" -e "s|@CA_FILE@|$DIR/slapd/ca.pem|" \
+    -e "s|@SYNC_DN@|$LDAP_SYNC_DN|" -e "s|@SYNC_PASSWORD_FILE@|$DIR/slapd/sync.password|" -e "s|@BASE@|$LDAP_BASE|" \
+    "$ROOT/config/demo/bailey.toml.in" >"$DIR/bailey.toml"
+}
+
+# ---- how soon a change is seen ----
+
+# One person's title is changed in the directory; the clock runs from the server's answer to the first `user show`
+# that has the new one. Asking takes a process each time, so the figure is an upper bound; it is given beside.
+# Needs the daemon: `bailey run` following the directory, `bailey user show NAME --output json` over its socket.
+bench_latency() {
+  local change took=() asking
+  "$BAILEY" run --config "$DIR/bailey.toml" >"$DIR/bailey.log" 2>&1 &
+  echo $! >"$DIR/bailey.pid"
+  wait_for 120 shows ukoenig "Team Lead" || { tail -20 "$DIR/bailey.log" >&2; die "bailey does not show the directory"; }
+  asking=$(milliseconds shows ukoenig "Team Lead")
+  for ((change = 1; change <= CHANGES; change++)); do
+    modify_title ukoenig "Title $change"
+    took+=("$(milliseconds wait_for_sight ukoenig "Title $change")")
+  done
+  modify_title ukoenig "Team Lead"
+  say "one question takes $asking ms"
+  limit "change visible, median of $CHANGES, ms" "$(median "${took[@]}")" 200
+  end_program "$DIR/bailey.pid" "$BAILEY"
+}
+
+shows() {
+  "$BAILEY" user show "$1" --output json --config "$DIR/bailey.toml" 2>/dev/null | grep -qF "\"$2\""
+}
+
+wait_for_sight() {
+  local deadline=$((SECONDS + 10))
+  until shows "$@"; do
+    ((SECONDS < deadline)) || die "the change \`$2\` was not seen within 10 s"
+  done
+}
+
+modify_title() {
+  LDAPTLS_CACERT=$DIR/slapd/ca.pem ldapmodify -x -H "$(cat "$DIR/slapd/url")" -D "$LDAP_ADMIN_DN" -y "$DIR/slapd/admin.password" >/dev/null <<LDIF
+dn: uid=$1,ou=people,$LDAP_BASE
+changetype: modify
+replace: title
+title: $2
+LDIF
+}
+
+# ---- figures ----
+
+# Ten times the people should take ten times as long, not more.
+report_slope() {
+  local size small='' large=''
+  for size in $SIZES; do
+    ((size < 10000)) || { small=${small:-$size} large=$size; }
+  done
+  [[ $small != "$large" ]] || return 0
+  say ""
+  limit "slope: time a person at $large / at $small" \
+    "$(ratio "$(ratio "${LOAD_OF[$large]}" "$large")" "$(ratio "${LOAD_OF[$small]}" "$small")")" 1.5
+}
+
+# limit NAME VALUE MOST: reports, and remembers what is beyond. MOST `-` judges nothing.
+limit() {
+  local verdict=within
+  if [[ $3 == - ]]; then
+    verdict=''
+  elif awk -v value="$2" -v most="$3" 'BEGIN { exit !(value > most) }'; then
+    verdict=BEYOND
+    BROKEN="${BROKEN:-} $1;"
+  fi
+  say "$(awk -v name="$1" -v value="$2" -v verdict="$verdict" -v most="$3" \
+    'BEGIN { printf (value == int(value) ? "%-45s %8d   %s %s" : "%-45s %8.2f   %s %s"), name, value, verdict, most }')"
+}
+
+# seconds COMMAND...: how long it takes. What it prints goes to $DIR/out.
+seconds() {
+  local start=$EPOCHREALTIME
+  "$@" >>"$DIR/out" 2>&1 || { tail -5 "$DIR/out" >&2; die "failed: $*"; }
+  awk -v start="$start" -v end="$EPOCHREALTIME" 'BEGIN { printf "%.2f", end - start }'
+}
+
+milliseconds() {
+  local start=$EPOCHREALTIME
+  "$@"
+  awk -v start="$start" -v end="$EPOCHREALTIME" 'BEGIN { printf "%.0f", (end - start) * 1000 }'
+}
+
+# peak FILE COMMAND...: runs it and writes the most memory it ever held, in MB. The kernel keeps the maximum
+# (VmHWM, proc(5)); reading it now and then misses only what is taken in the last moments.
+peak() {
+  local file=$1 pid
+  shift
+  "$@" &
+  pid=$!
+  echo 0 >"$file"
+  while kill -0 "$pid" 2>/dev/null; do
+    awk '/^VmHWM/ { printf "%.0f\n", $2 / 1024 }' "/proc/$pid/status" 2>/dev/null >"$file.now" || true
+    [[ ! -s $file.now ]] || mv "$file.now" "$file"
+    sleep 0.02
+  done
+  wait "$pid"
+}
+
+median() {
+  printf '%s\n' "$@" | sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+}
+
+ratio() {
+  awk -v a="$1" -v b="$2" 'BEGIN { printf "%.6g", b ? a / b : 0 }'
+}
+
+stop_everything() {
+  local directory
+  for directory in "$WORK"/*/; do
+    end_program "${directory}bailey.pid" "$BAILEY"
+    slapd_stop "${directory}slapd"
+  done
+}
+
+# Sourced, the file only defines its steps.
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  main
+fi

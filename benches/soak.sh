@@ -1,0 +1,35 @@
+#!/bin/bash
+# The tests of `make test`, for long: more cycles of kill and restart, more random cases. Writes
+# benches/results/soak-DATE-COMMIT.txt with what is needed to run it again.
+#
+#   BAILEY_SOAK_CYCLES=1000 SEED=42 benches/soak.sh
+#
+# Tests read BAILEY_SOAK_CYCLES for their counts; proptest reads the other two variables.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$HERE/.."
+
+SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+export BAILEY_SOAK_CYCLES=${BAILEY_SOAK_CYCLES:-1000}
+export PROPTEST_CASES=${PROPTEST_CASES:-$((BAILEY_SOAK_CYCLES * 100))}
+export PROPTEST_RNG_SEED=$SEED
+
+mkdir -p "$HERE/results"
+commit=$(git describe --always --dirty=-changed --exclude='*')
+report=$HERE/results/soak-$(date -u +%F)-$commit.txt
+
+{
+  echo "# $(date -u +%FT%TZ), commit $commit, seed $SEED, $BAILEY_SOAK_CYCLES cycles, $PROPTEST_CASES cases, $(nproc) cores, $(uname -sr)"
+  echo "# again: git checkout ${commit%-changed} && SEED=$SEED BAILEY_SOAK_CYCLES=$BAILEY_SOAK_CYCLES PROPTEST_CASES=$PROPTEST_CASES make soak"
+} | tee "$report"
+
+if cargo nextest --version >/dev/null 2>&1; then
+  runner=(cargo nextest run --locked --no-fail-fast --color never --status-level all)
+else
+  runner=(cargo test --locked --no-fail-fast)
+fi
+status=0
+"${runner[@]}" 2>&1 | tee -a "$report" || status=$?
+echo "# $(date -u +%FT%TZ), ended with status $status" | tee -a "$report"
+exit "$status"

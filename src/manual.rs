@@ -1,0 +1,199 @@
+//! The manual: documentation only, no code.
+//!
+//! [`failures`] lists what went wrong in systems like this one, what stops it here, and where that is tested.
+//! [`defaults`] says why each default is what it is. A change to a guard or a default belongs here too;
+//! `tests/architecture.rs` checks that every file named still exists.
+
+pub mod failures {
+    //! Known attacks and failures, and what stops each of them here.
+    //!
+    //! Each entry says what happened to others, what is so here and where, and how it is tested. *Tests inside*
+    //! means the unit tests at the end of the file named.
+    //!
+    //! # Talking to a directory
+    //!
+    //! **An empty password is a success.** A bind with a DN and no password is an anonymous bind, and a server
+    //! may answer it with success (RFC 4513 5.1.2). go-ldap CVE-2017-14623, Cacti CVE-2022-0730 and Spring LDAP
+    //! CVE-2026-41720 took that for a login. *Here:* nobody signs in with a password yet; our own is refused
+    //! when empty before anything is sent, by `config`, and `directory::settings::Bind` says so. *Tests:*
+    //! inside `src/config/mod.rs`.
+    //!
+    //! **A NUL byte cuts the name.** ownCloud CVE-2014-9043 and DokuWiki CVE-2014-8764 passed names on to C
+    //! strings. *Here:* an attribute with control characters makes a name only after mapping into IAM's
+    //! alphabet (`src/model/name.rs`), and is shown only through `base::text::printable` (`src/base/text.rs`).
+    //! *Tests:* inside both.
+    //!
+    //! **A value becomes part of a filter.** keycloak#26112 (blind search), openspug#738 (login bypass),
+    //! versitygw#2226 (before the signature was checked), usernaut#275 (the attribute's *name*). *Here:*
+    //! filters are built from a typed tree whose printer does the escaping of RFC 4515 3; no text is ever
+    //! formatted into one (`src/directory/filter.rs`). *Tests:* inside it, the property that what is parsed
+    //! back is one comparison with exactly the value given.
+    //!
+    //! **A DN is built from what somebody typed** (versitygw#2226). *Here:* none is built: a DN comes from the
+    //! server or from the configuration, and `src/directory/dn.rs` only parses and compares (RFC 4514).
+    //! *Tests:* inside it.
+    //!
+    //! **A referral carries the password away.** ldaptive#25 replayed the bind, without TLS, to whatever host
+    //! the referral named. *Here:* no referral is ever followed. A reference within a result makes the read
+    //! doubtful, and nothing is deleted because of a doubtful read (`src/directory/mod.rs`, `Completeness`).
+    //! *Tests:* a scripted server that answers with referrals to a second one, which must see no connection.
+    //!
+    //! **StartTLS falls back to plain text**, or the answer to a bind is smuggled in before the handshake:
+    //! node-ldapauth-fork#94, openvpn-auth-ldap#28, the class "NO STARTTLS". *Here:* `ldaps://` is what the
+    //! examples show; a refused StartTLS, or a byte before the handshake, ends the connection; nothing is sent
+    //! before TLS stands; host name and authority are checked. `ldap://` without TLS goes to loopback alone
+    //! unless the configuration says `insecure`, and then health says it too (`src/directory/settings.rs`).
+    //! *Tests:* the scripted server injects and refuses, and presents wrong certificates; it must see no bind.
+    //!
+    //! **One person, several spellings.** Vault CVE-2025-6004 and CVE-2025-6013 counted one alias and let
+    //! another through. *Here:* everything kept about a person is keyed by the directory's immutable id
+    //! (`base::Guid`), never by a name; names are looked up folded, in one place (`src/model/name.rs`).
+    //! *Tests:* inside it.
+    //!
+    //! **A machine with a person's name** (CVE-2021-42278 and CVE-2021-42287). *Here:* people, groups and
+    //! machines are told apart by object class and live apart in the model; nothing is stripped from or added
+    //! to a name to find someone else (`src/directory/settings.rs`, `Scope`). *Tests:* inside
+    //! `src/sync/mapping.rs`.
+    //!
+    //! **A mail address is taken for an identity.** Grafana CVE-2022-31107 and CVE-2023-3128. *Here:* `mail` is
+    //! shown, and never used to find anyone. Two people who claim one name both keep their id; who was there
+    //! keeps the name, and the plan says who yielded (`src/sync/names.rs`). *Tests:* inside it.
+    //!
+    //! # Following it
+    //!
+    //! **Nobody answers, so everybody left.** opnsense#10128 deleted 43 accounts, glpi#984 disabled 512; in
+    //! wg-portal#744 the search *succeeded* with no entries, because the account had lost its right to read.
+    //! *Here:* only a read whose type says complete may delete: all pages with an empty last cookie and result
+    //! 0, no referral, every id readable, every sentinel present. Then the guard's limits
+    //! (`src/sync/guard.rs`): what exceeds one is held under a digest for a person. `sync::Cleared`, which
+    //! `src/sync/apply.rs` demands, is made by the guard alone. *Tests:* inside the guard; a scripted server
+    //! that dies after page k of n for every k, answers result codes 3, 4, 11, 51, 52, 53 and 80, or finds
+    //! nothing: no deletion in any case.
+    //!
+    //! **Half an attribute is taken for all of it** (`member;range=0-1499`): pg-ldap-sync#32 emptied groups.
+    //! *Here:* an attribute with an option nobody asked for makes the entry unusable, and an unusable entry
+    //! keeps what is stored of it. *Tests:* inside `src/sync/mapping.rs`.
+    //!
+    //! **Groups in a ring hang the closure**: nextcloud#25757, opensearch-security#887. *Here:* the closure
+    //! walks edges with a set of what it has seen, without recursion (`src/model/membership.rs`,
+    //! `src/sync/plan.rs`). The demo's company has such a ring. *Tests:* chains of 10,000, self-membership,
+    //! complete graphs.
+    //!
+    //! **A restored server repeats its counters** and hides changes (Microsoft KB 875495). *Here:* a cursor
+    //! names the server, the method and the incarnation it came from, is stored in the commit of the last batch
+    //! it covers, and one the server does not know leads to a full read. A full comparison runs daily
+    //! regardless. *Tests:* after 1,000 random edits the followed state equals a fresh full one.
+    //!
+    //! **A cookie is lost and deletions are never seen.** OpenLDAP answers a garbage cookie with a silent full
+    //! refresh, and forgets deletions at a restart. *Here:* both phases of RFC 4533 are told apart, and what is
+    //! absent from a refresh is looked up before it counts as gone. *Tests:* against a real server, restarted
+    //! in between.
+    //!
+    //! **A unit is renamed and its children go stale** (keycloak#21359 for filters). *Here:* a DN is an
+    //! attribute like others, compared at each full read; a changed base or filter leads to a full read under
+    //! the guard. *Tests:* renames and moves in and out of scope on a real server.
+    //!
+    //! **A new object at an old DN inherits.** harper#1564 for names. *Here:* rows are keyed by the immutable
+    //! id; same DN with another id is one who left and one who came (`src/sync/plan.rs`). *Tests:* inside it.
+    //!
+    //! **Locked, expired, gone: ignored.** *Here:* `pwdAccountLockedTime`, `shadowExpire` and their kin make
+    //! someone suspended at the moment they say, not at the next change (`src/sync/mapping.rs`). *Tests:*
+    //! inside it, and the demo's contractors and leavers.
+    //!
+    //! **An entry of a gigabyte.** *Here:* limits for values, their number and names, each in the
+    //! configuration; what exceeds one is reported and skipped, and the run goes on. Entries are spilled to the
+    //! store in the order of their ids, so memory does not grow with the directory (`src/sync/stage.rs`).
+    //! *Tests:* inside it; `make bench` watches the memory.
+    //!
+    //! **A crash leaves half a run.** *Here:* what narrows is committed before what widens; a batch is
+    //! idempotent and on disk before the next; the cursor comes with the last (`src/sync/apply.rs`). *Tests:*
+    //! kill -9 in the middle, 50 times in `make test`, 1,000 in `make soak`.
+    //!
+    //! # Keeping it
+    //!
+    //! **The database says done and means soon.** sled 0.34's `flush` is `sync_file_range`, which promises
+    //! nothing after a power cut, and without any flush the first kill lost 673 of 845 acknowledged writes; the
+    //! 1.0 alphas lost flushed ones. *Here:* a commit is a transaction, a flush and an `fdatasync` of the file,
+    //! and only then acknowledged; the version is pinned (`src/store/sled.rs`, `Cargo.toml`). Writers share one
+    //! disk flush without a timer. *Tests:* the store's conformance suite, and the kill loop above.
+    //!
+    //! **The disk is full and nothing starts.** sled does not open on a full disk. *Here:* a reserve file is
+    //! given up first, so Bailey restarts and can still take rights away (`src/store/sled.rs`). *Tests:* on a
+    //! file system of 12 MB.
+    //!
+    //! **Secrets at rest.** *Here:* passwords live in files or credentials, are held in `base::Secret`, which
+    //! wipes itself and cannot be printed or compared by accident (`src/base/secret.rs`), and never reach the
+    //! store. Files others can read are a finding of `bailey check`. Core dumps are off in the unit. *Tests:*
+    //! inside `src/base/secret.rs`.
+    //!
+    //! **A newer schema, an older program.** *Here:* the store says its version; a newer one is refused, an
+    //! older one migrated by a numbered step (`src/store/schema.rs`). *Tests:* inside it.
+    //!
+    //! # Writing it down
+    //!
+    //! **A name writes a log line.** RUSTSEC-2025-0055 let escape codes through to the terminal. *Here:*
+    //! foreign text is shown only through `base::text::printable`: control, bidirectional and invisible
+    //! characters are written out (`src/base/text.rs`). *Tests:* inside it.
+    //!
+    //! **The log fails, the act succeeds** (elizaOS#9332, a full disk). *Here:* an act needs an
+    //! `audit::Opened`, which exists once the "begun" record is on disk (`src/audit/mod.rs`). Only what narrows
+    //! rights may go ahead with `audit::Owed`, and is recorded first when the disk is back. *Tests:* inside
+    //! `src/audit`.
+    //!
+    //! **Only successes are recorded** (vault#2472). *Here:* a refused act completes its record as refused.
+    //! *Tests:* inside `src/audit`.
+    //!
+    //! **The log as a weapon.** Vault's audit file became code that ran (GHSA-mr4h-qf9j-f665). *Here:* it lives
+    //! in the store; no path can be set, and no secret is part of a record's type. *Tests:* inside `src/audit`.
+    //!
+    //! **Records vanish.** *Here:* numbered without gaps and chained by hash; `bailey audit verify` names the
+    //! first that does not fit (`src/audit/mod.rs`). *Tests:* alter, remove, reorder, insert, cut off.
+    //!
+    //! # Running it
+    //!
+    //! **A daemon that could do anything.** *Here:* `systemd/bailey.service` takes away what is not needed;
+    //! `PrivateUsers=` is left out with a reason, because it hides who calls the local socket. *Tests:*
+    //! `tests/it/systemd.rs` holds systemd's own rating at 1.5 or better.
+    //!
+    //! **A dependency turns.** *Here:* versions are locked, sources and licences limited, exceptions have a
+    //! reason and a date (`.deny.toml`); outside crates stay in the module that owns their subject, so each can
+    //! be replaced. *Tests:* `tests/architecture.rs`.
+}
+
+pub mod defaults {
+    //! Why each default is what it is. The values themselves stand in `config/example.toml`.
+    //!
+    //! **Syncrepl before polling.** A push arrives in 40 to 130 ms and costs the server nothing while nothing
+    //! happens. Polling is for servers without it.
+    //!
+    //! **A full comparison every 24 hours.** Some changes are never pushed: OpenLDAP's refint overlay removes a
+    //! deleted person from a group without touching the group's `entryCSN`. Bailey draws that conclusion itself
+    //! at once; the daily comparison catches what nobody thought of.
+    //!
+    //! **Deletions: 5 or 5 %.** People leave one by one; a slip in a script loses a whole unit. 5 % lets an
+    //! ordinary day through without anyone's consent; the count of 5 keeps small companies usable.
+    //!
+    //! **Members lost by one group: 10 %, where it has more than 20.** Teams are reshuffled; halves of
+    //! departments are not.
+    //!
+    //! **Suspended before deleted.** People come back: a mistake upstream, a new contract, a rebuilt account.
+    //! Until then nothing they had is gone, and their name is free for someone else.
+    //!
+    //! **Pages of 1,000.** The crate we read with has no back-pressure; a page bounds what is in memory. 1,000
+    //! is what Active Directory allows unless told otherwise (MaxPageSize).
+    //!
+    //! **Time-outs on everything.** Connecting has one, each answer has one. A server that accepts and says
+    //! nothing is as away as one that refuses.
+    //!
+    //! **TLS 1.2 or newer, by rustls.** RFC 9325.
+    //!
+    //! **No plain `ldap://` beyond loopback.** The service account's password would be anybody's on the way.
+    //!
+    //! **The socket is open to all, its operations are not.** Who calls is the kernel's word (SO_PEERCRED),
+    //! which no file mode improves; a refusal can then say why.
+    //!
+    //! **A store of the demo opens with `--demo` alone.** So no demonstration becomes production by being left
+    //! running.
+    //!
+    //! **`LimitCORE=0`, `UMask=0077`, no capability.** Nothing Bailey does needs more.
+}
