@@ -19,7 +19,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::execute::{from_json, read_head, unpack};
-use super::{Entry, KeyRange, Revision, Row, Snapshot, StoreError, schema};
+use super::{Entry, KeyRange, Revision, Row, Snapshot, StoreError, readable, schema};
 use crate::base::Timestamp;
 use crate::model::Actor;
 
@@ -103,12 +103,15 @@ pub fn horizon(snapshot: &dyn Snapshot) -> Result<Revision, StoreError> {
     snapshot.get(&key)?.map_or(Ok(0), |row| from_json(&key, &row.value))
 }
 
-/// The row at `key` as commit `revision` left it.
+/// The row at `key` as commit `revision` left it. Only for historied rows.
 ///
 /// # Errors
 /// [`StoreError::BeyondHistory`] when that is no longer kept; when the store cannot be read.
 pub fn as_of(snapshot: &dyn Snapshot, key: &[u8], revision: Revision) -> Result<Option<Row>, StoreError> {
     within(snapshot, revision)?;
+    if !schema::is_historied(key) {
+        return Err(StoreError::Broken { why: format!("{} keeps no history", readable::describe(key)) });
+    }
     if let Some(row) = snapshot.get(key)?
         && row.revision <= revision
     {
@@ -127,8 +130,8 @@ pub fn as_of(snapshot: &dyn Snapshot, key: &[u8], revision: Revision) -> Result<
     Ok((before.revision <= revision).then_some(before))
 }
 
-/// The first `limit` rows of `range` as commit `revision` left them, in key order: those that
-/// still are as they were, those changed since, and those deleted since.
+/// The first `limit` historied rows of `range` as commit `revision` left them, in key order: those
+/// that still are as they were, those changed since, and those deleted since.
 ///
 /// # Errors
 /// [`StoreError::BeyondHistory`] when that is no longer kept; when the store cannot be read.
@@ -163,7 +166,9 @@ pub fn scan_as_of(
         {
             then = Some(row);
         }
-        if let Some(row) = then {
+        if let Some(row) = then
+            && schema::is_historied(&key)
+        {
             rows.push((key, row));
         }
     }

@@ -76,6 +76,7 @@ pub fn import(settings: &Settings, from: &mut dyn BufRead) -> Result<(Header, Tr
     fs::rename(&unfinished, place.store())?;
     sync_directory(place.dir())?;
     place.mark(&identity)?;
+    place.acknowledge(header.revision);
     Ok((header, trailer))
 }
 

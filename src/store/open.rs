@@ -87,6 +87,7 @@ pub fn open(settings: &Settings, now: Timestamp) -> Result<Ready, StoreError> {
         return Err(missing(engine.place(), "this is not the store that was made here"));
     }
     check_demo(&engine, settings, &identity)?;
+    check_tail(&engine, settings)?;
     if marker.as_ref() != Some(&identity) {
         engine.place().mark(&identity)?;
     }
@@ -136,6 +137,22 @@ fn check_demo(engine: &Sled, settings: &Settings, identity: &Identity) -> Result
         }
         _ => Ok(()),
     }
+}
+
+/// Commits that were acknowledged must still be there.
+fn check_tail(engine: &Sled, settings: &Settings) -> Result<(), StoreError> {
+    let place = engine.place();
+    let (acknowledged, found) = (place.acknowledged(), *super::Engine::watch(engine).borrow());
+    if acknowledged > found && settings.init != Init::Anew {
+        let why = format!("commit {acknowledged} was acknowledged, and the last one found is {found}: its files are damaged, or old");
+        let remedy = format!(
+            "Restore the last export with `bailey store import`. If it is an older copy that you put here, delete {}",
+            place.dir().join("acknowledged").display()
+        );
+        return Err(refused(place.dir(), why, &remedy));
+    }
+    place.acknowledge(found);
+    Ok(())
 }
 
 fn check_schema(store: &Store, dir: &std::path::Path, now: Timestamp) -> Result<(), StoreError> {

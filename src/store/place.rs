@@ -3,22 +3,24 @@
 //! ```text
 //! DIR/lock          held by the running process, with its pid
 //! DIR/initialised   a store was made here: which one, and when
+//! DIR/acknowledged  the last commit that was acknowledged
 //! DIR/store/        the engine's files
 //! DIR/reserve.bin   room for a full disk
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
 use super::identity::Identity;
+use super::{Revision, StoreError};
 
 /// A state directory this process holds alone, for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Place {
     dir: PathBuf,
+    acknowledged: File,
     _lock: File,
 }
 
@@ -32,7 +34,8 @@ impl Place {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| fault("it cannot be made", e))?;
         let notices = tighten(dir).map_err(|e| fault("its permissions cannot be set", e))?;
         let lock = lock(dir)?;
-        let place = Self { dir: dir.to_owned(), _lock: lock };
+        let acknowledged = own_file(&dir.join("acknowledged")).map_err(|e| fault("it cannot be written", e))?;
+        let place = Self { dir: dir.to_owned(), acknowledged, _lock: lock };
         DirBuilder::new().recursive(true).mode(0o700).create(place.store()).map_err(|e| fault("it cannot be written", e))?;
         Ok((place, notices))
     }
@@ -45,6 +48,28 @@ impl Place {
     /// Where the engine's files are.
     pub(super) fn store(&self) -> PathBuf {
         self.dir.join("store")
+    }
+
+    /// The last commit that was acknowledged here, as far as is known.
+    ///
+    /// A damaged log reads like one that was cut short: the engine drops what follows and says
+    /// nothing. Only somebody else who remembers how far it went can tell.
+    pub(super) fn acknowledged(&self) -> Revision {
+        let mut text = [0; DIGITS];
+        match self.acknowledged.read_exact_at(&mut text, 0) {
+            Ok(()) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0),
+            Err(_) => 0,
+        }
+    }
+
+    /// Remembers that `revision` is on disk and is about to be acknowledged.
+    ///
+    /// Not synced: it never runs ahead of what is on disk, and after a power cut it may lag.
+    pub(super) fn acknowledge(&self, revision: Revision) {
+        let text = format!("{revision:0DIGITS$}");
+        if let Err(error) = self.acknowledged.write_all_at(text.as_bytes(), 0) {
+            tracing::warn!(%error, "cannot remember the last acknowledged commit");
+        }
     }
 
     /// The store that was made here, if one ever was.
@@ -74,6 +99,9 @@ impl Place {
     }
 }
 
+/// Digits of the largest revision.
+const DIGITS: usize = 20;
+
 /// Name of the marker file.
 const MARKER: &str = "initialised";
 
@@ -101,9 +129,7 @@ fn tighten(dir: &Path) -> io::Result<Vec<String>> {
 fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let fault = |error: io::Error| refused(dir, format!("{}: {error}", path.display()), "Check who owns it");
-    let mut options = OpenOptions::new();
-    let mut file =
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fault)?;
+    let mut file = own_file(&path).map_err(fault)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
@@ -118,4 +144,9 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
     // The pid is there for people; on a full disk the lock holds without it.
     let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     Ok(file)
+}
+
+/// A file nobody else may read, with what is in it already.
+fn own_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }

@@ -158,10 +158,7 @@ impl Sled {
             applied
         });
         match applied.and_then(|()| self.sync()) {
-            Ok(()) => {
-                self.revisions.send_replace(paper.head.revision);
-                Ok(paper.answers)
-            }
+            Ok(()) => Ok(self.acknowledge(paper)),
             Err(cause) => {
                 tracing::error!(%cause, "the store failed to write");
                 Err(Setback::Failed { cause, paper })
@@ -220,8 +217,14 @@ impl Sled {
             return self.attempt(group);
         }
         self.sync().map_err(Setback::Closed)?;
+        Ok(self.acknowledge(paper))
+    }
+
+    /// The group is on disk.
+    fn acknowledge(&self, paper: Paper) -> Vec<Answer> {
+        self.place.acknowledge(paper.head.revision);
         self.revisions.send_replace(paper.head.revision);
-        Ok(paper.answers)
+        paper.answers
     }
 
     /// Makes the reserve again, and opens what was closed, once there is room.

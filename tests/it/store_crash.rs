@@ -1,0 +1,143 @@
+//! Killed at any moment, the store has every commit it acknowledged, and none in part.
+//!
+//! The writer is another process: this test binary again, running only [`writer`]. That test is
+//! `#[ignore]`d because it writes until it is killed; run by hand it needs the directory in its environment.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bailey::store::{self, Intent, KeyRange, Settings, Store, StoreError, history, verify};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use crate::store_conformance::{append, chain, commit, now};
+
+const DIRECTORY: &str = "BAILEY_TEST_CRASH_DIRECTORY";
+const WRITERS: u64 = 4;
+const ROWS: u64 = 20;
+
+fn settings(dir: &Path) -> Settings {
+    Settings { reserve_bytes: 0, ..Settings::new(dir.join("state")) }
+}
+
+fn key(writer: u64, row: u64) -> Vec<u8> {
+    [b"U".as_slice(), &writer.to_be_bytes(), &row.to_be_bytes()].concat()
+}
+
+/// Writes the same number into twenty rows a commit, and says so once it is acknowledged.
+#[test]
+#[ignore = "writes until it is killed; `killed_at_any_moment` starts it"]
+fn writer() {
+    let dir = std::env::var(DIRECTORY).expect("started by `killed_at_any_moment` only");
+    let store = store::open(&settings(Path::new(&dir)), now()).unwrap().store;
+    let out = Mutex::new(std::io::stdout());
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (store, out) = (&store, &out);
+            scope.spawn(move || {
+                let mut rng = StdRng::seed_from_u64(writer);
+                let mut number = last_number(store, writer);
+                loop {
+                    number += 1;
+                    let padding = rng.random_range(0..400);
+                    let mut next = commit();
+                    next.intent = Intent::Narrow;
+                    for row in 0..ROWS {
+                        next.put(key(writer, row), [number.to_be_bytes().as_slice(), &vec![7; padding]].concat());
+                    }
+                    append(&mut next, format!("{writer}/{number}"));
+                    let revision = store.commit(next).unwrap().revision;
+                    let mut out = out.lock().unwrap();
+                    writeln!(out, "ACK {writer} {number} {revision}").unwrap();
+                    out.flush().unwrap();
+                }
+            });
+        }
+    });
+}
+
+fn last_number(store: &Store, writer: u64) -> u64 {
+    let row = store.read(|s| s.get(&key(writer, 0))).unwrap();
+    row.map_or(0, |row| u64::from_be_bytes(*row.value.first_chunk().unwrap()))
+}
+
+#[test]
+fn killed_at_any_moment() {
+    let cycles: u32 = std::env::var("BAILEY_SOAK_CYCLES").map_or(20, |cycles| cycles.parse().unwrap());
+    let seed = 20_260_312;
+    let mut rng = StdRng::seed_from_u64(seed);
+    let dir = tempfile::tempdir().unwrap();
+    let mut acknowledged = [0_u64; WRITERS as usize];
+    let mut last_revision = 0;
+    for cycle in 0..cycles {
+        let before = acknowledged;
+        let after_first = Duration::from_micros(rng.random_range(0..150_000));
+        run_and_kill(dir.path(), after_first, |writer, number, revision| {
+            acknowledged[writer] = number;
+            last_revision = last_revision.max(revision);
+        });
+        assert_ne!(acknowledged, before, "cycle {cycle}: nothing was acknowledged, so nothing was tested");
+        let store = store::open(&settings(dir.path()), now()).unwrap().store;
+        check(&store, &acknowledged, last_revision, cycle);
+    }
+}
+
+/// Runs the writer, kills it `after_first` its first acknowledgement, and reports all of them.
+fn run_and_kill(dir: &Path, after_first: Duration, mut acknowledged: impl FnMut(usize, u64, u64)) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store_crash::writer", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(DIRECTORY, dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let child = Arc::new(Mutex::new(child));
+    let mut killer = None;
+    // Reading until the end also reads what was acknowledged before the kill and lies in the pipe.
+    for line in lines {
+        let line = line.unwrap();
+        // The test harness prints before us on the first line.
+        let Some((_, ack)) = line.split_once("ACK ") else { continue };
+        let numbers: Vec<u64> = ack.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let [writer, number, revision] = numbers[..] else { continue };
+        acknowledged(usize::try_from(writer).unwrap(), number, revision);
+        killer.get_or_insert_with(|| {
+            let (child, at) = (Arc::clone(&child), Instant::now() + after_first);
+            std::thread::spawn(move || {
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                child.lock().unwrap().kill().unwrap();
+            })
+        });
+    }
+    killer.expect("the writer never acknowledged anything").join().unwrap();
+    child.lock().unwrap().wait().unwrap();
+}
+
+fn check(store: &Store, acknowledged: &[u64], last_revision: u64, cycle: u32) {
+    let revision = store.read(|s| Ok::<_, StoreError>(s.revision())).unwrap();
+    assert!(revision >= last_revision, "cycle {cycle}: revision {last_revision} was acknowledged, the store is at {revision}");
+    for (writer, acknowledged) in (0..).zip(acknowledged) {
+        let rows = store.read(|s| s.scan(&KeyRange::prefix(&key(writer, 0)[..9]), 100)).unwrap();
+        let numbers: Vec<u64> = rows.iter().map(|(_, row)| u64::from_be_bytes(*row.value.first_chunk().unwrap())).collect();
+        let number = numbers.first().copied().unwrap_or_default();
+        assert!(numbers.iter().all(|other| *other == number), "cycle {cycle}: half a commit: {numbers:?}");
+        assert!(number >= *acknowledged, "cycle {cycle}: {acknowledged} of writer {writer} was acknowledged, found {number}");
+        // One commit of each writer may have been on its way.
+        assert!(number <= acknowledged + 1, "cycle {cycle}: {number} of writer {writer}, acknowledged {acknowledged}");
+    }
+    let texts = chain(store);
+    let total: u64 = (0..WRITERS).map(|writer| last_number(store, writer)).sum();
+    assert_eq!(texts.len() as u64, total, "cycle {cycle}: a log record a commit");
+    assert_eq!(revision, total, "cycle {cycle}: a revision a commit");
+    for revision in 1..=revision {
+        let entry = store.read(|s| history::journal_entry(s, revision)).unwrap();
+        assert_eq!(entry.map(|entry| entry.changed as u64), Some(ROWS), "cycle {cycle}: journal of {revision}");
+    }
+    let problems = verify::verify(store).unwrap().findings;
+    // The rows are not real users, which verify says; everything else must fit.
+    let others: Vec<_> = problems.iter().filter(|f| !f.key.starts_with("user/") && !f.key.contains("/user/")).collect();
+    assert!(others.is_empty(), "cycle {cycle}: {others:?}");
+}

@@ -1,0 +1,191 @@
+//! A disk that is really full: a small tmpfs of our own.
+//!
+//! Mounting takes root. Without it the test runs itself again inside `unshare -rm`, where it is;
+//! where that is not allowed it fails, because then nothing was tested.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bailey::store::{self, Commit, Intent, Settings, Store, StoreError};
+use bailey::model::Actor;
+
+use crate::store_conformance::{append, chain, now};
+
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// A file system of `size` MiB, gone with this value.
+struct Disk {
+    dir: tempfile::TempDir,
+}
+
+impl Disk {
+    fn mount(size: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"])
+            .arg(dir.path())
+            .status()
+            .expect("`mount` is needed to make a disk that can be filled");
+        assert!(mounted.success(), "cannot mount a tmpfs");
+        Self { dir }
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.dir.path().join("filler")
+    }
+
+    /// Takes all room but `left` bytes.
+    fn fill_but(&self, left: u64) {
+        let stat = nix::sys::statvfs::statvfs(self.dir.path()).unwrap();
+        let free = stat.blocks_available() * stat.fragment_size();
+        let old = fs::metadata(self.filler()).map_or(0, |file| file.len());
+        let file = fs::File::options().create(true).append(true).open(self.filler()).unwrap();
+        let more = i64::try_from(free.saturating_sub(left)).unwrap();
+        if more > 0 {
+            nix::fcntl::posix_fallocate(&file, i64::try_from(old).unwrap(), more).unwrap();
+        }
+    }
+
+    fn free_up(&self) {
+        fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: a failed assertion may leave files open.
+        let _ = Command::new("umount").arg("-l").arg(self.dir.path()).status();
+    }
+}
+
+/// True when the caller is to go on; otherwise the test has run in a namespace of its own, and passed.
+fn is_root_here(test: &str) -> bool {
+    if nix::unistd::geteuid().is_root() {
+        return true;
+    }
+    let ran = Command::new("unshare")
+        .args(["-rm"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--test-threads=1"])
+        .status()
+        .expect("`unshare` is needed to mount a disk without being root");
+    assert!(ran.success(), "{test} failed in a namespace of its own; are user namespaces allowed here?");
+    false
+}
+
+fn settings(dir: &Path) -> Settings {
+    Settings { reserve_bytes: 4 * MEBIBYTE, ..Settings::new(dir.join("state")) }
+}
+
+fn write(store: &Store, intent: Intent, n: u32) -> Result<(), StoreError> {
+    let mut commit = Commit::new(Actor::task("test"), now(), intent);
+    commit.put(key(n), vec![u8::try_from(n % 251).unwrap(); 8_000]);
+    append(&mut commit, n.to_string());
+    store.commit(commit).map(drop)
+}
+
+fn key(n: u32) -> Vec<u8> {
+    [b"S".as_slice(), &n.to_be_bytes()].concat()
+}
+
+/// Writes until the disk is full; answers how many were acknowledged.
+fn write_until_full(store: &Store, from: u32) -> u32 {
+    for n in from..from + 10_000 {
+        match write(store, Intent::Widen, n) {
+            Ok(()) => {}
+            Err(StoreError::Full { .. }) => return n,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    panic!("the disk did not fill up");
+}
+
+fn assert_all_there(store: &Store, count: u32) {
+    for n in 0..count {
+        let row = store.read(|s| s.get(&key(n))).unwrap();
+        assert_eq!(row.map(|row| row.value), Some(vec![u8::try_from(n % 251).unwrap(); 8_000]), "row {n} of {count}");
+    }
+    let want: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+    assert_eq!(chain(store), want);
+}
+
+#[test]
+fn a_full_disk_stops_what_widens_and_nothing_else() {
+    if !is_root_here("store_full::a_full_disk_stops_what_widens_and_nothing_else") {
+        return;
+    }
+    let disk = Disk::mount(32);
+    let settings = settings(disk.dir.path());
+    let reserve = settings.dir.join("reserve.bin");
+    let opened = store::open(&settings, now()).unwrap();
+    let blocks = std::os::unix::fs::MetadataExt::blocks(&fs::metadata(&reserve).unwrap());
+    assert!(blocks * 512 >= 4 * MEBIBYTE, "the reserve holds no real blocks");
+    disk.fill_but(3 * MEBIBYTE);
+    let mut count = write_until_full(&opened.store, 0);
+    assert!(count > 10, "{count}");
+    let health = opened.store.health();
+    assert!(health.reserve_spent && !reserve.exists());
+    assert_eq!(health.broken, None);
+    assert!(matches!(write(&opened.store, Intent::Widen, count), Err(StoreError::Full { .. })));
+    for _ in 0..10 {
+        write(&opened.store, Intent::Narrow, count).expect("what takes access away is still accepted");
+        count += 1;
+    }
+    assert_all_there(&opened.store, count);
+    drop(opened);
+
+    // A restart in the middle of it.
+    let opened = store::open(&settings, now()).expect("it starts on a full disk");
+    assert!(opened.store.health().reserve_spent);
+    assert_all_there(&opened.store, count);
+    assert!(matches!(write(&opened.store, Intent::Widen, count), Err(StoreError::Full { .. })));
+    write(&opened.store, Intent::Narrow, count).unwrap();
+    count += 1;
+
+    // There is room again: it goes on by itself.
+    disk.free_up();
+    write(&opened.store, Intent::Widen, count).expect("there is room again");
+    count += 1;
+    assert!(!opened.store.health().reserve_spent);
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 4 * MEBIBYTE);
+    assert_all_there(&opened.store, count);
+}
+
+#[test]
+fn a_disk_that_is_full_to_the_last_byte_costs_the_reserve_at_start() {
+    if !is_root_here("store_full::a_disk_that_is_full_to_the_last_byte_costs_the_reserve_at_start") {
+        return;
+    }
+    let disk = Disk::mount(32);
+    let settings = settings(disk.dir.path());
+    let opened = store::open(&settings, now()).unwrap();
+    (0..50).for_each(|n| write(&opened.store, Intent::Widen, n).unwrap());
+    drop(opened);
+    disk.fill_but(0);
+    let opened = store::open(&settings, now()).expect("the reserve makes room to start");
+    let health = opened.store.health();
+    assert!(health.reserve_spent, "{health:?}");
+    assert_all_there(&opened.store, 50);
+    write(&opened.store, Intent::Narrow, 50).unwrap();
+    assert_all_there(&opened.store, 51);
+}
+
+/// Somebody else takes the last byte behind our back, and gives it back.
+#[test]
+fn not_even_the_reserve_is_left_and_then_there_is_room() {
+    if !is_root_here("store_full::not_even_the_reserve_is_left_and_then_there_is_room") {
+        return;
+    }
+    let disk = Disk::mount(32);
+    let settings = settings(disk.dir.path());
+    let opened = store::open(&settings, now()).unwrap();
+    disk.fill_but(2 * MEBIBYTE);
+    let count = write_until_full(&opened.store, 0);
+    disk.fill_but(0);
+    assert!(matches!(write(&opened.store, Intent::Narrow, count), Err(StoreError::Full { .. })));
+    assert_all_there(&opened.store, count);
+    disk.free_up();
+    write(&opened.store, Intent::Widen, count).unwrap();
+    assert_all_there(&opened.store, count + 1);
+}

@@ -1,0 +1,247 @@
+//! Export, import, typed rows and verify.
+
+use std::io::BufReader;
+
+use bailey::base::{Guid, UserId};
+use bailey::model::{Group, IamName, Member, MemberKind, Origin, RefHash, Standing, User, origin};
+use bailey::store::import::{ImportError, import};
+use bailey::store::rows::{self, Stored};
+use bailey::store::{self, Commit, Expect, KeyRange, Row, Settings, Store, StoreError, export, history, schema, verify};
+
+use crate::store_conformance::{append, chain, commit, memory, now, sled};
+
+fn origin(n: u8) -> Origin {
+    Origin { directory: "corp".parse().unwrap(), guid: Guid::from_bytes([n; 16]), dn: format!("cn={n},dc=example") }
+}
+
+fn user(n: u8, name: &str) -> User {
+    let origin = origin(n);
+    User {
+        id: origin::user_id(&origin.directory, &origin.guid),
+        name: name.parse().unwrap(),
+        login: name.to_owned(),
+        origin,
+        standing: Standing::default(),
+        display_name: Some("Ann \"A\" Lee\u{202e}\n".to_owned()),
+        mail: None,
+        employee_id: None,
+        tags: [("team".to_owned(), "blue".to_owned())].into(),
+    }
+}
+
+fn group(n: u8, name: &str) -> Group {
+    let origin = origin(n);
+    Group {
+        id: origin::group_id(&origin.directory, &origin.guid),
+        name: name.parse().unwrap(),
+        original_name: name.to_owned(),
+        origin,
+        standing: Standing::default(),
+        description: None,
+    }
+}
+
+fn put<T: Stored>(commit: &mut Commit, entity: &T) {
+    let member = T::member(entity.id());
+    commit.put(schema::entity(&member), rows::encode(entity).unwrap());
+    commit.put(schema::name(T::KIND, &entity.name().folded()), member.id_bytes().to_vec());
+}
+
+fn link(commit: &mut Commit, group: &Group, member: &Member) {
+    commit.put(schema::edge(&group.id, member), vec![5; 16]);
+    commit.put(schema::edge_back(member, &group.id), Vec::new());
+}
+
+/// A small company with a past: ann joined, was renamed, bob came and went.
+fn company(store: &Store) -> (User, Group) {
+    let (mut ann, bob, staff) = (user(1, "ann"), user(2, "bob"), group(3, "Staff"));
+    let reference = RefHash([8; 16]);
+    let mut first = commit();
+    put(&mut first, &ann);
+    put(&mut first, &bob);
+    put(&mut first, &staff);
+    link(&mut first, &staff, &Member::User(ann.id));
+    link(&mut first, &staff, &Member::User(bob.id));
+    first.put(schema::dangling(&staff.id, &reference), Vec::new());
+    first.put(schema::dangling_back(&staff.origin.directory, &reference, &staff.id), Vec::new());
+    first.put(schema::sync_state(&staff.origin.directory, "cursor"), br#"{"cookie": 1.50 }"#.to_vec());
+    append(&mut first, "first".to_owned());
+    store.commit(first).unwrap();
+    let mut second = commit();
+    let gone = Member::User(bob.id);
+    second.delete(schema::user(&bob.id));
+    second.delete(schema::name(MemberKind::User, "bob"));
+    second.delete(schema::edge(&staff.id, &gone));
+    second.delete(schema::edge_back(&gone, &staff.id));
+    second.delete(schema::name(MemberKind::User, "ann"));
+    ann.name = "ann.lee".parse().unwrap();
+    put(&mut second, &ann);
+    append(&mut second, "second".to_owned());
+    store.commit(second).unwrap();
+    (ann, staff)
+}
+
+fn everything(store: &Store) -> Vec<(Vec<u8>, Row)> {
+    let mut rows = Vec::new();
+    store.for_each::<StoreError>(&KeyRange::prefix(b""), |key, row| Ok(rows.push((key.to_vec(), row)))).unwrap();
+    rows
+}
+
+fn exported(store: &Store) -> String {
+    let mut text = Vec::new();
+    export::export(store, &mut text, now()).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn findings(store: &Store) -> Vec<String> {
+    verify::verify(store).unwrap().findings.into_iter().map(|f| format!("{}: {}", f.key, f.problem)).collect()
+}
+
+#[test]
+fn typed_rows_read_back_by_id_by_name_and_by_edge() {
+    let fixture = memory();
+    let (ann, staff) = company(&fixture.store);
+    fixture
+        .store
+        .read(|s| {
+            assert_eq!(rows::user(s, &ann.id)?, Some((2, ann.clone())));
+            assert_eq!(rows::group(s, &staff.id)?, Some((1, staff.clone())));
+            assert_eq!(rows::user(s, &UserId::from_bytes([0; 16]))?, None);
+            let shouted: IamName = "ANN.LEE".parse().unwrap();
+            assert_eq!(rows::holder::<User>(s, &shouted)?, Some(ann.id));
+            assert_eq!(rows::holder::<Group>(s, &shouted)?, None);
+            let edges = rows::edges_of(s, &staff.id, None, 10)?;
+            let member = Member::User(ann.id);
+            assert_eq!(edges, [rows::Edge { member, reference: RefHash([5; 16]), revision: 1 }]);
+            assert_eq!(rows::edges_of(s, &staff.id, Some(&member), 10)?, []);
+            assert_eq!(rows::groups_of(s, &member)?, [staff.id]);
+            let was = history::as_of(s, &schema::user(&ann.id), 1)?.unwrap();
+            assert_eq!(rows::decode::<User>(&schema::user(&ann.id), &was.value)?.name.as_str(), "ann");
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let value = rows::encode(&ann).unwrap();
+    assert!(rows::digest_holds(&value));
+    assert_eq!(rows::digest_of(&value), rows::digest_of(&rows::encode(&ann.clone()).unwrap()));
+    assert_ne!(rows::digest_of(&value), rows::digest_of(&rows::encode(&user(1, "ann")).unwrap()));
+    for damaged in [&value[..10], &value[..40], b"", &[b"0123456789abcdef".as_slice(), b"[]"].concat()] {
+        assert!(matches!(rows::decode::<User>(&schema::user(&ann.id), damaged), Err(StoreError::Corrupt { .. })));
+    }
+    let elsewhere = rows::decode::<User>(&schema::user(&UserId::from_bytes([0; 16])), &value);
+    assert!(elsewhere.unwrap_err().to_string().contains("another key"));
+}
+
+#[test]
+fn an_import_is_the_store_again_to_the_byte() {
+    let original = sled();
+    company(&original.store);
+    let text = exported(&original.store);
+    assert!(text.contains("\"k\":\"name/user/ann.lee\""), "{text}");
+    assert!(text.contains("\"v\":{\"cookie\": 1.50 }}"), "{text}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { reserve_bytes: 0, ..Settings::new(dir.path().join("state")) };
+    let (header, trailer) = import(&settings, &mut BufReader::new(text.as_bytes())).unwrap();
+    assert_eq!((header.revision, trailer.rows), (2, u64::try_from(text.lines().count()).unwrap() - 2));
+    let opened = store::open(&settings, now()).unwrap();
+    assert!(!opened.created);
+    assert_eq!(opened.identity.store, header.store);
+    assert_eq!(everything(&opened.store), everything(&original.store));
+    assert_eq!(exported(&opened.store), text);
+    assert_eq!(findings(&opened.store), Vec::<String>::new());
+    let mut third = commit();
+    append(&mut third, "third".to_owned());
+    assert_eq!(opened.store.commit(third).unwrap().revision, 3);
+    assert_eq!(chain(&opened.store), ["first", "second", "third"]);
+    drop(opened);
+    let again = import(&settings, &mut BufReader::new(text.as_bytes()));
+    assert!(matches!(again, Err(ImportError::Occupied(_))));
+}
+
+#[test]
+fn an_export_that_is_not_whole_leaves_no_store() {
+    let original = sled();
+    company(&original.store);
+    let text = exported(&original.store);
+    let lines: Vec<&str> = text.lines().collect();
+    let cut = lines[..lines.len() - 1].join("\n");
+    let mut less = lines.clone();
+    less.remove(3);
+    let mut swapped = lines.clone();
+    swapped.swap(2, 3);
+    let mut twice = lines.clone();
+    twice.insert(3, lines[3]);
+    let newer = text.replacen("\"schema\":1", "\"schema\":2", 1);
+    for (damaged, words) in [
+        (String::new(), "empty"),
+        ("hello\n".to_owned(), "line 1"),
+        (newer, "its layout is 2"),
+        (cut.clone(), "last line is missing"),
+        (cut[..cut.len() - 9].to_owned(), "line "),
+        (less.join("\n"), "rows, where"),
+        (swapped.join("\n"), "hashes"),
+        (twice.join("\n"), "rows, where"),
+        (text.replacen("ann.lee", "eve.lee", 1), "hashes"),
+        (format!("{}\n{}", lines[0], "x".repeat(300_000)), "line 2"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings { reserve_bytes: 0, ..Settings::new(dir.path().join("state")) };
+        let refused = import(&settings, &mut BufReader::new(damaged.as_bytes())).unwrap_err().to_string();
+        assert!(refused.contains(words), "`{words}` is not in: {refused}");
+        let (header, _) = import(&settings, &mut BufReader::new(text.as_bytes())).expect("the place is as it was");
+        assert_eq!(header.revision, 2);
+    }
+}
+
+#[test]
+fn a_sound_store_has_no_findings() {
+    let fixture = memory();
+    company(&fixture.store);
+    assert_eq!(findings(&fixture.store), Vec::<String>::new());
+    let rows = verify::verify(&fixture.store).unwrap().rows;
+    assert_eq!(rows, everything(&fixture.store).len() as u64);
+}
+
+/// Each kind of damage is found, and named by its row.
+#[test]
+fn verify_finds_what_does_not_fit() {
+    type Damage = fn(&mut Commit, &User, &Group);
+    let damages: [(&str, Damage); 14] = [
+        ("edge-back/", |c, ann, staff| c.delete(schema::edge(&staff.id, &Member::User(ann.id)))),
+        ("edge/", |c, ann, staff| c.delete(schema::edge_back(&Member::User(ann.id), &staff.id))),
+        ("counterpart dangling-back/", |c, _, staff| {
+            c.delete(schema::dangling_back(&staff.origin.directory, &RefHash([8; 16]), &staff.id));
+        }),
+        ("counterpart dangling/", |c, _, staff| c.delete(schema::dangling(&staff.id, &RefHash([8; 16])))),
+        ("its name leads to", |c, _, _| c.delete(schema::name(MemberKind::User, "ann.lee"))),
+        ("nobody it leads to", |c, ann, _| c.put(schema::name(MemberKind::User, "eve"), ann.id.as_bytes().to_vec())),
+        ("nobody it leads to", |c, ann, _| c.delete(schema::user(&ann.id))),
+        ("its member is not there", |c, ann, _| c.delete(schema::user(&ann.id))),
+        ("its group is not there", |c, _, staff| c.delete(schema::group(&staff.id))),
+        ("its digest is not", |c, ann, _| {
+            let mut value = rows::encode(ann).unwrap();
+            value[0] ^= 1;
+            c.put(schema::user(&ann.id), value);
+        }),
+        ("journal/1", |c, _, _| c.put(schema::journal(1), b"{}".to_vec())),
+        ("superseded before", |c, ann, _| {
+            let value = [&9_u64.to_be_bytes(), rows::encode(ann).unwrap().as_slice()].concat();
+            c.put(schema::history(&schema::user(&ann.id), 2), value);
+        }),
+        ("log/2: the records before it", |c, _, _| {
+            c.delete(schema::log(1));
+            c.put(schema::log(0), Vec::new());
+        }),
+        ("no such log record", |c, _, _| c.put(schema::open_log(77), Vec::new())),
+    ];
+    for (words, damage) in damages {
+        let fixture = memory();
+        let (ann, staff) = company(&fixture.store);
+        let mut harm = commit();
+        harm.expect(schema::user(&ann.id), Expect::Present);
+        damage(&mut harm, &ann, &staff);
+        fixture.store.commit(harm).unwrap();
+        let found = findings(&fixture.store);
+        assert!(found.iter().any(|finding| finding.contains(words)), "`{words}` is not in: {found:#?}");
+    }
+}
