@@ -163,12 +163,8 @@ impl Meant for Dn {
 
 impl Meant for Filter {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
-<<<<<<< HEAD
-        from_text(written, misfits, |text| text.parse::<Self>().map_err(because))
-=======
         let fault = |text: &str, why| Some(format!("`{}` is not a filter: {why}", printable(text)));
         from_text(written, misfits, |text| text.parse().map_err(|why: FilterError| fault(text, why)))
->>>>>>> config
     }
 }
 

@@ -118,13 +118,20 @@ fn run_and_kill(dir: &Path, after_first: Duration, mut acknowledged: impl FnMut(
 
 fn check(store: &Store, acknowledged: &[u64], last_revision: u64, cycle: u32) {
     let revision = store.read(|s| Ok::<_, StoreError>(s.revision())).unwrap();
-    assert!(revision >= last_revision, "cycle {cycle}: revision {last_revision} was acknowledged, the store is at {revision}");
+    assert!(
+        revision >= last_revision,
+        "cycle {cycle}: revision {last_revision} was acknowledged, the store is at {revision}"
+    );
     for (writer, acknowledged) in (0..).zip(acknowledged) {
         let rows = store.read(|s| s.scan(&KeyRange::prefix(&key(writer, 0)[..9]), 100)).unwrap();
-        let numbers: Vec<u64> = rows.iter().map(|(_, row)| u64::from_be_bytes(*row.value.first_chunk().unwrap())).collect();
+        let numbers: Vec<u64> =
+            rows.iter().map(|(_, row)| u64::from_be_bytes(*row.value.first_chunk().unwrap())).collect();
         let number = numbers.first().copied().unwrap_or_default();
         assert!(numbers.iter().all(|other| *other == number), "cycle {cycle}: half a commit: {numbers:?}");
-        assert!(number >= *acknowledged, "cycle {cycle}: {acknowledged} of writer {writer} was acknowledged, found {number}");
+        assert!(
+            number >= *acknowledged,
+            "cycle {cycle}: {acknowledged} of writer {writer} was acknowledged, found {number}"
+        );
         // One commit of each writer may have been on its way.
         assert!(number <= acknowledged + 1, "cycle {cycle}: {number} of writer {writer}, acknowledged {acknowledged}");
     }

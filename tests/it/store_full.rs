@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bailey::store::{self, Commit, Intent, Settings, Store, StoreError};
 use bailey::model::Actor;
+use bailey::store::{self, Commit, Intent, Settings, Store, StoreError};
 
 use crate::store_conformance::{append, chain, now};
 

@@ -6,7 +6,9 @@ use bailey::base::{Guid, UserId};
 use bailey::model::{Group, IamName, Member, MemberKind, Origin, RefHash, Standing, User, origin};
 use bailey::store::import::{ImportError, import};
 use bailey::store::rows::{self, Stored};
-use bailey::store::{self, Commit, Expect, KeyRange, Row, Settings, Store, StoreError, export, history, schema, verify};
+use bailey::store::{
+    self, Commit, Expect, KeyRange, Row, Settings, Store, StoreError, export, history, schema, verify,
+};
 
 use crate::store_conformance::{append, chain, commit, memory, now, sled};
 
