@@ -1,31 +1,48 @@
 //! Bailey: a bridge between a company's directory and short-lived access.
-pub mod admin;
 //!
 //! This is the map. Modules stand in the order data meets them; each imports lower ranks only, and
 //! `tests/architecture.rs` holds them to it.
 //!
 //! ```text
-//!  directory --> sync: plan, guard, apply --> store
-//!   entries,      drift becomes a safe         rows and
-//!   cursors       change of the model          their history
-//!                         audit: begun before, completed after
+//!   AD / LDAP                                              people at this machine
+//!       |                                                            |
+//!   directory --> sync: plan, guard, apply --> store        authn --> gate --> admin --> http
+//!    entries,      drift becomes a safe         rows and     who is    the      the       socket,
+//!    cursors       change of the model          history      calling   yes/no   operations health
+//!                          \__________ audit: begun before, completed after __________/
+//!
+//!   rights reads the store; daemon wires it all; config and cli stand outside
 //! ```
 //!
 //! | rank | module | what it owns |
 //! |---|---|---|
-//! | 0 | `base` | time, randomness, secrets, typed ids, whose fault an error is |
-//! | 1 | `model` | what exists: people, groups, machines, edges, names; pure values |
-//! | 1 | `directory` | speaks LDAP, has never heard of IAM |
-//! | 2 | `store` | persistence with history, behind one narrow trait |
-//! | 3 | `audit` | the chained record of what was done |
-//! | 4 | `sync` | turns a directory's drift into safe changes of the model |
-//! | - | `manual` | documentation only: known failures, what stops each, why each default |
+//! | 0 | [`base`] | time, randomness, secrets, typed ids, whose fault an error is |
+//! | 1 | [`telemetry`] | logs, metrics, how the parts of the daemon are |
+//! | 1 | [`model`] | what exists: people, groups, machines, edges, names; pure values |
+//! | 1 | [`directory`] | speaks LDAP, has never heard of IAM |
+//! | 2 | [`store`] | persistence with history, behind one narrow trait |
+//! | 3 | [`audit`] | the chained record of what was done |
+//! | 3 | [`rights`] | who is in which group, and through which |
+//! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
+//! | 6 | [`authn`] | who is calling, how surely |
+//! | 7 | [`gate`] | the only yes |
+//! | 8 | [`admin`] | all operations on the model and their listings |
+//! | 10 | [`http`] | listeners, routes, and what outsiders learn of an error |
+//! | 11 | [`config`] | one file, checked whole, every fault told at once |
+//! | 12 | [`daemon`] | wires the parts, serves until told to end |
+//! | 13 | [`cli`] | words in, a verb done, an exit code out |
+//! | - | [`manual`] | documentation only: known failures, what stops each, why each default |
 
+pub mod admin;
 pub mod audit;
+pub mod authn;
 pub mod base;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod directory;
+pub mod gate;
+pub mod http;
 pub mod manual;
 pub mod model;
 pub mod rights;

@@ -353,6 +353,7 @@ impl Worker {
     fn done(&self, report: Report) {
         self.contact();
         log(&report);
+        measure(&report);
         if !report.tally.is_empty() || report.full {
             self.activity.send_modify(|activity| activity.last_report = Some(report));
         }
@@ -378,6 +379,28 @@ struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+fn measure(report: &Report) {
+    let directory = ("directory", report.directory.as_str());
+    let mode = ("mode", if report.full { "full" } else { "events" });
+    Metric::SyncDuration.histogram(&[directory, mode]).record(std::time::Duration::from_millis(report.milliseconds).as_secs_f64());
+    let tally = &report.tally;
+    for (change, count) in [
+        ("added", tally.added.total()),
+        ("updated", tally.updated.total()),
+        ("suspended", tally.suspended.total()),
+        ("restored", tally.restored.total()),
+        ("gone", tally.gone.total()),
+        ("deleted", tally.deleted.total()),
+        ("renamed", tally.renamed.total()),
+        ("joined", tally.joined),
+        ("left", tally.left + tally.left_with_member),
+    ] {
+        if count > 0 {
+            Metric::SyncChanges.counter(&[directory, ("change", change)]).increment(count);
+        }
     }
 }
 
