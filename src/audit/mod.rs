@@ -113,6 +113,16 @@ impl Audit {
         self.core.append(Commit::new(actor.clone(), now, Intent::Narrow), draft).map_err(AuditError::NotRecorded)
     }
 
+    /// As [`Audit::record`], for what stays so whether it can be recorded or not, such as a
+    /// refusal: never fails, at worst the record is owed. Blocks.
+    pub fn note(&self, actor: &Actor, event: &Event, outcome: &Outcome, now: Timestamp) {
+        if let Err(error) = self.record(actor, event, outcome, now) {
+            tracing::error!(event = %event.name, %error, "the log cannot be written; the record is owed");
+            let facts = self.core.facts(actor, event, now);
+            Owed::keep(Arc::clone(&self.core), facts, actor.clone(), now).complete(outcome, now);
+        }
+    }
+
     /// As [`Audit::begin`], for what only takes access away: never fails, because a revocation
     /// must not wait for a disk. Blocks.
     pub fn trace(&self, actor: &Actor, event: &Event, now: Timestamp) -> Trace {

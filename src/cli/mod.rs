@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod check;
+pub mod client;
 pub mod completions;
 pub mod output;
 pub mod progress;

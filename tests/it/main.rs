@@ -1,14 +1,24 @@
 //! Tests through real programs: servers, the shell, systemd. One binary, so that it links once.
 //!
 //! A program that is missing is a failure with its remedy, never a skip.
-// Lets clippy see that this is test code, functions outside `#[test]` included.
-#![cfg(test)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected has to fail"
+)]
 
 mod audit_chain;
+mod authz_matrix;
 mod cli_frame;
 mod config_files;
 mod demo;
+mod fixture;
 mod golden;
+mod health;
+mod lifecycle;
+mod local_socket;
 mod run;
 mod store_conformance;
 mod store_crash;

@@ -1,0 +1,73 @@
+//! Who is calling, and how surely.
+//!
+//! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
+//! act for a name it read somewhere. Each way of authenticating has a file of its own; today that
+//! is [`local`], the peer of the Unix socket. What a caller may do is the gate's business.
+
+pub mod local;
+
+use std::fmt;
+
+use crate::model::Actor;
+use local::{Local, Role};
+
+/// Proof that somebody was authenticated. One a request; never copied, never read from anywhere.
+#[derive(Debug)]
+pub struct Caller(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Local(Local),
+}
+
+/// What sort of caller it is: a column of the authorization matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallerKind {
+    /// Somebody on this machine.
+    Local(Role),
+}
+
+impl CallerKind {
+    /// Every sort of caller.
+    pub const ALL: &[Self] = &[Self::Local(Role::Operator), Self::Local(Role::Viewer)];
+}
+
+impl fmt::Display for CallerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(role) => write!(f, "local-{role}"),
+        }
+    }
+}
+
+impl Caller {
+    /// What sort of caller it is.
+    #[must_use]
+    pub fn kind(&self) -> CallerKind {
+        match &self.0 {
+            Kind::Local(local) => CallerKind::Local(local.role()),
+        }
+    }
+
+    /// Who history and audit will name.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match &self.0 {
+            Kind::Local(local) => Actor::Local { uid: local.uid() },
+        }
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Local(local) => local.fmt(f),
+        }
+    }
+}
+
+impl From<Local> for Caller {
+    fn from(local: Local) -> Self {
+        Self(Kind::Local(local))
+    }
+}

@@ -1,0 +1,168 @@
+//! From a configuration to parts that work together: the same for the daemon and for a command
+//! that finds none running.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, RwLock};
+
+use nix::unistd::Uid;
+use tokio_util::sync::CancellationToken;
+
+use super::fleet::{self, Fleet};
+use super::lifecycle::{self, Exit, Lifecycle};
+use super::upkeep::Regression;
+use super::{Daemon, run};
+use crate::admin::{Admin, Directories};
+use crate::audit::{Audit, Identity};
+use crate::authn::local::{LocalRoles, Members};
+use crate::base::clock::{Clock, SteadyClock, SystemClock};
+use crate::base::Timestamp;
+use crate::config::{Access, Config, DirectoryConfig};
+use crate::gate::Gate;
+use crate::http::{App, socket};
+use crate::store::open::{self, Init, Settings as StoreSettings};
+use crate::telemetry::Board;
+
+/// Time the daemon takes at most to finish what runs.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// How the store is to be opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Opening {
+    /// It is the demo's.
+    pub demo: bool,
+    /// A new one may be made even where one was before.
+    pub init: bool,
+}
+
+/// Parts that work together, and what of the configuration they do not hold.
+pub struct Parts {
+    /// What the routes work with.
+    pub app: Arc<App>,
+    /// How far the wall clock lags.
+    pub regression: Regression,
+    /// The directories to read, in the order of the file.
+    pub directories: Vec<DirectoryConfig>,
+}
+
+/// The store's settings in `config`.
+#[must_use]
+pub fn store_settings(config: &Config, opening: Opening) -> StoreSettings {
+    StoreSettings {
+        reserve_bytes: config.store.reserve_bytes,
+        cache_bytes: config.store.cache_bytes,
+        history_retention: config.store.history_retention,
+        demo: opening.demo,
+        init: if opening.init { Init::Anew } else { Init::FirstUse },
+        ..StoreSettings::new(&config.state_directory)
+    }
+}
+
+/// Opens the store and wires everything around it. Blocks.
+///
+/// # Errors
+/// When the store or the log cannot be opened; says what to do.
+pub fn parts(config: Config, opening: Opening, metrics: Option<metrics_exporter_prometheus::PrometheusHandle>) -> anyhow::Result<Parts> {
+    let ready = open::open(&store_settings(&config, opening), SystemClock.now())?;
+    for notice in &ready.notices {
+        tracing::warn!(notice, "corrected");
+    }
+    let floor = ready.last_commit.unwrap_or(Timestamp::UNIX_EPOCH);
+    let clock = Arc::new(SteadyClock::new(SystemClock, floor));
+    let steady = Arc::clone(&clock);
+    let clock: Arc<dyn Clock> = clock;
+    let identity = Identity {
+        account: config.account.clone(),
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+        node: hostname(),
+    };
+    let audit = Audit::open(ready.store.clone(), identity, &config.state_directory)?;
+    let admin = Admin {
+        store: ready.store.clone(),
+        audit: audit.clone(),
+        account: config.account,
+        clock: Arc::clone(&clock),
+        work: config.state_directory.join("work"),
+        directories: Directories::default(),
+    };
+    let app = App {
+        admin,
+        store: ready.store,
+        gate: Gate::new(audit.clone()),
+        audit,
+        clock,
+        board: Board::default(),
+        roles: RwLock::new(roles(&config.access)),
+        metrics,
+        draining: CancellationToken::new(),
+    };
+    let regression: Regression = Box::new(move || steady.regression_seconds());
+    Ok(Parts { app: Arc::new(app), regression, directories: config.directories })
+}
+
+/// Who may do what over the socket.
+#[must_use]
+pub fn roles(access: &Access) -> LocalRoles {
+    let members = |uids: &[u32], groups: &[String]| Members {
+        uids: uids.iter().copied().collect::<BTreeSet<u32>>(),
+        groups: groups.to_vec(),
+    };
+    LocalRoles {
+        owner: Uid::effective().as_raw(),
+        operators: members(&access.operator_uids, &access.operator_groups),
+        viewers: members(&access.viewer_uids, &access.viewer_groups),
+    }
+}
+
+fn hostname() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Runs the daemon of `config` until it is told to end. `reload` reads the configuration again.
+///
+/// # Errors
+/// When a part cannot be opened or a listener cannot be had; then nothing was served.
+pub async fn serve(
+    config: Config,
+    opening: Opening,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+    reload: impl Fn() -> anyhow::Result<Config>,
+) -> anyhow::Result<Exit> {
+    let signals = lifecycle::signals()?;
+    let listen = socket::Settings { path: config.listen.socket.clone(), group: config.listen.socket_group.clone() };
+    let health = tokio::net::TcpListener::bind(config.listen.health)
+        .await
+        .map_err(|why| anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health))?;
+    let Parts { app, regression, directories } =
+        tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
+    // The socket last: whoever finds it finds a daemon that has its store.
+    let socket = socket::bind(&listen).await?;
+    let lifecycle = Lifecycle::new(DRAIN);
+    let admin = app.admin.clone();
+    let preparing = admin.clone();
+    let (directories, prepared) = tokio::task::spawn_blocking(move || {
+        let prepared = fleet::prepare(&preparing, &directories);
+        (directories, prepared)
+    })
+    .await?;
+    prepared?;
+    let ending = lifecycle.ending();
+    let (exchange, next) = tokio::sync::mpsc::channel(1);
+    let first = Fleet::build(&admin, directories)?;
+    lifecycle.spawn("directories", fleet::run(first, admin.clone(), next, ending.soft.clone()));
+    lifecycle.spawn("health of directories", fleet::post_health(admin, app.board.clone(), ending.soft));
+    let reloading = Arc::clone(&app);
+    let reload = async || apply_reload(&reloading, &exchange, reload()?).await;
+    let daemon = Daemon { app, regression, socket, health };
+    Ok(run(daemon, lifecycle, signals, reload).await?)
+}
+
+/// Takes a changed configuration up: directories and roles. What needs another store or listener needs a restart.
+async fn apply_reload(app: &App, exchange: &tokio::sync::mpsc::Sender<Fleet>, config: Config) -> anyhow::Result<()> {
+    anyhow::ensure!(config.account == app.admin.account, "`account` cannot change while the daemon runs; restart it");
+    let fleet = Fleet::build(&app.admin, config.directories)?;
+    let (admin, labels) = (app.admin.clone(), fleet.labels());
+    app.store.run(move |_| fleet::freeze(&admin, &labels)).await?;
+    exchange.send(fleet).await.map_err(|_| anyhow::anyhow!("the daemon is ending"))?;
+    *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);
+    Ok(())
+}

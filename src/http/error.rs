@@ -1,0 +1,205 @@
+//! The one place that decides what outsiders learn of an error.
+//!
+//! The fault decides the status and the log level; the answer is `{"error":{code,message,fault}}`.
+//! Our own bugs are told in the log and not in the answer, and no answer carries a chain of causes.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::admin::AdminError;
+use crate::audit::AuditError;
+use crate::authn::local::StrangerError;
+use crate::base::text::printable_within;
+use crate::base::{Fault, Faulty};
+use crate::gate::GateError;
+use crate::store::StoreError;
+use crate::sync::SyncError;
+
+/// An error, as answers carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicError {
+    /// A word for programs, such as `AccessDenied`.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// Who has to act: `caller`, `directory`, `operator` or `bug`.
+    pub fault: String,
+}
+
+/// An error on its way out.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    public: PublicError,
+}
+
+/// Longest message of an answer, in characters.
+const LONGEST_MESSAGE: usize = 4_096;
+
+impl Failure {
+    /// The answer to any error, by its fault alone. Logs it.
+    pub fn of(error: &dyn Faulty) -> Self {
+        let (status, code) = match error.fault() {
+            Fault::Caller => (StatusCode::BAD_REQUEST, "InvalidRequest"),
+            Fault::Directory => (StatusCode::BAD_GATEWAY, "DirectoryFailure"),
+            Fault::Operator => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+            Fault::Bug => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
+        };
+        Self::coded(error, status, code)
+    }
+
+    /// The answer to an error with a code and status of its own. Logs it.
+    pub fn coded(error: &dyn Faulty, status: StatusCode, code: &'static str) -> Self {
+        let fault = error.fault();
+        match fault {
+            Fault::Caller => tracing::debug!(%error, code, "refused"),
+            Fault::Directory | Fault::Operator => tracing::warn!(%error, code, "failed"),
+            Fault::Bug => tracing::error!(%error, code, "failed"),
+        }
+        let message = if fault == Fault::Bug { BUG.to_owned() } else { error.to_string() };
+        Self::new(status, code, &message, fault)
+    }
+
+    /// There is no such thing.
+    #[must_use]
+    pub fn not_found(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message, Fault::Caller)
+    }
+
+    /// The request is not one we can read.
+    #[must_use]
+    pub fn invalid(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidRequest", message, Fault::Caller)
+    }
+
+    pub(super) fn new(status: StatusCode, code: &'static str, message: &str, fault: Fault) -> Self {
+        let message = printable_within(message, LONGEST_MESSAGE).into_owned();
+        Self { status, public: PublicError { code: code.to_owned(), message, fault: word(fault).to_owned() } }
+    }
+
+    /// Something of ours broke; `what` goes to the log alone.
+    pub(super) fn bug(what: &str) -> Self {
+        tracing::error!(what, "failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", BUG, Fault::Bug)
+    }
+
+    /// What outsiders learn.
+    #[must_use]
+    pub fn public(&self) -> &PublicError {
+        &self.public
+    }
+
+    /// The body of the answer.
+    pub(super) fn body(&self) -> serde_json::Value {
+        serde_json::json!({ "error": self.public })
+    }
+}
+
+/// All that is said of our own mistakes.
+const BUG: &str = "something went wrong inside; the daemon's log says what";
+
+fn word(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Caller => "caller",
+        Fault::Directory => "directory",
+        Fault::Operator => "operator",
+        Fault::Bug => "bug",
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body())).into_response()
+    }
+}
+
+impl From<GateError> for Failure {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Denied { .. } => Self::coded(&error, StatusCode::FORBIDDEN, "AccessDenied"),
+            GateError::NotRecorded { .. } => Self::of(&error),
+        }
+    }
+}
+
+impl From<StrangerError> for Failure {
+    fn from(error: StrangerError) -> Self {
+        Self::coded(&error, StatusCode::FORBIDDEN, "AccessDenied")
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::coded(&error, StatusCode::CONFLICT, "ConcurrentModification"),
+            StoreError::BeyondHistory { .. } => Self::coded(&error, StatusCode::GONE, "BeyondHistory"),
+            StoreError::Full { .. } => Self::coded(&error, StatusCode::INSUFFICIENT_STORAGE, "StorageFull"),
+            StoreError::Corrupt { .. } | StoreError::CannotOpen { .. } | StoreError::Broken { .. } => Self::of(&error),
+        }
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::NotFound { .. } | AdminError::NoSuchDirectory { .. } => {
+                Self::coded(&error, StatusCode::NOT_FOUND, "NotFound")
+            }
+            AdminError::NotNow { .. } => Self::coded(&error, StatusCode::CONFLICT, "NotNow"),
+            AdminError::Sync(error) => error.into(),
+            AdminError::Store(error) => error.into(),
+            AdminError::Audit(error) => error.into(),
+            AdminError::OutOfBounds { .. } | AdminError::Directory(_) => Self::of(&error),
+        }
+    }
+}
+
+impl From<SyncError> for Failure {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::NoSuchHeld { .. } => Self::coded(&error, StatusCode::NOT_FOUND, "NotFound"),
+            SyncError::Superseded { .. } => Self::coded(&error, StatusCode::CONFLICT, "ConcurrentModification"),
+            SyncError::Store(error) => error.into(),
+            SyncError::Audit(error) => error.into(),
+            SyncError::Directory(_) | SyncError::Work { .. } | SyncError::Stopping | SyncError::Bug(_) => Self::of(&error),
+        }
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::NotRead(error) => error.into(),
+            AuditError::NotRecorded(_) | AuditError::Drawer { .. } | AuditError::Unwritable { .. } => Self::of(&error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fault_decides_and_our_mistakes_stay_inside() {
+        let full = StoreError::Full { path: "/var/lib/bailey".into() };
+        let broken = StoreError::Broken { why: "pagecache: slot 7 of segment 3".to_owned() };
+        for (error, status, code, said) in [
+            (full, 507, "StorageFull", "free some space"),
+            (broken, 500, "InternalFailure", "the daemon's log"),
+            (StoreError::Conflict { what: "user/x".to_owned() }, 409, "ConcurrentModification", "user/x"),
+        ] {
+            let failure = Failure::from(error);
+            assert_eq!((failure.status.as_u16(), failure.public.code.as_str()), (status, code));
+            assert!(failure.public.message.contains(said), "{}", failure.public.message);
+            assert!(!failure.public.message.contains("slot 7"));
+        }
+    }
+
+    #[test]
+    fn an_answer_quotes_nothing_that_moves_a_cursor() {
+        let failure = Failure::not_found("no user `\u{1b}[2J\n`");
+        assert!(!failure.public.message.chars().any(crate::base::text::hidden));
+    }
+}

@@ -1,0 +1,90 @@
+//! What routes take from a request: who asks for which operation, parameters, and a JSON body.
+
+use std::sync::{Arc, PoisonError};
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Json, Query, Request};
+use hyper::StatusCode;
+use hyper::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::{App, Failure};
+use crate::authn::Caller;
+use crate::authn::local::{Peer, from_peer};
+use crate::base::{Fault, Timestamp};
+use crate::gate::{Authorized, Operation};
+
+/// An authenticated caller who asks for the operation of the route that was met.
+pub struct Asked {
+    caller: Caller,
+    operation: Operation,
+    app: Arc<App>,
+    now: Timestamp,
+}
+
+impl Asked {
+    /// Asks the gate. `resource` is the name or digest the operation is about, or empty.
+    ///
+    /// # Errors
+    /// When the caller may not, or when it cannot be recorded.
+    pub async fn authorize(self, resource: &str) -> Result<Authorized, Failure> {
+        let resource = resource.to_owned();
+        let Self { caller, operation, app, now } = self;
+        let decision = tokio::task::spawn_blocking(move || app.gate.authorize(caller, operation, &resource, now));
+        match decision.await {
+            Ok(decision) => Ok(decision?),
+            Err(ended) => Err(Failure::bug(&format!("the decision on {operation} ended early: {ended}"))),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Asked {
+    type Rejection = Failure;
+
+    /// Authenticates anew for each request: somebody taken out of a group loses the role at once.
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let peer = parts.extensions.get::<Peer>().copied();
+        let operation = parts.extensions.get::<Operation>().copied();
+        let (Some(peer), Some(operation)) = (peer, operation) else {
+            return Err(Failure::bug("a route without a peer or an operation"));
+        };
+        let roles = app.roles.read().unwrap_or_else(PoisonError::into_inner).clone();
+        // Groups may come from a name service that takes its time.
+        let caller = tokio::task::spawn_blocking(move || from_peer(peer, &roles)).await;
+        let caller = caller.map_err(|ended| Failure::bug(&format!("a look-up of groups ended early: {ended}")))??;
+        Ok(Self { caller, operation, app: Arc::clone(app), now: app.clock.now() })
+    }
+}
+
+/// Parameters of the query string. Use `deny_unknown_fields`: a misspelt one should not be ignored.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        match Query::from_request_parts(parts, app).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(QueryRejection::FailedToDeserializeQueryString(error)) => Err(Failure::invalid(&error.body_text())),
+            Err(error) => Err(Failure::invalid(&error.body_text())),
+        }
+    }
+}
+
+/// A JSON body.
+pub struct Payload<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Payload<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        match Json::from_request(request, app).await {
+            Ok(Json(payload)) => Ok(Self(payload)),
+            Err(error @ JsonRejection::MissingJsonContentType(_)) => {
+                let text = error.body_text();
+                Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", &text, Fault::Caller))
+            }
+            Err(error) => Err(Failure::invalid(&error.body_text())),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The HTTP shell: listeners, limits, routes, and what outsiders learn of an error.
+//!
+//! Owns the local socket ([`socket`]), the health listener ([`health`]), the JSON interface
+//! ([`v1`]), the one mapping of errors to answers ([`error`]), and the accept loop with its limits
+//! ([`serve`]). The web framework is imported here and nowhere else. A route only unpacks a request,
+//! asks the gate and calls one operation; it decides nothing.
+
+pub mod error;
+pub mod extract;
+pub mod health;
+pub mod limits;
+pub mod model;
+pub mod ndjson;
+pub mod serve;
+pub mod socket;
+pub mod syncs;
+pub mod v1;
+
+use std::sync::{Arc, RwLock};
+
+use axum::Router;
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Bytes;
+use hyper::{Request, Response};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+pub use error::{Failure, PublicError};
+
+use crate::admin::Admin;
+use crate::audit::Audit;
+use crate::authn::local::{LocalRoles, Peer};
+use crate::base::Clock;
+use crate::gate::Gate;
+use crate::store::Store;
+use crate::telemetry::Board;
+
+/// What the routes work with.
+pub struct App {
+    /// All operations on the model.
+    pub admin: Admin,
+    /// The store.
+    pub store: Store,
+    /// The audit log.
+    pub audit: Audit,
+    /// Decides who may do what.
+    pub gate: Gate,
+    /// Where `now` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How the parts of the daemon are.
+    pub board: Board,
+    /// Who has which role on this machine; a reload replaces it.
+    pub roles: RwLock<LocalRoles>,
+    /// Renders `/metrics`, where metrics are recorded.
+    pub metrics: Option<PrometheusHandle>,
+    /// Cancelled when the daemon is to end: answers that would go on for ever end then.
+    pub draining: CancellationToken,
+}
+
+/// The routes without a socket: what the command line uses when no daemon runs.
+#[derive(Clone)]
+pub struct InProcess {
+    router: Router,
+    peer: Peer,
+}
+
+/// An answer whose body comes in pieces.
+pub type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+
+impl InProcess {
+    /// Answers requests of `peer` with the routes of [`v1::router`].
+    #[must_use]
+    pub fn new(app: Arc<App>, peer: Peer) -> Self {
+        Self { router: v1::router(app), peer }
+    }
+
+    /// Answers one request.
+    pub async fn call(&self, request: Request<Bytes>) -> Answer {
+        let mut request = request.map(Body::from);
+        request.extensions_mut().insert(self.peer);
+        match self.router.clone().oneshot(request).await {
+            Ok(answer) => answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync()),
+            Err(never) => match never {},
+        }
+    }
+}

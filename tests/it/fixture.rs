@@ -1,0 +1,81 @@
+//! A daemon's HTTP side around a tiny store, on a real socket in a directory of its own.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+use bailey::audit::{Audit, Identity};
+use bailey::authn::local::{LocalRoles, Members, Peer, Role};
+use bailey::base::clock::FakeClock;
+use bailey::cli::client::Client;
+use bailey::gate::Gate;
+use bailey::http::serve::{Ending, serve};
+use bailey::http::socket::{self, Settings, Socket};
+use bailey::http::{App, v1};
+use bailey::telemetry::Board;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::tiny_store::Tiny;
+
+pub(crate) struct Fixture {
+    pub(crate) tiny: Tiny,
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) state: TempDir,
+}
+
+impl Fixture {
+    /// The parts, with this process in `role`.
+    pub(crate) fn new(role: Option<Role>) -> Self {
+        let (tiny, state) = (Tiny::default(), tempfile::tempdir().unwrap());
+        let identity =
+            Identity { account: "123456789012".parse().unwrap(), build: "test".to_owned(), node: "n".to_owned() };
+        let audit = Audit::open(tiny.store(), identity, state.path()).unwrap();
+        let clock = Arc::new(FakeClock::at("2026-03-12T12:00:00Z".parse().unwrap()));
+        let app = App {
+            store: tiny.store(),
+            gate: Gate::new(audit.clone()),
+            audit,
+            clock: Arc::clone(&clock) as Arc<dyn bailey::base::Clock>,
+            board: Board::default(),
+            roles: RwLock::new(roles(role)),
+            metrics: None,
+            draining: CancellationToken::new(),
+        };
+        Self { tiny, app: Arc::new(app), clock, state }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.state.path().join("socket")
+    }
+
+    /// Serves on a real socket.
+    pub(crate) async fn serve(&self) -> Served {
+        let settings = Settings { path: self.path(), group: None };
+        let (listener, file) = socket::bind(&settings).await.unwrap();
+        let ending = Ending { soft: self.app.draining.clone(), ..Ending::default() };
+        let serving = tokio::spawn(serve(listener, v1::router(Arc::clone(&self.app)), ending.clone()));
+        Served { client: Client::socket(self.path()), ending, serving, file }
+    }
+}
+
+pub(crate) struct Served {
+    pub(crate) client: Client,
+    pub(crate) ending: Ending,
+    pub(crate) serving: JoinHandle<()>,
+    pub(crate) file: Socket,
+}
+
+/// Roles that give this process `role`, whatever its uid is.
+pub(crate) fn roles(role: Option<Role>) -> LocalRoles {
+    let me = || Members { uids: BTreeSet::from([Peer::this_process().uid()]), groups: Vec::new() };
+    let named = |name: &str| Members { uids: BTreeSet::new(), groups: vec![name.to_owned()] };
+    let (operators, viewers) = match role {
+        Some(Role::Operator) => (me(), Members::default()),
+        Some(Role::Viewer) => (Members::default(), me()),
+        None => (named("bailey-admin"), named("bailey-viewer")),
+    };
+    LocalRoles { owner: u32::MAX, operators, viewers }
+}
