@@ -105,7 +105,7 @@ bench_round() {
   search=$(seconds search_everything)
   new_state
   load=$(seconds peak "$DIR/load.peak" "$BAILEY" sync --config "$DIR/bailey.toml")
-  reconcile=$(seconds peak "$DIR/reconcile.peak" "$BAILEY" sync --full --config "$DIR/bailey.toml")
+  reconcile=$(seconds peak "$DIR/reconcile.peak" "$BAILEY" sync --config "$DIR/bailey.toml")
   SEARCHES+=("$search") LOADS+=("$load") RECONCILES+=("$reconcile")
   PEAKS+=("$(sort -n "$DIR/load.peak" "$DIR/reconcile.peak" | tail -1)")
   say "ldapsearch ${search}s   first load ${load}s   reconcile ${reconcile}s   peak $(cat "$DIR/load.peak") and $(cat "$DIR/reconcile.peak") MB"

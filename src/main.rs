@@ -1,4 +1,4 @@
-//! The program. Everything it does is in the library.
+//! The program: everything is in the library, so that tests reach it.
 
 use std::process::ExitCode;
 

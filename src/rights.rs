@@ -103,7 +103,11 @@ mod tests {
                 id: group_id(n),
                 name: IamName::mapped(&format!("g{n}"), None, &[0; 16]),
                 original_name: format!("g{n}"),
-                origin: Origin { directory: "corp".parse().unwrap(), guid: Guid::from_bytes([0; 16]), dn: format!("cn=g{n}") },
+                origin: Origin {
+                    directory: "corp".parse().unwrap(),
+                    guid: Guid::from_bytes([0; 16]),
+                    dn: format!("cn=g{n}"),
+                },
                 standing: Standing { presence, ..Standing::default() },
                 description: None,
             };
@@ -126,7 +130,8 @@ mod tests {
     fn nesting_with_cycles_and_several_parents_ends() {
         let ann = Member::User(UserId::from_bytes([9; 16]));
         let nested = |n| Member::Group(group_id(n));
-        let store = store(4, &[(0, ann), (1, nested(0)), (2, nested(1)), (0, nested(2)), (2, nested(0)), (3, nested(3))], &[]);
+        let store =
+            store(4, &[(0, ann), (1, nested(0)), (2, nested(1)), (0, nested(2)), (2, nested(0)), (3, nested(3))], &[]);
         assert_eq!(names(&store, &ann), ["g0", "g1", "g2"]);
         assert_eq!(names(&store, &nested(3)), ["g3"]);
     }

@@ -30,7 +30,11 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no such directory.
-    pub async fn check_directory(&self, _asked: &Authorized, label: &DirectoryLabel) -> Result<Vec<Finding>, AdminError> {
+    pub async fn check_directory(
+        &self,
+        _asked: &Authorized,
+        label: &DirectoryLabel,
+    ) -> Result<Vec<Finding>, AdminError> {
         Ok(self.directory(label)?.runner.source.check().await)
     }
 

@@ -56,7 +56,9 @@ pub enum AdminError {
 impl Faulty for AdminError {
     fn fault(&self) -> Fault {
         match self {
-            Self::NotFound { .. } | Self::NoSuchDirectory { .. } | Self::OutOfBounds { .. } | Self::NotNow { .. } => Fault::Caller,
+            Self::NotFound { .. } | Self::NoSuchDirectory { .. } | Self::OutOfBounds { .. } | Self::NotNow { .. } => {
+                Fault::Caller
+            }
             Self::Sync(error) => error.fault(),
             Self::Store(error) => error.fault(),
             Self::Audit(error) => error.fault(),

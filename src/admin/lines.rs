@@ -98,7 +98,9 @@ impl Lines {
         };
         let kind = change.subject.kind();
         let entity = match &change.act {
-            Act::Add { entity, .. } | Act::Update { entity, .. } => Some(Entity::from_json(kind, entity.get().as_bytes())?),
+            Act::Add { entity, .. } | Act::Update { entity, .. } => {
+                Some(Entity::from_json(kind, entity.get().as_bytes())?)
+            }
             _ => self.stored(&change.subject)?,
         };
         let (name, dn) = entity.map_or_else(
@@ -125,7 +127,8 @@ impl Lines {
         }
         let Some(line) = self.groups.get_mut(&id) else { return Ok(()) };
         line.held += u64::from(held);
-        let (count, names) = if joins { (&mut line.gained, &mut line.gains) } else { (&mut line.lost, &mut line.losses) };
+        let (count, names) =
+            if joins { (&mut line.gained, &mut line.gains) } else { (&mut line.lost, &mut line.losses) };
         *count += 1;
         if names.len() < NAMES_SHOWN {
             names.push(name);

@@ -90,7 +90,12 @@ impl<'a> People<'a> {
         }
     }
 
-    fn views(&self, snapshot: &dyn Snapshot, kind: MemberKind, range: &KeyRange) -> Result<(Vec<Vec<u8>>, Vec<EntityView>), AdminError> {
+    fn views(
+        &self,
+        snapshot: &dyn Snapshot,
+        kind: MemberKind,
+        range: &KeyRange,
+    ) -> Result<(Vec<Vec<u8>>, Vec<EntityView>), AdminError> {
         let (mut names, mut views) = (Vec::new(), Vec::new());
         for (key, row) in snapshot.scan(range, SCAN)? {
             if let Ok(id) = row.value.as_slice().try_into()
@@ -128,7 +133,11 @@ impl<'a> People<'a> {
             for (_, member) in edges.iter().filter_map(|(key, _)| schema::parse_edge(key)).take(MEMBERS_SHOWN) {
                 if let Some((_, entity)) = stored::entity(snapshot, &member)? {
                     let view = self.view(&entity);
-                    members.push(MemberView { kind: kind_word(member.kind()).to_owned(), name: view.name, state: view.state });
+                    members.push(MemberView {
+                        kind: kind_word(member.kind()).to_owned(),
+                        name: view.name,
+                        state: view.state,
+                    });
                 }
             }
             members.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
@@ -138,7 +147,11 @@ impl<'a> People<'a> {
         })
     }
 
-    fn memberships(&self, snapshot: &dyn Snapshot, member: &Member) -> Result<(Vec<MembershipView>, Option<String>), AdminError> {
+    fn memberships(
+        &self,
+        snapshot: &dyn Snapshot,
+        member: &Member,
+    ) -> Result<(Vec<MembershipView>, Option<String>), AdminError> {
         let frozen = self.frozen.keys().cloned().collect();
         let Closure { groups, cut_short } = rights::effective_groups(snapshot, member, &frozen, self.now)?;
         let names: HashMap<GroupId, String> =
@@ -181,7 +194,8 @@ fn edge(snapshot: &dyn Snapshot, group: &crate::model::Group, member: &Member) -
 /// # Errors
 /// When there is none, or the store cannot be read.
 pub fn find(snapshot: &dyn Snapshot, kind: MemberKind, who: &str) -> Result<Entity, AdminError> {
-    let missing = || AdminError::NotFound { kind: kind_word(kind), who: crate::base::text::printable(who).into_owned() };
+    let missing =
+        || AdminError::NotFound { kind: kind_word(kind), who: crate::base::text::printable(who).into_owned() };
     let by_name = match who.parse::<IamName>() {
         Ok(name) => snapshot.get(&schema::name(kind, &name.folded()))?.map(|row| row.value),
         Err(_) => None,

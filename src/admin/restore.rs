@@ -13,9 +13,9 @@ use crate::directory::{Arrival, Kind, Wanted};
 use crate::gate::Authorized;
 use crate::model::{Actor, Entity, Member, MemberKind, User, origin};
 use crate::store::{Commit, Intent, schema};
+use crate::sync::doomed::Doomed;
 use crate::sync::progress::Unwatched;
 use crate::sync::worker::{Command, Handle};
-use crate::sync::doomed::Doomed;
 use crate::sync::{SyncError, state, stored};
 
 impl Admin {
@@ -28,7 +28,9 @@ impl Admin {
         let (who, actor) = (asked.resource().to_owned(), asked.actor());
         let restored = self.restore(&who, actor, to).await;
         let (now, outcome) = match &restored {
-            Ok(view) => (self.now(), Outcome::success().with("id", view.id.as_str()).with("guid", view.guid.to_string())),
+            Ok(view) => {
+                (self.now(), Outcome::success().with("id", view.id.as_str()).with("guid", view.guid.to_string()))
+            }
             Err(error) => (self.now(), Outcome::failed("NotRestored", error)),
         };
         self.store
@@ -73,7 +75,9 @@ impl Admin {
 
     async fn must_be_there(&self, handle: &Handle, guid: Guid) -> Result<(), AdminError> {
         let found = handle.runner.source.look_up(vec![Wanted::Guid(guid)]).await?;
-        let person = found.iter().any(|arrival| matches!(arrival, Arrival::Entry(entry) if entry.kind == Kind::Person && entry.guid == guid));
+        let person = found.iter().any(
+            |arrival| matches!(arrival, Arrival::Entry(entry) if entry.kind == Kind::Person && entry.guid == guid),
+        );
         if person {
             return Ok(());
         }

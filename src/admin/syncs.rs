@@ -18,7 +18,7 @@ use crate::sync::worker::{Activity, Command, Handle, Phase};
 use crate::sync::{Report, SyncError};
 
 /// How a directory's sync is doing.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SyncStatus {
     /// Which directory.
     pub directory: DirectoryLabel,
@@ -99,9 +99,8 @@ impl Admin {
     /// When the store cannot be read.
     pub fn statuses(&self) -> Result<Vec<SyncStatus>, AdminError> {
         let now = self.now();
-        let (states, held) = self.store.read(|snapshot| {
-            Ok::<_, AdminError>((state::load_all(snapshot)?, held::every(snapshot)?))
-        })?;
+        let (states, held) =
+            self.store.read(|snapshot| Ok::<_, AdminError>((state::load_all(snapshot)?, held::every(snapshot)?)))?;
         let mut known: std::collections::BTreeMap<DirectoryLabel, SyncState> = states.into_iter().collect();
         let handles = self.directories.all();
         for label in handles.keys() {
@@ -122,7 +121,8 @@ impl Admin {
     /// # Errors
     /// When the store cannot be read.
     pub fn held(&self, _asked: &Authorized) -> Result<Vec<Held>, AdminError> {
-        let mut sets: Vec<Held> = self.store.read(|snapshot| held::every(snapshot))?.into_iter().map(|(_, held)| held).collect();
+        let mut sets: Vec<Held> =
+            self.store.read(|snapshot| held::every(snapshot))?.into_iter().map(|(_, held)| held).collect();
         sets.sort_by_key(|held| held.since);
         Ok(sets)
     }
@@ -208,7 +208,12 @@ impl Admin {
         let _ = events.send(event).await;
     }
 
-    async fn watched_run(&self, handle: &Handle, actor: Actor, events: &mpsc::Sender<SyncEvent>) -> Result<Report, AdminError> {
+    async fn watched_run(
+        &self,
+        handle: &Handle,
+        actor: Actor,
+        events: &mpsc::Sender<SyncEvent>,
+    ) -> Result<Report, AdminError> {
         let (progress, steps) = Watched::new(handle.runner.source.estimate().await);
         let (reply, answer) = oneshot::channel();
         handle.send(Command::Full { actor, progress: Box::new(progress), reply }).await?;
@@ -302,7 +307,8 @@ fn last_event(outcome: Result<Report, AdminError>) -> SyncEvent {
 fn status(label: DirectoryLabel, state: SyncState, handle: Option<&Handle>, held: u64, now: Timestamp) -> SyncStatus {
     let activity = handle.map(Handle::activity);
     let last_contact = activity.as_ref().and_then(|a| a.last_contact).max(state.last_contact);
-    let (health, reasons) = judge(&state, activity.as_ref(), last_contact, held, now, handle.is_some_and(|h| h.runner.insecure));
+    let (health, reasons) =
+        judge(&state, activity.as_ref(), last_contact, held, now, handle.is_some_and(|h| h.runner.insecure));
     SyncStatus {
         directory: label,
         configured: handle.is_some(),
@@ -345,7 +351,8 @@ fn judge(
         reasons.push((Health::Yellow, format!("away: {error}")));
     }
     if held > 0 {
-        reasons.push((Health::Yellow, format!("{held} held sets of changes wait for a decision; see `bailey sync held`")));
+        reasons
+            .push((Health::Yellow, format!("{held} held sets of changes wait for a decision; see `bailey sync held`")));
     }
     for doubt in &state.doubts {
         reasons.push((Health::Yellow, format!("the last full read proves no absence: {doubt}")));

@@ -37,7 +37,7 @@ impl Args {
         // and does not see a conflict between one before and one behind the verb (`conflicts_with`).
         let conflict = match &args.verb {
             Verb::Sync(Sync { about: Some(_), run }) if *run != SyncRun::default() => {
-                Some("--dry-run, --full and --directory belong to `bailey sync` alone")
+                Some("--dry-run and --directory belong to `bailey sync` alone")
             }
             _ if args.global.url.is_some() && args.global.socket.is_some() => {
                 Some("--url and --socket are two ways to the same daemon: keep one")
@@ -142,9 +142,6 @@ pub struct SyncRun {
     /// Show what would change, with every check of a real run, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Read everything again instead of what changed
-    #[arg(long)]
-    pub full: bool,
     /// Only this directory
     #[arg(long, value_name = "LABEL")]
     pub directory: Option<DirectoryLabel>,
@@ -167,7 +164,7 @@ pub enum SyncAbout {
         #[arg(value_parser = digest)]
         digest: String,
     },
-    /// Drop these held changes; they are held again if the directory still says so
+    /// Decide that these held changes shall not happen; nobody is asked about them again
     Refuse {
         /// Which, as `sync held` lists it
         #[arg(value_parser = digest)]
@@ -376,7 +373,7 @@ mod tests {
             "run --demo --init",
             "check",
             "sync",
-            "sync --dry-run --full --directory corp",
+            "sync --dry-run --directory corp",
             "sync held",
             "sync held 0123abcd",
             "sync approve 0123ABCD",

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::output::{Column, Output};
 use crate::config::ConfigError;
-use crate::directory::{Finding, Severity};
+use crate::directory::{DirectoryError, Finding, Severity};
+use crate::model::DirectoryLabel;
 
 const COLUMNS: &[Column<Finding>] = &[
     Column { title: "", cell: |finding| severity(finding.severity).to_owned() },
@@ -35,6 +36,17 @@ pub fn findings(error: &ConfigError) -> Vec<Finding> {
                 fault(subject, what, found.remedy.clone())
             })
             .collect(),
+    }
+}
+
+/// A directory whose certificates or addresses cannot be used, as a finding.
+#[must_use]
+pub fn unusable(label: &DirectoryLabel, error: &DirectoryError) -> Finding {
+    Finding {
+        severity: Severity::Fault,
+        subject: format!("directory {label}"),
+        what: error.to_string(),
+        remedy: "correct the file or address it names".to_owned(),
     }
 }
 

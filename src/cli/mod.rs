@@ -8,15 +8,23 @@ pub mod check;
 pub mod client;
 pub mod completions;
 pub mod output;
+pub mod people;
 pub mod progress;
+pub mod run;
+pub mod session;
+pub mod stores;
+pub mod syncs;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::base::rng;
 use crate::config::{Config, ConfigError};
-use crate::directory::{Finding, Severity};
+use crate::daemon::compose::Opening;
+use crate::directory::{Finding, LdapSource, Severity, Source as _};
 use args::{Args, Global, Verb};
 use output::Output;
+use session::Session;
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,41 +54,41 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    let exit = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run_and_flush(args)),
-        Err(why) => complain(&anyhow::Error::new(why).context("no runtime")),
-    };
-    exit.into()
+        Err(why) => complain(&anyhow::Error::new(why).context("no runtime")).into(),
+    }
 }
 
 /// Runs the verb, says what went wrong, and lets nothing that was printed be lost.
-async fn run_and_flush(args: Args) -> Exit {
-    let exit = run(args).await.unwrap_or_else(|error| complain(&error));
+async fn run_and_flush(args: Args) -> ExitCode {
+    let code = run(args).await.unwrap_or_else(|error| complain(&error).into());
     match io::stdout().flush() {
-        Ok(()) => exit,
-        Err(why) => complain(&why.into()),
+        Ok(()) => code,
+        Err(why) => complain(&why.into()).into(),
     }
 }
 
 /// Does the verb.
-async fn run(args: Args) -> anyhow::Result<Exit> {
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { global, verb } = args;
-    match verb {
-        Verb::Check => check_configuration(&global),
+    let exit = match verb {
+        Verb::Run { demo, init } => return run::run(&global, Opening { demo, init }).await,
+        Verb::Check => check_all(&global).await?,
         Verb::Completions { shell } => {
             completions::write(shell, &mut io::stdout().lock())?;
-            Ok(Exit::Done)
+            Exit::Done
         }
-        Verb::Run { .. }
-        | Verb::Sync(_)
-        | Verb::Directory(_)
-        | Verb::User(_)
-        | Verb::Group(_)
-        | Verb::Resource(_)
-        | Verb::History(_)
-        | Verb::Store(_)
-        | Verb::Audit(_) => anyhow::bail!("this build has no such verb"),
-    }
+        Verb::Store(verb) => tokio::task::block_in_place(|| stores::store(&global, &verb))?,
+        Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
+        Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,
+        Verb::User(verb) => people::user(&mut Session::open(&global).await?, verb).await?,
+        Verb::Group(verb) => people::group(&mut Session::open(&global).await?, verb).await?,
+        Verb::Resource(verb) => people::resource(&mut Session::open(&global).await?, verb).await?,
+        Verb::History(verb) => people::history(&mut Session::open(&global).await?, verb).await?,
+        Verb::Audit(verb) => stores::audit(&mut Session::open(&global).await?, verb).await?,
+    };
+    Ok(exit.into())
 }
 
 /// The configuration, with what it needs from the environment.
@@ -91,14 +99,27 @@ pub fn configuration(global: &Global) -> Result<Config, ConfigError> {
     Config::load(&global.config, |name| std::env::var_os(name))
 }
 
-fn check_configuration(global: &Global) -> anyhow::Result<Exit> {
+/// The configuration first, then every directory in it, without a daemon: a check must not depend on what it checks.
+async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     let mut output = Output::standard(global.output);
-    let (findings, exit) = match configuration(global) {
-        Err(error) => (check::findings(&error), Exit::Usage),
-        Ok(config) => (vec![sound(global, &config)], Exit::Done),
+    let config = match configuration(global) {
+        Err(error) => {
+            check::print(check::findings(&error), &mut output)?;
+            return Ok(Exit::Usage);
+        }
+        Ok(config) => config,
     };
+    let mut findings = vec![sound(global, &config)];
+    for directory in config.directories {
+        let label = directory.sync.label.clone();
+        match LdapSource::new(directory.source, rand::RngExt::random(&mut rng::from_os()?)) {
+            Ok(source) => findings.extend(source.check().await),
+            Err(error) => findings.push(check::unusable(&label, &error)),
+        }
+    }
+    let bad = findings.iter().any(|finding| finding.severity == Severity::Fault);
     check::print(findings, &mut output)?;
-    Ok(exit)
+    Ok(if bad { Exit::Failed } else { Exit::Done })
 }
 
 fn sound(global: &Global, config: &Config) -> Finding {

@@ -94,6 +94,14 @@ impl<W: Write> Output<W> {
         writeln!(self.to)
     }
 
+    /// Prints a line as it is, for people and programs alike.
+    ///
+    /// # Errors
+    /// When the reader is gone.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.to, "{text}")
+    }
+
     /// Prints a sentence, which programs do not get.
     ///
     /// # Errors

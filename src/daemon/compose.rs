@@ -14,8 +14,8 @@ use super::{Daemon, run};
 use crate::admin::{Admin, Directories};
 use crate::audit::{Audit, Identity};
 use crate::authn::local::{LocalRoles, Members};
-use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::base::Timestamp;
+use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::gate::Gate;
 use crate::http::{App, socket};
@@ -61,7 +61,11 @@ pub fn store_settings(config: &Config, opening: Opening) -> StoreSettings {
 ///
 /// # Errors
 /// When the store or the log cannot be opened; says what to do.
-pub fn parts(config: Config, opening: Opening, metrics: Option<metrics_exporter_prometheus::PrometheusHandle>) -> anyhow::Result<Parts> {
+pub fn parts(
+    config: Config,
+    opening: Opening,
+    metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+) -> anyhow::Result<Parts> {
     let ready = open::open(&store_settings(&config, opening), SystemClock.now())?;
     for notice in &ready.notices {
         tracing::warn!(notice, "corrected");
@@ -70,11 +74,8 @@ pub fn parts(config: Config, opening: Opening, metrics: Option<metrics_exporter_
     let clock = Arc::new(SteadyClock::new(SystemClock, floor));
     let steady = Arc::clone(&clock);
     let clock: Arc<dyn Clock> = clock;
-    let identity = Identity {
-        account: config.account.clone(),
-        build: env!("CARGO_PKG_VERSION").to_owned(),
-        node: hostname(),
-    };
+    let identity =
+        Identity { account: config.account.clone(), build: env!("CARGO_PKG_VERSION").to_owned(), node: hostname() };
     let audit = Audit::open(ready.store.clone(), identity, &config.state_directory)?;
     let admin = Admin {
         store: ready.store.clone(),
@@ -129,9 +130,9 @@ pub async fn serve(
 ) -> anyhow::Result<Exit> {
     let signals = lifecycle::signals()?;
     let listen = socket::Settings { path: config.listen.socket.clone(), group: config.listen.socket_group.clone() };
-    let health = tokio::net::TcpListener::bind(config.listen.health)
-        .await
-        .map_err(|why| anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health))?;
+    let health = tokio::net::TcpListener::bind(config.listen.health).await.map_err(|why| {
+        anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health)
+    })?;
     let Parts { app, regression, directories } =
         tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
     // The socket last: whoever finds it finds a daemon that has its store.

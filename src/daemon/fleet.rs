@@ -13,7 +13,7 @@ use crate::admin::syncs::{Health, SyncStatus};
 use crate::admin::{Admin, AdminError, Directories};
 use crate::base::rng;
 use crate::config::DirectoryConfig;
-use crate::directory::source::LdapSource;
+use crate::directory::LdapSource;
 use crate::model::DirectoryLabel;
 use crate::store::{Commit, Expect, Intent, schema};
 use crate::sync::worker::{Handle, Worker};
@@ -66,14 +66,33 @@ impl Fleet {
         self.handles.keys().cloned().collect()
     }
 
+    /// The handles of its workers.
+    #[must_use]
+    pub fn handles(&self) -> BTreeMap<DirectoryLabel, Handle> {
+        self.handles.clone()
+    }
+
     /// Runs the workers until `stop`; then waits for them.
     pub async fn run(self, directories: &Directories, stop: CancellationToken) {
+        self.start(directories, stop, false).await;
+    }
+
+    /// Runs the workers until `stop`, each doing only what it is asked.
+    pub async fn run_on_request(self, directories: &Directories, stop: CancellationToken) {
+        self.start(directories, stop, true).await;
+    }
+
+    async fn start(self, directories: &Directories, stop: CancellationToken, on_request: bool) {
         directories.replace(self.handles);
         let mut tasks = JoinSet::new();
         for (label, worker) in self.workers {
             let stop = stop.clone();
             tasks.spawn(async move {
-                worker.run(stop).await;
+                if on_request {
+                    worker.run_on_request(stop).await;
+                } else {
+                    worker.run(stop).await;
+                }
                 label
             });
         }
@@ -129,7 +148,10 @@ pub fn freeze(admin: &Admin, configured: &[DirectoryLabel]) -> Result<(), SyncEr
         let Some((revision, mut state)) = admin.store.read(|snapshot| state::load(snapshot, &label))? else { continue };
         state.frozen_since = frozen.then_some(now);
         let intent = if frozen { Intent::Narrow } else { Intent::Widen };
-        let event = crate::audit::Event { intent, ..crate::audit::Event::new(if frozen { "FreezeDirectory" } else { "ThawDirectory" }) };
+        let event = crate::audit::Event {
+            intent,
+            ..crate::audit::Event::new(if frozen { "FreezeDirectory" } else { "ThawDirectory" })
+        };
         let actor = crate::model::Actor::task("daemon");
         let opened = admin.audit.begin(&actor, &event.with("directory", label.as_str()), now)?;
         let mut commit = Commit::new(actor, now, intent);

@@ -163,7 +163,9 @@ impl From<SyncError> for Failure {
             SyncError::Superseded { .. } => Self::coded(&error, StatusCode::CONFLICT, "ConcurrentModification"),
             SyncError::Store(error) => error.into(),
             SyncError::Audit(error) => error.into(),
-            SyncError::Directory(_) | SyncError::Work { .. } | SyncError::Stopping | SyncError::Bug(_) => Self::of(&error),
+            SyncError::Directory(_) | SyncError::Work { .. } | SyncError::Stopping | SyncError::Bug(_) => {
+                Self::of(&error)
+            }
         }
     }
 }

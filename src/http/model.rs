@@ -62,7 +62,12 @@ async fn show_resource(app: Shared, asked: Asked, which: Path<String>) -> Result
     show(app, asked, which, MemberKind::Resource).await
 }
 
-async fn show(State(app): Shared, asked: Asked, Path(who): Path<String>, kind: MemberKind) -> Result<Json<Shown>, Failure> {
+async fn show(
+    State(app): Shared,
+    asked: Asked,
+    Path(who): Path<String>,
+    kind: MemberKind,
+) -> Result<Json<Shown>, Failure> {
     let allowed = asked.authorize(&who).await?;
     read(app, move |people| people.show(kind, allowed.resource())).await
 }

@@ -86,7 +86,11 @@ pub struct HeldShown {
     pub lines: Vec<Line>,
 }
 
-async fn held_changes(State(app): Shared, asked: Asked, Path(digest): Path<String>) -> Result<Json<HeldShown>, Failure> {
+async fn held_changes(
+    State(app): Shared,
+    asked: Asked,
+    Path(digest): Path<String>,
+) -> Result<Json<HeldShown>, Failure> {
     let allowed = asked.authorize(&digest).await?;
     let admin = app.admin.clone();
     let (held, lines) = app.store.run(move |_| admin.held_changes(&allowed)).await?;
@@ -104,7 +108,11 @@ async fn refuse(State(app): Shared, asked: Asked, Path(digest): Path<String>) ->
     Ok(Json(app.store.run(move |_| admin.refuse(allowed)).await?))
 }
 
-async fn check(State(app): Shared, asked: Asked, Path(label): Path<DirectoryLabel>) -> Result<Json<Vec<Finding>>, Failure> {
+async fn check(
+    State(app): Shared,
+    asked: Asked,
+    Path(label): Path<DirectoryLabel>,
+) -> Result<Json<Vec<Finding>>, Failure> {
     let allowed = asked.authorize(label.as_str()).await?;
     Ok(Json(app.admin.check_directory(&allowed, &label).await?))
 }

@@ -29,7 +29,8 @@ impl IamName {
     /// of the id) at its end, so that two long names stay two.
     #[must_use]
     pub fn mapped(text: &str, label: Option<&DirectoryLabel>, distinct: &[u8; 16]) -> Self {
-        let mut name: String = text.trim().nfkd().filter(|c| !is_combining(*c)).map(|c| if allowed(c) { c } else { '_' }).collect();
+        let mut name: String =
+            text.trim().nfkd().filter(|c| !is_combining(*c)).map(|c| if allowed(c) { c } else { '_' }).collect();
         if name.is_empty() {
             name.push('_');
         }

@@ -98,6 +98,13 @@ pub fn open(settings: &Settings, now: Timestamp) -> Result<Ready, StoreError> {
     Ok(Ready { store, identity, created, last_commit, notices })
 }
 
+/// True when the store in `dir` was made for the demonstration: looking at it does not depend on whose it is.
+#[must_use]
+pub fn is_demo(dir: &std::path::Path) -> bool {
+    let marker = std::fs::read(dir.join(super::place::MARKER)).ok();
+    marker.and_then(|text| serde_json::from_slice::<Identity>(&text).ok()).is_some_and(|identity| identity.demo)
+}
+
 fn missing(place: &Place, why: &str) -> StoreError {
     refused(
         place.dir(),
@@ -107,7 +114,12 @@ fn missing(place: &Place, why: &str) -> StoreError {
 }
 
 /// Which store this is; a new one if there is none and one may be made.
-fn identify(engine: &Sled, settings: &Settings, may_make: bool, now: Timestamp) -> Result<(Identity, bool), StoreError> {
+fn identify(
+    engine: &Sled,
+    settings: &Settings,
+    may_make: bool,
+    now: Timestamp,
+) -> Result<(Identity, bool), StoreError> {
     let mut found = None;
     super::Engine::snapshot(engine, &mut |snapshot| {
         found = identity::identity(snapshot)?;
@@ -129,12 +141,16 @@ fn identify(engine: &Sled, settings: &Settings, may_make: bool, now: Timestamp) 
 fn check_demo(engine: &Sled, settings: &Settings, identity: &Identity) -> Result<(), StoreError> {
     let dir = engine.place().dir();
     match (identity.demo, settings.demo) {
-        (true, false) => {
-            Err(refused(dir, "it was made by the demonstration".to_owned(), "Use another `store.dir`, or start with `--demo`"))
-        }
-        (false, true) => {
-            Err(refused(dir, "it was not made by the demonstration".to_owned(), "Start without `--demo`, or use another `store.dir`"))
-        }
+        (true, false) => Err(refused(
+            dir,
+            "it was made by the demonstration".to_owned(),
+            "Use another `store.dir`, or start with `--demo`",
+        )),
+        (false, true) => Err(refused(
+            dir,
+            "it was not made by the demonstration".to_owned(),
+            "Start without `--demo`, or use another `store.dir`",
+        )),
         _ => Ok(()),
     }
 }
@@ -144,7 +160,9 @@ fn check_tail(engine: &Sled, settings: &Settings) -> Result<(), StoreError> {
     let place = engine.place();
     let (acknowledged, found) = (place.acknowledged(), *super::Engine::watch(engine).borrow());
     if acknowledged > found && settings.init != Init::Anew {
-        let why = format!("commit {acknowledged} was acknowledged, and the last one found is {found}: its files are damaged, or old");
+        let why = format!(
+            "commit {acknowledged} was acknowledged, and the last one found is {found}: its files are damaged, or old"
+        );
         let remedy = format!(
             "Restore the last export with `bailey store import`. If it is an older copy that you put here, delete {}",
             place.dir().join("acknowledged").display()

@@ -28,7 +28,9 @@ use super::execute::{self, Head, Writes, execute};
 use super::place::Place;
 use super::space::{self, Reserve};
 use super::turns::Turns;
-use super::{Commit, Committed, Engine, EngineHealth, Entry, Intent, KeyRange, Revision, Row, Snapshot, StoreError, schema};
+use super::{
+    Commit, Committed, Engine, EngineHealth, Entry, Intent, KeyRange, Revision, Row, Snapshot, StoreError, schema,
+};
 
 type Answer = Result<Committed, StoreError>;
 
@@ -251,7 +253,9 @@ impl Sled {
     /// Whether the group fits. sled must not meet a full disk: it would have to be opened anew,
     /// and a flush that waits for a write which fails just then may not be woken.
     fn has_room_for(&self, writes: &Writes) -> bool {
-        let row = |(key, row): (&Vec<u8>, &Option<Row>)| key.len() + row.as_ref().map_or(0, |row| row.value.len()) + ROW_OVERHEAD;
+        let row = |(key, row): (&Vec<u8>, &Option<Row>)| {
+            key.len() + row.as_ref().map_or(0, |row| row.value.len()) + ROW_OVERHEAD
+        };
         let bytes: usize = writes.iter().map(row).sum();
         let needed = FLOOR.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(AMPLIFICATION));
         // A file system that does not say is taken at its word when it refuses a write.

@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::change::{Act, Change, Rule};
+use super::doomed::Doomed;
 use super::error::SyncError;
 use super::guard::Cleared;
-use super::doomed::Doomed;
 use super::held::HeldSet;
 use super::names::Settled;
 use super::progress::Progress;

@@ -198,7 +198,8 @@ impl Delta {
             if before.as_ref().is_some_and(|before| respelled(before, &mapped.entity)) {
                 concerned.extend(groups_of(snapshot, member)?);
             }
-            let is_new = before.is_none_or(|before| respelled(&before, &mapped.entity) || !before.standing().is_present());
+            let is_new =
+                before.is_none_or(|before| respelled(&before, &mapped.entity) || !before.standing().is_present());
             if is_new {
                 concerned.extend(self.groups_waiting(snapshot, &mapped.entity)?);
             }
@@ -238,7 +239,8 @@ impl Delta {
         group: crate::base::GroupId,
     ) -> Result<HashMap<RefHash, Option<Member>>, SyncError> {
         let edges = stored_edges(store, &group)?;
-        let mut known: HashMap<RefHash, Option<Member>> = edges.awaited_before.iter().map(|hash| (*hash, None)).collect();
+        let mut known: HashMap<RefHash, Option<Member>> =
+            edges.awaited_before.iter().map(|hash| (*hash, None)).collect();
         for (member, hash) in &edges.before {
             // Somebody who is gone or changed is no longer known by what was true before.
             if !self.gone.contains(member) && !matches!(self.entries.get(member), Some(Arrived::Usable(_))) {
@@ -288,12 +290,16 @@ impl Delta {
         for (member, arrived) in &self.entries {
             let before = stored::entity(snapshot, member)?;
             match (arrived, before) {
-                (Arrived::Unusable { disabled: true }, Some((_, before))) if !before.standing().disabled => plan.suspend(&before)?,
+                (Arrived::Unusable { disabled: true }, Some((_, before))) if !before.standing().disabled => {
+                    plan.suspend(&before)?
+                }
                 (Arrived::Unusable { .. }, _) => {}
                 (Arrived::Usable(mapped), before) => {
                     let staged = Staged::entity(&mapped.entity, Vec::new())?;
                     match before {
-                        Some((row, before)) if row.digest != staged.digest => plan.differ(snapshot, &before, &staged)?,
+                        Some((row, before)) if row.digest != staged.digest => {
+                            plan.differ(snapshot, &before, &staged)?
+                        }
                         Some(_) => {}
                         None => plan.appear(snapshot, member.kind(), staged)?,
                     }

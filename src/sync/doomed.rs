@@ -44,7 +44,12 @@ impl Doomed {
         Ok(doomed)
     }
 
-    fn members_of(&mut self, snapshot: &dyn Snapshot, group: &GroupId, label: &DirectoryLabel) -> Result<(), SyncError> {
+    fn members_of(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        group: &GroupId,
+        label: &DirectoryLabel,
+    ) -> Result<(), SyncError> {
         for (key, _) in scan_all(snapshot, &schema::edges_of(group))? {
             if let Some((group, member)) = schema::parse_edge(&key) {
                 self.edge(&group, &member);

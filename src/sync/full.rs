@@ -214,7 +214,8 @@ impl<I: Iterator<Item = std::io::Result<Staged>>> Unique<I> {
         if copies == 1 {
             return Ok(Some(first));
         }
-        plan.skipped.push(format!("id {}", hex::encode(first.id)), format!("{copies} entries claim the same immutable id"));
+        plan.skipped
+            .push(format!("id {}", hex::encode(first.id)), format!("{copies} entries claim the same immutable id"));
         Ok(Some(Staged::unusable(first.id, disabled)))
     }
 }

@@ -132,9 +132,16 @@ pub fn judge(plan: &Plan, bench: Bench<'_>) -> Verdict {
     let rows = totals.rows();
     verdict.deletions =
         weigh("deletions", all(), &limits.deletions, tally.gone.total(), bench.window.of(Rule::Deletion), rows);
-    verdict.suspensions =
-        weigh("suspensions", all(), &limits.suspensions, tally.suspended.total(), bench.window.of(Rule::Suspension), rows);
-    verdict.renames = weigh("renames", all(), &limits.renames, tally.renamed.total(), bench.window.of(Rule::Rename), rows);
+    verdict.suspensions = weigh(
+        "suspensions",
+        all(),
+        &limits.suspensions,
+        tally.suspended.total(),
+        bench.window.of(Rule::Suspension),
+        rows,
+    );
+    verdict.renames =
+        weigh("renames", all(), &limits.renames, tally.renamed.total(), bench.window.of(Rule::Rename), rows);
     verdict.losses = weigh("losses", all(), &limits.losses, tally.left, bench.window.losses(), totals.memberships);
     let emptied: Vec<GroupId> = emptied_groups(tally);
     if weigh("emptied_groups", all(), &limits.emptied_groups, emptied.len() as u64, 0, totals.groups) {
@@ -156,7 +163,13 @@ pub fn judge_removal(planned: u64, stored: u64, limit: &Limit, approved: HashSet
     let deletions = planned > allowed;
     let mut verdict = Verdict { deletions, approved, ..Verdict::default() };
     if deletions {
-        verdict.tripped.push(Tripped { limit: "deletions".to_owned(), about: String::new(), planned, lately: 0, allowed });
+        verdict.tripped.push(Tripped {
+            limit: "deletions".to_owned(),
+            about: String::new(),
+            planned,
+            lately: 0,
+            allowed,
+        });
     }
     verdict
 }

@@ -149,7 +149,13 @@ impl HeldSet {
         Ok(())
     }
 
-    fn write_chunks(&mut self, store: &Store, actor: &Actor, now: Timestamp, digest: &[u8; 32]) -> Result<u32, SyncError> {
+    fn write_chunks(
+        &mut self,
+        store: &Store,
+        actor: &Actor,
+        now: Timestamp,
+        digest: &[u8; 32],
+    ) -> Result<u32, SyncError> {
         let mut number = 0_u32;
         let mut chunk: Vec<u8> = Vec::new();
         let mut write = |chunk: &mut Vec<u8>| {

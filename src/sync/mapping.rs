@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use crate::base::Timestamp;
 use crate::base::text::{hidden, printable};
 use crate::directory::{Dn, Entry, Kind};
-use crate::model::{
-    Entity, Group, IamName, Member, MemberKind, Origin, RefHash, Resource, Standing, User, origin,
-};
+use crate::model::{Entity, Group, IamName, Member, MemberKind, Origin, RefHash, Resource, Standing, User, origin};
 
 use super::reference;
 use super::settings::{Mapping, Settings};
@@ -148,11 +146,7 @@ impl Reader<'_> {
     }
 
     fn origin(&self) -> Origin {
-        Origin {
-            directory: self.settings.label.clone(),
-            guid: self.entry.guid,
-            dn: self.entry.dn.to_string(),
-        }
+        Origin { directory: self.settings.label.clone(), guid: self.entry.guid, dn: self.entry.dn.to_string() }
     }
 
     fn wished_name(&self, original: &str, id: &[u8; 16]) -> IamName {
@@ -220,7 +214,11 @@ impl Reader<'_> {
 /// A member's DN. `uniqueMember` may carry a bit string behind it (RFC 4517 3.3.21, Name and Optional UID).
 fn member_dn(attribute: &str, text: &str) -> Result<Dn, String> {
     let bare = match text.rsplit_once('#') {
-        Some((dn, uid)) if attribute.eq_ignore_ascii_case("uniqueMember") && uid.starts_with('\'') && uid.ends_with("'B") => dn,
+        Some((dn, uid))
+            if attribute.eq_ignore_ascii_case("uniqueMember") && uid.starts_with('\'') && uid.ends_with("'B") =>
+        {
+            dn
+        }
         _ => text,
     };
     bare.parse().map_err(|why| format!("`{attribute}` has a value that is no DN: {}: {why}", printable(text)))

@@ -102,7 +102,10 @@ impl Plan {
     ///
     /// # Errors
     /// When they cannot be read back; the first error `visit` answers.
-    pub fn for_each<E: From<std::io::Error>>(&mut self, mut visit: impl FnMut(Change) -> Result<(), E>) -> Result<(), E> {
+    pub fn for_each<E: From<std::io::Error>>(
+        &mut self,
+        mut visit: impl FnMut(Change) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.narrowing.for_each(&mut visit)?;
         self.rows.for_each(&mut visit)?;
         self.edges.for_each(&mut visit)
@@ -188,7 +191,13 @@ impl Plan {
         Ok(self.narrowing.push(&change)?)
     }
 
-    fn update(&mut self, before: &Entity, after: &Entity, digest: RefHash, rule: Option<Rule>) -> Result<(), SyncError> {
+    fn update(
+        &mut self,
+        before: &Entity,
+        after: &Entity,
+        digest: RefHash,
+        rule: Option<Rule>,
+    ) -> Result<(), SyncError> {
         let change = update(before, after, digest, rule)?;
         self.push(&change)
     }

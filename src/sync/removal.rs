@@ -51,7 +51,8 @@ pub fn remove(
 ) -> Result<Removal, SyncError> {
     std::fs::create_dir_all(work)?;
     let known = store.read(|snapshot| state::load(snapshot, label))?;
-    let (made_from, before) = known.map_or((None, state::SyncState::default()), |(revision, state)| (Some(revision), state));
+    let (made_from, before) =
+        known.map_or((None, state::SyncState::default()), |(revision, state)| (Some(revision), state));
     let mut plan = Plan::new(work, made_from);
     plan.totals = before.totals;
     // Groups first: their edges go with them in one sweep.

@@ -135,7 +135,14 @@ impl Runner {
                 let mut plan = delta.plan(store, &before, &runner.work, started)?;
                 plan.server = Some(cursor.server.clone());
                 plan.cursor = Some(cursor);
-                runner.carry_out(plan, before, &Actor::task(runner.task()), read, started, &mut super::progress::Unwatched)
+                runner.carry_out(
+                    plan,
+                    before,
+                    &Actor::task(runner.task()),
+                    read,
+                    started,
+                    &mut super::progress::Unwatched,
+                )
             })
             .await?;
         Ok(Some(Report { milliseconds: millis(clock), ..report }))
@@ -158,10 +165,7 @@ impl Runner {
                 return Ok(delta);
             }
             let answers = self.source.look_up(wanted.clone()).await?;
-            delta = self
-                .store
-                .run(move |store| delta.answered(store, &wanted, answers).map(|()| delta))
-                .await?;
+            delta = self.store.run(move |store| delta.answered(store, &wanted, answers).map(|()| delta)).await?;
         }
     }
 
@@ -266,7 +270,12 @@ impl Runner {
     }
 
     /// An object of unknown kind that cannot be used keeps whatever row it has.
-    fn stage_unusable(&self, stage: &mut Stage, relinks: &HashMap<Member, Member>, guid: &Guid) -> Result<(), SyncError> {
+    fn stage_unusable(
+        &self,
+        stage: &mut Stage,
+        relinks: &HashMap<Member, Member>,
+        guid: &Guid,
+    ) -> Result<(), SyncError> {
         let label = &self.settings.label;
         for derived in [
             Member::User(origin::user_id(label, guid)),
@@ -349,12 +358,16 @@ impl Runner {
     }
 
     /// Judges a plan and settles its names.
-    fn judge(&self, plan: &mut Plan, before: &SyncState, now: Timestamp) -> Result<(Verdict, Settled, SyncState), SyncError> {
+    fn judge(
+        &self,
+        plan: &mut Plan,
+        before: &SyncState,
+        now: Timestamp,
+    ) -> Result<(Verdict, Settled, SyncState), SyncError> {
         let mut after = before.clone();
         after.window.forget(now, self.settings.guard.window);
         let approved = self.store.read(|snapshot| held::approved(snapshot, &self.settings.label))?;
-        let verdict =
-            guard::judge(plan, Bench { limits: &self.settings.guard, window: &after.window, approved });
+        let verdict = guard::judge(plan, Bench { limits: &self.settings.guard, window: &after.window, approved });
         let names = std::mem::take(&mut plan.names);
         let settled = names.settle(&self.store, verdict.leavers_go(), verdict.renames_happen())?;
         for holder in &settled.displaced {
@@ -372,7 +385,8 @@ impl Runner {
         list: &mut Listing<'_>,
     ) -> Result<Report, SyncError> {
         let (verdict, _, _) = self.judge(&mut plan, before, started)?;
-        let (mut applied, mut held) = (0, HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, false));
+        let (mut applied, mut held) =
+            (0, HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, false));
         let mut count = 0;
         plan.for_each(|change| {
             let holds = verdict.holds(&change);
@@ -415,14 +429,8 @@ impl Runner {
             .with("changes", plan.len());
         let opened = self.audit.begin(actor, &event, started)?;
         let mut held = HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, full);
-        let apply = Apply {
-            store: &self.store,
-            settings: &self.settings,
-            actor,
-            before: before.1,
-            after,
-            now: started,
-        };
+        let apply =
+            Apply { store: &self.store, settings: &self.settings, actor, before: before.1, after, now: started };
         let cleared = guard::clear(plan, verdict);
         let Applied { revision, applied, held: count } = apply.run(cleared, &settled, &mut held, opened, progress)?;
         let digest = held.head().map(|head| head.digest.clone());

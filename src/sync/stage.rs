@@ -245,7 +245,9 @@ impl References {
         debug_assert!(self.sorted, "look-ups need `sort` first");
         let at = self.known.partition_point(|(known, _)| known < reference);
         match (self.known.get(at), self.known.get(at + 1)) {
-            (Some((a, member)), Some((b, other))) if a == reference && b == reference => (member == other).then_some(*member),
+            (Some((a, member)), Some((b, other))) if a == reference && b == reference => {
+                (member == other).then_some(*member)
+            }
             (Some((a, member)), _) if a == reference => Some(*member),
             _ => None,
         }
@@ -356,7 +358,10 @@ mod tests {
     #[test]
     fn a_login_that_two_claim_means_nobody() {
         let mut references = References::default();
-        let (a, b) = (Member::User(crate::base::UserId::from_bytes([1; 16])), Member::User(crate::base::UserId::from_bytes([2; 16])));
+        let (a, b) = (
+            Member::User(crate::base::UserId::from_bytes([1; 16])),
+            Member::User(crate::base::UserId::from_bytes([2; 16])),
+        );
         references.insert(RefHash([1; 16]), a);
         references.insert(RefHash([2; 16]), a);
         references.insert(RefHash([2; 16]), b);

@@ -140,7 +140,8 @@ impl Tally {
     /// True when nothing a person would call a change is in the plan.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let rows = [&self.added, &self.updated, &self.suspended, &self.restored, &self.gone, &self.deleted, &self.renamed];
+        let rows =
+            [&self.added, &self.updated, &self.suspended, &self.restored, &self.gone, &self.deleted, &self.renamed];
         rows.iter().all(|by| by.total() == 0) && self.joined + self.left + self.left_with_member == 0
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ pub struct Activity {
 }
 
 /// What a worker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Has not talked to the directory yet.
@@ -176,6 +176,20 @@ impl Worker {
         self.phase(Phase::Stopped);
     }
 
+    /// Does only what it is asked, until `stop` or nobody can ask any more: for a command that finds no daemon.
+    pub async fn run_on_request(mut self, stop: CancellationToken) {
+        loop {
+            let command = tokio::select! {
+                () = stop.cancelled() => break,
+                command = self.commands.recv() => command,
+            };
+            if !matches!(self.obey(command).await, Ok(Ended::Due)) {
+                break;
+            }
+        }
+        self.phase(Phase::Stopped);
+    }
+
     /// Does what is due, then follows until something else is.
     async fn turn(&mut self, due: &mut Option<String>, stop: &CancellationToken) -> Result<Ended, SyncError> {
         let state = self.state().await?;
@@ -218,7 +232,8 @@ impl Worker {
 
     /// When the next full read is due.
     fn next_full_read(&self, state: &SyncState, every: Duration) -> Instant {
-        let age = state.last_full.map_or(Duration::MAX, |last| self.runner.clock.now().duration_since(last).unsigned_abs());
+        let age =
+            state.last_full.map_or(Duration::MAX, |last| self.runner.clock.now().duration_since(last).unsigned_abs());
         let every = match state.full_read_due {
             Some(_) => BETWEEN_FULL_READS,
             None => every.min(self.runner.settings.reconcile_every),
@@ -276,7 +291,9 @@ impl Worker {
             return Ok(Some("more changed than can be looked up one by one".to_owned()));
         };
         if let Some(received) = received.filter(|_| report.applied > 0) {
-            Metric::SyncLag.histogram(&[("directory", self.runner.settings.label.as_str())]).record(received.elapsed().as_secs_f64());
+            Metric::SyncLag
+                .histogram(&[("directory", self.runner.settings.label.as_str())])
+                .record(received.elapsed().as_secs_f64());
         }
         let tripped = report.held > 0;
         self.done(report);
@@ -385,7 +402,9 @@ impl<T> Drop for AbortOnDrop<T> {
 fn measure(report: &Report) {
     let directory = ("directory", report.directory.as_str());
     let mode = ("mode", if report.full { "full" } else { "events" });
-    Metric::SyncDuration.histogram(&[directory, mode]).record(std::time::Duration::from_millis(report.milliseconds).as_secs_f64());
+    Metric::SyncDuration
+        .histogram(&[directory, mode])
+        .record(std::time::Duration::from_millis(report.milliseconds).as_secs_f64());
     let tally = &report.tally;
     for (change, count) in [
         ("added", tally.added.total()),

@@ -126,7 +126,9 @@ fn open_patiently(dir: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> 
                 std::thread::sleep(Duration::from_millis(5));
             }
             Ok(Err(error)) => return Err(cannot_open(dir, &error)),
-            Err(_) => return Err(place::refused(dir, "its files are damaged: the engine fell over them".to_owned(), RESTORE)),
+            Err(_) => {
+                return Err(place::refused(dir, "its files are damaged: the engine fell over them".to_owned(), RESTORE));
+            }
         }
     }
 }
@@ -141,7 +143,9 @@ fn closed_to_others(dir: &Path) -> io::Result<File> {
 fn cannot_open(dir: &Path, error: &sled::Error) -> StoreError {
     match error {
         sled::Error::Io(error) if is_full(error) => StoreError::Full { path: dir.to_owned() },
-        sled::Error::Io(error) => place::refused(dir, error.to_string(), "Check the file system and who owns the files"),
+        sled::Error::Io(error) => {
+            place::refused(dir, error.to_string(), "Check the file system and who owns the files")
+        }
         other => place::refused(dir, format!("its files are damaged: {other}"), RESTORE),
     }
 }
