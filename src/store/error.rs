@@ -28,7 +28,9 @@ pub enum StoreError {
         why: String,
     },
     /// The time asked for is older than the history kept.
-    #[error("history before revision {oldest} is no longer kept (asked for {asked}); raise `store.history_retention` to keep more")]
+    #[error(
+        "history before revision {oldest} is no longer kept (asked for {asked}); raise `store.history_retention` to keep more"
+    )]
     BeyondHistory {
         /// The oldest revision that can still be read.
         oldest: u64,

@@ -80,7 +80,11 @@ pub fn import(settings: &Settings, from: &mut dyn BufRead) -> Result<(Header, Tr
     Ok((header, trailer))
 }
 
-fn load(dir: &std::path::Path, cache_bytes: u64, from: &mut dyn BufRead) -> Result<(Header, Trailer, Identity), ImportError> {
+fn load(
+    dir: &std::path::Path,
+    cache_bytes: u64,
+    from: &mut dyn BufRead,
+) -> Result<(Header, Trailer, Identity), ImportError> {
     let mut lines = Lines { from, hash: Sha256::new(), number: 0 };
     let first = lines.next()?.ok_or_else(|| ImportError::NotWhole("it is empty".to_owned()))?;
     let header = check_header(&first)?;
@@ -104,7 +108,8 @@ fn load(dir: &std::path::Path, cache_bytes: u64, from: &mut dyn BufRead) -> Resu
     tree.apply(&writes)?;
     tree.sync()?;
     let key = schema::meta(identity::IDENTITY);
-    let identity = tree.get(&key)?.ok_or_else(|| ImportError::NotWhole("it does not say which store it was".to_owned()))?;
+    let identity =
+        tree.get(&key)?.ok_or_else(|| ImportError::NotWhole("it does not say which store it was".to_owned()))?;
     let identity = super::execute::from_json(&key, &identity.value)?;
     Ok((header, trailer, identity))
 }
@@ -114,10 +119,16 @@ fn check_header(line: &str) -> Result<Header, ImportError> {
     let header: Header =
         serde_json::from_str(line).map_err(|error| fault(format!("this is no export of a store: {error}")))?;
     if header.format != FORMAT || header.version != VERSION {
-        return Err(fault(format!("expected format `{FORMAT}` version {VERSION}, written by another version of bailey")));
+        return Err(fault(format!(
+            "expected format `{FORMAT}` version {VERSION}, written by another version of bailey"
+        )));
     }
     if header.schema > schema::SCHEMA_VERSION {
-        return Err(fault(format!("its layout is {} and this version knows {}", header.schema, schema::SCHEMA_VERSION)));
+        return Err(fault(format!(
+            "its layout is {} and this version knows {}",
+            header.schema,
+            schema::SCHEMA_VERSION
+        )));
     }
     Ok(header)
 }

@@ -36,7 +36,9 @@ impl Drop for Reading {
 /// An error if this thread is in a read of the store at this address.
 pub(super) fn refuse_inside(store: usize) -> Result<(), StoreError> {
     if READING.with_borrow(|reading| reading.contains(&store)) {
-        return Err(StoreError::Broken { why: "used inside a read of the same store; let go of the snapshot first".to_owned() });
+        return Err(StoreError::Broken {
+            why: "used inside a read of the same store; let go of the snapshot first".to_owned(),
+        });
     }
     Ok(())
 }

@@ -107,7 +107,12 @@ fn missing(place: &Place, why: &str) -> StoreError {
 }
 
 /// Which store this is; a new one if there is none and one may be made.
-fn identify(engine: &Sled, settings: &Settings, may_make: bool, now: Timestamp) -> Result<(Identity, bool), StoreError> {
+fn identify(
+    engine: &Sled,
+    settings: &Settings,
+    may_make: bool,
+    now: Timestamp,
+) -> Result<(Identity, bool), StoreError> {
     let mut found = None;
     super::Engine::snapshot(engine, &mut |snapshot| {
         found = identity::identity(snapshot)?;
@@ -129,12 +134,16 @@ fn identify(engine: &Sled, settings: &Settings, may_make: bool, now: Timestamp) 
 fn check_demo(engine: &Sled, settings: &Settings, identity: &Identity) -> Result<(), StoreError> {
     let dir = engine.place().dir();
     match (identity.demo, settings.demo) {
-        (true, false) => {
-            Err(refused(dir, "it was made by the demonstration".to_owned(), "Use another `store.dir`, or start with `--demo`"))
-        }
-        (false, true) => {
-            Err(refused(dir, "it was not made by the demonstration".to_owned(), "Start without `--demo`, or use another `store.dir`"))
-        }
+        (true, false) => Err(refused(
+            dir,
+            "it was made by the demonstration".to_owned(),
+            "Use another `store.dir`, or start with `--demo`",
+        )),
+        (false, true) => Err(refused(
+            dir,
+            "it was not made by the demonstration".to_owned(),
+            "Start without `--demo`, or use another `store.dir`",
+        )),
         _ => Ok(()),
     }
 }
@@ -144,7 +153,9 @@ fn check_tail(engine: &Sled, settings: &Settings) -> Result<(), StoreError> {
     let place = engine.place();
     let (acknowledged, found) = (place.acknowledged(), *super::Engine::watch(engine).borrow());
     if acknowledged > found && settings.init != Init::Anew {
-        let why = format!("commit {acknowledged} was acknowledged, and the last one found is {found}: its files are damaged, or old");
+        let why = format!(
+            "commit {acknowledged} was acknowledged, and the last one found is {found}: its files are damaged, or old"
+        );
         let remedy = format!(
             "Restore the last export with `bailey store import`. If it is an older copy that you put here, delete {}",
             place.dir().join("acknowledged").display()

@@ -28,15 +28,18 @@ impl Place {
     /// Makes the directory if need be, closes it to others, and takes hold of it. Answers also
     /// what had to be corrected.
     pub(super) fn hold(dir: &Path) -> Result<(Self, Vec<String>), StoreError> {
-        let fault = |why: &str, error: io::Error| {
-            refused(dir, format!("{why}: {error}"), "Check `store.dir` and who owns it")
-        };
+        let fault =
+            |why: &str, error: io::Error| refused(dir, format!("{why}: {error}"), "Check `store.dir` and who owns it");
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| fault("it cannot be made", e))?;
         let notices = tighten(dir).map_err(|e| fault("its permissions cannot be set", e))?;
         let lock = lock(dir)?;
         let acknowledged = own_file(&dir.join("acknowledged")).map_err(|e| fault("it cannot be written", e))?;
         let place = Self { dir: dir.to_owned(), acknowledged, _lock: lock };
-        DirBuilder::new().recursive(true).mode(0o700).create(place.store()).map_err(|e| fault("it cannot be written", e))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(place.store())
+            .map_err(|e| fault("it cannot be written", e))?;
         Ok((place, notices))
     }
 
@@ -136,7 +139,8 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
             let mut pid = String::new();
             let _ = (&mut file).take(20).read_to_string(&mut pid);
             let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() };
-            let remedy = format!("Stop that process (`systemctl stop bailey`, or `kill {pid}`), or ask it through its socket");
+            let remedy =
+                format!("Stop that process (`systemctl stop bailey`, or `kill {pid}`), or ask it through its socket");
             return Err(refused(dir, format!("another process holds it, pid {pid}"), &remedy));
         }
         Err(fs::TryLockError::Error(error)) => return Err(fault(error)),

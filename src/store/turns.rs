@@ -58,7 +58,8 @@ impl<J, A> Turns<J, A> {
     }
 
     fn lead(&self, lead: impl FnOnce(Vec<J>) -> Vec<A>) {
-        let (jobs, seats): (Vec<J>, Vec<Arc<Seat<A>>>) = std::mem::take(&mut lock(&self.line).waiting).into_iter().unzip();
+        let (jobs, seats): (Vec<J>, Vec<Arc<Seat<A>>>) =
+            std::mem::take(&mut lock(&self.line).waiting).into_iter().unzip();
         let mut group = Group { turns: self, seats: seats.into_iter() };
         let answers = lead(jobs);
         // Answers lead the zip: it drops what it took from its left when its right ends, and that must not be a seat.
@@ -143,7 +144,8 @@ mod tests {
     #[test]
     fn a_leader_that_falls_takes_nobody_with_it() {
         let turns: Turns<u8, u8> = Turns::new();
-        let fallen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turns.submit(1, |_| panic!("leader falls"))));
+        let fallen =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turns.submit(1, |_| panic!("leader falls"))));
         assert!(fallen.is_err());
         assert_eq!(turns.submit(2, |jobs| jobs), Ok(2));
         assert_eq!(turns.submit(3, |_| Vec::new()), Err(LeaderLost));

@@ -69,7 +69,10 @@ pub fn verify(store: &Store) -> Result<Verified, StoreError> {
 ///
 /// # Errors
 /// When the store cannot be read; the first error `visit` answers ends the walk.
-pub fn log_rows<E: From<StoreError>>(store: &Store, mut visit: impl FnMut(u64, &[u8]) -> Result<(), E>) -> Result<(), E> {
+pub fn log_rows<E: From<StoreError>>(
+    store: &Store,
+    mut visit: impl FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     store.for_each(&KeyRange::prefix(&schema::logs()), |key, row| {
         let seq = schema::parse_number(key).ok_or_else(|| StoreError::corrupt(key, "it has no number"))?;
         visit(seq, &row.value)

@@ -1,5 +1,13 @@
 //! Integration tests, one binary: the crate from outside, with real files and real servers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod store_conformance;
 mod store_crash;
 mod store_full;

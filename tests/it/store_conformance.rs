@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use bailey::base::Timestamp;
 use bailey::model::Actor;
 use bailey::store::memory::Memory;
-use bailey::store::{self, Commit, Committed, Expect, Intent, KeyRange, Sealed, Settings, Store, StoreError, history, schema};
+use bailey::store::{
+    self, Commit, Committed, Expect, Intent, KeyRange, Sealed, Settings, Store, StoreError, history, schema,
+};
 use sha2::{Digest, Sha256};
 
 /// A store and what keeps it alive.
@@ -142,16 +144,18 @@ fn a_commit_whose_expectation_fails_leaves_nothing(store: &Store) {
     let whole = || {
         let mut rows = Vec::new();
         let everything = KeyRange::prefix(b"");
-        store.for_each::<StoreError>(&everything, |key, row| Ok(rows.push((key.to_vec(), row)))).unwrap();
+        store
+            .for_each::<StoreError>(&everything, |key, row| {
+                rows.push((key.to_vec(), row));
+                Ok(())
+            })
+            .unwrap();
         rows
     };
     let before = whole();
-    for (key, expect) in [
-        (b"Sa".as_slice(), Expect::Absent),
-        (b"Sb", Expect::Present),
-        (b"Sa", Expect::At(2)),
-        (b"Sb", Expect::At(1)),
-    ] {
+    for (key, expect) in
+        [(b"Sa".as_slice(), Expect::Absent), (b"Sb", Expect::Present), (b"Sa", Expect::At(2)), (b"Sb", Expect::At(1))]
+    {
         let mut refused = commit();
         refused.expect(b"Sa".to_vec(), Expect::At(1));
         refused.expect(key.to_vec(), expect);

@@ -70,7 +70,11 @@ fn check_state(store: &Store, revision: u64, state: &State) {
     store
         .read(|s| {
             for n in 0..7 {
-                assert_eq!(history::as_of(s, &key(n), revision)?.as_ref(), state.get(&key(n)), "row {n} as of {revision}");
+                assert_eq!(
+                    history::as_of(s, &key(n), revision)?.as_ref(),
+                    state.get(&key(n)),
+                    "row {n} as of {revision}"
+                );
             }
             for range in ranges() {
                 let to = range.to.clone().unwrap();
@@ -134,7 +138,9 @@ fn history_is_that_of_the_model(store: &Store, steps: &[Step], cut: u64) {
             check_state(store, revision, state);
         } else {
             let beyond = store.read(|s| history::as_of(s, &key(0), revision));
-            assert!(matches!(beyond, Err(StoreError::BeyondHistory { oldest, asked }) if oldest == horizon && asked == revision));
+            assert!(
+                matches!(beyond, Err(StoreError::BeyondHistory { oldest, asked }) if oldest == horizon && asked == revision)
+            );
             assert!(store.read(|s| history::scan_as_of(s, &KeyRange::prefix(b"U"), revision, 1)).is_err());
         }
     }
