@@ -141,6 +141,7 @@ fn a_full_disk_stops_what_widens_and_nothing_else() {
 
     // A restart in the middle of it.
     let opened = store::open(&settings, now()).expect("it starts on a full disk");
+    assert!(opened.notices.concat().contains("nearly full"), "{:?}", opened.notices);
     assert!(opened.store.health().reserve_spent);
     assert_all_there(&opened.store, count);
     assert!(matches!(write(&opened.store, Intent::Widen, count), Err(StoreError::Full { .. })));
@@ -229,7 +230,6 @@ fn a_disk_that_fills_and_empties_all_the_time_loses_nothing() {
             }
         }
         done.store(true, Ordering::Release);
-        eprintln!("{} acknowledged, {refused} refused", acknowledged.len());
         acknowledged
     });
     let check = |store: &Store| {
