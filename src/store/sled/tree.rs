@@ -9,7 +9,8 @@
 //! * Segments are cleaned by the background flusher alone: without `flush_every_ms` the file only grows.
 //! * A write that fails poisons the instance for good. It is dropped and opened anew.
 //!
-//! Loading 100,000 people (400,000 rows of 20 to 500 bytes, 1,000 rows a commit, each durable; two cores):
+//! Loading 100,000 people (400,000 rows of 20 to 500 bytes, 1,000 rows a commit, each durable), single runs on
+//! two shared cores, the right half while something compiled beside it. Good for the order of things, no more:
 //!
 //! | cache | rows/s | peak memory |  | other settings, 64 MiB | rows/s | peak memory |
 //! |---|---|---|---|---|---|---|
