@@ -18,6 +18,9 @@ pub const LONGEST_VALUE: usize = 64 * 1024 - 1;
 /// Rows as the engine keeps them: key to revision and value, or to nothing where it is to go.
 pub(super) type Writes = BTreeMap<Vec<u8>, Option<Row>>;
 
+/// How the row at a key is read while a commit is worked out.
+pub(super) type Get<'a> = dyn Fn(&[u8]) -> Result<Option<Row>, StoreError> + 'a;
+
 /// Where the store stands. Written with every commit as the meta row `head`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -67,11 +70,7 @@ pub(super) struct Executed {
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when an expectation does not hold; what `get` answers.
-pub(super) fn execute(
-    commit: &Commit,
-    head: &Head,
-    get: &dyn Fn(&[u8]) -> Result<Option<Row>, StoreError>,
-) -> Result<Executed, StoreError> {
+pub(super) fn execute(commit: &Commit, head: &Head, get: &Get<'_>) -> Result<Executed, StoreError> {
     for (key, expect) in &commit.expects {
         check(key, *expect, get(key)?)?;
     }

@@ -16,6 +16,8 @@
 //! This rests on keys of one historied space being equally long: the history of a key then
 //! stands right behind it in key order. Removing what is too old is [`super::prune`]'s.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use serde::{Deserialize, Serialize};
 
 use super::execute::{from_json, read_head, unpack};
@@ -242,26 +244,27 @@ pub fn journal_entry(snapshot: &dyn Snapshot, revision: Revision) -> Result<Opti
 /// When the store cannot be read.
 pub fn versions(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Vec<Version>, StoreError> {
     let oldest = horizon(snapshot)?;
-    let mut changes: Vec<(Revision, Option<Vec<u8>>, Option<Vec<u8>>)> = Vec::new();
-    // When the row before this one in the list ended, and what it said.
-    let mut ended: Option<(Revision, Vec<u8>)> = None;
+    // What each commit found and what it left. A commit that changed the row ends one value and begins the next.
+    let mut changes: BTreeMap<Revision, Change> = BTreeMap::new();
     for (row, superseded_at) in lives(snapshot, key)? {
-        match ended.take() {
-            Some((at, before)) if at == row.revision => changes.push((at, Some(before), Some(row.value.clone()))),
-            gone => {
-                changes.extend(gone.map(|(at, before)| (at, Some(before), None)));
-                changes.push((row.revision, None, Some(row.value.clone())));
-            }
+        if let Some(at) = superseded_at {
+            changes.entry(at).or_default().before = Some(row.value.clone());
         }
-        ended = superseded_at.map(|at| (at, row.value));
+        changes.entry(row.revision).or_default().after = Some(row.value);
     }
-    changes.extend(ended.map(|(at, before)| (at, Some(before), None)));
-    let kept = changes.into_iter().filter(|(revision, ..)| *revision > oldest);
-    kept.map(|(revision, before, after)| {
+    let kept = changes.into_iter().filter(|(revision, _)| *revision > oldest);
+    kept.map(|(revision, Change { before, after })| {
         let JournalEntry { at, by, audit, .. } = expect_entry(snapshot, revision)?;
         Ok(Version { revision, at, by, audit, before, after })
     })
     .collect()
+}
+
+/// One row, before and after a commit.
+#[derive(Default)]
+struct Change {
+    before: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
 }
 
 /// The row's values in order, each with the revision that superseded it.
@@ -315,12 +318,12 @@ fn history_of(range: &KeyRange) -> KeyRange {
 struct Pages<'a> {
     snapshot: &'a dyn Snapshot,
     rest: Option<KeyRange>,
-    page: std::collections::VecDeque<Entry>,
+    page: VecDeque<Entry>,
 }
 
 impl<'a> Pages<'a> {
     fn new(snapshot: &'a dyn Snapshot, range: KeyRange) -> Self {
-        Self { snapshot, rest: Some(range), page: std::collections::VecDeque::new() }
+        Self { snapshot, rest: Some(range), page: VecDeque::new() }
     }
 
     fn peek(&mut self) -> Result<Option<&Entry>, StoreError> {

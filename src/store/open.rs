@@ -75,7 +75,7 @@ pub struct Ready {
 /// # Errors
 /// [`StoreError::CannotOpen`] with the remedy; [`StoreError::Full`] when even the reserve is spent.
 pub fn open(settings: &Settings, now: Timestamp) -> Result<Ready, StoreError> {
-    let (place, notices) = Place::hold(&settings.dir)?;
+    let (place, mut notices) = Place::hold(&settings.dir)?;
     let marker = place.marker()?;
     let may_make = marker.is_none() || settings.init == Init::Anew;
     if !may_make && !Tree::exists(&place.store()) {
@@ -95,6 +95,12 @@ pub fn open(settings: &Settings, now: Timestamp) -> Result<Ready, StoreError> {
     let store = Store::new(engine);
     check_schema(&store, &dir, now)?;
     let last_commit = store.read(history::last_commit_time)?;
+    if store.health().reserve_spent {
+        notices.push(format!(
+            "{} is nearly full: only what takes access away is accepted until there is room",
+            dir.display()
+        ));
+    }
     Ok(Ready { store, identity, created, last_commit, notices })
 }
 

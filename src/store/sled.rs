@@ -13,7 +13,10 @@
 //!
 //! The group is one sled batch: after a kill all of it is there or none of it. A snapshot may see
 //! a group that is applied and not yet on disk; should that flush fail the engine closes, so
-//! nobody goes on with what was never written.
+//! nobody goes on with what was never written. A commit that failed so, other than by a conflict,
+//! may turn out to be there after all, whole: whoever retries says with an [`Expect`] what must hold.
+//!
+//! [`Expect`]: super::Expect
 
 pub(super) mod tree;
 
@@ -68,7 +71,7 @@ enum Setback {
     /// There is no room; nothing was touched.
     NoRoom,
     /// The engine failed and is closed. The group may be on disk or not, but not in part.
-    Failed { cause: StoreError, paper: Paper },
+    Failed { cause: StoreError, paper: Box<Paper> },
     /// The engine was closed before.
     Closed(StoreError),
 }
@@ -125,7 +128,7 @@ impl Sled {
             }
             Setback::Failed { cause: StoreError::Full { .. }, paper } => {
                 self.reserve.give_up();
-                self.finish(group, paper)
+                self.finish(group, *paper)
             }
             other => Err(other),
         };
@@ -163,7 +166,7 @@ impl Sled {
             Ok(()) => Ok(self.acknowledge(paper)),
             Err(cause) => {
                 tracing::error!(%cause, "the store failed to write");
-                Err(Setback::Failed { cause, paper })
+                Err(Setback::Failed { cause, paper: Box::new(paper) })
             }
         }
     }
@@ -250,8 +253,9 @@ impl Sled {
         disk.open().map(drop)
     }
 
-    /// Whether the group fits. sled must not meet a full disk: it would have to be opened anew,
-    /// and a flush that waits for a write which fails just then may not be woken.
+    /// Whether the group fits. sled should not meet a full disk: it would have to be opened anew, and
+    /// in its source a flush that already waits for a write which then fails is not always woken.
+    /// Somebody else may still take the room in between; then the way back is [`Self::finish`].
     fn has_room_for(&self, writes: &Writes) -> bool {
         let row = |(key, row): (&Vec<u8>, &Option<Row>)| {
             key.len() + row.as_ref().map_or(0, |row| row.value.len()) + ROW_OVERHEAD

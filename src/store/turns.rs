@@ -113,32 +113,55 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
 
     use super::*;
 
+    fn wait_until(holds: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !holds() {
+            assert!(Instant::now() < deadline, "the others never joined");
+            std::thread::yield_now();
+        }
+    }
+
     #[test]
-    fn every_job_gets_its_own_answer_and_groups_form() {
+    fn every_job_gets_its_own_answer() {
         let turns = Turns::new();
-        let groups = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            for job in 0..64_u32 {
-                let (turns, groups) = (&turns, &groups);
+            for thread in 0..64_u32 {
+                let turns = &turns;
                 scope.spawn(move || {
-                    for round in 0..50 {
-                        let mine = job * 1_000 + round;
-                        let answer = turns.submit(mine, |jobs| {
-                            groups.fetch_add(1, Ordering::Relaxed);
-                            std::thread::yield_now();
-                            jobs.into_iter().map(|job| job + 1).collect()
-                        });
+                    for mine in (thread * 1_000..).take(50) {
+                        let answer = turns.submit(mine, |jobs| jobs.into_iter().map(|job| job + 1).collect());
                         assert_eq!(answer, Ok(mine + 1));
                     }
                 });
             }
         });
-        assert!(groups.load(Ordering::Relaxed) <= 64 * 50);
         assert!(!lock(&turns.line).led);
+    }
+
+    #[test]
+    fn what_joins_meanwhile_is_one_group_in_the_order_it_came() {
+        let turns: Turns<u32, u32> = Turns::new();
+        let groups = Mutex::new(Vec::new());
+        // A leader stays until the line is as long as it should get.
+        let lead = |jobs: Vec<u32>, until: usize| {
+            lock(&groups).push(jobs.clone());
+            wait_until(|| lock(&turns.line).waiting.len() >= until);
+            jobs
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| turns.submit(0, |jobs| lead(jobs, 7)));
+            for job in 1..=7 {
+                let (turns, groups, lead) = (&turns, &groups, &lead);
+                let before = usize::try_from(job).unwrap() - 1;
+                wait_until(|| !lock(groups).is_empty() && lock(&turns.line).waiting.len() >= before);
+                scope.spawn(move || assert_eq!(turns.submit(job, |jobs| lead(jobs, 0)), Ok(job)));
+            }
+        });
+        assert_eq!(*lock(&groups), [vec![0], (1..=7).collect()]);
     }
 
     #[test]

@@ -144,7 +144,12 @@ fn a_commit_whose_expectation_fails_leaves_nothing(store: &Store) {
     let whole = || {
         let mut rows = Vec::new();
         let everything = KeyRange::prefix(b"");
-        store.for_each::<StoreError>(&everything, |key, row| Ok(rows.push((key.to_vec(), row)))).unwrap();
+        store
+            .for_each::<StoreError>(&everything, |key, row| {
+                rows.push((key.to_vec(), row));
+                Ok(())
+            })
+            .unwrap();
         rows
     };
     let before = whole();

@@ -15,7 +15,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use crate::store_conformance::{append, chain, commit, now};
 
 const DIRECTORY: &str = "BAILEY_TEST_CRASH_DIRECTORY";
-const WRITERS: u64 = 4;
+const WRITERS: usize = 4;
 const ROWS: u64 = 20;
 
 fn settings(dir: &Path) -> Settings {
@@ -30,11 +30,11 @@ fn key(writer: u64, row: u64) -> Vec<u8> {
 #[test]
 #[ignore = "writes until it is killed; `killed_at_any_moment` starts it"]
 fn writer() {
-    let dir = std::env::var(DIRECTORY).expect("started by `killed_at_any_moment` only");
+    let dir = setting(DIRECTORY).expect("started by `killed_at_any_moment` only");
     let store = store::open(&settings(Path::new(&dir)), now()).unwrap().store;
     let out = Mutex::new(std::io::stdout());
     std::thread::scope(|scope| {
-        for writer in 0..WRITERS {
+        for writer in (0..).take(WRITERS) {
             let (store, out) = (&store, &out);
             scope.spawn(move || {
                 let mut rng = StdRng::seed_from_u64(writer);
@@ -58,6 +58,11 @@ fn writer() {
     });
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests are told by their environment how long to run, and where")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn last_number(store: &Store, writer: u64) -> u64 {
     let row = store.read(|s| s.get(&key(writer, 0))).unwrap();
     row.map_or(0, |row| u64::from_be_bytes(*row.value.first_chunk().unwrap()))
@@ -65,13 +70,18 @@ fn last_number(store: &Store, writer: u64) -> u64 {
 
 #[test]
 fn killed_at_any_moment() {
-    let cycles: u32 = std::env::var("BAILEY_SOAK_CYCLES").map_or(20, |cycles| cycles.parse().unwrap());
+    let cycles: u32 = setting("BAILEY_SOAK_CYCLES").map_or(20, |cycles| cycles.parse().unwrap());
     let seed = 20_260_312;
     let mut rng = StdRng::seed_from_u64(seed);
-    let dir = tempfile::tempdir().unwrap();
-    let mut acknowledged = [0_u64; WRITERS as usize];
+    let mut dir = tempfile::tempdir().unwrap();
+    let mut acknowledged = [0_u64; WRITERS];
     let mut last_revision = 0;
     for cycle in 0..cycles {
+        // Everything is read after every kill, so a long run begins anew now and then.
+        if cycle > 0 && cycle % 25 == 0 {
+            dir = tempfile::tempdir().unwrap();
+            (acknowledged, last_revision) = ([0; WRITERS], 0);
+        }
         let before = acknowledged;
         let after_first = Duration::from_micros(rng.random_range(0..150_000));
         run_and_kill(dir.path(), after_first, |writer, number, revision| {
@@ -81,6 +91,8 @@ fn killed_at_any_moment() {
         assert_ne!(acknowledged, before, "cycle {cycle}: nothing was acknowledged, so nothing was tested");
         let store = store::open(&settings(dir.path()), now()).unwrap().store;
         check(&store, &acknowledged, last_revision, cycle);
+        // The next writer goes on from what it finds.
+        acknowledged = std::array::from_fn(|writer| last_number(&store, writer as u64));
     }
 }
 
@@ -136,7 +148,7 @@ fn check(store: &Store, acknowledged: &[u64], last_revision: u64, cycle: u32) {
         assert!(number <= acknowledged + 1, "cycle {cycle}: {number} of writer {writer}, acknowledged {acknowledged}");
     }
     let texts = chain(store);
-    let total: u64 = (0..WRITERS).map(|writer| last_number(store, writer)).sum();
+    let total: u64 = (0..).take(WRITERS).map(|writer| last_number(store, writer)).sum();
     assert_eq!(texts.len() as u64, total, "cycle {cycle}: a log record a commit");
     assert_eq!(revision, total, "cycle {cycle}: a revision a commit");
     for revision in 1..=revision {

@@ -213,8 +213,10 @@ fn damaged_files_never_answer_wrongly() {
     (0..400).for_each(|n| all.put(key(n), vec![u8::try_from(n % 251).unwrap(); 300]));
     whole.store.commit(all).unwrap();
     drop(whole);
-    let files: Vec<_> = ["conf", "db"].map(|name| (settings.dir.join("store").join(name))).into();
-    let files: Vec<_> = files.into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect();
+    let files = ["conf", "db"].map(|name| {
+        let path = settings.dir.join("store").join(name);
+        (fs::read(&path).unwrap(), path)
+    });
     // Every place where one of these rows was ever written: the newest of them is the one that counts.
     let run =
         |n: u8| files[1].0.windows(300).enumerate().filter(move |(_, bytes)| **bytes == [n; 300]).map(|(at, _)| at);
