@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
+use bailey::admin::{Admin, Directories};
 use bailey::audit::{Audit, Identity};
 use bailey::authn::local::{LocalRoles, Members, Peer, Role};
 use bailey::base::clock::FakeClock;
@@ -34,11 +35,21 @@ impl Fixture {
             Identity { account: "123456789012".parse().unwrap(), build: "test".to_owned(), node: "n".to_owned() };
         let audit = Audit::open(tiny.store(), identity, state.path()).unwrap();
         let clock = Arc::new(FakeClock::at("2026-03-12T12:00:00Z".parse().unwrap()));
+        let shared = Arc::clone(&clock) as Arc<dyn bailey::base::Clock>;
+        let admin = Admin {
+            store: tiny.store(),
+            audit: audit.clone(),
+            account: "123456789012".parse().unwrap(),
+            clock: Arc::clone(&shared),
+            work: state.path().join("work"),
+            directories: Directories::default(),
+        };
         let app = App {
+            admin,
             store: tiny.store(),
             gate: Gate::new(audit.clone()),
             audit,
-            clock: Arc::clone(&clock) as Arc<dyn bailey::base::Clock>,
+            clock: shared,
             board: Board::default(),
             roles: RwLock::new(roles(role)),
             metrics: None,
