@@ -9,8 +9,8 @@ use rand::rngs::StdRng;
 use uuid::Uuid;
 
 use super::owed::{Drawer, Late};
-use super::record::{Block, Draft, Event, Facts, Outcome};
-use super::{AuditError, Identity, chain, tail};
+use super::record::{Block, Draft, Facts};
+use super::{AuditError, Event, Identity, Outcome, chain, tail};
 use crate::base::{Timestamp, rng};
 use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError};

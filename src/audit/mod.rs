@@ -1,7 +1,7 @@
 //! The audit log: append-only, hash-chained, begun before an effect and completed after it.
 //!
-//! Owns what a record says ([`record`]), the chain ([`chain`]), reading it back ([`tail`]) and the
-//! place for what the log could not take ([`owed`]). Does not own where records lie: the store
+//! Owns what a record says (`record`), the chain ([`chain`]), reading it back ([`tail`]) and the
+//! place for what the log could not take (`owed`). Does not own where records lie: the store
 //! gives each its number and writes it in the commit it belongs to. Who may read the log is the
 //! gate's business.
 //!
@@ -17,18 +17,19 @@
 
 pub mod chain;
 mod core;
+mod event;
 mod opened;
 mod owed;
-pub mod record;
+mod record;
 pub mod tail;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use chain::{ChainFault, ChainFaultKind, Head, Verdict, verify};
+pub use event::{Event, Outcome, Value};
 pub use opened::{NotCommitted, Opened, Trace};
 pub use owed::Owed;
-pub use record::{Event, Outcome, Value};
 
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::model::{AccountId, Actor};

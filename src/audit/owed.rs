@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::fcntl::OFlag;
 use sha2::{Digest as _, Sha256};
 
-use super::record::{Draft, Facts, Outcome};
-use super::{AuditError, Core};
+use super::record::{Draft, Facts};
+use super::{AuditError, Core, Outcome};
 use crate::base::Timestamp;
 use crate::model::Actor;
 use crate::store::StoreError;

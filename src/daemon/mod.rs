@@ -14,7 +14,7 @@ use crate::audit::{AuditError, Event, Outcome};
 use crate::http::socket::Socket;
 use crate::http::{App, health, serve, v1};
 use crate::model::Actor;
-use lifecycle::{Exit, Lifecycle, Signals};
+use lifecycle::{Exit, Lifecycle, Reload, Signals};
 use upkeep::Regression;
 
 /// What a daemon needs that was made before it: everything that can fail for want of a right or a
@@ -35,10 +35,7 @@ pub struct Daemon {
 ///
 /// # Errors
 /// When the audit log cannot be written: then nothing is served.
-pub async fn run<R>(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload: R) -> Result<Exit, AuditError>
-where
-    R: AsyncFnMut() -> anyhow::Result<()>,
-{
+pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload: Reload) -> Result<Exit, AuditError> {
     let Daemon { app, regression, socket: (socket, file), health: health_listener } = daemon;
     let ending = lifecycle.ending();
     let started = Arc::clone(&app);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bailey::audit::tail;
 use bailey::authn::local::Role;
 use bailey::cli::client::Client;
-use bailey::daemon::lifecycle::{self, Exit, Lifecycle, Signal};
+use bailey::daemon::lifecycle::{self, Exit, Lifecycle, Reload, Signal};
 use bailey::daemon::{self, Daemon};
 use bailey::http::health::Health;
 use bailey::http::socket::{self, Settings};
@@ -38,13 +38,17 @@ async fn running(tasks: impl FnOnce(&Lifecycle)) -> Running {
     let reloads = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&reloads);
     let exit = tokio::spawn(async move {
-        let reload = async || {
+        let reload: Reload = Box::new(move || {
             counted.fetch_add(1, Ordering::AcqRel);
-            anyhow::bail!("line 3: unknown key")
-        };
+            Box::pin(async { anyhow::bail!("line 3: unknown key") })
+        });
         daemon::run(daemon, lifecycle, received, reload).await.unwrap()
     });
     Running { fixture, signals, exit, reloads }
+}
+
+fn reload() -> Reload {
+    Box::new(|| Box::pin(async { Ok(()) }))
 }
 
 async fn daemon_of(fixture: &Fixture) -> Daemon {
@@ -101,7 +105,8 @@ async fn a_task_that_ends_fails_or_panics_ends_the_daemon_with_its_own_code() {
     async fn panics() -> anyhow::Result<()> {
         panic!("a bad frame")
     }
-    let cases: [(&str, fn(&Lifecycle)); 3] = [
+    type Spawn = fn(&Lifecycle);
+    let cases: [(&str, Spawn); 3] = [
         ("ended by itself", |life| life.spawn("sync/corp", async { Ok(()) })),
         ("no such file", |life| life.spawn("sync/corp", async { anyhow::bail!("no such file") })),
         ("a bad frame", |life| life.spawn("sync/corp", panics())),
@@ -130,7 +135,7 @@ async fn a_second_signal_does_not_wait() {
     running.signals.send(Signal::Terminate).await.unwrap();
     running.signals.send(Signal::Terminate).await.unwrap();
     let exit = (&mut running.exit).await.unwrap();
-    assert_eq!((exit.code(), exit), (5, Exit::Forced { left: 1 }));
+    assert_eq!((exit.code(), exit), (5, Exit::Forced { left: vec!["stuck".to_owned()] }));
     assert!(began.elapsed() < Duration::from_secs(15), "it did not wait for the deadline");
     drop(stuck);
 }
@@ -142,7 +147,7 @@ async fn the_drain_has_a_deadline() {
     let (signals, received) = mpsc::channel(8);
     signals.send(Signal::Terminate).await.unwrap();
     let began = tokio::time::Instant::now();
-    assert_eq!(lifecycle.run(received, async || Ok(()), || {}).await, Exit::Forced { left: 1 });
+    assert_eq!(lifecycle.run(received, reload(), || {}).await, Exit::Forced { left: vec!["stuck".to_owned()] });
     assert!((20..25).contains(&began.elapsed().as_secs()));
 }
 
@@ -168,7 +173,7 @@ async fn a_process_of_its_own() {
     if !told_to_stay() {
         send("TERM", std::process::id());
     }
-    let exit = daemon::run(daemon, Lifecycle::new(Duration::from_secs(20)), signals, async || Ok(())).await.unwrap();
+    let exit = daemon::run(daemon, Lifecycle::new(Duration::from_secs(20)), signals, reload()).await.unwrap();
     assert_eq!(exit, Exit::Clean);
 }
 
