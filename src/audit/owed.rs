@@ -242,9 +242,7 @@ impl Owed {
     /// Without a begun record, one record stands for both: the time it began, and how it ended.
     fn draft(&self, opened: Option<u64>, outcome: &Outcome, now: Timestamp) -> Result<Draft, AuditError> {
         let (facts, block) = self.core.ending(&self.facts, opened, outcome, now);
-        let block = block.owed();
-        let draft = Draft::new(&facts, &block)?;
-        if draft.text().len() + HEADER <= SLOT { Ok(draft) } else { Draft::new(&facts.trimmed(), &block.trimmed()) }
+        Draft::within(SLOT - HEADER, &facts, block.owed())
     }
 
     /// Hands the record over to whoever writes to the log next.

@@ -20,8 +20,11 @@ use crate::store::{Link, Sealed};
 /// Longest text of one field, in characters. What is longer is cut.
 const LONGEST_FIELD: usize = 1_024;
 
-/// Most parameters kept of one event: a record stays below the store's 64 KiB a value.
+/// Most parameters kept of one event.
 const MOST_PARAMETERS: usize = 24;
+
+/// Largest draft: with its place in the chain it stays below the store's 64 KiB a value.
+pub(super) const LARGEST: usize = 60 * 1024;
 
 /// The outer members of a record, in CloudTrail's words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -150,13 +153,24 @@ impl Facts {
         Self { event_id: id, event_time: moment(now), ..self }
     }
 
-    /// The same event without its parameters.
-    pub(super) fn trimmed(&self) -> Self {
+    /// The same event, as short as it can be told.
+    fn trimmed(&self) -> Self {
+        let short = |text: &str| printable_within(text, 40).into_owned();
+        let who = &self.user_identity;
         Self {
+            event_name: short(&self.event_name),
+            source_ip_address: short(&self.source_ip_address),
+            user_agent: None,
+            error_code: self.error_code.as_deref().map(short),
+            error_message: None,
             request_parameters: None,
             response_elements: None,
-            error_message: None,
-            user_agent: None,
+            user_identity: UserIdentity {
+                principal_id: short(&who.principal_id),
+                user_name: who.user_name.as_deref().map(short),
+                invoked_by: who.invoked_by.as_deref().map(short),
+                ..who.clone()
+            },
             ..self.clone()
         }
     }
@@ -218,11 +232,6 @@ impl Block {
     pub(super) fn owed(self) -> Self {
         Self { owed: true, ..self }
     }
-
-    /// The same, with parameters left out.
-    pub(super) fn trimmed(self) -> Self {
-        Self { trimmed: true, ..self }
-    }
 }
 
 /// A record that only lacks its place in the chain: JSON without its last two braces.
@@ -230,7 +239,16 @@ impl Block {
 pub(super) struct Draft(String);
 
 impl Draft {
-    pub(super) fn new(facts: &Facts, block: &Block) -> Result<Self, AuditError> {
+    /// The record of at most `limit` bytes; what does not fit is left out, and said to be.
+    pub(super) fn within(limit: usize, facts: &Facts, block: Block) -> Result<Self, AuditError> {
+        let draft = Self::new(facts, &block)?;
+        if draft.0.len() <= limit {
+            return Ok(draft);
+        }
+        Self::new(&facts.trimmed(), &Block { trimmed: true, ..block })
+    }
+
+    fn new(facts: &Facts, block: &Block) -> Result<Self, AuditError> {
         let unwritable = |why: serde_json::Error| AuditError::Unwritable { why: why.to_string() };
         let facts = serde_json::to_string(facts).map_err(unwritable)?;
         let block = serde_json::to_string(block).map_err(unwritable)?;
@@ -301,7 +319,7 @@ mod tests {
     fn sealed(actor: &Actor, event: &Event) -> serde_json::Value {
         let facts =
             Facts::new(&identity(), actor, event, Uuid::from_bytes([7; 16]), "2026-03-12T12:00:00Z".parse().unwrap());
-        let draft = Draft::new(&facts, &Block::begun(&identity(), 0)).unwrap();
+        let draft = Draft::within(LARGEST, &facts, Block::begun(&identity(), 0)).unwrap();
         serde_json::from_slice(&draft.seal(&Link { seq: 9, previous: [1; 32] }).record).unwrap()
     }
 
@@ -332,8 +350,14 @@ mod tests {
         assert!(!text.chars().any(crate::base::text::hidden), "{text}");
         assert_eq!(record["bailey"]["seq"], 9);
         assert_eq!(record["userAgent"].as_str().unwrap().chars().count(), LONGEST_FIELD + 1);
-        let many = (0..1_000).fold(Event::new("X"), |event, n| event.with(&format!("p{n}"), "\"".repeat(5_000)));
-        assert!(sealed(&Actor::task("t"), &many).to_string().len() < 64 * 1024);
+        let wide = "\u{202e}".repeat(5_000);
+        let many =
+            (0..1_000).fold(Event::new(wide.clone()), |event, n| event.with(&format!("{wide}{n}"), wide.clone()));
+        let who = Actor::Person { user: crate::base::UserId::from_bytes([1; 16]), name: wide };
+        let facts = Facts::new(&identity(), &who, &many, Uuid::from_bytes([7; 16]), Timestamp::UNIX_EPOCH);
+        let slot = Draft::within(4_000, &facts, Block::begun(&identity(), 0)).unwrap();
+        assert!(slot.text().len() < 4_000 && slot.text().contains("\"trimmed\":true"), "{}", slot.text());
+        assert!(Draft::within(LARGEST, &facts, Block::begun(&identity(), 0)).unwrap().text().len() <= LARGEST);
     }
 
     #[test]

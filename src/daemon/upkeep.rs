@@ -44,10 +44,12 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
                 round.audit.note(&Actor::task("clock"), &event, &Outcome::success(), now);
             }
             round.gate.settle_denials(now);
-            round.audit.settle_owed(now)
+            round.audit.settle_owed(now)?;
+            round.audit.close_unfinished(now).map(drop)
         });
-        if let Err(error @ AuditError::NotRecorded(_)) = kept.await {
-            tracing::warn!(%error, "audit records are still owed");
+        if let Err(error) = kept.await {
+            let error: AuditError = error;
+            tracing::warn!(%error, "the audit log is behind");
         }
     }
 }
