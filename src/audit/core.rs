@@ -9,11 +9,11 @@ use rand::rngs::StdRng;
 use uuid::Uuid;
 
 use super::owed::{Drawer, Late};
-use super::record::{Block, Draft, Event, Facts, Outcome};
-use super::{AuditError, Identity, chain, tail};
+use super::record::{Block, Draft, Facts, LARGEST};
+use super::{AuditError, Event, Identity, Outcome, chain, tail};
 use crate::base::{Timestamp, rng};
 use crate::model::Actor;
-use crate::store::{Commit, Committed, Intent, Store, StoreError};
+use crate::store::{Commit, Committed, Intent, KeyRange, Store, StoreError, schema};
 use crate::telemetry::Metric;
 
 pub(super) struct Core {
@@ -23,6 +23,8 @@ pub(super) struct Core {
     pub(super) drawer: Drawer,
     /// Highest sequence number known to be on disk. What begins next stands behind it.
     seen: AtomicU64,
+    /// Marks that were there when the log was opened: events that a crash left open.
+    left_open: Mutex<Vec<Mark>>,
     /// Seconds the wall clock lags behind the highest time seen; part of every record.
     clock_behind: AtomicI64,
 }
@@ -31,6 +33,11 @@ impl Core {
     pub(super) fn open(store: Store, identity: Identity, state: &Path) -> Result<Self, AuditError> {
         let head = store.read(chain::head)?;
         let drawer = Drawer::open(&state.join("owed.bin"), |kept, behind| tail::holds(&store, kept, behind))?;
+        let mut left_open = Vec::new();
+        store.for_each(&KeyRange::prefix(&schema::open_logs()), |key, row| {
+            left_open.push(Mark { key: key.to_vec(), event: parse_mark(&row.value) });
+            Ok::<_, StoreError>(())
+        })?;
         let rng = rng::from_os().map_err(|e| AuditError::Unwritable { why: e.to_string() })?;
         Ok(Self {
             store,
@@ -38,6 +45,7 @@ impl Core {
             rng: Mutex::new(rng),
             drawer,
             seen: AtomicU64::new(head.seq),
+            left_open: Mutex::new(left_open),
             clock_behind: AtomicI64::new(0),
         })
     }
@@ -47,7 +55,7 @@ impl Core {
     }
 
     pub(super) fn beginning(&self, facts: &Facts) -> Result<Draft, AuditError> {
-        Draft::new(facts, &Block::begun(&self.identity, self.clock()))
+        Draft::within(LARGEST, facts, Block::begun(&self.identity, self.clock()))
     }
 
     /// What the record of an event's end says; `seq` is its begun record, if it has one.
@@ -65,7 +73,7 @@ impl Core {
         now: Timestamp,
     ) -> Result<Draft, AuditError> {
         let (facts, block) = self.ending(facts, seq, outcome, now);
-        Draft::new(&facts, &block)
+        Draft::within(LARGEST, &facts, block)
     }
 
     /// Appends `draft` with `commit`, and before it all that is owed. Answers the number of `draft`'s record.
@@ -118,6 +126,33 @@ impl Core {
         Ok(last)
     }
 
+    /// Completes as `unknown` what a crash left open. What fails is left for the next call.
+    pub(super) fn close_left_open(&self, now: Timestamp) -> Result<u64, AuditError> {
+        let mut left_open = self.left_open.lock().unwrap_or_else(PoisonError::into_inner);
+        if left_open.is_empty() {
+            return Ok(0);
+        }
+        // An end that is owed is an end.
+        self.settle(now).map_err(AuditError::NotRecorded)?;
+        let mut begun = tail::unfinished(&self.store, left_open.iter().filter_map(|mark| mark.event))?;
+        let mut closed = 0;
+        while let Some(mark) = left_open.last() {
+            let mut commit = Commit::new(Actor::task("audit"), now, Intent::Narrow);
+            commit.delete(mark.key.clone());
+            match mark.event.and_then(|(id, _)| begun.remove(&id)) {
+                Some((seq, facts)) => {
+                    let draft = self.completion(&facts, Some(seq), &Outcome::Unknown, now)?;
+                    self.append(commit, draft).map_err(AuditError::NotRecorded)?;
+                    tracing::warn!(event = facts.name(), seq, "closed as unknown: it was begun before the last end");
+                    closed += 1;
+                }
+                None => drop(self.store.commit(commit).map_err(AuditError::NotRecorded)?),
+            }
+            left_open.pop();
+        }
+        Ok(closed)
+    }
+
     /// Highest sequence number known to be on disk.
     pub(super) fn seen(&self) -> u64 {
         self.seen.load(Ordering::Acquire)
@@ -140,13 +175,20 @@ impl Core {
     }
 }
 
+/// A row that marks an event as open.
+struct Mark {
+    key: Vec<u8>,
+    /// The event, and a record that its own is behind; `None` when the row is damaged.
+    event: Option<(Uuid, u64)>,
+}
+
 /// Value of the row that marks an event as open: its id, and a record that its own is behind.
 pub(super) fn mark(id: Uuid, behind: u64) -> Vec<u8> {
     [id.as_bytes().as_slice(), &behind.to_be_bytes()].concat()
 }
 
 /// The opposite of [`mark`].
-pub(super) fn parse_mark(value: &[u8]) -> Option<(Uuid, u64)> {
+fn parse_mark(value: &[u8]) -> Option<(Uuid, u64)> {
     let (id, behind) = value.split_first_chunk::<16>()?;
     Some((Uuid::from_bytes(*id), u64::from_be_bytes(behind.try_into().ok()?)))
 }

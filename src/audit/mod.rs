@@ -1,7 +1,7 @@
 //! The audit log: append-only, hash-chained, begun before an effect and completed after it.
 //!
-//! Owns what a record says ([`record`]), the chain ([`chain`]), reading it back ([`tail`]) and the
-//! place for what the log could not take ([`owed`]). Does not own where records lie: the store
+//! Owns what a record says (`record`), the chain ([`chain`]), reading it back ([`tail`]) and the
+//! place for what the log could not take (`owed`). Does not own where records lie: the store
 //! gives each its number and writes it in the commit it belongs to. Who may read the log is the
 //! gate's business.
 //!
@@ -17,22 +17,23 @@
 
 pub mod chain;
 mod core;
+mod event;
 mod opened;
 mod owed;
-pub mod record;
+mod record;
 pub mod tail;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use chain::{ChainFault, ChainFaultKind, Head, Verdict, verify};
+pub use event::{Event, Outcome, Value};
 pub use opened::{NotCommitted, Opened, Trace};
 pub use owed::Owed;
-pub use record::{Event, Outcome, Value};
 
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::model::{AccountId, Actor};
-use crate::store::{Commit, Intent, KeyRange, Store, StoreError, schema};
+use crate::store::{Commit, Intent, Store, StoreError};
 use core::Core;
 
 /// Why the log could not do what was asked.
@@ -137,34 +138,13 @@ impl Audit {
         }
     }
 
-    /// Completes as `unknown` what was begun before the daemon ended. Run once, before anything
-    /// begins. Answers how many there were. Blocks.
+    /// Completes as `unknown` what was begun before the log was opened and never completed. Answers
+    /// how many there were. What begins meanwhile is not touched. Blocks.
     ///
     /// # Errors
-    /// When the store cannot be read or written.
+    /// When the store cannot be read or written; call again when it can.
     pub fn close_unfinished(&self, now: Timestamp) -> Result<u64, AuditError> {
-        // An end that is owed is an end.
-        self.settle_owed(now)?;
-        let mut marks = Vec::new();
-        self.core.store.for_each(&KeyRange::prefix(&schema::open_logs()), |key, row| {
-            marks.push((key.to_vec(), core::parse_mark(&row.value)));
-            Ok::<_, StoreError>(())
-        })?;
-        let mut open = tail::unfinished(&self.core.store, marks.iter().filter_map(|(_, mark)| *mark))?;
-        let mut closed = 0;
-        for (key, mark) in marks {
-            let mut commit = Commit::new(Actor::task("audit"), now, Intent::Narrow);
-            commit.delete(key);
-            let Some((seq, facts)) = mark.and_then(|(id, _)| open.remove(&id)) else {
-                self.core.store.commit(commit).map_err(AuditError::NotRecorded)?;
-                continue;
-            };
-            let draft = self.core.completion(&facts, Some(seq), &Outcome::Unknown, now)?;
-            tracing::warn!(event = facts.name(), seq, "closed as unknown: it was begun before the last end");
-            self.core.append(commit, draft).map_err(AuditError::NotRecorded)?;
-            closed += 1;
-        }
-        Ok(closed)
+        self.core.close_left_open(now)
     }
 
     /// Writes what is owed to the log, if anything is. The next record does so too. Blocks.

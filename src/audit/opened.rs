@@ -5,8 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::core::{self, Core};
-use super::record::{Event, Facts, Outcome};
-use super::{AuditError, Owed};
+use super::record::Facts;
+use super::{AuditError, Event, Outcome, Owed};
 use crate::base::Timestamp;
 use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError, schema};

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::fcntl::OFlag;
 use sha2::{Digest as _, Sha256};
 
-use super::record::{Draft, Facts, Outcome};
-use super::{AuditError, Core};
+use super::record::{Draft, Facts};
+use super::{AuditError, Core, Outcome};
 use crate::base::Timestamp;
 use crate::model::Actor;
 use crate::store::StoreError;
@@ -242,9 +242,7 @@ impl Owed {
     /// Without a begun record, one record stands for both: the time it began, and how it ended.
     fn draft(&self, opened: Option<u64>, outcome: &Outcome, now: Timestamp) -> Result<Draft, AuditError> {
         let (facts, block) = self.core.ending(&self.facts, opened, outcome, now);
-        let block = block.owed();
-        let draft = Draft::new(&facts, &block)?;
-        if draft.text().len() + HEADER <= SLOT { Ok(draft) } else { Draft::new(&facts.trimmed(), &block.trimmed()) }
+        Draft::within(SLOT - HEADER, &facts, block.owed())
     }
 
     /// Hands the record over to whoever writes to the log next.

@@ -7,162 +7,24 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::chain;
-use super::{AuditError, Identity};
+use super::{AuditError, Event, Identity, Outcome, Value, chain};
 use crate::base::Timestamp;
 use crate::base::text::printable_within;
 use crate::model::Actor;
-use crate::store::{Intent, Link, Sealed};
+use crate::store::{Link, Sealed};
 
 /// Longest text of one field, in characters. What is longer is cut.
 const LONGEST_FIELD: usize = 1_024;
 
-/// Most parameters kept of one event: a record stays below the store's 64 KiB a value.
+/// Most parameters kept of one event.
 const MOST_PARAMETERS: usize = 24;
 
-/// What is about to happen, or has happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Name of the operation, such as `StartSync`.
-    pub name: Cow<'static, str>,
-    /// True when it changes nothing.
-    pub read_only: bool,
-    /// What it does to access: on a full disk only what narrows can still be begun.
-    pub intent: Intent,
-    /// Address it came from; `None` for this machine.
-    pub source_ip: Option<String>,
-    /// Program it came from, by its own words.
-    pub user_agent: Option<String>,
-    /// What it is about. Never secrets.
-    pub parameters: BTreeMap<String, Value>,
-}
-
-/// A parameter of an event: flat, so that a record's size has a bound.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// Yes or no.
-    Flag(bool),
-    /// A count.
-    Number(u64),
-    /// Words; made printable and cut on the way into the record.
-    Text(String),
-}
-
-/// How an event ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was done.
-    Success {
-        /// What came of it. Never secrets.
-        response: BTreeMap<String, Value>,
-    },
-    /// It was tried and failed.
-    Failed {
-        /// A word for programs.
-        code: Cow<'static, str>,
-        /// A sentence for people.
-        message: String,
-    },
-    /// The caller may not do it.
-    Denied {
-        /// Why not.
-        message: String,
-    },
-    /// Nobody can say: the daemon ended in between.
-    Unknown,
-}
-
-impl Event {
-    /// An event that changes something and is not known to narrow access.
-    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            name: name.into(),
-            read_only: false,
-            intent: Intent::Widen,
-            source_ip: None,
-            user_agent: None,
-            parameters: BTreeMap::new(),
-        }
-    }
-
-    /// An event that only takes access away.
-    pub fn narrowing(name: impl Into<Cow<'static, str>>) -> Self {
-        Self { intent: Intent::Narrow, ..Self::new(name) }
-    }
-
-    /// An event that changes nothing.
-    pub fn reading(name: impl Into<Cow<'static, str>>) -> Self {
-        Self { read_only: true, intent: Intent::Narrow, ..Self::new(name) }
-    }
-
-    /// The same event with one parameter more.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.parameters.insert(name.to_owned(), value.into());
-        self
-    }
-}
-
-impl Outcome {
-    /// Done, with nothing to add.
-    #[must_use]
-    pub const fn success() -> Self {
-        Self::Success { response: BTreeMap::new() }
-    }
-
-    /// Tried and failed.
-    pub fn failed(code: impl Into<Cow<'static, str>>, why: &dyn fmt::Display) -> Self {
-        Self::Failed { code: code.into(), message: why.to_string() }
-    }
-
-    /// The same success with one more thing that came of it; anything else stays as it is.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        if let Self::Success { response } = &mut self {
-            response.insert(name.to_owned(), value.into());
-        }
-        self
-    }
-
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Success { .. } => "success",
-            Self::Failed { .. } => "failed",
-            Self::Denied { .. } => "denied",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl From<bool> for Value {
-    fn from(flag: bool) -> Self {
-        Self::Flag(flag)
-    }
-}
-
-impl From<u64> for Value {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
+/// Largest draft: with its place in the chain it stays below the store's 64 KiB a value.
+pub(super) const LARGEST: usize = 60 * 1024;
 
 /// The outer members of a record, in CloudTrail's words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -291,13 +153,24 @@ impl Facts {
         Self { event_id: id, event_time: moment(now), ..self }
     }
 
-    /// The same event without its parameters.
-    pub(super) fn trimmed(&self) -> Self {
+    /// The same event, as short as it can be told.
+    fn trimmed(&self) -> Self {
+        let short = |text: &str| printable_within(text, 40).into_owned();
+        let who = &self.user_identity;
         Self {
+            event_name: short(&self.event_name),
+            source_ip_address: short(&self.source_ip_address),
+            user_agent: None,
+            error_code: self.error_code.as_deref().map(short),
+            error_message: None,
             request_parameters: None,
             response_elements: None,
-            error_message: None,
-            user_agent: None,
+            user_identity: UserIdentity {
+                principal_id: short(&who.principal_id),
+                user_name: who.user_name.as_deref().map(short),
+                invoked_by: who.invoked_by.as_deref().map(short),
+                ..who.clone()
+            },
             ..self.clone()
         }
     }
@@ -359,11 +232,6 @@ impl Block {
     pub(super) fn owed(self) -> Self {
         Self { owed: true, ..self }
     }
-
-    /// The same, with parameters left out.
-    pub(super) fn trimmed(self) -> Self {
-        Self { trimmed: true, ..self }
-    }
 }
 
 /// A record that only lacks its place in the chain: JSON without its last two braces.
@@ -371,7 +239,16 @@ impl Block {
 pub(super) struct Draft(String);
 
 impl Draft {
-    pub(super) fn new(facts: &Facts, block: &Block) -> Result<Self, AuditError> {
+    /// The record of at most `limit` bytes; what does not fit is left out, and said to be.
+    pub(super) fn within(limit: usize, facts: &Facts, block: Block) -> Result<Self, AuditError> {
+        let draft = Self::new(facts, &block)?;
+        if draft.0.len() <= limit {
+            return Ok(draft);
+        }
+        Self::new(&facts.trimmed(), &Block { trimmed: true, ..block })
+    }
+
+    fn new(facts: &Facts, block: &Block) -> Result<Self, AuditError> {
         let unwritable = |why: serde_json::Error| AuditError::Unwritable { why: why.to_string() };
         let facts = serde_json::to_string(facts).map_err(unwritable)?;
         let block = serde_json::to_string(block).map_err(unwritable)?;
@@ -442,7 +319,7 @@ mod tests {
     fn sealed(actor: &Actor, event: &Event) -> serde_json::Value {
         let facts =
             Facts::new(&identity(), actor, event, Uuid::from_bytes([7; 16]), "2026-03-12T12:00:00Z".parse().unwrap());
-        let draft = Draft::new(&facts, &Block::begun(&identity(), 0)).unwrap();
+        let draft = Draft::within(LARGEST, &facts, Block::begun(&identity(), 0)).unwrap();
         serde_json::from_slice(&draft.seal(&Link { seq: 9, previous: [1; 32] }).record).unwrap()
     }
 
@@ -473,8 +350,14 @@ mod tests {
         assert!(!text.chars().any(crate::base::text::hidden), "{text}");
         assert_eq!(record["bailey"]["seq"], 9);
         assert_eq!(record["userAgent"].as_str().unwrap().chars().count(), LONGEST_FIELD + 1);
-        let many = (0..1_000).fold(Event::new("X"), |event, n| event.with(&format!("p{n}"), "\"".repeat(5_000)));
-        assert!(sealed(&Actor::task("t"), &many).to_string().len() < 64 * 1024);
+        let wide = "\u{202e}".repeat(5_000);
+        let many =
+            (0..1_000).fold(Event::new(wide.clone()), |event, n| event.with(&format!("{wide}{n}"), wide.clone()));
+        let who = Actor::Person { user: crate::base::UserId::from_bytes([1; 16]), name: wide };
+        let facts = Facts::new(&identity(), &who, &many, Uuid::from_bytes([7; 16]), Timestamp::UNIX_EPOCH);
+        let slot = Draft::within(4_000, &facts, Block::begun(&identity(), 0)).unwrap();
+        assert!(slot.text().len() < 4_000 && slot.text().contains("\"trimmed\":true"), "{}", slot.text());
+        assert!(Draft::within(LARGEST, &facts, Block::begun(&identity(), 0)).unwrap().text().len() <= LARGEST);
     }
 
     #[test]

@@ -68,6 +68,14 @@ pub struct StrangerError {
     groups: Vec<String>,
 }
 
+impl StrangerError {
+    /// Who was turned away.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+}
+
 impl Faulty for StrangerError {
     fn fault(&self) -> Fault {
         Fault::Caller

@@ -8,7 +8,7 @@ use nix::unistd::Uid;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::{self, Fleet};
-use super::lifecycle::{self, Exit, Lifecycle};
+use super::lifecycle::{self, Exit, Lifecycle, Reload};
 use super::upkeep::Regression;
 use super::{Daemon, run};
 use crate::admin::{Admin, Directories};
@@ -126,7 +126,7 @@ pub async fn serve(
     config: Config,
     opening: Opening,
     metrics: metrics_exporter_prometheus::PrometheusHandle,
-    reload: impl Fn() -> anyhow::Result<Config>,
+    reload: impl Fn() -> anyhow::Result<Config> + Send + 'static,
 ) -> anyhow::Result<Exit> {
     let signals = lifecycle::signals()?;
     let listen = socket::Settings { path: config.listen.socket.clone(), group: config.listen.socket_group.clone() };
@@ -152,9 +152,12 @@ pub async fn serve(
     lifecycle.spawn("directories", fleet::run(first, admin.clone(), next, ending.soft.clone()));
     lifecycle.spawn("health of directories", fleet::post_health(admin, app.board.clone(), ending.soft));
     let reloading = Arc::clone(&app);
-    let reload = async || apply_reload(&reloading, &exchange, reload()?).await;
+    let reload: Reload = Box::new(move || {
+        let (app, exchange, config) = (Arc::clone(&reloading), exchange.clone(), reload());
+        Box::pin(async move { apply_reload(&app, &exchange, config?).await })
+    });
     let daemon = Daemon { app, regression, socket, health };
-    Ok(run(daemon, lifecycle, signals, reload).await?)
+    Ok(run(daemon, lifecycle, signals, reload).await)
 }
 
 /// Takes a changed configuration up: directories and roles. What needs another store or listener needs a restart.

@@ -4,8 +4,12 @@
 //! hard end is a second signal or the deadline. A task that ends by itself ends the daemon with a code of
 //! its own, so that whoever supervises it starts it again instead of keeping half a daemon.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -26,15 +30,18 @@ pub enum Signal {
 /// Where signals come from: the process's own, or a test's.
 pub type Signals = mpsc::Receiver<Signal>;
 
+/// Reads the configuration again and applies it; an error says why everything stays as it was.
+pub type Reload = Box<dyn FnMut() -> BoxFuture<'static, anyhow::Result<()>> + Send>;
+
 /// How the daemon ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exit {
     /// Told to, and everything was finished.
     Clean,
-    /// Told to, and some tasks had to be cut off.
+    /// Told to, and the time to finish was over, or it was told twice.
     Forced {
-        /// How many.
-        left: usize,
+        /// Tasks that did not even let go then.
+        left: Vec<String>,
     },
     /// A task that must not end did.
     Died {
@@ -61,7 +68,8 @@ impl Exit {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Clean => Outcome::success(),
-            Self::Forced { left } => Outcome::failed("Forced", &format!("{left} tasks were cut off")),
+            Self::Forced { left } if left.is_empty() => Outcome::failed("Forced", &"what ran was cut off"),
+            Self::Forced { left } => Outcome::failed("Forced", &format!("left behind: {}", left.join(", "))),
             Self::Died { task, why } => Outcome::failed("TaskDied", &format!("{task}: {why}")),
         }
     }
@@ -71,6 +79,8 @@ impl Exit {
 pub struct Lifecycle {
     ending: Ending,
     tasks: TaskTracker,
+    /// Names of the tasks that run.
+    names: Arc<Mutex<BTreeSet<String>>>,
     drain: Duration,
     deaths: (mpsc::UnboundedSender<Exit>, mpsc::UnboundedReceiver<Exit>),
 }
@@ -82,7 +92,13 @@ impl Lifecycle {
     /// A life whose drain takes at most `drain`.
     #[must_use]
     pub fn new(drain: Duration) -> Self {
-        Self { ending: Ending::default(), tasks: TaskTracker::new(), drain, deaths: mpsc::unbounded_channel() }
+        Self {
+            ending: Ending::default(),
+            tasks: TaskTracker::new(),
+            names: Arc::default(),
+            drain,
+            deaths: mpsc::unbounded_channel(),
+        }
     }
 
     /// The two ends, for tasks to wait on.
@@ -91,11 +107,15 @@ impl Lifecycle {
         self.ending.clone()
     }
 
-    /// Runs `task` until it ends. To end before the soft end, to fail and to panic are deaths.
+    /// Runs `task` until it ends; each needs a name of its own. To end before the soft end, to fail and to panic are deaths.
     pub fn spawn(&self, name: impl Into<String>, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         let (name, soft, deaths) = (name.into(), self.ending.soft.clone(), self.deaths.0.clone());
+        let names = Arc::clone(&self.names);
+        locked(&names).insert(name.clone());
         self.tasks.spawn(async move {
-            let why = match tokio::spawn(task).await {
+            let ended = tokio::spawn(task).await;
+            locked(&names).remove(&name);
+            let why = match ended {
                 Ok(Ok(())) if soft.is_cancelled() => return,
                 Ok(Ok(())) => "it ended by itself".to_owned(),
                 Ok(Err(error)) => format!("{error:#}"),
@@ -109,10 +129,7 @@ impl Lifecycle {
 
     /// Says that the daemon is ready, and waits for its end. `reload` runs at each reload; when it
     /// fails, everything stays as it was. `draining` is called at the soft end.
-    pub async fn run<R>(mut self, mut signals: Signals, mut reload: R, draining: impl FnOnce()) -> Exit
-    where
-        R: AsyncFnMut() -> anyhow::Result<()>,
-    {
+    pub async fn run(mut self, mut signals: Signals, mut reload: Reload, draining: impl FnOnce()) -> Exit {
         let watchdog = tokio::spawn(feed_watchdog());
         notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
         tracing::info!("ready");
@@ -131,7 +148,7 @@ impl Lifecycle {
             }
         };
         notify(&[NotifyState::Stopping, NotifyState::Status("finishing what runs")]);
-        tracing::info!(tasks = self.tasks.len(), "ending");
+        tracing::info!(running = ?self.running(), "ending");
         self.ending.soft.cancel();
         draining();
         let drained = self.drained(&mut signals).await;
@@ -142,25 +159,29 @@ impl Lifecycle {
     /// Waits until all tasks have ended, or ends them.
     async fn drained(&self, signals: &mut Signals) -> Exit {
         self.tasks.close();
-        tokio::select! {
+        let why = tokio::select! {
             () = self.tasks.wait() => return Exit::Clean,
-            () = tokio::time::sleep(self.drain) => tracing::warn!(tasks = self.tasks.len(), "the time to finish is over"),
-            () = told_again(signals) => tracing::warn!(tasks = self.tasks.len(), "told again to end"),
-        }
-        let left = self.tasks.len();
+            () = tokio::time::sleep(self.drain) => "the time to finish is over",
+            () = told_again(signals) => "told again to end",
+        };
+        tracing::warn!(running = ?self.running(), why, "cutting off");
         self.ending.hard.cancel();
-        if tokio::time::timeout(LAST_MOMENT, self.tasks.wait()).await.is_err() {
-            tracing::warn!(tasks = self.tasks.len(), "left behind");
-        }
-        Exit::Forced { left }
+        // Either they let go, or they are named below.
+        let _ = tokio::time::timeout(LAST_MOMENT, self.tasks.wait()).await;
+        Exit::Forced { left: self.running() }
+    }
+
+    fn running(&self) -> Vec<String> {
+        locked(&self.names).iter().cloned().collect()
     }
 }
 
+fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Reloads; breaks when told to end meanwhile.
-async fn reloaded<R>(reload: &mut R, signals: &mut Signals) -> std::ops::ControlFlow<()>
-where
-    R: AsyncFnMut() -> anyhow::Result<()>,
-{
+async fn reloaded(reload: &mut Reload, signals: &mut Signals) -> ControlFlow<()> {
     notify_reloading();
     let ended = tokio::select! {
         done = reload() => {
@@ -168,9 +189,9 @@ where
                 Ok(()) => tracing::info!("configuration reloaded"),
                 Err(error) => tracing::error!(error = format!("{error:#}"), "the configuration stays as it was"),
             }
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         }
-        () = told_again(signals) => std::ops::ControlFlow::Break(()),
+        () = told_again(signals) => ControlFlow::Break(()),
     };
     notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
     ended

@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::audit::{AuditError, Event, Outcome};
+use crate::audit::{Event, Outcome};
 use crate::http::socket::Socket;
 use crate::http::{App, health, serve, v1};
 use crate::model::Actor;
-use lifecycle::{Exit, Lifecycle, Signals};
+use lifecycle::{Exit, Lifecycle, Reload, Signals};
 use upkeep::Regression;
 
 /// What a daemon needs that was made before it: everything that can fail for want of a right or a
@@ -35,24 +35,11 @@ pub struct Daemon {
 /// Serves until a signal or a death. Tasks of the caller (the directories) are spawned on
 /// `lifecycle` beforehand; `reload` runs at each SIGHUP.
 ///
-/// # Errors
-/// When the audit log cannot be written: then nothing is served.
-pub async fn run<R>(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload: R) -> Result<Exit, AuditError>
-where
-    R: AsyncFnMut() -> anyhow::Result<()>,
-{
+/// Starts on a full disk too: then the log is owed what it says of the start, and revocation works.
+pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload: Reload) -> Exit {
     let Daemon { app, regression, socket: (socket, file), health: health_listener } = daemon;
     let ending = lifecycle.ending();
-    let started = Arc::clone(&app);
-    app.store
-        .run(move |_| {
-            let now = started.clock.now();
-            let unfinished = started.audit.close_unfinished(now)?;
-            let event = Event::reading("StartDaemon").with("unfinished", unfinished);
-            started.audit.record(&Actor::task("daemon"), &event, &Outcome::success(), now)
-        })
-        .await?;
-
+    record(&app, "StartDaemon", Outcome::success()).await;
     lifecycle.spawn("health", served(serve::serve(health_listener, health::router(Arc::clone(&app)), ending.clone())));
     lifecycle.spawn("socket", served(serve::serve(socket, v1::router(Arc::clone(&app)), ending.clone())));
     lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), regression, ending.soft));
@@ -60,15 +47,19 @@ where
     let exit = lifecycle.run(signals, reload, move || draining.cancel()).await;
 
     drop(file);
-    let ended = Arc::clone(&app);
-    let outcome = exit.outcome();
-    app.store
-        .run(move |_| {
-            ended.audit.note(&Actor::task("daemon"), &Event::reading("StopDaemon"), &outcome, ended.clock.now());
-            Ok::<_, AuditError>(())
-        })
-        .await?;
-    Ok(exit)
+    record(&app, "StopDaemon", exit.outcome()).await;
+    exit
+}
+
+/// Start and end of the daemon are start and end of the log (PCI DSS 10.2.1.6).
+async fn record(app: &Arc<App>, name: &'static str, outcome: Outcome) {
+    let app = Arc::clone(app);
+    let recorded = tokio::task::spawn_blocking(move || {
+        app.audit.note(&Actor::task("daemon"), &Event::reading(name), &outcome, app.clock.now());
+    });
+    if let Err(ended) = recorded.await {
+        tracing::error!(%ended, name, "could not be recorded");
+    }
 }
 
 async fn served(serving: impl Future<Output = ()>) -> anyhow::Result<()> {

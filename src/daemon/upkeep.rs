@@ -1,4 +1,4 @@
-//! What has to be looked after while the daemon runs: owed audit records and the clock.
+//! What has to be looked after while the daemon runs: owed audit records, counted denials, the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,10 +43,13 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
                 let event = Event::reading("ClockWentBack").with("seconds", behind.unsigned_abs());
                 round.audit.note(&Actor::task("clock"), &event, &Outcome::success(), now);
             }
-            round.audit.settle_owed(now)
+            round.gate.settle_denials(now);
+            round.audit.settle_owed(now)?;
+            round.audit.close_unfinished(now).map(drop)
         });
-        if let Err(error @ AuditError::NotRecorded(_)) = kept.await {
-            tracing::warn!(%error, "audit records are still owed");
+        if let Err(error) = kept.await {
+            let error: AuditError = error;
+            tracing::warn!(%error, "the audit log is behind");
         }
     }
 }

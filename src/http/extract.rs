@@ -49,10 +49,14 @@ impl FromRequestParts<Arc<App>> for Asked {
             return Err(Failure::bug("a route without a peer or an operation"));
         };
         let roles = app.roles.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let (app, now) = (Arc::clone(app), app.clock.now());
         // Groups may come from a name service that takes its time.
-        let caller = tokio::task::spawn_blocking(move || from_peer(peer, &roles)).await;
-        let caller = caller.map_err(|ended| Failure::bug(&format!("a look-up of groups ended early: {ended}")))??;
-        Ok(Self { caller, operation, app: Arc::clone(app), now: app.clock.now() })
+        let authenticated = tokio::task::spawn_blocking(move || {
+            let caller =
+                from_peer(peer, &roles).inspect_err(|stranger| app.gate.turn_away(stranger, operation, now))?;
+            Ok::<_, Failure>(Self { caller, operation, app, now })
+        });
+        authenticated.await.map_err(|ended| Failure::bug(&format!("a look-up of groups ended early: {ended}")))?
     }
 }
 

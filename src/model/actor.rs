@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::UserId;
 
 /// The one behind a change. An authenticated caller converts into one; a task names itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Actor {
     /// A person of the model, signed in.

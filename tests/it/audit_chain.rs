@@ -163,7 +163,7 @@ proptest! {
 
 #[test]
 fn sixteen_threads_leave_no_gap_and_every_event_ends() {
-    let (tiny, audit, _state) = fresh();
+    let (tiny, audit, state) = fresh();
     std::thread::scope(|scope| {
         for thread in 0..16_u64 {
             let audit = audit.clone();
@@ -185,7 +185,7 @@ fn sixteen_threads_leave_no_gap_and_every_event_ends() {
         assert_eq!(begun["eventID"], completed["sharedEventID"]);
         assert_eq!(begun["requestParameters"], completed["requestParameters"]);
     }
-    assert_eq!(audit.close_unfinished(now()).unwrap(), 0);
+    assert_eq!(open(tiny.store(), state.path()).close_unfinished(now()).unwrap(), 0);
 }
 
 #[test]
@@ -204,8 +204,14 @@ fn what_a_crash_left_open_is_closed_as_unknown_once() {
         .collect();
     drop(audit);
     let audit = open(tiny.store(), state.path());
-    assert_eq!(audit.close_unfinished(now()).unwrap(), 3);
+    tiny.full.store(true, Ordering::Release);
+    assert!(audit.close_unfinished(now()).is_err(), "it cannot be written now");
+    tiny.full.store(false, Ordering::Release);
+    let running = audit.begin(&operator(), &Event::new("Running"), now()).unwrap();
+    assert_eq!(audit.close_unfinished(now()).unwrap(), 3, "what runs is not touched");
     assert_eq!(audit.close_unfinished(now()).unwrap(), 0);
+    running.complete(&Outcome::success(), now());
+    assert_eq!(open(tiny.store(), state.path()).close_unfinished(now()).unwrap(), 0);
     let records = records(&tiny.store());
     let closed: Vec<u64> = records
         .iter()
@@ -224,7 +230,7 @@ fn what_a_crash_left_open_is_closed_as_unknown_once() {
 
 #[test]
 fn effect_and_record_are_there_together_or_not_at_all() {
-    let (tiny, audit, _state) = fresh();
+    let (tiny, audit, state) = fresh();
     let key = schema::meta("effect");
     let effect = |expect: Expect| {
         let mut commit = Commit::new(operator(), now(), Intent::Widen);
@@ -248,7 +254,7 @@ fn effect_and_record_are_there_together_or_not_at_all() {
     opened.complete_in(&mut commit, &Outcome::success(), now());
     assert_eq!(commit.audit, Some(3));
     tiny.store().commit(commit).unwrap();
-    assert_eq!(audit.close_unfinished(now()).unwrap(), 0);
+    assert_eq!(open(tiny.store(), state.path()).close_unfinished(now()).unwrap(), 0);
 }
 
 #[test]

@@ -30,7 +30,16 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// The parts, with this process in `role`.
     pub(crate) fn new(role: Option<Role>) -> Self {
-        let (tiny, state) = (Tiny::default(), tempfile::tempdir().unwrap());
+        Self::over(Tiny::default(), tempfile::tempdir().unwrap(), roles(role))
+    }
+
+    /// The same store and files, opened anew.
+    pub(crate) fn restarted(self) -> Self {
+        let roles = self.app.roles.read().unwrap().clone();
+        Self::over(self.tiny, self.state, roles)
+    }
+
+    fn over(tiny: Tiny, state: TempDir, roles: LocalRoles) -> Self {
         let identity =
             Identity { account: "123456789012".parse().unwrap(), build: "test".to_owned(), node: "n".to_owned() };
         let audit = Audit::open(tiny.store(), identity, state.path()).unwrap();
@@ -51,7 +60,7 @@ impl Fixture {
             audit,
             clock: shared,
             board: Board::default(),
-            roles: RwLock::new(roles(role)),
+            roles: RwLock::new(roles),
             metrics: None,
             draining: CancellationToken::new(),
         };

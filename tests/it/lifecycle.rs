@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use bailey::audit::tail;
+use bailey::audit::{Event, tail};
 use bailey::authn::local::Role;
 use bailey::cli::client::Client;
-use bailey::daemon::lifecycle::{self, Exit, Lifecycle, Signal};
+use bailey::daemon::lifecycle::{self, Exit, Lifecycle, Reload, Signal};
 use bailey::daemon::{self, Daemon};
 use bailey::http::health::Health;
 use bailey::http::socket::{self, Settings};
+use bailey::model::Actor;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -30,7 +31,10 @@ struct Running {
 
 /// Starts one; `tasks` spawns what a caller would.
 async fn running(tasks: impl FnOnce(&Lifecycle)) -> Running {
-    let fixture = Fixture::new(Some(Role::Operator));
+    running_in(Fixture::new(Some(Role::Operator)), tasks).await
+}
+
+async fn running_in(fixture: Fixture, tasks: impl FnOnce(&Lifecycle)) -> Running {
     let daemon = daemon_of(&fixture).await;
     let lifecycle = Lifecycle::new(Duration::from_secs(20));
     tasks(&lifecycle);
@@ -38,13 +42,17 @@ async fn running(tasks: impl FnOnce(&Lifecycle)) -> Running {
     let reloads = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&reloads);
     let exit = tokio::spawn(async move {
-        let reload = async || {
+        let reload: Reload = Box::new(move || {
             counted.fetch_add(1, Ordering::AcqRel);
-            anyhow::bail!("line 3: unknown key")
-        };
-        daemon::run(daemon, lifecycle, received, reload).await.unwrap()
+            Box::pin(async { anyhow::bail!("line 3: unknown key") })
+        });
+        daemon::run(daemon, lifecycle, received, reload).await
     });
     Running { fixture, signals, exit, reloads }
+}
+
+fn reload() -> Reload {
+    Box::new(|| Box::pin(async { Ok(()) }))
 }
 
 async fn daemon_of(fixture: &Fixture) -> Daemon {
@@ -59,9 +67,9 @@ async fn daemon_of(fixture: &Fixture) -> Daemon {
 
 /// Waits for what is to come, and fails when it does not.
 async fn soon(what: &str, mut there: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while !there().await {
-        assert!(Instant::now() < deadline, "{what} did not come");
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not come");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -101,7 +109,8 @@ async fn a_task_that_ends_fails_or_panics_ends_the_daemon_with_its_own_code() {
     async fn panics() -> anyhow::Result<()> {
         panic!("a bad frame")
     }
-    let cases: [(&str, fn(&Lifecycle)); 3] = [
+    type Spawn = fn(&Lifecycle);
+    let cases: [(&str, Spawn); 3] = [
         ("ended by itself", |life| life.spawn("sync/corp", async { Ok(()) })),
         ("no such file", |life| life.spawn("sync/corp", async { anyhow::bail!("no such file") })),
         ("a bad frame", |life| life.spawn("sync/corp", panics())),
@@ -130,7 +139,7 @@ async fn a_second_signal_does_not_wait() {
     running.signals.send(Signal::Terminate).await.unwrap();
     running.signals.send(Signal::Terminate).await.unwrap();
     let exit = (&mut running.exit).await.unwrap();
-    assert_eq!((exit.code(), exit), (5, Exit::Forced { left: 1 }));
+    assert_eq!((exit.code(), exit), (5, Exit::Forced { left: vec!["stuck".to_owned()] }));
     assert!(began.elapsed() < Duration::from_secs(15), "it did not wait for the deadline");
     drop(stuck);
 }
@@ -142,7 +151,7 @@ async fn the_drain_has_a_deadline() {
     let (signals, received) = mpsc::channel(8);
     signals.send(Signal::Terminate).await.unwrap();
     let began = tokio::time::Instant::now();
-    assert_eq!(lifecycle.run(received, async || Ok(()), || {}).await, Exit::Forced { left: 1 });
+    assert_eq!(lifecycle.run(received, reload(), || {}).await, Exit::Forced { left: vec!["stuck".to_owned()] });
     assert!((20..25).contains(&began.elapsed().as_secs()));
 }
 
@@ -159,6 +168,28 @@ async fn a_reload_that_fails_changes_nothing() {
     assert_eq!(running.exit.await.unwrap(), Exit::Clean);
 }
 
+#[tokio::test(start_paused = true)]
+async fn it_starts_on_a_full_disk_and_catches_up_with_its_log() {
+    let fixture = Fixture::new(Some(Role::Operator));
+    let operator = Actor::Local { uid: 0 };
+    std::mem::forget(fixture.app.audit.begin(&operator, &Event::new("StartSync"), fixture.app.clock.now()).unwrap());
+    let fixture = fixture.restarted();
+    fixture.tiny.full.store(true, Ordering::Release);
+    let mut running = running_in(fixture, |_| {}).await;
+    let client = Client::socket(running.fixture.path());
+    let health: Health = client.get("/v1/health").await.unwrap();
+    assert!(health.ready && health.parts["audit"].words.contains("1 records wait"), "{health:?}");
+    running.fixture.tiny.full.store(false, Ordering::Release);
+    soon("the log", async || events(&running).len() == 3).await;
+    let event = |name: &str, outcome: &str| (name.to_owned(), outcome.to_owned());
+    assert_eq!(
+        events(&running),
+        [event("StartSync", ""), event("StartDaemon", "success"), event("StartSync", "unknown")]
+    );
+    running.signals.send(Signal::Terminate).await.unwrap();
+    assert_eq!((&mut running.exit).await.unwrap(), Exit::Clean);
+}
+
 /// The daemon's own process in the test below. By itself it starts and ends.
 #[tokio::test]
 async fn a_process_of_its_own() {
@@ -168,7 +199,7 @@ async fn a_process_of_its_own() {
     if !told_to_stay() {
         send("TERM", std::process::id());
     }
-    let exit = daemon::run(daemon, Lifecycle::new(Duration::from_secs(20)), signals, async || Ok(())).await.unwrap();
+    let exit = daemon::run(daemon, Lifecycle::new(Duration::from_secs(20)), signals, reload()).await;
     assert_eq!(exit, Exit::Clean);
 }
 

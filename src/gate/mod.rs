@@ -4,133 +4,26 @@
 //! operation needs. A no is written to the audit log; a yes to anything that changes something has
 //! its begun record on disk before the proof exists. What an operation does is not decided here.
 //!
-//! For callers on this machine the decision is the table [`Operation::least`]: operators may do
+//! For callers on this machine the decision is the table `Operation::least`: operators may do
 //! everything, viewers may look at the model but not at the audit log.
 
+mod denials;
+mod operation;
+
 use std::fmt;
+use std::sync::Arc;
+
+pub use operation::Operation;
 
 use crate::audit::{Audit, AuditError, Event, Opened, Outcome, Trace};
-use crate::authn::local::Role;
+use crate::authn::local::{Role, StrangerError};
 use crate::authn::{Caller, CallerKind};
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError};
-
-macro_rules! operations {
-    ($($(#[doc = $doc:literal])+ $name:ident: $effect:ident, $least:ident;)+) => {
-        /// Something a caller can ask for. Named as AWS names things, because audit readers know that style.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Operation {
-            $($(#[doc = $doc])+ $name,)+
-        }
-
-        impl Operation {
-            /// All of them, in alphabetical order.
-            pub const ALL: &[Self] = &[$(Self::$name),+];
-
-            /// Its name in audit records.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)+ }
-            }
-
-            const fn effect(self) -> Effect {
-                match self { $(Self::$name => Effect::$effect,)+ }
-            }
-
-            /// The least role that may do it on this machine.
-            const fn least(self) -> Role {
-                match self { $(Self::$name => Role::$least,)+ }
-            }
-        }
-    };
-}
-
-/// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    /// Shows the model.
-    Shows,
-    /// Shows the audit log, which is itself recorded (PCI DSS 10.2.1.3).
-    ShowsTheLog,
-    /// Only takes access away, or changes nobody's.
-    Narrows,
-    /// May give somebody access.
-    Widens,
-}
-
-operations! {
-    /// Apply changes that the guard held.
-    ApproveHeldChanges: Widens, Operator;
-    /// Try everything a sync of a directory will need.
-    CheckDirectory: Shows, Operator;
-    /// One group, with its members.
-    GetGroup: Shows, Viewer;
-    /// How the daemon and its parts are.
-    GetHealth: Shows, Viewer;
-    /// What was true of a row, and when.
-    GetHistory: Shows, Viewer;
-    /// One machine, with its groups.
-    GetResource: Shows, Viewer;
-    /// How the syncs are doing.
-    GetSyncStatus: Shows, Viewer;
-    /// One person, with the chains of groups.
-    GetUser: Shows, Viewer;
-    /// The configured directories.
-    ListDirectories: Shows, Viewer;
-    /// Groups, searched and paged.
-    ListGroups: Shows, Viewer;
-    /// Changes that the guard holds.
-    ListHeldChanges: Shows, Viewer;
-    /// Machines, searched and paged.
-    ListResources: Shows, Viewer;
-    /// People, searched and paged.
-    ListUsers: Shows, Viewer;
-    /// What a sync would change.
-    PreviewSync: Shows, Operator;
-    /// Throw changes away that the guard held.
-    RefuseHeldChanges: Narrows, Operator;
-    /// Delete what came from a directory that is no longer configured.
-    RemoveDirectory: Narrows, Operator;
-    /// Bring a leaver back, or link a rebuilt account.
-    RestoreUser: Widens, Operator;
-    /// Read a directory and apply what changed.
-    StartSync: Widens, Operator;
-    /// Read the audit log.
-    TailAudit: ShowsTheLog, Operator;
-    /// Check that the audit log is whole.
-    VerifyAudit: ShowsTheLog, Operator;
-}
-
-impl Operation {
-    /// True when it changes nothing.
-    #[must_use]
-    pub const fn read_only(self) -> bool {
-        matches!(self.effect(), Effect::Shows | Effect::ShowsTheLog)
-    }
-
-    /// True when doing it leaves an audit record.
-    #[must_use]
-    pub const fn recorded(self) -> bool {
-        !matches!(self.effect(), Effect::Shows)
-    }
-
-    /// The decision, as a table.
-    #[must_use]
-    pub const fn allowed_for(self, caller: CallerKind) -> bool {
-        match (caller, self.least()) {
-            (CallerKind::Local(Role::Operator), _) | (CallerKind::Local(Role::Viewer), Role::Viewer) => true,
-            (CallerKind::Local(Role::Viewer), Role::Operator) => false,
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use denials::Denials;
+use operation::Effect;
 
 /// Why there is no yes.
 #[derive(Debug, thiserror::Error)]
@@ -168,6 +61,7 @@ impl Faulty for GateError {
 #[derive(Clone)]
 pub struct Gate {
     audit: Audit,
+    denials: Arc<Denials>,
 }
 
 /// Proof of a yes. Holds what was asked, so that the one who acts takes the operation from the
@@ -185,7 +79,7 @@ impl Gate {
     /// A gate that writes to `audit`.
     #[must_use]
     pub fn new(audit: Audit) -> Self {
-        Self { audit }
+        Self { audit, denials: Arc::default() }
     }
 
     /// Whether `caller` may do `operation` to `resource` (a name, a digest, or empty) at `now`.
@@ -225,10 +119,36 @@ impl Gate {
                 Role::Viewer => "it takes a viewer of this machine",
             },
         };
-        tracing::warn!(%caller, %operation, "denied");
-        let outcome = Outcome::Denied { message: denied.to_string() };
-        self.audit.note(&caller.actor(), event, &outcome, now);
+        self.note_denial(&caller.actor(), event, &denied, now);
         denied
+    }
+
+    /// Writes down that somebody without any role asked for `operation`. Blocks.
+    pub fn turn_away(&self, stranger: &StrangerError, operation: Operation, now: Timestamp) {
+        let event = Event::reading(operation.name()).with("caller", "stranger");
+        self.note_denial(&Actor::Local { uid: stranger.uid() }, &event, stranger, now);
+    }
+
+    /// Writes down how many denials were passed over, once their minute is over. Blocks.
+    pub fn settle_denials(&self, now: Timestamp) {
+        for (actor, count) in self.denials.settle(now) {
+            self.note_passed_over(&actor, count, now);
+        }
+    }
+
+    fn note_denial(&self, actor: &Actor, event: &Event, why: &dyn fmt::Display, now: Timestamp) {
+        let Some(passed_over) = self.denials.admit(actor, now) else { return };
+        self.note_passed_over(actor, passed_over, now);
+        tracing::warn!(%actor, operation = %event.name, "denied");
+        self.audit.note(actor, event, &Outcome::Denied { message: why.to_string() }, now);
+    }
+
+    fn note_passed_over(&self, actor: &Actor, count: u64, now: Timestamp) {
+        if count > 0 {
+            tracing::warn!(%actor, count, "denied so often that not each was recorded");
+            let event = Event::reading("DenialsNotRecorded").with("count", count);
+            self.audit.note(actor, &event, &Outcome::success(), now);
+        }
     }
 }
 

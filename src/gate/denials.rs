@@ -1,0 +1,88 @@
+//! How often somebody was denied: each no is recorded, until somebody makes a weapon of that.
+//!
+//! A denial is a durable write that costs its cause nothing, so a loop of them could fill the disk.
+//! Behind the first hundred of a minute they are counted, and the count is recorded.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::base::Timestamp;
+use crate::model::Actor;
+
+/// Denials of one actor that are recorded each minute.
+const RECORDED: u32 = 100;
+
+/// Length of a window, in seconds.
+const WINDOW: i64 = 60;
+
+/// Denials by actor.
+#[derive(Default)]
+pub(super) struct Denials(Mutex<HashMap<Actor, Window>>);
+
+struct Window {
+    since: Timestamp,
+    recorded: u32,
+    passed_over: u64,
+}
+
+impl Denials {
+    /// Whether a denial of `actor` is to be recorded; if so, how many before it were passed over.
+    pub(super) fn admit(&self, actor: &Actor, now: Timestamp) -> Option<u64> {
+        let mut windows = self.lock();
+        let fresh = || Window { since: now, recorded: 0, passed_over: 0 };
+        let window = windows.entry(actor.clone()).or_insert_with(fresh);
+        let mut passed_over = 0;
+        if window.over(now) {
+            passed_over = std::mem::replace(window, fresh()).passed_over;
+        }
+        if window.recorded == RECORDED {
+            window.passed_over = window.passed_over.saturating_add(1);
+            return None;
+        }
+        window.recorded += 1;
+        Some(passed_over)
+    }
+
+    /// Forgets the windows that are over; answers whose denials were passed over in them.
+    pub(super) fn settle(&self, now: Timestamp) -> Vec<(Actor, u64)> {
+        let over = self.lock().extract_if(|_, window| window.over(now)).collect::<Vec<_>>();
+        over.into_iter().map(|(actor, window)| (actor, window.passed_over)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Actor, Window>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Window {
+    /// A clock that went back ends a window too: better recorded twice than never.
+    fn over(&self, now: Timestamp) -> bool {
+        !(0..WINDOW).contains(&now.duration_since(self.since).as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn behind_a_hundred_a_minute_they_are_counted_and_the_count_is_told_once() {
+        let denials = Denials::default();
+        let (loud, quiet) = (Actor::Local { uid: 7 }, Actor::Local { uid: 8 });
+        let admitted = (0..250).filter(|_| denials.admit(&loud, at(0)).is_some()).count();
+        assert_eq!(admitted, 100);
+        assert_eq!(denials.admit(&quiet, at(0)), Some(0), "others are not held to it");
+        assert_eq!(denials.settle(at(59)), []);
+        assert_eq!(denials.admit(&loud, at(60)), Some(150));
+        assert_eq!(denials.admit(&loud, at(60)), Some(0));
+        assert_eq!(denials.settle(at(60)), [(quiet, 0)]);
+        for _ in 0..120 {
+            denials.admit(&loud, at(61));
+        }
+        assert_eq!(denials.settle(at(200)), [(loud, 22)]);
+    }
+}
