@@ -70,7 +70,16 @@ const MODULES: &[Module] = &[
     Module("sso", 9, BELOW_THE_PROTOCOLS),
     Module("access", 9, BELOW_THE_PROTOCOLS),
     Module("report", 9, BELOW_THE_PROTOCOLS),
-    Module("http", 10, &["model", "authn", "admin", "grants", "sts", "iam", "sso", "access", "report"]),
+    // Beside the operations it serves: `gate`, which every route asks; `audit` and `store`, whose errors it turns into
+    // answers and whose health it shows; `sync` for the reports it passes on; `directory` for findings.
+    Module(
+        "http",
+        10,
+        &[
+            "model", "directory", "store", "audit", "sync", "authn", "gate", "admin", "grants", "sts", "iam", "sso", "access",
+            "report",
+        ],
+    ),
     Module("config", 11, EVERYTHING_LOWER),
     Module("daemon", 12, EVERYTHING_LOWER),
     Module("cli", 13, EVERYTHING_LOWER),

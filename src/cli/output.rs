@@ -8,6 +8,8 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use crate::base::Timestamp;
+
 use crate::base::text::printable;
 
 /// For whom to print.
@@ -25,6 +27,12 @@ pub struct Column<T> {
     pub title: &'static str,
     /// What stands in it for one item.
     pub cell: fn(&T) -> String,
+}
+
+/// A moment, to the second: what is behind it only widens a table.
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
+    format!("{at:.0}")
 }
 
 /// Where answers go. Remarks, progress and errors go to standard error instead.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::args::{Group, History, Listing, Resource, State, User};
-use super::output::{Column, Format};
+use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
 use crate::admin::past::{Past, PastState, PastVersion};
 use crate::admin::views::{EntityView, GroupShown, MemberView, MembershipView, Page, Shown};
@@ -47,13 +47,13 @@ const RECORD: &[Column<EntityView>] = &[
 fn state(entity: &EntityView) -> String {
     let mut text = entity.state.as_str().to_owned();
     if let Some(since) = entity.since {
-        text.push_str(&format!(" since {since}"));
+        text.push_str(&format!(" since {}", moment(since)));
     }
     if let Some(expires) = entity.expires {
-        text.push_str(&format!(", account ends {expires}"));
+        text.push_str(&format!(", account ends {}", moment(expires)));
     }
     if let Some(locked) = entity.locked_since {
-        text.push_str(&format!(", password logins locked since {locked}"));
+        text.push_str(&format!(", password logins locked since {}", moment(locked)));
     }
     text
 }
@@ -62,7 +62,7 @@ const MEMBERSHIPS: &[Column<MembershipView>] = &[
     Column { title: "group", cell: |membership| membership.group.clone() },
     Column { title: "through", cell: through },
     Column { title: "listed in", cell: |membership| membership.edge.listed_in.clone() },
-    Column { title: "since", cell: |membership| membership.edge.since.map(|at| at.to_string()).unwrap_or_default() },
+    Column { title: "since", cell: |membership| membership.edge.since.map(moment).unwrap_or_default() },
 ];
 
 fn through(membership: &MembershipView) -> String {
@@ -76,7 +76,7 @@ const MEMBERS: &[Column<MemberView>] = &[
 ];
 
 const VERSIONS: &[Column<PastVersion>] = &[
-    Column { title: "when", cell: |version| version.at.to_string() },
+    Column { title: "when", cell: |version| moment(version.at) },
     Column { title: "revision", cell: |version| version.revision.to_string() },
     Column { title: "by", cell: |version| version.by.to_string() },
     Column { title: "audit", cell: |version| version.audit.map(|seq| seq.to_string()).unwrap_or_default() },

@@ -28,6 +28,7 @@ const FINDINGS: &[Column<Finding>] = &[
 pub fn store(global: &Global, verb: &Store) -> anyhow::Result<Exit> {
     let mut output = Output::standard(global.output);
     let config = configuration(global)?;
+    compose::must_own(&config.state_directory)?;
     let now = SystemClock.now();
     match verb {
         Store::Export { file } => {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::args::{Directory, Sync, SyncAbout, SyncRun};
-use super::output::{Column, Format};
+use super::output::{Column, Format, moment};
 use super::people::fields;
 use super::progress::{Meter, Progress};
 use super::session::{Session, encoded, remark};
@@ -26,8 +26,8 @@ const STATUS: &[Column<SyncStatus>] = &[
     Column { title: "doing", cell: |status| status.phase.as_ref().map_or_else(|| "not configured".to_owned(), word) },
     Column { title: "follows by", cell: |status| status.method.as_ref().map(word).unwrap_or_default() },
     Column { title: "server", cell: |status| status.server.clone().unwrap_or_default() },
-    Column { title: "last contact", cell: |status| status.last_contact.map(|at| at.to_string()).unwrap_or_default() },
-    Column { title: "last full read", cell: |status| status.last_full.map(|at| at.to_string()).unwrap_or_default() },
+    Column { title: "last contact", cell: |status| status.last_contact.map(moment).unwrap_or_default() },
+    Column { title: "last full read", cell: |status| status.last_full.map(moment).unwrap_or_default() },
     Column { title: "users", cell: |status| status.totals.users.to_string() },
     Column { title: "groups", cell: |status| status.totals.groups.to_string() },
     Column { title: "resources", cell: |status| status.totals.resources.to_string() },
@@ -41,7 +41,7 @@ const HELD: &[Column<Held>] = &[
     Column { title: "digest", cell: |held| held.digest.chars().take(12).collect() },
     Column { title: "directory", cell: |held| held.directory.to_string() },
     Column { title: "changes", cell: |held| held.changes.to_string() },
-    Column { title: "since", cell: |held| held.since.to_string() },
+    Column { title: "since", cell: |held| moment(held.since) },
     Column { title: "why", cell: |held| held.tripped.iter().map(tripped).collect::<Vec<_>>().join("; ") },
     Column { title: "decision", cell: |held| decision(&held.decision) },
 ];
@@ -84,8 +84,8 @@ fn tripped(tripped: &Tripped) -> String {
 fn decision(decision: &Decision) -> String {
     match decision {
         Decision::Open => "open".to_owned(),
-        Decision::Approved { by, at } => format!("approved by {by} at {at}"),
-        Decision::Refused { by, at } => format!("refused by {by} at {at}"),
+        Decision::Approved { by, at } => format!("approved by {by} at {}", moment(*at)),
+        Decision::Refused { by, at } => format!("refused by {by} at {}", moment(*at)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! that finds none running.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use nix::unistd::Uid;
@@ -57,6 +58,21 @@ pub fn store_settings(config: &Config, opening: Opening) -> StoreSettings {
     }
 }
 
+/// Refuses to open files that belong to another account: what root creates there the daemon could not open again.
+///
+/// # Errors
+/// When the state directory is there and is another account's; says as whom to run.
+pub fn must_own(state: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(found) = std::fs::metadata(state) else { return Ok(()) };
+    let owner = Uid::from_raw(found.uid());
+    if owner == Uid::effective() {
+        return Ok(());
+    }
+    let name = nix::unistd::User::from_uid(owner).ok().flatten().map_or_else(|| owner.to_string(), |user| user.name);
+    anyhow::bail!("{} belongs to {name}; run this as that account: sudo -u {name} bailey ..", state.display())
+}
+
 /// Opens the store and wires everything around it. Blocks.
 ///
 /// # Errors
@@ -66,6 +82,7 @@ pub fn parts(
     opening: Opening,
     metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
 ) -> anyhow::Result<Parts> {
+    must_own(&config.state_directory)?;
     let ready = open::open(&store_settings(&config, opening), SystemClock.now())?;
     for notice in &ready.notices {
         tracing::warn!(notice, "corrected");

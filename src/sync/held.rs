@@ -22,6 +22,9 @@ use crate::store::{Commit, Expect, Intent, KeyRange, Revision, Snapshot, Store, 
 /// Bytes of changes a row, below the store's 64 KiB.
 const CHUNK_BYTES: usize = 48 << 10;
 
+/// Tripped limits kept with a set: a thousand groups may each trip theirs, and the head is one row.
+const REASONS_KEPT: usize = 100;
+
 /// A set of held changes, without the changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Held {
@@ -84,7 +87,7 @@ impl HeldSet {
     pub fn new(directory: &DirectoryLabel, tripped: Vec<Tripped>, work: &Path, keep: bool) -> Self {
         Self {
             directory: directory.clone(),
-            tripped,
+            tripped: tripped.into_iter().take(REASONS_KEPT).collect(),
             changes: Spool::new(work),
             fingerprints: HashSet::new(),
             obsolete: Vec::new(),

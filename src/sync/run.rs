@@ -33,6 +33,9 @@ use crate::store::{Revision, Store, schema};
 /// Pages that may wait for the stage: the server works ahead by one while another is mapped.
 const PAGES_AHEAD: usize = 2;
 
+/// Reasons to doubt a read that are kept; one is enough to doubt it.
+const DOUBTS_KEPT: usize = 20;
+
 /// Takes the changes of a dry run, in order, each with whether it would be held.
 pub type Listing<'a> = dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send + 'a;
 
@@ -349,6 +352,7 @@ impl Runner {
         if staging.read != reading.count {
             doubts.push(format!("{} entries were sent, {} arrived", reading.count, staging.read));
         }
+        doubts.truncate(DOUBTS_KEPT);
         doubts
     }
 

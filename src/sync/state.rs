@@ -110,8 +110,9 @@ struct Counted {
     count: u64,
 }
 
-/// Rows of the window, so that it stays one small row of the store; what is beyond is not counted, and the limits of each single run still hold.
-const GROUPS_TOLD_APART: usize = 2_000;
+/// Rows of the window, so that the state stays one row of the store, far below 64 KiB. Beyond, groups are no
+/// longer told apart, but no loss goes uncounted.
+const MOST_ROWS: usize = 250;
 
 impl Window {
     /// Forgets what is older than `keep`.
@@ -123,10 +124,19 @@ impl Window {
     /// Counts `count` changes of `rule` applied at `now`.
     pub fn add(&mut self, rule: Rule, count: u64, now: Timestamp) {
         let minute = now.as_second() - now.as_second().rem_euclid(60);
-        let full = self.0.len() >= GROUPS_TOLD_APART;
-        match self.0.iter_mut().rev().find(|counted| counted.minute == minute && counted.rule == rule) {
-            Some(counted) => counted.count += count,
-            None if full => {}
+        let full = self.0.len() >= MOST_ROWS;
+        let same = |counted: &&mut Counted| counted.rule == rule && (counted.minute == minute || full);
+        if let Some(counted) = self.0.iter_mut().rev().find(same) {
+            counted.minute = minute;
+            counted.count += count;
+            return;
+        }
+        let alike = |counted: &&mut Counted| full && matches!((counted.rule, rule), (Rule::Loss(_), Rule::Loss(_)));
+        match self.0.iter_mut().rev().find(alike) {
+            Some(counted) => {
+                counted.minute = minute;
+                counted.count += count;
+            }
             None => self.0.push(Counted { minute, rule, count }),
         }
     }

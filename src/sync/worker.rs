@@ -128,6 +128,16 @@ pub struct Worker {
     rng: StdRng,
 }
 
+/// What comes after a step of changes.
+enum Next {
+    /// The next step.
+    Go,
+    /// A full read before long, because the guard held something back.
+    FullReadSoon,
+    /// A full read now, and why.
+    FullRead(String),
+}
+
 /// Why following ended.
 enum Ended {
     /// Look again at what is due.
@@ -251,7 +261,7 @@ impl Worker {
         let (into, mut changes) = mpsc::channel(4);
         let source = Arc::clone(&self.runner.source);
         let mut following = AbortOnDrop(tokio::spawn(async move { source.follow(cursor, into).await }));
-        let reconcile = self.next_full_read(state, self.runner.settings.reconcile_every);
+        let mut reconcile = self.next_full_read(state, self.runner.settings.reconcile_every);
         self.phase(Phase::Following);
         loop {
             tokio::select! {
@@ -263,9 +273,14 @@ impl Worker {
                     return self.obey(command).await;
                 }
                 change = changes.recv() => match change {
-                    Some(change) => if let Some(why) = self.apply(change).await? {
-                        *due = Some(why);
-                        return Ok(Ended::Due);
+                    Some(change) => match self.apply(change).await? {
+                        Next::Go => {}
+                        // Not at once: a thousand deletions one by one must not become a thousand full reads.
+                        Next::FullReadSoon => reconcile = self.next_full_read(&self.state().await?, BETWEEN_FULL_READS),
+                        Next::FullRead(why) => {
+                            *due = Some(why);
+                            return Ok(Ended::Due);
+                        }
                     },
                     None => return match (&mut following.0).await {
                         Ok(ended) => ended.map(|()| Ended::Due).map_err(SyncError::from),
@@ -278,17 +293,17 @@ impl Worker {
         }
     }
 
-    /// Applies a step of changes. Answers why a full read is needed, if it is.
-    async fn apply(&mut self, change: Changes) -> Result<Option<String>, SyncError> {
+    /// Applies a step of changes.
+    async fn apply(&mut self, change: Changes) -> Result<Next, SyncError> {
         if let Changes::FullReadNeeded { why } = &change {
-            return Ok(Some(why.clone()));
+            return Ok(Next::FullRead(why.clone()));
         }
         let received = match &change {
             Changes::Delta { received, .. } | Changes::Present { received, .. } => Some(*received),
             Changes::FullReadNeeded { .. } => None,
         };
         let Some(report) = self.runner.delta(change).await? else {
-            return Ok(Some("more changed than can be looked up one by one".to_owned()));
+            return Ok(Next::FullRead("more changed than can be looked up one by one".to_owned()));
         };
         if let Some(received) = received.filter(|_| report.applied > 0) {
             Metric::SyncLag
@@ -297,7 +312,7 @@ impl Worker {
         }
         let tripped = report.held > 0;
         self.done(report);
-        Ok(tripped.then(|| "the guard held back changes that events brought".to_owned()))
+        Ok(if tripped { Next::FullReadSoon } else { Next::Go })
     }
 
     async fn heartbeat(&mut self) -> Result<(), SyncError> {
