@@ -1,4 +1,4 @@
-//! What can go wrong with a directory, and whose fault that is.
+//! What can go wrong with a directory, whose fault that is, and the names of LDAP's result codes.
 
 use crate::base::{Fault, Faulty};
 
@@ -69,5 +69,54 @@ impl Faulty for DirectoryError {
             Self::Setup { .. } => Fault::Operator,
             _ => Fault::Directory,
         }
+    }
+}
+
+/// The name of an LDAP result code (RFC 4511 4.1.9; RFC 4533 2.4 and RFC 3909 for the last).
+#[must_use]
+pub fn result_name(code: u32) -> &'static str {
+    match code {
+        0 => "success",
+        1 => "operationsError",
+        2 => "protocolError",
+        3 => "timeLimitExceeded",
+        4 => "sizeLimitExceeded",
+        5 => "compareFalse",
+        6 => "compareTrue",
+        7 => "authMethodNotSupported",
+        8 => "strongerAuthRequired",
+        10 => "referral",
+        11 => "adminLimitExceeded",
+        12 => "unavailableCriticalExtension",
+        13 => "confidentialityRequired",
+        14 => "saslBindInProgress",
+        16 => "noSuchAttribute",
+        17 => "undefinedAttributeType",
+        18 => "inappropriateMatching",
+        19 => "constraintViolation",
+        20 => "attributeOrValueExists",
+        21 => "invalidAttributeSyntax",
+        32 => "noSuchObject",
+        33 => "aliasProblem",
+        34 => "invalidDNSyntax",
+        36 => "aliasDereferencingProblem",
+        48 => "inappropriateAuthentication",
+        49 => "invalidCredentials",
+        50 => "insufficientAccessRights",
+        51 => "busy",
+        52 => "unavailable",
+        53 => "unwillingToPerform",
+        54 => "loopDetect",
+        64 => "namingViolation",
+        65 => "objectClassViolation",
+        66 => "notAllowedOnNonLeaf",
+        67 => "notAllowedOnRDN",
+        68 => "entryAlreadyExists",
+        69 => "objectClassModsProhibited",
+        71 => "affectsMultipleDSAs",
+        80 => "other",
+        118 => "canceled",
+        4096 => "e-syncRefreshRequired",
+        _ => "unknown result",
     }
 }

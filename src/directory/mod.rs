@@ -3,16 +3,31 @@
 //! Owns connections, failover, searches, following changes and the text forms of LDAP (DNs,
 //! filters). Has never heard of IAM: it hands out [`Entry`] values and says of every read whether
 //! it is proof of absence. What an entry means is `sync`'s business. `ldap3` is imported in
-//! `ldap.rs` and nowhere else.
+//! `ldap/` and nowhere else.
+//!
+//! ```text
+//! servers --> ldap --> intake --> reader    full reads
+//!  which     the wire   entry,    look_up   single objects
+//!  first                scope     syncrepl  changes
+//!                                 check     what would go wrong
+//! ```
 //!
 //! A read is believed in two grades. *Presence* is believed at once: an entry that came was there.
 //! *Absence* is believed only from a [`Completeness::Complete`] read, or from a change that the
 //! server itself reported as a deletion and that a look-up on the wire confirmed.
 
+mod check;
 pub mod dn;
 pub mod error;
 pub mod filter;
+mod intake;
+mod ldap;
+mod look_up;
+mod reader;
+mod servers;
 pub mod settings;
+mod source;
+mod syncrepl;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -21,6 +36,7 @@ use tokio::sync::mpsc;
 pub use dn::Dn;
 pub use error::DirectoryError;
 pub use settings::Settings;
+pub use source::LdapSource;
 
 use crate::base::Guid;
 
@@ -56,7 +72,11 @@ pub struct Attributes(Vec<(String, Vec<Vec<u8>>)>);
 impl Attributes {
     /// Attributes by lower-case name; later values of a name join the earlier ones.
     pub fn push(&mut self, name: &str, values: Vec<Vec<u8>>) {
-        let name = name.to_ascii_lowercase();
+        self.push_lower_case(name.to_ascii_lowercase(), values);
+    }
+
+    /// As [`Attributes::push`], for a name that is lower-case already.
+    fn push_lower_case(&mut self, name: String, values: Vec<Vec<u8>>) {
         match self.0.iter_mut().find(|(held, _)| *held == name) {
             Some((_, held)) => held.extend(values),
             None => self.0.push((name, values)),

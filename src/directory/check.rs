@@ -1,0 +1,338 @@
+//! `check`: tries everything a sync will need and says what would go wrong, all at once.
+//!
+//! Reads at most [`SAMPLE`] objects of each kind. Every finding that is not fine says what to do.
+
+use std::collections::HashMap;
+
+use super::filter::Filter;
+use super::ldap::address::Address;
+use super::ldap::sync::page_request;
+use super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, controls};
+use super::reader::is_visible;
+use super::settings::Scope as KindScope;
+use super::source::{LdapSource, RootDse};
+use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, syncrepl};
+use crate::base::text::printable;
+
+/// Objects of a kind looked at, at most.
+const SAMPLE: usize = 5_000;
+/// Attributes that hold members, in the schemas directories use.
+const MEMBER_ATTRIBUTES: [&str; 3] = ["member", "uniqueMember", "memberUid"];
+
+/// Everything that can be said about `source`.
+pub(super) async fn check(source: &LdapSource) -> Vec<Finding> {
+    let mut findings = Findings(Vec::new());
+    let mut usable = None;
+    for url in &source.settings.urls {
+        findings.overheard(source, url);
+        match source.open_to(url).await {
+            Ok(connection) => {
+                findings.fine(format!("connect {url}"), "connected and bound");
+                usable.get_or_insert(connection);
+            }
+            Err(error) => findings.fault(format!("connect {url}"), error.to_string(), connection_remedy(&error)),
+        }
+    }
+    let Some(connection) = usable else { return findings.0 };
+    let checked = Checker { source, findings: &mut findings }.content(connection).await;
+    if let Err(error) = checked {
+        findings.fault("directory".to_owned(), error.to_string(), "see the server's log; the checks after this one were not made");
+    }
+    findings.0
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn fine(&mut self, subject: String, what: impl Into<String>) {
+        self.0.push(Finding { severity: Severity::Fine, subject, what: what.into(), remedy: String::new() });
+    }
+
+    fn warning(&mut self, subject: String, what: impl Into<String>, remedy: impl Into<String>) {
+        self.0.push(Finding { severity: Severity::Warning, subject, what: what.into(), remedy: remedy.into() });
+    }
+
+    fn fault(&mut self, subject: String, what: impl Into<String>, remedy: impl Into<String>) {
+        self.0.push(Finding { severity: Severity::Fault, subject, what: what.into(), remedy: remedy.into() });
+    }
+
+    fn overheard(&mut self, source: &LdapSource, url: &str) {
+        if source.settings.insecure && Address::parse(url).is_ok_and(|address| address.is_overheard(&source.settings)) {
+            self.warning(
+                format!("connect {url}"),
+                "the bind password and everything read cross the network in the clear (`insecure`)",
+                "use an `ldaps://` URL or `start_tls = true`",
+            );
+        }
+    }
+}
+
+fn connection_remedy(error: &DirectoryError) -> &'static str {
+    let text = error.to_string().to_ascii_lowercase();
+    match error {
+        DirectoryError::Setup { .. } => "correct the setting or the file named",
+        DirectoryError::TimedOut { .. } => "check that the host and port are right and no firewall drops the packets",
+        DirectoryError::Refused { code: 49, .. } => "check the bind DN and its password",
+        DirectoryError::Refused { code: 8 | 13, .. } => "the server wants encryption: use an `ldaps://` URL or `start_tls = true`",
+        DirectoryError::Refused { .. } => "see the server's log for the reason",
+        _ if text.contains("unknownissuer") => "name the authority that signed the server's certificate in `ca_file`",
+        _ if text.contains("not valid for name") => "use the host name that is in the server's certificate",
+        _ if text.contains("certificate") => "check the server's certificate and `ca_file`; a server may also ask for `client_certificate`",
+        _ => "check that the server runs and that the host and port are right",
+    }
+}
+
+struct Checker<'a> {
+    source: &'a LdapSource,
+    findings: &'a mut Findings,
+}
+
+/// Some objects of a kind.
+struct Sample {
+    entries: Vec<RawEntry>,
+    outcome: Outcome,
+}
+
+impl Checker<'_> {
+    async fn content(&mut self, mut connection: Connection) -> Result<(), DirectoryError> {
+        let root = LdapSource::root_dse(&mut connection).await?;
+        self.paging(&root);
+        self.following(&mut connection, &root).await?;
+        let mut readable = Vec::new();
+        for (base, _) in &self.source.bases {
+            let subject = format!("base `{base}`");
+            if is_visible(&mut connection, base).await? {
+                self.findings.fine(subject, "exists and can be read");
+                readable.push(base.clone());
+            } else {
+                let contexts: Vec<String> = root.contexts.iter().map(|dn| format!("`{dn}`")).collect();
+                let hint = if contexts.is_empty() { String::new() } else { format!("; this server holds {}", contexts.join(", ")) };
+                self.findings.fault(
+                    subject,
+                    "does not exist, or the bind account may not see it",
+                    format!("correct `bases`, or let the bind account read it{hint}"),
+                );
+            }
+        }
+        let settings = &self.source.settings;
+        for (kind, scope) in
+            [(Kind::Person, &settings.people), (Kind::Group, &settings.groups), (Kind::Machine, &settings.machines)]
+        {
+            if !scope.object_classes.is_empty() && !readable.is_empty() {
+                self.kind(&mut connection, &readable, &root, kind, scope).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn paging(&mut self, root: &RootDse) {
+        if root.supports(controls::PAGED_RESULTS) {
+            self.findings.fine("paging".to_owned(), "supported");
+        } else {
+            self.findings.warning(
+                "paging".to_owned(),
+                "the server does not offer paged results (RFC 2696): a read comes in one piece and ends at its size limit",
+                "turn paging on in the server, or raise the size limit of the bind account",
+            );
+        }
+    }
+
+    async fn following(&mut self, connection: &mut Connection, root: &RootDse) -> Result<(), DirectoryError> {
+        let subject = "follow changes".to_owned();
+        let offered = syncrepl::position(self.source, connection, root).await?.is_some();
+        match (self.source.settings.method, offered) {
+            (_, true) => self.findings.fine(subject, "the server pushes changes (RFC 4533)"),
+            (Some(Method::Syncrepl), false) => self.findings.fault(
+                subject,
+                "`method` is `syncrepl`, but the server does not offer it, or `contextCSN` cannot be read",
+                "load the syncprov overlay and let the bind account read `contextCSN` of the suffix; or leave `method` out",
+            ),
+            (_, false) => self.findings.warning(
+                subject,
+                "the server does not push changes; they are seen with the next full read",
+                "with OpenLDAP, load the syncprov overlay and let the bind account read `contextCSN` of the suffix",
+            ),
+        }
+        Ok(())
+    }
+
+    async fn kind(
+        &mut self,
+        connection: &mut Connection,
+        bases: &[Dn],
+        root: &RootDse,
+        kind: Kind,
+        scope: &KindScope,
+    ) -> Result<(), DirectoryError> {
+        let subject = match kind {
+            Kind::Person => "people",
+            Kind::Group => "groups",
+            Kind::Machine => "machines",
+        };
+        let mut entries = Vec::new();
+        for base in bases {
+            let filter = self.source.intake.of_kind(kind);
+            let sample = self.sample(connection, base, filter, root).await?;
+            self.limits(subject, base, &sample);
+            entries.extend(sample.entries);
+        }
+        if entries.is_empty() {
+            self.findings.fault(
+                subject.to_owned(),
+                format!("nothing matches {}", self.source.intake.of_kind(kind)),
+                "correct `object_classes` or the filter, let the bind account read the objects, or switch the kind off",
+            );
+            return Ok(());
+        }
+        let counted = if entries.len() >= SAMPLE { format!("at least {}", entries.len()) } else { entries.len().to_string() };
+        self.findings.fine(subject.to_owned(), format!("{counted} found"));
+        if scope.filter.is_some() && entries.len() < SAMPLE {
+            self.excludes_somebody(connection, bases, root, kind, subject, entries.len()).await?;
+        }
+        self.ids(subject, &entries);
+        match kind {
+            Kind::Person => self.logins(&entries),
+            Kind::Group => self.members(&entries),
+            Kind::Machine => {}
+        }
+        Ok(())
+    }
+
+    async fn excludes_somebody(
+        &mut self,
+        connection: &mut Connection,
+        bases: &[Dn],
+        root: &RootDse,
+        kind: Kind,
+        subject: &str,
+        matching: usize,
+    ) -> Result<(), DirectoryError> {
+        let mut all = 0;
+        for base in bases {
+            all += self.sample(connection, base, self.source.intake.classes_of(kind), root).await?.entries.len();
+        }
+        if all == matching {
+            self.findings.warning(
+                format!("filter of {subject}"),
+                "it matches every object of the kind, so it excludes nobody",
+                "correct it, or leave it out",
+            );
+        }
+        Ok(())
+    }
+
+    async fn sample(
+        &self,
+        connection: &mut Connection,
+        base: &Dn,
+        filter: Filter,
+        root: &RootDse,
+    ) -> Result<Sample, DirectoryError> {
+        let mut attributes = self.source.intake.attributes.to_vec();
+        attributes.push(self.source.settings.login_attribute.clone());
+        let question = Question { base: base.to_string(), scope: Scope::Subtree, filter, attributes: attributes.into() };
+        let (mut entries, mut cookie) = (Vec::new(), Vec::new());
+        loop {
+            let paging = root.supports(controls::PAGED_RESULTS).then(|| page_request(self.source.settings.page_size, &cookie));
+            let mut answers = connection.search(&question, paging.into_iter().collect()).await?;
+            let outcome = loop {
+                match answers.next().await? {
+                    Answer::Entry(entry, _) => entries.push(entry),
+                    Answer::Done(outcome) => break outcome,
+                    Answer::Reference | Answer::Sync(_) => {}
+                }
+            };
+            match &outcome.page {
+                Some(next) if !next.is_empty() && outcome.code == 0 && entries.len() < SAMPLE => cookie.clone_from(next),
+                _ => return Ok(Sample { entries, outcome }),
+            }
+        }
+    }
+
+    fn limits(&mut self, subject: &str, base: &Dn, sample: &Sample) {
+        let subject = format!("{subject} in `{base}`");
+        match sample.outcome.code {
+            0 => {}
+            4 => self.findings.fault(
+                subject,
+                format!("the server's size limit cuts the bind account off after {} objects", sample.entries.len()),
+                "give the account no limit; OpenLDAP: `limits dn.exact=\"...\" size=unlimited size.prtotal=unlimited`",
+            ),
+            11 => self.findings.fault(
+                subject,
+                format!("the server refuses pages of {} objects (result 11)", self.source.settings.page_size),
+                "lower `page_size`, or raise the server's limit; OpenLDAP: `limits ... size.pr=...`",
+            ),
+            10 => self.findings.warning(
+                subject,
+                "the base is on another server (referral)",
+                "use a server that holds the base itself; referrals are never followed",
+            ),
+            _ => {
+                let error = sample.outcome.clone().refusal("the server", "the search");
+                self.findings.fault(subject, error.to_string(), "see the server's log for the reason");
+            }
+        }
+    }
+
+    fn ids(&mut self, subject: &str, entries: &[RawEntry]) {
+        let bad = entries.iter().filter(|entry| self.source.intake.id_of(entry).is_err()).count();
+        let name = &self.source.settings.id_attribute;
+        if bad > 0 {
+            self.findings.fault(
+                format!("id of {subject}"),
+                format!("{bad} of {} objects have no usable `{name}`", entries.len()),
+                "correct `id_attribute` (OpenLDAP `entryUUID`, 389-DS `nsUniqueId`), and let the bind account read it",
+            );
+        }
+    }
+
+    fn logins(&mut self, entries: &[RawEntry]) {
+        let name = &self.source.settings.login_attribute;
+        let mut owners: HashMap<String, Vec<&RawEntry>> = HashMap::new();
+        let mut without = 0;
+        for entry in entries {
+            match entry.values(name) {
+                [] => without += 1,
+                values => {
+                    for login in values.iter().map(|value| String::from_utf8_lossy(value).trim().to_lowercase()) {
+                        owners.entry(login).or_default().push(entry);
+                    }
+                }
+            }
+        }
+        if without > 0 {
+            self.findings.warning(
+                "login".to_owned(),
+                format!("{without} of {} people have no `{name}`", entries.len()),
+                "choose a login attribute everyone has, or exclude these people with a filter",
+            );
+        }
+        let mut shared: Vec<(&String, &Vec<&RawEntry>)> = owners.iter().filter(|(_, held)| held.len() > 1).collect();
+        shared.sort_by_key(|(login, _)| *login);
+        if let Some((login, people)) = shared.first() {
+            let names: Vec<String> =
+                people.iter().take(2).map(|entry| format!("`{}`", printable(&String::from_utf8_lossy(&entry.dn)))).collect();
+            self.findings.fault(
+                "login".to_owned(),
+                format!("{} logins belong to several people, such as `{}`: {}", shared.len(), printable(login), names.join(" and ")),
+                format!("make `{name}` unique, choose another login attribute, or narrow the filter"),
+            );
+        }
+    }
+
+    fn members(&mut self, entries: &[RawEntry]) {
+        let asked: Vec<&str> = MEMBER_ATTRIBUTES
+            .into_iter()
+            .filter(|name| self.source.settings.attributes.iter().any(|held| held.eq_ignore_ascii_case(name)))
+            .collect();
+        let readable = asked.iter().any(|name| entries.iter().any(|entry| !entry.values(name).is_empty()));
+        if !asked.is_empty() && !readable {
+            self.findings.fault(
+                "members of groups".to_owned(),
+                format!("no group shows a member in {}", asked.join(", ")),
+                "let the bind account read these attributes, or name the attribute that holds members",
+            );
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Stands between the wire and `ldap3`: nothing reaches it that it could not bear.
+//!
+//! `ldap3` gets one end of a socket pair; this relay owns the real connection. It lets through
+//! only whole, sound frames that answer something asked (see [`super::message`]), refuses frames
+//! above a size, and stops reading from the server while what it passed on has not been
+//! consumed: `ldap3`'s own queue has no bound. A hostile or broken server costs its connection and a
+//! bounded piece of memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::ber::{self, Header};
+use super::message::{
+    ABANDON_REQUEST, BIND_REQUEST, EXTENDED_REQUEST, EXTENDED_RESPONSE, Message, SEARCH_REQUEST, UNBIND_REQUEST,
+};
+use crate::base::text::printable;
+use crate::directory::error::result_name;
+
+/// Largest frame taken: a group of 250,000 members fits.
+const MAX_FRAME: usize = 32 << 20;
+/// Search answers passed on and not yet consumed, in bytes; one frame may always pass.
+const MAX_UNREAD: usize = 8 << 20;
+/// Read from the server at a time.
+const CHUNK: usize = 64 << 10;
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// The server, or the network, ended it.
+    Closed(String),
+    /// We ended it: the server broke the protocol.
+    Broken(String),
+}
+
+/// What the relay and the consumer of its answers share.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    end: OnceLock<End>,
+    /// Search answers consumed so far.
+    consumed: AtomicU64,
+    wake: Notify,
+}
+
+impl Line {
+    /// Says that one search answer has been consumed.
+    pub(super) fn consumed(&self) {
+        self.consumed.fetch_add(1, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Why the connection ended, once it has.
+    pub(super) fn end(&self) -> Option<&End> {
+        self.end.get()
+    }
+}
+
+/// Starts relaying for `server`; returns the end that `ldap3` gets.
+pub(super) fn start<S>(server: S) -> io::Result<(StdUnixStream, Arc<Line>, AbortOnDropHandle<()>)>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (ours, theirs) = UnixStream::pair()?;
+    let line = Arc::new(Line::default());
+    let relay = Relay { line: Arc::clone(&line), asked: Mutex::default() };
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        let (mut from_server, mut to_server) = tokio::io::split(server);
+        let (mut from_client, mut to_client) = ours.into_split();
+        let Err(end) = tokio::select! {
+            end = relay.answers(&mut from_server, &mut to_client) => end,
+            end = relay.requests(&mut from_client, &mut to_server) => end,
+        };
+        // Before the socket pair closes, so that whoever sees it closed finds the reason.
+        let _ = relay.line.end.set(end);
+        drop(to_client);
+        let _ = to_server.shutdown().await;
+    }));
+    Ok((theirs.into_std()?, line, task))
+}
+
+struct Relay {
+    line: Arc<Line>,
+    /// Requests that were sent, with the operation each asked for.
+    asked: Mutex<HashMap<u32, u8>>,
+}
+
+impl Relay {
+    /// Passes requests on, remembering what was asked, until either side is gone.
+    async fn requests(
+        &self,
+        client: &mut (impl AsyncRead + Unpin),
+        server: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Infallible, End> {
+        let mut frames = Frames::default();
+        loop {
+            if !matches!(client.read_buf(&mut frames.buffer).await, Ok(1..)) {
+                return Err(left());
+            }
+            let mut whole = 0;
+            while let Some(frame) = frames.next_from(whole).map_err(End::Broken)? {
+                self.remember(frame);
+                whole += frame.len();
+            }
+            let sent = async {
+                server.write_all(frames.between(0, whole)).await?;
+                server.flush().await
+            };
+            sent.await.map_err(|error| End::Closed(format!("sending failed: {error}")))?;
+            frames.discard(whole);
+        }
+    }
+
+    fn remember(&self, frame: &[u8]) {
+        let Ok(message) = Message::read(frame) else { return };
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        match message.operation.tag {
+            operation @ (BIND_REQUEST | SEARCH_REQUEST | EXTENDED_REQUEST) => {
+                asked.insert(message.id, operation);
+            }
+            ABANDON_REQUEST => {
+                if let Some(id) = message.operation.number() {
+                    asked.remove(&id);
+                }
+            }
+            UNBIND_REQUEST => asked.clear(),
+            _ => {}
+        }
+    }
+
+    /// Passes sound answers on, no faster than they are consumed, until either side is gone.
+    async fn answers(
+        &self,
+        server: &mut (impl AsyncRead + Unpin),
+        client: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Infallible, End> {
+        let mut frames = Frames::default();
+        let mut unread = Unread::default();
+        loop {
+            frames.buffer.reserve(CHUNK);
+            match server.read_buf(&mut frames.buffer).await {
+                Ok(1..) => {}
+                Ok(0) => return Err(End::Closed("the server closed the connection".to_owned())),
+                Err(error) => return Err(End::Closed(format!("receiving failed: {error}"))),
+            }
+            // Frames go on in one piece as long as they all pass: `passed..start` is sound and not yet written.
+            let (mut passed, mut start) = (0, 0);
+            while let Some(frame) = frames.next_from(start).map_err(End::Broken)? {
+                let next = start + frame.len();
+                let verdict = self.examine(frame)?;
+                let crowded = verdict == Verdict::Answer && !unread.has_room(&self.line, frame.len());
+                if crowded || verdict == Verdict::Drop {
+                    client.write_all(frames.between(passed, start)).await.map_err(|_| left())?;
+                    passed = if verdict == Verdict::Drop { next } else { start };
+                }
+                if verdict == Verdict::Answer {
+                    unread.wait_for_room(&self.line, next - start).await;
+                }
+                start = next;
+            }
+            client.write_all(frames.between(passed, start)).await.map_err(|_| left())?;
+            frames.discard(start);
+        }
+    }
+
+    fn examine(&self, frame: &[u8]) -> Result<Verdict, End> {
+        let broken = |why: &str| End::Broken(format!("it sent {why}"));
+        let message = Message::read(frame).map_err(broken)?;
+        if message.id == 0 {
+            return Err(farewell(&message));
+        }
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        // What answers nothing asked belongs to a search that was given up.
+        let Some(request) = asked.get(&message.id).copied() else { return Ok(Verdict::Drop) };
+        message.answers(request).map_err(broken)?;
+        if message.is_last() {
+            asked.remove(&message.id);
+        }
+        Ok(if message.is_last() { Verdict::Last } else { Verdict::Answer })
+    }
+}
+
+/// What an unsolicited message means: with message id 0 only the notice of disconnection exists (RFC 4511 4.4.1).
+fn farewell(message: &Message<'_>) -> End {
+    match message.result() {
+        Some((code, text)) if message.operation.tag == EXTENDED_RESPONSE => {
+            let said = if text.is_empty() { String::new() } else { format!(": {}", printable(text)) };
+            End::Closed(format!("the server ended the connection with result {code} ({}){said}", result_name(code)))
+        }
+        _ => End::Broken("it sent a message with id 0 that is no notice of disconnection".to_owned()),
+    }
+}
+
+fn left() -> End {
+    End::Closed("we closed the connection".to_owned())
+}
+
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    /// Passes, and waits in the queue of a search until it is consumed.
+    Answer,
+    /// Passes, and ends what was asked.
+    Last,
+    /// Nobody waits for it.
+    Drop,
+}
+
+/// Bytes received and not yet passed on.
+#[derive(Default)]
+struct Frames {
+    buffer: Vec<u8>,
+}
+
+impl Frames {
+    /// The whole frame that begins at `start`; `None` while it is incomplete.
+    fn next_from(&self, start: usize) -> Result<Option<&[u8]>, String> {
+        let rest = self.buffer.get(start..).unwrap_or_default();
+        let Some(header) = Header::read(rest).map_err(|why| format!("it sent {why}"))? else { return Ok(None) };
+        if header.tag != ber::SEQUENCE {
+            return Err("it sent something that is not LDAP".to_owned());
+        }
+        if header.content > MAX_FRAME {
+            return Err(format!("it sent a message of {} bytes; the limit is {MAX_FRAME}", header.content));
+        }
+        Ok(rest.get(..header.length + header.content))
+    }
+
+    fn between(&self, start: usize, end: usize) -> &[u8] {
+        self.buffer.get(start..end).unwrap_or_default()
+    }
+
+    fn discard(&mut self, length: usize) {
+        self.buffer.drain(..length);
+        // One giant entry must not keep its memory for the life of a persistent search.
+        if self.buffer.capacity() > 4 * CHUNK && self.buffer.len() < CHUNK {
+            self.buffer.shrink_to(CHUNK);
+        }
+    }
+}
+
+/// Search answers on their way through `ldap3`.
+#[derive(Default)]
+struct Unread {
+    lengths: VecDeque<usize>,
+    bytes: usize,
+    /// How many of those ever passed on are known to be consumed.
+    settled: u64,
+}
+
+impl Unread {
+    /// True when `length` more bytes may be passed on now; one frame always may.
+    fn has_room(&mut self, line: &Line, length: usize) -> bool {
+        let consumed = line.consumed.load(Ordering::Acquire);
+        while self.settled < consumed {
+            self.bytes -= self.lengths.pop_front().unwrap_or_default();
+            self.settled += 1;
+        }
+        self.lengths.is_empty() || self.bytes + length <= MAX_UNREAD
+    }
+
+    /// Waits until `length` more bytes may be passed on, and counts them.
+    async fn wait_for_room(&mut self, line: &Line, length: usize) {
+        while !self.has_room(line, length) {
+            line.wake.notified().await;
+        }
+        self.lengths.push_back(length);
+        self.bytes += length;
+    }
+}

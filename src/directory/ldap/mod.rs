@@ -1,0 +1,359 @@
+//! Speaks LDAP to one server: connect, bind, search.
+//!
+//! Owns the wire and everything that guards it; the only importer of `ldap3` and, for directories, of
+//! `rustls`. Knows nothing of people, scopes or failover. A [`Connection`] is used for one thing at
+//! a time and thrown away after any trouble.
+//!
+//! ```text
+//! server == TLS == transport == guard ==[socket pair]== ldap3 driver -- Connection -- reader, syncrepl, look_up
+//! ```
+//!
+//! The guard shows `ldap3` only what it can bear, so its driver has nothing left to panic at; should it
+//! do so after all, it runs in a task of its own and takes one connection with it.
+
+pub(in crate::directory) mod address;
+mod ber;
+mod entry;
+mod guard;
+mod message;
+pub(in crate::directory) mod sync;
+mod tls;
+mod transport;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use ldap3::controls::{Control, RawControl};
+use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, SearchOptions, StdStream};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use address::Address;
+use guard::{End, Line};
+
+pub(super) use entry::RawEntry;
+pub(super) use ldap3::Scope;
+pub(super) use sync::{State, SyncDone, SyncInfo, SyncState};
+
+use super::error::result_name;
+use super::filter::Filter;
+use super::settings::Bind;
+use super::{DirectoryError, Settings};
+use crate::base::text::printable;
+
+/// OIDs a server lists in `supportedControl`.
+pub(super) mod controls {
+    /// Paging (RFC 2696).
+    pub(in crate::directory) const PAGED_RESULTS: &str = super::sync::PAGED_RESULTS;
+    /// Content synchronization (RFC 4533).
+    pub(in crate::directory) const SYNC_REQUEST: &str = super::sync::SYNC_REQUEST;
+}
+
+/// A bound connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    server: String,
+    ldap: Ldap,
+    line: Arc<Line>,
+    answer_timeout: Duration,
+    _driver: AbortOnDropHandle<()>,
+    _guard: AbortOnDropHandle<()>,
+}
+
+/// What to search for.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    /// Where.
+    pub(super) base: String,
+    /// How deep.
+    pub(super) scope: Scope,
+    /// Which entries.
+    pub(super) filter: Filter,
+    /// Which of their attributes.
+    pub(super) attributes: Arc<[String]>,
+}
+
+impl Question {
+    /// The entry `dn` itself.
+    pub(super) fn entry(dn: &str, attributes: &[&str]) -> Self {
+        Self {
+            base: dn.to_owned(),
+            scope: Scope::Base,
+            filter: everything(),
+            attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+}
+
+/// `(objectClass=*)`
+fn everything() -> Filter {
+    // The name is sound; the fallback is the same filter (RFC 4526's "true").
+    "objectClass".parse().map_or(Filter::And(Vec::new()), Filter::Present)
+}
+
+impl Connection {
+    /// Connects to `server` and binds, within the connect time-out.
+    pub(super) async fn open(server: &str, settings: &Settings) -> Result<Self, DirectoryError> {
+        let limit = settings.connect_timeout;
+        let opened = tokio::time::timeout(limit, Self::open_unbounded(server, settings)).await;
+        opened.unwrap_or_else(|_| Err(timed_out(server, "connecting and binding", limit)))
+    }
+
+    async fn open_unbounded(server: &str, settings: &Settings) -> Result<Self, DirectoryError> {
+        let address = Address::parse(server)?;
+        let stream = transport::connect(server, &address, settings).await?;
+        let closed = |why: String| DirectoryError::Connection { server: server.to_owned(), why };
+        let (inner, line, guard) = guard::start(stream).map_err(|error| closed(error.to_string()))?;
+        let over = LdapConnSettings::new().set_std_stream(StdStream::Unix(inner));
+        let opened = LdapConnAsync::with_settings(over, "ldapi:///").await;
+        let (driver, ldap) = opened.map_err(|error| closed(error.to_string()))?;
+        let driver = AbortOnDropHandle::new(tokio::spawn(async move {
+            // The reason is in the line; whoever waits for an answer reads it there.
+            let _ = driver.drive().await;
+        }));
+        let mut connection = Self {
+            server: server.to_owned(),
+            ldap,
+            line,
+            answer_timeout: settings.answer_timeout,
+            _driver: driver,
+            _guard: guard,
+        };
+        connection.bind(&settings.bind).await?;
+        Ok(connection)
+    }
+
+    async fn bind(&mut self, bind: &Bind) -> Result<(), DirectoryError> {
+        let (what, bound) = match bind {
+            Bind::Anonymous => return Ok(()),
+            // RFC 4513 5.1.2: with an empty password the server would say yes to anybody.
+            Bind::Simple { dn, password } if password.expose().is_empty() || dn.is_empty() => {
+                return Err(DirectoryError::Setup {
+                    what: "bind".to_owned(),
+                    why: "an empty name or password would make the bind anonymous; nothing was sent".to_owned(),
+                });
+            }
+            Bind::Simple { dn, password } => {
+                (format!("the bind as `{}`", printable(dn)), self.ldap.simple_bind(dn, password.expose()).await)
+            }
+            Bind::External => ("the SASL EXTERNAL bind".to_owned(), self.ldap.sasl_external_bind().await),
+        };
+        let result = bound.map_err(|error| self.failure(&error))?;
+        Outcome::from_result(result).map_err(|why| self.broken(why))?.success(&self.server, &what)?;
+        Ok(())
+    }
+
+    /// The server's URL.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// False once the connection has ended.
+    pub(super) fn is_alive(&self) -> bool {
+        self.line.end().is_none()
+    }
+
+    /// Starts a search. Its answers must come within the answer time-out, waiting time counted as a whole.
+    pub(super) async fn search(
+        &mut self,
+        question: &Question,
+        controls: Vec<RawControl>,
+    ) -> Result<Answers, DirectoryError> {
+        let budget = Some(self.answer_timeout);
+        self.start(question, controls, 0, budget).await
+    }
+
+    /// Starts a search that ends after `most` entries.
+    pub(super) async fn search_some(&mut self, question: &Question, most: u32) -> Result<Answers, DirectoryError> {
+        let budget = Some(self.answer_timeout);
+        self.start(question, Vec::new(), i32::try_from(most).unwrap_or(i32::MAX), budget).await
+    }
+
+    /// Starts a search that goes on for as long as the connection lives.
+    pub(super) async fn search_on(
+        &mut self,
+        question: &Question,
+        control: RawControl,
+    ) -> Result<Answers, DirectoryError> {
+        self.start(question, vec![control], 0, None).await
+    }
+
+    async fn start(
+        &mut self,
+        question: &Question,
+        controls: Vec<RawControl>,
+        most: i32,
+        budget: Option<Duration>,
+    ) -> Result<Answers, DirectoryError> {
+        let options = SearchOptions::new().deref(DerefAliases::Never).sizelimit(most);
+        if !controls.is_empty() {
+            self.ldap.with_controls(controls);
+        }
+        let filter = question.filter.to_string();
+        let started = self
+            .ldap
+            .with_search_options(options)
+            .streaming_search(&question.base, question.scope, &filter, Arc::clone(&question.attributes))
+            .await;
+        let stream = started.map_err(|error| self.failure(&error))?;
+        Ok(Answers {
+            stream,
+            line: Arc::clone(&self.line),
+            server: self.server.clone(),
+            limit: self.answer_timeout,
+            budget,
+        })
+    }
+
+    fn failure(&self, error: &LdapError) -> DirectoryError {
+        failure(&self.server, &self.line, error)
+    }
+
+    fn broken(&self, why: &str) -> DirectoryError {
+        DirectoryError::Protocol { server: self.server.clone(), why: why.to_owned() }
+    }
+}
+
+/// A search under way.
+pub(super) struct Answers {
+    stream: ldap3::SearchStream<'static, String, Arc<[String]>>,
+    line: Arc<Line>,
+    server: String,
+    limit: Duration,
+    /// Waiting time left; `None` when there is no bound.
+    budget: Option<Duration>,
+}
+
+/// One answer to a search.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// An entry, with its state when the search synchronizes.
+    Entry(RawEntry, Option<SyncState>),
+    /// A pointer to another server, which is never followed.
+    Reference,
+    /// A sync info message.
+    Sync(SyncInfo),
+    /// The end.
+    Done(Outcome),
+}
+
+impl Answers {
+    /// The next answer. Nothing comes after [`Answer::Done`].
+    pub(super) async fn next(&mut self) -> Result<Answer, DirectoryError> {
+        loop {
+            let item = self.wait().await?;
+            let Some(item) = item.map_err(|error| failure(&self.server, &self.line, &error))? else {
+                let result = self.stream.finish().await;
+                return Outcome::from_result(result).map(Answer::Done).map_err(|why| self.broken(why));
+            };
+            self.line.consumed();
+            // The guard let through what answers a search: an entry, a reference, an intermediate message.
+            if item.is_ref() {
+                return Ok(Answer::Reference);
+            }
+            if item.is_intermediate() {
+                match sync::intermediate(item.0).map_err(|()| self.broken("it sent a malformed sync info message"))? {
+                    Some(info) => return Ok(Answer::Sync(info)),
+                    None => continue,
+                }
+            }
+            let state = match control(&item.1, sync::SYNC_STATE).map(|value| value.and_then(sync::sync_state)) {
+                Some(None) => return Err(self.broken("it sent a malformed sync state")),
+                state => state.flatten(),
+            };
+            let entry = entry::raw_entry(item.0).ok_or_else(|| self.broken("it sent a malformed entry"))?;
+            return Ok(Answer::Entry(entry, state));
+        }
+    }
+
+    /// Reads to the end; entries only.
+    pub(super) async fn all(mut self) -> Result<(Vec<RawEntry>, Outcome), DirectoryError> {
+        let mut entries = Vec::new();
+        loop {
+            match self.next().await? {
+                Answer::Entry(entry, _) => entries.push(entry),
+                Answer::Done(outcome) => return Ok((entries, outcome)),
+                Answer::Reference | Answer::Sync(_) => {}
+            }
+        }
+    }
+
+    /// Waits for an item, taking the time from the budget. Most items are there already and cost no timer.
+    async fn wait(&mut self) -> Result<Result<Option<ldap3::ResultEntry>, LdapError>, DirectoryError> {
+        if let Some(item) = self.stream.next().now_or_never() {
+            return Ok(item);
+        }
+        let Some(budget) = self.budget else { return Ok(self.stream.next().await) };
+        let since = Instant::now();
+        let item = tokio::time::timeout(budget, self.stream.next()).await;
+        self.budget = Some(budget.saturating_sub(since.elapsed()));
+        item.map_err(|_| timed_out(&self.server, "a search", self.limit))
+    }
+
+    fn broken(&self, why: &str) -> DirectoryError {
+        DirectoryError::Protocol { server: self.server.clone(), why: why.to_owned() }
+    }
+}
+
+/// How a search or a bind ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The result code.
+    pub(super) code: u32,
+    /// The server's diagnostic message, printable.
+    pub(super) text: String,
+    /// Where the next page begins; empty after the last. `None` when the server said nothing of pages.
+    pub(super) page: Option<Vec<u8>>,
+    /// How a synchronization ended.
+    pub(super) sync: Option<SyncDone>,
+}
+
+impl Outcome {
+    fn from_result(result: LdapResult) -> Result<Self, &'static str> {
+        let page = match control(&result.ctrls, sync::PAGED_RESULTS).map(|value| value.and_then(sync::page_cookie)) {
+            Some(None) => return Err("it sent a malformed paging control"),
+            page => page.flatten(),
+        };
+        let sync = match control(&result.ctrls, sync::SYNC_DONE).map(|value| value.and_then(sync::sync_done)) {
+            Some(None) => return Err("it sent a malformed sync done control"),
+            sync => sync.flatten(),
+        };
+        Ok(Self { code: result.rc, text: printable(&result.text).into_owned(), page, sync })
+    }
+
+    /// Itself when the result is success, the server's refusal otherwise.
+    pub(super) fn success(self, server: &str, what: &str) -> Result<Self, DirectoryError> {
+        if self.code == 0 { Ok(self) } else { Err(self.refusal(server, what)) }
+    }
+
+    /// The error this result means.
+    pub(super) fn refusal(self, server: &str, what: &str) -> DirectoryError {
+        DirectoryError::Refused {
+            server: server.to_owned(),
+            what: what.to_owned(),
+            code: self.code,
+            name: result_name(self.code),
+            text: self.text,
+        }
+    }
+}
+
+/// The value of the control `oid`: `None` when it is not there, `Some(None)` when it has no value.
+fn control<'a>(controls: &'a [Control], oid: &str) -> Option<Option<&'a [u8]>> {
+    controls.iter().find(|control| control.1.ctype == oid).map(|control| control.1.val.as_deref())
+}
+
+/// What `error` means. `ldap3` only knows that its stream ended; why, the line knows.
+fn failure(server: &str, line: &Line, error: &LdapError) -> DirectoryError {
+    let server = server.to_owned();
+    match line.end() {
+        Some(End::Broken(why)) => DirectoryError::Protocol { server, why: why.clone() },
+        Some(End::Closed(why)) => DirectoryError::Connection { server, why: why.clone() },
+        None => DirectoryError::Connection { server, why: error.to_string() },
+    }
+}
+
+fn timed_out(server: &str, what: &str, limit: Duration) -> DirectoryError {
+    DirectoryError::TimedOut { server: server.to_owned(), what: what.to_owned(), seconds: limit.as_secs() }
+}

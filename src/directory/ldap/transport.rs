@@ -1,0 +1,132 @@
+//! Opens the byte stream to a server: TCP or a Unix socket, TLS at once or by StartTLS.
+//!
+//! No LDAP operation happens here except StartTLS itself, which is done by hand: the answer is the only
+//! thing read in the clear, and a single byte more ends the connection. A client that buffered it would
+//! take words an attacker spoke before the handshake for the server's (threat L7).
+
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+use super::address::{Address, Host};
+use super::ber::{self, Header};
+use super::message::{EXTENDED_REQUEST, Message};
+use super::tls;
+use crate::base::text::printable;
+use crate::directory::error::result_name;
+use crate::directory::{DirectoryError, Settings};
+
+/// A connected, as far as asked for encrypted, byte stream.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// OID of the StartTLS operation (RFC 4511 4.14).
+const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
+
+/// Connects to `server`, which is at `address`.
+pub(super) async fn connect(
+    server: &str,
+    address: &Address,
+    settings: &Settings,
+) -> Result<Box<dyn Stream>, DirectoryError> {
+    match address {
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(|error| failed(server, "cannot connect", &error))?;
+            Ok(Box::new(stream))
+        }
+        Address::Tls(host) => encrypted(server, host, tcp(server, host).await?, settings).await,
+        Address::Plain(host) if settings.start_tls => {
+            let mut stream = tcp(server, host).await?;
+            start_tls(server, &mut stream).await?;
+            encrypted(server, host, stream, settings).await
+        }
+        Address::Plain(host) => {
+            if address.is_overheard(settings) && !settings.insecure {
+                return Err(overheard(server));
+            }
+            let stream = tcp(server, host).await?;
+            // `localhost` is a name like any other; what counts is where it led.
+            let near = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
+            if near || settings.insecure { Ok(Box::new(stream)) } else { Err(overheard(server)) }
+        }
+    }
+}
+
+fn overheard(server: &str) -> DirectoryError {
+    DirectoryError::Setup {
+        what: format!("server `{server}`"),
+        why: "everything, the bind password too, would cross the network in the clear: use `ldaps://` or `start_tls`, or \
+              accept it with `insecure`"
+            .to_owned(),
+    }
+}
+
+async fn tcp(server: &str, host: &Host) -> Result<TcpStream, DirectoryError> {
+    let connected = TcpStream::connect((host.name.as_str(), host.port)).await;
+    let stream = connected.map_err(|error| failed(server, "cannot connect", &error))?;
+    stream.set_nodelay(true).map_err(|error| failed(server, "cannot connect", &error))?;
+    Ok(stream)
+}
+
+async fn encrypted(
+    server: &str,
+    host: &Host,
+    stream: TcpStream,
+    settings: &Settings,
+) -> Result<Box<dyn Stream>, DirectoryError> {
+    let config = tls::client_config(settings)?;
+    let name = ServerName::try_from(host.name.clone()).map_err(|error| DirectoryError::Setup {
+        what: format!("server `{server}`"),
+        why: format!("no certificate can be checked against this host name: {error}"),
+    })?;
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    Ok(Box::new(connected.map_err(|error| failed(server, "the TLS handshake failed", &error))?))
+}
+
+/// Asks for TLS and reads the one answer; the stream is then at the first byte of the handshake.
+async fn start_tls(server: &str, stream: &mut TcpStream) -> Result<(), DirectoryError> {
+    let closed = |error: std::io::Error| failed(server, "StartTLS failed", &error);
+    let broken = |why: &str| DirectoryError::Protocol { server: server.to_owned(), why: why.to_owned() };
+    stream.write_all(&start_tls_request()).await.map_err(closed)?;
+    let mut answer = Vec::with_capacity(1024);
+    let length = loop {
+        if stream.read_buf(&mut answer).await.map_err(closed)? == 0 {
+            return Err(failed(server, "StartTLS failed", &std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        match Header::read(&answer).map_err(broken)? {
+            Some(header) if header.content > 4096 => return Err(broken("its answer to StartTLS is too long")),
+            Some(header) if answer.len() >= header.length + header.content => break header.length + header.content,
+            _ => {}
+        }
+    };
+    let message = Message::read(answer.get(..length).unwrap_or_default()).map_err(broken)?;
+    message.answers(EXTENDED_REQUEST).map_err(broken)?;
+    match message.result() {
+        Some((0, _)) if message.id == 1 && answer.len() == length => Ok(()),
+        Some((0, _)) => Err(broken("it sent more than the answer to StartTLS before TLS began, which could be anybody's words")),
+        Some((code, text)) => Err(DirectoryError::Refused {
+            server: server.to_owned(),
+            what: "StartTLS".to_owned(),
+            code,
+            name: result_name(code),
+            text: printable(text).into_owned(),
+        }),
+        None => Err(broken("its answer to StartTLS is malformed")),
+    }
+}
+
+fn start_tls_request() -> Vec<u8> {
+    let (mut name, mut parts, mut request) = (Vec::new(), vec![ber::INTEGER, 1, 1], Vec::new());
+    // [0] requestName
+    ber::push(&mut name, 0x80, START_TLS);
+    ber::push(&mut parts, EXTENDED_REQUEST, &name);
+    ber::push(&mut request, ber::SEQUENCE, &parts);
+    request
+}
+
+fn failed(server: &str, what: &str, error: &std::io::Error) -> DirectoryError {
+    DirectoryError::Connection { server: server.to_owned(), why: format!("{what}: {error}") }
+}

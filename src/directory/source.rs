@@ -1,0 +1,214 @@
+//! [`LdapSource`]: one directory, its servers and what is asked of them.
+//!
+//! Owns the choice of a server and the life of connections; the work itself is in `reader`, `look_up`,
+//! `syncrepl` and `check`. Directories that are only polled need nothing more than reads: when to
+//! read again is the caller's schedule.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::intake::{Intake, outermost};
+use super::ldap::address::Address;
+use super::ldap::{Connection, Question, controls};
+use super::servers::Servers;
+use super::{
+    Arrival, Changes, Cursor, DirectoryError, Dn, Finding, Method, Reading, ServerHealth, Settings, Source, Wanted, check,
+    look_up, reader, syncrepl,
+};
+
+/// A directory read over LDAP.
+#[derive(Debug)]
+pub struct LdapSource {
+    pub(super) settings: Settings,
+    pub(super) intake: Intake,
+    /// Bases that are not below each other, with their normal forms.
+    pub(super) bases: Vec<(Dn, String)>,
+    pub(super) servers: Servers,
+    /// A connection kept for the next look-up.
+    idle: Mutex<Option<Connection>>,
+    /// Objects the last full read brought; 0 before the first.
+    last_count: AtomicU64,
+}
+
+/// What a server says of itself (RFC 4512 5.1).
+#[derive(Debug, Default)]
+pub(super) struct RootDse {
+    pub(super) controls: Vec<String>,
+    pub(super) contexts: Vec<Dn>,
+}
+
+impl RootDse {
+    pub(super) fn supports(&self, control: &str) -> bool {
+        self.controls.iter().any(|held| held == control)
+    }
+}
+
+impl LdapSource {
+    /// A source for `settings`; nothing is connected yet. `seed` sets the jitter of retries.
+    ///
+    /// # Errors
+    /// When an address or an attribute name in the settings is none, or there is no server or base.
+    pub fn new(settings: Settings, seed: [u8; 32]) -> Result<Self, DirectoryError> {
+        let missing = |what: &str| DirectoryError::Setup {
+            what: format!("directory `{}`", settings.label),
+            why: format!("it names no {what}"),
+        };
+        for url in &settings.urls {
+            Address::parse(url)?;
+        }
+        if settings.urls.is_empty() {
+            return Err(missing("server"));
+        }
+        if settings.bases.is_empty() {
+            return Err(missing("base"));
+        }
+        Ok(Self {
+            intake: Intake::new(&settings)?,
+            bases: outermost(&settings.bases),
+            servers: Servers::new(&settings.urls, seed),
+            idle: Mutex::new(None),
+            last_count: AtomicU64::new(0),
+            settings,
+        })
+    }
+
+    /// A connection to the best server that answers.
+    pub(super) async fn open(&self) -> Result<Connection, DirectoryError> {
+        let mut errors = Vec::new();
+        for url in self.servers.in_order(Instant::now()) {
+            match self.open_to(&url).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => errors.push((url, error)),
+            }
+        }
+        // A missing file of ours is nobody else's fault, and no other server cures it.
+        if errors.iter().all(|(_, error)| matches!(error, DirectoryError::Setup { .. }))
+            && let Some((_, error)) = errors.pop()
+        {
+            return Err(error);
+        }
+        let reasons = errors.iter().map(|(url, error)| reason(url, error)).collect();
+        Err(DirectoryError::AllServersDown { label: self.settings.label.clone(), reasons })
+    }
+
+    /// A connection to this server.
+    pub(super) async fn open_to(&self, url: &str) -> Result<Connection, DirectoryError> {
+        let opened = Connection::open(url, &self.settings).await;
+        match &opened {
+            Ok(_) => self.servers.worked(url),
+            Err(error) => self.servers.failed(url, &error.to_string(), Instant::now()),
+        }
+        opened
+    }
+
+    /// Counts `error` against `url` when it is the server's trouble rather than an answer.
+    pub(super) fn note_failure(&self, url: &str, error: &DirectoryError) {
+        if is_trouble(error) {
+            self.servers.failed(url, &error.to_string(), Instant::now());
+        }
+    }
+
+    /// What the server at the other end says of itself.
+    pub(super) async fn root_dse(connection: &mut Connection) -> Result<RootDse, DirectoryError> {
+        let question = Question::entry("", &["supportedControl", "namingContexts"]);
+        let (entries, outcome) = connection.search(&question, Vec::new()).await?.all().await?;
+        outcome.success(connection.server(), "reading its root DSE")?;
+        let Some(entry) = entries.first() else { return Ok(RootDse::default()) };
+        let texts = |name: &str| -> Vec<String> {
+            entry.values(name).iter().filter_map(|value| String::from_utf8(value.clone()).ok()).collect()
+        };
+        let contexts = texts("namingContexts").into_iter().filter_map(|dn| dn.parse().ok()).collect();
+        Ok(RootDse { controls: texts("supportedControl"), contexts })
+    }
+
+    /// Looks up over the idle connection, or a new one when it has died meanwhile.
+    async fn look_up_once(&self, wanted: &[Wanted], fresh: bool) -> Result<Vec<Arrival>, DirectoryError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = idle().take().filter(|held| held.is_alive() && !fresh);
+        let mut connection = match held {
+            Some(held) => held,
+            None => self.open().await?,
+        };
+        let found = look_up::look_up(self, &mut connection, wanted).await;
+        match &found {
+            Ok(_) => *idle() = Some(connection),
+            Err(error) => self.note_failure(connection.server(), error),
+        }
+        found
+    }
+}
+
+/// True for errors another attempt or another server may cure.
+fn is_trouble(error: &DirectoryError) -> bool {
+    match error {
+        DirectoryError::Connection { .. } | DirectoryError::TimedOut { .. } | DirectoryError::Protocol { .. } => true,
+        // operationsError, protocolError, busy, unavailable, other
+        DirectoryError::Refused { code, .. } => matches!(code, 1 | 2 | 51 | 52 | 80),
+        DirectoryError::AllServersDown { .. } | DirectoryError::Setup { .. } => false,
+    }
+}
+
+/// `url: why`, without saying the URL twice.
+fn reason(url: &str, error: &DirectoryError) -> String {
+    let why = error.to_string();
+    if why.contains(url) { why } else { format!("{url}: {why}") }
+}
+
+#[async_trait]
+impl Source for LdapSource {
+    async fn method(&self) -> Result<Method, DirectoryError> {
+        if let Some(method) = self.settings.method {
+            return Ok(method);
+        }
+        let mut connection = self.open().await?;
+        let root = Self::root_dse(&mut connection).await?;
+        let offered = root.supports(controls::SYNC_REQUEST)
+            && syncrepl::position(self, &mut connection, &root).await?.is_some();
+        Ok(if offered { Method::Syncrepl } else { Method::Polling })
+    }
+
+    async fn read(&self, into: mpsc::Sender<Vec<Arrival>>) -> Result<Reading, DirectoryError> {
+        let mut connection = self.open().await?;
+        let reading = reader::read(self, &mut connection, into).await;
+        match &reading {
+            Ok(reading) => self.last_count.store(reading.count, Ordering::Relaxed),
+            Err(error) => self.note_failure(connection.server(), error),
+        }
+        reading
+    }
+
+    async fn follow(&self, cursor: Cursor, into: mpsc::Sender<Changes>) -> Result<(), DirectoryError> {
+        syncrepl::follow(self, cursor, into).await
+    }
+
+    async fn look_up(&self, wanted: Vec<Wanted>) -> Result<Vec<Arrival>, DirectoryError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.look_up_once(&wanted, false).await {
+            // The server may have closed an idle connection as we used it.
+            Err(error) if is_trouble(&error) => self.look_up_once(&wanted, true).await,
+            found => found,
+        }
+    }
+
+    /// What the last full read brought. Counting beforehand would cost a server as much as the read itself.
+    async fn estimate(&self) -> Option<u64> {
+        match self.last_count.load(Ordering::Relaxed) {
+            0 => None,
+            count => Some(count),
+        }
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        check::check(self).await
+    }
+
+    fn servers(&self) -> Vec<ServerHealth> {
+        self.servers.health(Instant::now())
+    }
+}

@@ -1,0 +1,592 @@
+//! Following changes by RFC 4533 (content synchronization), as OpenLDAP's syncprov offers it.
+//!
+//! One persistent search a base, merged into one stream of [`Changes`]. A position is taken from
+//! `contextCSN`, so that a full read may come first and be paged. What the server reports as deleted
+//! is looked up on the same server before it is called gone. Whenever the server, the question or the
+//! cookie is not what the cursor was made with, the answer is [`Changes::FullReadNeeded`]: a cookie that a
+//! server does not understand can silently turn into a refresh that names no deletion.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::intake::Taken;
+use super::ldap::sync::sync_request;
+use super::ldap::{Answer, Connection, Outcome, Question, Scope, State, SyncInfo, SyncState, controls};
+use super::look_up::look_up;
+use super::source::{LdapSource, RootDse};
+use super::{Arrival, Changes, Cursor, DirectoryError, Dn, Wanted};
+use crate::base::Guid;
+use crate::base::text::printable;
+
+/// [`Cursor::method`] of the cursors made here.
+const METHOD: &str = "syncrepl";
+/// Changes handed over in one step.
+const BATCH: usize = 500;
+/// A position that moved without a change in scope is handed over this often.
+const COOKIE_EVERY: Duration = Duration::from_secs(30);
+/// A quiet connection is asked whether it lives this often: a peer that vanished says nothing.
+const PROBE_EVERY: Duration = Duration::from_secs(60);
+/// Answers waiting to be taken from each search.
+const QUEUE: usize = 256;
+/// Longest cookie kept.
+const MAX_COOKIE: usize = 8 << 10;
+
+/// [`Cursor::state`].
+#[derive(Debug, Serialize, Deserialize)]
+struct Position {
+    /// Digest of what was asked: bases, filters, attributes. Another question needs another read.
+    question: String,
+    /// The cookie of each base.
+    cookies: Vec<String>,
+}
+
+/// Where following may begin, as of now; `None` where the server has no such position.
+pub(super) async fn position(
+    source: &LdapSource,
+    connection: &mut Connection,
+    root: &RootDse,
+) -> Result<Option<Cursor>, DirectoryError> {
+    // Deletions are reported by entryUUID; with another id attribute nobody would know who is meant.
+    if !root.supports(controls::SYNC_REQUEST) || !source.intake.id_is_entry_uuid() {
+        return Ok(None);
+    }
+    let mut cookies = Vec::with_capacity(source.bases.len());
+    for (base, _) in &source.bases {
+        let context = root.contexts.iter().filter(|context| base.is_under(context)).max_by_key(|dn| dn.as_str().len());
+        match context_cookie(connection, context.unwrap_or(base)).await? {
+            Some(cookie) => cookies.push(hex::encode(cookie)),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(cursor(connection.server(), Position { question: question_digest(source), cookies })))
+}
+
+/// The cookie that stands for everything up to now in the database with this suffix.
+async fn context_cookie(connection: &mut Connection, context: &Dn) -> Result<Option<String>, DirectoryError> {
+    let question = Question::entry(context.as_str(), &["contextCSN"]);
+    let (entries, _) = connection.search(&question, Vec::new()).await?.all().await?;
+    let values = entries.first().map(|entry| entry.values("contextCSN")).unwrap_or_default();
+    let csns: Vec<&str> = values.iter().filter_map(|value| std::str::from_utf8(value).ok()).collect();
+    let cookie = format!("rid=000,csn={}", csns.join(";"));
+    Ok((csns.len() == values.len() && is_sound(cookie.as_bytes())).then_some(cookie))
+}
+
+fn cursor(server: &str, position: Position) -> Cursor {
+    let state = serde_json::json!({ "question": position.question, "cookies": position.cookies });
+    Cursor { server: server.to_owned(), method: METHOD.to_owned(), state }
+}
+
+fn question_digest(source: &LdapSource) -> String {
+    let mut digest = Sha256::new();
+    let mut line = |text: &str| {
+        digest.update(text.as_bytes());
+        digest.update(b"\n");
+    };
+    source.bases.iter().for_each(|(_, base)| line(base));
+    source.settings.only_under.iter().for_each(|dn| line(&dn.normalised()));
+    line(&source.intake.everything.to_string());
+    source.intake.attributes.iter().for_each(|name| line(name));
+    hex::encode(digest.finalize())
+}
+
+/// True for a cookie that carries at least one whole change number: `rid=000,csn=20261123213400.123456Z#000000#000#000000`.
+fn is_sound(cookie: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(cookie) else { return false };
+    let csns = text.split(',').find_map(|part| part.strip_prefix("csn=")).unwrap_or_default();
+    cookie.len() <= MAX_COOKIE && csns.split(';').all(is_csn)
+}
+
+fn is_csn(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('#').collect();
+    let hexadecimal = |part: &&str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match parts.as_slice() {
+        [time, count, server, change] => {
+            time.len() == 22
+                && time.ends_with('Z')
+                && time.starts_with(|c: char| c.is_ascii_digit())
+                && hexadecimal(count, 6)
+                && hexadecimal(server, 3)
+                && hexadecimal(change, 6)
+        }
+        _ => false,
+    }
+}
+
+/// Follows changes from `cursor` on.
+pub(super) async fn follow(
+    source: &LdapSource,
+    cursor: Cursor,
+    into: mpsc::Sender<Changes>,
+) -> Result<(), DirectoryError> {
+    let begun = match usable(source, &cursor) {
+        Ok(cookies) => begin(source, &cursor.server, cookies, into.clone()).await?,
+        Err(why) => Begun::Full(why),
+    };
+    let ended = match begun {
+        Begun::Following(mut follower) => follower.run().await,
+        Begun::Full(why) => Ok(Next::Full(why)),
+    };
+    match ended {
+        Ok(Next::Full(why)) => {
+            // A receiver that is gone needs no answer.
+            let _ = into.send(Changes::FullReadNeeded { why }).await;
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(error) => {
+            source.note_failure(&cursor.server, &error);
+            Err(error)
+        }
+    }
+}
+
+/// The cookies in `cursor`, or why they cannot be used.
+fn usable(source: &LdapSource, cursor: &Cursor) -> Result<Vec<Vec<u8>>, String> {
+    if cursor.method != METHOD {
+        return Err(format!("the position was taken by `{}`, changes are followed by `{METHOD}`", cursor.method));
+    }
+    if !source.settings.urls.contains(&cursor.server) {
+        return Err(format!("the position belongs to {}, which is no longer a server of this directory", cursor.server));
+    }
+    let position = Position::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
+    if position.question != question_digest(source) {
+        return Err("bases, filters or attributes were changed in the configuration".to_owned());
+    }
+    let cookies: Vec<Vec<u8>> = position.cookies.iter().filter_map(|cookie| hex::decode(cookie).ok()).collect();
+    if cookies.len() != source.bases.len() || !cookies.iter().all(|cookie| is_sound(cookie)) {
+        return Err("the stored position is damaged".to_owned());
+    }
+    Ok(cookies)
+}
+
+enum Begun<'a> {
+    Following(Box<Follower<'a>>),
+    Full(String),
+}
+
+/// Opens a persistent search a base on the server the cookies come from: another server has seen other
+/// changes, or the same in another order.
+async fn begin<'a>(
+    source: &'a LdapSource,
+    server: &str,
+    cookies: Vec<Vec<u8>>,
+    into: mpsc::Sender<Changes>,
+) -> Result<Begun<'a>, DirectoryError> {
+    let (queue, events) = mpsc::channel(QUEUE);
+    let (mut bases, mut searches) = (Vec::new(), Vec::new());
+    for (index, (cookie, (base, _))) in cookies.into_iter().zip(&source.bases).enumerate() {
+        let mut connection = match source.open_to(server).await {
+            Ok(connection) => connection,
+            Err(_) if index == 0 => {
+                let other = source.open().await?;
+                if other.server() != server {
+                    return Ok(Begun::Full(format!("the position belongs to {server}, now {} answers", other.server())));
+                }
+                other
+            }
+            Err(error) => return Err(error),
+        };
+        let question = Question {
+            base: base.to_string(),
+            scope: Scope::Subtree,
+            filter: source.intake.everything.clone(),
+            attributes: source.intake.attributes.clone(),
+        };
+        let mut answers = connection.search_on(&question, sync_request(&cookie)).await?;
+        let queue = queue.clone();
+        searches.push(AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                let answer = answers.next().await;
+                let last = matches!(answer, Err(_) | Ok(Answer::Done(_)));
+                let received = std::time::Instant::now();
+                if queue.send(Event { base: index, received, answer }).await.is_err() || last {
+                    return;
+                }
+            }
+        })));
+        bases.push(Base { connection, cookie, refresh: Some(Refresh::default()) });
+    }
+    Ok(Begun::Following(Box::new(Follower {
+        source,
+        server: server.to_owned(),
+        into,
+        events,
+        bases,
+        batch: Batch::default(),
+        confirmer: None,
+        handed_over: Instant::now(),
+        _searches: searches,
+    })))
+}
+
+/// An answer to one of the persistent searches.
+struct Event {
+    base: usize,
+    received: std::time::Instant,
+    answer: Result<Answer, DirectoryError>,
+}
+
+/// What happens next.
+enum Next {
+    Go,
+    /// The refresh of a base is over, at this cookie.
+    Refreshed(usize, Option<Vec<u8>>),
+    /// Only a full read helps.
+    Full(String),
+    /// Nobody listens any more.
+    Stop,
+}
+
+struct Base {
+    connection: Connection,
+    /// Where this base stands.
+    cookie: Vec<u8>,
+    /// `None` in the persist stage.
+    refresh: Option<Refresh>,
+}
+
+/// The refresh stage of a base (RFC 4533 3.3.1).
+#[derive(Default)]
+struct Refresh {
+    /// Everything named as there, changed or not.
+    named: HashSet<Guid>,
+    /// The server listed what is left rather than what was deleted.
+    present: bool,
+}
+
+struct Follower<'a> {
+    source: &'a LdapSource,
+    server: String,
+    into: mpsc::Sender<Changes>,
+    events: mpsc::Receiver<Event>,
+    bases: Vec<Base>,
+    batch: Batch,
+    /// Connection that deletions are confirmed on.
+    confirmer: Option<Connection>,
+    handed_over: Instant,
+    _searches: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Follower<'_> {
+    /// Runs until a full read is needed, nobody listens or the connection ends.
+    async fn run(&mut self) -> Result<Next, DirectoryError> {
+        loop {
+            let Some(event) = self.next_event().await? else { return Ok(Next::Stop) };
+            match self.take(event)? {
+                Next::Go => {}
+                Next::Refreshed(base, cookie) => match self.refreshed(base, cookie).await? {
+                    Next::Go => {}
+                    end => return Ok(end),
+                },
+                end => return Ok(end),
+            }
+            if self.batch.len() >= BATCH || self.events.is_empty() {
+                if let Next::Stop = self.hand_over().await? {
+                    return Ok(Next::Stop);
+                }
+            }
+        }
+    }
+
+    /// Waits for the next event; `None` when nobody listens.
+    async fn next_event(&mut self) -> Result<Option<Event>, DirectoryError> {
+        loop {
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => return Ok(Some(event)),
+                    None => return Err(self.ended("all searches ended")),
+                },
+                () = self.into.closed() => return Ok(None),
+                () = tokio::time::sleep(PROBE_EVERY) => {
+                    for base in &mut self.bases {
+                        base.connection.search(&Question::entry("", &["1.1"]), Vec::new()).await?.all().await?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Result<Next, DirectoryError> {
+        let Event { base: index, received, answer } = event;
+        let broken = |why: &str| DirectoryError::Protocol { server: self.server.clone(), why: why.to_owned() };
+        let Some(base) = self.bases.get_mut(index) else { return Ok(Next::Go) };
+        match answer? {
+            Answer::Entry(raw, Some(SyncState { state, id, cookie })) => {
+                match state {
+                    State::Present => base.named_present(id).ok_or_else(|| broken("it listed what is present outside a refresh"))?,
+                    State::Deleted => self.batch.add(id, Fact::ReportedGone, received),
+                    State::Changed => {
+                        base.named(id);
+                        match self.source.intake.take(raw) {
+                            Taken::Outside => self.batch.add(id, Fact::Outside, received),
+                            Taken::In(arrival) => match identified(arrival, id) {
+                                Ok(arrival) => self.batch.add(id, Fact::There(arrival), received),
+                                Err(why) => return Ok(Next::Full(why)),
+                            },
+                        }
+                    }
+                }
+                Ok(base.moved_to(cookie))
+            }
+            Answer::Entry(_, None) => Err(broken("it sent an entry without a sync state")),
+            // Somebody else's data; what is deleted here is looked up anyway.
+            Answer::Reference => Ok(Next::Go),
+            Answer::Sync(SyncInfo::NewCookie(cookie)) => Ok(base.moved_to(Some(cookie))),
+            Answer::Sync(SyncInfo::Ids { deletes: true, ids, cookie }) => {
+                ids.into_iter().for_each(|id| self.batch.add(id, Fact::ReportedGone, received));
+                Ok(base.moved_to(cookie))
+            }
+            Answer::Sync(SyncInfo::Ids { deletes: false, ids, cookie }) => {
+                for id in ids {
+                    base.named_present(id).ok_or_else(|| broken("it listed what is present outside a refresh"))?;
+                }
+                Ok(base.moved_to(cookie))
+            }
+            Answer::Sync(SyncInfo::RefreshEnd { deletes, done, cookie }) => {
+                if let Some(refresh) = &mut base.refresh {
+                    refresh.present |= !deletes;
+                }
+                Ok(if done { Next::Refreshed(index, cookie) } else { Next::Go })
+            }
+            Answer::Done(outcome) => self.done(outcome),
+        }
+    }
+
+    /// What the end of a persistent search means. It should not end at all.
+    fn done(&self, outcome: Outcome) -> Result<Next, DirectoryError> {
+        const UNAVAILABLE_CRITICAL_EXTENSION: u32 = 12;
+        const UNWILLING_TO_PERFORM: u32 = 53;
+        const SYNC_REFRESH_REQUIRED: u32 = 4096;
+        let said = |outcome: &Outcome| if outcome.text.is_empty() { String::new() } else { format!(": {}", outcome.text) };
+        match outcome.code {
+            SYNC_REFRESH_REQUIRED => Ok(Next::Full(format!("{} no longer knows the position (e-syncRefreshRequired){}", self.server, said(&outcome)))),
+            // OpenLDAP: "consumer state is newer than provider!", after its database was put back from a backup.
+            UNWILLING_TO_PERFORM => Ok(Next::Full(format!("{} does not accept the position{}", self.server, said(&outcome)))),
+            UNAVAILABLE_CRITICAL_EXTENSION => Ok(Next::Full(format!("{} no longer offers content synchronization", self.server))),
+            0 => Err(self.ended("the server ended the synchronization")),
+            _ => Err(outcome.refusal(&self.server, "to follow changes")),
+        }
+    }
+
+    fn ended(&self, why: &str) -> DirectoryError {
+        DirectoryError::Connection { server: self.server.clone(), why: why.to_owned() }
+    }
+
+    /// A base's refresh is over.
+    async fn refreshed(&mut self, index: usize, cookie: Option<Vec<u8>>) -> Result<Next, DirectoryError> {
+        let several = self.bases.len() > 1;
+        let Some(base) = self.bases.get_mut(index) else { return Ok(Next::Go) };
+        let Some(refresh) = base.refresh.take() else { return Ok(Next::Go) };
+        let cookie = cookie.unwrap_or_else(|| base.cookie.clone());
+        if !is_sound(&cookie) {
+            let shown = printable(&String::from_utf8_lossy(&cookie)).into_owned();
+            return Ok(Next::Full(format!("{} refreshed everything but gave no usable position (`{shown}`)", self.server)));
+        }
+        if !refresh.present {
+            base.cookie = cookie;
+            return Ok(Next::Go);
+        }
+        if several {
+            // Each base has its own list, and some may have named deletions instead; only together would they prove anything.
+            return Ok(Next::Full(format!("{} no longer knows what was deleted since", self.server)));
+        }
+        // What changed goes first, and leaves the position where it was: the list below is part of the same step.
+        if let Next::Stop = self.hand_over().await? {
+            return Ok(Next::Stop);
+        }
+        if let Some(base) = self.bases.get_mut(index) {
+            base.cookie = cookie;
+        }
+        let changes = Changes::Present { present: refresh.named, cursor: self.cursor(), received: std::time::Instant::now() };
+        Ok(self.send(changes).await)
+    }
+
+    /// Hands the batch over, if there is anything worth it.
+    async fn hand_over(&mut self) -> Result<Next, DirectoryError> {
+        if self.batch.is_empty() && !(self.batch.moved(&self.bases) && self.handed_over.elapsed() >= COOKIE_EVERY) {
+            return Ok(Next::Go);
+        }
+        let received = self.batch.received.unwrap_or_else(std::time::Instant::now);
+        let (mut arrivals, mut gone, reported) = std::mem::take(&mut self.batch).into_parts();
+        let found = self.confirm(&reported).await?;
+        let there: HashSet<Guid> = found.iter().filter_map(guid_of).collect();
+        gone.extend(reported.into_iter().filter(|id| !there.contains(id)));
+        arrivals.extend(found);
+        let changes = Changes::Delta { arrivals, gone, cursor: self.cursor(), received };
+        self.batch.cookies = self.bases.iter().map(|base| base.cookie.clone()).collect();
+        Ok(self.send(changes).await)
+    }
+
+    /// Which of the objects reported gone are still there, asked from the server that reported them.
+    async fn confirm(&mut self, reported: &[Guid]) -> Result<Vec<Arrival>, DirectoryError> {
+        if reported.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<Wanted> = reported.iter().map(|guid| Wanted::Guid(*guid)).collect();
+        if let Some(mut held) = self.confirmer.take().filter(Connection::is_alive)
+            && let Ok(found) = look_up(self.source, &mut held, &wanted).await
+        {
+            self.confirmer = Some(held);
+            return Ok(found);
+        }
+        let mut fresh = self.source.open_to(&self.server).await?;
+        let found = look_up(self.source, &mut fresh, &wanted).await?;
+        self.confirmer = Some(fresh);
+        Ok(found)
+    }
+
+    async fn send(&mut self, changes: Changes) -> Next {
+        self.handed_over = Instant::now();
+        if self.into.send(changes).await.is_err() { Next::Stop } else { Next::Go }
+    }
+
+    fn cursor(&self) -> Cursor {
+        let cookies = self.bases.iter().map(|base| hex::encode(&base.cookie)).collect();
+        cursor(&self.server, Position { question: question_digest(self.source), cookies })
+    }
+}
+
+impl Base {
+    /// Notes during a refresh that `id` is there.
+    fn named(&mut self, id: Guid) {
+        if let Some(refresh) = &mut self.refresh {
+            refresh.named.insert(id);
+        }
+    }
+
+    /// Notes that `id` is left; `None` outside a refresh, where such a thing means nothing.
+    fn named_present(&mut self, id: Guid) -> Option<()> {
+        let refresh = self.refresh.as_mut()?;
+        refresh.present = true;
+        refresh.named.insert(id);
+        Some(())
+    }
+
+    /// Notes a cookie. During a refresh only the one at its end counts: entries come in any order until then.
+    fn moved_to(&mut self, cookie: Option<Vec<u8>>) -> Next {
+        match cookie {
+            Some(cookie) if self.refresh.is_none() => {
+                if !is_sound(&cookie) {
+                    let shown = printable(&String::from_utf8_lossy(&cookie)).into_owned();
+                    return Next::Full(format!("the server gave a position that cannot be used (`{shown}`)"));
+                }
+                self.cookie = cookie;
+            }
+            _ => {}
+        }
+        Next::Go
+    }
+}
+
+/// The arrival, with the id the server synchronizes by. The two must be the same, or a later deletion could not be understood.
+fn identified(arrival: Arrival, id: Guid) -> Result<Arrival, String> {
+    match guid_of(&arrival) {
+        Some(guid) if guid != id => Err(format!("the server synchronizes by another id ({id}) than `id_attribute` holds ({guid})")),
+        _ => Ok(match arrival {
+            Arrival::Unusable(mut unusable) => {
+                unusable.guid = Some(id);
+                Arrival::Unusable(unusable)
+            }
+            entry => entry,
+        }),
+    }
+}
+
+fn guid_of(arrival: &Arrival) -> Option<Guid> {
+    match arrival {
+        Arrival::Entry(entry) => Some(entry.guid),
+        Arrival::Unusable(unusable) => unusable.guid,
+    }
+}
+
+/// The last that was said about an object.
+enum Fact {
+    There(Arrival),
+    /// The server showed it outside the scope.
+    Outside,
+    /// Deleted or no longer matching, says the server.
+    ReportedGone,
+}
+
+/// What was said since the last hand-over; the last word about each object counts.
+#[derive(Default)]
+struct Batch {
+    facts: HashMap<Guid, Fact>,
+    /// Ids in the order they first came.
+    order: Vec<Guid>,
+    received: Option<std::time::Instant>,
+    /// The cookies handed over last.
+    cookies: Vec<Vec<u8>>,
+}
+
+impl Batch {
+    fn add(&mut self, id: Guid, fact: Fact, received: std::time::Instant) {
+        self.received.get_or_insert(received);
+        if self.facts.insert(id, fact).is_none() {
+            self.order.push(id);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+
+    /// True when a base has a cookie that was not handed over.
+    fn moved(&self, bases: &[Base]) -> bool {
+        !bases.iter().map(|base| &base.cookie).eq(&self.cookies)
+    }
+
+    /// What is there, what is out of scope, what was reported gone.
+    fn into_parts(mut self) -> (Vec<Arrival>, Vec<Guid>, Vec<Guid>) {
+        let (mut there, mut outside, mut reported) = (Vec::new(), Vec::new(), Vec::new());
+        for id in self.order {
+            match self.facts.remove(&id) {
+                Some(Fact::There(arrival)) => there.push(arrival),
+                Some(Fact::Outside) => outside.push(id),
+                Some(Fact::ReportedGone) => reported.push(id),
+                None => {}
+            }
+        }
+        (there, outside, reported)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_change_numbers_make_a_cookie() {
+        let csn = "20261123213400.123456Z#000000#000#000000";
+        for sound in [format!("rid=000,csn={csn}"), format!("rid=001,sid=002,csn={csn};{csn}"), format!("csn={csn},delcsn={csn}")] {
+            assert!(is_sound(sound.as_bytes()), "{sound}");
+        }
+        for unsound in ["", "rid=000", "rid=000,csn=", "csn=garbage", &format!("rid=000,csn={csn};"), "csn=2026#0#0#0"] {
+            assert!(!is_sound(unsound.as_bytes()), "{unsound}");
+        }
+        assert!(!is_sound(&[0xff; 20]));
+        assert!(!is_sound(format!("csn={}{csn}", format!("{csn};").repeat(300)).as_bytes()));
+    }
+
+    #[test]
+    fn the_last_word_about_an_object_counts() {
+        let (mut batch, now) = (Batch::default(), std::time::Instant::now());
+        let [a, b] = [1, 2].map(|byte| Guid::from_bytes([byte; 16]));
+        batch.add(a, Fact::ReportedGone, now);
+        batch.add(b, Fact::Outside, now);
+        batch.add(a, Fact::Outside, now);
+        batch.add(b, Fact::ReportedGone, now);
+        let (there, outside, reported) = batch.into_parts();
+        assert_eq!((there.len(), outside, reported), (0, vec![a], vec![b]));
+    }
+}
