@@ -36,7 +36,11 @@ pub(super) async fn check(source: &LdapSource) -> Vec<Finding> {
     let Some(connection) = usable else { return findings.0 };
     let checked = Checker { source, findings: &mut findings }.content(connection).await;
     if let Err(error) = checked {
-        findings.fault("directory".to_owned(), error.to_string(), "see the server's log; the checks after this one were not made");
+        findings.fault(
+            "directory".to_owned(),
+            error.to_string(),
+            "see the server's log; the checks after this one were not made",
+        );
     }
     findings.0
 }
@@ -73,11 +77,15 @@ fn connection_remedy(error: &DirectoryError) -> &'static str {
         DirectoryError::Setup { .. } => "correct the setting or the file named",
         DirectoryError::TimedOut { .. } => "check that the host and port are right and no firewall drops the packets",
         DirectoryError::Refused { code: 49, .. } => "check the bind DN and its password",
-        DirectoryError::Refused { code: 8 | 13, .. } => "the server wants encryption: use an `ldaps://` URL or `start_tls = true`",
+        DirectoryError::Refused { code: 8 | 13, .. } => {
+            "the server wants encryption: use an `ldaps://` URL or `start_tls = true`"
+        }
         DirectoryError::Refused { .. } => "see the server's log for the reason",
         _ if text.contains("unknownissuer") => "name the authority that signed the server's certificate in `ca_file`",
         _ if text.contains("not valid for name") => "use the host name that is in the server's certificate",
-        _ if text.contains("certificate") => "check the server's certificate and `ca_file`; a server may also ask for `client_certificate`",
+        _ if text.contains("certificate") => {
+            "check the server's certificate and `ca_file`; a server may also ask for `client_certificate`"
+        }
         _ => "check that the server runs and that the host and port are right",
     }
 }
@@ -106,7 +114,11 @@ impl Checker<'_> {
                 readable.push(base.clone());
             } else {
                 let contexts: Vec<String> = root.contexts.iter().map(|dn| format!("`{dn}`")).collect();
-                let hint = if contexts.is_empty() { String::new() } else { format!("; this server holds {}", contexts.join(", ")) };
+                let hint = if contexts.is_empty() {
+                    String::new()
+                } else {
+                    format!("; this server holds {}", contexts.join(", "))
+                };
                 self.findings.fault(
                     subject,
                     "does not exist, or the bind account may not see it",
@@ -184,7 +196,8 @@ impl Checker<'_> {
             );
             return Ok(());
         }
-        let counted = if entries.len() >= SAMPLE { format!("at least {}", entries.len()) } else { entries.len().to_string() };
+        let counted =
+            if entries.len() >= SAMPLE { format!("at least {}", entries.len()) } else { entries.len().to_string() };
         self.findings.fine(subject.to_owned(), format!("{counted} found"));
         if scope.filter.is_some() && entries.len() < SAMPLE {
             self.excludes_somebody(connection, bases, root, kind, subject, entries.len()).await?;
@@ -230,10 +243,12 @@ impl Checker<'_> {
     ) -> Result<Sample, DirectoryError> {
         let mut attributes = self.source.intake.attributes.to_vec();
         attributes.push(self.source.settings.login_attribute.clone());
-        let question = Question { base: base.to_string(), scope: Scope::Subtree, filter, attributes: attributes.into() };
+        let question =
+            Question { base: base.to_string(), scope: Scope::Subtree, filter, attributes: attributes.into() };
         let (mut entries, mut cookie) = (Vec::new(), Vec::new());
         loop {
-            let paging = root.supports(controls::PAGED_RESULTS).then(|| page_request(self.source.settings.page_size, &cookie));
+            let paging =
+                root.supports(controls::PAGED_RESULTS).then(|| page_request(self.source.settings.page_size, &cookie));
             let mut answers = connection.search(&question, paging.into_iter().collect()).await?;
             let outcome = loop {
                 match answers.next().await? {
@@ -243,7 +258,9 @@ impl Checker<'_> {
                 }
             };
             match &outcome.page {
-                Some(next) if !next.is_empty() && outcome.code == 0 && entries.len() < SAMPLE => cookie.clone_from(next),
+                Some(next) if !next.is_empty() && outcome.code == 0 && entries.len() < SAMPLE => {
+                    cookie.clone_from(next)
+                }
                 _ => return Ok(Sample { entries, outcome }),
             }
         }
@@ -311,11 +328,19 @@ impl Checker<'_> {
         let mut shared: Vec<(&String, &Vec<&RawEntry>)> = owners.iter().filter(|(_, held)| held.len() > 1).collect();
         shared.sort_by_key(|(login, _)| *login);
         if let Some((login, people)) = shared.first() {
-            let names: Vec<String> =
-                people.iter().take(2).map(|entry| format!("`{}`", printable(&String::from_utf8_lossy(&entry.dn)))).collect();
+            let names: Vec<String> = people
+                .iter()
+                .take(2)
+                .map(|entry| format!("`{}`", printable(&String::from_utf8_lossy(&entry.dn))))
+                .collect();
             self.findings.fault(
                 "login".to_owned(),
-                format!("{} logins belong to several people, such as `{}`: {}", shared.len(), printable(login), names.join(" and ")),
+                format!(
+                    "{} logins belong to several people, such as `{}`: {}",
+                    shared.len(),
+                    printable(login),
+                    names.join(" and ")
+                ),
                 format!("make `{name}` unique, choose another login attribute, or narrow the filter"),
             );
         }

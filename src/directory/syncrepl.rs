@@ -152,9 +152,13 @@ fn usable(source: &LdapSource, cursor: &Cursor) -> Result<Vec<Vec<u8>>, String> 
         return Err(format!("the position was taken by `{}`, changes are followed by `{METHOD}`", cursor.method));
     }
     if !source.settings.urls.contains(&cursor.server) {
-        return Err(format!("the position belongs to {}, which is no longer a server of this directory", cursor.server));
+        return Err(format!(
+            "the position belongs to {}, which is no longer a server of this directory",
+            cursor.server
+        ));
     }
-    let position = Position::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
+    let position =
+        Position::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
     if position.question != question_digest(source) {
         return Err("bases, filters or attributes were changed in the configuration".to_owned());
     }
@@ -186,7 +190,10 @@ async fn begin<'a>(
             Err(_) if index == 0 => {
                 let other = source.open().await?;
                 if other.server() != server {
-                    return Ok(Begun::Full(format!("the position belongs to {server}, now {} answers", other.server())));
+                    return Ok(Begun::Full(format!(
+                        "the position belongs to {server}, now {} answers",
+                        other.server()
+                    )));
                 }
                 other
             }
@@ -319,7 +326,9 @@ impl Follower<'_> {
         match answer? {
             Answer::Entry(raw, Some(SyncState { state, id, cookie })) => {
                 match state {
-                    State::Present => base.named_present(id).ok_or_else(|| broken("it listed what is present outside a refresh"))?,
+                    State::Present => {
+                        base.named_present(id).ok_or_else(|| broken("it listed what is present outside a refresh"))?
+                    }
                     State::Deleted => self.batch.add(id, Fact::ReportedGone, received),
                     State::Changed => {
                         base.named(id);
@@ -363,12 +372,21 @@ impl Follower<'_> {
         const UNAVAILABLE_CRITICAL_EXTENSION: u32 = 12;
         const UNWILLING_TO_PERFORM: u32 = 53;
         const SYNC_REFRESH_REQUIRED: u32 = 4096;
-        let said = |outcome: &Outcome| if outcome.text.is_empty() { String::new() } else { format!(": {}", outcome.text) };
+        let said =
+            |outcome: &Outcome| if outcome.text.is_empty() { String::new() } else { format!(": {}", outcome.text) };
         match outcome.code {
-            SYNC_REFRESH_REQUIRED => Ok(Next::Full(format!("{} no longer knows the position (e-syncRefreshRequired){}", self.server, said(&outcome)))),
+            SYNC_REFRESH_REQUIRED => Ok(Next::Full(format!(
+                "{} no longer knows the position (e-syncRefreshRequired){}",
+                self.server,
+                said(&outcome)
+            ))),
             // OpenLDAP: "consumer state is newer than provider!", after its database was put back from a backup.
-            UNWILLING_TO_PERFORM => Ok(Next::Full(format!("{} does not accept the position{}", self.server, said(&outcome)))),
-            UNAVAILABLE_CRITICAL_EXTENSION => Ok(Next::Full(format!("{} no longer offers content synchronization", self.server))),
+            UNWILLING_TO_PERFORM => {
+                Ok(Next::Full(format!("{} does not accept the position{}", self.server, said(&outcome))))
+            }
+            UNAVAILABLE_CRITICAL_EXTENSION => {
+                Ok(Next::Full(format!("{} no longer offers content synchronization", self.server)))
+            }
             0 => Err(self.ended("the server ended the synchronization")),
             _ => Err(outcome.refusal(&self.server, "to follow changes")),
         }
@@ -386,7 +404,10 @@ impl Follower<'_> {
         let cookie = cookie.unwrap_or_else(|| base.cookie.clone());
         if !is_sound(&cookie) {
             let shown = printable(&String::from_utf8_lossy(&cookie)).into_owned();
-            return Ok(Next::Full(format!("{} refreshed everything but gave no usable position (`{shown}`)", self.server)));
+            return Ok(Next::Full(format!(
+                "{} refreshed everything but gave no usable position (`{shown}`)",
+                self.server
+            )));
         }
         if !refresh.present {
             base.cookie = cookie;
@@ -403,7 +424,8 @@ impl Follower<'_> {
         if let Some(base) = self.bases.get_mut(index) {
             base.cookie = cookie;
         }
-        let changes = Changes::Present { present: refresh.named, cursor: self.cursor(), received: std::time::Instant::now() };
+        let changes =
+            Changes::Present { present: refresh.named, cursor: self.cursor(), received: std::time::Instant::now() };
         Ok(self.send(changes).await)
     }
 
@@ -487,7 +509,9 @@ impl Base {
 /// The arrival, with the id the server synchronizes by. The two must be the same, or a later deletion could not be understood.
 fn identified(arrival: Arrival, id: Guid) -> Result<Arrival, String> {
     match guid_of(&arrival) {
-        Some(guid) if guid != id => Err(format!("the server synchronizes by another id ({id}) than `id_attribute` holds ({guid})")),
+        Some(guid) if guid != id => {
+            Err(format!("the server synchronizes by another id ({id}) than `id_attribute` holds ({guid})"))
+        }
         _ => Ok(match arrival {
             Arrival::Unusable(mut unusable) => {
                 unusable.guid = Some(id);
@@ -568,10 +592,15 @@ mod tests {
     #[test]
     fn only_whole_change_numbers_make_a_cookie() {
         let csn = "20261123213400.123456Z#000000#000#000000";
-        for sound in [format!("rid=000,csn={csn}"), format!("rid=001,sid=002,csn={csn};{csn}"), format!("csn={csn},delcsn={csn}")] {
+        for sound in [
+            format!("rid=000,csn={csn}"),
+            format!("rid=001,sid=002,csn={csn};{csn}"),
+            format!("csn={csn},delcsn={csn}"),
+        ] {
             assert!(is_sound(sound.as_bytes()), "{sound}");
         }
-        for unsound in ["", "rid=000", "rid=000,csn=", "csn=garbage", &format!("rid=000,csn={csn};"), "csn=2026#0#0#0"] {
+        for unsound in ["", "rid=000", "rid=000,csn=", "csn=garbage", &format!("rid=000,csn={csn};"), "csn=2026#0#0#0"]
+        {
             assert!(!is_sound(unsound.as_bytes()), "{unsound}");
         }
         assert!(!is_sound(&[0xff; 20]));

@@ -117,7 +117,8 @@ pub(super) fn push(into: &mut Vec<u8>, tag: u8, content: &[u8]) {
         Ok(length @ 0..=0x7f) => into.push(length),
         _ => {
             let length = content.len().to_be_bytes();
-            let digits = length.iter().position(|byte| *byte != 0).and_then(|zeros| length.get(zeros..)).unwrap_or_default();
+            let digits =
+                length.iter().position(|byte| *byte != 0).and_then(|zeros| length.get(zeros..)).unwrap_or_default();
             into.push(0x80 | u8::try_from(digits.len()).unwrap_or_default());
             into.extend_from_slice(digits);
         }

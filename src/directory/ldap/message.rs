@@ -58,9 +58,9 @@ impl<'a> Message<'a> {
         }
         match (request, self.operation.tag) {
             (SEARCH_REQUEST, SEARCH_ENTRY | SEARCH_REFERENCE | INTERMEDIATE) => Ok(()),
-            (BIND_REQUEST, BIND_RESPONSE)
-            | (SEARCH_REQUEST, SEARCH_DONE)
-            | (EXTENDED_REQUEST, EXTENDED_RESPONSE) => self.result().map(|_| ()).ok_or("a malformed result"),
+            (BIND_REQUEST, BIND_RESPONSE) | (SEARCH_REQUEST, SEARCH_DONE) | (EXTENDED_REQUEST, EXTENDED_RESPONSE) => {
+                self.result().map(|_| ()).ok_or("a malformed result")
+            }
             _ => Err("an operation that does not answer what was asked"),
         }
     }
@@ -148,10 +148,16 @@ mod tests {
             element(SEQUENCE, &[element(OCTETS, &[vec![1]]), result(SEARCH_DONE, 0)]),
             message(&[element(SEARCH_DONE, &[])]),
             message(&[element(SEARCH_DONE, &[element(INTEGER, &[vec![0]])])]),
-            message(&[element(SEARCH_DONE, &[element(ENUMERATED, &[vec![0]]), element(OCTETS, &[vec![0xff]]), element(OCTETS, &[])])]),
+            message(&[element(
+                SEARCH_DONE,
+                &[element(ENUMERATED, &[vec![0]]), element(OCTETS, &[vec![0xff]]), element(OCTETS, &[])],
+            )]),
             message(&[element(0x6f, &[])]),
             message(&[result(SEARCH_DONE, 0), element(CONTROLS, &[element(OCTETS, &[])])]),
-            message(&[result(SEARCH_DONE, 0), element(CONTROLS, &[element(SEQUENCE, &[element(OCTETS, &[]), element(BOOLEAN, &[])])])]),
+            message(&[
+                result(SEARCH_DONE, 0),
+                element(CONTROLS, &[element(SEQUENCE, &[element(OCTETS, &[]), element(BOOLEAN, &[])])]),
+            ]),
             message(&[element(SEARCH_ENTRY, &[vec![0x04, 0x05, 0x00]])]),
         ];
         for frame in cases {

@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn page_sizes_are_signed_numbers() {
-        for (size, digits) in [(0, &[0][..]), (127, &[127]), (128, &[0, 128]), (1_000, &[3, 232]), (u32::MAX, &[127, 255, 255, 255])] {
+        for (size, digits) in
+            [(0, &[0][..]), (127, &[127]), (128, &[0, 128]), (1_000, &[3, 232]), (u32::MAX, &[127, 255, 255, 255])]
+        {
             let value = page_request(size, b"c").val.unwrap();
             let mut parts = only_sequence(&value).unwrap();
             assert_eq!(parts.next_if(INTEGER).unwrap().content, digits);
@@ -194,7 +196,10 @@ mod tests {
         ber::push(&mut parts, BOOLEAN, &[0xff]);
         ber::push(&mut parts, SET, &set);
         ber::push(&mut value, 0xa3, &parts);
-        assert_eq!(sync_info(&value), Some(SyncInfo::Ids { deletes: true, ids: vec![Guid::from_bytes([7; 16])], cookie: None }));
+        assert_eq!(
+            sync_info(&value),
+            Some(SyncInfo::Ids { deletes: true, ids: vec![Guid::from_bytes([7; 16])], cookie: None })
+        );
         // An id of 15 bytes.
         let short: Vec<u8> = vec![0xa3, 19, 0x31, 17, 0x04, 15].into_iter().chain([0; 15]).collect();
         assert_eq!(sync_info(&short), None);
