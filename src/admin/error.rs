@@ -4,6 +4,7 @@ use crate::audit::AuditError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
 use crate::store::StoreError;
+use crate::store::export::ExportError;
 use crate::sync::SyncError;
 
 /// Why an operation was not done.
@@ -48,6 +49,9 @@ pub enum AdminError {
     /// The log failed.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The export failed.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -63,6 +67,7 @@ impl Faulty for AdminError {
             Self::Store(error) => error.fault(),
             Self::Audit(error) => error.fault(),
             Self::Directory(error) => error.fault(),
+            Self::Export(error) => error.fault(),
         }
     }
 }

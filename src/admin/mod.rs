@@ -4,6 +4,7 @@
 //! Every operation takes the gate's `Authorized`: the decision, who asked and the audit record come with
 //! it, and what it is about is taken from it. Owns no protocol, no page and no table.
 
+pub mod backup;
 pub mod directories;
 pub mod error;
 pub mod lines;

@@ -153,6 +153,26 @@ impl Client {
         self.lines(request(Method::POST, path, json(payload)?)?).await
     }
 
+    /// Asks for `path` and hands each piece of its answer to `take`, however long it is.
+    ///
+    /// # Errors
+    /// When there is no answer, it is a no, or `take` fails.
+    pub async fn get_pieces(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), ClientError> {
+        let (status, mut body) = self.send(request(Method::GET, path, Bytes::new())?).await?;
+        if !status.is_success() {
+            let mut lines = Lines { body: Some(body), read: Vec::new(), searched: 0 };
+            return Err(refusal(status, &lines.next_line().await?.unwrap_or_default()));
+        }
+        while let Some(piece) = next_chunk(&mut body).await? {
+            take(&piece).map_err(|why| ClientError::Broken { why: format!("the answer cannot be kept: {why}") })?;
+        }
+        Ok(())
+    }
+
     async fn whole<T: DeserializeOwned>(&self, request: Request<Bytes>) -> Result<T, ClientError> {
         let (status, mut body) = self.send(request).await?;
         let mut bytes = Vec::new();

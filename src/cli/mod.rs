@@ -79,7 +79,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             completions::write(shell, &mut io::stdout().lock())?;
             Exit::Done
         }
-        Verb::Store(verb) => tokio::task::block_in_place(|| stores::store(&global, &verb))?,
+        Verb::Store(args::Store::Export { file }) => stores::export(&global, &file).await?,
+        Verb::Store(args::Store::Import { file }) => tokio::task::block_in_place(|| stores::import(&global, &file))?,
+        Verb::Store(args::Store::Verify) => tokio::task::block_in_place(|| stores::verify(&global))?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
         Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,
         Verb::User(verb) => people::user(&mut Session::open(&global).await?, verb).await?,

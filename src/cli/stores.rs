@@ -6,10 +6,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::args::{Audit, Global, Store};
+use super::args::{Audit, Global};
 use super::output::{Column, Format, Output};
+use super::client::Client;
 use super::session::{Session, query};
 use super::{Exit, configuration};
+use crate::config::Config;
 use crate::audit::Verdict;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::daemon::compose::{self, Opening};
@@ -21,73 +23,123 @@ const FINDINGS: &[Column<Finding>] = &[
     Column { title: "what is wrong", cell: |finding| finding.problem.clone() },
 ];
 
-/// `bailey store`: opens the files itself, so the daemon must be down. Blocks.
+/// `bailey store export`: from the daemon where one runs, otherwise from the files.
 ///
 /// # Errors
-/// When the store or the file cannot be opened, or something in them is wrong.
-pub fn store(global: &Global, verb: &Store) -> anyhow::Result<Exit> {
+/// When the store cannot be read or the file cannot be written.
+pub async fn export(global: &Global, file: &Path) -> anyhow::Result<Exit> {
+    let config = configuration(global)?;
+    let client = Client::socket(global.socket.as_ref().unwrap_or(&config.listen.socket));
+    let mut target = Target::open(file)?;
+    if client.reachable().await {
+        client.get_pieces("/v1/store/export", |piece| target.write_all(piece)).await?;
+    } else {
+        compose::must_own(&config.state_directory)?;
+        let settings = settings_of(&config);
+        let now = SystemClock.now();
+        tokio::task::block_in_place(|| {
+            let ready = open::open(&settings, now)?;
+            anyhow::Ok(export::export(&ready.store, &mut target, now).map(drop)?)
+        })?;
+    }
+    target.keep(file)?;
+    Ok(Exit::Done)
+}
+
+/// Looking at a store does not depend on whose it is.
+fn settings_of(config: &Config) -> open::Settings {
+    let opening = Opening { demo: open::is_demo(&config.state_directory), ..Opening::default() };
+    compose::store_settings(config, opening)
+}
+
+/// `bailey store import`: makes the files itself, so the daemon must be down. Blocks.
+///
+/// # Errors
+/// When the export is not whole, or a store is there already.
+pub fn import(global: &Global, file: &Path) -> anyhow::Result<Exit> {
+    let config = configuration(global)?;
+    compose::must_own(&config.state_directory)?;
+    let settings = compose::store_settings(&config, Opening::default());
+    let (header, trailer) = if file == Path::new("-") {
+        import::import(&settings, &mut io::stdin().lock())?
+    } else {
+        let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+        import::import(&settings, &mut BufReader::new(opened))?
+    };
+    let words = format!("{} rows of an export of {:.0} are in place", trailer.rows, header.exported_at);
+    Output::standard(global.output).sentence(&words)?;
+    Ok(Exit::Done)
+}
+
+/// `bailey store verify`: opens the files itself, so the daemon must be down. Blocks.
+///
+/// # Errors
+/// When the store cannot be opened or read.
+pub fn verify(global: &Global) -> anyhow::Result<Exit> {
     let mut output = Output::standard(global.output);
     let config = configuration(global)?;
     compose::must_own(&config.state_directory)?;
-    let now = SystemClock.now();
-    match verb {
-        Store::Export { file } => {
-            let opening = Opening { demo: open::is_demo(&config.state_directory), ..Opening::default() };
-            let settings = compose::store_settings(&config, opening);
-            let ready = open::open(&settings, now)?;
-            let trailer = if file == Path::new("-") {
-                export::export(&ready.store, &mut io::stdout().lock(), now)?
-            } else {
-                export_to(&ready.store, file, now)?
-            };
-            super::session::remark(&format!("{} rows written", trailer.rows))?;
-            Ok(Exit::Done)
+    let ready = open::open(&settings_of(&config), SystemClock.now())?;
+    let verified = verify::verify(&ready.store)?;
+    let sound = verified.findings.is_empty();
+    if output.format() == Format::Json {
+        output.json(&verified)?;
+    } else if sound {
+        output.sentence(&format!("{} rows, all sound", verified.rows))?;
+    } else {
+        output.listing(&verified.findings, FINDINGS)?;
+        output.sentence(&format!("{} rows looked at; restore from an export", verified.rows))?;
+    }
+    Ok(if sound { Exit::Done } else { Exit::Failed })
+}
+
+/// Where an export goes: standard output, or beside its file until it is whole, so that a file that is there is an export.
+enum Target {
+    Output(io::Stdout),
+    File(Box<BufWriter<tempfile::NamedTempFile>>),
+}
+
+impl Target {
+    fn open(file: &Path) -> anyhow::Result<Self> {
+        if file == Path::new("-") {
+            return Ok(Self::Output(io::stdout()));
         }
-        Store::Import { file } => {
-            let settings = compose::store_settings(&config, Opening::default());
-            let (header, trailer) = if file == Path::new("-") {
-                import::import(&settings, &mut io::stdin().lock())?
-            } else {
-                let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-                import::import(&settings, &mut BufReader::new(opened))?
-            };
-            let words = format!("{} rows of an export of {} are in place", trailer.rows, header.exported_at);
-            output.sentence(&words)?;
-            Ok(Exit::Done)
-        }
-        Store::Verify => {
-            let opening = Opening { demo: open::is_demo(&config.state_directory), ..Opening::default() };
-            let settings = compose::store_settings(&config, opening);
-            let ready = open::open(&settings, now)?;
-            let verified = verify::verify(&ready.store)?;
-            if output.format() == Format::Json {
-                output.json(&verified)?;
-            } else if verified.findings.is_empty() {
-                output.sentence(&format!("{} rows, all sound", verified.rows))?;
-            } else {
-                output.listing(&verified.findings, FINDINGS)?;
-                output.sentence(&format!("{} rows looked at; restore from an export", verified.rows))?;
+        let directory = match file.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let partial =
+            tempfile::NamedTempFile::new_in(directory).with_context(|| format!("cannot write to {}", directory.display()))?;
+        Ok(Self::File(Box::new(BufWriter::new(partial))))
+    }
+
+    fn keep(self, file: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::Output(mut output) => output.flush()?,
+            Self::File(buffered) => {
+                let partial = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+                partial.as_file().sync_all()?;
+                partial.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
             }
-            Ok(if verified.findings.is_empty() { Exit::Done } else { Exit::Failed })
         }
+        Ok(())
     }
 }
 
-/// Written beside and renamed when whole, so that a file that is there is an export.
-fn export_to(store: &crate::store::Store, file: &Path, now: crate::base::Timestamp) -> anyhow::Result<export::Trailer> {
-    let directory = match file.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let mut partial = tempfile::NamedTempFile::new_in(directory)
-        .with_context(|| format!("cannot write to {}", directory.display()))?;
-    let mut buffered = BufWriter::new(partial.as_file_mut());
-    let trailer = export::export(store, &mut buffered, now)?;
-    buffered.flush()?;
-    drop(buffered);
-    partial.as_file().sync_all()?;
-    partial.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(trailer)
+impl io::Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Output(output) => output.write(bytes),
+            Self::File(buffered) => buffered.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Output(output) => output.flush(),
+            Self::File(buffered) => buffered.flush(),
+        }
+    }
 }
 
 /// `bailey audit`.

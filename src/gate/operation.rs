@@ -54,6 +54,8 @@ operations! {
     ApproveHeldChanges: Widens, Operator;
     /// Try everything a sync of a directory will need.
     CheckDirectory: Shows, Operator;
+    /// Everything that is stored, as a backup.
+    ExportStore: ShowsTheLog, Operator;
     /// One group, with its members.
     GetGroup: Shows, Viewer;
     /// How the daemon and its parts are.

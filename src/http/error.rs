@@ -151,7 +151,7 @@ impl From<AdminError> for Failure {
             AdminError::Sync(error) => error.into(),
             AdminError::Store(error) => error.into(),
             AdminError::Audit(error) => error.into(),
-            AdminError::OutOfBounds { .. } | AdminError::Directory(_) => Self::of(&error),
+            AdminError::OutOfBounds { .. } | AdminError::Directory(_) | AdminError::Export(_) => Self::of(&error),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! ([`serve`]). The web framework is imported here and nowhere else. A route only unpacks a request,
 //! asks the gate and calls one operation; it decides nothing.
 
+pub mod backup;
 pub mod error;
 pub mod extract;
 pub mod health;
