@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::args::{Audit, Global};
-use super::output::{Column, Format, Output};
 use super::client::Client;
+use super::output::{Column, Format, Output};
 use super::session::{Session, query};
 use super::{Exit, configuration};
-use crate::config::Config;
 use crate::audit::Verdict;
 use crate::base::clock::{Clock as _, SystemClock};
+use crate::config::Config;
 use crate::daemon::compose::{self, Opening};
 use crate::store::verify::{self, Finding};
 use crate::store::{export, import, open};
@@ -108,8 +108,8 @@ impl Target {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let partial =
-            tempfile::NamedTempFile::new_in(directory).with_context(|| format!("cannot write to {}", directory.display()))?;
+        let partial = tempfile::NamedTempFile::new_in(directory)
+            .with_context(|| format!("cannot write to {}", directory.display()))?;
         Ok(Self::File(Box::new(BufWriter::new(partial))))
     }
 

@@ -84,8 +84,10 @@ impl Apply<'_> {
                 writer.applied.held += 1;
                 return Ok(());
             }
-            // What a person agreed to does not use up what may happen without.
-            if let Some(rule) = change.rule.filter(|_| !verdict.approves(&change)) {
+            // What a person agreed to does not use up what may happen without; an edge that goes with its member counts
+            // with the member.
+            let goes_along = change.rule == Some(Rule::Deletion) && matches!(change.act, Act::Leave { .. });
+            if let Some(rule) = change.rule.filter(|_| !goes_along && !verdict.approves(&change)) {
                 *writer.narrowed.entry(rule).or_default() += 1;
             }
             writer.change(change, settled)?;
