@@ -92,10 +92,10 @@ pub fn fields(fields: &[Field]) -> String {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let lines: Vec<String> = fields
-        .iter()
-        .map(|field| format!("{}: {} → {}", field.path, shown(&field.before), shown(&field.after)))
-        .collect();
+    // That somebody is gone says enough; when it was noticed is in the row.
+    let telling = fields.iter().filter(|field| field.path != "standing.presence.since");
+    let lines: Vec<String> =
+        telling.map(|field| format!("{}: {} → {}", field.path, shown(&field.before), shown(&field.after))).collect();
     lines.join("; ")
 }
 
