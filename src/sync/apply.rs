@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use super::change::{Act, Change, Rule};
 use super::doomed::Doomed;
 use super::error::SyncError;
-use super::guard::Cleared;
+use super::guard::{Cleared, Verdict};
 use super::held::HeldSet;
 use super::names::Settled;
+use super::pipeline::{Pipeline, Worked, expected};
 use super::progress::Progress;
 use super::settings::Settings;
 use super::state::{SyncState, Totals, Window};
@@ -20,7 +21,7 @@ use super::stored::encode;
 use crate::audit::{Opened, Outcome};
 use crate::base::Timestamp;
 use crate::model::{Actor, Entity, IamName, Member, MemberKind};
-use crate::store::{Commit, Expect, Intent, Revision, Store, StoreError, schema};
+use crate::store::{Commit, Intent, Revision, Store, StoreError, schema};
 
 /// Changes a commit. Large enough that a disk flush is shared by many, small enough that nobody waits long.
 const BATCH: usize = 1_000;
@@ -68,49 +69,54 @@ impl Apply<'_> {
         let (mut plan, verdict) = cleared.into_parts();
         let audit = opened.seq();
         let total = plan.len();
-        let mut writer = Writer {
-            totals: plan.totals,
-            window: self.after.window.clone(),
-            made_from: plan.made_from,
-            batch: Batch::default(),
-            narrowed: HashMap::new(),
-            applied: Applied::default(),
-            audit,
-            run: &self,
-        };
-        let walked = plan.for_each(|change| {
-            if verdict.holds(&change) {
-                held.push(&change)?;
-                writer.applied.held += 1;
-                return Ok(());
-            }
-            // What a person agreed to does not use up what may happen without; an edge that goes with its member counts
-            // with the member.
-            let goes_along = change.rule == Some(Rule::Deletion) && matches!(change.act, Act::Leave { .. });
-            if let Some(rule) = change.rule.filter(|_| !goes_along && !verdict.approves(&change)) {
-                *writer.narrowed.entry(rule).or_default() += 1;
-            }
-            writer.change(change, settled)?;
-            progress.applied(writer.applied.applied, total);
-            Ok::<_, SyncError>(())
-        });
-        match walked.and_then(|()| writer.last_commit(held)) {
-            Ok((commit, mut applied)) => {
-                let outcome = outcome(&applied);
-                match opened.commit(commit, &outcome, self.now) {
-                    Ok(committed) => {
-                        applied.revision = committed.revision;
-                        Ok(applied)
-                    }
-                    Err(not) => {
-                        let error = superseded(not.error, self.settings);
-                        not.opened.complete(&Outcome::failed("NotCommitted", &error), self.now);
-                        Err(error)
-                    }
+        let key = schema::sync_state(&self.settings.label, "state");
+        let worked = Pipeline::run(self.store, &key, plan.made_from, |pipeline| {
+            let mut writer = Writer {
+                totals: plan.totals,
+                window: self.after.window.clone(),
+                batch: Batch::default(),
+                narrowed: HashMap::new(),
+                applied: Applied::default(),
+                audit,
+                pipeline,
+                run: &self,
+            };
+            plan.for_each(|change| {
+                if verdict.holds(&change) {
+                    held.push(&change)?;
+                    writer.applied.held += 1;
+                    return Ok(());
                 }
-            }
+                writer.count(&change, &verdict);
+                writer.change(change, settled)?;
+                progress.applied(writer.applied.applied, total);
+                Ok::<_, SyncError>(())
+            })?;
+            writer.last_commit(held)
+        });
+        let finished = worked.and_then(|Worked { result: (mut commit, applied), revision }| {
+            held.finish(&mut commit)?;
+            commit.expect(key, expected(revision));
+            Ok((commit, applied))
+        });
+        self.finish(finished, opened)
+    }
+
+    /// The last commit, together with the end of the audit record.
+    fn finish(&self, finished: Result<(Commit, Applied), SyncError>, opened: Opened) -> Result<Applied, SyncError> {
+        let (commit, applied) = match finished {
+            Ok(finished) => finished,
             Err(error) => {
+                let error = superseded(error, self.settings);
                 opened.complete(&Outcome::failed("NotApplied", &error), self.now);
+                return Err(error);
+            }
+        };
+        match opened.commit(commit, &outcome(&applied), self.now) {
+            Ok(committed) => Ok(Applied { revision: committed.revision, ..applied }),
+            Err(not) => {
+                let error = superseded(not.error.into(), self.settings);
+                not.opened.complete(&Outcome::failed("NotCommitted", &error), self.now);
                 Err(error)
             }
         }
@@ -121,10 +127,10 @@ fn outcome(applied: &Applied) -> Outcome {
     Outcome::success().with("applied", applied.applied).with("held", applied.held)
 }
 
-fn superseded(error: StoreError, settings: &Settings) -> SyncError {
+fn superseded(error: SyncError, settings: &Settings) -> SyncError {
     match error {
-        StoreError::Conflict { .. } => SyncError::Superseded { label: settings.label.to_string() },
-        other => other.into(),
+        SyncError::Store(StoreError::Conflict { .. }) => SyncError::Superseded { label: settings.label.to_string() },
+        other => other,
     }
 }
 
@@ -133,11 +139,11 @@ struct Writer<'a> {
     run: &'a Apply<'a>,
     totals: Totals,
     window: Window,
-    made_from: Option<Revision>,
     batch: Batch,
     narrowed: HashMap<Rule, u64>,
     applied: Applied,
     audit: u64,
+    pipeline: &'a Pipeline,
 }
 
 /// The rows of the commit being put together.
@@ -150,6 +156,15 @@ struct Batch {
 }
 
 impl Writer<'_> {
+    /// Counts what the guard's window has to remember. What a person agreed to does not use up what may happen without; an
+    /// edge that goes with its member counts with the member.
+    fn count(&mut self, change: &Change, verdict: &Verdict) {
+        let goes_along = change.rule == Some(Rule::Deletion) && matches!(change.act, Act::Leave { .. });
+        if let Some(rule) = change.rule.filter(|_| !goes_along && !verdict.approves(change)) {
+            *self.narrowed.entry(rule).or_default() += 1;
+        }
+    }
+
     fn change(&mut self, change: Change, settled: &Settled) -> Result<(), SyncError> {
         // A batch either narrows or widens, so that on a full disk what narrows still goes through.
         let narrows = change.narrows();
@@ -240,7 +255,10 @@ impl Writer<'_> {
         let key = schema::name(subject.kind(), &name.folded());
         let holder = match self.batch.rows.get(&key) {
             Some(pending) => pending.clone(),
-            None => self.run.store.read(|snapshot| Ok::<_, StoreError>(snapshot.get(&key)?.map(|row| row.value)))?,
+            None => {
+                self.pipeline.settle()?;
+                self.run.store.read(|snapshot| Ok::<_, StoreError>(snapshot.get(&key)?.map(|row| row.value)))?
+            }
         };
         if holder.is_some_and(|id| id == subject.id_bytes()) {
             self.batch.remove(key);
@@ -285,16 +303,16 @@ impl Writer<'_> {
     }
 
     fn commit_if_any(&mut self) -> Result<(), SyncError> {
-        if self.batch.rows.is_empty() { Ok(()) } else { self.commit() }
+        if !self.batch.rows.is_empty() {
+            self.commit()?;
+        }
+        self.pipeline.settle()
     }
 
     /// Commits the batch; the cursor stays where it was.
     fn commit(&mut self) -> Result<(), SyncError> {
-        let state = self.run.before.clone();
-        let commit = self.take_commit(state)?;
-        let committed = self.run.store.commit(commit).map_err(|error| superseded(error, self.run.settings))?;
-        self.made_from = Some(committed.revision);
-        Ok(())
+        let commit = self.take_commit(self.run.before.clone())?;
+        self.pipeline.commit(commit)
     }
 
     fn take_commit(&mut self, mut state: SyncState) -> Result<Commit, SyncError> {
@@ -304,7 +322,6 @@ impl Writer<'_> {
         commit.audit = Some(self.audit);
         commit.writes.extend(batch.rows);
         let key = schema::sync_state(&self.run.settings.label, "state");
-        commit.expect(key.clone(), self.made_from.map_or(Expect::Absent, Expect::At));
         for (rule, count) in self.narrowed.drain() {
             self.window.add(rule, count, self.run.now);
         }
@@ -321,9 +338,7 @@ impl Writer<'_> {
             state.last_change = Some(self.run.now);
         }
         held.store(self.run.store, self.run.actor, self.run.now)?;
-        let mut commit = self.take_commit(state)?;
-        held.finish(&mut commit)?;
-        Ok((commit, self.applied))
+        Ok((self.take_commit(state)?, self.applied))
     }
 }
 

@@ -23,6 +23,7 @@ pub mod guard;
 pub mod held;
 pub mod mapping;
 pub mod names;
+mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod reference;

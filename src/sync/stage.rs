@@ -243,7 +243,7 @@ impl References {
     #[must_use]
     pub fn member(&self, reference: &RefHash) -> Option<Member> {
         debug_assert!(self.sorted, "look-ups need `sort` first");
-        let at = self.known.partition_point(|(known, _)| known < reference);
+        let at = self.position(reference);
         match (self.known.get(at), self.known.get(at + 1)) {
             (Some((a, member)), Some((b, other))) if a == reference && b == reference => {
                 (member == other).then_some(*member)
@@ -253,7 +253,28 @@ impl References {
         }
     }
 
-    /// How many are known, for each kind.
+    /// Where `reference` stands or would stand. Digests are spread evenly, so the place can be guessed; what a
+    /// binary search of the whole would cost is mostly waiting for memory.
+    fn position(&self, reference: &RefHash) -> usize {
+        let count = self.known.len();
+        let Some(leading) = reference.0.first_chunk::<8>() else { return 0 };
+        let share = u128::from(u64::from_be_bytes(*leading)) * count as u128;
+        let guess = usize::try_from(share >> 64).unwrap_or(count);
+        let (mut from, mut to, mut step) = (guess, guess, 8);
+        while from > 0 && self.known.get(from).is_none_or(|(known, _)| known >= reference) {
+            from = from.saturating_sub(step);
+            step *= 2;
+        }
+        step = 8;
+        while to < count && self.known.get(to).is_some_and(|(known, _)| known < reference) {
+            to = to.saturating_add(step).min(count);
+            step *= 2;
+        }
+        let window = self.known.get(from..to).unwrap_or_default();
+        from + window.partition_point(|(known, _)| known < reference)
+    }
+
+    /// True when nobody is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
@@ -351,6 +372,24 @@ mod tests {
             for _ in 0..2 {
                 let read: Vec<Staged> = sorted.read().unwrap().map(Result::unwrap).collect();
                 prop_assert_eq!(&read, &expected);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_reference_is_found_and_no_other(
+            known in proptest::collection::vec(any::<[u8; 16]>(), 0..300),
+            others in proptest::collection::vec(any::<[u8; 16]>(), 0..50),
+        ) {
+            let member = |hash: &[u8; 16]| Member::User(crate::base::UserId::from_bytes(*hash));
+            let mut references = References::default();
+            for hash in &known {
+                references.insert(RefHash(*hash), member(hash));
+            }
+            references.sort();
+            for hash in known.iter().chain(&others) {
+                prop_assert_eq!(references.member(&RefHash(*hash)), known.contains(hash).then(|| member(hash)));
             }
         }
     }
