@@ -360,7 +360,6 @@ impl Follower<'_> {
 
     /// What the end of a persistent search means. It should not end at all.
     fn done(&self, outcome: Outcome) -> Result<Next, DirectoryError> {
-        const UNAVAILABLE_CRITICAL_EXTENSION: u32 = 12;
         const UNWILLING_TO_PERFORM: u32 = 53;
         const SYNC_REFRESH_REQUIRED: u32 = 4096;
         let said = |outcome: &Outcome| if outcome.text.is_empty() { String::new() } else { format!(": {}", outcome.text) };
@@ -368,9 +367,10 @@ impl Follower<'_> {
             SYNC_REFRESH_REQUIRED => Ok(Next::Full(format!("{} no longer knows the position (e-syncRefreshRequired){}", self.server, said(&outcome)))),
             // OpenLDAP: "consumer state is newer than provider!", after its database was put back from a backup.
             UNWILLING_TO_PERFORM => Ok(Next::Full(format!("{} does not accept the position{}", self.server, said(&outcome)))),
-            UNAVAILABLE_CRITICAL_EXTENSION => Ok(Next::Full(format!("{} no longer offers content synchronization", self.server))),
             0 => Err(self.ended("the server ended the synchronization")),
-            _ => Err(outcome.refusal(&self.server, "to follow changes")),
+            // Whatever else it says (12, unavailableCriticalExtension, where the overlay was unloaded): reading everything
+            // would not make it push changes, so this is an error to see rather than a reason to read for ever.
+            _ => Err(outcome.refusal(&self.server, "to push changes")),
         }
     }
 
