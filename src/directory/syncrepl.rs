@@ -369,7 +369,6 @@ impl Follower<'_> {
 
     /// What the end of a persistent search means. It should not end at all.
     fn done(&self, outcome: Outcome) -> Result<Next, DirectoryError> {
-        const UNAVAILABLE_CRITICAL_EXTENSION: u32 = 12;
         const UNWILLING_TO_PERFORM: u32 = 53;
         const SYNC_REFRESH_REQUIRED: u32 = 4096;
         let said =
@@ -384,11 +383,10 @@ impl Follower<'_> {
             UNWILLING_TO_PERFORM => {
                 Ok(Next::Full(format!("{} does not accept the position{}", self.server, said(&outcome))))
             }
-            UNAVAILABLE_CRITICAL_EXTENSION => {
-                Ok(Next::Full(format!("{} no longer offers content synchronization", self.server)))
-            }
             0 => Err(self.ended("the server ended the synchronization")),
-            _ => Err(outcome.refusal(&self.server, "to follow changes")),
+            // Whatever else it says (12, unavailableCriticalExtension, where the overlay was unloaded): reading everything
+            // would not make it push changes, so this is an error to see rather than a reason to read for ever.
+            _ => Err(outcome.refusal(&self.server, "to push changes")),
         }
     }
 

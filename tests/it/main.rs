@@ -6,9 +6,12 @@
 
 mod audit_chain;
 mod authz_matrix;
+mod bed;
 mod cli_frame;
 mod config_files;
 mod demo;
+mod directory_hostile;
+mod directory_slapd;
 mod fixture;
 mod golden;
 mod health;

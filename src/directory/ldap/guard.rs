@@ -274,3 +274,110 @@ impl Unread {
         self.bytes += length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::DuplexStream;
+
+    use super::super::ber::{ENUMERATED, INTEGER, OCTETS, SEQUENCE};
+    use super::super::message::{SEARCH_DONE, SEARCH_ENTRY};
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        ber::push(&mut bytes, tag, &parts.concat());
+        bytes
+    }
+
+    fn message(operation: &[u8]) -> Vec<u8> {
+        element(SEQUENCE, &[&element(INTEGER, &[&[1]]), operation])
+    }
+
+    fn entry(size: usize) -> Vec<u8> {
+        let value = element(ber::SET, &[&element(OCTETS, &[&vec![b'x'; size]])]);
+        let attribute = element(SEQUENCE, &[&element(OCTETS, &[b"cn"]), &value]);
+        message(&element(SEARCH_ENTRY, &[&element(OCTETS, &[b"cn=x"]), &element(SEQUENCE, &[&attribute])]))
+    }
+
+    fn done() -> Vec<u8> {
+        let empty = element(OCTETS, &[]);
+        message(&element(SEARCH_DONE, &[&element(ENUMERATED, &[&[0]]), &empty, &empty]))
+    }
+
+    /// A guarded connection on which search 1 is under way: the server's end, the client's, and the line.
+    async fn searching() -> (DuplexStream, UnixStream, Arc<Line>, AbortOnDropHandle<()>) {
+        let (mut server, guarded) = tokio::io::duplex(CHUNK);
+        let (client, line, task) = start(guarded).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let mut client = UnixStream::from_std(client).unwrap();
+        let request = message(&element(SEARCH_REQUEST, &[]));
+        client.write_all(&request).await.unwrap();
+        let mut seen = vec![0; request.len()];
+        server.read_exact(&mut seen).await.unwrap();
+        (server, client, line, task)
+    }
+
+    #[tokio::test]
+    async fn what_is_not_consumed_is_not_read_either() {
+        let (mut server, mut client, line, _task) = searching().await;
+        let frame = entry(64 << 10);
+        let reader = tokio::spawn(async move {
+            // As ldap3's driver does: takes everything, whether anybody wants it or not.
+            let mut taken = vec![0; CHUNK];
+            let mut total = 0;
+            while let Ok(read @ 1..) = client.read(&mut taken).await {
+                total += read;
+            }
+            total
+        });
+        let mut sent = 0;
+        while tokio::time::timeout(Duration::from_millis(500), server.write_all(&frame)).await.is_ok() {
+            sent += frame.len();
+            assert!(sent < 2 * MAX_UNREAD, "the flood goes on");
+        }
+        assert!(sent >= MAX_UNREAD / 2);
+        // Consuming lets it go on, to the very end. The frame that did not fit was sent in part.
+        for _ in 0..sent / frame.len() {
+            line.consumed();
+        }
+        drop(server);
+        let total = tokio::time::timeout(PATIENCE, reader).await.unwrap().unwrap();
+        assert_eq!(total, sent, "every whole frame, and none in part");
+    }
+
+    #[tokio::test]
+    async fn one_frame_larger_than_the_window_passes() {
+        let (mut server, mut client, line, _task) = searching().await;
+        let sent = [entry(2 * MAX_UNREAD), done()].concat();
+        let length = sent.len();
+        let writing = tokio::spawn(async move { server.write_all(&sent).await.map(|()| server) });
+        let mut taken = vec![0; length];
+        tokio::time::timeout(PATIENCE, client.read_exact(&mut taken)).await.unwrap().unwrap();
+        writing.await.unwrap().unwrap();
+        assert_eq!(line.end(), None);
+    }
+
+    #[tokio::test]
+    async fn too_large_a_frame_is_refused_before_it_is_read() {
+        let (mut server, mut client, line, _task) = searching().await;
+        server.write_all(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]).await.unwrap();
+        assert_eq!(tokio::time::timeout(PATIENCE, client.read(&mut [0; 8])).await.unwrap().unwrap(), 0);
+        assert!(matches!(line.end(), Some(End::Broken(why)) if why.contains("2147483647")), "{:?}", line.end());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_asked_for_is_dropped() {
+        let (mut server, mut client, _line, _task) = searching().await;
+        let mut stray = done();
+        stray[4] = 77;
+        server.write_all(&[entry(10), stray, done()].concat()).await.unwrap();
+        let expected = [entry(10), done()].concat();
+        let mut taken = vec![0; expected.len()];
+        tokio::time::timeout(PATIENCE, client.read_exact(&mut taken)).await.unwrap().unwrap();
+        assert_eq!(taken, expected);
+    }
+}

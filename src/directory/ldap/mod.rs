@@ -161,13 +161,7 @@ impl Connection {
         controls: Vec<RawControl>,
     ) -> Result<Answers, DirectoryError> {
         let budget = Some(self.answer_timeout);
-        self.start(question, controls, 0, budget).await
-    }
-
-    /// Starts a search that ends after `most` entries.
-    pub(super) async fn search_some(&mut self, question: &Question, most: u32) -> Result<Answers, DirectoryError> {
-        let budget = Some(self.answer_timeout);
-        self.start(question, Vec::new(), i32::try_from(most).unwrap_or(i32::MAX), budget).await
+        self.start(question, controls, budget).await
     }
 
     /// Starts a search that goes on for as long as the connection lives.
@@ -176,17 +170,16 @@ impl Connection {
         question: &Question,
         control: RawControl,
     ) -> Result<Answers, DirectoryError> {
-        self.start(question, vec![control], 0, None).await
+        self.start(question, vec![control], None).await
     }
 
     async fn start(
         &mut self,
         question: &Question,
         controls: Vec<RawControl>,
-        most: i32,
         budget: Option<Duration>,
     ) -> Result<Answers, DirectoryError> {
-        let options = SearchOptions::new().deref(DerefAliases::Never).sizelimit(most);
+        let options = SearchOptions::new().deref(DerefAliases::Never);
         if !controls.is_empty() {
             self.ldap.with_controls(controls);
         }
