@@ -37,7 +37,14 @@ const PAGES_AHEAD: usize = 2;
 const DOUBTS_KEPT: usize = 20;
 
 /// Takes the changes of a dry run, in order, each with whether it would be held.
-pub type Listing<'a> = dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send + 'a;
+pub type Listing = Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>;
+
+/// When and by whom a run was begun, and what it read.
+struct Begun {
+    actor: Actor,
+    started: Timestamp,
+    read: u64,
+}
 
 /// Everything a run of one directory needs.
 #[derive(Clone)]
@@ -81,8 +88,8 @@ impl Runner {
             .store
             .run(move |_| {
                 let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                let read = reading.count;
-                runner.carry_out(plan, before, &actor, read, started, progress.as_mut())
+                let begun = Begun { actor, started, read: reading.count };
+                runner.carry_out(plan, before, &begun, progress.as_mut())
             })
             .await?;
         Ok(Report { milliseconds: millis(clock), ..report })
@@ -95,7 +102,7 @@ impl Runner {
     pub async fn dry(
         &self,
         progress: Box<dyn Progress>,
-        mut list: Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>,
+        mut list: Listing,
     ) -> Result<Report, SyncError> {
         let (started, clock) = (self.clock.now(), Instant::now());
         let (staging, reading, mut progress) = self.read(progress).await?;
@@ -105,7 +112,7 @@ impl Runner {
             .store
             .run(move |_| {
                 let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                runner.preview(plan, &before.1, reading.count, started, list.as_mut())
+                runner.preview(plan, &before.1, reading.count, started, &mut list)
             })
             .await?;
         Ok(Report { milliseconds: millis(clock), ..report })
@@ -138,14 +145,8 @@ impl Runner {
                 let mut plan = delta.plan(store, &before, &runner.work, started)?;
                 plan.server = Some(cursor.server.clone());
                 plan.cursor = Some(cursor);
-                runner.carry_out(
-                    plan,
-                    before,
-                    &Actor::task(runner.task()),
-                    read,
-                    started,
-                    &mut super::progress::Unwatched,
-                )
+                let begun = Begun { actor: Actor::task(runner.task()), started, read };
+                runner.carry_out(plan, before, &begun, &mut super::progress::Unwatched)
             })
             .await?;
         Ok(Some(Report { milliseconds: millis(clock), ..report }))
@@ -386,7 +387,7 @@ impl Runner {
         before: &SyncState,
         read: u64,
         started: Timestamp,
-        list: &mut Listing<'_>,
+        list: &mut Listing,
     ) -> Result<Report, SyncError> {
         let (verdict, _, _) = self.judge(&mut plan, before, started)?;
         let (mut applied, mut held) =
@@ -412,11 +413,11 @@ impl Runner {
         &self,
         mut plan: Plan,
         before: (Option<Revision>, SyncState),
-        actor: &Actor,
-        read: u64,
-        started: Timestamp,
+        begun: &Begun,
         progress: &mut dyn Progress,
     ) -> Result<Report, SyncError> {
+        let Begun { actor, started, read } = begun;
+        let (started, read) = (*started, *read);
         let (verdict, settled, mut after) = self.judge(&mut plan, &before.1, started)?;
         let report = self.report(&plan, &verdict, read, started);
         self.advance(&mut after, &plan, &verdict, started);
