@@ -403,7 +403,11 @@ mod tests {
     #[test]
     fn spellings_of_one_name_share_a_normal_form() {
         let families: [&[&str]; 7] = [
-            &["uid=jdoe,ou=People,dc=example,dc=com", "UID = JDoe , OU=people,DC=Example;dc=COM", "userid=jdoe,2.5.4.11=people,OID.0.9.2342.19200300.100.1.25=example,domainComponent=com"],
+            &[
+                "uid=jdoe,ou=People,dc=example,dc=com",
+                "UID = JDoe , OU=people,DC=Example;dc=COM",
+                "userid=jdoe,2.5.4.11=people,OID.0.9.2342.19200300.100.1.25=example,domainComponent=com",
+            ],
             &["cn=Lee\\, Ann,dc=x", "CN=\"Lee, Ann\",DC=x", "cn=Lee\\2C Ann,dc=x", "cn=lee\\,  ann ,dc=x"],
             &["cn=a+uid=b,dc=x", "UID=B + CN=A,dc=x"],
             &["cn=Zo\u{eb}", "cn=Zoe\u{308}", "cn=zo\\C3\\ab", "CN=ZO\u{cb}"],
@@ -429,7 +433,9 @@ mod tests {
     #[test]
     fn below_means_whole_rdns() {
         let base: Dn = "dc=X".parse().unwrap();
-        for (name, under) in [("cn=a,DC=x", true), ("dc=x", true), ("cn=a\\,dc=x", false), ("cn=adc=x", false), ("o=y", false)] {
+        for (name, under) in
+            [("cn=a,DC=x", true), ("dc=x", true), ("cn=a\\,dc=x", false), ("cn=adc=x", false), ("o=y", false)]
+        {
             assert_eq!(name.parse::<Dn>().unwrap().is_under(&base), under, "{name}");
         }
         assert!(base.is_under(&"".parse().unwrap()));
@@ -438,7 +444,17 @@ mod tests {
 
     #[test]
     fn what_is_no_name_says_where() {
-        for (text, position) in [("cn", 2), ("=x", 0), ("cn=a,", 5), ("cn=\"a", 3), ("cn=a\\", 5), ("cn=a\\zz", 5), ("cn=#4", 3), ("1..2=x", 0), ("cn=\"a\"b", 6)] {
+        for (text, position) in [
+            ("cn", 2),
+            ("=x", 0),
+            ("cn=a,", 5),
+            ("cn=\"a", 3),
+            ("cn=a\\", 5),
+            ("cn=a\\zz", 5),
+            ("cn=#4", 3),
+            ("1..2=x", 0),
+            ("cn=\"a\"b", 6),
+        ] {
             let error = text.parse::<Dn>().unwrap_err();
             assert_eq!(error.position, position, "{error}");
         }

@@ -97,7 +97,8 @@ impl FromStr for Attribute {
     fn from_str(text: &str) -> Result<Self, AttributeError> {
         let mut parts = text.split(';');
         let name = parts.next().unwrap_or_default();
-        let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let word =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let number = |name: &str| {
             name.contains('.')
                 && name.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()))
@@ -238,7 +239,9 @@ impl<'a> Parser<'a> {
             ("~=", Parts::Whole(value)) => Ok(Filter::Approximate(attribute, value)),
             ("=", Parts::Split { initial: None, any, last: None }) if any.is_empty() => Ok(Filter::Present(attribute)),
             ("=", Parts::Split { initial, any, last }) => Ok(Filter::Substrings { attribute, initial, any, last }),
-            (operator, _) => Err(self.stop(format!("`*` has no meaning after `{operator}`; write `\\2a` for the character"))),
+            (operator, _) => {
+                Err(self.stop(format!("`*` has no meaning after `{operator}`; write `\\2a` for the character")))
+            }
         }
     }
 
@@ -351,7 +354,10 @@ mod tests {
         let cases = [
             ("(cn=Babs Jensen)", "(cn=Babs\\20Jensen)"),
             ("(!(cn=Tim Howes))", "(!(cn=Tim\\20Howes))"),
-            ("(&(objectClass=Person)(|(sn=Jensen)(cn=Babs J*)))", "(&(objectClass=Person)(|(sn=Jensen)(cn=Babs\\20J*)))"),
+            (
+                "(&(objectClass=Person)(|(sn=Jensen)(cn=Babs J*)))",
+                "(&(objectClass=Person)(|(sn=Jensen)(cn=Babs\\20J*)))",
+            ),
             ("(o=univ*of*mich*)", "(o=univ*of*mich*)"),
             ("(seeAlso=)", "(seeAlso=)"),
             ("(cn:caseExactMatch:=Fred Flintstone)", "(cn:caseExactMatch:=Fred\\20Flintstone)"),
@@ -359,7 +365,10 @@ mod tests {
             ("(sn:dn:2.4.6.8.10:=Barney Rubble)", "(sn:dn:2.4.6.8.10:=Barney\\20Rubble)"),
             ("(o:dn:=Ace Industry)", "(o:dn:=Ace\\20Industry)"),
             ("(:1.2.3:=Wilma Flintstone)", "(:1.2.3:=Wilma\\20Flintstone)"),
-            ("(o=Parens R Us \\28for all your parenthetical needs\\29)", "(o=Parens\\20R\\20Us\\20\\28for\\20all\\20your\\20parenthetical\\20needs\\29)"),
+            (
+                "(o=Parens R Us \\28for all your parenthetical needs\\29)",
+                "(o=Parens\\20R\\20Us\\20\\28for\\20all\\20your\\20parenthetical\\20needs\\29)",
+            ),
             ("(bin=\\00\\00\\00\\04)", "(bin=\\00\\00\\00\\04)"),
             ("(sn=Lu\\c4\\8di\\c4\\87)", "(sn=Lu\\c4\\8di\\c4\\87)"),
             ("uid=*", "(uid=*)"),
@@ -373,7 +382,19 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_says_where() {
-        let cases = [("", 0), ("(", 1), ("(cn=a", 5), ("(cn=a))", 6), ("(c n=a)", 1), ("(cn=a\\2)", 5), ("(cn>=a*)", 7), ("(!(a=b)(c=d))", 7), ("(cn)", 3), ("(:=x)", 1), ("(cn=a(b)", 5)];
+        let cases = [
+            ("", 0),
+            ("(", 1),
+            ("(cn=a", 5),
+            ("(cn=a))", 6),
+            ("(c n=a)", 1),
+            ("(cn=a\\2)", 5),
+            ("(cn>=a*)", 7),
+            ("(!(a=b)(c=d))", 7),
+            ("(cn)", 3),
+            ("(:=x)", 1),
+            ("(cn=a(b)", 5),
+        ];
         for (text, position) in cases {
             let error = text.parse::<Filter>().unwrap_err();
             assert_eq!(error.position, position, "{text}: {error}");
@@ -391,7 +412,8 @@ mod tests {
     }
 
     fn attribute() -> impl Strategy<Value = Attribute> {
-        "[a-zA-Z][a-zA-Z0-9-]{0,6}(;[a-z-]{1,4})?|[0-2]\\.[0-9]{1,4}\\.[0-9]{1,4}".prop_map(|name| name.parse().unwrap())
+        "[a-zA-Z][a-zA-Z0-9-]{0,6}(;[a-z-]{1,4})?|[0-2]\\.[0-9]{1,4}\\.[0-9]{1,4}"
+            .prop_map(|name| name.parse().unwrap())
     }
 
     fn filter() -> impl Strategy<Value = Filter> {
@@ -401,8 +423,9 @@ mod tests {
             (attribute(), value()).prop_map(|(a, v)| Filter::GreaterOrEqual(a, v)),
             (attribute(), value()).prop_map(|(a, v)| Filter::LessOrEqual(a, v)),
             (attribute(), value()).prop_map(|(a, v)| Filter::Approximate(a, v)),
-            (attribute(), option::of(part()), vec(part(), 0..3), part())
-                .prop_map(|(attribute, initial, any, last)| Filter::Substrings { attribute, initial, any, last: Some(last) }),
+            (attribute(), option::of(part()), vec(part(), 0..3), part()).prop_map(|(attribute, initial, any, last)| {
+                Filter::Substrings { attribute, initial, any, last: Some(last) }
+            }),
             (attribute(), any::<bool>(), value()).prop_map(|(rule, dn, value)| Filter::Extensible {
                 attribute: None,
                 dn,

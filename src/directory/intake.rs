@@ -55,11 +55,8 @@ impl Intake {
     pub(super) fn new(settings: &Settings) -> Result<Self, DirectoryError> {
         // A machine account often is a person by class too (AD's computer is a user), and some groups carry
         // an account's class; so the most telling kind comes first.
-        let scopes = [
-            (Kind::Machine, &settings.machines),
-            (Kind::Group, &settings.groups),
-            (Kind::Person, &settings.people),
-        ];
+        let scopes =
+            [(Kind::Machine, &settings.machines), (Kind::Group, &settings.groups), (Kind::Person, &settings.people)];
         let on = scopes.into_iter().filter(|(_, scope)| !scope.object_classes.is_empty());
         let kinds: Vec<KindRule> = on.map(|(kind, scope)| kind_rule(kind, scope)).collect::<Result<_, _>>()?;
         let mut attributes = vec![settings.id_attribute.clone(), "objectClass".to_owned()];
@@ -212,7 +209,8 @@ enum Part {
 /// taken for the whole it would throw everyone else out.
 fn whole(name: &str) -> Result<Part, String> {
     let Some((base, options)) = name.split_once(';') else { return Ok(Part::Value(name.len())) };
-    let starts = |option: &str, with: &str| option.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    let starts =
+        |option: &str, with: &str| option.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
     if options.split(';').all(|option| option.eq_ignore_ascii_case("binary")) {
         Ok(Part::Value(base.len()))
     } else if options.split(';').any(|option| starts(option, "lang-")) {
@@ -301,7 +299,9 @@ impl IdAttribute {
 impl Spelling {
     fn read(self, value: &[u8]) -> Option<Guid> {
         match self {
-            Self::Microsoft => value.try_into().ok().map(|bytes| Guid::from_bytes(uuid::Uuid::from_bytes_le(bytes).into_bytes())),
+            Self::Microsoft => {
+                value.try_into().ok().map(|bytes| Guid::from_bytes(uuid::Uuid::from_bytes_le(bytes).into_bytes()))
+            }
             Self::Uuid | Self::FourGroups => std::str::from_utf8(value).ok()?.parse().ok(),
         }
     }

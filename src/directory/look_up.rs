@@ -19,9 +19,10 @@ pub(super) async fn look_up(
     connection: &mut Connection,
     wanted: &[Wanted],
 ) -> Result<Vec<Arrival>, DirectoryError> {
-    let login: Attribute = source.settings.login_attribute.parse().map_err(|error: super::filter::AttributeError| {
-        DirectoryError::Setup { what: "setting `login_attribute`".to_owned(), why: error.to_string() }
-    })?;
+    let login: Attribute =
+        source.settings.login_attribute.parse().map_err(|error: super::filter::AttributeError| {
+            DirectoryError::Setup { what: "setting `login_attribute`".to_owned(), why: error.to_string() }
+        })?;
     let (mut ids, mut logins, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for one in wanted {
         match one {
@@ -102,12 +103,17 @@ async fn search(
             Answer::Reference => {
                 return Err(DirectoryError::Protocol {
                     server: connection.server().to_owned(),
-                    why: format!("it pointed to another server when `{}` was searched; what did not come may be there", question.base),
+                    why: format!(
+                        "it pointed to another server when `{}` was searched; what did not come may be there",
+                        question.base
+                    ),
                 });
             }
             Answer::Done(outcome) if may_be_absent && outcome.code == NO_SUCH_OBJECT => return Ok(()),
             Answer::Done(outcome) => {
-                return outcome.success(connection.server(), &format!("a look-up under `{}`", question.base)).map(|_| ());
+                return outcome
+                    .success(connection.server(), &format!("a look-up under `{}`", question.base))
+                    .map(|_| ());
             }
         }
     }

@@ -26,13 +26,21 @@ pub(super) async fn read(
     let root = LdapSource::root_dse(connection).await?;
     // Before the first page: what changes while we read is then followed, not missed.
     let position = syncrepl::position(source, connection, &root).await?;
-    let mut reader =
-        Reader { source, into, paged: root.supports(controls::PAGED_RESULTS), seen: HashSet::new(), doubts: Doubts::default(), count: 0 };
+    let mut reader = Reader {
+        source,
+        into,
+        paged: root.supports(controls::PAGED_RESULTS),
+        seen: HashSet::new(),
+        doubts: Doubts::default(),
+        count: 0,
+    };
     for (base, _) in &source.bases {
         reader.base(connection, base).await?;
     }
     if reader.count == 0 {
-        reader.doubts.add("the server answered, but with no object at all; the bind account may have lost its rights".to_owned());
+        reader.doubts.add(
+            "the server answered, but with no object at all; the bind account may have lost its rights".to_owned(),
+        );
     }
     Ok(Reading {
         server: connection.server().to_owned(),
@@ -81,7 +89,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn ask(&self, connection: &mut Connection, question: &Question, cookie: &[u8]) -> Result<Answers, DirectoryError> {
+    async fn ask(
+        &self,
+        connection: &mut Connection,
+        question: &Question,
+        cookie: &[u8],
+    ) -> Result<Answers, DirectoryError> {
         let paging = self.paged.then(|| page_request(self.source.settings.page_size, cookie));
         connection.search(question, paging.into_iter().collect()).await
     }
@@ -96,7 +109,9 @@ impl Reader<'_> {
                         page.push(self.checked(arrival));
                     }
                 }
-                Answer::Reference => self.doubts.add(format!("a part of `{base}` is on another server (referral); it was not read")),
+                Answer::Reference => {
+                    self.doubts.add(format!("a part of `{base}` is on another server (referral); it was not read"))
+                }
                 Answer::Sync(_) => {}
                 Answer::Done(outcome) => return Ok((page, outcome)),
             }

@@ -105,7 +105,11 @@ mod tests {
         let (servers, start) = (servers(), Instant::now());
         servers.failed("a", "refused", start);
         assert_eq!(servers.in_order(start), ["b", "c", "a"]);
-        assert_eq!(servers.in_order(start + FIRST_COOL_DOWN), ["a", "b", "c"], "after its rest the preferred server is first");
+        assert_eq!(
+            servers.in_order(start + FIRST_COOL_DOWN),
+            ["a", "b", "c"],
+            "after its rest the preferred server is first"
+        );
         servers.failed("b", "refused", start);
         servers.failed("b", "refused", start);
         servers.failed("c", "refused", start);

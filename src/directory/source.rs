@@ -16,8 +16,8 @@ use super::ldap::address::Address;
 use super::ldap::{Connection, Question, controls};
 use super::servers::Servers;
 use super::{
-    Arrival, Changes, Cursor, DirectoryError, Dn, Finding, Method, Reading, ServerHealth, Settings, Source, Wanted, check,
-    look_up, reader, syncrepl,
+    Arrival, Changes, Cursor, DirectoryError, Dn, Finding, Method, Reading, ServerHealth, Settings, Source, Wanted,
+    check, look_up, reader, syncrepl,
 };
 
 /// A directory read over LDAP.
@@ -166,8 +166,8 @@ impl Source for LdapSource {
         }
         let mut connection = self.open().await?;
         let root = Self::root_dse(&mut connection).await?;
-        let offered = root.supports(controls::SYNC_REQUEST)
-            && syncrepl::position(self, &mut connection, &root).await?.is_some();
+        let offered =
+            root.supports(controls::SYNC_REQUEST) && syncrepl::position(self, &mut connection, &root).await?.is_some();
         Ok(if offered { Method::Syncrepl } else { Method::Polling })
     }
 

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use bailey::base::Secret;
 use bailey::directory::settings::Bind;
-use bailey::directory::{Arrival, Changes, Completeness, Cursor, DirectoryError, LdapSource, Reading, Settings, Source, Wanted};
+use bailey::directory::{
+    Arrival, Changes, Completeness, Cursor, DirectoryError, LdapSource, Reading, Settings, Source, Wanted,
+};
 use tokio::sync::mpsc;
 
 use crate::bed::ber::{element, enumerated, integer, message, octets, result, sequence};
@@ -32,9 +34,11 @@ async fn read(script: Script) -> Result<(Vec<Arrival>, Reading), DirectoryError>
 
 /// A script that replaces the answer to page `page`.
 fn on_page(page: usize, fault: impl Fn(&Request, Vec<Reply>) -> Vec<Reply> + Send + Sync + 'static) -> Script {
-    Script::serving(people(COUNT)).faults(move |request, replies| {
-        if request.page == Some(page) { fault(request, replies) } else { replies }
-    })
+    Script::serving(people(COUNT)).faults(
+        move |request, replies| {
+            if request.page == Some(page) { fault(request, replies) } else { replies }
+        },
+    )
 }
 
 fn done(code: u32) -> Reply {
@@ -56,42 +60,71 @@ fn faults_of_reading() -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     let mut fault = |what: String, script: Script| faults.push((what, script));
     for page in 0..3 {
-        fault(format!("dies after page {page}"), on_page(page, |_, mut replies| {
-            replies.pop();
-            replies.push(Reply::Close);
-            replies
-        }));
-        fault(format!("dies within page {page}"), on_page(page, |_, mut replies| {
-            replies.truncate(1);
-            replies.push(Reply::Close);
-            replies
-        }));
-        fault(format!("never ends page {page}"), on_page(page, |_, mut replies| {
-            replies.pop();
-            replies.push(Reply::Hang);
-            replies
-        }));
-        fault(format!("a reference on page {page}"), on_page(page, |_, mut replies| {
-            replies.insert(1, Reply::Reference("ldap://elsewhere/dc=x".to_owned()));
-            replies
-        }));
-        fault(format!("no paging control on page {page}"), on_page(page, |_, mut replies| {
-            replies.pop();
-            replies.push(done(0));
-            replies
-        }));
-        for code in [1, 3, 4, 10, 11, 32, 50, 51, 52, 53, 80, 12_345] {
-            fault(format!("result {code} on page {page}"), on_page(page, move |_, mut replies| {
+        fault(
+            format!("dies after page {page}"),
+            on_page(page, |_, mut replies| {
                 replies.pop();
-                replies.push(done(code));
+                replies.push(Reply::Close);
                 replies
-            }));
+            }),
+        );
+        fault(
+            format!("dies within page {page}"),
+            on_page(page, |_, mut replies| {
+                replies.truncate(1);
+                replies.push(Reply::Close);
+                replies
+            }),
+        );
+        fault(
+            format!("never ends page {page}"),
+            on_page(page, |_, mut replies| {
+                replies.pop();
+                replies.push(Reply::Hang);
+                replies
+            }),
+        );
+        fault(
+            format!("a reference on page {page}"),
+            on_page(page, |_, mut replies| {
+                replies.insert(1, Reply::Reference("ldap://elsewhere/dc=x".to_owned()));
+                replies
+            }),
+        );
+        fault(
+            format!("no paging control on page {page}"),
+            on_page(page, |_, mut replies| {
+                replies.pop();
+                replies.push(done(0));
+                replies
+            }),
+        );
+        for code in [1, 3, 4, 10, 11, 32, 50, 51, 52, 53, 80, 12_345] {
+            fault(
+                format!("result {code} on page {page}"),
+                on_page(page, move |_, mut replies| {
+                    replies.pop();
+                    replies.push(done(code));
+                    replies
+                }),
+            );
         }
     }
     fault("success with nothing".to_owned(), Script::serving(Vec::new()));
-    fault("the same id twice".to_owned(), Script::serving([people(3), vec![Served { dn: format!("uid=evil,{SUFFIX}").into_bytes(), ..person(2) }]].concat()));
-    fault("an id that is none".to_owned(), Script::serving([people(3), vec![person(9).with("entryUUID", vec![b"not-an-id".to_vec()])]].concat()));
-    fault("two ids".to_owned(), Script::serving([people(3), vec![person(9).with("entryUUID", vec![b"a".to_vec(), b"b".to_vec()])]].concat()));
+    fault(
+        "the same id twice".to_owned(),
+        Script::serving(
+            [people(3), vec![Served { dn: format!("uid=evil,{SUFFIX}").into_bytes(), ..person(2) }]].concat(),
+        ),
+    );
+    fault(
+        "an id that is none".to_owned(),
+        Script::serving([people(3), vec![person(9).with("entryUUID", vec![b"not-an-id".to_vec()])]].concat()),
+    );
+    fault(
+        "two ids".to_owned(),
+        Script::serving([people(3), vec![person(9).with("entryUUID", vec![b"a".to_vec(), b"b".to_vec()])]].concat()),
+    );
     fault("no id".to_owned(), Script::serving([people(3), vec![person(9).with("entryUUID", Vec::new())]].concat()));
     faults
 }
@@ -108,7 +141,9 @@ async fn no_fault_yields_a_complete_read() {
         let (what, read) = finished.unwrap();
         match read {
             Err(error) => assert!(!error.to_string().is_empty(), "{what}"),
-            Ok((_, reading)) => assert!(matches!(reading.completeness, Completeness::Doubtful(_)), "{what}: {reading:?}"),
+            Ok((_, reading)) => {
+                assert!(matches!(reading.completeness, Completeness::Doubtful(_)), "{what}: {reading:?}")
+            }
         }
     }
 }
@@ -159,8 +194,11 @@ async fn what_cannot_be_used_is_skipped_and_named() {
     assert_eq!(shown, Some(Some("Person 9")), "a translation never replaces the value");
 }
 
+/// A frame, as an answer to a request.
+type Frame = fn(&Request) -> Vec<u8>;
+
 /// Frames that are no LDAP, or not what was asked.
-fn malformed() -> Vec<(&'static str, fn(&Request) -> Vec<u8>)> {
+fn malformed() -> Vec<(&'static str, Frame)> {
     fn nested(depth: u32) -> Vec<u8> {
         let header = |inside: u32| [vec![0x30, 0x84], (inside * 6).to_be_bytes().to_vec()].concat();
         (0..depth).rev().flat_map(header).collect()
@@ -175,7 +213,9 @@ fn malformed() -> Vec<(&'static str, fn(&Request) -> Vec<u8>)> {
         ("a length of 4 GB", |_| vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0x02, 0x01]),
         ("an indefinite length", |_| vec![0x30, 0x80, 0x02, 0x01, 0x01, 0x00, 0x00]),
         ("a length of 127 bytes", |_| [vec![0x30, 0xff], vec![0xff; 127]].concat()),
-        ("a hundred thousand levels", |request| message(request.id, element(0x64, &[octets(""), nested(100_000)]), &[])),
+        ("a hundred thousand levels", |request| {
+            message(request.id, element(0x64, &[octets(""), nested(100_000)]), &[])
+        }),
         ("an entry without attributes", |request| message(request.id, element(0x64, &[octets("cn=x")]), &[])),
         ("an entry that is a number", |request| message(request.id, element(0x64, &[integer(7), integer(8)]), &[])),
         ("a bind answer to a search", |request| message(request.id, result(0x61, 0, ""), &[])),
@@ -194,7 +234,11 @@ fn malformed() -> Vec<(&'static str, fn(&Request) -> Vec<u8>)> {
             message(request.id, element(0x64, &[octets("cn=x"), sequence(&[])]), &[control])
         }),
         ("a sync info message that is none", |request| {
-            message(request.id, element(0x79, &[element(0x80, &[b"1.3.6.1.4.1.4203.1.9.1.4".to_vec()]), element(0x81, &[vec![9, 9]])]), &[])
+            message(
+                request.id,
+                element(0x79, &[element(0x80, &[b"1.3.6.1.4.1.4203.1.9.1.4".to_vec()]), element(0x81, &[vec![9, 9]])]),
+                &[],
+            )
         }),
     ]
 }
@@ -215,14 +259,22 @@ async fn a_malformed_frame_ends_one_connection_and_nothing_else() {
             let once = Arc::clone(&broken);
             let script = Script::serving(people(COUNT)).faults(move |request, replies| {
                 let due = if late { request.page == Some(1) } else { matches!(request.kind, Asked::Base { .. }) };
-                if due && !once.swap(true, Ordering::SeqCst) { vec![Reply::Raw(frame(request)), Reply::Hang] } else { replies }
+                if due && !once.swap(true, Ordering::SeqCst) {
+                    vec![Reply::Raw(frame(request)), Reply::Hang]
+                } else {
+                    replies
+                }
             });
             let server = Scripted::start(script).await;
             let source = source(server.settings());
             let error = read_all(&*source).await.expect_err(what);
             assert!(matches!(error, DirectoryError::Protocol { .. }), "{what}: {error}");
             let (arrivals, reading) = read_all(&*source).await.unwrap_or_else(|error| panic!("after {what}: {error}"));
-            assert_eq!((arrivals.len(), reading.completeness), (usize::from(COUNT), Completeness::Complete), "after {what}");
+            assert_eq!(
+                (arrivals.len(), reading.completeness),
+                (usize::from(COUNT), Completeness::Complete),
+                "after {what}"
+            );
         }
     }
     // The same while binding, where ldap3 decodes in the caller's own task.
@@ -242,7 +294,10 @@ async fn a_malformed_frame_ends_one_connection_and_nothing_else() {
 #[tokio::test]
 async fn a_notice_of_disconnection_is_passed_on() {
     let script = on_page(1, |_, _| {
-        let notice = element(0x78, &[enumerated(52), octets(""), octets("going down"), element(0x8a, &[b"1.3.6.1.4.1.1466.20036".to_vec()])]);
+        let notice = element(
+            0x78,
+            &[enumerated(52), octets(""), octets("going down"), element(0x8a, &[b"1.3.6.1.4.1.1466.20036".to_vec()])],
+        );
         vec![Reply::Raw(message(0, notice, &[]))]
     });
     let error = read(script).await.unwrap_err().to_string();
@@ -279,10 +334,12 @@ async fn no_password_goes_where_it_could_be_read() {
     let untrusted = theirs.issue("server", &["localhost"]);
     let bind = message(1, result(0x61, 0, ""), &[]);
     let started = |leaf, inject: Vec<u8>| Tls::Started { config: server_config(leaf), inject };
-    let refuses = |script: Script| script.faults(|request, replies| match request.kind {
-        Asked::StartTls => vec![Reply::Result { code: 52, text: "no TLS today".to_owned() }],
-        _ => replies,
-    });
+    let refuses = |script: Script| {
+        script.faults(|request, replies| match request.kind {
+            Asked::StartTls => vec![Reply::Result { code: 52, text: "no TLS today".to_owned() }],
+            _ => replies,
+        })
+    };
     let cases: Vec<(&str, &str, Script, bool)> = vec![
         ("ldaps, good", "ldaps", Script::serving(people(1)).tls(Tls::Direct(server_config(&good))), true),
         ("ldaps, wrong name", "ldaps", Script::serving(people(1)).tls(Tls::Direct(server_config(&wrong_name))), false),
@@ -368,7 +425,7 @@ impl Followed {
     }
 
     /// Everything handed over until the follower ends, and how it ends.
-    async fn to_the_end(mut self) -> (Vec<Changes>, Result<(), DirectoryError>) {
+    async fn into_all(mut self) -> (Vec<Changes>, Result<(), DirectoryError>) {
         let mut all = Vec::new();
         while let Some(change) = self.changes.recv().await {
             all.push(change);
@@ -379,7 +436,7 @@ impl Followed {
 
 /// Follows to the end.
 async fn follow(entries: Vec<Served>, replies: Vec<Reply>) -> (Vec<Changes>, Result<(), DirectoryError>) {
-    Followed::begin(entries, replies).await.to_the_end().await
+    Followed::begin(entries, replies).await.into_all().await
 }
 
 fn gone(changes: &[Changes]) -> HashSet<bailey::base::Guid> {
@@ -401,7 +458,9 @@ async fn a_deletion_that_is_a_lie_is_found_out() {
     let mut following = Followed::begin(people(3), vec![lie, refreshed(), single, Reply::Hang]).await;
     let (mut left, mut arrived) = (HashSet::new(), HashSet::new());
     while arrived.len() < 3 || left.is_empty() {
-        let Changes::Delta { arrivals, gone, .. } = next_change(&mut following.changes).await else { panic!("expected a delta") };
+        let Changes::Delta { arrivals, gone, .. } = next_change(&mut following.changes).await else {
+            panic!("expected a delta")
+        };
         left.extend(gone);
         arrived.extend(names(&arrivals));
     }
@@ -457,7 +516,10 @@ async fn a_broken_synchronization_is_an_error_and_deletes_nothing() {
         ("the connection ends at once", vec![Reply::Close]),
         ("the connection ends in the refresh", vec![Reply::Synced(person(1), 1, guid(1), None), Reply::Close]),
         ("an entry without a state", vec![Reply::Entry(person(1))]),
-        ("a list of what is present outside a refresh", vec![refreshed(), Reply::Ids { deletes: false, ids: vec![guid(1)] }]),
+        (
+            "a list of what is present outside a refresh",
+            vec![refreshed(), Reply::Ids { deletes: false, ids: vec![guid(1)] }],
+        ),
         ("the list breaks off", vec![Reply::Ids { deletes: false, ids: vec![guid(1)] }, Reply::Close]),
         ("busy", vec![Reply::SyncDone { code: 51, cookie: None }]),
         ("success, though it should go on", vec![refreshed(), Reply::SyncDone { code: 0, cookie: None }]),
@@ -468,7 +530,8 @@ async fn a_broken_synchronization_is_an_error_and_deletes_nothing() {
         let (changes, ended) = follow(people(2), replies).await;
         assert!(ended.is_err(), "{what}");
         assert!(gone(&changes).is_empty(), "{what}");
-        let proven = changes.iter().any(|change| matches!(change, Changes::Present { .. } | Changes::FullReadNeeded { .. }));
+        let proven =
+            changes.iter().any(|change| matches!(change, Changes::Present { .. } | Changes::FullReadNeeded { .. }));
         assert!(!proven, "{what}: {:?}", changes);
     }
 }
@@ -476,7 +539,12 @@ async fn a_broken_synchronization_is_an_error_and_deletes_nothing() {
 #[tokio::test]
 async fn the_list_of_what_is_present_names_what_changed_too() {
     let end = Reply::RefreshEnd { choice: 2, cookie: Some(format!("rid=000,csn={CSN}").into_bytes()) };
-    let replies = vec![Reply::Synced(person(1), 1, guid(1), None), Reply::Ids { deletes: false, ids: vec![guid(2)] }, end, Reply::Close];
+    let replies = vec![
+        Reply::Synced(person(1), 1, guid(1), None),
+        Reply::Ids { deletes: false, ids: vec![guid(2)] },
+        end,
+        Reply::Close,
+    ];
     let (changes, _) = follow(people(2), replies).await;
     let present = changes.iter().find_map(|change| match change {
         Changes::Present { present, .. } => Some(present.clone()),
@@ -491,7 +559,9 @@ async fn an_account_that_sees_nothing_proves_nothing_gone() {
     let now_blind = Arc::clone(&blind);
     let server = Scripted::start(Script::serving(people(2)).faults(move |request, honest| match &request.kind {
         Asked::Base { dn, .. } if dn == SUFFIX && now_blind.load(Ordering::SeqCst) => vec![done(32)],
-        Asked::Subtree { .. } if now_blind.load(Ordering::SeqCst) => vec![Reply::Done { code: 0, text: String::new(), page: Some(Vec::new()) }],
+        Asked::Subtree { .. } if now_blind.load(Ordering::SeqCst) => {
+            vec![Reply::Done { code: 0, text: String::new(), page: Some(Vec::new()) }]
+        }
         _ => honest,
     }))
     .await;

@@ -130,7 +130,9 @@ async fn changes_are_followed_as_they_happen() {
     assert_eq!((names(&arrivals), gone), (vec![dn("uid=carol,ou=people")], vec![]));
     let carol = entry(&arrivals, &dn("uid=carol,ou=people")).guid;
 
-    slapd.modify(&format!("dn: uid=carol,ou=people,{SUFFIX}\nchangetype: modify\nreplace: mail\nmail: new@example.test\n"));
+    slapd.modify(&format!(
+        "dn: uid=carol,ou=people,{SUFFIX}\nchangetype: modify\nreplace: mail\nmail: new@example.test\n"
+    ));
     let (arrivals, _) = following.delta().await;
     assert_eq!(entry(&arrivals, &dn("uid=carol,ou=people")).attributes.text("mail"), Some("new@example.test"));
 
@@ -183,7 +185,8 @@ async fn a_person_who_leaves_the_scope_is_gone_and_returns() {
     let bob = entry(&arrivals, &dn("uid=bob,ou=people")).guid;
     slapd.rename(&dn("uid=bob,ou=people"), "uid=bob", Some(&dn("ou=former")));
     assert_eq!(following.delta().await.1, [bob]);
-    let found = following.source.look_up(vec![Wanted::Guid(bob), Wanted::Dn(dn("uid=bob,ou=former").parse().unwrap())]).await;
+    let found =
+        following.source.look_up(vec![Wanted::Guid(bob), Wanted::Dn(dn("uid=bob,ou=former").parse().unwrap())]).await;
     assert_eq!(found.unwrap(), [], "out of scope is not there");
     slapd.rename(&dn("uid=bob,ou=former"), "uid=bob", Some(&dn("ou=people")));
     assert_eq!(names(&following.delta().await.0), [dn("uid=bob,ou=people")]);
@@ -206,7 +209,9 @@ async fn a_restarted_server_lists_what_is_left() {
     slapd.add_person("dora");
     let mut again = Following::from(following.source, following.cursor);
     assert_eq!(names(&again.delta().await.0), [dn("uid=dora,ou=people")]);
-    let Changes::Present { present, cursor, .. } = next_change(&mut again.changes).await else { panic!("expected the list") };
+    let Changes::Present { present, cursor, .. } = next_change(&mut again.changes).await else {
+        panic!("expected the list")
+    };
     assert!(present.contains(&alice) && !present.contains(&bob));
     assert_eq!(again.source.look_up(vec![Wanted::Guid(bob)]).await.unwrap(), []);
     assert_ne!(cursor, again.cursor);
@@ -270,7 +275,8 @@ async fn objects_are_looked_up_by_id_name_and_login() {
         Wanted::Login("*)(uid=*".to_owned()),
     ];
     assert_eq!(names(&source.look_up(wanted).await.unwrap()), [dn("cn=staff,ou=groups"), dn("uid=alice,ou=people")]);
-    let many: Vec<Wanted> = (0..350_u16).map(|number| Wanted::Guid(Guid::from_bytes([number.to_be_bytes()[1]; 16]))).collect();
+    let many: Vec<Wanted> =
+        (0..350_u16).map(|number| Wanted::Guid(Guid::from_bytes([number.to_be_bytes()[1]; 16]))).collect();
     assert_eq!(source.look_up(many).await.unwrap(), []);
 }
 
@@ -308,7 +314,10 @@ async fn a_server_that_wants_a_certificate_gets_one() {
 async fn a_wrong_password_is_named() {
     let slapd = Slapd::start(Options::default());
     let mut settings = slapd.settings("corp");
-    settings.bind = Bind::Simple { dn: "cn=sync,dc=example,dc=test".to_owned(), password: bailey::base::Secret::new("wrong".to_owned()) };
+    settings.bind = Bind::Simple {
+        dn: "cn=sync,dc=example,dc=test".to_owned(),
+        password: bailey::base::Secret::new("wrong".to_owned()),
+    };
     let error = read_all(&*source(settings)).await.unwrap_err().to_string();
     assert!(error.contains("result 49 (invalidCredentials)"), "{error}");
     assert!(!error.contains("wrong"), "{error}");
@@ -345,7 +354,8 @@ async fn a_size_limit_breaks_the_read_and_check_names_it() {
     let error = read_all(&*source).await.unwrap_err();
     assert!(matches!(error, DirectoryError::Refused { code: 4, .. }), "{error}");
     let findings = source.check().await;
-    let cut = findings.iter().find(|finding| finding.what.contains("size limit")).unwrap_or_else(|| panic!("{findings:?}"));
+    let cut =
+        findings.iter().find(|finding| finding.what.contains("size limit")).unwrap_or_else(|| panic!("{findings:?}"));
     assert_eq!((cut.severity, cut.remedy.is_empty()), (Severity::Fault, false));
 }
 
@@ -369,7 +379,9 @@ async fn check_names_every_fault_at_once() {
     settings.people.filter = Some("(cn=*)".parse().unwrap());
     settings.page_size = 40;
     let findings = source(settings).check().await;
-    let bad = |subject: &str, severity| findings.iter().any(|found| found.subject.contains(subject) && found.severity == severity);
+    let bad = |subject: &str, severity| {
+        findings.iter().any(|found| found.subject.contains(subject) && found.severity == severity)
+    };
     for (subject, severity) in [
         ("connect", Severity::Fault),
         ("base `dc=wrong`", Severity::Fault),

@@ -38,8 +38,14 @@ impl Address {
     pub(in crate::directory) fn parse(text: &str) -> Result<Self, DirectoryError> {
         let fault = |why: &str| DirectoryError::Setup { what: format!("server `{text}`"), why: why.to_owned() };
         let url = Url::parse(text).map_err(|error| fault(&error.to_string()))?;
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-            return Err(fault("expected only a scheme, a host and a port; bases and filters have settings of their own"));
+        if !matches!(url.path(), "" | "/")
+            || url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+        {
+            return Err(fault(
+                "expected only a scheme, a host and a port; bases and filters have settings of their own",
+            ));
         }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| fault("expected a host after `//`"))?;
         let at = |port: u16| Host {
@@ -81,7 +87,16 @@ mod tests {
         for (text, address) in cases {
             assert_eq!(Address::parse(text).unwrap(), address, "{text}");
         }
-        for bad in ["", "dc1", "http://dc1", "ldap://", "ldaps://dc1/dc=x", "ldap://dc1:99999", "ldapi://run", "ldap://user@dc1"] {
+        for bad in [
+            "",
+            "dc1",
+            "http://dc1",
+            "ldap://",
+            "ldaps://dc1/dc=x",
+            "ldap://dc1:99999",
+            "ldapi://run",
+            "ldap://user@dc1",
+        ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
     }

@@ -117,7 +117,8 @@ pub(super) fn push(into: &mut Vec<u8>, tag: u8, content: &[u8]) {
         Ok(length @ 0..=0x7f) => into.push(length),
         _ => {
             let length = content.len().to_be_bytes();
-            let digits = length.iter().position(|byte| *byte != 0).and_then(|zeros| length.get(zeros..)).unwrap_or_default();
+            let digits =
+                length.iter().position(|byte| *byte != 0).and_then(|zeros| length.get(zeros..)).unwrap_or_default();
             into.push(0x80 | u8::try_from(digits.len()).unwrap_or_default());
             into.extend_from_slice(digits);
         }
@@ -166,9 +167,8 @@ mod tests {
         #[test]
         fn no_bytes_break_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             well_formed(&bytes, 8);
-            while let Some(element) = Elements(&bytes).next().and_then(|element| element.elements()?.next()) {
-                prop_assert!(element.content.len() < bytes.len());
-                break;
+            if let Some(inner) = Elements(&bytes).next().and_then(|element| element.elements()?.next()) {
+                prop_assert!(inner.content.len() < bytes.len());
             }
         }
     }

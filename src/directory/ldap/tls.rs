@@ -47,7 +47,10 @@ fn system_roots() -> Result<RootCertStore, DirectoryError> {
     // Systems carry certificates that rustls cannot use; one of them must not cost all the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(setup("system certificate authorities", "none found; install `ca-certificates` or name a `ca_file`"));
+        return Err(setup(
+            "system certificate authorities",
+            "none found; install `ca-certificates` or name a `ca_file`",
+        ));
     }
     Ok(roots)
 }

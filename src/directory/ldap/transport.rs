@@ -106,7 +106,9 @@ async fn start_tls(server: &str, stream: &mut TcpStream) -> Result<(), Directory
     message.answers(EXTENDED_REQUEST).map_err(broken)?;
     match message.result() {
         Some((0, _)) if message.id == 1 && answer.len() == length => Ok(()),
-        Some((0, _)) => Err(broken("it sent more than the answer to StartTLS before TLS began, which could be anybody's words")),
+        Some((0, _)) => {
+            Err(broken("it sent more than the answer to StartTLS before TLS began, which could be anybody's words"))
+        }
         Some((code, text)) => Err(DirectoryError::Refused {
             server: server.to_owned(),
             what: "StartTLS".to_owned(),

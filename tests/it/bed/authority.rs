@@ -38,11 +38,13 @@ impl Authority {
     /// A certificate for `common_name`, good for `hosts`.
     pub fn issue(&self, common_name: &str, hosts: &[&str]) -> Leaf {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>()).unwrap();
+        let mut params =
+            CertificateParams::new(hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name.push(DnType::CommonName, common_name);
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         let key = key.serialize_pem();
-        let (certificate_file, key_file) = (self.path().join(format!("{common_name}.pem")), self.path().join(format!("{common_name}.key")));
+        let (certificate_file, key_file) =
+            (self.path().join(format!("{common_name}.pem")), self.path().join(format!("{common_name}.key")));
         std::fs::write(&certificate_file, &certificate).unwrap();
         std::fs::write(&key_file, &key).unwrap();
         Leaf { certificate_file, key_file, certificate, key }

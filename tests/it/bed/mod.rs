@@ -39,7 +39,8 @@ pub fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
 
 /// Settings with the defaults of a small company, for `url` and `base`.
 pub fn settings(label: &str, url: &str, base: &str) -> Settings {
-    let classes = |names: &[&str]| Scope { object_classes: names.iter().map(|name| (*name).to_owned()).collect(), filter: None };
+    let classes =
+        |names: &[&str]| Scope { object_classes: names.iter().map(|name| (*name).to_owned()).collect(), filter: None };
     Settings {
         label: label.to_owned(),
         urls: vec![url.to_owned()],
@@ -54,9 +55,20 @@ pub fn settings(label: &str, url: &str, base: &str) -> Settings {
         groups: classes(&["groupOfNames", "groupOfUniqueNames", "posixGroup"]),
         machines: classes(&["device", "ipHost"]),
         id_attribute: "entryUUID".to_owned(),
-        attributes: ["uid", "cn", "sn", "displayName", "mail", "employeeNumber", "member", "uniqueMember", "memberUid", "jpegPhoto"]
-            .map(str::to_owned)
-            .to_vec(),
+        attributes: [
+            "uid",
+            "cn",
+            "sn",
+            "displayName",
+            "mail",
+            "employeeNumber",
+            "member",
+            "uniqueMember",
+            "memberUid",
+            "jpegPhoto",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         login_attribute: "uid".to_owned(),
         method: None,
         page_size: 500,

@@ -51,7 +51,11 @@ impl Served {
     }
 
     fn id(&self) -> Option<&[u8]> {
-        self.attributes.iter().find(|(name, _)| name == "entryUUID").and_then(|(_, values)| values.first()).map(Vec::as_slice)
+        self.attributes
+            .iter()
+            .find(|(name, _)| name == "entryUUID")
+            .and_then(|(_, values)| values.first())
+            .map(Vec::as_slice)
     }
 }
 
@@ -88,16 +92,32 @@ pub enum Reply {
     Synced(Served, u32, bailey::base::Guid, Option<Vec<u8>>),
     Reference(String),
     /// The end of a search; with where the next page begins.
-    Done { code: u32, text: String, page: Option<Vec<u8>> },
+    Done {
+        code: u32,
+        text: String,
+        page: Option<Vec<u8>>,
+    },
     /// The end of a synchronization.
-    SyncDone { code: u32, cookie: Option<Vec<u8>> },
+    SyncDone {
+        code: u32,
+        cookie: Option<Vec<u8>>,
+    },
     /// The end of the refresh stage: by deletions (1) or by what is present (2).
-    RefreshEnd { choice: u8, cookie: Option<Vec<u8>> },
+    RefreshEnd {
+        choice: u8,
+        cookie: Option<Vec<u8>>,
+    },
     /// Ids that are left, or deleted.
-    Ids { deletes: bool, ids: Vec<bailey::base::Guid> },
+    Ids {
+        deletes: bool,
+        ids: Vec<bailey::base::Guid>,
+    },
     NewCookie(Vec<u8>),
     /// A bind or extended result.
-    Result { code: u32, text: String },
+    Result {
+        code: u32,
+        text: String,
+    },
     /// An operation of our own making, as an answer to this request.
     Operation(Vec<u8>),
     /// Any bytes at all.
@@ -119,14 +139,26 @@ pub struct Request {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Asked {
-    Bind { dn: String, password: Vec<u8> },
+    Bind {
+        dn: String,
+        password: Vec<u8>,
+    },
     StartTls,
     /// A base-object search.
-    Base { dn: String, attributes: Vec<String> },
+    Base {
+        dn: String,
+        attributes: Vec<String>,
+    },
     /// A subtree search; `ids` when it looks objects up.
-    Subtree { base: String, ids: Vec<String> },
+    Subtree {
+        base: String,
+        ids: Vec<String>,
+    },
     /// A synchronizing search.
-    Sync { base: String, cookie: Vec<u8> },
+    Sync {
+        base: String,
+        cookie: Vec<u8>,
+    },
     #[default]
     Other,
 }
@@ -309,7 +341,9 @@ impl Connection {
     fn understand(&mut self, tag: &StructureTag) -> Request {
         let [id, operation, rest @ ..] = parts(tag) else { panic!("a client that does not speak LDAP") };
         let controls = rest.first().map(parts).unwrap_or_default();
-        let value_of = |oid: &str| controls.iter().map(parts).find(|parts| text(&parts[0]) == oid).map(|parts| bytes(parts.last().unwrap()));
+        let value_of = |oid: &str| {
+            controls.iter().map(parts).find(|parts| text(&parts[0]) == oid).map(|parts| bytes(parts.last().unwrap()))
+        };
         let arguments = parts(operation);
         let mut page = None;
         let kind = match operation.id {
@@ -321,7 +355,10 @@ impl Connection {
             3 => match value_of(SYNC) {
                 Some(value) => {
                     let (_, value) = lber::Parser::new().parse(value).unwrap();
-                    Asked::Sync { base: text(&arguments[0]), cookie: parts(&value).get(1).map(|cookie| bytes(cookie).to_vec()).unwrap_or_default() }
+                    Asked::Sync {
+                        base: text(&arguments[0]),
+                        cookie: parts(&value).get(1).map(|cookie| bytes(cookie).to_vec()).unwrap_or_default(),
+                    }
                 }
                 None => {
                     let mut ids = Vec::new();
@@ -358,12 +395,15 @@ impl Connection {
                 None => vec![Reply::Done { code: 32, text: String::new(), page: None }],
             },
             Asked::Subtree { ids, .. } if !ids.is_empty() => {
-                let wanted = |entry: &&Served| entry.id().is_some_and(|id| ids.iter().any(|wanted| wanted.as_bytes() == id));
+                let wanted =
+                    |entry: &&Served| entry.id().is_some_and(|id| ids.iter().any(|wanted| wanted.as_bytes() == id));
                 let found = self.script.entries.iter().filter(wanted).cloned().map(Reply::Entry);
                 found.chain([done(None)]).collect()
             }
             Asked::Subtree { .. } => self.page(tag),
-            Asked::Sync { .. } => vec![Reply::RefreshEnd { choice: 1, cookie: Some(format!("rid=000,csn={CSN}").into_bytes()) }],
+            Asked::Sync { .. } => {
+                vec![Reply::RefreshEnd { choice: 1, cookie: Some(format!("rid=000,csn={CSN}").into_bytes()) }]
+            }
             Asked::Other => Vec::new(),
         }
     }
@@ -417,7 +457,7 @@ fn encode(request: &Request, reply: &Reply) -> Option<Vec<u8>> {
             let set = element(0x31, &ids.iter().map(|guid| octets(guid.as_bytes())).collect::<Vec<_>>());
             info(id, &element(0xa3, &[ber::boolean(*deletes), set]))
         }
-        Reply::NewCookie(cookie) => info(id, &element(0x80, &[cookie.clone()])),
+        Reply::NewCookie(cookie) => info(id, &element(0x80, std::slice::from_ref(cookie))),
         Reply::Result { code, text } => {
             let tag = if matches!(request.kind, Asked::Bind { .. }) { 0x61 } else { 0x78 };
             message(id, result(tag, *code, text), &[])
@@ -429,7 +469,11 @@ fn encode(request: &Request, reply: &Reply) -> Option<Vec<u8>> {
 }
 
 fn info(id: u32, value: &[u8]) -> Vec<u8> {
-    message(id, element(0x79, &[element(0x80, &[SYNC_INFO.as_bytes().to_vec()]), element(0x81, &[value.to_vec()])]), &[])
+    message(
+        id,
+        element(0x79, &[element(0x80, &[SYNC_INFO.as_bytes().to_vec()]), element(0x81, &[value.to_vec()])]),
+        &[],
+    )
 }
 
 fn entry_operation(entry: &Served) -> Vec<u8> {

@@ -75,7 +75,10 @@ impl Slapd {
         std::fs::write(slapd.path("slapd.conf"), slapd.configuration(&options, &server)).unwrap();
         slapd.load(1, &format!("{}\n{}", content(), options.ldif));
         if options.second_database {
-            slapd.load(2, &format!("dn: {SECOND}\nobjectClass: organization\nobjectClass: dcObject\no: Second\ndc: second\n"));
+            slapd.load(
+                2,
+                &format!("dn: {SECOND}\nobjectClass: organization\nobjectClass: dcObject\no: Second\ndc: second\n"),
+            );
         }
         slapd.run();
         slapd
@@ -104,7 +107,10 @@ impl Slapd {
 
     /// Our client certificate, as the settings want it.
     pub fn client_certificate(&self) -> ClientCertificate {
-        ClientCertificate { certificate_file: self.client.certificate_file.clone(), key_file: self.client.key_file.clone() }
+        ClientCertificate {
+            certificate_file: self.client.certificate_file.clone(),
+            key_file: self.client.key_file.clone(),
+        }
     }
 
     pub fn ca_file(&self) -> PathBuf {
@@ -201,7 +207,8 @@ impl Slapd {
         std::fs::create_dir(self.path("db")).unwrap();
         let total = options.size_limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
         let page = options.page_limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
-        let syncprov = on(options.syncprov, "overlay syncprov\nsyncprov-checkpoint 1000 10\nsyncprov-sessionlog 1000\n");
+        let syncprov =
+            on(options.syncprov, "overlay syncprov\nsyncprov-checkpoint 1000 10\nsyncprov-sessionlog 1000\n");
         let second = if options.second_database {
             std::fs::create_dir(self.path("db2")).unwrap();
             format!(
@@ -264,7 +271,8 @@ overlay ppolicy
             ca = self.authority.ca_file().display(),
             certificate = server.certificate_file.display(),
             key = server.key_file.display(),
-            demand = on(options.require_client_certificate, "TLSVerifyClient demand") + &on(!options.require_client_certificate, "TLSVerifyClient try"),
+            demand = on(options.require_client_certificate, "TLSVerifyClient demand")
+                + &on(!options.require_client_certificate, "TLSVerifyClient try"),
             db = at("db"),
             refint = on(options.refint, &format!("overlay refint\nrefint_attributes member\nrefint_nothing {ADMIN}")),
         )
@@ -282,7 +290,9 @@ impl Drop for Slapd {
 
 /// LDIF of a person under `ou=people`.
 pub fn person(uid: &str) -> String {
-    format!("dn: uid={uid},ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid} Example\nsn: Example\nmail: {uid}@example.test\n\n")
+    format!(
+        "dn: uid={uid},ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid} Example\nsn: Example\nmail: {uid}@example.test\n\n"
+    )
 }
 
 /// LDIF of a group under `ou=groups` with members by uid.
