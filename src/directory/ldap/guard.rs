@@ -7,7 +7,7 @@
 //! while it is full nothing more is read. A hostile or broken server costs its connection and a bounded
 //! piece of memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -52,18 +52,19 @@ pub(super) struct Frames {
 #[derive(Debug)]
 pub(super) struct Line {
     end: OnceLock<End>,
-    /// Where the answers to the next search that is sent shall go.
-    next_search: Mutex<Option<mpsc::UnboundedSender<Frames>>>,
+    /// Where the answers to searches not yet seen on the way out shall go, in the order they are sent.
+    searches: Mutex<VecDeque<mpsc::UnboundedSender<Frames>>>,
     /// Bytes that may still be unread.
     room: Arc<Semaphore>,
 }
 
 impl Line {
-    /// Takes the answers to the search that is sent next; its result goes to `ldap3`.
+    /// Takes the answers to the search that is sent next; its result goes to `ldap3`. `ldap3` sends in the order it is
+    /// asked, so the n-th search seen is the n-th expected.
     pub(super) fn expect_search(&self) -> mpsc::UnboundedReceiver<Frames> {
         // Without a bound of its own: the bytes in it are bounded.
         let (sender, receiver) = mpsc::unbounded_channel();
-        *lock(&self.next_search) = Some(sender);
+        lock(&self.searches).push_back(sender);
         receiver
     }
 
@@ -79,11 +80,8 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (ours, theirs) = UnixStream::pair()?;
-    let line = Arc::new(Line {
-        end: OnceLock::new(),
-        next_search: Mutex::default(),
-        room: Arc::new(Semaphore::new(MAX_UNREAD)),
-    });
+    let line =
+        Arc::new(Line { end: OnceLock::new(), searches: Mutex::default(), room: Arc::new(Semaphore::new(MAX_UNREAD)) });
     let relay = Relay { line: Arc::clone(&line), asked: Mutex::default() };
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
         let (mut from_server, mut to_server) = tokio::io::split(server);
@@ -148,7 +146,7 @@ impl Relay {
                 asked.insert(message.id, Asked { operation, answers: None });
             }
             SEARCH_REQUEST => {
-                let answers = lock(&self.line.next_search).take();
+                let answers = lock(&self.line.searches).pop_front();
                 asked.insert(message.id, Asked { operation: SEARCH_REQUEST, answers });
             }
             ABANDON_REQUEST => {

@@ -188,12 +188,15 @@ impl Connection {
         }
         let filter = question.filter.to_string();
         let frames = self.line.expect_search();
-        let started = self
-            .ldap
-            .with_search_options(options)
-            .streaming_search(&question.base, question.scope, &filter, Arc::clone(&question.attributes))
-            .await;
-        let stream = started.map_err(|error| self.failure(&error))?;
+        let sending = self.ldap.with_search_options(options).streaming_search(
+            &question.base,
+            question.scope,
+            &filter,
+            Arc::clone(&question.attributes),
+        );
+        let sent = tokio::time::timeout(self.answer_timeout, sending).await;
+        let sent = sent.map_err(|_| timed_out(&self.server, "a search", self.answer_timeout))?;
+        let stream = sent.map_err(|error| self.failure(&error))?;
         Ok(Answers {
             frames,
             current: None,

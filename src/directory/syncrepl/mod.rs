@@ -117,6 +117,7 @@ async fn begin<'a>(
         })));
         bases.push(Base { connection, cookie, refresh: Some(Refresh::default()) });
     }
+    let handed_cookies = bases.iter().map(|base| base.cookie.clone()).collect();
     Ok(Begun::Following(Box::new(Follower {
         source,
         server: server.to_owned(),
@@ -126,7 +127,7 @@ async fn begin<'a>(
         batch: Batch::default(),
         confirmer: None,
         handed_over: Instant::now(),
-        handed_cookies: Vec::new(),
+        handed_cookies,
         _searches: searches,
     })))
 }
