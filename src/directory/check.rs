@@ -34,8 +34,7 @@ pub(super) async fn check(source: &LdapSource) -> Vec<Finding> {
         }
     }
     let Some(connection) = usable else { return findings.0 };
-    let checked = Checker { source, findings: &mut findings }.content(connection).await;
-    if let Err(error) = checked {
+    if let Err(error) = content(source, connection, &mut findings).await {
         findings.fault(
             "directory".to_owned(),
             error.to_string(),
@@ -90,9 +89,35 @@ fn connection_remedy(error: &DirectoryError) -> &'static str {
     }
 }
 
+/// Looks at what is in the directory.
+async fn content(
+    source: &LdapSource,
+    mut connection: Connection,
+    findings: &mut Findings,
+) -> Result<(), DirectoryError> {
+    let root = LdapSource::root_dse(&mut connection).await?;
+    let mut checker = Checker { source, findings, connection, root, bases: Vec::new() };
+    checker.paging();
+    checker.following().await?;
+    checker.bases().await?;
+    let settings = &source.settings;
+    let kinds =
+        [(Kind::Person, &settings.people), (Kind::Group, &settings.groups), (Kind::Machine, &settings.machines)];
+    for (kind, scope) in kinds {
+        if !scope.object_classes.is_empty() && !checker.bases.is_empty() {
+            checker.kind(kind, scope).await?;
+        }
+    }
+    Ok(())
+}
+
 struct Checker<'a> {
     source: &'a LdapSource,
     findings: &'a mut Findings,
+    connection: Connection,
+    root: RootDse,
+    /// Bases that can be read.
+    bases: Vec<Dn>,
 }
 
 /// Some objects of a kind.
@@ -102,43 +127,31 @@ struct Sample {
 }
 
 impl Checker<'_> {
-    async fn content(&mut self, mut connection: Connection) -> Result<(), DirectoryError> {
-        let root = LdapSource::root_dse(&mut connection).await?;
-        self.paging(&root);
-        self.following(&mut connection, &root).await?;
-        let mut readable = Vec::new();
+    async fn bases(&mut self) -> Result<(), DirectoryError> {
         for (base, _) in &self.source.bases {
             let subject = format!("base `{base}`");
-            if is_visible(&mut connection, base).await? {
+            if is_visible(&mut self.connection, base).await? {
                 self.findings.fine(subject, "exists and can be read");
-                readable.push(base.clone());
+                self.bases.push(base.clone());
+                continue;
+            }
+            let contexts: Vec<String> = self.root.contexts.iter().map(|dn| format!("`{dn}`")).collect();
+            let hint = if contexts.is_empty() {
+                String::new()
             } else {
-                let contexts: Vec<String> = root.contexts.iter().map(|dn| format!("`{dn}`")).collect();
-                let hint = if contexts.is_empty() {
-                    String::new()
-                } else {
-                    format!("; this server holds {}", contexts.join(", "))
-                };
-                self.findings.fault(
-                    subject,
-                    "does not exist, or the bind account may not see it",
-                    format!("correct `bases`, or let the bind account read it{hint}"),
-                );
-            }
-        }
-        let settings = &self.source.settings;
-        for (kind, scope) in
-            [(Kind::Person, &settings.people), (Kind::Group, &settings.groups), (Kind::Machine, &settings.machines)]
-        {
-            if !scope.object_classes.is_empty() && !readable.is_empty() {
-                self.kind(&mut connection, &readable, &root, kind, scope).await?;
-            }
+                format!("; this server holds {}", contexts.join(", "))
+            };
+            self.findings.fault(
+                subject,
+                "does not exist, or the bind account may not see it",
+                format!("correct `bases`, or let the bind account read it{hint}"),
+            );
         }
         Ok(())
     }
 
-    fn paging(&mut self, root: &RootDse) {
-        if root.supports(controls::PAGED_RESULTS) {
+    fn paging(&mut self) {
+        if self.root.supports(controls::PAGED_RESULTS) {
             self.findings.fine("paging".to_owned(), "supported");
         } else {
             self.findings.warning(
@@ -149,9 +162,9 @@ impl Checker<'_> {
         }
     }
 
-    async fn following(&mut self, connection: &mut Connection, root: &RootDse) -> Result<(), DirectoryError> {
+    async fn following(&mut self) -> Result<(), DirectoryError> {
         let subject = "follow changes".to_owned();
-        let offered = syncrepl::position(self.source, connection, root).await?.is_some();
+        let offered = syncrepl::position(self.source, &mut self.connection, &self.root).await?.is_some();
         match (self.source.settings.method, offered) {
             (_, true) => self.findings.fine(subject, "the server pushes changes (RFC 4533)"),
             (Some(Method::Syncrepl), false) => self.findings.fault(
@@ -168,24 +181,17 @@ impl Checker<'_> {
         Ok(())
     }
 
-    async fn kind(
-        &mut self,
-        connection: &mut Connection,
-        bases: &[Dn],
-        root: &RootDse,
-        kind: Kind,
-        scope: &KindScope,
-    ) -> Result<(), DirectoryError> {
+    async fn kind(&mut self, kind: Kind, scope: &KindScope) -> Result<(), DirectoryError> {
         let subject = match kind {
             Kind::Person => "people",
             Kind::Group => "groups",
             Kind::Machine => "machines",
         };
         let mut entries = Vec::new();
-        for base in bases {
+        for base in self.bases.clone() {
             let filter = self.source.intake.of_kind(kind);
-            let sample = self.sample(connection, base, filter, root).await?;
-            self.limits(subject, base, &sample);
+            let sample = self.sample(&base, filter).await?;
+            self.limits(subject, &base, &sample);
             entries.extend(sample.entries);
         }
         if entries.is_empty() {
@@ -200,7 +206,7 @@ impl Checker<'_> {
             if entries.len() >= SAMPLE { format!("at least {}", entries.len()) } else { entries.len().to_string() };
         self.findings.fine(subject.to_owned(), format!("{counted} found"));
         if scope.filter.is_some() && entries.len() < SAMPLE {
-            self.excludes_somebody(connection, bases, root, kind, subject, entries.len()).await?;
+            self.excludes_somebody(kind, subject, entries.len()).await?;
         }
         self.ids(subject, &entries);
         match kind {
@@ -211,18 +217,10 @@ impl Checker<'_> {
         Ok(())
     }
 
-    async fn excludes_somebody(
-        &mut self,
-        connection: &mut Connection,
-        bases: &[Dn],
-        root: &RootDse,
-        kind: Kind,
-        subject: &str,
-        matching: usize,
-    ) -> Result<(), DirectoryError> {
+    async fn excludes_somebody(&mut self, kind: Kind, subject: &str, matching: usize) -> Result<(), DirectoryError> {
         let mut all = 0;
-        for base in bases {
-            all += self.sample(connection, base, self.source.intake.classes_of(kind), root).await?.entries.len();
+        for base in self.bases.clone() {
+            all += self.sample(&base, self.source.intake.classes_of(kind)).await?.entries.len();
         }
         if all == matching {
             self.findings.warning(
@@ -234,22 +232,18 @@ impl Checker<'_> {
         Ok(())
     }
 
-    async fn sample(
-        &self,
-        connection: &mut Connection,
-        base: &Dn,
-        filter: Filter,
-        root: &RootDse,
-    ) -> Result<Sample, DirectoryError> {
+    async fn sample(&mut self, base: &Dn, filter: Filter) -> Result<Sample, DirectoryError> {
         let mut attributes = self.source.intake.attributes.to_vec();
         attributes.push(self.source.settings.login_attribute.clone());
         let question =
             Question { base: base.to_string(), scope: Scope::Subtree, filter, attributes: attributes.into() };
         let (mut entries, mut cookie) = (Vec::new(), Vec::new());
         loop {
-            let paging =
-                root.supports(controls::PAGED_RESULTS).then(|| page_request(self.source.settings.page_size, &cookie));
-            let mut answers = connection.search(&question, paging.into_iter().collect()).await?;
+            let paging = self
+                .root
+                .supports(controls::PAGED_RESULTS)
+                .then(|| page_request(self.source.settings.page_size, &cookie));
+            let mut answers = self.connection.search(&question, paging.into_iter().collect()).await?;
             let outcome = loop {
                 match answers.next().await? {
                     Answer::Entry(entry, _) => entries.push(entry),

@@ -99,11 +99,7 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Runner::full`].
-    pub async fn dry(
-        &self,
-        progress: Box<dyn Progress>,
-        mut list: Listing,
-    ) -> Result<Report, SyncError> {
+    pub async fn dry(&self, progress: Box<dyn Progress>, mut list: Listing) -> Result<Report, SyncError> {
         let (started, clock) = (self.clock.now(), Instant::now());
         let (staging, reading, mut progress) = self.read(progress).await?;
         progress.planning();

@@ -194,8 +194,11 @@ async fn what_cannot_be_used_is_skipped_and_named() {
     assert_eq!(shown, Some(Some("Person 9")), "a translation never replaces the value");
 }
 
+/// A frame, as an answer to a request.
+type Frame = fn(&Request) -> Vec<u8>;
+
 /// Frames that are no LDAP, or not what was asked.
-fn malformed() -> Vec<(&'static str, fn(&Request) -> Vec<u8>)> {
+fn malformed() -> Vec<(&'static str, Frame)> {
     fn nested(depth: u32) -> Vec<u8> {
         let header = |inside: u32| [vec![0x30, 0x84], (inside * 6).to_be_bytes().to_vec()].concat();
         (0..depth).rev().flat_map(header).collect()
@@ -422,7 +425,7 @@ impl Followed {
     }
 
     /// Everything handed over until the follower ends, and how it ends.
-    async fn to_the_end(mut self) -> (Vec<Changes>, Result<(), DirectoryError>) {
+    async fn into_all(mut self) -> (Vec<Changes>, Result<(), DirectoryError>) {
         let mut all = Vec::new();
         while let Some(change) = self.changes.recv().await {
             all.push(change);
@@ -433,7 +436,7 @@ impl Followed {
 
 /// Follows to the end.
 async fn follow(entries: Vec<Served>, replies: Vec<Reply>) -> (Vec<Changes>, Result<(), DirectoryError>) {
-    Followed::begin(entries, replies).await.to_the_end().await
+    Followed::begin(entries, replies).await.into_all().await
 }
 
 fn gone(changes: &[Changes]) -> HashSet<bailey::base::Guid> {

@@ -167,8 +167,8 @@ mod tests {
         #[test]
         fn no_bytes_break_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             well_formed(&bytes, 8);
-            if let Some(element) = Elements(&bytes).next().and_then(|element| element.elements()?.next()) {
-                prop_assert!(element.content.len() < bytes.len());
+            if let Some(inner) = Elements(&bytes).next().and_then(|element| element.elements()?.next()) {
+                prop_assert!(inner.content.len() < bytes.len());
             }
         }
     }

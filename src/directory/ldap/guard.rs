@@ -1,21 +1,21 @@
 //! Stands between the wire and `ldap3`: nothing reaches it that it could not bear.
 //!
-//! `ldap3` gets one end of a socket pair; this relay owns the real connection. It lets through
-//! only whole, sound frames that answer something asked (see [`super::message`]), refuses frames
-//! above a size, and stops reading from the server while what it passed on has not been
-//! consumed: `ldap3`'s own queue has no bound. A hostile or broken server costs its connection and a
-//! bounded piece of memory.
+//! `ldap3` gets one end of a socket pair; this relay owns the real connection. Requests, results
+//! and binds pass through, results only when they are sound and answer something asked (see
+//! [`super::message`]). The entries of a search go past `ldap3`, straight to whoever asked: it
+//! would copy every value twice into a queue without a bound. Here that queue is bounded in bytes, and
+//! while it is full nothing more is read. A hostile or broken server costs its connection and a bounded
+//! piece of memory.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::sync::Notify;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ber::{self, Header};
@@ -27,10 +27,10 @@ use crate::directory::error::result_name;
 
 /// Largest frame taken: a group of 250,000 members fits.
 const MAX_FRAME: usize = 32 << 20;
-/// Search answers passed on and not yet consumed, in bytes; one frame may always pass.
+/// Answers of a search received and not yet consumed, in bytes; one frame may always pass.
 const MAX_UNREAD: usize = 8 << 20;
 /// Read from the server at a time.
-const CHUNK: usize = 64 << 10;
+const BLOCK: usize = 64 << 10;
 
 /// Why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +41,31 @@ pub(super) enum End {
     Broken(String),
 }
 
-/// What the relay and the consumer of its answers share.
-#[derive(Debug, Default)]
+/// Whole answers to a search, one after the other. They count as unread until this is dropped.
+#[derive(Debug)]
+pub(super) struct Frames {
+    pub(super) bytes: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What the relay shares with those who search.
+#[derive(Debug)]
 pub(super) struct Line {
     end: OnceLock<End>,
-    /// Search answers consumed so far.
-    consumed: AtomicU64,
-    wake: Notify,
+    /// Where the answers to searches not yet seen on the way out shall go, in the order they are sent.
+    searches: Mutex<VecDeque<mpsc::UnboundedSender<Frames>>>,
+    /// Bytes that may still be unread.
+    room: Arc<Semaphore>,
 }
 
 impl Line {
-    /// Says that one search answer has been consumed.
-    pub(super) fn consumed(&self) {
-        self.consumed.fetch_add(1, Ordering::Release);
-        self.wake.notify_one();
+    /// Takes the answers to the search that is sent next; its result goes to `ldap3`. `ldap3` sends in the order it is
+    /// asked, so the n-th search seen is the n-th expected.
+    pub(super) fn expect_search(&self) -> mpsc::UnboundedReceiver<Frames> {
+        // Without a bound of its own: the bytes in it are bounded.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        lock(&self.searches).push_back(sender);
+        receiver
     }
 
     /// Why the connection ended, once it has.
@@ -69,7 +80,8 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (ours, theirs) = UnixStream::pair()?;
-    let line = Arc::new(Line::default());
+    let line =
+        Arc::new(Line { end: OnceLock::new(), searches: Mutex::default(), room: Arc::new(Semaphore::new(MAX_UNREAD)) });
     let relay = Relay { line: Arc::clone(&line), asked: Mutex::default() };
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
         let (mut from_server, mut to_server) = tokio::io::split(server);
@@ -78,18 +90,26 @@ where
             end = relay.answers(&mut from_server, &mut to_client) => end,
             end = relay.requests(&mut from_client, &mut to_server) => end,
         };
-        // Before the socket pair closes, so that whoever sees it closed finds the reason.
+        // Before anything closes, so that whoever sees it closed finds the reason.
         let _ = relay.line.end.set(end);
+        drop(relay);
         drop(to_client);
         let _ = to_server.shutdown().await;
     }));
     Ok((theirs.into_std()?, line, task))
 }
 
+/// What was asked, and is not answered to the end.
+struct Asked {
+    /// The request's operation.
+    operation: u8,
+    /// Where the answers of a search go.
+    answers: Option<mpsc::UnboundedSender<Frames>>,
+}
+
 struct Relay {
     line: Arc<Line>,
-    /// Requests that were sent, with the operation each asked for.
-    asked: Mutex<HashMap<u32, u8>>,
+    asked: Mutex<HashMap<u32, Asked>>,
 }
 
 impl Relay {
@@ -99,31 +119,35 @@ impl Relay {
         client: &mut (impl AsyncRead + Unpin),
         server: &mut (impl AsyncWrite + Unpin),
     ) -> Result<Infallible, End> {
-        let mut frames = Frames::default();
+        let mut received = Received::default();
         loop {
-            if !matches!(client.read_buf(&mut frames.buffer).await, Ok(1..)) {
+            if !matches!(client.read_buf(&mut received.buffer).await, Ok(1..)) {
                 return Err(left());
             }
             let mut whole = 0;
-            while let Some(frame) = frames.next_from(whole).map_err(End::Broken)? {
+            while let Some(frame) = received.frame_at(whole).map_err(End::Broken)? {
                 self.remember(frame);
                 whole += frame.len();
             }
             let sent = async {
-                server.write_all(frames.between(0, whole)).await?;
+                server.write_all(received.between(0, whole)).await?;
                 server.flush().await
             };
             sent.await.map_err(|error| End::Closed(format!("sending failed: {error}")))?;
-            frames.discard(whole);
+            received.discard(whole);
         }
     }
 
     fn remember(&self, frame: &[u8]) {
         let Ok(message) = Message::read(frame) else { return };
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = lock(&self.asked);
         match message.operation.tag {
-            operation @ (BIND_REQUEST | SEARCH_REQUEST | EXTENDED_REQUEST) => {
-                asked.insert(message.id, operation);
+            operation @ (BIND_REQUEST | EXTENDED_REQUEST) => {
+                asked.insert(message.id, Asked { operation, answers: None });
+            }
+            SEARCH_REQUEST => {
+                let answers = lock(&self.line.searches).pop_front();
+                asked.insert(message.id, Asked { operation: SEARCH_REQUEST, answers });
             }
             ABANDON_REQUEST => {
                 if let Some(id) = message.operation.number() {
@@ -135,56 +159,86 @@ impl Relay {
         }
     }
 
-    /// Passes sound answers on, no faster than they are consumed, until either side is gone.
+    /// Passes answers on, no faster than they are consumed, until either side is gone.
     async fn answers(
         &self,
         server: &mut (impl AsyncRead + Unpin),
         client: &mut (impl AsyncWrite + Unpin),
     ) -> Result<Infallible, End> {
-        let mut frames = Frames::default();
-        let mut unread = Unread::default();
+        let mut received = Received::default();
         loop {
-            frames.buffer.reserve(CHUNK);
-            match server.read_buf(&mut frames.buffer).await {
+            received.buffer.reserve(BLOCK);
+            match server.read_buf(&mut received.buffer).await {
                 Ok(1..) => {}
                 Ok(0) => return Err(End::Closed("the server closed the connection".to_owned())),
                 Err(error) => return Err(End::Closed(format!("receiving failed: {error}"))),
             }
-            // Frames go on in one piece as long as they all pass: `passed..start` is sound and not yet written.
-            let (mut passed, mut start) = (0, 0);
-            while let Some(frame) = frames.next_from(start).map_err(End::Broken)? {
-                let next = start + frame.len();
-                let verdict = self.examine(frame)?;
-                let crowded = verdict == Verdict::Answer && !unread.has_room(&self.line, frame.len());
-                if crowded || verdict == Verdict::Drop {
-                    client.write_all(frames.between(passed, start)).await.map_err(|_| left())?;
-                    passed = if verdict == Verdict::Drop { next } else { start };
+            // Answers to the same search go on in one piece: `run..at` is for `search`.
+            let (mut search, mut run, mut at) = (None, 0, 0);
+            while let Some(frame) = received.frame_at(at).map_err(End::Broken)? {
+                let next = at + frame.len();
+                let destination = self.destination(frame)?;
+                if search.is_some() && destination != search.map_or(Destination::Nobody, Destination::Search) {
+                    self.deliver(search, received.between(run, at)).await;
+                    search = None;
                 }
-                if verdict == Verdict::Answer {
-                    unread.wait_for_room(&self.line, next - start).await;
+                match destination {
+                    Destination::Search(id) if search.is_none() => (search, run) = (Some(id), at),
+                    Destination::Search(_) | Destination::Nobody => {}
+                    Destination::Client(id) => {
+                        // Ends the queue of a search, now that everything before the result is in it.
+                        lock(&self.asked).remove(&id);
+                        client.write_all(frame).await.map_err(|_| left())?;
+                    }
                 }
-                start = next;
+                at = next;
             }
-            client.write_all(frames.between(passed, start)).await.map_err(|_| left())?;
-            frames.discard(start);
+            self.deliver(search, received.between(run, at)).await;
+            received.discard(at);
         }
     }
 
-    fn examine(&self, frame: &[u8]) -> Result<Verdict, End> {
+    /// Who gets this answer.
+    fn destination(&self, frame: &[u8]) -> Result<Destination, End> {
         let broken = |why: &str| End::Broken(format!("it sent {why}"));
         let message = Message::read(frame).map_err(broken)?;
         if message.id == 0 {
             return Err(farewell(&message));
         }
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = lock(&self.asked);
         // What answers nothing asked belongs to a search that was given up.
-        let Some(request) = asked.get(&message.id).copied() else { return Ok(Verdict::Drop) };
-        message.answers(request).map_err(broken)?;
-        if message.is_last() {
-            asked.remove(&message.id);
+        let Some(request) = asked.get(&message.id) else { return Ok(Destination::Nobody) };
+        if request.operation == SEARCH_REQUEST && !message.is_last() {
+            return Ok(Destination::Search(message.id));
         }
-        Ok(if message.is_last() { Verdict::Last } else { Verdict::Answer })
+        message.answers(request.operation).map_err(broken)?;
+        Ok(Destination::Client(message.id))
     }
+
+    /// Hands answers to who searches, once there is room for them.
+    async fn deliver(&self, search: Option<u32>, frames: &[u8]) {
+        let Some(search) = search else { return };
+        let sender = lock(&self.asked).get(&search).and_then(|asked| asked.answers.clone());
+        let Some(sender) = sender else { return };
+        let room = u32::try_from(frames.len().min(MAX_UNREAD)).unwrap_or(u32::MAX);
+        tokio::select! {
+            room = Arc::clone(&self.line.room).acquire_many_owned(room) => {
+                if let Ok(room) = room {
+                    let _ = sender.send(Frames { bytes: frames.to_vec(), _room: room });
+                }
+            }
+            // Who searched has gone; so may the answers.
+            () = sender.closed() => {}
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn left() -> End {
+    End::Closed("we closed the connection".to_owned())
 }
 
 /// What an unsolicited message means: with message id 0 only the notice of disconnection exists (RFC 4511 4.4.1).
@@ -198,29 +252,25 @@ fn farewell(message: &Message<'_>) -> End {
     }
 }
 
-fn left() -> End {
-    End::Closed("we closed the connection".to_owned())
-}
-
-#[derive(PartialEq, Eq)]
-enum Verdict {
-    /// Passes, and waits in the queue of a search until it is consumed.
-    Answer,
-    /// Passes, and ends what was asked.
-    Last,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Destination {
+    /// Whoever sent the search with this message id.
+    Search(u32),
+    /// `ldap3`, as the result of the request with this message id.
+    Client(u32),
     /// Nobody waits for it.
-    Drop,
+    Nobody,
 }
 
 /// Bytes received and not yet passed on.
 #[derive(Default)]
-struct Frames {
+struct Received {
     buffer: Vec<u8>,
 }
 
-impl Frames {
+impl Received {
     /// The whole frame that begins at `start`; `None` while it is incomplete.
-    fn next_from(&self, start: usize) -> Result<Option<&[u8]>, String> {
+    fn frame_at(&self, start: usize) -> Result<Option<&[u8]>, String> {
         let rest = self.buffer.get(start..).unwrap_or_default();
         let Some(header) = Header::read(rest).map_err(|why| format!("it sent {why}"))? else { return Ok(None) };
         if header.tag != ber::SEQUENCE {
@@ -239,39 +289,9 @@ impl Frames {
     fn discard(&mut self, length: usize) {
         self.buffer.drain(..length);
         // One giant entry must not keep its memory for the life of a persistent search.
-        if self.buffer.capacity() > 4 * CHUNK && self.buffer.len() < CHUNK {
-            self.buffer.shrink_to(CHUNK);
+        if self.buffer.capacity() > 4 * BLOCK && self.buffer.len() < BLOCK {
+            self.buffer.shrink_to(BLOCK);
         }
-    }
-}
-
-/// Search answers on their way through `ldap3`.
-#[derive(Default)]
-struct Unread {
-    lengths: VecDeque<usize>,
-    bytes: usize,
-    /// How many of those ever passed on are known to be consumed.
-    settled: u64,
-}
-
-impl Unread {
-    /// True when `length` more bytes may be passed on now; one frame always may.
-    fn has_room(&mut self, line: &Line, length: usize) -> bool {
-        let consumed = line.consumed.load(Ordering::Acquire);
-        while self.settled < consumed {
-            self.bytes -= self.lengths.pop_front().unwrap_or_default();
-            self.settled += 1;
-        }
-        self.lengths.is_empty() || self.bytes + length <= MAX_UNREAD
-    }
-
-    /// Waits until `length` more bytes may be passed on, and counts them.
-    async fn wait_for_room(&mut self, line: &Line, length: usize) {
-        while !self.has_room(line, length) {
-            line.wake.notified().await;
-        }
-        self.lengths.push_back(length);
-        self.bytes += length;
     }
 }
 
@@ -308,76 +328,97 @@ mod tests {
         message(&element(SEARCH_DONE, &[&element(ENUMERATED, &[&[0]]), &empty, &empty]))
     }
 
-    /// A guarded connection on which search 1 is under way: the server's end, the client's, and the line.
-    async fn searching() -> (DuplexStream, UnixStream, Arc<Line>, AbortOnDropHandle<()>) {
-        let (mut server, guarded) = tokio::io::duplex(CHUNK);
+    /// A guarded connection on which search 1 is under way.
+    struct Searching {
+        server: DuplexStream,
+        client: UnixStream,
+        answers: mpsc::UnboundedReceiver<Frames>,
+        line: Arc<Line>,
+        _task: AbortOnDropHandle<()>,
+    }
+
+    async fn searching() -> Searching {
+        let (mut server, guarded) = tokio::io::duplex(BLOCK);
         let (client, line, task) = start(guarded).unwrap();
         client.set_nonblocking(true).unwrap();
         let mut client = UnixStream::from_std(client).unwrap();
+        let answers = line.expect_search();
         let request = message(&element(SEARCH_REQUEST, &[]));
         client.write_all(&request).await.unwrap();
         let mut seen = vec![0; request.len()];
         server.read_exact(&mut seen).await.unwrap();
-        (server, client, line, task)
+        Searching { server, client, answers, line, _task: task }
+    }
+
+    async fn soon<T>(future: impl Future<Output = T>) -> T {
+        tokio::time::timeout(PATIENCE, future).await.expect("in time")
     }
 
     #[tokio::test]
     async fn what_is_not_consumed_is_not_read_either() {
-        let (mut server, mut client, line, _task) = searching().await;
+        let Searching { mut server, mut answers, client: _client, _task, .. } = searching().await;
         let frame = entry(64 << 10);
-        let reader = tokio::spawn(async move {
-            // As ldap3's driver does: takes everything, whether anybody wants it or not.
-            let mut taken = vec![0; CHUNK];
-            let mut total = 0;
-            while let Ok(read @ 1..) = client.read(&mut taken).await {
-                total += read;
-            }
-            total
-        });
         let mut sent = 0;
-        while tokio::time::timeout(Duration::from_millis(500), server.write_all(&frame)).await.is_ok() {
+        while let Ok(written) = tokio::time::timeout(Duration::from_millis(500), server.write_all(&frame)).await {
+            written.unwrap();
             sent += frame.len();
             assert!(sent < 2 * MAX_UNREAD, "the flood goes on");
         }
         assert!(sent >= MAX_UNREAD / 2);
-        // Consuming lets it go on, to the very end. The frame that did not fit was sent in part.
-        for _ in 0..sent / frame.len() {
-            line.consumed();
-        }
+        // The frame that did not fit was sent in part, and is never delivered.
         drop(server);
-        let total = tokio::time::timeout(PATIENCE, reader).await.unwrap().unwrap();
-        assert_eq!(total, sent, "every whole frame, and none in part");
+        let mut taken = 0;
+        while let Some(frames) = soon(answers.recv()).await {
+            taken += frames.bytes.len();
+        }
+        assert_eq!(taken, sent, "every whole frame, and none in part");
     }
 
     #[tokio::test]
     async fn one_frame_larger_than_the_window_passes() {
-        let (mut server, mut client, line, _task) = searching().await;
-        let sent = [entry(2 * MAX_UNREAD), done()].concat();
-        let length = sent.len();
+        let Searching { mut server, mut client, mut answers, _task, .. } = searching().await;
+        let large = entry(2 * MAX_UNREAD);
+        let sent = [large.clone(), done()].concat();
         let writing = tokio::spawn(async move { server.write_all(&sent).await.map(|()| server) });
-        let mut taken = vec![0; length];
-        tokio::time::timeout(PATIENCE, client.read_exact(&mut taken)).await.unwrap().unwrap();
-        writing.await.unwrap().unwrap();
-        assert_eq!(line.end(), None);
+        assert_eq!(soon(answers.recv()).await.unwrap().bytes, large);
+        let mut result = vec![0; done().len()];
+        soon(client.read_exact(&mut result)).await.unwrap();
+        assert_eq!(result, done());
+        let _server = writing.await.unwrap().unwrap();
+        assert!(soon(answers.recv()).await.is_none(), "the search is over");
     }
 
     #[tokio::test]
     async fn too_large_a_frame_is_refused_before_it_is_read() {
-        let (mut server, mut client, line, _task) = searching().await;
+        let Searching { mut server, mut client, line, _task, .. } = searching().await;
         server.write_all(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]).await.unwrap();
-        assert_eq!(tokio::time::timeout(PATIENCE, client.read(&mut [0; 8])).await.unwrap().unwrap(), 0);
+        assert_eq!(soon(client.read(&mut [0; 8])).await.unwrap(), 0);
         assert!(matches!(line.end(), Some(End::Broken(why)) if why.contains("2147483647")), "{:?}", line.end());
     }
 
     #[tokio::test]
     async fn what_nobody_asked_for_is_dropped() {
-        let (mut server, mut client, _line, _task) = searching().await;
-        let mut stray = done();
-        stray[4] = 77;
-        server.write_all(&[entry(10), stray, done()].concat()).await.unwrap();
-        let expected = [entry(10), done()].concat();
-        let mut taken = vec![0; expected.len()];
-        tokio::time::timeout(PATIENCE, client.read_exact(&mut taken)).await.unwrap().unwrap();
-        assert_eq!(taken, expected);
+        let Searching { mut server, mut client, mut answers, _task, .. } = searching().await;
+        let mut stray = entry(10);
+        let id = stray.iter().position(|byte| *byte == 0x02).unwrap() + 2;
+        stray[id] = 77;
+        server.write_all(&[entry(10), stray, entry(11), done()].concat()).await.unwrap();
+        let mut result = vec![0; done().len()];
+        soon(client.read_exact(&mut result)).await.unwrap();
+        let mut taken = Vec::new();
+        while let Some(frames) = soon(answers.recv()).await {
+            taken.extend(frames.bytes.clone());
+        }
+        assert_eq!(taken, [entry(10), entry(11)].concat());
+    }
+
+    #[tokio::test]
+    async fn a_search_nobody_reads_any_more_holds_nothing_up() {
+        let Searching { mut server, mut client, answers, _task, .. } = searching().await;
+        drop(answers);
+        let flood = entry(1 << 20).repeat(3 * (MAX_UNREAD >> 20));
+        soon(server.write_all(&[flood, done()].concat())).await.unwrap();
+        let mut result = vec![0; done().len()];
+        soon(client.read_exact(&mut result)).await.unwrap();
     }
 }

@@ -1,9 +1,9 @@
-//! What an answer must look like before `ldap3` may see it.
+//! Messages as they come (RFC 4511 4.1.1), and what one must look like before `ldap3` may see it.
 //!
 //! `ldap3` (0.12.1) unwraps its way through answers: a missing element panics its driver, a
 //! malformed bind answer panics the caller, and deep nesting overflows the stack, which no
-//! `catch_unwind` survives. So every frame is examined here first, against RFC 4511's grammar and
-//! against what was asked.
+//! `catch_unwind` survives. So every frame it gets is examined here first, against RFC 4511's grammar
+//! and against what was asked.
 
 use super::ber::{self, BOOLEAN, ENUMERATED, Element, Elements, INTEGER, OCTETS, SEQUENCE};
 
@@ -57,7 +57,6 @@ impl<'a> Message<'a> {
             controls_are_sound(controls).ok_or("malformed controls")?;
         }
         match (request, self.operation.tag) {
-            (SEARCH_REQUEST, SEARCH_ENTRY | SEARCH_REFERENCE | INTERMEDIATE) => Ok(()),
             (BIND_REQUEST, BIND_RESPONSE) | (SEARCH_REQUEST, SEARCH_DONE) | (EXTENDED_REQUEST, EXTENDED_RESPONSE) => {
                 self.result().map(|_| ()).ok_or("a malformed result")
             }
@@ -89,6 +88,21 @@ impl<'a> Message<'a> {
             }
         }
         Some((code, text))
+    }
+
+    /// The value of the control `oid`: `None` when it is not there, `Some(None)` when it has no value or the
+    /// controls are malformed.
+    pub(super) fn control(&self, oid: &str) -> Option<Option<&'a [u8]>> {
+        let mut controls = self.controls?.elements()?;
+        while let Some(control) = controls.next() {
+            let mut parts = Elements(control.content);
+            let named = parts.next_if(OCTETS).filter(|name| name.content == oid.as_bytes());
+            parts.next_if(BOOLEAN);
+            if named.is_some() {
+                return Some(parts.next_if(OCTETS).map(|value| value.content));
+            }
+        }
+        None
     }
 
     /// True when this is the last answer to its request.
@@ -158,7 +172,7 @@ mod tests {
                 result(SEARCH_DONE, 0),
                 element(CONTROLS, &[element(SEQUENCE, &[element(OCTETS, &[]), element(BOOLEAN, &[])])]),
             ]),
-            message(&[element(SEARCH_ENTRY, &[vec![0x04, 0x05, 0x00]])]),
+            message(&[element(SEARCH_DONE, &[vec![0x04, 0x05, 0x00]])]),
         ];
         for frame in cases {
             let verdict = Message::read(&frame).and_then(|message| message.answers(SEARCH_REQUEST));

@@ -5,7 +5,8 @@
 //! a time and thrown away after any trouble.
 //!
 //! ```text
-//! server == TLS == transport == guard ==[socket pair]== ldap3 driver -- Connection -- reader, syncrepl, look_up
+//! server == TLS == transport == guard ==[requests, results]== ldap3 == Connection == reader, syncrepl, look_up
+//!                                 \\===[entries, bounded]=============//
 //! ```
 //!
 //! The guard shows `ldap3` only what it can bear, so its driver has nothing left to panic at; should it
@@ -26,11 +27,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use ldap3::controls::{Control, RawControl};
 use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, SearchOptions, StdStream};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use address::Address;
-use guard::{End, Line};
+use guard::{End, Frames, Line};
+use message::Message;
 
 pub(super) use entry::RawEntry;
 pub(super) use ldap3::Scope;
@@ -184,14 +187,20 @@ impl Connection {
             self.ldap.with_controls(controls);
         }
         let filter = question.filter.to_string();
-        let started = self
-            .ldap
-            .with_search_options(options)
-            .streaming_search(&question.base, question.scope, &filter, Arc::clone(&question.attributes))
-            .await;
-        let stream = started.map_err(|error| self.failure(&error))?;
+        let frames = self.line.expect_search();
+        let sending = self.ldap.with_search_options(options).streaming_search(
+            &question.base,
+            question.scope,
+            &filter,
+            Arc::clone(&question.attributes),
+        );
+        let sent = tokio::time::timeout(self.answer_timeout, sending).await;
+        let sent = sent.map_err(|_| timed_out(&self.server, "a search", self.answer_timeout))?;
+        let stream = sent.map_err(|error| self.failure(&error))?;
         Ok(Answers {
-            stream,
+            frames,
+            current: None,
+            result: stream,
             line: Arc::clone(&self.line),
             server: self.server.clone(),
             limit: self.answer_timeout,
@@ -210,7 +219,11 @@ impl Connection {
 
 /// A search under way.
 pub(super) struct Answers {
-    stream: ldap3::SearchStream<'static, String, Arc<[String]>>,
+    frames: mpsc::UnboundedReceiver<Frames>,
+    /// Frames being decoded, and how far that is.
+    current: Option<(Frames, usize)>,
+    /// Brings the result, and nothing else.
+    result: ldap3::SearchStream<'static, String, Arc<[String]>>,
     line: Arc<Line>,
     server: String,
     limit: Duration,
@@ -235,28 +248,32 @@ impl Answers {
     /// The next answer. Nothing comes after [`Answer::Done`].
     pub(super) async fn next(&mut self) -> Result<Answer, DirectoryError> {
         loop {
-            let item = self.wait().await?;
-            let Some(item) = item.map_err(|error| failure(&self.server, &self.line, &error))? else {
-                let result = self.stream.finish().await;
-                return Outcome::from_result(result).map(Answer::Done).map_err(|why| self.broken(why));
-            };
-            self.line.consumed();
-            // The guard let through what answers a search: an entry, a reference, an intermediate message.
-            if item.is_ref() {
-                return Ok(Answer::Reference);
-            }
-            if item.is_intermediate() {
-                match sync::intermediate(item.0).map_err(|()| self.broken("it sent a malformed sync info message"))? {
-                    Some(info) => return Ok(Answer::Sync(info)),
-                    None => continue,
+            if let Some((frames, at)) = &mut self.current {
+                let rest = frames.bytes.get(*at..).unwrap_or_default();
+                if let Some(length) = frame_length(rest) {
+                    *at += length;
+                    let decoded = decode(rest.get(..length).unwrap_or_default());
+                    match decoded.map_err(|why| self.broken(why))? {
+                        Some(answer) => return Ok(answer),
+                        None => continue,
+                    }
                 }
+                // Makes room for more.
+                self.current = None;
             }
-            let state = match control(&item.1, sync::SYNC_STATE).map(|value| value.and_then(sync::sync_state)) {
-                Some(None) => return Err(self.broken("it sent a malformed sync state")),
-                state => state.flatten(),
-            };
-            let entry = entry::raw_entry(item.0).ok_or_else(|| self.broken("it sent a malformed entry"))?;
-            return Ok(Answer::Entry(entry, state));
+            match bounded(&mut self.budget, self.frames.recv()).await.ok_or_else(|| self.timed_out())? {
+                Some(frames) => self.current = Some((frames, 0)),
+                None => return self.result().await.map(Answer::Done),
+            }
+        }
+    }
+
+    /// The result. All else has come: the guard closes the queue before it shows `ldap3` the result.
+    async fn result(&mut self) -> Result<Outcome, DirectoryError> {
+        let ended = bounded(&mut self.budget, self.result.next()).await.ok_or_else(|| self.timed_out())?;
+        match ended.map_err(|error| failure(&self.server, &self.line, &error))? {
+            None => Outcome::from_result(self.result.finish().await).map_err(|why| self.broken(why)),
+            Some(_) => Err(self.broken("it sent an answer after the end of a search")),
         }
     }
 
@@ -272,20 +289,51 @@ impl Answers {
         }
     }
 
-    /// Waits for an item, taking the time from the budget. Most items are there already and cost no timer.
-    async fn wait(&mut self) -> Result<Result<Option<ldap3::ResultEntry>, LdapError>, DirectoryError> {
-        if let Some(item) = self.stream.next().now_or_never() {
-            return Ok(item);
-        }
-        let Some(budget) = self.budget else { return Ok(self.stream.next().await) };
-        let since = Instant::now();
-        let item = tokio::time::timeout(budget, self.stream.next()).await;
-        self.budget = Some(budget.saturating_sub(since.elapsed()));
-        item.map_err(|_| timed_out(&self.server, "a search", self.limit))
+    fn timed_out(&self) -> DirectoryError {
+        timed_out(&self.server, "a search", self.limit)
     }
 
     fn broken(&self, why: &str) -> DirectoryError {
         DirectoryError::Protocol { server: self.server.clone(), why: why.to_owned() }
+    }
+}
+
+/// Waits, taking the time from the budget; `None` when it is spent. What is there already costs no timer.
+async fn bounded<T>(budget: &mut Option<Duration>, wait: impl Future<Output = T>) -> Option<T> {
+    let mut wait = std::pin::pin!(wait);
+    if let Some(ready) = wait.as_mut().now_or_never() {
+        return Some(ready);
+    }
+    let Some(left) = *budget else { return Some(wait.await) };
+    let since = Instant::now();
+    let came = tokio::time::timeout(left, wait).await;
+    *budget = Some(left.saturating_sub(since.elapsed()));
+    came.ok()
+}
+
+/// How long the frame is that `bytes` begin with. The guard delivers whole ones.
+fn frame_length(bytes: &[u8]) -> Option<usize> {
+    ber::Header::read(bytes).ok().flatten().map(|header| header.length + header.content)
+}
+
+/// The answer in a frame; `None` for one that has no meaning here.
+fn decode(frame: &[u8]) -> Result<Option<Answer>, &'static str> {
+    let message = Message::read(frame).map_err(|_| "it sent a malformed message")?;
+    match message.operation.tag {
+        message::SEARCH_ENTRY => {
+            let state = match message.control(sync::SYNC_STATE).map(|value| value.and_then(sync::sync_state)) {
+                Some(None) => return Err("it sent a malformed sync state"),
+                state => state.flatten(),
+            };
+            let entry = entry::raw_entry(message.operation).ok_or("it sent a malformed entry")?;
+            Ok(Some(Answer::Entry(entry, state)))
+        }
+        message::SEARCH_REFERENCE => Ok(Some(Answer::Reference)),
+        message::INTERMEDIATE => {
+            let info = sync::intermediate(message.operation).map_err(|()| "it sent a malformed sync info message")?;
+            Ok(info.map(Answer::Sync))
+        }
+        _ => Err("it sent an operation that does not answer a search"),
     }
 }
 

@@ -1,9 +1,8 @@
 //! The values of RFC 4533 (content synchronization) and RFC 2696 (paging), read and written.
 
-use ldap3::asn1::{PL, StructureTag};
 use ldap3::controls::RawControl;
 
-use super::ber::{self, BOOLEAN, ENUMERATED, Elements, INTEGER, OCTETS, SEQUENCE, SET};
+use super::ber::{self, BOOLEAN, ENUMERATED, Element, Elements, INTEGER, OCTETS, SEQUENCE, SET};
 use crate::base::Guid;
 
 pub(super) const SYNC_REQUEST: &str = "1.3.6.1.4.1.4203.1.9.1.1";
@@ -111,18 +110,15 @@ pub(super) fn sync_done(value: &[u8]) -> Option<SyncDone> {
 
 /// `IntermediateResponse ::= [APPLICATION 25] SEQUENCE { [0] name, [1] value }`. `Ok(None)` for one that is
 /// not a sync info message.
-pub(super) fn intermediate(tag: StructureTag) -> Result<Option<SyncInfo>, ()> {
-    let (mut name, mut value) = (None, None);
-    for part in tag.expect_constructed().ok_or(())? {
-        match (part.id, part.payload) {
-            (0, PL::P(bytes)) => name = Some(bytes),
-            (1, PL::P(bytes)) => value = Some(bytes),
-            _ => return Err(()),
-        }
-    }
+pub(super) fn intermediate(operation: Element<'_>) -> Result<Option<SyncInfo>, ()> {
+    let mut parts = operation.elements().ok_or(())?;
+    let (name, value) = (parts.next_if(0x80), parts.next_if(0x81));
     match (name, value) {
-        (Some(name), Some(value)) if name == SYNC_INFO.as_bytes() => sync_info(&value).map(Some).ok_or(()),
-        _ => Ok(None),
+        (Some(name), Some(value)) if name.content == SYNC_INFO.as_bytes() => {
+            sync_info(value.content).map(Some).ok_or(())
+        }
+        _ if parts.is_empty() => Ok(None),
+        _ => Err(()),
     }
 }
 

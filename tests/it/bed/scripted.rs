@@ -460,7 +460,7 @@ fn encode(request: &Request, reply: &Reply) -> Option<Vec<u8>> {
             let set = element(0x31, &ids.iter().map(|guid| octets(guid.as_bytes())).collect::<Vec<_>>());
             info(id, &element(0xa3, &[ber::boolean(*deletes), set]))
         }
-        Reply::NewCookie(cookie) => info(id, &element(0x80, &[cookie.clone()])),
+        Reply::NewCookie(cookie) => info(id, &element(0x80, std::slice::from_ref(cookie))),
         Reply::Result { code, text } => {
             let tag = if matches!(request.kind, Asked::Bind { .. }) { 0x61 } else { 0x78 };
             message(id, result(tag, *code, text), &[])

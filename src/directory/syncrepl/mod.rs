@@ -6,26 +6,30 @@
 //! cookie is not what the cursor was made with, the answer is [`Changes::FullReadNeeded`]: a cookie that a
 //! server does not understand can silently turn into a refresh that names no deletion.
 
-use std::collections::{HashMap, HashSet};
+mod batch;
+mod position;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use batch::{Batch, Fact};
+use position::{cursor_at, is_sound, usable};
+
+pub(super) use position::position;
+
 use super::intake::Taken;
 use super::ldap::sync::sync_request;
-use super::ldap::{Answer, Connection, Outcome, Question, Scope, State, SyncInfo, SyncState, controls};
+use super::ldap::{Answer, Connection, Outcome, Question, Scope, State, SyncInfo, SyncState};
 use super::look_up::look_up;
-use super::source::{LdapSource, RootDse};
-use super::{Arrival, Changes, Cursor, DirectoryError, Dn, Wanted};
+use super::source::LdapSource;
+use super::{Arrival, Changes, Cursor, DirectoryError, Wanted};
 use crate::base::Guid;
 use crate::base::text::printable;
 
-/// [`Cursor::method`] of the cursors made here.
-const METHOD: &str = "syncrepl";
 /// Changes handed over in one step.
 const BATCH: usize = 500;
 /// A position that moved without a change in scope is handed over this often.
@@ -34,89 +38,6 @@ const COOKIE_EVERY: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(60);
 /// Answers waiting to be taken from each search.
 const QUEUE: usize = 256;
-/// Longest cookie kept.
-const MAX_COOKIE: usize = 8 << 10;
-
-/// [`Cursor::state`].
-#[derive(Debug, Serialize, Deserialize)]
-struct Position {
-    /// Digest of what was asked: bases, filters, attributes. Another question needs another read.
-    question: String,
-    /// The cookie of each base.
-    cookies: Vec<String>,
-}
-
-/// Where following may begin, as of now; `None` where the server has no such position.
-pub(super) async fn position(
-    source: &LdapSource,
-    connection: &mut Connection,
-    root: &RootDse,
-) -> Result<Option<Cursor>, DirectoryError> {
-    // Deletions are reported by entryUUID; with another id attribute nobody would know who is meant.
-    if !root.supports(controls::SYNC_REQUEST) || !source.intake.id_is_entry_uuid() {
-        return Ok(None);
-    }
-    let mut cookies = Vec::with_capacity(source.bases.len());
-    for (base, _) in &source.bases {
-        let context = root.contexts.iter().filter(|context| base.is_under(context)).max_by_key(|dn| dn.as_str().len());
-        match context_cookie(connection, context.unwrap_or(base)).await? {
-            Some(cookie) => cookies.push(hex::encode(cookie)),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(cursor(connection.server(), Position { question: question_digest(source), cookies })))
-}
-
-/// The cookie that stands for everything up to now in the database with this suffix.
-async fn context_cookie(connection: &mut Connection, context: &Dn) -> Result<Option<String>, DirectoryError> {
-    let question = Question::entry(context.as_str(), &["contextCSN"]);
-    let (entries, _) = connection.search(&question, Vec::new()).await?.all().await?;
-    let values = entries.first().map(|entry| entry.values("contextCSN")).unwrap_or_default();
-    let csns: Vec<&str> = values.iter().filter_map(|value| std::str::from_utf8(value).ok()).collect();
-    let cookie = format!("rid=000,csn={}", csns.join(";"));
-    Ok((csns.len() == values.len() && is_sound(cookie.as_bytes())).then_some(cookie))
-}
-
-fn cursor(server: &str, position: Position) -> Cursor {
-    let state = serde_json::json!({ "question": position.question, "cookies": position.cookies });
-    Cursor { server: server.to_owned(), method: METHOD.to_owned(), state }
-}
-
-fn question_digest(source: &LdapSource) -> String {
-    let mut digest = Sha256::new();
-    let mut line = |text: &str| {
-        digest.update(text.as_bytes());
-        digest.update(b"\n");
-    };
-    source.bases.iter().for_each(|(_, base)| line(base));
-    source.settings.only_under.iter().for_each(|dn| line(&dn.normalised()));
-    line(&source.intake.everything.to_string());
-    source.intake.attributes.iter().for_each(|name| line(name));
-    hex::encode(digest.finalize())
-}
-
-/// True for a cookie that carries at least one whole change number: `rid=000,csn=20261123213400.123456Z#000000#000#000000`.
-fn is_sound(cookie: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(cookie) else { return false };
-    let csns = text.split(',').find_map(|part| part.strip_prefix("csn=")).unwrap_or_default();
-    cookie.len() <= MAX_COOKIE && csns.split(';').all(is_csn)
-}
-
-fn is_csn(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('#').collect();
-    let hexadecimal = |part: &&str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match parts.as_slice() {
-        [time, count, server, change] => {
-            time.len() == 22
-                && time.ends_with('Z')
-                && time.starts_with(|c: char| c.is_ascii_digit())
-                && hexadecimal(count, 6)
-                && hexadecimal(server, 3)
-                && hexadecimal(change, 6)
-        }
-        _ => false,
-    }
-}
 
 /// Follows changes from `cursor` on.
 pub(super) async fn follow(
@@ -144,29 +65,6 @@ pub(super) async fn follow(
             Err(error)
         }
     }
-}
-
-/// The cookies in `cursor`, or why they cannot be used.
-fn usable(source: &LdapSource, cursor: &Cursor) -> Result<Vec<Vec<u8>>, String> {
-    if cursor.method != METHOD {
-        return Err(format!("the position was taken by `{}`, changes are followed by `{METHOD}`", cursor.method));
-    }
-    if !source.settings.urls.contains(&cursor.server) {
-        return Err(format!(
-            "the position belongs to {}, which is no longer a server of this directory",
-            cursor.server
-        ));
-    }
-    let position =
-        Position::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
-    if position.question != question_digest(source) {
-        return Err("bases, filters or attributes were changed in the configuration".to_owned());
-    }
-    let cookies: Vec<Vec<u8>> = position.cookies.iter().filter_map(|cookie| hex::decode(cookie).ok()).collect();
-    if cookies.len() != source.bases.len() || !cookies.iter().all(|cookie| is_sound(cookie)) {
-        return Err("the stored position is damaged".to_owned());
-    }
-    Ok(cookies)
 }
 
 enum Begun<'a> {
@@ -219,6 +117,7 @@ async fn begin<'a>(
         })));
         bases.push(Base { connection, cookie, refresh: Some(Refresh::default()) });
     }
+    let handed_cookies = bases.iter().map(|base| base.cookie.clone()).collect();
     Ok(Begun::Following(Box::new(Follower {
         source,
         server: server.to_owned(),
@@ -228,6 +127,7 @@ async fn begin<'a>(
         batch: Batch::default(),
         confirmer: None,
         handed_over: Instant::now(),
+        handed_cookies,
         _searches: searches,
     })))
 }
@@ -277,6 +177,8 @@ struct Follower<'a> {
     /// Connection that deletions are confirmed on.
     confirmer: Option<Connection>,
     handed_over: Instant,
+    /// The cookies handed over last.
+    handed_cookies: Vec<Vec<u8>>,
     _searches: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -293,10 +195,9 @@ impl Follower<'_> {
                 },
                 end => return Ok(end),
             }
-            if self.batch.len() >= BATCH || self.events.is_empty() {
-                if let Next::Stop = self.hand_over().await? {
-                    return Ok(Next::Stop);
-                }
+            let due = self.batch.len() >= BATCH || self.events.is_empty();
+            if due && let Next::Stop = self.hand_over().await? {
+                return Ok(Next::Stop);
             }
         }
     }
@@ -429,7 +330,7 @@ impl Follower<'_> {
 
     /// Hands the batch over, if there is anything worth it.
     async fn hand_over(&mut self) -> Result<Next, DirectoryError> {
-        if self.batch.is_empty() && !(self.batch.moved(&self.bases) && self.handed_over.elapsed() >= COOKIE_EVERY) {
+        if self.batch.is_empty() && !(self.has_moved() && self.handed_over.elapsed() >= COOKIE_EVERY) {
             return Ok(Next::Go);
         }
         let received = self.batch.received.unwrap_or_else(std::time::Instant::now);
@@ -439,7 +340,7 @@ impl Follower<'_> {
         gone.extend(reported.into_iter().filter(|id| !there.contains(id)));
         arrivals.extend(found);
         let changes = Changes::Delta { arrivals, gone, cursor: self.cursor(), received };
-        self.batch.cookies = self.bases.iter().map(|base| base.cookie.clone()).collect();
+        self.handed_cookies = self.bases.iter().map(|base| base.cookie.clone()).collect();
         Ok(self.send(changes).await)
     }
 
@@ -467,8 +368,12 @@ impl Follower<'_> {
     }
 
     fn cursor(&self) -> Cursor {
-        let cookies = self.bases.iter().map(|base| hex::encode(&base.cookie)).collect();
-        cursor(&self.server, Position { question: question_digest(self.source), cookies })
+        cursor_at(self.source, &self.server, self.bases.iter().map(|base| &base.cookie))
+    }
+
+    /// True when a base has a cookie that was not handed over.
+    fn has_moved(&self) -> bool {
+        !self.bases.iter().map(|base| &base.cookie).eq(&self.handed_cookies)
     }
 }
 
@@ -524,96 +429,5 @@ fn guid_of(arrival: &Arrival) -> Option<Guid> {
     match arrival {
         Arrival::Entry(entry) => Some(entry.guid),
         Arrival::Unusable(unusable) => unusable.guid,
-    }
-}
-
-/// The last that was said about an object.
-enum Fact {
-    There(Arrival),
-    /// The server showed it outside the scope.
-    Outside,
-    /// Deleted or no longer matching, says the server.
-    ReportedGone,
-}
-
-/// What was said since the last hand-over; the last word about each object counts.
-#[derive(Default)]
-struct Batch {
-    facts: HashMap<Guid, Fact>,
-    /// Ids in the order they first came.
-    order: Vec<Guid>,
-    received: Option<std::time::Instant>,
-    /// The cookies handed over last.
-    cookies: Vec<Vec<u8>>,
-}
-
-impl Batch {
-    fn add(&mut self, id: Guid, fact: Fact, received: std::time::Instant) {
-        self.received.get_or_insert(received);
-        if self.facts.insert(id, fact).is_none() {
-            self.order.push(id);
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.facts.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.facts.is_empty()
-    }
-
-    /// True when a base has a cookie that was not handed over.
-    fn moved(&self, bases: &[Base]) -> bool {
-        !bases.iter().map(|base| &base.cookie).eq(&self.cookies)
-    }
-
-    /// What is there, what is out of scope, what was reported gone.
-    fn into_parts(mut self) -> (Vec<Arrival>, Vec<Guid>, Vec<Guid>) {
-        let (mut there, mut outside, mut reported) = (Vec::new(), Vec::new(), Vec::new());
-        for id in self.order {
-            match self.facts.remove(&id) {
-                Some(Fact::There(arrival)) => there.push(arrival),
-                Some(Fact::Outside) => outside.push(id),
-                Some(Fact::ReportedGone) => reported.push(id),
-                None => {}
-            }
-        }
-        (there, outside, reported)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_whole_change_numbers_make_a_cookie() {
-        let csn = "20261123213400.123456Z#000000#000#000000";
-        for sound in [
-            format!("rid=000,csn={csn}"),
-            format!("rid=001,sid=002,csn={csn};{csn}"),
-            format!("csn={csn},delcsn={csn}"),
-        ] {
-            assert!(is_sound(sound.as_bytes()), "{sound}");
-        }
-        for unsound in ["", "rid=000", "rid=000,csn=", "csn=garbage", &format!("rid=000,csn={csn};"), "csn=2026#0#0#0"]
-        {
-            assert!(!is_sound(unsound.as_bytes()), "{unsound}");
-        }
-        assert!(!is_sound(&[0xff; 20]));
-        assert!(!is_sound(format!("csn={}{csn}", format!("{csn};").repeat(300)).as_bytes()));
-    }
-
-    #[test]
-    fn the_last_word_about_an_object_counts() {
-        let (mut batch, now) = (Batch::default(), std::time::Instant::now());
-        let [a, b] = [1, 2].map(|byte| Guid::from_bytes([byte; 16]));
-        batch.add(a, Fact::ReportedGone, now);
-        batch.add(b, Fact::Outside, now);
-        batch.add(a, Fact::Outside, now);
-        batch.add(b, Fact::ReportedGone, now);
-        let (there, outside, reported) = batch.into_parts();
-        assert_eq!((there.len(), outside, reported), (0, vec![a], vec![b]));
     }
 }
