@@ -9,9 +9,12 @@ use serde::Deserialize;
 use super::extract::{Asked, Params, Payload};
 use super::v1::Routes;
 use super::{App, Failure};
+use crate::admin::AdminError;
 use crate::admin::past::{Past, PastState};
+
 use crate::admin::people::{People, Query};
 use crate::admin::views::{EntityView, GroupShown, Page, Shown};
+use crate::audit::Outcome;
 use crate::base::{Guid, Timestamp};
 use crate::gate::Operation;
 use crate::model::MemberKind;
@@ -79,7 +82,7 @@ async fn show_group(State(app): Shared, asked: Asked, Path(which): Path<String>)
 
 async fn read<R: Send + 'static>(
     app: Arc<App>,
-    read: impl FnOnce(&People<'_>) -> Result<R, crate::admin::AdminError> + Send + 'static,
+    read: impl FnOnce(&People<'_>) -> Result<R, AdminError> + Send + 'static,
 ) -> Result<Json<R>, Failure> {
     let admin = app.admin.clone();
     let answer = app.store.run(move |store| {
@@ -102,9 +105,19 @@ async fn restore_user(
     State(app): Shared,
     asked: Asked,
     Path(who): Path<String>,
-    Payload(RestorePayload { to }): Payload<RestorePayload>,
+    payload: Result<Payload<RestorePayload>, Failure>,
 ) -> Result<Json<EntityView>, Failure> {
+    // The gate first: somebody who may not do it learns nothing about how it would be asked.
     let allowed = asked.authorize(&who).await?;
+    let to = match payload {
+        Ok(Payload(RestorePayload { to })) => to,
+        Err(failure) => {
+            let outcome = Outcome::failed("InvalidRequest", &failure.public().message);
+            let now = app.clock.now();
+            app.store.run(move |_| Ok::<_, AdminError>(allowed.complete(&outcome, now))).await?;
+            return Err(failure);
+        }
+    };
     Ok(Json(app.admin.restore_user(allowed, to).await?))
 }
 
