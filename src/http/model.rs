@@ -114,7 +114,11 @@ async fn restore_user(
         Err(failure) => {
             let outcome = Outcome::failed("InvalidRequest", &failure.public().message);
             let now = app.clock.now();
-            app.store.run(move |_| Ok::<_, AdminError>(allowed.complete(&outcome, now))).await?;
+            let recorded = app.store.run(move |_| {
+                allowed.complete(&outcome, now);
+                Ok::<_, AdminError>(())
+            });
+            recorded.await?;
             return Err(failure);
         }
     };
