@@ -75,9 +75,8 @@ pub mod failures {
     //! keeps what is stored of it. *Tests:* inside `src/sync/mapping.rs`.
     //!
     //! **Groups in a ring hang the closure**: nextcloud#25757, opensearch-security#887. *Here:* the closure
-    //! walks edges with a set of what it has seen, without recursion (`src/model/membership.rs`,
-    //! `src/sync/plan.rs`). The demo's company has such a ring. *Tests:* chains of 10,000, self-membership,
-    //! complete graphs.
+    //! walks edges with a set of what it has seen, without recursion, to a depth of 64 (`src/rights.rs`). The
+    //! demo's company has such a ring. *Tests:* inside it: cycles, chains, a complete graph of 300.
     //!
     //! **A restored server repeats its counters** and hides changes (Microsoft KB 875495). *Here:* a cursor
     //! names the server, the method and the incarnation it came from, is stored in the commit of the last batch
@@ -101,8 +100,9 @@ pub mod failures {
     //! inside it, and the demo's contractors and leavers.
     //!
     //! **An entry of a gigabyte.** *Here:* limits for values, their number and names, each in the
-    //! configuration; what exceeds one is reported and skipped, and the run goes on. Entries are spilled to the
-    //! store in the order of their ids, so memory does not grow with the directory (`src/sync/stage.rs`).
+    //! configuration; what exceeds one is reported and skipped, and the run goes on. Entries are spilled to
+    //! unnamed files and merged in the order of their ids, so memory hardly grows with the directory
+    //! (`src/sync/stage.rs`).
     //! *Tests:* inside it; `make bench` watches the memory.
     //!
     //! **A crash leaves half a run.** *Here:* what narrows is committed before what widens; a batch is
@@ -189,7 +189,7 @@ pub mod defaults {
     //!
     //! **No plain `ldap://` beyond loopback.** The service account's password would be anybody's on the way.
     //!
-    //! **The socket is open to all, its operations are not.** Who calls is the kernel's word (SO_PEERCRED),
+    //! **The socket is open to all, its operations are not** (unless `socket_group` narrows it). Who calls is the kernel's word (SO_PEERCRED),
     //! which no file mode improves; a refusal can then say why.
     //!
     //! **A store of the demo opens with `--demo` alone.** So no demonstration becomes production by being left

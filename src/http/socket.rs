@@ -15,7 +15,7 @@ use crate::base::{Fault, Faulty};
 pub struct Settings {
     /// Its path.
     pub path: PathBuf,
-    /// Group that may open it besides the daemon's own account; who may do what is decided later.
+    /// Group that may open it besides the daemon's own account; `None` lets anyone open it. Who may do what is decided later.
     pub group: Option<String>,
 }
 
@@ -65,9 +65,10 @@ pub async fn bind(settings: &Settings) -> Result<(UnixListener, Socket), SocketE
     let refused = |error: io::Error| SocketError::Refused { path: path.clone(), why: error.to_string() };
     make_room(path).await?;
     let listener = UnixListener::bind(path).map_err(refused)?;
-    // Until here the process's umask holds. Opening the socket gives nobody a right: every peer is
-    // asked for its uid.
-    fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(refused)?;
+    // Until here the process's umask holds. Opening the socket gives nobody a right: the kernel names every peer's uid,
+    // and a stranger is told what would help instead of finding a closed door.
+    let mode = if settings.group.is_some() { 0o660 } else { 0o666 };
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(refused)?;
     if let Some(group) = &settings.group {
         give_to(path, group);
     }
