@@ -89,7 +89,7 @@ pub const KEYS: &[Key] = &[
     defaulted("state_directory", Form::File, r#""/var/lib/bailey""#, "where the store lives"),
 
     defaulted("listen.socket", Form::File, r#""/run/bailey/bailey.sock""#, "the socket the command line talks to"),
-    optional("listen.socket_group", Form::Name, "the group that may open the socket, beside root"),
+    optional("listen.socket_group", Form::Name, "only this group and root may open the socket"),
     defaulted("listen.health", Form::Address, r#""127.0.0.1:9323""#, "address of /healthz, /readyz and /metrics"),
 
     defaulted("access.operator_uids", Form::Uids, "[0]", "users of this machine that may change things"),
