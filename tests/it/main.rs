@@ -17,6 +17,7 @@ mod config_files;
 mod demo;
 mod directory_hostile;
 mod directory_slapd;
+mod e2e;
 mod fixture;
 mod golden;
 mod health;

@@ -1,0 +1,185 @@
+//! The real program: `bailey` with a configuration of its own, as a daemon or as a command.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::slapd::{SUFFIX, SYNC, SYNC_PASSWORD};
+use super::{Slapd, free_port, wait_until};
+
+/// An installation: a state directory, a configuration, and a daemon when one was started.
+pub(crate) struct Bailey {
+    directory: TempDir,
+    daemon: Option<Child>,
+}
+
+impl Bailey {
+    /// An installation that reads `slapd`; `more` is added to its `[[directory]]`.
+    pub(crate) fn reading(slapd: &Slapd, more: &str) -> Self {
+        Self::with(&format!(
+            "[[directory]]\nlabel = \"corp\"\nprimary = true\nurls = [\"{}\"]\nca_file = \"{}\"\n{}{more}\n",
+            slapd.tls_url(),
+            slapd.ca_file().display(),
+            account()
+        ))
+    }
+
+    /// An installation with these directories.
+    pub(crate) fn with(directories: &str) -> Self {
+        let installation = Self { directory: tempfile::tempdir().unwrap(), daemon: None };
+        installation.configure(directories);
+        installation
+    }
+
+    /// Writes the configuration anew, with these directories.
+    pub(crate) fn configure(&self, directories: &str) {
+        let text = format!(
+            "account = \"123456789012\"\nstate_directory = \"{}\"\n\n[listen]\nsocket = \"{}\"\nhealth = \"127.0.0.1:{}\"\n\n{directories}",
+            self.path("state").display(),
+            self.path("socket").display(),
+            free_port()
+        );
+        std::fs::write(self.config(), text).unwrap();
+        let password = self.path("password");
+        std::fs::write(&password, SYNC_PASSWORD).unwrap();
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(password, closed).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("bailey.toml")
+    }
+
+    /// The program with these words and this configuration.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailey"));
+        command.args(words).arg("--config").arg(self.config()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a verb to its end.
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// Runs a verb that must end well, and answers what it printed.
+    pub(crate) fn ok(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "bailey {words:?}: {}\n{said}\n{}", output.status, self.log());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a verb that must end well, and answers its JSON.
+    pub(crate) fn json(&self, words: &[&str]) -> Value {
+        let words: Vec<&str> = words.iter().copied().chain(["--output", "json"]).collect();
+        serde_json::from_str(&self.ok(&words)).unwrap()
+    }
+
+    /// Starts the daemon and waits until it has read its directories.
+    pub(crate) fn start(&mut self) {
+        self.spawn();
+        self.wait_until_read();
+    }
+
+    /// Starts the daemon.
+    pub(crate) fn spawn(&mut self) {
+        let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let child = self.command(&["run"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        assert!(self.daemon.replace(child).is_none(), "one daemon at a time");
+    }
+
+    /// Waits until a daemon answers and every configured directory was read.
+    pub(crate) fn wait_until_read(&self) {
+        wait_until(&format!("a daemon that has read its directory; its log:\n{}", self.log()), || self.has_read());
+    }
+
+    fn has_read(&self) -> bool {
+        // Never without a daemon: a command that finds none would open the store in its place.
+        if std::os::unix::net::UnixStream::connect(self.path("socket")).is_err() {
+            return false;
+        }
+        let output = self.run(&["sync", "status", "--output", "json"]);
+        let statuses: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let following = |status: &Value| status["phase"] == "following" && !status["last_full"].is_null();
+        statuses.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(following))
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.daemon.take().unwrap();
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(9), "it ended before it was killed:\n{}", self.log());
+    }
+
+    /// Sends the daemon a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.daemon.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.daemon.take().unwrap().wait().unwrap()
+    }
+
+    /// What the daemon said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Everything the model holds of those who are there, as the store's export has it: rows by key, without revisions.
+    /// Ids are derived from the directory's, so another installation that read the same holds the same.
+    pub(crate) fn model(&self) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::new();
+        for line in self.ok(&["store", "export"]).lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let Some(key) = row["k"].as_str() else { continue };
+            let space = key.split('/').next().unwrap_or_default();
+            let entity = ["user", "group", "resource"].contains(&space);
+            if entity && row["v"]["standing"]["presence"]["state"] == "gone" {
+                continue;
+            }
+            if entity || ["edge", "edge-back", "dangling"].contains(&space) {
+                rows.insert(key.to_owned(), format!("{}{}", row["v"], row["x"]));
+            }
+        }
+        rows
+    }
+}
+
+impl Drop for Bailey {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.daemon.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The sync account of the bed's servers.
+pub(crate) fn account() -> String {
+    format!("bind_dn = \"{SYNC}\"\nbind_password_file = \"password\"\nbases = [\"{SUFFIX}\"]\n")
+}
+
+/// What differs between two models, a line each; the first few.
+pub(crate) fn difference(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Vec<String> {
+    let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let differing = keys.into_iter().filter(|key| a.get(*key) != b.get(*key));
+    differing.map(|key| format!("{key}\n   {:?}\n   {:?}", a.get(key), b.get(key))).take(8).collect()
+}
+
+/// True when a file exists and holds something.
+pub(crate) fn is_written(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.len() > 0)
+}
