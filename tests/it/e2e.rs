@@ -151,15 +151,28 @@ impl Editor {
 /// No limit of the guard is in the way.
 const UNGUARDED: &str = "[directory.guard]\ndeletions = { count = 100000 }\nlosses = { count = 100000 }\ngroup_losses = { count = 100000 }\nemptied_groups = { count = 100000 }\nrenames = { count = 100000 }\n";
 
+/// Whether `met` becomes true in time; unlike [`wait_until`] leaves it to the caller to say what is so instead.
+fn converges(mut met: impl FnMut() -> bool) -> bool {
+    let end = std::time::Instant::now() + crate::bed::PATIENCE;
+    while std::time::Instant::now() < end {
+        if met() {
+            return true;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    false
+}
+
 fn same_as_a_fresh_read(bailey: &Bailey, slapd: &Slapd, when: &str) {
     let fresh = Bailey::reading(slapd, UNGUARDED);
     fresh.ok(&["sync"]);
     let expected = fresh.model();
     let met = std::cell::RefCell::new(Vec::new());
-    wait_until(&format!("the state of a fresh read {when}"), || {
+    let converged = converges(|| {
         *met.borrow_mut() = difference(&bailey.model(), &expected);
         met.borrow().is_empty()
     });
+    assert!(converged, "{when}: not the state of a fresh read:\n{}", met.borrow().join("\n"));
 }
 
 #[test]
