@@ -88,6 +88,7 @@ impl Admin {
             tally,
             applied: removal.deleted,
             held: removal.held,
+            refused: 0,
             held_digest: removal.digest,
             tripped: removal.tripped,
             doubts: Vec::new(),

@@ -166,6 +166,9 @@ pub enum Changes {
         arrivals: Vec<Arrival>,
         /// Proven gone or out of scope.
         gone: Vec<Guid>,
+        /// Names that objects bore between two events of this step and bear no longer. A group that referred to one
+        /// may have been rewritten without an event.
+        former: Vec<Dn>,
         /// Goes into the store with this step.
         cursor: Cursor,
         /// When the first of these events reached us, for the lag metric.

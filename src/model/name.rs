@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::DirectoryLabel;
@@ -38,10 +39,19 @@ impl IamName {
         Self::fitted(name, &tail, distinct)
     }
 
-    /// The name given to whoever has to make room: `NAME+1a2b3c4d`.
+    /// The name given to whoever has to make room: `NAME+1a2b3c4d`. Should somebody bear that too, attempts
+    /// 1, 2 .. give others.
     #[must_use]
-    pub fn displaced(&self, distinct: &[u8; 16]) -> Self {
-        let tail = format!("+{}", short(distinct));
+    pub fn displaced(&self, distinct: &[u8; 16], attempt: u32) -> Self {
+        let tail = match attempt {
+            0 => format!("+{}", short(distinct)),
+            // Eight bytes: 32 bits collide by chance where 100,000 names have no letter left but `_`.
+            _ => {
+                let digest = Sha256::new().chain_update(distinct).chain_update(attempt.to_be_bytes()).finalize();
+                let (half, _) = digest.split_at(8);
+                format!("+{}", hex::encode(half))
+            }
+        };
         let room = LONGEST - tail.len();
         let mut kept: String = self.0.chars().take(room).collect();
         kept.push_str(&tail);
@@ -152,7 +162,10 @@ mod tests {
         let name = IamName::mapped(&"x".repeat(80), Some(&label), &ID);
         assert_eq!(name.as_str().len(), LONGEST);
         assert!(name.as_str().ends_with("+1a2b3c4d@labs"));
-        assert_eq!(IamName::mapped("jsmith", None, &ID).displaced(&ID).as_str(), "jsmith+1a2b3c4d");
-        assert_eq!(name.displaced(&ID).as_str().len(), LONGEST);
+        assert_eq!(IamName::mapped("jsmith", None, &ID).displaced(&ID, 0).as_str(), "jsmith+1a2b3c4d");
+        for attempt in 0..3 {
+            assert_eq!(name.displaced(&ID, attempt).as_str().len(), LONGEST);
+        }
+        assert_ne!(name.displaced(&ID, 1), name.displaced(&ID, 2));
     }
 }

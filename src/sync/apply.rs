@@ -16,6 +16,7 @@ use super::names::Settled;
 use super::pipeline::{Pipeline, Worked, expected};
 use super::progress::Progress;
 use super::settings::Settings;
+use super::stage;
 use super::state::{SyncState, Totals, Window};
 use super::stored::encode;
 use crate::audit::{Opened, Outcome};
@@ -33,8 +34,10 @@ pub struct Applied {
     pub revision: Revision,
     /// Changes carried out.
     pub applied: u64,
-    /// Changes held back.
+    /// Changes held back until somebody decides.
     pub held: u64,
+    /// Changes that stay undone because somebody refused them.
+    pub refused: u64,
 }
 
 /// Carries out one plan.
@@ -75,13 +78,18 @@ impl Apply<'_> {
                 totals: plan.totals,
                 window: self.after.window.clone(),
                 batch: Batch::default(),
-                narrowed: HashMap::new(),
+                narrowed: HashMap::from([(Rule::Emptied, verdict.emptied)]),
                 applied: Applied::default(),
                 audit,
                 pipeline,
                 run: &self,
             };
             plan.for_each(|change| {
+                if verdict.refuses(&change) {
+                    held.refused(&change);
+                    writer.applied.refused += 1;
+                    return Ok(());
+                }
                 if verdict.holds(&change) {
                     held.push(&change)?;
                     writer.applied.held += 1;
@@ -124,10 +132,17 @@ impl Apply<'_> {
 }
 
 fn outcome(applied: &Applied) -> Outcome {
-    Outcome::success().with("applied", applied.applied).with("held", applied.held)
+    Outcome::success().with("applied", applied.applied).with("held", applied.held + applied.refused)
 }
 
-fn superseded(error: SyncError, settings: &Settings) -> SyncError {
+/// What a change uses up of the guard's limits once it has happened. As many memberships as they had go with
+/// whoever disappears; that is one deletion all the same.
+fn counts_under(change: &Change) -> Option<Rule> {
+    change.rule.filter(|rule| *rule != Rule::Deletion || !matches!(change.act, Act::Leave { .. }))
+}
+
+/// What a commit's error means for a run.
+pub(super) fn superseded(error: SyncError, settings: &Settings) -> SyncError {
     match error {
         SyncError::Store(StoreError::Conflict { .. }) => SyncError::Superseded { label: settings.label.to_string() },
         other => other,
@@ -156,11 +171,9 @@ struct Batch {
 }
 
 impl Writer<'_> {
-    /// Counts what the guard's window has to remember. What a person agreed to does not use up what may happen without; an
-    /// edge that goes with its member counts with the member.
+    /// Counts what the guard's window has to remember. What a person agreed to does not use up what may happen without.
     fn count(&mut self, change: &Change, verdict: &Verdict) {
-        let goes_along = change.rule == Some(Rule::Deletion) && matches!(change.act, Act::Leave { .. });
-        if let Some(rule) = change.rule.filter(|_| !goes_along && !verdict.approves(change)) {
+        if let Some(rule) = counts_under(change).filter(|_| !verdict.approves(change)) {
             *self.narrowed.entry(rule).or_default() += 1;
         }
     }
@@ -181,12 +194,8 @@ impl Writer<'_> {
         let subject = change.subject;
         match change.act {
             Act::Add { digest, entity } => {
-                let json = self.named(subject, entity.get(), settled)?;
-                let (name, json) = match json {
-                    Some((name, json)) => (name, json),
-                    None => (name_in(entity.get())?, entity.get().as_bytes().to_vec()),
-                };
-                self.batch.put(schema::entity(&subject), encode(&digest.0, &json));
+                let (name, row) = self.named_row(subject, &digest.0, entity.get(), settled)?;
+                self.batch.put(schema::entity(&subject), row);
                 self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
                 *total(&mut self.totals, subject.kind()) += 1;
             }
@@ -240,11 +249,8 @@ impl Writer<'_> {
             self.batch.put(schema::entity(&subject), encode(digest, entity.as_bytes()));
             return Ok(());
         };
-        let (name, json) = match self.named(subject, entity, settled)? {
-            Some(named) => named,
-            None => (name_in(entity)?, entity.as_bytes().to_vec()),
-        };
-        self.batch.put(schema::entity(&subject), encode(digest, &json));
+        let (name, row) = self.named_row(subject, digest, entity, settled)?;
+        self.batch.put(schema::entity(&subject), row);
         self.release(subject, &old)?;
         self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
         Ok(())
@@ -253,27 +259,39 @@ impl Writer<'_> {
     /// Gives up `name`, unless somebody else has taken it by now.
     fn release(&mut self, subject: Member, name: &IamName) -> Result<(), SyncError> {
         let key = schema::name(subject.kind(), &name.folded());
-        let holder = match self.batch.rows.get(&key) {
-            Some(pending) => pending.clone(),
-            None => {
-                self.pipeline.settle()?;
-                self.run.store.read(|snapshot| Ok::<_, StoreError>(snapshot.get(&key)?.map(|row| row.value)))?
-            }
-        };
-        if holder.is_some_and(|id| id == subject.id_bytes()) {
+        if self.pending(&key)?.is_some_and(|id| id == subject.id_bytes()) {
             self.batch.remove(key);
         }
         Ok(())
     }
 
-    /// The name and JSON of someone who does not get the name wished for.
-    fn named(&self, subject: Member, entity: &str, settled: &Settled) -> Result<Option<(IamName, Vec<u8>)>, SyncError> {
+    /// The row of an entity that gets a name: the one it wishes for, or, where that is not to be had, one of its own.
+    fn named_row(
+        &self,
+        subject: Member,
+        digest: &[u8; 16],
+        entity: &str,
+        settled: &Settled,
+    ) -> Result<(IamName, Vec<u8>), SyncError> {
         if !settled.losers.contains(&subject) {
-            return Ok(None);
+            return Ok((name_in(entity)?, encode(digest, entity.as_bytes())));
         }
         let mut entity = Entity::from_json(subject.kind(), entity.as_bytes())?;
-        entity.rename(entity.name().displaced(subject.id_bytes()));
-        Ok(Some((entity.name().clone(), serde_json::to_vec(&entity)?)))
+        let name = settled.own_name(entity.name(), subject, |key| self.pending(key))?;
+        entity.rename(name.clone());
+        let json = serde_json::to_vec(&entity)?;
+        Ok((name, encode(&stage::digest(&json), &json)))
+    }
+
+    /// The row at `key` as it will be once the batch is committed.
+    fn pending(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SyncError> {
+        match self.batch.rows.get(key) {
+            Some(pending) => Ok(pending.clone()),
+            None => {
+                self.pipeline.settle()?;
+                self.run.store.read(|snapshot| Ok(snapshot.get(key)?.map(|row| row.value)))
+            }
+        }
     }
 
     fn presence_counts(&mut self, kind: MemberKind, fields: &[super::change::Field]) {
@@ -287,26 +305,21 @@ impl Writer<'_> {
     }
 
     fn delete(&mut self, subject: Member) -> Result<(), SyncError> {
-        // What this very run has done to its edges must be seen below.
-        self.commit_if_any()?;
+        self.pipeline.settle()?;
+        // The batch only takes away, so what the store shows is all there is to go, and some of it may be going already.
         let doomed = self.run.store.read(|snapshot| Doomed::of(snapshot, &subject, &self.run.settings.label))?;
         if doomed.present {
             let total = total(&mut self.totals, subject.kind());
             *total = total.saturating_sub(1);
         }
-        self.totals.memberships = self.totals.memberships.saturating_sub(doomed.edges);
         for key in doomed.keys {
-            self.batch.remove(key);
+            let edge = schema::parse_edge(&key).is_some();
+            if self.batch.remove(key) && edge {
+                self.totals.memberships = self.totals.memberships.saturating_sub(1);
+            }
+            self.batch.changes += 1;
         }
-        self.batch.changes += 1;
         Ok(())
-    }
-
-    fn commit_if_any(&mut self) -> Result<(), SyncError> {
-        if !self.batch.rows.is_empty() {
-            self.commit()?;
-        }
-        self.pipeline.settle()
     }
 
     /// Commits the batch; the cursor stays where it was.
@@ -347,8 +360,9 @@ impl Batch {
         self.rows.insert(key, Some(value));
     }
 
-    fn remove(&mut self, key: Vec<u8>) {
-        self.rows.insert(key, None);
+    /// Removes a row; false when that was on its way already.
+    fn remove(&mut self, key: Vec<u8>) -> bool {
+        !matches!(self.rows.insert(key, None), Some(None))
     }
 }
 

@@ -26,14 +26,14 @@ pub struct Change {
 pub enum Act {
     /// A row appears.
     Add {
-        /// Digest of what the directory said.
+        /// Digest of `entity`.
         digest: RefHash,
         /// The row's JSON; kept raw, so that a first load does not parse what it has just written.
         entity: Box<RawValue>,
     },
     /// A row changes.
     Update {
-        /// Digest of what the directory said; zeroes when the row no longer shows that.
+        /// Digest of `entity`.
         digest: RefHash,
         /// The row's JSON afterwards.
         entity: Box<RawValue>,
@@ -96,6 +96,8 @@ pub enum Rule {
     Rename,
     /// A member leaves a group and stays in the directory.
     Loss(GroupId),
+    /// A group loses its last member. No single change is that; it is counted once they have happened.
+    Emptied,
 }
 
 impl Change {

@@ -5,6 +5,12 @@
 //! waiting for that DN. So the groups concerned are read again, and references that are new are looked
 //! up, until nothing is open. After that the plan is made like any other, and equals what a full read
 //! would give.
+//!
+//! What an entry without a row was called while it could not be used, or any between two events of one step, nobody
+//! remembers. References by such names are made good by the next full read, and until then give nobody access.
+//!
+//! A DN means one object at a time, so the entry that bears it says who that is. A login may be claimed by
+//! several, and then means nobody; so it counts for nothing here until all who claim it were asked for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -14,38 +20,73 @@ use super::error::SyncError;
 use super::full::stored_edges;
 use super::mapping::{self, Mapped, Reference, Skip, derived_member};
 use super::plan::{Edges, Plan};
-use super::reference;
+use super::reference::{self, UNREAD};
 use super::settings::Settings;
 use super::stage::Staged;
 use super::state::{Skipped, SyncState};
 use super::stored;
-use crate::base::{Guid, Timestamp};
+use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::{Arrival, Dn, Entry, Kind, Wanted};
-use crate::model::{DirectoryLabel, Entity, Member, MemberKind, RefHash, origin};
+use crate::model::{DirectoryLabel, Entity, Member, RefHash, origin};
 use crate::store::{Revision, Snapshot, Store, schema};
 
 /// Rounds of looking up what follows from what. A chain of new nested groups needs one a level.
 const MOST_ROUNDS: usize = 64;
+
+/// Objects looked up one by one; for more than this a full read is cheaper.
+pub const MOST_LOOK_UPS: usize = 1_000;
 
 /// Entries that changed, and all that follows.
 pub struct Delta {
     settings: Arc<Settings>,
     entries: BTreeMap<Member, Arrived>,
     gone: BTreeSet<Member>,
+    /// References by names that objects bore in between.
+    former: HashSet<RefHash>,
     skipped: Skipped,
-    /// Who references mean, as far as entries of this delta say.
-    names: HashMap<RefHash, Member>,
-    /// References that were looked up and mean nobody.
-    nobody: HashSet<RefHash>,
+    /// Who bears a DN, as far as entries of this delta say.
+    bearers: HashMap<RefHash, Member>,
+    /// Who claims a login, as far as entries of this delta say.
+    claimants: HashMap<RefHash, BTreeSet<Member>>,
+    /// References by login of which all claimants are known.
+    looked_up: HashSet<RefHash>,
     /// What was asked for already.
     asked: HashSet<Wanted>,
     rounds: usize,
 }
 
+/// Whose members may have changed, and what may mean somebody else than before.
+#[derive(Default)]
+struct Concerned {
+    groups: BTreeSet<GroupId>,
+    references: HashSet<RefHash>,
+    /// References by names that nobody bears any more: a group that lists one may have been rewritten since.
+    stale: HashSet<RefHash>,
+    logins: HashSet<String>,
+}
+
 /// An entry of this delta.
-enum Arrived {
+struct Arrived {
+    /// Its name and login, if they could be read.
+    names: Option<(Dn, Option<String>)>,
+    /// True when groups may refer to it: it can be used, or it is stored and at least its name can be read.
+    referable: bool,
+    content: Content,
+}
+
+/// What is in an entry.
+enum Content {
     Usable(Box<Mapped>),
     Unusable { disabled: bool },
+}
+
+impl Arrived {
+    fn usable(&self) -> Option<&Mapped> {
+        match &self.content {
+            Content::Usable(mapped) => Some(mapped),
+            Content::Unusable { .. } => None,
+        }
+    }
 }
 
 impl Delta {
@@ -58,27 +99,28 @@ impl Delta {
         settings: Arc<Settings>,
         arrivals: Vec<Arrival>,
         gone: Vec<Guid>,
+        former: &[Dn],
     ) -> Result<Self, SyncError> {
         let mut delta = Self {
             settings,
             entries: BTreeMap::new(),
             gone: BTreeSet::new(),
+            former: former.iter().map(reference::by_dn).collect(),
             skipped: Skipped::default(),
-            names: HashMap::new(),
-            nobody: HashSet::new(),
+            bearers: HashMap::new(),
+            claimants: HashMap::new(),
+            looked_up: HashSet::new(),
             asked: HashSet::new(),
             rounds: 0,
         };
         delta.take(store, arrivals)?;
         store.read(|snapshot| {
             for guid in gone {
-                for member in every_kind(&delta.settings.label, &guid) {
-                    let member = relinked(snapshot, member)?;
+                for derived in every_kind(&delta.settings.label, &guid) {
+                    let member = relinked(snapshot, derived)?;
                     // The source looked it up after the last event it reports about it, so this is newer.
                     delta.forget(&member);
-                    if snapshot.get(&schema::entity(&member))?.is_some() {
-                        delta.gone.insert(member);
-                    }
+                    delta.goes(snapshot, member, Some(&guid))?;
                 }
             }
             Ok::<_, SyncError>(())
@@ -96,9 +138,14 @@ impl Delta {
                 Arrival::Entry(entry) => store.read(|snapshot| self.take_entry(snapshot, &entry))?,
                 Arrival::Unusable(unusable) => {
                     self.skipped.unusable(&unusable);
-                    for member in unusable.guid.iter().flat_map(|guid| every_kind(&self.settings.label, guid)) {
-                        let member = store.read(|snapshot| relinked(snapshot, member))?;
-                        self.entries.insert(member, Arrived::Unusable { disabled: false });
+                    let label = &self.settings.label;
+                    let kinds: Vec<Member> = unusable.guid.iter().flat_map(|guid| every_kind(label, guid)).collect();
+                    for derived in kinds {
+                        let member = store.read(|snapshot| relinked(snapshot, derived))?;
+                        self.gone.remove(&member);
+                        self.forget(&member);
+                        let content = Content::Unusable { disabled: false };
+                        self.entries.insert(member, Arrived { names: None, referable: false, content });
                     }
                 }
             }
@@ -108,26 +155,46 @@ impl Delta {
 
     fn forget(&mut self, member: &Member) {
         if self.entries.remove(member).is_some() {
-            self.names.retain(|_, named| named != member);
+            self.bearers.retain(|_, bearer| bearer != member);
+            for claimants in self.claimants.values_mut() {
+                claimants.remove(member);
+            }
         }
     }
 
+    /// Notes that `member` is there no longer, if it is stored; with `guid`, only if that object stands behind it.
+    fn goes(&mut self, snapshot: &dyn Snapshot, member: Member, guid: Option<&Guid>) -> Result<(), SyncError> {
+        let known = stored::entity(snapshot, &member)?;
+        if known.is_some_and(|(_, entity)| guid.is_none_or(|guid| entity.origin().guid == *guid)) {
+            self.gone.insert(member);
+        }
+        Ok(())
+    }
+
     fn take_entry(&mut self, snapshot: &dyn Snapshot, entry: &Entry) -> Result<(), SyncError> {
-        let member = relinked(snapshot, derived_member(&self.settings, entry))?;
+        let derived = derived_member(&self.settings, entry);
+        let member = relinked(snapshot, derived)?;
         self.gone.remove(&member);
         self.forget(&member);
-        let arrived = match mapping::map(&self.settings, entry, member) {
-            Ok(mapped) => {
-                for reference in references_to(&self.settings, entry.kind, &entry.dn, mapped.entity.original_name()) {
-                    self.names.insert(reference, member);
-                }
-                Arrived::Usable(Box::new(mapped))
-            }
+        // What became an object of another kind is no longer one of the kind it was.
+        for other in every_kind(&self.settings.label, &entry.guid).into_iter().filter(|other| *other != derived) {
+            let other = relinked(snapshot, other)?;
+            self.forget(&other);
+            self.goes(snapshot, other, Some(&entry.guid))?;
+        }
+        let login = claimed_login(&self.settings, entry);
+        if let Some(login) = login {
+            self.claimants.entry(reference::by_login(login)).or_default().insert(member);
+        }
+        self.bearers.insert(reference::by_dn(&entry.dn), member);
+        let (content, referable) = match mapping::map(&self.settings, entry, member) {
+            Ok(mapped) => (Content::Usable(Box::new(mapped)), true),
             Err(Skip { why, disabled }) => {
-                self.skipped.push(crate::base::text::printable(&entry.dn.to_string()).into_owned(), why);
-                Arrived::Unusable { disabled }
+                self.skipped.push(entry.dn.to_string(), why);
+                (Content::Unusable { disabled }, stored::is_present(snapshot, &member)?)
             }
         };
+        let arrived = Arrived { names: Some((entry.dn.clone(), login.map(str::to_owned))), referable, content };
         self.entries.insert(member, arrived);
         Ok(())
     }
@@ -138,15 +205,14 @@ impl Delta {
     /// When the store cannot be read.
     pub fn wants(&mut self, store: &Store) -> Result<Vec<Wanted>, SyncError> {
         self.rounds += 1;
-        if self.rounds > MOST_ROUNDS {
-            return Ok(Vec::new());
-        }
-        let mut wanted = store.read(|snapshot| self.groups_concerned(snapshot))?;
+        let concerned = store.read(|snapshot| self.concerned(snapshot))?;
+        let mut wanted = store.read(|snapshot| self.groups_to_read(snapshot, &concerned.groups))?;
+        wanted.extend(self.groups_listing(&concerned.stale));
         for (group, mapped) in self.groups() {
-            let known = self.known_references(store, group)?;
+            let known = self.known_references(store, group, &concerned.references)?;
             for reference in &mapped.spelled {
                 let hash = reference.hash();
-                if self.names.contains_key(&hash) || self.nobody.contains(&hash) || known.contains_key(&hash) {
+                if known.contains_key(&hash) || self.bearers.contains_key(&hash) {
                     continue;
                 }
                 wanted.insert(match reference {
@@ -155,9 +221,10 @@ impl Delta {
                 });
             }
         }
+        wanted.extend(concerned.logins.into_iter().map(Wanted::Login));
         wanted.retain(|one| !self.asked.contains(one));
         self.asked.extend(wanted.iter().cloned());
-        Ok(wanted.into_iter().collect())
+        Ok(if self.is_unfinished() { Vec::new() } else { wanted.into_iter().collect() })
     }
 
     /// Takes the answer to what was wanted. Blocks.
@@ -167,46 +234,71 @@ impl Delta {
     pub fn answered(&mut self, store: &Store, wanted: &[Wanted], answers: Vec<Arrival>) -> Result<(), SyncError> {
         self.take(store, answers)?;
         for one in wanted {
-            let hash = match one {
-                Wanted::Dn(dn) => reference::by_dn(dn),
-                Wanted::Login(login) => reference::by_login(login),
-                Wanted::Guid(_) => continue,
-            };
-            if !self.names.contains_key(&hash) {
-                self.nobody.insert(hash);
+            if let Wanted::Login(login) = one {
+                self.looked_up.insert(reference::by_login(login));
             }
         }
         Ok(())
     }
 
-    fn groups(&self) -> impl Iterator<Item = (crate::base::GroupId, &Mapped)> {
-        self.entries.iter().filter_map(|(member, arrived)| match (member, arrived) {
-            (Member::Group(group), Arrived::Usable(mapped)) => Some((*group, mapped.as_ref())),
+    fn groups(&self) -> impl Iterator<Item = (GroupId, &Mapped)> {
+        self.entries.iter().filter_map(|(member, arrived)| match member {
+            Member::Group(group) => Some((*group, arrived.usable()?)),
             _ => None,
         })
     }
 
-    /// Groups whose members may have changed although no event says so.
-    fn groups_concerned(&self, snapshot: &dyn Snapshot) -> Result<HashSet<Wanted>, SyncError> {
-        let mut concerned = BTreeSet::new();
+    /// Groups whose members may have changed although no event says so, and why.
+    fn concerned(&self, snapshot: &dyn Snapshot) -> Result<Concerned, SyncError> {
+        let mut concerned =
+            Concerned { stale: self.former.clone(), references: self.former.clone(), ..Concerned::default() };
         for member in &self.gone {
-            concerned.extend(groups_of(snapshot, member)?);
+            concerned.groups.extend(groups_of(snapshot, member)?);
+            if let Some((_, before)) = stored::entity(snapshot, member)? {
+                concerned.references.extend(self.references_to_stored(&before));
+                concerned.stale.extend(self.references_to_stored(&before));
+            }
         }
         for (member, arrived) in &self.entries {
-            let Arrived::Usable(mapped) = arrived else { continue };
+            let Some((dn, login)) = &arrived.names else { continue };
             let before = stored::entity(snapshot, member)?.map(|(_, entity)| entity);
-            if before.as_ref().is_some_and(|before| respelled(before, &mapped.entity)) {
-                concerned.extend(groups_of(snapshot, member)?);
+            // Even somebody known may be waited for: while the entry could not be used, nobody was found under its DN.
+            concerned.references.insert(reference::by_dn(dn));
+            concerned.references.extend(login.as_deref().map(reference::by_login));
+            let as_before = |before: &Entity| {
+                let same_login = login.is_none() || login.as_deref() == login_of(&self.settings, before);
+                before.standing().is_present() && before.origin().dn == dn.as_str() && same_login
+            };
+            if before.as_ref().is_some_and(as_before) {
+                continue;
             }
-            let is_new =
-                before.is_none_or(|before| respelled(&before, &mapped.entity) || !before.standing().is_present());
-            if is_new {
-                concerned.extend(self.groups_waiting(snapshot, &mapped.entity)?);
+            if let Some(before) = &before {
+                concerned.groups.extend(groups_of(snapshot, member)?);
+                concerned.references.extend(self.references_to_stored(before));
+                concerned.stale.extend(self.references_to_stored(before));
+            }
+            concerned.logins.extend(login.clone());
+        }
+        // A login that more than one claims means none of them any more.
+        for member in self.claimants.values().filter(|claimants| claimants.len() > 1).flatten() {
+            concerned.groups.extend(groups_of(snapshot, member)?);
+        }
+        for reference in &concerned.references {
+            for (key, _) in stored::scan_all(snapshot, &schema::waiting_for(&self.settings.label, reference))? {
+                concerned.groups.extend(schema::parse_dangling_back(&key));
             }
         }
+        Ok(concerned)
+    }
+
+    fn groups_to_read(
+        &self,
+        snapshot: &dyn Snapshot,
+        concerned: &BTreeSet<GroupId>,
+    ) -> Result<HashSet<Wanted>, SyncError> {
         let mut wanted = HashSet::new();
         for group in concerned {
-            let member = Member::Group(group);
+            let member = Member::Group(*group);
             if self.entries.contains_key(&member) || self.gone.contains(&member) {
                 continue;
             }
@@ -220,40 +312,67 @@ impl Delta {
         Ok(wanted)
     }
 
-    fn groups_waiting(&self, snapshot: &dyn Snapshot, entity: &Entity) -> Result<Vec<crate::base::GroupId>, SyncError> {
-        let mut waiting = Vec::new();
-        let Ok(dn) = entity.origin().dn.parse::<Dn>() else { return Ok(waiting) };
-        let kind = if matches!(entity, Entity::User(_)) { Kind::Person } else { Kind::Group };
-        for reference in references_to(&self.settings, kind, &dn, entity.original_name()) {
-            for (key, _) in stored::scan_all(snapshot, &schema::waiting_for(&self.settings.label, &reference))? {
-                waiting.extend(schema::parse_dangling_back(&key));
-            }
-        }
-        Ok(waiting)
+    /// Groups that came with a reference nobody answers to any more: read before `refint` had rewritten them, perhaps.
+    fn groups_listing<'a>(&'a self, stale: &'a HashSet<RefHash>) -> impl Iterator<Item = Wanted> + 'a {
+        let lists = |mapped: &Mapped| mapped.references.iter().any(|reference| stale.contains(reference));
+        self.groups()
+            .filter(move |(_, mapped)| lists(mapped))
+            .map(|(_, mapped)| Wanted::Guid(mapped.entity.origin().guid))
     }
 
-    /// What `group`'s stored edges say about references, where that still holds.
+    fn references_to_stored(&self, entity: &Entity) -> Vec<RefHash> {
+        let by_dn = entity.origin().dn.parse::<Dn>().ok().map(|dn| reference::by_dn(&dn));
+        by_dn.into_iter().chain(login_of(&self.settings, entity).map(reference::by_login)).collect()
+    }
+
+    /// What `group`'s stored edges say about references, where that still holds: not for those that may have
+    /// another meaning by now (`anew`).
     fn known_references(
         &self,
         store: &Store,
-        group: crate::base::GroupId,
+        group: GroupId,
+        anew: &HashSet<RefHash>,
     ) -> Result<HashMap<RefHash, Option<Member>>, SyncError> {
         let edges = stored_edges(store, &group)?;
+        let present = store.read(|snapshot| stored::is_present(snapshot, &Member::Group(group)))?;
+        if !present || edges.awaited_before.contains(&UNREAD) {
+            // Nobody kept it up to date.
+            return Ok(HashMap::new());
+        }
         let mut known: HashMap<RefHash, Option<Member>> =
             edges.awaited_before.iter().map(|hash| (*hash, None)).collect();
-        for (member, hash) in &edges.before {
-            // Somebody who is gone or changed is no longer known by what was true before.
-            if !self.gone.contains(member) && !matches!(self.entries.get(member), Some(Arrived::Usable(_))) {
-                known.insert(*hash, Some(*member));
+        store.read(|snapshot| {
+            for (member, hash) in &edges.before {
+                // Somebody who is gone or changed is no longer known by what was true before.
+                let named = self.entries.get(member).is_some_and(|arrived| arrived.names.is_some());
+                let changed = named || self.gone.contains(member);
+                if !changed && stored::is_present(snapshot, member)? {
+                    known.insert(*hash, Some(*member));
+                }
             }
-        }
+            Ok::<_, SyncError>(())
+        })?;
+        known.retain(|hash, _| !anew.contains(hash));
         Ok(known)
     }
 
-    /// True when looking up went on for too many rounds: a full read is due.
+    /// Who `reference` means. `known` is what is stored, for references that nothing has touched.
+    fn meaning(&self, reference: &RefHash, known: &HashMap<RefHash, Option<Member>>) -> Option<Member> {
+        let referable = |member: &Member| self.entries.get(member).is_some_and(|arrived| arrived.referable);
+        if let Some(bearer) = self.bearers.get(reference) {
+            return Some(*bearer).filter(referable);
+        }
+        if self.looked_up.contains(reference) {
+            let claimants = self.claimants.get(reference)?;
+            return claimants.first().copied().filter(|first| claimants.len() == 1 && referable(first));
+        }
+        known.get(reference).copied().flatten()
+    }
+
+    /// True when looking up goes on for too long: a full read is due.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        self.rounds > MOST_ROUNDS
+        self.rounds > MOST_ROUNDS || self.asked.len() > MOST_LOOK_UPS
     }
 
     /// Makes the plan. Blocks.
@@ -271,9 +390,10 @@ impl Delta {
         plan.totals = state.1.totals;
         plan.skipped = self.skipped.clone();
         store.read(|snapshot| self.plan_rows(snapshot, &mut plan, now))?;
+        let anew = store.read(|snapshot| self.concerned(snapshot))?.references;
         for (group, mapped) in self.groups() {
             let mut edges = stored_edges(store, &group)?;
-            self.resolve(store, group, mapped, &mut edges)?;
+            self.resolve(&self.known_references(store, group, &anew)?, mapped, &mut edges);
             plan.members(group, &edges)?;
         }
         Ok(plan)
@@ -289,16 +409,21 @@ impl Delta {
         }
         for (member, arrived) in &self.entries {
             let before = stored::entity(snapshot, member)?;
-            match (arrived, before) {
-                (Arrived::Unusable { disabled: true }, Some((_, before))) if !before.standing().disabled => {
-                    plan.suspend(&before)?
+            match &arrived.content {
+                Content::Unusable { disabled } => {
+                    if let Member::Group(group) = member {
+                        plan.unread(snapshot, *group)?;
+                    }
+                    match before {
+                        Some((_, before)) if *disabled && !before.standing().disabled => plan.suspend(&before)?,
+                        _ => {}
+                    }
                 }
-                (Arrived::Unusable { .. }, _) => {}
-                (Arrived::Usable(mapped), before) => {
+                Content::Usable(mapped) => {
                     let staged = Staged::entity(&mapped.entity, Vec::new())?;
                     match before {
                         Some((row, before)) if row.digest != staged.digest => {
-                            plan.differ(snapshot, &before, &staged)?
+                            plan.differ(snapshot, &before, &staged, now)?
                         }
                         Some(_) => {}
                         None => plan.appear(snapshot, member.kind(), staged)?,
@@ -309,37 +434,29 @@ impl Delta {
         Ok(())
     }
 
-    fn resolve(
-        &self,
-        store: &Store,
-        group: crate::base::GroupId,
-        mapped: &Mapped,
-        edges: &mut Edges,
-    ) -> Result<(), SyncError> {
-        let known = self.known_references(store, group)?;
-        let mut seen = HashSet::new();
-        for reference in &mapped.references {
-            let member = self.names.get(reference).copied().or_else(|| known.get(reference).copied().flatten());
-            match member {
-                Some(member) if seen.insert(member) => edges.now.push((member, *reference)),
-                Some(_) => {}
-                None => edges.awaited_now.push(*reference),
-            }
-        }
-        let unusable = |member: &Member| matches!(self.entries.get(member), Some(Arrived::Unusable { .. }));
-        edges.keep = edges.before.iter().map(|(member, _)| *member).filter(unusable).collect();
-        Ok(())
+    fn resolve(&self, known: &HashMap<RefHash, Option<Member>>, mapped: &Mapped, edges: &mut Edges) {
+        edges.resolve(&mapped.references, |reference| self.meaning(reference, known));
+        edges.keep_unclear(&mapped.references, |(member, _)| {
+            self.entries.get(member).is_some_and(|arrived| arrived.names.is_none())
+        });
     }
 }
 
-/// How groups may refer to an entry.
+/// The login that an entry claims, by which groups may refer to it. One that cannot be used claims it too: who else
+/// does is not certain to be meant. (That it gave up such a claim is noticed by the next full read alone; until
+/// then nobody is let in.)
 #[must_use]
-pub fn references_to(settings: &Settings, kind: Kind, dn: &Dn, name: &str) -> Vec<RefHash> {
-    let mut references = vec![reference::by_dn(dn)];
-    if kind == Kind::Person && !settings.mapping.member_login.is_empty() {
-        references.push(reference::by_login(name));
+pub fn claimed_login<'a>(settings: &Settings, entry: &'a Entry) -> Option<&'a str> {
+    let claims = entry.kind == Kind::Person && !settings.mapping.member_login.is_empty();
+    claims.then(|| entry.attributes.text(&settings.mapping.login)).flatten()
+}
+
+/// The login by which groups may refer to somebody stored.
+fn login_of<'a>(settings: &Settings, entity: &'a Entity) -> Option<&'a str> {
+    match entity {
+        Entity::User(user) if !settings.mapping.member_login.is_empty() => Some(&user.login),
+        _ => None,
     }
-    references
 }
 
 /// The id that stands for `derived`: another after a rebuilt account was linked to its old identity.
@@ -360,13 +477,7 @@ fn every_kind(label: &DirectoryLabel, guid: &Guid) -> [Member; 3] {
     ]
 }
 
-/// True when groups refer to it in another way than before.
-fn respelled(before: &Entity, after: &Entity) -> bool {
-    before.origin().dn != after.origin().dn
-        || matches!(before.member().kind(), MemberKind::User) && before.original_name() != after.original_name()
-}
-
-fn groups_of(snapshot: &dyn Snapshot, member: &Member) -> Result<Vec<crate::base::GroupId>, SyncError> {
+fn groups_of(snapshot: &dyn Snapshot, member: &Member) -> Result<Vec<GroupId>, SyncError> {
     let rows = stored::scan_all(snapshot, &schema::groups_of(member))?;
     Ok(rows.iter().filter_map(|(key, _)| schema::parse_edge_back(key)).map(|(_, group)| group).collect())
 }

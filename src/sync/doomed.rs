@@ -13,8 +13,6 @@ use crate::store::{Snapshot, schema};
 pub struct Doomed {
     /// Keys of the rows.
     pub keys: HashSet<Vec<u8>>,
-    /// How many memberships are among them.
-    pub edges: u64,
     /// True when the directory still had it.
     pub present: bool,
 }
@@ -66,6 +64,6 @@ impl Doomed {
 
     fn edge(&mut self, group: &GroupId, member: &Member) {
         self.keys.insert(schema::edge_back(member, group));
-        self.edges += u64::from(self.keys.insert(schema::edge(group, member)));
+        self.keys.insert(schema::edge(group, member));
     }
 }

@@ -10,7 +10,7 @@ use super::plan::{Edges, Plan};
 use super::settings::Settings;
 use super::stage::{References, Sorted, Sortings, Staged};
 use super::state::{SyncState, Totals};
-use super::stored::{StoredRow, Walk, scan_all};
+use super::stored::{self, StoredRow, Walk, scan_all};
 use crate::base::{GroupId, Timestamp, clock::expired};
 use crate::model::{Member, MemberKind, Presence, RefHash};
 use crate::store::{Revision, Store, schema};
@@ -35,8 +35,10 @@ pub struct Full<'a> {
 struct Merging<'a> {
     full: &'a Full<'a>,
     plan: Plan,
-    /// Rows whose entry came and cannot be used.
-    protected: HashSet<Member>,
+    /// Whose entry came without a name that can be trusted: no reference is known to mean them, or not to.
+    nameless: HashSet<Member>,
+    /// Whose entry cannot be used and who have no row: no reference can mean them.
+    rowless: HashSet<Member>,
 }
 
 impl Full<'_> {
@@ -48,7 +50,7 @@ impl Full<'_> {
         let mut plan = Plan::new(self.work, self.state.as_ref().map(|(revision, _)| *revision));
         plan.full = true;
         plan.doubts = self.doubts.clone();
-        let mut merging = Merging { full: self, plan, protected: HashSet::new() };
+        let mut merging = Merging { full: self, plan, nameless: HashSet::new(), rowless: HashSet::new() };
         // People and machines before groups: a group's losses are judged by who leaves.
         merging.rows(MemberKind::User, &mut stage.users)?;
         merging.rows(MemberKind::Resource, &mut stage.resources)?;
@@ -87,6 +89,9 @@ impl Merging<'_> {
 
     /// An entry came; `row` is what is stored of it.
     fn entry(&mut self, kind: MemberKind, row: Option<&StoredRow>, entry: Staged) -> Result<(), SyncError> {
+        if entry.is_unusable() {
+            self.unusable(Member::from_parts(kind, entry.id), entry.named)?;
+        }
         if let Some(row) = row {
             if row.digest == entry.digest && !entry.is_unusable() {
                 *totals_of(&mut self.plan.totals, kind) += 1;
@@ -95,12 +100,11 @@ impl Merging<'_> {
             let before = row.entity(kind)?;
             *totals_of(&mut self.plan.totals, kind) += u64::from(before.standing().is_present());
             if entry.is_unusable() {
-                self.protected.insert(before.member());
                 if entry.disabled && !before.standing().disabled {
                     self.plan.suspend(&before)?;
                 }
             } else {
-                self.full.store.read(|snapshot| self.plan.differ(snapshot, &before, &entry))?;
+                self.full.store.read(|snapshot| self.plan.differ(snapshot, &before, &entry, self.full.now))?;
             }
         } else if !entry.is_unusable() {
             self.full.store.read(|snapshot| self.plan.appear(snapshot, kind, entry))?;
@@ -108,11 +112,31 @@ impl Merging<'_> {
         Ok(())
     }
 
+    /// An entry came that cannot be used.
+    fn unusable(&mut self, member: Member, named: bool) -> Result<(), SyncError> {
+        self.full.store.read(|snapshot| {
+            if !named {
+                self.nameless.insert(member);
+            } else if !stored::is_present(snapshot, &member)? {
+                self.rowless.insert(member);
+            }
+            match member {
+                Member::Group(group) => self.plan.unread(snapshot, group),
+                _ => Ok(()),
+            }
+        })
+    }
+
     /// A stored row whose entry did not come.
     fn absent(&mut self, kind: MemberKind, row: &StoredRow) -> Result<(), SyncError> {
         let before = row.entity(kind)?;
+        if let Member::Group(group) = before.member() {
+            self.plan.totals.memberships += self.count_edges(&group)?;
+        }
         match before.standing().presence {
             Presence::Gone { since } => {
+                // A run that broke off may have left memberships behind: they go with the leaver, not with the group.
+                self.plan.names.left(before.member());
                 let ends = since.saturating_add(self.full.settings.keep_leavers).unwrap_or(Timestamp::MAX);
                 if expired(ends, self.full.now) {
                     self.plan.delete(before.member())?;
@@ -136,8 +160,7 @@ impl Merging<'_> {
         while let Some(entry) = staged.next(&mut unreported)? {
             let group = GroupId::from_bytes(entry.id);
             if entry.is_unusable() {
-                let edges = self.full.store.read(|snapshot| scan_all(snapshot, &schema::edges_of(&group)))?;
-                self.plan.totals.memberships += edges.len() as u64;
+                self.plan.totals.memberships += self.count_edges(&group)?;
                 continue;
             }
             let mut edges = stored_edges(self.full.store, &group)?;
@@ -148,27 +171,18 @@ impl Merging<'_> {
         Ok(())
     }
 
+    fn count_edges(&self, group: &GroupId) -> Result<u64, SyncError> {
+        Ok(self.full.store.read(|snapshot| scan_all(snapshot, &schema::edges_of(group)))?.len() as u64)
+    }
+
     fn resolve(&self, listed: &[RefHash], references: &References, edges: &mut Edges) {
-        let mut seen = HashSet::with_capacity(listed.len());
-        for reference in listed {
-            match references.member(reference) {
-                Some(member) if seen.insert(member) => edges.now.push((member, *reference)),
-                Some(_) => {}
-                None if self.full.doubts.is_empty() => edges.awaited_now.push(*reference),
-                None => {
-                    edges.unresolved_but_kept.insert(*reference);
-                    edges.awaited_now.push(*reference);
-                }
-            }
-        }
-        edges.keep = edges.before.iter().map(|(member, _)| *member).filter(|m| self.protected.contains(m)).collect();
-        let kept: HashSet<RefHash> = edges
-            .before
-            .iter()
-            .filter(|(member, reference)| edges.keep.contains(member) || edges.unresolved_but_kept.contains(reference))
-            .map(|(_, reference)| *reference)
-            .collect();
-        edges.awaited_now.retain(|reference| !kept.contains(reference));
+        let unreferable = |member: &Member| self.nameless.contains(member) || self.rowless.contains(member);
+        let meaning = |reference: &RefHash| references.member(reference).filter(|member| !unreferable(member));
+        edges.resolve(listed, meaning);
+        let certain = self.full.doubts.is_empty();
+        edges.keep_unclear(listed, |(member, reference)| {
+            self.nameless.contains(member) || !certain && meaning(reference) != Some(*member)
+        });
     }
 }
 
@@ -216,6 +230,6 @@ impl<I: Iterator<Item = std::io::Result<Staged>>> Unique<I> {
         }
         plan.skipped
             .push(format!("id {}", hex::encode(first.id)), format!("{copies} entries claim the same immutable id"));
-        Ok(Some(Staged::unusable(first.id, disabled)))
+        Ok(Some(Staged::unusable(first.id, disabled, false)))
     }
 }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Rule};
+use super::error::SyncError;
 use super::plan::Plan;
 use super::settings::{Guard, Limit};
 use super::state::Window;
@@ -35,25 +36,58 @@ pub struct Tripped {
 pub struct Verdict {
     /// Why, one line a tripped limit.
     pub tripped: Vec<Tripped>,
+    /// Groups that lose their last member, and may.
+    pub emptied: u64,
     deletions: bool,
     suspensions: bool,
     renames: bool,
     losses: bool,
     groups: HashSet<GroupId>,
-    approved: HashSet<[u8; 16]>,
+    decided: Decided,
+}
+
+/// Fingerprints of changes about which a person has decided.
+#[derive(Debug, Clone, Default)]
+pub struct Decided {
+    /// These may happen.
+    pub approved: HashSet<[u8; 16]>,
+    /// These may not.
+    pub refused: HashSet<[u8; 16]>,
+}
+
+impl Decided {
+    /// True when nobody has decided about anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.approved.is_empty() && self.refused.is_empty()
+    }
 }
 
 impl Verdict {
-    /// True when a rule holds `change` back and nobody has approved exactly this change.
+    /// True when `change` may not happen: because somebody refused exactly this change, or because a rule holds it
+    /// back and nobody has approved exactly this change.
     #[must_use]
     pub fn holds(&self, change: &Change) -> bool {
-        change.rule.is_some_and(|rule| self.holds_rule(rule)) && !self.approves(change)
+        let Some(rule) = change.rule else { return false };
+        if self.decided.is_empty() { self.holds_rule(rule) } else { self.holds_print(rule, &change.fingerprint()) }
+    }
+
+    /// The same for a change known by its fingerprint.
+    #[must_use]
+    pub fn holds_print(&self, rule: Rule, print: &[u8; 16]) -> bool {
+        self.decided.refused.contains(print) || self.holds_rule(rule) && !self.decided.approved.contains(print)
     }
 
     /// True when somebody has approved exactly this change.
     #[must_use]
     pub fn approves(&self, change: &Change) -> bool {
-        !self.approved.is_empty() && self.approved.contains(&change.fingerprint())
+        !self.decided.approved.is_empty() && self.decided.approved.contains(&change.fingerprint())
+    }
+
+    /// True when somebody has refused exactly this change.
+    #[must_use]
+    pub fn refuses(&self, change: &Change) -> bool {
+        !self.decided.refused.is_empty() && self.decided.refused.contains(&change.fingerprint())
     }
 
     fn holds_rule(&self, rule: Rule) -> bool {
@@ -62,19 +96,8 @@ impl Verdict {
             Rule::Suspension => self.suspensions,
             Rule::Rename => self.renames,
             Rule::Loss(group) => self.losses || self.groups.contains(&group),
+            Rule::Emptied => false,
         }
-    }
-
-    /// True when people may leave, at least those somebody approved.
-    #[must_use]
-    pub fn leavers_go(&self) -> bool {
-        !self.deletions || !self.approved.is_empty()
-    }
-
-    /// True when names may change, at least those somebody approved.
-    #[must_use]
-    pub fn renames_happen(&self) -> bool {
-        !self.renames || !self.approved.is_empty()
     }
 
     /// True when nothing tripped.
@@ -90,8 +113,8 @@ pub struct Bench<'a> {
     pub limits: &'a Guard,
     /// What narrowed lately.
     pub window: &'a Window,
-    /// Fingerprints of changes that a person approved.
-    pub approved: HashSet<[u8; 16]>,
+    /// What a person has decided already. It neither trips a limit nor uses one up.
+    pub decided: Decided,
 }
 
 /// A plan that may be applied, as far as its verdict says.
@@ -115,11 +138,14 @@ pub(super) fn clear(plan: Plan, verdict: Verdict) -> Cleared {
 }
 
 /// Judges what a plan amounts to.
-#[must_use]
-pub fn judge(plan: &Plan, bench: Bench<'_>) -> Verdict {
+///
+/// # Errors
+/// When the plan cannot be read back.
+pub fn judge(plan: &mut Plan, bench: Bench<'_>) -> Result<Verdict, SyncError> {
     let limits = bench.limits;
-    let (tally, totals) = (&plan.tally, &plan.totals);
-    let mut verdict = Verdict { approved: bench.approved, ..Verdict::default() };
+    let tally = &undecided(plan, &bench.decided)?;
+    let totals = &plan.totals;
+    let mut verdict = Verdict { decided: bench.decided, ..Verdict::default() };
     let mut weigh = |key: &str, about: String, limit: &Limit, planned: u64, lately: u64, of: u64| {
         let allowed = limit.allows(of);
         let trips = planned > 0 && planned + lately > allowed;
@@ -144,8 +170,11 @@ pub fn judge(plan: &Plan, bench: Bench<'_>) -> Verdict {
         weigh("renames", all(), &limits.renames, tally.renamed.total(), bench.window.of(Rule::Rename), rows);
     verdict.losses = weigh("losses", all(), &limits.losses, tally.left, bench.window.losses(), totals.memberships);
     let emptied: Vec<GroupId> = emptied_groups(tally);
-    if weigh("emptied_groups", all(), &limits.emptied_groups, emptied.len() as u64, 0, totals.groups) {
+    let (empties, lately) = (emptied.len() as u64, bench.window.of(Rule::Emptied));
+    if weigh("emptied_groups", all(), &limits.emptied_groups, empties, lately, totals.groups) {
         verdict.groups.extend(emptied);
+    } else {
+        verdict.emptied = empties;
     }
     for (group, of) in &tally.groups {
         let lately = bench.window.group_losses(*group);
@@ -153,15 +182,31 @@ pub fn judge(plan: &Plan, bench: Bench<'_>) -> Verdict {
             verdict.groups.insert(*group);
         }
     }
-    verdict
+    Ok(verdict)
+}
+
+/// What a plan amounts to besides what a person has decided about.
+fn undecided(plan: &mut Plan, decided: &Decided) -> Result<Tally, SyncError> {
+    let mut tally = plan.tally.clone();
+    if !decided.is_empty() {
+        plan.for_each(|change| {
+            let print = change.fingerprint();
+            let refused = decided.refused.contains(&print);
+            if refused || decided.approved.contains(&print) {
+                tally.leave_out(&change, !refused);
+            }
+            Ok::<_, SyncError>(())
+        })?;
+    }
+    Ok(tally)
 }
 
 /// Judges the removal of everything that came from a directory: `planned` rows of `stored` in all.
 #[must_use]
-pub fn judge_removal(planned: u64, stored: u64, limit: &Limit, approved: HashSet<[u8; 16]>) -> Verdict {
+pub fn judge_removal(planned: u64, stored: u64, limit: &Limit, decided: Decided) -> Verdict {
     let allowed = limit.allows(stored);
     let deletions = planned > allowed;
-    let mut verdict = Verdict { deletions, approved, ..Verdict::default() };
+    let mut verdict = Verdict { deletions, decided, ..Verdict::default() };
     if deletions {
         verdict.tripped.push(Tripped {
             limit: "deletions".to_owned(),

@@ -2,7 +2,9 @@
 //!
 //! A set of held changes is known by its digest: of who and what, not of when. The next full read that
 //! finds the same finds the same digest, so a set keeps its age and its decision. An approval covers
-//! exactly the changes in the set, is used up by the next run, and never covers one more.
+//! exactly the changes in the set, is used up by the next full read, and never covers one more. A refusal
+//! stays as long as a read finds one of the changes; new ones gather in a set of their own. A read that
+//! proves no absence proves no set obsolete.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::change::Change;
 use super::error::SyncError;
-use super::guard::Tripped;
+use super::guard::{Decided, Tripped};
 use super::spool::Spool;
 use super::stored::{corrupt, scan_all};
 use crate::base::Timestamp;
@@ -74,26 +76,44 @@ pub struct HeldSet {
     tripped: Vec<Tripped>,
     changes: Spool,
     fingerprints: HashSet<[u8; 16]>,
+    /// Changes that stay undone because somebody refused them.
+    refused: HashSet<[u8; 16]>,
     /// Sets of this directory that the run makes obsolete: approved and used up, or found no longer.
-    obsolete: Vec<Held>,
-    head: Option<Held>,
-    /// False after events: only a full read shows all that is to be held.
-    keep: bool,
+    obsolete: Vec<(Revision, Held)>,
+    head: Option<(Option<Revision>, Held)>,
+    sight: Sight,
+}
+
+/// How much of what is to be held a run sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// All of it: sets that it does not find are obsolete.
+    Whole,
+    /// What it finds is there; what it does not find may be there nevertheless.
+    Partial,
+    /// A step of it. Nothing is stored: the full read that follows holds it all together.
+    Step,
 }
 
 impl HeldSet {
-    /// An empty set. With `keep` false nothing is stored: the full read that follows holds it all together.
+    /// An empty set.
     #[must_use]
-    pub fn new(directory: &DirectoryLabel, tripped: Vec<Tripped>, work: &Path, keep: bool) -> Self {
+    pub fn new(directory: &DirectoryLabel, tripped: Vec<Tripped>, work: &Path, sight: Sight) -> Self {
         Self {
             directory: directory.clone(),
             tripped: tripped.into_iter().take(REASONS_KEPT).collect(),
             changes: Spool::new(work),
             fingerprints: HashSet::new(),
+            refused: HashSet::new(),
             obsolete: Vec::new(),
             head: None,
-            keep,
+            sight,
         }
+    }
+
+    /// Notes that `change` stays undone because somebody refused it: it stays in the set it is in.
+    pub fn refused(&mut self, change: &Change) {
+        self.refused.insert(change.fingerprint());
     }
 
     /// Holds `change`.
@@ -122,22 +142,24 @@ impl HeldSet {
     /// # Errors
     /// When the store or the work directory fails.
     pub(super) fn store(&mut self, store: &Store, actor: &Actor, now: Timestamp) -> Result<(), SyncError> {
-        if !self.keep {
+        if self.sight == Sight::Step {
             return Ok(());
         }
         let digest = self.digest();
         let known = store.read(|snapshot| all(snapshot, &self.directory))?;
-        let (same, obsolete): (Vec<Held>, Vec<Held>) =
-            known.into_iter().partition(|held| !self.changes.is_empty() && held.digest == hex::encode(digest));
-        self.obsolete = obsolete;
+        let (same, others): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|(_, held)| !self.changes.is_empty() && held.digest == hex::encode(digest));
+        if self.sight == Sight::Whole {
+            self.obsolete = store.read(|snapshot| self.not_found(snapshot, others))?;
+        }
         if self.changes.is_empty() {
             return Ok(());
         }
         self.head = Some(match same.into_iter().next() {
-            Some(head) => Held { seen: now, tripped: self.tripped.clone(), ..head },
+            Some((revision, head)) => (Some(revision), Held { seen: now, tripped: self.tripped.clone(), ..head }),
             None => {
                 let chunks = self.write_chunks(store, actor, now, &digest)?;
-                Held {
+                let head = Held {
                     digest: hex::encode(digest),
                     directory: self.directory.clone(),
                     since: now,
@@ -146,10 +168,28 @@ impl HeldSet {
                     chunks,
                     tripped: self.tripped.clone(),
                     decision: Decision::Open,
-                }
+                };
+                (None, head)
             }
         });
         Ok(())
+    }
+
+    /// Of `others`, those that are obsolete.
+    fn not_found(
+        &self,
+        snapshot: &dyn Snapshot,
+        others: Vec<(Revision, Held)>,
+    ) -> Result<Vec<(Revision, Held)>, SyncError> {
+        let mut obsolete = Vec::new();
+        for (revision, held) in others {
+            let stands = matches!(held.decision, Decision::Refused { .. })
+                && changes(snapshot, &held)?.iter().any(|change| self.refused.contains(&change.fingerprint()));
+            if !stands {
+                obsolete.push((revision, held));
+            }
+        }
+        Ok(obsolete)
     }
 
     fn write_chunks(
@@ -168,12 +208,17 @@ impl HeldSet {
             store.commit(commit).map(drop)
         };
         self.changes.for_each(|change| {
-            let line = serde_json::to_vec(&change)?;
-            if !chunk.is_empty() && chunk.len() + line.len() > CHUNK_BYTES {
+            let mut line = serde_json::to_vec(&change)?;
+            line.push(b'\n');
+            // A line may be longer than a row may be: chunks are cut wherever they are full.
+            let mut rest = line.as_slice();
+            while chunk.len() + rest.len() > CHUNK_BYTES {
+                let (fits, over) = rest.split_at(CHUNK_BYTES - chunk.len());
+                chunk.extend_from_slice(fits);
                 write(&mut chunk)?;
+                rest = over;
             }
-            chunk.extend_from_slice(&line);
-            chunk.push(b'\n');
+            chunk.extend_from_slice(rest);
             Ok::<_, SyncError>(())
         })?;
         if !chunk.is_empty() {
@@ -187,11 +232,15 @@ impl HeldSet {
     /// # Errors
     /// When a row cannot be written as JSON, which would be a bug.
     pub(super) fn finish(&mut self, commit: &mut Commit) -> Result<(), SyncError> {
-        for held in &self.obsolete {
+        // A decision that was made meanwhile must not be lost: then this run is refused, and the next one heeds it.
+        for (revision, held) in &self.obsolete {
+            commit.expect(schema::held(&parse_digest(&held.digest)?), Expect::At(*revision));
             delete(commit, held)?;
         }
-        if let Some(head) = &self.head {
-            commit.put(schema::held(&parse_digest(&head.digest)?), serde_json::to_vec(head)?);
+        if let Some((known, head)) = &self.head {
+            let key = schema::held(&parse_digest(&head.digest)?);
+            commit.expect(key.clone(), known.map_or(Expect::Absent, Expect::At));
+            commit.put(key, serde_json::to_vec(head)?);
         }
         Ok(())
     }
@@ -199,7 +248,7 @@ impl HeldSet {
     /// The set as stored by this run; `None` when nothing is held.
     #[must_use]
     pub fn head(&self) -> Option<&Held> {
-        self.head.as_ref()
+        self.head.as_ref().map(|(_, head)| head)
     }
 }
 
@@ -214,12 +263,12 @@ pub fn parse_digest(text: &str) -> Result<[u8; 32], SyncError> {
     Ok(digest)
 }
 
-/// All sets of `directory`.
+/// All sets of `directory`, with the revision of each head.
 ///
 /// # Errors
 /// When the store cannot be read or a row is damaged.
-pub fn all(snapshot: &dyn Snapshot, directory: &DirectoryLabel) -> Result<Vec<Held>, StoreError> {
-    Ok(every(snapshot)?.into_iter().map(|(_, held)| held).filter(|held| held.directory == *directory).collect())
+pub fn all(snapshot: &dyn Snapshot, directory: &DirectoryLabel) -> Result<Vec<(Revision, Held)>, StoreError> {
+    Ok(every(snapshot)?.into_iter().filter(|(_, held)| held.directory == *directory).collect())
 }
 
 /// All sets of all directories, with the revision of each head.
@@ -259,29 +308,34 @@ pub fn find(snapshot: &dyn Snapshot, prefix: &str) -> Result<(Revision, Held), S
 /// When the store cannot be read or a row is damaged.
 pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, SyncError> {
     let digest = parse_digest(&held.digest)?;
-    let mut changes = Vec::new();
+    let mut text = Vec::new();
     for number in 0..held.chunks {
         let key = schema::held_chunk(&digest, number);
         let row = snapshot.get(&key)?.ok_or_else(|| corrupt(&key, "a chunk of held changes is missing"))?;
-        for line in row.value.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            changes.push(serde_json::from_slice(line).map_err(|why| corrupt(&key, &why.to_string()))?);
-        }
+        text.extend_from_slice(&row.value);
     }
-    Ok(changes)
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice(line))
+        .collect::<Result<_, _>>()
+        .map_err(|why| corrupt(&schema::held(&digest), &why.to_string()).into())
 }
 
-/// Fingerprints of the changes that were approved and not refused since.
+/// What was decided about changes of `directory`.
 ///
 /// # Errors
 /// When the store cannot be read or a row is damaged.
-pub fn approved(snapshot: &dyn Snapshot, directory: &DirectoryLabel) -> Result<HashSet<[u8; 16]>, SyncError> {
-    let mut fingerprints = HashSet::new();
-    for held in all(snapshot, directory)? {
-        if matches!(held.decision, Decision::Approved { .. }) {
-            fingerprints.extend(changes(snapshot, &held)?.iter().map(Change::fingerprint));
-        }
+pub fn decided(snapshot: &dyn Snapshot, directory: &DirectoryLabel) -> Result<Decided, SyncError> {
+    let mut decided = Decided::default();
+    for (_, held) in all(snapshot, directory)? {
+        let prints = match held.decision {
+            Decision::Open => continue,
+            Decision::Approved { .. } => &mut decided.approved,
+            Decision::Refused { .. } => &mut decided.refused,
+        };
+        prints.extend(changes(snapshot, &held)?.iter().map(Change::fingerprint));
     }
-    Ok(fingerprints)
+    Ok(decided)
 }
 
 /// Puts a decision about `held`, last written by `revision`, into `commit`.

@@ -4,6 +4,7 @@
 //! 389-DS and RFC 2307, and the limits on foreign text. Names are only *wished for* here; who gets
 //! which is decided in `names`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::base::Timestamp;
@@ -14,8 +15,12 @@ use crate::model::{Entity, Group, IamName, Member, MemberKind, Origin, RefHash, 
 use super::reference;
 use super::settings::{Mapping, Settings};
 
-/// Longest text taken from an attribute that is no name, in bytes: a row stays far below 64 KiB.
+/// Longest text taken from an attribute that is no name, in bytes.
 const LONGEST_TEXT: usize = 4_096;
+
+/// Most text taken from one entry in all, its DN included, in bytes: twice that, when every character needs a
+/// backslash in JSON, still fits into a row of the store (64 KiB).
+const MOST_TEXT: usize = 24 << 10;
 
 /// An entry as the model would have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +67,10 @@ pub fn derived_member(settings: &Settings, entry: &Entry) -> Member {
 /// # Errors
 /// Why the entry cannot become a row.
 pub fn map(settings: &Settings, entry: &Entry, member: Member) -> Result<Mapped, Skip> {
-    let reader = Reader { settings, entry };
-    let standing = standing_of(entry);
-    let disabled = standing.as_ref().is_ok_and(|s| s.disabled);
+    let reader = Reader { settings, entry, taken: Cell::new(entry.dn.as_str().len()) };
+    let disabled = is_disabled(entry);
     let fault = |why| Skip { why, disabled };
-    let standing = standing.map_err(fault)?;
+    let standing = Standing { disabled, ..locks_and_end(entry).map_err(fault)? };
     let id = *member.id_bytes();
     let entity = match member {
         Member::User(user) => reader.user(user, &id, standing),
@@ -96,6 +100,8 @@ impl Reference {
 struct Reader<'a> {
     settings: &'a Settings,
     entry: &'a Entry,
+    /// Bytes of text so far.
+    taken: Cell<usize>,
 }
 
 impl Reader<'_> {
@@ -176,6 +182,10 @@ impl Reader<'_> {
         if let Some(c) = text.chars().find(|c| hidden(*c)) {
             return Err(format!("`{attribute}` contains the control character U+{:04X}", u32::from(c)));
         }
+        self.taken.set(self.taken.get() + text.len());
+        if self.taken.get() > MOST_TEXT {
+            return Err(format!("its DN and texts have more than {MOST_TEXT} bytes in all, which is the limit"));
+        }
         Ok(Some(text.to_owned()))
     }
 
@@ -224,30 +234,46 @@ fn member_dn(attribute: &str, text: &str) -> Result<Dn, String> {
     bare.parse().map_err(|why| format!("`{attribute}` has a value that is no DN: {}: {why}", printable(text)))
 }
 
-/// What the entry says about whether its account may act.
+/// True when the entry says that its account is switched off, whatever else is wrong with it.
 ///
 /// * `pwdAccountLockedTime` (draft-behera-ldap-password-policy 5.3.3): `000001010000Z` locks until an
-///   administrator unlocks; any other time is a lockout after failed attempts.
+///   administrator unlocks.
+/// * `nsAccountLock` (389-DS): TRUE switches it off.
+fn is_disabled(entry: &Entry) -> bool {
+    let says = |attribute: &str, told: fn(&[u8]) -> bool| {
+        entry.attributes.values(attribute).iter().any(|value| told(value.trim_ascii()))
+    };
+    says("nsAccountLock", |value| value.eq_ignore_ascii_case(b"true")) || says("pwdAccountLockedTime", is_for_good)
+}
+
+/// Year 0 stands for no time at all, with or without seconds.
+fn is_for_good(locked: &[u8]) -> bool {
+    locked.starts_with(b"00000101")
+}
+
+/// Since when password logins are locked, and when the account ends.
+///
+/// * `pwdAccountLockedTime`: any time but `000001010000Z` is a lockout after failed attempts.
 /// * `pwdEndTime` (same draft): the account ends then.
 /// * `shadowExpire` (RFC 2307): days since 1970; the account ends then. -1 and absence mean never.
-/// * `nsAccountLock` (389-DS): TRUE switches it off.
-fn standing_of(entry: &Entry) -> Result<Standing, String> {
+fn locks_and_end(entry: &Entry) -> Result<Standing, String> {
     let mut standing = Standing::default();
-    let attributes = &entry.attributes;
-    if attributes.text("nsAccountLock").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
-        standing.disabled = true;
-    }
-    match attributes.text("pwdAccountLockedTime") {
-        Some("000001010000Z") => standing.disabled = true,
-        Some(time) => standing.locked_since = Some(generalized_time("pwdAccountLockedTime", time)?),
-        None => {}
+    if let Some(time) = state(entry, "pwdAccountLockedTime")?.filter(|time| !is_for_good(time.as_bytes())) {
+        standing.locked_since = Some(generalized_time("pwdAccountLockedTime", time)?);
     }
     let ends = [
-        attributes.text("pwdEndTime").map(|v| generalized_time("pwdEndTime", v)).transpose()?,
-        attributes.text("shadowExpire").map(shadow_expire).transpose()?.flatten(),
+        state(entry, "pwdEndTime")?.map(|time| generalized_time("pwdEndTime", time)).transpose()?,
+        state(entry, "shadowExpire")?.map(shadow_expire).transpose()?.flatten(),
     ];
     standing.expires = ends.into_iter().flatten().min();
     Ok(standing)
+}
+
+/// An attribute that says something about the account's state. One that cannot be read is not taken for absent.
+fn state<'a>(entry: &'a Entry, attribute: &str) -> Result<Option<&'a str>, String> {
+    let Some(value) = entry.attributes.values(attribute).first() else { return Ok(None) };
+    let text = std::str::from_utf8(value).map_err(|_| format!("`{attribute}` is not valid UTF-8"))?;
+    Ok(Some(text.trim_matches(' ')))
 }
 
 fn shadow_expire(text: &str) -> Result<Option<Timestamp>, String> {

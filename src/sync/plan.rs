@@ -13,15 +13,15 @@ use serde_json::value::RawValue;
 use super::change::{Act, Change, Rule, diff};
 use super::error::SyncError;
 use super::names::Names;
+use super::reference::UNREAD;
 use super::spool::Spool;
-use super::stage::Staged;
+use super::stage::{self, Staged};
 use super::state::{Skipped, Totals};
-use super::stored::NO_DIGEST;
 use super::tally::Tally;
-use crate::base::Timestamp;
+use crate::base::{GroupId, Timestamp};
 use crate::directory::Cursor;
-use crate::model::{Entity, Member, MemberKind, Presence, RefHash};
-use crate::store::{Revision, Snapshot};
+use crate::model::{Entity, Member, MemberKind, Presence, RefHash, Standing};
+use crate::store::{Revision, Snapshot, schema};
 
 /// A plan, still growing.
 #[derive(Debug)]
@@ -128,25 +128,37 @@ impl Plan {
     ///
     /// # Errors
     /// When the store or the work directory fails.
-    pub fn differ(&mut self, snapshot: &dyn Snapshot, before: &Entity, staged: &Staged) -> Result<(), SyncError> {
+    pub fn differ(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        before: &Entity,
+        staged: &Staged,
+        now: Timestamp,
+    ) -> Result<(), SyncError> {
         let mut after = Entity::from_json(before.member().kind(), &staged.json)?;
         if before.original_name() == after.original_name() {
             after.rename(before.name().clone());
         }
+        if after == *before {
+            // Only its name is another than wished for, and that was settled when it came.
+            return Ok(());
+        }
         let renamed = before.name() != after.name();
+        // One change, under one rule: what the directory says about one person is not held up by what else changed.
+        let rule = if switched_off(before.standing(), after.standing(), now) {
+            Some(Rule::Suspension)
+        } else {
+            renamed.then_some(Rule::Rename)
+        };
+        let change = update(before, &after, rule)?;
         if renamed {
             self.names.wish(snapshot, after.name(), after.member())?;
+            self.names.renames(&change);
         }
-        // One change, under one rule: what the directory says about one person is not held up by what else changed.
-        let rule = if !before.standing().disabled && after.standing().disabled {
-            Some(Rule::Suspension)
-        } else if renamed {
-            self.names.renames(after.member());
-            Some(Rule::Rename)
-        } else {
-            None
-        };
-        self.update(before, &after, RefHash(staged.digest), rule)
+        if !before.standing().is_present() {
+            self.names.returns(after.member());
+        }
+        self.push(&change)
     }
 
     /// An entry that cannot be used says clearly that its account is switched off.
@@ -156,7 +168,7 @@ impl Plan {
     pub fn suspend(&mut self, before: &Entity) -> Result<(), SyncError> {
         let mut after = before.clone();
         after.standing_mut().disabled = true;
-        self.update(before, &after, RefHash(NO_DIGEST), Some(Rule::Suspension))
+        self.push(&update(before, &after, Some(Rule::Suspension))?)
     }
 
     /// The directory no longer has it.
@@ -166,8 +178,9 @@ impl Plan {
     pub fn disappear(&mut self, before: &Entity, now: Timestamp) -> Result<(), SyncError> {
         let mut after = before.clone();
         after.standing_mut().presence = Presence::Gone { since: now };
-        self.names.leaves(before.member());
-        self.update(before, &after, RefHash(NO_DIGEST), Some(Rule::Deletion))
+        let change = update(before, &after, Some(Rule::Deletion))?;
+        self.names.leaves(&change);
+        self.push(&change)
     }
 
     /// Its retention is over.
@@ -175,45 +188,43 @@ impl Plan {
     /// # Errors
     /// When the work directory fails.
     pub fn delete(&mut self, subject: Member) -> Result<(), SyncError> {
+        self.names.deletes(subject);
         self.push(&Change { subject, act: Act::Delete, rule: None })
     }
 
-    /// Somebody gone gives up its name to somebody living.
+    /// Somebody gone gives up its name to somebody living: `before` is already as gone as this plan makes it.
     ///
     /// # Errors
     /// When the work directory fails.
-    pub fn displace(&mut self, holder: &Entity) -> Result<(), SyncError> {
-        let mut after = holder.clone();
-        after.rename(holder.name().displaced(holder.member().id_bytes()));
-        let change = update(holder, &after, RefHash(NO_DIGEST), None)?;
+    pub fn displace(&mut self, before: &Entity, after: &Entity) -> Result<(), SyncError> {
+        let change = update(before, after, None)?;
         self.tally.count(&change);
         // Before the one it makes room for, and behind the change that makes it gone.
         Ok(self.narrowing.push(&change)?)
     }
 
-    fn update(
-        &mut self,
-        before: &Entity,
-        after: &Entity,
-        digest: RefHash,
-        rule: Option<Rule>,
-    ) -> Result<(), SyncError> {
-        let change = update(before, after, digest, rule)?;
-        self.push(&change)
+    /// A group that is stored came and cannot be used: from now on it is not known who its references mean.
+    ///
+    /// # Errors
+    /// When the store or the work directory fails.
+    pub fn unread(&mut self, snapshot: &dyn Snapshot, group: GroupId) -> Result<(), SyncError> {
+        let marked = snapshot.get(&schema::dangling(&group, &UNREAD))?.is_some();
+        if marked || snapshot.get(&schema::group(&group))?.is_none() {
+            return Ok(());
+        }
+        self.push(&Change { subject: Member::Group(group), act: Act::Await { reference: UNREAD }, rule: None })
     }
 
     /// The members of `group` as the directory has them now, against those stored.
     ///
     /// # Errors
     /// When the work directory fails.
-    pub fn members(&mut self, group: crate::base::GroupId, edges: &Edges) -> Result<(), SyncError> {
+    pub fn members(&mut self, group: GroupId, edges: &Edges) -> Result<(), SyncError> {
         let subject = Member::Group(group);
         let has: HashSet<Member> = edges.now.iter().map(|(member, _)| *member).collect();
         let had: std::collections::HashMap<Member, RefHash> = edges.before.iter().copied().collect();
-        for (member, reference) in &edges.before {
-            // Listed still, but who that is did not come: a matter of the member's absence, not of this group.
-            let unproven = edges.keep.contains(member) || edges.unresolved_but_kept.contains(reference);
-            if has.contains(member) || unproven {
+        for (member, _) in &edges.before {
+            if has.contains(member) || edges.keep.contains(member) {
                 continue;
             }
             let rule = if self.names.is_leaving(member) { Rule::Deletion } else { Rule::Loss(group) };
@@ -251,14 +262,46 @@ pub struct Edges {
     pub awaited_before: Vec<RefHash>,
     /// References to nobody now; each once.
     pub awaited_now: Vec<RefHash>,
-    /// Members whose entry is there but cannot be used: their edges stay.
+    /// Members of whom it is not known how the group refers to them now: their edges stay.
     pub keep: HashSet<Member>,
-    /// References that are listed, resolve to nobody, and prove nothing because the read was doubtful.
-    pub unresolved_but_kept: HashSet<RefHash>,
 }
 
-fn update(before: &Entity, after: &Entity, digest: RefHash, rule: Option<Rule>) -> Result<Change, SyncError> {
+/// True when `after` may no longer act where `before` may: an account that is set to end in the past is off like any other.
+fn switched_off(before: &Standing, after: &Standing, now: Timestamp) -> bool {
+    !before.disabled && after.disabled || before.active(now).is_ok() && after.active(now).is_err()
+}
+
+impl Edges {
+    /// Takes in what the group lists: who each reference means, as far as that is known.
+    pub fn resolve(&mut self, listed: &[RefHash], meaning: impl Fn(&RefHash) -> Option<Member>) {
+        let mut seen = HashSet::with_capacity(listed.len());
+        for reference in listed {
+            match meaning(reference) {
+                Some(member) if seen.insert(member) => self.now.push((member, *reference)),
+                Some(_) => {}
+                None => self.awaited_now.push(*reference),
+            }
+        }
+    }
+
+    /// Keeps the edges of members that may be listed under a name not known here (`unclear`): as long as they are
+    /// listed as before, or the group lists anybody unknown. A group that lists only known others has lost them.
+    pub fn keep_unclear(&mut self, listed: &[RefHash], unclear: impl Fn(&(Member, RefHash)) -> bool) {
+        let has: HashSet<Member> = self.now.iter().map(|(member, _)| *member).collect();
+        let unclear: Vec<_> =
+            self.before.iter().filter(|edge| !has.contains(&edge.0) && unclear(edge)).copied().collect();
+        let spelled: HashSet<RefHash> = unclear.iter().map(|(_, reference)| *reference).collect();
+        self.awaited_now.retain(|reference| !spelled.contains(reference));
+        let listed: HashSet<&RefHash> = listed.iter().filter(|reference| spelled.contains(*reference)).collect();
+        let strangers = !self.awaited_now.is_empty();
+        let kept = unclear.iter().filter(|(_, reference)| strangers || listed.contains(reference));
+        self.keep = kept.map(|(member, _)| *member).collect();
+    }
+}
+
+fn update(before: &Entity, after: &Entity, rule: Option<Rule>) -> Result<Change, SyncError> {
     let entity = RawValue::from_string(serde_json::to_string(after)?)?;
+    let digest = RefHash(stage::digest(entity.get().as_bytes()));
     let fields = diff(before, after)?;
     Ok(Change { subject: after.member(), act: Act::Update { digest, entity, fields }, rule })
 }

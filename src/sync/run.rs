@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::apply::{Applied, Apply};
+use super::apply::{Applied, Apply, superseded};
 use super::change::Change;
-use super::delta::{Delta, references_to};
+use super::delta::{Delta, MOST_LOOK_UPS, claimed_login};
 use super::error::SyncError;
 use super::full::Full;
 use super::guard::{self, Bench, Verdict};
-use super::held::{self, HeldSet};
+use super::held::{self, HeldSet, Sight};
 use super::mapping::{self, Skip, derived_member};
 use super::names::Settled;
 use super::plan::Plan;
@@ -71,6 +71,8 @@ struct Staging {
     skipped: Skipped,
     read: u64,
     people: u64,
+    /// Entries that came without an id.
+    nameless: u64,
 }
 
 impl Runner {
@@ -120,16 +122,16 @@ impl Runner {
     /// When the directory, the store or the work directory fails.
     pub async fn delta(&self, changes: Changes) -> Result<Option<Report>, SyncError> {
         let (started, clock) = (self.clock.now(), Instant::now());
-        let (arrivals, gone, cursor) = match changes {
-            Changes::Delta { arrivals, gone, cursor, .. } => (arrivals, gone, cursor),
+        let (arrivals, gone, former, cursor) = match changes {
+            Changes::Delta { arrivals, gone, former, cursor, .. } => (arrivals, gone, former, cursor),
             Changes::Present { present, cursor, .. } => match self.missing(present).await? {
-                Some((arrivals, gone)) => (arrivals, gone, cursor),
+                Some((arrivals, gone)) => (arrivals, gone, Vec::new(), cursor),
                 None => return Ok(None),
             },
             Changes::FullReadNeeded { .. } => return Ok(None),
         };
         let read = (arrivals.len() + gone.len()) as u64;
-        let delta = self.gather(arrivals, gone).await?;
+        let delta = self.gather(arrivals, gone, former).await?;
         if delta.is_unfinished() {
             return Ok(None);
         }
@@ -149,9 +151,9 @@ impl Runner {
     }
 
     /// Looks up all that follows from some changes.
-    async fn gather(&self, arrivals: Vec<Arrival>, gone: Vec<Guid>) -> Result<Delta, SyncError> {
+    async fn gather(&self, arrivals: Vec<Arrival>, gone: Vec<Guid>, former: Vec<Dn>) -> Result<Delta, SyncError> {
         let settings = Arc::clone(&self.settings);
-        let mut delta = self.store.run(move |store| Delta::new(store, settings, arrivals, gone)).await?;
+        let mut delta = self.store.run(move |store| Delta::new(store, settings, arrivals, gone, &former)).await?;
         loop {
             let (waiting, wanted) = self
                 .store
@@ -171,8 +173,6 @@ impl Runner {
 
     /// Of everything held, what a server does not name as left: looked up and, where not found, gone.
     async fn missing(&self, present: HashSet<Guid>) -> Result<Option<(Vec<Arrival>, Vec<Guid>)>, SyncError> {
-        /// More than this and a full read is cheaper than looking each up.
-        const MOST: usize = 1_000;
         let label = self.settings.label.clone();
         let missing: Vec<Guid> = self
             .store
@@ -189,7 +189,7 @@ impl Runner {
                 Ok::<_, SyncError>(missing)
             })
             .await?;
-        if missing.len() > MOST {
+        if missing.len() > MOST_LOOK_UPS {
             return Ok(None);
         }
         if missing.is_empty() {
@@ -223,7 +223,7 @@ impl Runner {
         std::fs::create_dir_all(&self.work)?;
         let relinks = self.relinks()?;
         let mut stage = Stage::new(&self.work);
-        let (mut skipped, mut read, mut people) = (Skipped::default(), 0_u64, 0_u64);
+        let (mut skipped, mut read, mut people, mut nameless) = (Skipped::default(), 0_u64, 0_u64, 0_u64);
         while let Some(page) = pages.blocking_recv() {
             for arrival in page {
                 read += 1;
@@ -234,15 +234,16 @@ impl Runner {
                     }
                     Arrival::Unusable(unusable) => {
                         skipped.unusable(&unusable);
-                        if let Some(guid) = unusable.guid {
-                            self.stage_unusable(&mut stage, &relinks, &guid)?;
+                        match unusable.guid {
+                            Some(guid) => self.stage_unusable(&mut stage, &relinks, &guid)?,
+                            None => nameless += 1,
                         }
                     }
                 }
             }
             progress.read(read);
         }
-        Ok((Staging { stage: stage.finish()?, skipped, read, people }, progress))
+        Ok((Staging { stage: stage.finish()?, skipped, read, people, nameless }, progress))
     }
 
     fn stage_entry(
@@ -254,16 +255,15 @@ impl Runner {
     ) -> Result<(), SyncError> {
         let derived = derived_member(&self.settings, entry);
         let member = relinks.get(&derived).copied().unwrap_or(derived);
+        if let Some(login) = claimed_login(&self.settings, entry) {
+            stage.references.insert(reference::by_login(login), member);
+        }
+        stage.references.insert(reference::by_dn(&entry.dn), member);
         let staged = match mapping::map(&self.settings, entry, member) {
-            Ok(mapped) => {
-                for reference in references_to(&self.settings, entry.kind, &entry.dn, mapped.entity.original_name()) {
-                    stage.references.insert(reference, member);
-                }
-                Staged::entity(&mapped.entity, mapped.references)?
-            }
+            Ok(mapped) => Staged::entity(&mapped.entity, mapped.references)?,
             Err(Skip { why, disabled }) => {
-                skipped.push(crate::base::text::printable(&entry.dn.to_string()).into_owned(), why);
-                Staged::unusable(*member.id_bytes(), disabled)
+                skipped.push(entry.dn.to_string(), why);
+                Staged::unusable(*member.id_bytes(), disabled, true)
             }
         };
         Ok(stage.push(member.kind(), staged)?)
@@ -283,7 +283,7 @@ impl Runner {
             Member::Resource(origin::resource_id(label, guid)),
         ] {
             let member = relinks.get(&derived).copied().unwrap_or(derived);
-            stage.push(member.kind(), Staged::unusable(*member.id_bytes(), false))?;
+            stage.push(member.kind(), Staged::unusable(*member.id_bytes(), false, false))?;
         }
         Ok(())
     }
@@ -321,9 +321,8 @@ impl Runner {
             now,
         };
         let mut plan = full.plan(&mut staging.stage)?;
-        plan.skipped.count += staging.skipped.count;
-        plan.skipped.first.splice(0..0, staging.skipped.first);
-        plan.skipped.first.truncate(state::SKIPPED_KEPT);
+        let duplicates = std::mem::replace(&mut plan.skipped, staging.skipped);
+        plan.skipped.extend(duplicates);
         plan.server = Some(reading.server.clone());
         plan.cursor.clone_from(&reading.position);
         Ok((plan, before))
@@ -346,6 +345,9 @@ impl Runner {
         if staging.people == 0 && before.totals.users > 0 {
             doubts.push(format!("no person came, while {} are stored", before.totals.users));
         }
+        if staging.nameless > 0 {
+            doubts.push(format!("{} entries came without a usable id; anyone may be among them", staging.nameless));
+        }
         if staging.read != reading.count {
             doubts.push(format!("{} entries were sent, {} arrived", reading.count, staging.read));
         }
@@ -367,12 +369,13 @@ impl Runner {
     ) -> Result<(Verdict, Settled, SyncState), SyncError> {
         let mut after = before.clone();
         after.window.forget(now, self.settings.guard.window);
-        let approved = self.store.read(|snapshot| held::approved(snapshot, &self.settings.label))?;
-        let verdict = guard::judge(plan, Bench { limits: &self.settings.guard, window: &after.window, approved });
+        let decided = self.store.read(|snapshot| held::decided(snapshot, &self.settings.label))?;
+        let verdict = guard::judge(plan, Bench { limits: &self.settings.guard, window: &after.window, decided })?;
         let names = std::mem::take(&mut plan.names);
-        let settled = names.settle(&self.store, verdict.leavers_go(), verdict.renames_happen())?;
-        for holder in &settled.displaced {
-            plan.displace(holder)?;
+        let holds = |(rule, print): &(_, _)| verdict.holds_print(*rule, print);
+        let settled = names.settle(&self.store, &self.settings.label, now, holds)?;
+        for (gone, renamed) in &settled.displaced {
+            plan.displace(gone, renamed)?;
         }
         Ok((verdict, settled, after))
     }
@@ -386,22 +389,23 @@ impl Runner {
         list: &mut Listing,
     ) -> Result<Report, SyncError> {
         let (verdict, _, _) = self.judge(&mut plan, before, started)?;
-        let (mut applied, mut held) =
-            (0, HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, false));
-        let mut count = 0;
+        let mut set = HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, Sight::Partial);
+        let (mut applied, mut held, mut refused) = (0, 0, 0);
         plan.for_each(|change| {
             let holds = verdict.holds(&change);
-            if holds {
-                held.push(&change)?;
-                count += 1;
+            if verdict.refuses(&change) {
+                refused += 1;
+            } else if holds {
+                set.push(&change)?;
+                held += 1;
             } else {
                 applied += 1;
             }
             list(&change, holds)
         })?;
-        let digest = (count > 0).then(|| hex::encode(held.digest()));
+        let held_digest = (held > 0).then(|| hex::encode(set.digest()));
         let report = self.report(&plan, &verdict, read, started);
-        Ok(Report { dry_run: true, applied, held: count, held_digest: digest, ..report })
+        Ok(Report { dry_run: true, applied, held, refused, held_digest, ..report })
     }
 
     /// Judges `plan`, applies what may be applied, and keeps the rest for a person to decide.
@@ -429,13 +433,19 @@ impl Runner {
             .with("read", read)
             .with("changes", plan.len());
         let opened = self.audit.begin(actor, &event, started)?;
-        let mut held = HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, full);
-        let apply =
-            Apply { store: &self.store, settings: &self.settings, actor, before: before.1, after, now: started };
+        let sight = match (full, plan.doubts.is_empty()) {
+            (true, true) => Sight::Whole,
+            (true, false) => Sight::Partial,
+            (false, _) => Sight::Step,
+        };
+        let mut set = HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, sight);
+        // A step of events that is carried out in part would, told again, look as if nothing followed from it.
+        let before = SyncState { full_read_due: Some("a run broke off".to_owned()), ..before.1 };
+        let apply = Apply { store: &self.store, settings: &self.settings, actor, before, after, now: started };
         let cleared = guard::clear(plan, verdict);
-        let Applied { revision, applied, held: count } = apply.run(cleared, &settled, &mut held, opened, progress)?;
-        let digest = held.head().map(|head| head.digest.clone());
-        Ok(Report { applied, held: count, held_digest: digest, revision: Some(revision), ..report })
+        let Applied { revision, applied, held, refused } = apply.run(cleared, &settled, &mut set, opened, progress)?;
+        let held_digest = set.head().map(|head| head.digest.clone());
+        Ok(Report { applied, held, refused, held_digest, revision: Some(revision), ..report })
     }
 
     /// What the state says once the plan is applied.
@@ -446,7 +456,7 @@ impl Runner {
         if plan.full {
             after.last_full = Some(now);
             after.full_read_due = None;
-            after.doubts.clone_from(&plan.doubts);
+            after.doubts = state::kept(&plan.doubts);
             after.skipped = plan.skipped.clone();
             after.cursor.clone_from(&plan.cursor);
             return;
@@ -471,7 +481,8 @@ impl Runner {
         let mut commit = Commit::new(Actor::task(self.task()), now, Intent::Narrow);
         commit.expect(key.clone(), before.0.map_or(Expect::Absent, Expect::At));
         commit.put(key, serde_json::to_vec(after)?);
-        Ok(Some(self.store.commit(commit)?.revision))
+        let committed = self.store.commit(commit).map_err(|error| superseded(error.into(), &self.settings))?;
+        Ok(Some(committed.revision))
     }
 
     fn report(&self, plan: &Plan, verdict: &Verdict, read: u64, started: Timestamp) -> Report {
@@ -486,6 +497,7 @@ impl Runner {
             tally: plan.tally.clone(),
             applied: 0,
             held: 0,
+            refused: 0,
             held_digest: None,
             tripped: verdict.tripped.clone(),
             doubts: plan.doubts.clone(),

@@ -33,6 +33,8 @@ pub struct Staged {
     pub references: Vec<RefHash>,
     /// The entry cannot be used, and says that its account is switched off.
     pub disabled: bool,
+    /// Its name could be read, so references to it are known.
+    pub named: bool,
 }
 
 impl Staged {
@@ -42,13 +44,20 @@ impl Staged {
     /// When it cannot be written as JSON, which would be a bug.
     pub fn entity(entity: &Entity, references: Vec<RefHash>) -> Result<Self, serde_json::Error> {
         let json = serde_json::to_vec(entity)?;
-        Ok(Self { id: *entity.member().id_bytes(), digest: digest(&json), json, references, disabled: false })
+        Ok(Self {
+            id: *entity.member().id_bytes(),
+            digest: digest(&json),
+            json,
+            references,
+            disabled: false,
+            named: true,
+        })
     }
 
     /// Stages the presence of an entry that cannot be used.
     #[must_use]
-    pub fn unusable(id: [u8; 16], disabled: bool) -> Self {
-        Self { id, digest: [0; 16], json: Vec::new(), references: Vec::new(), disabled }
+    pub fn unusable(id: [u8; 16], disabled: bool, named: bool) -> Self {
+        Self { id, digest: [0; 16], json: Vec::new(), references: Vec::new(), disabled, named }
     }
 
     /// True for an entry that is there but cannot be used.
@@ -184,7 +193,7 @@ impl Iterator for Merge<'_> {
 fn write_staged(to: &mut impl Write, staged: &Staged) -> io::Result<()> {
     to.write_all(&staged.id)?;
     to.write_all(&staged.digest)?;
-    to.write_all(&[u8::from(staged.disabled)])?;
+    to.write_all(&[u8::from(staged.disabled), u8::from(staged.named)])?;
     to.write_all(&length(staged.json.len())?)?;
     to.write_all(&staged.json)?;
     to.write_all(&length(staged.references.len())?)?;
@@ -201,9 +210,9 @@ fn read_staged(from: &mut impl Read) -> io::Result<Option<Staged>> {
         Err(end) if end.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     }
-    let (mut digest, mut disabled, mut count) = ([0; 16], [0; 1], [0; 4]);
+    let (mut digest, mut flags, mut count) = ([0; 16], [0; 2], [0; 4]);
     from.read_exact(&mut digest)?;
-    from.read_exact(&mut disabled)?;
+    from.read_exact(&mut flags)?;
     from.read_exact(&mut count)?;
     let mut json = vec![0; u32::from_be_bytes(count) as usize];
     from.read_exact(&mut json)?;
@@ -214,7 +223,8 @@ fn read_staged(from: &mut impl Read) -> io::Result<Option<Staged>> {
         from.read_exact(&mut reference)?;
         references.push(RefHash(reference));
     }
-    Ok(Some(Staged { id, digest, json, references, disabled: disabled == [1] }))
+    let [disabled, named] = flags.map(|flag| flag == 1);
+    Ok(Some(Staged { id, digest, json, references, disabled, named }))
 }
 
 /// Who a reference means: every entry of a read under its DN and, for people, its login.
@@ -360,7 +370,7 @@ mod tests {
             let mut sorter = Sorter::new(dir.path());
             let mut expected = Vec::new();
             for (n, id) in ids.iter().enumerate() {
-                let staged = Staged { id: *id, digest: [1; 16], json: vec![b'x'; n], references: vec![RefHash(*id); n % 3], disabled: n % 2 == 0 };
+                let staged = Staged { id: *id, digest: [1; 16], json: vec![b'x'; n], references: vec![RefHash(*id); n % 3], disabled: n % 2 == 0, named: n % 5 == 0 };
                 expected.push(staged.clone());
                 sorter.push(staged).unwrap();
                 if n % every == 0 {

@@ -1,9 +1,12 @@
 //! What is remembered of a directory between runs, and the window the guard counts in.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::Rule;
 use super::stored::corrupt;
+use crate::base::text::printable;
 use crate::base::{GroupId, Timestamp};
 use crate::directory::{Cursor, Method, Unusable};
 use crate::model::DirectoryLabel;
@@ -11,6 +14,9 @@ use crate::store::{Revision, Snapshot, StoreError, schema};
 
 /// Examples kept of entries that were skipped.
 pub const SKIPPED_KEPT: usize = 50;
+
+/// Bytes of foreign text kept with the examples, and with the doubts: the state is one row of the store.
+const TEXT_KEPT: usize = 8 << 10;
 
 /// A directory's row of sync state. Every commit that touches the directory's rows rewrites it, so its
 /// revision tells whether a plan still fits.
@@ -85,9 +91,23 @@ pub struct SkippedEntry {
 impl Skipped {
     /// Notes one.
     pub fn push(&mut self, dn: String, why: String) {
+        self.keep(SkippedEntry { dn, why });
         self.count += 1;
-        if self.first.len() < SKIPPED_KEPT {
-            self.first.push(SkippedEntry { dn, why });
+    }
+
+    /// Notes what was skipped elsewhere.
+    pub fn extend(&mut self, others: Self) {
+        let more = self.count.saturating_add(others.count);
+        others.first.into_iter().for_each(|entry| self.keep(entry));
+        self.count = more;
+    }
+
+    fn keep(&mut self, entry: SkippedEntry) {
+        let entry = SkippedEntry { dn: printable(&entry.dn).into_owned(), why: printable(&entry.why).into_owned() };
+        let size = |entry: &SkippedEntry| entry.dn.len() + entry.why.len();
+        let kept: usize = self.first.iter().map(size).sum();
+        if self.first.len() < SKIPPED_KEPT && kept + size(&entry) <= TEXT_KEPT {
+            self.first.push(entry);
         }
     }
 
@@ -97,22 +117,48 @@ impl Skipped {
     }
 }
 
+/// As many of `lines`, cut for showing, as the state has room for.
+#[must_use]
+pub fn kept(lines: &[String]) -> Vec<String> {
+    let mut room = TEXT_KEPT;
+    let short = lines.iter().map(|line| printable(line).into_owned());
+    short.take_while(|line| room.checked_sub(line.len()).map(|left| room = left).is_some()).collect()
+}
+
 /// Narrowing changes applied lately, by minute. Many small steps within the window trip like one large one.
+///
+/// It is part of one row of the store, so it stays small: when there is too much of it, first groups are no
+/// longer told apart, then minutes become longer. Nothing is forgotten early, and the sums stay right.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Window(Vec<Counted>);
 
+/// How many changes of a rule there were in the minute that begins at so many seconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(i64, Rule, u64)", into = "(i64, Rule, u64)")]
 struct Counted {
-    /// Start of the minute, seconds since the epoch.
     minute: i64,
     rule: Rule,
     count: u64,
 }
 
-/// Rows of the window, so that the state stays one row of the store, far below 64 KiB. Beyond, groups are no
-/// longer told apart, but no loss goes uncounted.
-const MOST_ROWS: usize = 250;
+impl From<(i64, Rule, u64)> for Counted {
+    fn from((minute, rule, count): (i64, Rule, u64)) -> Self {
+        Self { minute, rule, count }
+    }
+}
+
+impl From<Counted> for (i64, Rule, u64) {
+    fn from(Counted { minute, rule, count }: Counted) -> Self {
+        (minute, rule, count)
+    }
+}
+
+/// Most counts in the window: some 25 KiB of the row.
+const COUNTS: usize = 400;
+
+/// Stands for groups that are no longer told apart. No group has this id: ids begin with their directory's prefix.
+const SOME_GROUP: GroupId = GroupId::from_bytes([0; 16]);
 
 impl Window {
     /// Forgets what is older than `keep`.
@@ -124,21 +170,34 @@ impl Window {
     /// Counts `count` changes of `rule` applied at `now`.
     pub fn add(&mut self, rule: Rule, count: u64, now: Timestamp) {
         let minute = now.as_second() - now.as_second().rem_euclid(60);
-        let full = self.0.len() >= MOST_ROWS;
-        let same = |counted: &&mut Counted| counted.rule == rule && (counted.minute == minute || full);
-        if let Some(counted) = self.0.iter_mut().rev().find(same) {
-            counted.minute = minute;
-            counted.count += count;
+        if count == 0 {
             return;
         }
-        let alike = |counted: &&mut Counted| full && matches!((counted.rule, rule), (Rule::Loss(_), Rule::Loss(_)));
-        match self.0.iter_mut().rev().find(alike) {
-            Some(counted) => {
-                counted.minute = minute;
-                counted.count += count;
-            }
+        match self.0.iter_mut().rev().find(|counted| counted.minute == minute && counted.rule == rule) {
+            Some(counted) => counted.count += count,
             None => self.0.push(Counted { minute, rule, count }),
         }
+        if self.0.len() > COUNTS {
+            self.merge(|counted| match counted.rule {
+                Rule::Loss(_) => (counted.minute, Rule::Loss(SOME_GROUP)),
+                rule => (counted.minute, rule),
+            });
+        }
+        let mut length = 60;
+        while self.0.len() > COUNTS {
+            length *= 2;
+            // Rounded up: remembered a little longer, never shorter.
+            self.merge(|counted| ((counted.minute + length - 1).div_euclid(length) * length, counted.rule));
+        }
+    }
+
+    /// Counts what `place` puts in one place as one.
+    fn merge(&mut self, place: impl Fn(&Counted) -> (i64, Rule)) {
+        let mut merged: BTreeMap<(i64, Rule), u64> = BTreeMap::new();
+        for counted in &self.0 {
+            *merged.entry(place(counted)).or_default() += counted.count;
+        }
+        self.0 = merged.into_iter().map(|((minute, rule), count)| Counted { minute, rule, count }).collect();
     }
 
     /// How many changes of `rule` there were.

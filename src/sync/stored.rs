@@ -6,9 +6,6 @@ use crate::store::{Entry, KeyRange, Row, Snapshot, Store, StoreError, schema};
 /// Rows read under one snapshot while walking.
 const PAGE: usize = 2_000;
 
-/// Digest of rows that no longer show what the directory said: equal to no staged entry's.
-pub const NO_DIGEST: [u8; 16] = [0; 16];
-
 /// A stored entity, not yet decoded.
 #[derive(Debug, Clone)]
 pub struct StoredRow {
@@ -16,7 +13,7 @@ pub struct StoredRow {
     pub key: Vec<u8>,
     /// Its id.
     pub id: [u8; 16],
-    /// Digest of what the directory said when it was written.
+    /// Digest of the JSON in it. Equal to a staged entry's where the row shows just what the directory says.
     pub digest: [u8; 16],
     row: Row,
 }
@@ -59,6 +56,23 @@ pub fn entity(snapshot: &dyn Snapshot, member: &Member) -> Result<Option<(Stored
     let stored = StoredRow::parse((key, row))?;
     let entity = stored.entity(member.kind())?;
     Ok(Some((stored, entity)))
+}
+
+/// True when `member` is stored and the directory has it.
+///
+/// # Errors
+/// When the store cannot be read or the row is damaged.
+pub fn is_present(snapshot: &dyn Snapshot, member: &Member) -> Result<bool, StoreError> {
+    /// All that has to be decoded of a row to know.
+    #[derive(serde::Deserialize)]
+    struct Standing {
+        standing: crate::model::Standing,
+    }
+    let key = schema::entity(member);
+    let Some(row) = snapshot.get(&key)? else { return Ok(false) };
+    let json = row.value.get(16..).unwrap_or_default();
+    let row: Standing = serde_json::from_slice(json).map_err(|why| corrupt(&key, &why.to_string()))?;
+    Ok(row.standing.is_present())
 }
 
 /// A walk over a directory's rows of one kind.

@@ -84,6 +84,10 @@ impl GroupTally {
     }
 }
 
+fn less(count: &mut u64) {
+    *count = count.saturating_sub(1);
+}
+
 impl Tally {
     /// Counts `change`.
     pub fn count(&mut self, change: &Change) {
@@ -121,6 +125,29 @@ impl Tally {
                 *self.restored.of(kind) += 1;
             }
             _ => *self.updated.of(kind) += 1,
+        }
+    }
+
+    /// Leaves `change` out of what the guard weighs, because a person has decided about it. `happens` says how.
+    pub fn leave_out(&mut self, change: &Change, happens: bool) {
+        let kind = change.subject.kind();
+        let gone = u64::from(happens);
+        match (change.rule, &change.act) {
+            (Some(Rule::Deletion), Act::Leave { .. }) => self.group(change, |group| {
+                group.lost_with_member = group.lost_with_member.saturating_sub(1);
+                group.before = group.before.saturating_sub(gone);
+            }),
+            (Some(Rule::Loss(_)), _) => {
+                self.left = self.left.saturating_sub(1);
+                self.group(change, |group| {
+                    group.lost = group.lost.saturating_sub(1);
+                    group.before = group.before.saturating_sub(gone);
+                });
+            }
+            (Some(Rule::Deletion), _) => less(self.gone.of(kind)),
+            (Some(Rule::Suspension), _) => less(self.suspended.of(kind)),
+            (Some(Rule::Rename), _) => less(self.renamed.of(kind)),
+            (Some(Rule::Emptied) | None, _) => {}
         }
     }
 

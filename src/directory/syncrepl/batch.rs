@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::Arrival;
+use super::super::{Arrival, Dn};
 use crate::base::Guid;
 
 /// The last that was said about an object.
@@ -20,14 +20,27 @@ pub(super) struct Batch {
     facts: HashMap<Guid, Fact>,
     /// Ids in the order they first came.
     order: Vec<Guid>,
+    /// Names that objects bore in between and bear no longer.
+    former: Vec<Dn>,
     pub(super) received: Option<std::time::Instant>,
+}
+
+/// A batch taken apart.
+pub(super) struct Parts {
+    pub(super) there: Vec<Arrival>,
+    pub(super) outside: Vec<Guid>,
+    pub(super) reported: Vec<Guid>,
+    /// Names that objects bore in between and bear no longer.
+    pub(super) former: Vec<Dn>,
 }
 
 impl Batch {
     pub(super) fn add(&mut self, id: Guid, fact: Fact, received: std::time::Instant) {
         self.received.get_or_insert(received);
-        if self.facts.insert(id, fact).is_none() {
-            self.order.push(id);
+        let now = name_of(&fact).cloned();
+        match self.facts.insert(id, fact) {
+            None => self.order.push(id),
+            Some(before) => self.former.extend(name_of(&before).filter(|name| now.as_ref() != Some(name)).cloned()),
         }
     }
 
@@ -39,8 +52,8 @@ impl Batch {
         self.facts.is_empty()
     }
 
-    /// What is there, what is out of scope, what was reported gone.
-    pub(super) fn into_parts(mut self) -> (Vec<Arrival>, Vec<Guid>, Vec<Guid>) {
+    /// Takes it apart.
+    pub(super) fn into_parts(mut self) -> Parts {
         let (mut there, mut outside, mut reported) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.order {
             match self.facts.remove(&id) {
@@ -50,7 +63,14 @@ impl Batch {
                 None => {}
             }
         }
-        (there, outside, reported)
+        Parts { there, outside, reported, former: self.former }
+    }
+}
+
+fn name_of(fact: &Fact) -> Option<&Dn> {
+    match fact {
+        Fact::There(Arrival::Entry(entry)) => Some(&entry.dn),
+        _ => None,
     }
 }
 
@@ -66,7 +86,7 @@ mod tests {
         batch.add(b, Fact::Outside, now);
         batch.add(a, Fact::Outside, now);
         batch.add(b, Fact::ReportedGone, now);
-        let (there, outside, reported) = batch.into_parts();
-        assert_eq!((there.len(), outside, reported), (0, vec![a], vec![b]));
+        let Parts { there, outside, reported, former } = batch.into_parts();
+        assert_eq!((there.len(), outside, reported, former), (0, vec![a], vec![b], vec![]));
     }
 }

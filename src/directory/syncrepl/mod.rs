@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use batch::{Batch, Fact};
+use batch::{Batch, Fact, Parts};
 use position::{cursor_at, is_sound, usable};
 
 pub(super) use position::position;
@@ -334,12 +334,13 @@ impl Follower<'_> {
             return Ok(Next::Go);
         }
         let received = self.batch.received.unwrap_or_else(std::time::Instant::now);
-        let (mut arrivals, mut gone, reported) = std::mem::take(&mut self.batch).into_parts();
+        let Parts { there: mut arrivals, outside: mut gone, reported, former } =
+            std::mem::take(&mut self.batch).into_parts();
         let found = self.confirm(&reported).await?;
         let there: HashSet<Guid> = found.iter().filter_map(guid_of).collect();
         gone.extend(reported.into_iter().filter(|id| !there.contains(id)));
         arrivals.extend(found);
-        let changes = Changes::Delta { arrivals, gone, cursor: self.cursor(), received };
+        let changes = Changes::Delta { arrivals, gone, former, cursor: self.cursor(), received };
         self.handed_cookies = self.bases.iter().map(|base| base.cookie.clone()).collect();
         Ok(self.send(changes).await)
     }
