@@ -94,6 +94,7 @@ impl Admin {
             doubts: Vec::new(),
             skipped: crate::sync::state::Skipped::default(),
             revision: None,
+            look_again: Vec::new(),
         })
     }
 }

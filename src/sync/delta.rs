@@ -369,6 +369,16 @@ impl Delta {
         known.get(reference).copied().flatten()
     }
 
+    /// Groups that were read because of what happened to others. Where a server keeps references in order by itself
+    /// (`refint`), it does so a moment later and says nothing: they are worth another look.
+    #[must_use]
+    pub fn groups_read(&self) -> Vec<Guid> {
+        self.asked
+            .iter()
+            .filter_map(|wanted| if let Wanted::Guid(guid) = wanted { Some(*guid) } else { None })
+            .collect()
+    }
+
     /// True when looking up goes on for too long: a full read is due.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {

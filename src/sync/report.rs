@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::guard::Tripped;
 use super::state::Skipped;
 use super::tally::Tally;
-use crate::base::Timestamp;
+use crate::base::{Guid, Timestamp};
 use crate::model::DirectoryLabel;
 
 /// What one run did or, dry, would do.
@@ -43,6 +43,9 @@ pub struct Report {
     pub skipped: Skipped,
     /// Last revision written.
     pub revision: Option<u64>,
+    /// Groups worth another look in a moment; the worker's own business.
+    #[serde(skip)]
+    pub look_again: Vec<Guid>,
 }
 
 impl Report {

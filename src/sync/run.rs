@@ -26,7 +26,7 @@ use super::state::{self, Skipped, SyncState};
 use super::stored::scan_all;
 use crate::audit::{Audit, Event};
 use crate::base::{Clock, Guid, Timestamp};
-use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Entry, Kind, Reading, Source};
+use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Entry, Kind, Reading, Source, Wanted};
 use crate::model::{Actor, Member, MemberKind, origin};
 use crate::store::{Revision, Store, schema};
 
@@ -130,24 +130,47 @@ impl Runner {
             },
             Changes::FullReadNeeded { .. } => return Ok(None),
         };
+        self.follow_up(arrivals, gone, former, Some(cursor), (started, clock)).await
+    }
+
+    /// Reads these groups once more, and applies what differs. Does not move the cursor.
+    ///
+    /// # Errors
+    /// When the directory, the store or the work directory fails.
+    pub async fn look_again(&self, groups: Vec<Guid>) -> Result<Option<Report>, SyncError> {
+        let began = (self.clock.now(), Instant::now());
+        let found = self.source.look_up(groups.into_iter().map(Wanted::Guid).collect()).await?;
+        self.follow_up(found, Vec::new(), Vec::new(), None, began).await
+    }
+
+    async fn follow_up(
+        &self,
+        arrivals: Vec<Arrival>,
+        gone: Vec<Guid>,
+        former: Vec<Dn>,
+        cursor: Option<Cursor>,
+        (started, clock): (Timestamp, Instant),
+    ) -> Result<Option<Report>, SyncError> {
         let read = (arrivals.len() + gone.len()) as u64;
+        let moves = cursor.is_some();
         let delta = self.gather(arrivals, gone, former).await?;
         if delta.is_unfinished() {
             return Ok(None);
         }
+        let look_again = if moves { delta.groups_read() } else { Vec::new() };
         let runner = self.clone();
         let report = self
             .store
             .run(move |store| {
                 let before = runner.state()?;
                 let mut plan = delta.plan(store, &before, &runner.work, started)?;
-                plan.server = Some(cursor.server.clone());
-                plan.cursor = Some(cursor);
+                plan.server = cursor.as_ref().map(|cursor| cursor.server.clone());
+                plan.cursor = cursor;
                 let begun = Begun { actor: Actor::task(runner.task()), started, read };
                 runner.carry_out(plan, before, &begun, &mut super::progress::Unwatched)
             })
             .await?;
-        Ok(Some(Report { milliseconds: millis(clock), ..report }))
+        Ok(Some(Report { milliseconds: millis(clock), look_again, ..report }))
     }
 
     /// Looks up all that follows from some changes.
@@ -195,7 +218,7 @@ impl Runner {
         if missing.is_empty() {
             return Ok(Some((Vec::new(), Vec::new())));
         }
-        let wanted = missing.iter().map(|guid| crate::directory::Wanted::Guid(*guid)).collect();
+        let wanted = missing.iter().map(|guid| Wanted::Guid(*guid)).collect();
         let found = self.source.look_up(wanted).await?;
         let there: HashSet<Guid> = found.iter().filter_map(guid_of).collect();
         let gone = missing.into_iter().filter(|guid| !there.contains(guid)).collect();
@@ -451,7 +474,9 @@ impl Runner {
     /// What the state says once the plan is applied.
     fn advance(&self, after: &mut SyncState, plan: &Plan, verdict: &Verdict, now: Timestamp) {
         after.last_contact = Some(now);
-        after.server.clone_from(&plan.server);
+        if plan.server.is_some() {
+            after.server.clone_from(&plan.server);
+        }
         after.frozen_since = None;
         if plan.full {
             after.last_full = Some(now);
@@ -503,6 +528,7 @@ impl Runner {
             doubts: plan.doubts.clone(),
             skipped: plan.skipped.clone(),
             revision: None,
+            look_again: Vec::new(),
         }
     }
 

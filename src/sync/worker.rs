@@ -4,6 +4,7 @@
 //! One thing happens at a time, so a plan never races another of the same directory. When every
 //! server is down, that is a state people can see; nothing is deleted and trying goes on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 
 /// A connection that brought nothing for this long is asked whether it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// How long a server that keeps references in order by itself is given for it. OpenLDAP's `refint` works behind the answer.
+const REFERENCES_SETTLE: Duration = Duration::from_millis(500);
 
 /// Full reads that only the guard asked for are this far apart at least.
 const BETWEEN_FULL_READS: Duration = Duration::from_secs(10);
@@ -125,6 +129,9 @@ pub struct Worker {
     commands: mpsc::Receiver<Command>,
     activity: watch::Sender<Activity>,
     rng: StdRng,
+    /// Groups to look at once more, and when.
+    look_again: BTreeSet<Guid>,
+    settled_at: Option<Instant>,
 }
 
 /// What comes after a step of changes.
@@ -160,7 +167,7 @@ impl Worker {
             servers: runner.source.servers(),
         });
         let handle = Handle { commands: sender, activity: watcher, runner: Arc::clone(&runner) };
-        (Self { runner, commands, activity, rng }, handle)
+        (Self { runner, commands, activity, rng, look_again: BTreeSet::new(), settled_at: None }, handle)
     }
 
     /// Works until `stop`.
@@ -287,6 +294,7 @@ impl Worker {
                     },
                 },
                 () = tokio::time::sleep_until(reconcile) => return Ok(Ended::Due),
+                () = until(self.settled_at) => self.look_again().await?,
                 () = tokio::time::sleep(HEARTBEAT) => self.heartbeat().await?,
             }
         }
@@ -310,8 +318,22 @@ impl Worker {
                 .record(received.elapsed().as_secs_f64());
         }
         let tripped = report.held > 0;
+        if !report.look_again.is_empty() {
+            self.look_again.extend(&report.look_again);
+            self.settled_at = Some(Instant::now() + REFERENCES_SETTLE);
+        }
         self.done(report);
         Ok(if tripped { Next::FullReadSoon } else { Next::Go })
+    }
+
+    /// Reads groups once more that others changed: the server may have rewritten them since, without an event.
+    async fn look_again(&mut self) -> Result<(), SyncError> {
+        self.settled_at = None;
+        let groups = std::mem::take(&mut self.look_again).into_iter().collect();
+        if let Some(report) = self.runner.look_again(groups).await? {
+            self.done(report);
+        }
+        Ok(())
     }
 
     async fn heartbeat(&mut self) -> Result<(), SyncError> {
@@ -401,6 +423,14 @@ impl Worker {
             activity.last_error = Some(error.to_string());
             activity.servers = servers;
         });
+    }
+}
+
+/// Waits until `at`; for ever where there is nothing to wait for.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
