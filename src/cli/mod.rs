@@ -17,6 +17,7 @@ pub mod syncs;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::base::rng;
 use crate::config::{Config, ConfigError};
@@ -55,10 +56,18 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let args = Args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run_and_flush(args)),
+        Ok(runtime) => {
+            let code = runtime.block_on(run_and_flush(args));
+            // Not for ever: work on a disk that does not answer must not keep the process alive.
+            runtime.shutdown_timeout(LAST_MOMENT);
+            code
+        }
         Err(why) => complain(&anyhow::Error::new(why).context("no runtime")).into(),
     }
 }
+
+/// Time for blocking work to finish when everything else has.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 /// Runs the verb, says what went wrong, and lets nothing that was printed be lost.
 async fn run_and_flush(args: Args) -> ExitCode {

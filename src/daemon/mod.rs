@@ -42,6 +42,7 @@ pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload:
     record(&app, "StartDaemon", Outcome::success()).await;
     lifecycle.spawn("health", served(serve::serve(health_listener, health::router(Arc::clone(&app)), ending.clone())));
     lifecycle.spawn("socket", served(serve::serve(socket, v1::router(Arc::clone(&app)), ending.clone())));
+    lifecycle.spawn("store", upkeep::watch_store(app.store.clone(), ending.soft.clone()));
     lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), regression, ending.soft));
     let draining = app.draining.clone();
     let exit = lifecycle.run(signals, reload, move || draining.cancel()).await;

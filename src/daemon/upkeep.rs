@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{AuditError, Event, Outcome};
 use crate::http::App;
 use crate::model::Actor;
+use crate::store::Store;
 use crate::telemetry::{Metric, Part};
 
 /// Answers how far the wall clock lags behind the highest time seen, in seconds.
@@ -54,6 +55,26 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
     }
 }
 
+/// Watches over the store until `end`. Waits for nothing that a broken store may keep waiting.
+///
+/// # Errors
+/// When only a new process can use the store again. Then this one has to end: whoever supervises it
+/// starts the next, which opens the store and goes on.
+pub async fn watch_store(store: Store, end: CancellationToken) -> anyhow::Result<()> {
+    let mut rounds = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return Ok(()),
+            _ = rounds.tick() => {}
+        }
+        let asked = store.clone();
+        // Asking the engine for its size may touch the disk.
+        let health = tokio::task::spawn_blocking(move || asked.health()).await?;
+        let why = health.broken.unwrap_or_default();
+        anyhow::ensure!(!health.needs_restart, "the store needs a new process: {why}");
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a gauge of seconds")]
 fn show_clock(app: &App, behind: i64, lags: bool) {
     app.audit.note_clock(behind);
@@ -64,4 +85,59 @@ fn show_clock(app: &App, behind: i64, lags: bool) {
         Part::green("goes forward")
     };
     app.board.post("clock", part);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::store::memory::Memory;
+    use crate::store::{Commit, Committed, Engine, EngineHealth, Revision, Snapshot, StoreError};
+
+    /// A store that says it is broken when it is told to.
+    struct Breakable(Memory, Arc<AtomicBool>);
+
+    impl Engine for Breakable {
+        fn snapshot(&self, read: &mut dyn FnMut(&dyn Snapshot) -> Result<(), StoreError>) -> Result<(), StoreError> {
+            self.0.snapshot(read)
+        }
+
+        fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+            self.0.commit(commit)
+        }
+
+        fn watch(&self) -> watch::Receiver<Revision> {
+            self.0.watch()
+        }
+
+        fn health(&self) -> EngineHealth {
+            let broken = Some("the disk is gone".to_owned());
+            EngineHealth { broken, needs_restart: self.1.load(Ordering::Acquire), ..EngineHealth::default() }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_needs_a_new_process_ends_this_one() {
+        let gone = Arc::new(AtomicBool::new(false));
+        let store = Store::new(Breakable(Memory::new(), Arc::clone(&gone)));
+        let watching = tokio::spawn(watch_store(store, CancellationToken::new()));
+        tokio::time::sleep(EVERY * 3).await;
+        assert!(!watching.is_finished(), "damage alone is no reason: a restart does not mend it");
+        gone.store(true, Ordering::Release);
+        let why = watching.await.unwrap().unwrap_err().to_string();
+        assert!(why.contains("the disk is gone"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_well_is_watched_until_the_end() {
+        let end = CancellationToken::new();
+        let watching = tokio::spawn(watch_store(Store::new(Memory::new()), end.clone()));
+        tokio::time::sleep(EVERY * 3).await;
+        end.cancel();
+        watching.await.unwrap().unwrap();
+    }
 }

@@ -12,7 +12,7 @@ use super::history::JournalEntry;
 use super::{Commit, Committed, Expect, Link, Revision, Row, StoreError, readable, schema};
 use crate::base::Timestamp;
 
-/// Longest value a row may have. Engines keep longer ones in files of their own, with a life cycle of their own.
+/// Longest value a row may have. Many long ones beside each other are slow: engines may keep those in files of their own.
 pub const LONGEST_VALUE: usize = 64 * 1024 - 1;
 
 /// Rows as the engine keeps them: key to revision and value, or to nothing where it is to go.

@@ -60,8 +60,9 @@ impl JournalEntry {
     }
 }
 
-/// Bytes the key list of a journal row may take: it leaves 4 KiB of a row's 64 for the rest.
-const KEYS_ROOM: usize = 60 * 1024;
+/// Bytes the key list of a journal row may take: journal rows are neighbours, and neighbours are to be short
+/// (see [`super::sled::tree`]).
+const KEYS_ROOM: usize = 4 * 1024;
 
 mod keys {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};

@@ -12,6 +12,8 @@
 //!   gets the next revision, and every historied row it replaces or deletes moves into history in
 //!   the same act. When [`Store::commit`] returns, the commit is on disk. Commits that wait at
 //!   the same time share one disk flush; each still stands or falls alone.
+//! * **No commit waits for ever.** A disk that does not answer breaks the engine for this process:
+//!   commits are refused, reads go on, and [`EngineHealth::needs_restart`] is set.
 //! * **Absence is `None`**, not an error.
 //! * Calls block. Async callers go through [`Store::run`], the one seam to the blocking pool.
 
@@ -143,8 +145,12 @@ pub struct EngineHealth {
     pub bytes_free: Option<u64>,
     /// True while the reserve file is given up: only what narrows access is still accepted.
     pub reserve_spent: bool,
+    /// How often it was opened anew, because a write failed for want of room.
+    pub reopened: u64,
     /// Why the engine refuses work, if it does.
     pub broken: Option<String>,
+    /// True when only a new process can use the store again.
+    pub needs_restart: bool,
 }
 
 /// A handle to the store; clones share the engine.

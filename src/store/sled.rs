@@ -1,14 +1,16 @@
 //! The default engine: sled 0.34.7, a map of bytes in one file, made durable and grouped.
 //!
 //! Pinned, because the 1.0 alphas lost acknowledged writes in a kill test and 0.34.7 did not.
-//! What sled itself does and does not do is written in [`tree`]. Here: how commits that wait
-//! together share one flush, and what happens when the disk is full or fails.
+//! What sled itself does and does not do is written in [`tree`]; how a group of commits reaches
+//! the disk, and what happens when that is full, in [`writer`]. Here: who waits for whom, how long
+//! at most, and what is said when something is wrong.
 //!
 //! ```text
-//! commit --> line --> leader: work the group out on paper   (reads go on)
-//!                             room for it? apply as one batch  (reads wait, about a millisecond)
-//!                             flush, fdatasync                 (reads go on)
-//!                             answer everyone
+//! commit --> line --> leader --> writer's thread: work the group out on paper   (reads go on)
+//!                       |                         room for it? apply as one batch  (reads wait, about a millisecond)
+//!                       |                         flush, fdatasync                 (reads go on)
+//!                       |<------------------------
+//!                     answer everyone
 //! ```
 //!
 //! The group is one sled batch: after a kill all of it is there or none of it. A snapshot may see
@@ -16,320 +18,117 @@
 //! nobody goes on with what was never written. A commit that failed so, other than by a conflict,
 //! may turn out to be there after all, whole: whoever retries says with an [`Expect`] what must hold.
 //!
+//! No wait is for ever. What is not on disk within [`PATIENCE`] never will be, for all anybody can
+//! tell: commits are refused from then on, reads go on, and [`EngineHealth::needs_restart`] says
+//! that a new process has to take over.
+//!
 //! [`Expect`]: super::Expect
 
+mod patience;
 pub(super) mod tree;
+mod writer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, RwLockReadGuard};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::patience::{NoAnswer, Patience, Worker};
 use self::tree::Tree;
-use super::execute::{self, Head, Writes, execute};
+use self::writer::{Answer, Disk, Writer, fell_over};
+use super::execute::Writes;
 use super::place::Place;
-use super::space::{self, Reserve};
 use super::turns::Turns;
-use super::{
-    Commit, Committed, Engine, EngineHealth, Entry, Intent, KeyRange, Revision, Row, Snapshot, StoreError, schema,
-};
-
-type Answer = Result<Committed, StoreError>;
+use super::{Commit, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError};
 
 /// The engine.
 pub(super) struct Sled {
-    /// Holds the state directory; nobody else opens the files while this lives.
-    place: Place,
-    cache_bytes: u64,
-    disk: RwLock<Disk>,
+    writer: Arc<Writer>,
+    worker: Worker,
     turns: Turns<Commit, Answer>,
-    revisions: watch::Sender<Revision>,
-    reserve: Reserve,
-    /// Damage that was met. From then on nothing is written.
-    damage: Mutex<Option<String>>,
+    patience: Patience,
+    /// Set once the writer did not come back. From then on nobody waits for it.
+    lost: OnceLock<StoreError>,
 }
 
-enum Disk {
-    Open {
-        tree: Tree,
-        head: Head,
-    },
-    /// Closed because of this. Opened again by itself only if it was for want of room.
-    Closed(StoreError),
-}
-
-/// A group of commits on paper.
-struct Paper {
-    head: Head,
-    writes: Writes,
-    answers: Vec<Answer>,
-}
-
-/// Why a group is not on disk.
-enum Setback {
-    /// There is no room; nothing was touched.
-    NoRoom,
-    /// The engine failed and is closed. The group may be on disk or not, but not in part.
-    Failed { cause: StoreError, paper: Box<Paper> },
-    /// The engine was closed before.
-    Closed(StoreError),
-}
+/// A disk that takes longer than this for a write is as good as gone: Linux itself gives a disk 30
+/// seconds for a command before it resets it. Longer than opening a store of three million rows
+/// takes (2.3 s), which a write on a full disk may come to; shorter than anybody waits for an answer.
+const PATIENCE: Patience = Patience { limit: Duration::from_secs(30), nudge_every: Duration::from_secs(1) };
 
 impl Sled {
     /// Opens the store in `place`, or makes an empty one. A full disk costs the reserve.
     pub(super) fn open(place: Place, cache_bytes: u64, reserve_bytes: u64) -> Result<Self, StoreError> {
-        let reserve = Reserve::open(place.dir(), reserve_bytes);
-        let opened = match open_disk(&place.store(), cache_bytes) {
-            Err(StoreError::Full { .. }) => {
-                reserve.give_up();
-                open_disk(&place.store(), cache_bytes)
-            }
-            other => other,
-        };
-        let (tree, head) = opened?;
-        let revisions = watch::Sender::new(head.revision);
-        let disk = RwLock::new(Disk::Open { tree, head });
-        Ok(Self { place, cache_bytes, disk, turns: Turns::new(), revisions, reserve, damage: Mutex::new(None) })
+        Self::with(Writer::open(place, cache_bytes, reserve_bytes, Box::new(Tree::sync))?, PATIENCE)
+    }
+
+    fn with(writer: Writer, patience: Patience) -> Result<Self, StoreError> {
+        let worker = Worker::start("store-writer")
+            .map_err(|error| StoreError::Broken { why: format!("no thread for it: {error}") })?;
+        Ok(Self { writer: Arc::new(writer), worker, turns: Turns::new(), patience, lost: OnceLock::new() })
     }
 
     /// Writes rows that belong to no commit: what a new store begins with.
     pub(super) fn seed(&self, rows: &Writes) -> Result<(), StoreError> {
-        let disk = self.write()?;
-        let (tree, _) = disk.open()?;
-        tree.apply(rows)?;
-        tree.sync()
+        self.writer.seed(rows)
     }
 
     /// The state directory this store is in.
     pub(super) fn place(&self) -> &Place {
-        &self.place
+        self.writer.place()
     }
 
-    fn read(&self) -> Result<RwLockReadGuard<'_, Disk>, StoreError> {
-        self.disk.read().map_err(|_| fell_over())
-    }
-
-    fn write(&self) -> Result<RwLockWriteGuard<'_, Disk>, StoreError> {
-        self.disk.write().map_err(|_| fell_over())
-    }
-
-    /// Leads: brings a group to its answers.
-    fn carry_out(&self, group: &[Commit]) -> Vec<Answer> {
-        self.recover();
-        let setback = match self.attempt(group) {
-            Ok(answers) => return answers,
-            Err(setback) => setback,
-        };
-        let answered = match setback {
-            Setback::NoRoom => {
-                self.reserve.give_up();
-                self.attempt(group)
-            }
-            Setback::Failed { cause: StoreError::Full { .. }, paper } => {
-                self.reserve.give_up();
-                self.finish(group, *paper)
-            }
-            other => Err(other),
-        };
-        answered.unwrap_or_else(|setback| {
-            let cause = match setback {
-                Setback::NoRoom => self.full(),
-                Setback::Failed { cause, .. } | Setback::Closed(cause) => cause,
-            };
-            group.iter().map(|_| Err(cause.clone())).collect()
+    /// Has the writer do something, and waits for it as long as is sensible.
+    fn ask<T: Send + 'static>(&self, work: impl FnOnce(&Writer) -> T + Send + 'static) -> Result<T, StoreError> {
+        if let Some(lost) = self.lost.get() {
+            return Err(lost.clone());
+        }
+        let writer = Arc::clone(&self.writer);
+        self.worker.ask(self.patience, || self.writer.nudge(), move || work(&writer)).map_err(|none| match none {
+            NoAnswer::Fell => fell_over(),
+            NoAnswer::Late => self.give_up(),
         })
     }
 
-    /// One try: on paper, applied, on disk.
-    fn attempt(&self, group: &[Commit]) -> Result<Vec<Answer>, Setback> {
-        let paper = {
-            let disk = self.read().map_err(Setback::Closed)?;
-            let (tree, head) = disk.open().map_err(Setback::Closed)?;
-            self.on_paper(group, tree, head)
-        };
-        if paper.writes.is_empty() {
-            return Ok(paper.answers);
-        }
-        if !self.has_room_for(&paper.writes) {
-            return Err(Setback::NoRoom);
-        }
-        let applied = self.write().and_then(|mut disk| {
-            let applied = disk.apply(&paper);
-            if let Err(cause) = &applied {
-                // Before anybody can read what may be half applied in memory.
-                disk.close(cause.clone());
-            }
-            applied
+    fn give_up(&self) -> StoreError {
+        let lost = self.lost.get_or_init(|| {
+            let limit = self.patience.limit;
+            let why = format!(
+                "the disk under {} took more than {limit:?} for a write; nothing is written any more until the daemon \
+                 is started again, which it does by itself under systemd. Look for faults of the disk in the kernel's log",
+                self.place().dir().display()
+            );
+            tracing::error!(why, "the store is lost to this process");
+            StoreError::Broken { why }
         });
-        match applied.and_then(|()| self.sync()) {
-            Ok(()) => Ok(self.acknowledge(paper)),
-            Err(cause) => {
-                tracing::error!(%cause, "the store failed to write");
-                Err(Setback::Failed { cause, paper: Box::new(paper) })
-            }
-        }
+        lost.clone()
     }
 
-    /// Works the group out, each commit on what the ones before it leave.
-    fn on_paper(&self, group: &[Commit], tree: &Tree, head: &Head) -> Paper {
-        let mut paper = Paper { head: head.clone(), writes: Writes::new(), answers: Vec::with_capacity(group.len()) };
-        let damage = self.damage();
-        for commit in group {
-            let answer = if let Some(why) = &damage {
-                Err(StoreError::Broken { why: why.clone() })
-            } else if self.reserve.is_spent() && commit.intent == Intent::Widen {
-                Err(self.full())
-            } else {
-                self.add(commit, &mut paper, tree)
-            };
-            paper.answers.push(answer);
-        }
-        paper
-    }
-
-    fn add(&self, commit: &Commit, paper: &mut Paper, tree: &Tree) -> Answer {
-        let get = |key: &[u8]| match paper.writes.get(key) {
-            Some(row) => Ok(row.clone()),
-            None => self.noticed(tree.get(key)),
-        };
-        // The caller's code seals log records: should it fall over, the others still stand.
-        let done = catch_unwind(AssertUnwindSafe(|| execute(commit, &paper.head, &get))).unwrap_or_else(|_| {
-            Err(StoreError::Broken { why: "the commit fell over while it was worked out".to_owned() })
-        })?;
-        paper.head = done.head;
-        paper.writes.extend(done.writes);
-        Ok(done.committed)
-    }
-
-    /// Makes what is applied durable; closes the engine if it cannot.
-    fn sync(&self) -> Result<(), StoreError> {
-        let synced = {
-            let disk = self.read()?;
-            disk.open().and_then(|(tree, _)| tree.sync())
-        };
-        if let Err(cause) = &synced {
-            self.write()?.close(cause.clone());
-        }
-        synced
-    }
-
-    /// Goes on after a write that failed for want of room: the group is on disk whole, or is tried again.
-    fn finish(&self, group: &[Commit], paper: Paper) -> Result<Vec<Answer>, Setback> {
-        self.reopen().map_err(Setback::Closed)?;
-        let survived = self.read().and_then(|disk| disk.open().map(|(_, head)| *head == paper.head));
-        if !survived.map_err(Setback::Closed)? {
-            return self.attempt(group);
-        }
-        self.sync().map_err(Setback::Closed)?;
-        Ok(self.acknowledge(paper))
-    }
-
-    /// The group is on disk.
-    fn acknowledge(&self, paper: Paper) -> Vec<Answer> {
-        self.place.acknowledge(paper.head.revision);
-        self.revisions.send_replace(paper.head.revision);
-        paper.answers
-    }
-
-    /// Makes the reserve again, and opens what was closed, once there is room.
-    fn recover(&self) {
-        let closed_for_room = self.read().is_ok_and(|disk| matches!(&*disk, Disk::Closed(StoreError::Full { .. })));
-        if closed_for_room && self.free().is_some_and(|free| free >= FLOOR) {
-            let _ = self.reopen();
-        }
-        self.reserve.try_restore();
-    }
-
-    fn reopen(&self) -> Result<(), StoreError> {
-        let mut disk = self.write()?;
-        if matches!(&*disk, Disk::Open { .. }) {
-            return Ok(());
-        }
-        *disk = match open_disk(&self.place.store(), self.cache_bytes) {
-            Ok((tree, head)) => Disk::Open { tree, head },
-            Err(cause) => Disk::Closed(cause),
-        };
-        disk.open().map(drop)
-    }
-
-    /// Whether the group fits. sled should not meet a full disk: it would have to be opened anew, and
-    /// in its source a flush that already waits for a write which then fails is not always woken.
-    /// Somebody else may still take the room in between; then the way back is [`Self::finish`].
-    fn has_room_for(&self, writes: &Writes) -> bool {
-        let row = |(key, row): (&Vec<u8>, &Option<Row>)| {
-            key.len() + row.as_ref().map_or(0, |row| row.value.len()) + ROW_OVERHEAD
-        };
-        let bytes: usize = writes.iter().map(row).sum();
-        let needed = FLOOR.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(AMPLIFICATION));
-        // A file system that does not say is taken at its word when it refuses a write.
-        self.free().is_none_or(|free| free >= needed)
-    }
-
-    fn free(&self) -> Option<u64> {
-        space::room(self.place.dir()).ok().map(|room| room.free)
-    }
-
-    fn full(&self) -> StoreError {
-        StoreError::Full { path: self.place.dir().to_owned() }
-    }
-
-    fn damage(&self) -> Option<String> {
-        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Remembers damage that a read met.
-    fn noticed<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(damaged @ StoreError::Corrupt { .. }) = &read {
-            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-            damage.get_or_insert_with(|| damaged.to_string());
-        }
-        read
+    /// Carries a group out, in whatever time that takes or [`PATIENCE`].
+    fn lead(&self, group: Vec<Commit>) -> Vec<Answer> {
+        let size = group.len();
+        self.ask(move |writer| writer.carry_out(&group)).unwrap_or_else(|cause| vec![Err(cause); size])
     }
 }
 
-impl Disk {
-    fn open(&self) -> Result<(&Tree, &Head), StoreError> {
-        match self {
-            Self::Open { tree, head } => Ok((tree, head)),
-            Self::Closed(cause) => Err(cause.clone()),
-        }
+impl Drop for Sled {
+    /// sled writes and waits when it is closed, so that may hang as well.
+    fn drop(&mut self) {
+        let _ = self.ask(Writer::shut);
     }
-
-    fn apply(&mut self, paper: &Paper) -> Result<(), StoreError> {
-        match self {
-            Self::Open { tree, head } => {
-                tree.apply(&paper.writes)?;
-                *head = paper.head.clone();
-                Ok(())
-            }
-            Self::Closed(cause) => Err(cause.clone()),
-        }
-    }
-
-    fn close(&mut self, cause: StoreError) {
-        let closed = std::mem::replace(self, Self::Closed(cause));
-        // sled flushes when it is dropped, and asserts that this works.
-        if catch_unwind(AssertUnwindSafe(|| drop(closed))).is_err() {
-            tracing::error!("the engine fell over while it was closed");
-        }
-    }
-}
-
-fn open_disk(dir: &Path, cache_bytes: u64) -> Result<(Tree, Head), StoreError> {
-    let tree = Tree::open(dir, cache_bytes)?;
-    let head = execute::read_head(tree.get(&schema::meta(execute::HEAD))?)?;
-    Ok((tree, head))
-}
-
-fn fell_over() -> StoreError {
-    StoreError::Broken { why: "a write fell over; restart the daemon".to_owned() }
 }
 
 struct SledSnapshot<'a> {
-    engine: &'a Sled,
+    writer: &'a Writer,
     tree: &'a Tree,
     revision: Revision,
+}
+
+impl<'a> SledSnapshot<'a> {
+    fn of(writer: &'a Writer, disk: &'a RwLockReadGuard<'_, Disk>) -> Result<Self, StoreError> {
+        let (tree, head) = disk.open()?;
+        Ok(Self { writer, tree, revision: head.revision })
+    }
 }
 
 impl Snapshot for SledSnapshot<'_> {
@@ -338,51 +137,156 @@ impl Snapshot for SledSnapshot<'_> {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        self.engine.noticed(self.tree.get(key))
+        self.writer.noticed(self.tree.get(key))
     }
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.engine.noticed(self.tree.scan(range, limit))
+        self.writer.noticed(self.tree.scan(range, limit))
     }
 }
 
 impl Engine for Sled {
     fn snapshot(&self, read: &mut dyn FnMut(&dyn Snapshot) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let mut disk = self.read()?;
+        let mut disk = self.writer.read()?;
         if disk.open().is_err() {
             drop(disk);
-            self.recover();
-            disk = self.read()?;
+            self.ask(Writer::recover)?;
+            disk = self.writer.read()?;
         }
-        let (tree, head) = disk.open()?;
-        read(&SledSnapshot { engine: self, tree, revision: head.revision })
+        read(&SledSnapshot::of(&self.writer, &disk)?)
     }
 
     fn commit(&self, commit: Commit) -> Answer {
-        self.turns.submit(commit, |group| self.carry_out(&group)).unwrap_or_else(|_| Err(fell_over()))
+        self.turns.submit(commit, |group| self.lead(group)).unwrap_or_else(|_| Err(fell_over()))
     }
 
     fn watch(&self) -> watch::Receiver<Revision> {
-        self.revisions.subscribe()
+        self.writer.watch()
     }
 
+    /// Takes no lock that a write may hold, so it answers when nothing else does.
     fn health(&self) -> EngineHealth {
-        let disk = self.read();
-        let open = disk.as_ref().map_err(Clone::clone).and_then(|disk| disk.open());
+        let closed = self.lost.get().cloned().or_else(|| self.writer.closed());
+        // For want of room it opens again by itself.
+        let needs_restart = closed.as_ref().is_some_and(|cause| !matches!(cause, StoreError::Full { .. }));
         EngineHealth {
-            bytes_on_disk: open.as_ref().map_or(0, |(tree, _)| tree.bytes()),
-            bytes_free: self.free(),
-            reserve_spent: self.reserve.is_spent(),
-            broken: open.err().map(|cause| cause.to_string()).or_else(|| self.damage()),
+            bytes_on_disk: self.writer.bytes(),
+            bytes_free: self.writer.free(),
+            reserve_spent: self.writer.reserve_spent(),
+            reopened: self.writer.reopened(),
+            broken: closed.map(|cause| cause.to_string()).or_else(|| self.writer.damage()),
+            needs_restart,
         }
     }
 }
 
-/// Free bytes below which nothing is written: two of sled's segments of 512 KiB.
-const FLOOR: u64 = 1024 * 1024;
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
 
-/// What a row takes in sled besides its key and value.
-const ROW_OVERHEAD: usize = 64;
+    use super::*;
+    use crate::base::Timestamp;
+    use crate::model::Actor;
+    use crate::store::Intent;
 
-/// How much sled may write for a byte of a row: the log record, and pages written anew around it.
-const AMPLIFICATION: u64 = 4;
+    fn engine(dir: &tempfile::TempDir, sync: impl Fn(&Tree) -> Result<(), StoreError> + Send + Sync + 'static) -> Sled {
+        let (place, _) = Place::hold(&dir.path().join("state")).unwrap();
+        let writer = Writer::open(place, 1024 * 1024, 0, Box::new(sync)).unwrap();
+        Sled::with(writer, Patience { nudge_every: Duration::from_millis(20), ..PATIENCE }).unwrap()
+    }
+
+    fn commit(key: &[u8]) -> Commit {
+        let mut commit = Commit::new(Actor::task("test"), Timestamp::UNIX_EPOCH, Intent::Narrow);
+        commit.put(key.to_vec(), b"value".to_vec());
+        commit
+    }
+
+    fn there(engine: &Sled, key: &[u8]) -> bool {
+        let mut there = false;
+        engine
+            .snapshot(&mut |snapshot| {
+                there = snapshot.get(key)?.is_some();
+                Ok(())
+            })
+            .unwrap();
+        there
+    }
+
+    #[test]
+    fn a_disk_that_never_answers_refuses_commits_and_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = Arc::new(AtomicBool::new(false));
+        let hangs = Arc::clone(&gone);
+        let mut engine = engine(&dir, move |tree| {
+            while hangs.load(Ordering::Acquire) {
+                std::thread::park();
+            }
+            tree.sync()
+        });
+        engine.commit(commit(b"Sbefore")).unwrap();
+        assert_eq!(engine.health().broken, None);
+        gone.store(true, Ordering::Release);
+        engine.patience.limit = Duration::from_millis(300);
+
+        let began = Instant::now();
+        let refusals: Vec<_> = std::thread::scope(|scope| {
+            let waiting: Vec<_> = [b"Sa", b"Sb", b"Sc"].map(|key| scope.spawn(|| engine.commit(commit(key)))).into();
+            waiting.into_iter().map(|thread| thread.join().unwrap().unwrap_err().to_string()).collect()
+        });
+        assert!(refusals.iter().all(|why| why.contains("took more than 300ms")), "{refusals:?}");
+        // They may have come as groups of their own: the first waits, all others learn of it.
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+
+        let health = engine.health();
+        assert!(health.needs_restart, "{health:?}");
+        assert!(health.broken.is_some_and(|why| why.contains("started again")));
+        assert!(there(&engine, b"Sbefore"), "reads go on");
+        assert!(engine.commit(commit(b"Sd")).is_err());
+        // To be dropped does not hang either.
+        drop(engine);
+    }
+
+    #[test]
+    fn a_slow_disk_is_waited_for_and_reads_go_on_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let (done, slow) = std::sync::mpsc::channel();
+        let slow = std::sync::Mutex::new(slow);
+        let engine = engine(&dir, move |tree| {
+            slow.lock().unwrap().recv().unwrap();
+            tree.sync()
+        });
+        std::thread::scope(|scope| {
+            let committing = scope.spawn(|| engine.commit(commit(b"Sslow")));
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !there(&engine, b"Sslow") {
+                assert!(Instant::now() < deadline, "reads wait for the disk");
+                std::thread::yield_now();
+            }
+            assert!(!committing.is_finished(), "acknowledged before it was on disk");
+            done.send(()).unwrap();
+            committing.join().unwrap().unwrap();
+        });
+        assert_eq!(engine.health().broken, None);
+    }
+
+    #[test]
+    fn a_disk_that_fails_closes_the_engine_until_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let broken = |_: &Tree| Err(StoreError::Broken { why: "the disk is on fire".to_owned() });
+        let engine = engine(&dir, broken);
+        assert!(engine.commit(commit(b"Sa")).unwrap_err().to_string().contains("on fire"));
+        assert!(engine.commit(commit(b"Sb")).is_err());
+        assert!(engine.health().needs_restart);
+    }
+
+    #[test]
+    fn whoever_drops_it_may_open_it_again_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..10 {
+            let engine = engine(&dir, Tree::sync);
+            engine.commit(commit(format!("S{n}").as_bytes())).unwrap();
+            assert!((0..=n).all(|n| there(&engine, format!("S{n}").as_bytes())));
+        }
+    }
+}

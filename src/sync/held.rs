@@ -21,8 +21,8 @@ use crate::base::Timestamp;
 use crate::model::{Actor, DirectoryLabel};
 use crate::store::{Commit, Expect, Intent, KeyRange, Revision, Snapshot, Store, StoreError, schema};
 
-/// Bytes of changes a row, below the store's 64 KiB.
-const CHUNK_BYTES: usize = 48 << 10;
+/// Bytes of changes a row: the store likes neighbours to be short.
+const CHUNK_BYTES: usize = 6 << 10;
 
 /// Tripped limits kept with a set: a thousand groups may each trip theirs, and the head is one row.
 const REASONS_KEPT: usize = 100;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use bailey::base::UserId;
 use bailey::store::{self, Init, Ready, Settings, StoreError, schema};
 
 use crate::store_conformance::{append, chain, commit, now, put, value};
@@ -251,4 +252,37 @@ fn damaged_files_never_answer_wrongly() {
         }
     }
     assert!(noticed > 0, "no damage was noticed: the test damages nothing");
+}
+
+/// Leaves that sled finds too long it writes to files of their own, which is slow, and from which it does
+/// not recover when the disk is full. A load with its journal and its history makes none.
+#[test]
+fn a_load_keeps_no_rows_in_files_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let opened = open(&settings);
+    let files = || fs::read_dir(settings.dir.join("store/blobs")).unwrap().count();
+    for round in 0..60_u32 {
+        let mut all = commit();
+        for n in 0..1_000_u32 {
+            let mut id = [7; 16];
+            id[..4].copy_from_slice(&(round % 30 * 1_000 + n).to_be_bytes());
+            all.put(schema::user(&UserId::from_bytes(id)), vec![7; 500]);
+        }
+        opened.store.commit(all).unwrap();
+        assert_eq!(files(), 0, "after {round} commits");
+    }
+    // Where they are as long as they may be, there are such files, and nothing is lost.
+    let long = |n: u8| vec![n; store::LONGEST_VALUE];
+    for n in 0..64_u8 {
+        let mut one = commit();
+        one.put(vec![b'S', n], long(n));
+        opened.store.commit(one).unwrap();
+    }
+    assert!(files() > 0, "the test proves nothing");
+    drop(opened);
+    let opened = open(&settings);
+    for n in 0..64_u8 {
+        assert_eq!(opened.store.read(|s| s.get(&[b'S', n])).unwrap().map(|row| row.value), Some(long(n)));
+    }
 }
