@@ -295,7 +295,8 @@ impl Worker {
                 .histogram(&[("directory", self.runner.settings.label.as_str())])
                 .record(received.elapsed().as_secs_f64());
         }
-        let tripped = report.held > 0;
+        // What was held before is in its set already.
+        let tripped = !report.tripped.is_empty();
         self.done(report);
         Ok(tripped.then(|| "the guard held back changes that events brought".to_owned()))
     }
