@@ -24,6 +24,8 @@ mod store_open;
 mod store_text;
 mod sync_doubt;
 mod sync_guard;
+mod sync_leavers;
+mod sync_names;
 mod sync_random;
 mod systemd;
 mod tiny_store;
