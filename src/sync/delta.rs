@@ -23,7 +23,7 @@ use super::plan::{Edges, Plan};
 use super::reference::{self, UNREAD};
 use super::settings::Settings;
 use super::stage::Staged;
-use super::state::{Skipped, SyncState};
+use super::state::SyncState;
 use super::stored;
 use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::{Arrival, Dn, Entry, Kind, Wanted};
@@ -43,7 +43,8 @@ pub struct Delta {
     gone: BTreeSet<Member>,
     /// References by names that objects bore in between.
     former: HashSet<RefHash>,
-    skipped: Skipped,
+    /// What is wrong with entries that cannot be used, by DN: one may come more than once.
+    skipped: BTreeMap<String, String>,
     /// Who bears a DN, as far as entries of this delta say.
     bearers: HashMap<RefHash, Member>,
     /// Who claims a login, as far as entries of this delta say.
@@ -106,7 +107,7 @@ impl Delta {
             entries: BTreeMap::new(),
             gone: BTreeSet::new(),
             former: former.iter().map(reference::by_dn).collect(),
-            skipped: Skipped::default(),
+            skipped: BTreeMap::new(),
             bearers: HashMap::new(),
             claimants: HashMap::new(),
             looked_up: HashSet::new(),
@@ -120,7 +121,7 @@ impl Delta {
                     let member = relinked(snapshot, derived)?;
                     // The source looked it up after the last event it reports about it, so this is newer.
                     delta.forget(&member);
-                    delta.goes(snapshot, member, Some(&guid))?;
+                    delta.goes(snapshot, member, &guid)?;
                 }
             }
             Ok::<_, SyncError>(())
@@ -137,7 +138,7 @@ impl Delta {
             match arrival {
                 Arrival::Entry(entry) => store.read(|snapshot| self.take_entry(snapshot, &entry))?,
                 Arrival::Unusable(unusable) => {
-                    self.skipped.unusable(&unusable);
+                    self.skipped.insert(unusable.dn, unusable.why);
                     let label = &self.settings.label;
                     let kinds: Vec<Member> = unusable.guid.iter().flat_map(|guid| every_kind(label, guid)).collect();
                     for derived in kinds {
@@ -162,10 +163,9 @@ impl Delta {
         }
     }
 
-    /// Notes that `member` is there no longer, if it is stored; with `guid`, only if that object stands behind it.
-    fn goes(&mut self, snapshot: &dyn Snapshot, member: Member, guid: Option<&Guid>) -> Result<(), SyncError> {
-        let known = stored::entity(snapshot, &member)?;
-        if known.is_some_and(|(_, entity)| guid.is_none_or(|guid| entity.origin().guid == *guid)) {
+    /// Notes that the object `guid` is there no longer, if it stands behind the row `member`.
+    fn goes(&mut self, snapshot: &dyn Snapshot, member: Member, guid: &Guid) -> Result<(), SyncError> {
+        if stored::entity(snapshot, &member)?.is_some_and(|(_, entity)| entity.origin().guid == *guid) {
             self.gone.insert(member);
         }
         Ok(())
@@ -180,7 +180,7 @@ impl Delta {
         for other in every_kind(&self.settings.label, &entry.guid).into_iter().filter(|other| *other != derived) {
             let other = relinked(snapshot, other)?;
             self.forget(&other);
-            self.goes(snapshot, other, Some(&entry.guid))?;
+            self.goes(snapshot, other, &entry.guid)?;
         }
         let login = claimed_login(&self.settings, entry);
         if let Some(login) = login {
@@ -190,7 +190,7 @@ impl Delta {
         let (content, referable) = match mapping::map(&self.settings, entry, member) {
             Ok(mapped) => (Content::Usable(Box::new(mapped)), true),
             Err(Skip { why, disabled }) => {
-                self.skipped.push(entry.dn.to_string(), why);
+                self.skipped.insert(entry.dn.to_string(), why);
                 (Content::Unusable { disabled }, stored::is_present(snapshot, &member)?)
             }
         };
@@ -220,6 +220,7 @@ impl Delta {
                     Reference::Login(login) => Wanted::Login(login.clone()),
                 });
             }
+            wanted.extend(self.lost(store, group, mapped, &known)?);
         }
         wanted.extend(concerned.logins.into_iter().map(Wanted::Login));
         wanted.retain(|one| !self.asked.contains(one));
@@ -227,15 +228,51 @@ impl Delta {
         Ok(if self.is_unfinished() { Vec::new() } else { wanted.into_iter().collect() })
     }
 
-    /// Takes the answer to what was wanted. Blocks.
+    /// Members that `group` lists no longer: still there, or is it they who went? The guard tells one from the other,
+    /// and the event about them may come later, or was held back earlier.
+    fn lost(
+        &self,
+        store: &Store,
+        group: GroupId,
+        mapped: &Mapped,
+        known: &HashMap<RefHash, Option<Member>>,
+    ) -> Result<Vec<Wanted>, SyncError> {
+        let listed: HashSet<Member> = mapped.references.iter().filter_map(|one| self.meaning(one, known)).collect();
+        let edges = stored_edges(store, &group)?;
+        let unexplained = |member: &&Member| {
+            !listed.contains(*member) && !self.entries.contains_key(*member) && !self.gone.contains(*member)
+        };
+        store.read(|snapshot| {
+            let mut lost = Vec::new();
+            for member in edges.before.iter().map(|(member, _)| member).filter(unexplained) {
+                if let Some((_, entity)) = stored::entity(snapshot, member)?.filter(|(_, e)| e.standing().is_present())
+                {
+                    lost.push(Wanted::Guid(entity.origin().guid));
+                }
+            }
+            Ok(lost)
+        })
+    }
+
+    /// Takes the answer to what was wanted: what was asked for by its id and did not come is gone. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn answered(&mut self, store: &Store, wanted: &[Wanted], answers: Vec<Arrival>) -> Result<(), SyncError> {
+        let came: HashSet<Option<Guid>> = answers.iter().map(guid_of).collect();
         self.take(store, answers)?;
         for one in wanted {
-            if let Wanted::Login(login) = one {
-                self.looked_up.insert(reference::by_login(login));
+            match one {
+                Wanted::Login(login) => drop(self.looked_up.insert(reference::by_login(login))),
+                // Something without an id may be any of them.
+                Wanted::Guid(guid) if !came.contains(&Some(*guid)) && !came.contains(&None) => {
+                    store.read(|snapshot| {
+                        every_kind(&self.settings.label, guid)
+                            .into_iter()
+                            .try_for_each(|derived| self.goes(snapshot, relinked(snapshot, derived)?, guid))
+                    })?;
+                }
+                Wanted::Guid(_) | Wanted::Dn(_) => {}
             }
         }
         Ok(())
@@ -398,12 +435,20 @@ impl Delta {
     ) -> Result<Plan, SyncError> {
         let mut plan = Plan::new(work, state.0);
         plan.totals = state.1.totals;
-        plan.skipped = self.skipped.clone();
+        for (dn, why) in &self.skipped {
+            plan.skipped.push(dn.clone(), why.clone());
+        }
         store.read(|snapshot| self.plan_rows(snapshot, &mut plan, now))?;
         let anew = store.read(|snapshot| self.concerned(snapshot))?.references;
         for (group, mapped) in self.groups() {
             let mut edges = stored_edges(store, &group)?;
             self.resolve(&self.known_references(store, group, &anew)?, mapped, &mut edges);
+            let has: HashSet<Member> = edges.now.iter().map(|(member, _)| *member).collect();
+            for (member, _) in edges.before.iter().filter(|(member, _)| !has.contains(member)) {
+                if !store.read(|snapshot| stored::is_present(snapshot, member))? {
+                    plan.names.left(*member);
+                }
+            }
             plan.members(group, &edges)?;
         }
         Ok(plan)
@@ -446,9 +491,17 @@ impl Delta {
 
     fn resolve(&self, known: &HashMap<RefHash, Option<Member>>, mapped: &Mapped, edges: &mut Edges) {
         edges.resolve(&mapped.references, |reference| self.meaning(reference, known));
-        edges.keep_unclear(&mapped.references, |(member, _)| {
-            self.entries.get(member).is_some_and(|arrived| arrived.names.is_none())
-        });
+        let hidden = |member: &Member| self.entries.get(member).is_some_and(|arrived| arrived.names.is_none());
+        edges.keep_unclear(&mapped.references, hidden, |_| false);
+    }
+}
+
+/// The id of whatever came.
+#[must_use]
+pub fn guid_of(arrival: &Arrival) -> Option<Guid> {
+    match arrival {
+        Arrival::Entry(entry) => Some(entry.guid),
+        Arrival::Unusable(unusable) => unusable.guid,
     }
 }
 
@@ -458,7 +511,8 @@ impl Delta {
 #[must_use]
 pub fn claimed_login<'a>(settings: &Settings, entry: &'a Entry) -> Option<&'a str> {
     let claims = entry.kind == Kind::Person && !settings.mapping.member_login.is_empty();
-    claims.then(|| entry.attributes.text(&settings.mapping.login)).flatten()
+    let login = claims.then(|| entry.attributes.text(&settings.mapping.login)).flatten();
+    login.filter(|login| login.len() <= settings.mapping.max_name_bytes)
 }
 
 /// The login by which groups may refer to somebody stored.

@@ -180,9 +180,8 @@ impl Merging<'_> {
         let meaning = |reference: &RefHash| references.member(reference).filter(|member| !unreferable(member));
         edges.resolve(listed, meaning);
         let certain = self.full.doubts.is_empty();
-        edges.keep_unclear(listed, |(member, reference)| {
-            self.nameless.contains(member) || !certain && meaning(reference) != Some(*member)
-        });
+        let absent = |(member, reference): &(Member, RefHash)| !certain && meaning(reference) != Some(*member);
+        edges.keep_unclear(listed, |member| self.nameless.contains(member), absent);
     }
 }
 

@@ -46,26 +46,35 @@ pub struct Verdict {
     decided: Decided,
 }
 
-/// Fingerprints of changes about which a person has decided.
+/// Fingerprints of changes that were held before, by what a person has decided about them.
 #[derive(Debug, Clone, Default)]
 pub struct Decided {
     /// These may happen.
     pub approved: HashSet<[u8; 16]>,
     /// These may not.
     pub refused: HashSet<[u8; 16]>,
+    /// Nothing yet: they stay held, even when there are few enough of them by now.
+    pub open: HashSet<[u8; 16]>,
+    /// Why those without a decision are held.
+    pub why: Vec<Tripped>,
 }
 
 impl Decided {
-    /// True when nobody has decided about anything.
+    /// True when nothing was held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.approved.is_empty() && self.refused.is_empty()
+        self.approved.is_empty() && self.refused.is_empty() && self.open.is_empty()
+    }
+
+    /// True when these changes stay as they are.
+    fn stays(&self, print: &[u8; 16]) -> bool {
+        self.refused.contains(print) || self.open.contains(print)
     }
 }
 
 impl Verdict {
-    /// True when `change` may not happen: because somebody refused exactly this change, or because a rule holds it
-    /// back and nobody has approved exactly this change.
+    /// True when `change` may not happen: because exactly this change was held before, or because a rule holds it
+    /// back, and nobody has approved exactly this change.
     #[must_use]
     pub fn holds(&self, change: &Change) -> bool {
         let Some(rule) = change.rule else { return false };
@@ -75,7 +84,7 @@ impl Verdict {
     /// The same for a change known by its fingerprint.
     #[must_use]
     pub fn holds_print(&self, rule: Rule, print: &[u8; 16]) -> bool {
-        self.decided.refused.contains(print) || self.holds_rule(rule) && !self.decided.approved.contains(print)
+        self.decided.stays(print) || self.holds_rule(rule) && !self.decided.approved.contains(print)
     }
 
     /// True when somebody has approved exactly this change.
@@ -100,6 +109,12 @@ impl Verdict {
         }
     }
 
+    /// Why changes are held: what tripped now, or else what tripped when they were held first.
+    #[must_use]
+    pub fn why(&self) -> &[Tripped] {
+        if self.tripped.is_empty() { &self.decided.why } else { &self.tripped }
+    }
+
     /// True when nothing tripped.
     #[must_use]
     pub fn is_clear(&self) -> bool {
@@ -113,7 +128,7 @@ pub struct Bench<'a> {
     pub limits: &'a Guard,
     /// What narrowed lately.
     pub window: &'a Window,
-    /// What a person has decided already. It neither trips a limit nor uses one up.
+    /// What was held before. It neither trips a limit again nor, once approved, uses one up.
     pub decided: Decided,
 }
 
@@ -185,15 +200,15 @@ pub fn judge(plan: &mut Plan, bench: Bench<'_>) -> Result<Verdict, SyncError> {
     Ok(verdict)
 }
 
-/// What a plan amounts to besides what a person has decided about.
+/// What a plan amounts to besides what was held before.
 fn undecided(plan: &mut Plan, decided: &Decided) -> Result<Tally, SyncError> {
     let mut tally = plan.tally.clone();
     if !decided.is_empty() {
         plan.for_each(|change| {
             let print = change.fingerprint();
-            let refused = decided.refused.contains(&print);
-            if refused || decided.approved.contains(&print) {
-                tally.leave_out(&change, !refused);
+            let stays = decided.stays(&print);
+            if stays || decided.approved.contains(&print) {
+                tally.leave_out(&change, !stays);
             }
             Ok::<_, SyncError>(())
         })?;

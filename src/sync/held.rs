@@ -1,7 +1,8 @@
 //! Changes that the guard held back, kept until somebody decides.
 //!
 //! A set of held changes is known by its digest: of who and what, not of when. The next full read that
-//! finds the same finds the same digest, so a set keeps its age and its decision. An approval covers
+//! finds the same finds the same digest, so a set keeps its age and its decision. What is held stays held until
+//! somebody decides, even when by then there is little enough of it to happen by itself. An approval covers
 //! exactly the changes in the set, is used up by the next full read, and never covers one more. A refusal
 //! stays as long as a read finds one of the changes; new ones gather in a set of their own. A read that
 //! proves no absence proves no set obsolete.
@@ -159,10 +160,11 @@ impl HeldSet {
             Some((revision, head)) => (Some(revision), Held { seen: now, tripped: self.tripped.clone(), ..head }),
             None => {
                 let chunks = self.write_chunks(store, actor, now, &digest)?;
+                let since = store.read(|snapshot| self.oldest(snapshot))?.unwrap_or(now);
                 let head = Held {
                     digest: hex::encode(digest),
                     directory: self.directory.clone(),
-                    since: now,
+                    since,
                     seen: now,
                     changes: self.changes.len(),
                     chunks,
@@ -173,6 +175,19 @@ impl HeldSet {
             }
         });
         Ok(())
+    }
+
+    /// Since when some of the changes are held: a set that grows or shrinks does not get younger.
+    fn oldest(&self, snapshot: &dyn Snapshot) -> Result<Option<Timestamp>, SyncError> {
+        let mut oldest = None;
+        for (_, held) in all(snapshot, &self.directory)?.iter().filter(|(_, held)| held.decision == Decision::Open) {
+            let shared =
+                changes(snapshot, held)?.iter().any(|change| self.fingerprints.contains(&change.fingerprint()));
+            if shared && oldest.is_none_or(|oldest| held.since < oldest) {
+                oldest = Some(held.since);
+            }
+        }
+        Ok(oldest)
     }
 
     /// Of `others`, those that are obsolete.
@@ -321,15 +336,18 @@ pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, Sync
         .map_err(|why| corrupt(&schema::held(&digest), &why.to_string()).into())
 }
 
-/// What was decided about changes of `directory`.
+/// What was held of `directory`, and what was decided about it.
 ///
 /// # Errors
 /// When the store cannot be read or a row is damaged.
 pub fn decided(snapshot: &dyn Snapshot, directory: &DirectoryLabel) -> Result<Decided, SyncError> {
     let mut decided = Decided::default();
     for (_, held) in all(snapshot, directory)? {
+        if held.decision == Decision::Open {
+            decided.why.extend(held.tripped.iter().cloned());
+        }
         let prints = match held.decision {
-            Decision::Open => continue,
+            Decision::Open => &mut decided.open,
             Decision::Approved { .. } => &mut decided.approved,
             Decision::Refused { .. } => &mut decided.refused,
         };

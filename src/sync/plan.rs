@@ -284,17 +284,26 @@ impl Edges {
         }
     }
 
-    /// Keeps the edges of members that may be listed under a name not known here (`unclear`): as long as they are
-    /// listed as before, or the group lists anybody unknown. A group that lists only known others has lost them.
-    pub fn keep_unclear(&mut self, listed: &[RefHash], unclear: impl Fn(&(Member, RefHash)) -> bool) {
+    /// Keeps edges of which it is not certain that they are lost.
+    ///
+    /// Who is `hidden` may be listed under a name not known here: kept while listed as before, or while the group lists
+    /// anybody unknown; a group that lists only known others has lost them. Of who may be `absent` it is not even known
+    /// whether they are there: what becomes of them becomes of their edges.
+    pub fn keep_unclear(
+        &mut self,
+        listed: &[RefHash],
+        hidden: impl Fn(&Member) -> bool,
+        absent: impl Fn(&(Member, RefHash)) -> bool,
+    ) {
         let has: HashSet<Member> = self.now.iter().map(|(member, _)| *member).collect();
-        let unclear: Vec<_> =
-            self.before.iter().filter(|edge| !has.contains(&edge.0) && unclear(edge)).copied().collect();
-        let spelled: HashSet<RefHash> = unclear.iter().map(|(_, reference)| *reference).collect();
-        self.awaited_now.retain(|reference| !spelled.contains(reference));
-        let listed: HashSet<&RefHash> = listed.iter().filter(|reference| spelled.contains(*reference)).collect();
+        let missing: Vec<_> = self.before.iter().filter(|(member, _)| !has.contains(member)).copied().collect();
+        let unclear: HashSet<RefHash> =
+            missing.iter().filter(|edge| hidden(&edge.0) || absent(edge)).map(|(_, reference)| *reference).collect();
+        self.awaited_now.retain(|reference| !unclear.contains(reference));
+        let listed: HashSet<&RefHash> = listed.iter().filter(|reference| unclear.contains(*reference)).collect();
         let strangers = !self.awaited_now.is_empty();
-        let kept = unclear.iter().filter(|(_, reference)| strangers || listed.contains(reference));
+        let kept =
+            missing.iter().filter(|edge| absent(edge) || hidden(&edge.0) && (strangers || listed.contains(&edge.1)));
         self.keep = kept.map(|(member, _)| *member).collect();
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::apply::{Applied, Apply};
 use super::change::{Act, Change, Rule};
 use super::error::SyncError;
-use super::guard::{self, Tripped};
+use super::guard::{self, Decided, Tripped};
 use super::held::{self, HeldSet, Sight};
 use super::names::Settled;
 use super::plan::Plan;
@@ -63,9 +63,9 @@ pub fn remove(
         }
     }
     let planned = plan.len();
-    // Whoever asks again has not been refused yet: the set is shown once more and can be approved.
-    let mut decided = store.read(|snapshot| held::decided(snapshot, label))?;
-    decided.refused.clear();
+    // Whoever asks again is not refused for good: the set is shown once more and can be approved.
+    let decided = store.read(|snapshot| held::decided(snapshot, label))?;
+    let decided = Decided { approved: decided.approved, ..Decided::default() };
     let verdict = guard::judge_removal(planned, planned, &LIMIT, decided);
     let tripped = verdict.tripped.clone();
     let event = Event::narrowing("RemoveDirectoryRows").with("directory", label.as_str()).with("rows", planned);

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::apply::{Applied, Apply, superseded};
 use super::change::Change;
-use super::delta::{Delta, MOST_LOOK_UPS, claimed_login};
+use super::delta::{Delta, MOST_LOOK_UPS, claimed_login, guid_of};
 use super::error::SyncError;
 use super::full::Full;
 use super::guard::{self, Bench, Verdict};
@@ -412,7 +412,7 @@ impl Runner {
         list: &mut Listing,
     ) -> Result<Report, SyncError> {
         let (verdict, _, _) = self.judge(&mut plan, before, started)?;
-        let mut set = HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, Sight::Partial);
+        let mut set = HeldSet::new(&self.settings.label, verdict.why().to_vec(), &self.work, Sight::Partial);
         let (mut applied, mut held, mut refused) = (0, 0, 0);
         plan.for_each(|change| {
             let holds = verdict.holds(&change);
@@ -461,7 +461,7 @@ impl Runner {
             (true, false) => Sight::Partial,
             (false, _) => Sight::Step,
         };
-        let mut set = HeldSet::new(&self.settings.label, verdict.tripped.clone(), &self.work, sight);
+        let mut set = HeldSet::new(&self.settings.label, verdict.why().to_vec(), &self.work, sight);
         // A step of events that is carried out in part would, told again, look as if nothing followed from it.
         let before = SyncState { full_read_due: Some("a run broke off".to_owned()), ..before.1 };
         let apply = Apply { store: &self.store, settings: &self.settings, actor, before, after, now: started };
@@ -524,7 +524,7 @@ impl Runner {
             held: 0,
             refused: 0,
             held_digest: None,
-            tripped: verdict.tripped.clone(),
+            tripped: if plan.full { verdict.why().to_vec() } else { verdict.tripped.clone() },
             doubts: plan.doubts.clone(),
             skipped: plan.skipped.clone(),
             revision: None,
@@ -544,13 +544,6 @@ impl Runner {
     /// When the store cannot be read.
     pub fn cursor(&self) -> Result<Option<Cursor>, SyncError> {
         Ok(self.state()?.1.cursor)
-    }
-}
-
-fn guid_of(arrival: &Arrival) -> Option<Guid> {
-    match arrival {
-        Arrival::Entry(entry) => Some(entry.guid),
-        Arrival::Unusable(unusable) => unusable.guid,
     }
 }
 

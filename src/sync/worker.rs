@@ -317,7 +317,8 @@ impl Worker {
                 .histogram(&[("directory", self.runner.settings.label.as_str())])
                 .record(received.elapsed().as_secs_f64());
         }
-        let tripped = report.held > 0;
+        // What was held before is in its set already.
+        let tripped = !report.tripped.is_empty();
         if !report.look_again.is_empty() {
             self.look_again.extend(&report.look_again);
             self.settled_at = Some(Instant::now() + REFERENCES_SETTLE);

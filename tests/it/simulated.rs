@@ -158,6 +158,12 @@ impl Tree {
         guid
     }
 
+    /// Brings a deleted object back under its old id.
+    pub(crate) fn restore(&mut self, guid: Guid, object: Object) {
+        self.objects.insert(guid, object);
+        self.events.push(guid);
+    }
+
     /// Who bears this DN.
     pub(crate) fn named(&self, dn: &str) -> Option<Guid> {
         let normal = normalised(dn);

@@ -1,0 +1,220 @@
+//! Who goes, who comes back, and who only seems to.
+
+use std::time::Duration;
+
+use bailey::directory::Kind;
+use bailey::model::{Actor, Member, MemberKind, origin};
+use bailey::store::{Commit, Intent, schema};
+use bailey::sync::held::Decision;
+use bailey::sync::{removal, state};
+
+use crate::simulated::Simulated;
+use crate::world::{World, settings};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[test]
+fn a_leaver_is_suspended_kept_and_deleted_in_the_end() {
+    let directory = Simulated::new(false);
+    let (ann, _) = (directory.person("ann"), directory.person("bob"));
+    let group = directory.group("team", &[ann]);
+    let world = World::new(&directory);
+    world.full();
+    let id = world.user(ann).unwrap().member();
+    directory.delete(ann);
+    world.delta();
+    assert!(!world.is_active(ann) && !world.is_member(group, ann));
+    world.pass(DAY * 29);
+    world.full();
+    assert!(world.user(ann).is_some());
+    world.pass(DAY);
+    world.full();
+    assert_eq!(world.user(ann), None);
+    assert_eq!(world.rows(b"N").len(), 2, "the group's and the other's");
+    assert_eq!(world.store().read(|s| s.get(&schema::entity(&id))).unwrap(), None);
+    world.assert_counted();
+}
+
+#[test]
+fn the_same_object_coming_back_is_the_same_person() {
+    for events in [false, true] {
+        let directory = Simulated::new(false);
+        let (ann, _) = (directory.person("ann"), directory.person("bob"));
+        let group = directory.group("team", &[ann]);
+        let world = World::new(&directory);
+        world.full();
+        directory.take_events();
+        let before = world.user(ann).unwrap();
+        let object = directory.tree().objects[&ann].clone();
+        directory.delete(ann);
+        if events {
+            drop(world.delta())
+        } else {
+            drop(world.full())
+        }
+        assert!(!world.is_active(ann));
+        directory.tree().restore(ann, object);
+        let report = if events { world.delta() } else { world.full() };
+        assert_eq!(report.tally.restored.users, 1);
+        assert_eq!(world.user(ann).unwrap(), before);
+        assert!(world.is_member(group, ann), "the group lists it still");
+        world.assert_counted();
+    }
+}
+
+#[test]
+fn a_new_object_under_an_old_name_is_nobody_we_know() {
+    for refint in [false, true] {
+        for events in [0, 1, 2] {
+            let directory = Simulated::new(refint);
+            let old = directory.person("ann");
+            let group = directory.group("admins", &[old]);
+            let world = World::new(&directory);
+            world.full();
+            directory.take_events();
+            directory.delete(old);
+            // Told in one step, in two, or not at all.
+            if events == 2 {
+                world.delta();
+            }
+            let new = directory.person("ann");
+            if events > 0 {
+                drop(world.delta())
+            } else {
+                drop(world.full())
+            }
+            let (was, is) = (world.user(old).unwrap(), world.user(new).unwrap());
+            assert_ne!(was.member(), is.member());
+            assert!(!was.standing().is_present() && !world.is_member(group, old));
+            // Without `refint` the directory itself says that whoever bears the name is a member.
+            assert_eq!(world.is_member(group, new), !refint, "refint {refint}, events {events}");
+            assert_eq!((is.name().as_str(), was.name().as_str().starts_with("ann+")), ("ann", true));
+            let key = schema::entity(&is.member());
+            let past =
+                world.rows(b"H").into_keys().filter(|past| schema::parse_history(past).unwrap().0 == key).count();
+            assert_eq!(past, 0, "no history but its own");
+            world.assert_counted();
+        }
+    }
+}
+
+#[test]
+fn what_became_another_kind_is_one_of_that_kind_alone() {
+    for events in [false, true] {
+        let directory = Simulated::new(true);
+        let (bot, _) = (directory.person("bot"), directory.person("bob"));
+        let group = directory.group("jobs", &[bot]);
+        let world = World::new(&directory);
+        world.full();
+        directory.take_events();
+        directory.tree().objects.get_mut(&bot).unwrap().kind = Kind::Machine;
+        directory.tree().touch(bot);
+        if events {
+            drop(world.delta())
+        } else {
+            drop(world.full())
+        }
+        assert!(!world.is_active(bot) && !world.is_member(group, bot));
+        let machine = world.entity(Member::Resource(origin::resource_id(world.label(), &bot))).unwrap();
+        assert!(machine.standing().is_present());
+        assert_eq!(world.rows(b"E").len(), 1);
+        world.assert_counted();
+    }
+}
+
+/// What `bailey user restore --to` writes.
+fn relink(world: &World, old: bailey::base::Guid, new: bailey::base::Guid) {
+    let (old, derived) = (origin::user_id(world.label(), &old), origin::user_id(world.label(), &new));
+    let mut commit = Commit::new(Actor::Local { uid: 0 }, world.now(), Intent::Widen);
+    commit.put(schema::relink(MemberKind::User, derived.as_bytes()), old.as_bytes().to_vec());
+    world.store().commit(commit).unwrap();
+}
+
+#[test]
+fn a_relinked_person_is_not_taken_down_by_news_of_the_old_object() {
+    let directory = Simulated::new(true);
+    let old = directory.person("ann");
+    let world = World::new(&directory);
+    world.full();
+    directory.delete(old);
+    world.full();
+    let id = world.user(old).unwrap().member();
+    let new = directory.tree().add(Kind::Person, "uid=ann,ou=rebuilt,dc=example,dc=test".to_owned(), &[("uid", "ann")]);
+    relink(&world, old, new);
+    directory.take_events();
+    world.full();
+    let ann = world.entity(id).unwrap();
+    assert_eq!((ann.origin().guid, ann.standing().is_present()), (new, true));
+    assert_eq!(world.rows(b"U").len(), 1);
+    // A server that tells old news again.
+    directory.tree().touch(old);
+    world.delta();
+    assert!(world.entity(id).unwrap().standing().is_present());
+    // The new object's own end is heeded, by events and by ids.
+    directory.delete(new);
+    world.delta();
+    assert!(!world.entity(id).unwrap().standing().is_present());
+    world.assert_counted();
+}
+
+#[test]
+fn what_a_server_does_not_name_as_left_is_looked_up_and_gone() {
+    let directory = Simulated::new(true);
+    let people = directory.people("p", 5);
+    let group = directory.group("team", &people);
+    let world = World::new(&directory);
+    world.full();
+    directory.take_events();
+    directory.delete(people[0]);
+    let late = directory.person("late");
+    directory.join(group, late);
+    for step in directory.take_present() {
+        world.apply(step).unwrap();
+    }
+    assert!(!world.is_active(people[0]) && !world.is_member(group, people[0]));
+    assert!(world.is_member(group, late) && world.is_active(people[1]));
+    world.assert_counted();
+}
+
+#[test]
+fn a_directory_taken_away_goes_as_a_whole_once_somebody_agrees_and_takes_nobody_elses_with_it() {
+    let (corp, labs) = (Simulated::new(false), Simulated::new(false));
+    let mine = labs.people("p", 8);
+    let group = labs.group("team", &mine);
+    labs.tree().list(group, "member", "uid=nobody,dc=example,dc=test");
+    labs.group("nest", &[group]);
+    corp.group("others", &corp.people("q", 3));
+    let ours = World::new(&corp);
+    let theirs = ours.beside(&labs, bailey::sync::Settings { primary: false, ..settings("labs") });
+    ours.full();
+    let before = ours.model();
+    theirs.full();
+
+    let actor = Actor::Local { uid: 0 };
+    let remove = || {
+        let (store, audit) = (theirs.store(), &theirs.runner.audit);
+        removal::remove(store, audit, theirs.label(), &actor, &theirs.runner.work, theirs.now()).unwrap()
+    };
+    let first = remove();
+    assert_eq!((first.deleted, first.held), (0, 10));
+    let digest = first.digest.unwrap();
+    assert_eq!(remove().digest.as_ref(), Some(&digest), "asked again, it is the same");
+    // A no stands until somebody says yes.
+    theirs.decide(&digest, false);
+    let refused = remove();
+    assert_eq!((refused.held, refused.digest.as_ref()), (10, Some(&digest)));
+    assert!(matches!(theirs.held()[0].decision, Decision::Refused { .. }));
+    theirs.decide(&digest, true);
+    let commits = theirs.store().read(|s| Ok::<_, bailey::store::StoreError>(s.revision())).unwrap();
+    assert_eq!((remove().deleted, remove().held), (10, 0));
+    let took = theirs.store().read(|s| Ok::<_, bailey::store::StoreError>(s.revision())).unwrap() - commits;
+    assert!(took < 10, "{took} commits: rows go together, not one by one");
+    assert_eq!(ours.model(), before);
+    assert_eq!(theirs.rows(b"P").len(), 0);
+    assert_eq!(theirs.store().read(|snapshot| state::load(snapshot, theirs.label())).unwrap(), None);
+    ours.assert_sound();
+    // Configured once more, everybody is there again, under the same ids.
+    theirs.full();
+    assert!(mine.iter().all(|guid| theirs.is_active(*guid)));
+    ours.assert_sound();
+}
