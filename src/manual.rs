@@ -106,7 +106,7 @@ pub mod failures {
     //! *Tests:* inside it; `make bench` watches the memory.
     //!
     //! **A crash leaves half a run.** *Here:* what narrows is committed before what widens; a batch is
-    //! idempotent and on disk before the next; the cursor comes with the last (`src/sync/apply.rs`). *Tests:*
+    //! idempotent and reaches the disk in order; the cursor comes with the last (`src/sync/apply.rs`). *Tests:*
     //! kill -9 in the middle, 50 times in `make test`, 1,000 in `make soak`.
     //!
     //! # Keeping it

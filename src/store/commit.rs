@@ -14,6 +14,9 @@ pub struct Commit {
     pub audit: Option<u64>,
     /// What it does to access: on a full disk only what narrows is accepted.
     pub intent: Intent,
+    /// It may reach the disk only with the next commit that is not deferred; never later than that one, never out of
+    /// order. For the steps of long work whose last commit is the one that counts.
+    pub deferred: bool,
     /// What must hold, checked in the same act.
     pub expects: Vec<(Vec<u8>, Expect)>,
     /// Rows to write (`Some`) or delete (`None`). A key at most once.
@@ -78,7 +81,16 @@ impl Commit {
     /// A commit without content yet.
     #[must_use]
     pub fn new(by: Actor, at: Timestamp, intent: Intent) -> Self {
-        Self { by, at, audit: None, intent, expects: Vec::new(), writes: Vec::new(), appends: Vec::new() }
+        Self {
+            by,
+            at,
+            audit: None,
+            intent,
+            deferred: false,
+            expects: Vec::new(),
+            writes: Vec::new(),
+            appends: Vec::new(),
+        }
     }
 
     /// Demands that `key` be as `expect` says.

@@ -12,6 +12,8 @@
 //!   gets the next revision, and every historied row it replaces or deletes moves into history in
 //!   the same act. When [`Store::commit`] returns, the commit is on disk. Commits that wait at
 //!   the same time share one disk flush; each still stands or falls alone.
+//! * A commit that is **deferred** is seen at once and is on disk with the next one that is not: a crash in between takes
+//!   it back, and every later one with it.
 //! * **No commit waits for ever.** A disk that does not answer breaks the engine for this process:
 //!   commits are refused, reads go on, and [`EngineHealth::needs_restart`] is set.
 //! * **Absence is `None`**, not an error.

@@ -91,6 +91,8 @@ fn carry_out(
         match order {
             Order::Commit(mut commit) => {
                 commit.expect(key.to_vec(), expected(last));
+                // The run's last commit takes them all to the disk, or none is remembered by the cursor.
+                commit.deferred = true;
                 last = Some(store.commit(commit)?.revision);
             }
             // Whoever asked has gone: nothing to tell.

@@ -18,7 +18,7 @@ use super::reference::first16;
 use crate::model::{Entity, Member, MemberKind, RefHash};
 
 /// Bytes held in memory before a run is sorted and written out.
-const RUN_BYTES: usize = 16 << 20;
+const RUN_BYTES: usize = 6 << 20;
 
 /// An entry on its way to the merge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -211,6 +211,20 @@ fn many_threads_lose_no_update_and_leave_no_gap(store: &Store) {
     }
 }
 
+/// A deferred commit is one like any other, but for when it reaches the disk.
+fn a_deferred_commit_is_seen_at_once_and_keeps_its_place(store: &Store) {
+    let mut first = commit();
+    first.deferred = true;
+    first.put(b"Sdeferred".to_vec(), b"1".to_vec());
+    let first = store.commit(first).unwrap();
+    assert_eq!(value(store, b"Sdeferred").as_deref(), Some(b"1".as_slice()));
+    assert_eq!(*store.watch().borrow(), first.revision);
+    let mut second = commit();
+    second.expect(b"Sdeferred".to_vec(), Expect::At(first.revision));
+    second.put(b"Sdurable".to_vec(), b"2".to_vec());
+    assert_eq!(store.commit(second).unwrap().revision, first.revision + 1);
+}
+
 /// Commits that share a flush stand or fall alone, and see those before them.
 fn commits_of_one_group_stand_or_fall_alone(store: &Store) {
     let outcomes: Vec<Vec<bool>> = std::thread::scope(|scope| {
@@ -363,6 +377,7 @@ macro_rules! conformance {
             a_seal_that_falls_over_harms_only_its_own_commit
             a_snapshot_sees_no_commit_in_between
             async_callers_are_woken_and_their_errors_come_back
+            a_deferred_commit_is_seen_at_once_and_keeps_its_place,
             commits_of_one_group_stand_or_fall_alone
             many_threads_lose_no_update_and_leave_no_gap
             revisions_count_up_and_mark_rows

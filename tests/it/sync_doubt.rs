@@ -197,6 +197,7 @@ fn events_about_nobody_change_nobody() {
     let changes = Changes::Delta {
         arrivals: vec![Arrival::Unusable(unusable)],
         gone: vec![Guid::from_bytes([7; 16])],
+        former: Vec::new(),
         cursor: cursor(1_000),
         received: std::time::Instant::now(),
     };

@@ -165,7 +165,12 @@ impl Writer {
         if !self.has_room_for(&paper.writes) {
             return Err(Setback::NoRoom);
         }
-        match self.apply(&paper).and_then(|()| self.sync()) {
+        let deferred = group.iter().all(|commit| commit.deferred);
+        match self.apply(&paper).and_then(|()| if deferred { Ok(()) } else { self.sync() }) {
+            Ok(()) if deferred => {
+                self.revisions.send_replace(paper.head.revision);
+                Ok(paper.answers)
+            }
             Ok(()) => Ok(self.acknowledge(paper)),
             Err(cause) => {
                 tracing::error!(%cause, "the store failed to write");
