@@ -16,11 +16,10 @@ use super::names::Settled;
 use super::progress::Progress;
 use super::settings::Settings;
 use super::state::{SyncState, Totals, Window};
-use super::stored::encode;
 use crate::audit::{Opened, Outcome};
 use crate::base::Timestamp;
 use crate::model::{Actor, Entity, IamName, Member, MemberKind};
-use crate::store::{Commit, Expect, Intent, Revision, Store, StoreError, schema};
+use crate::store::{Commit, Expect, Intent, Revision, Store, StoreError, rows, schema};
 
 /// Changes a commit. Large enough that a disk flush is shared by many, small enough that nobody waits long.
 const BATCH: usize = 1_000;
@@ -169,7 +168,7 @@ impl Writer<'_> {
                     Some((name, json)) => (name, json),
                     None => (name_in(entity.get())?, entity.get().as_bytes().to_vec()),
                 };
-                self.batch.put(schema::entity(&subject), encode(&digest.0, &json));
+                self.batch.put(schema::entity(&subject), rows::encode(&digest.0, &json));
                 self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
                 *total(&mut self.totals, subject.kind()) += 1;
             }
@@ -220,14 +219,14 @@ impl Writer<'_> {
         settled: &Settled,
     ) -> Result<(), SyncError> {
         let Some(old) = renamed_from else {
-            self.batch.put(schema::entity(&subject), encode(digest, entity.as_bytes()));
+            self.batch.put(schema::entity(&subject), rows::encode(digest, entity.as_bytes()));
             return Ok(());
         };
         let (name, json) = match self.named(subject, entity, settled)? {
             Some(named) => named,
             None => (name_in(entity)?, entity.as_bytes().to_vec()),
         };
-        self.batch.put(schema::entity(&subject), encode(digest, &json));
+        self.batch.put(schema::entity(&subject), rows::encode(digest, &json));
         self.release(subject, &old)?;
         self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
         Ok(())

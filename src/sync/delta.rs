@@ -22,7 +22,7 @@ use super::stored;
 use crate::base::{Guid, Timestamp};
 use crate::directory::{Arrival, Dn, Entry, Kind, Wanted};
 use crate::model::{DirectoryLabel, Entity, Member, MemberKind, RefHash, origin};
-use crate::store::{Revision, Snapshot, Store, schema};
+use crate::store::{Revision, Snapshot, Store, rows, schema};
 
 /// Rounds of looking up what follows from what. A chain of new nested groups needs one a level.
 const MOST_ROUNDS: usize = 64;
@@ -194,7 +194,7 @@ impl Delta {
         }
         for (member, arrived) in &self.entries {
             let Arrived::Usable(mapped) = arrived else { continue };
-            let before = stored::entity(snapshot, member)?.map(|(_, entity)| entity);
+            let before = rows::entity(snapshot, member)?.map(|(_, entity)| entity);
             if before.as_ref().is_some_and(|before| respelled(before, &mapped.entity)) {
                 concerned.extend(groups_of(snapshot, member)?);
             }
@@ -210,7 +210,7 @@ impl Delta {
             if self.entries.contains_key(&member) || self.gone.contains(&member) {
                 continue;
             }
-            if let Some((_, entity)) = stored::entity(snapshot, &member)?
+            if let Some((_, entity)) = rows::entity(snapshot, &member)?
                 && entity.origin().directory == self.settings.label
                 && entity.standing().is_present()
             {
@@ -281,14 +281,14 @@ impl Delta {
 
     fn plan_rows(&self, snapshot: &dyn Snapshot, plan: &mut Plan, now: Timestamp) -> Result<(), SyncError> {
         for member in &self.gone {
-            if let Some((_, before)) = stored::entity(snapshot, member)?
+            if let Some((_, before)) = rows::entity(snapshot, member)?
                 && before.standing().is_present()
             {
                 plan.disappear(&before, now)?;
             }
         }
         for (member, arrived) in &self.entries {
-            let before = stored::entity(snapshot, member)?;
+            let before = rows::entity(snapshot, member)?;
             match (arrived, before) {
                 (Arrived::Unusable { disabled: true }, Some((_, before))) if !before.standing().disabled => {
                     plan.suspend(&before)?
@@ -297,9 +297,7 @@ impl Delta {
                 (Arrived::Usable(mapped), before) => {
                     let staged = Staged::entity(&mapped.entity, Vec::new())?;
                     match before {
-                        Some((row, before)) if row.digest != staged.digest => {
-                            plan.differ(snapshot, &before, &staged)?
-                        }
+                        Some((digest, before)) if digest != staged.digest => plan.differ(snapshot, &before, &staged)?,
                         Some(_) => {}
                         None => plan.appear(snapshot, member.kind(), staged)?,
                     }

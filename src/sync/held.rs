@@ -14,7 +14,7 @@ use super::change::Change;
 use super::error::SyncError;
 use super::guard::Tripped;
 use super::spool::Spool;
-use super::stored::{corrupt, scan_all};
+use super::stored::scan_all;
 use crate::base::Timestamp;
 use crate::model::{Actor, DirectoryLabel};
 use crate::store::{Commit, Expect, Intent, KeyRange, Revision, Snapshot, Store, StoreError, schema};
@@ -227,7 +227,7 @@ pub fn every(snapshot: &dyn Snapshot) -> Result<Vec<(Revision, Held)>, StoreErro
     let mut sets = Vec::new();
     for (key, row) in scan_all(snapshot, &schema::all_held())? {
         if key.get(33) == Some(&0) {
-            let held = serde_json::from_slice(&row.value).map_err(|why| corrupt(&key, &why.to_string()))?;
+            let held = serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?;
             sets.push((row.revision, held));
         }
     }
@@ -259,9 +259,9 @@ pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, Sync
     let mut changes = Vec::new();
     for number in 0..held.chunks {
         let key = schema::held_chunk(&digest, number);
-        let row = snapshot.get(&key)?.ok_or_else(|| corrupt(&key, "a chunk of held changes is missing"))?;
+        let row = snapshot.get(&key)?.ok_or_else(|| StoreError::corrupt(&key, "a chunk of held changes is missing"))?;
         for line in row.value.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            changes.push(serde_json::from_slice(line).map_err(|why| corrupt(&key, &why.to_string()))?);
+            changes.push(serde_json::from_slice(line).map_err(|why| StoreError::corrupt(&key, why))?);
         }
     }
     Ok(changes)

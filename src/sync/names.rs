@@ -13,9 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::error::SyncError;
 use super::reference::first16;
-use super::stored;
 use crate::model::{Entity, IamName, Member, MemberKind, Presence};
-use crate::store::{Snapshot, Store, schema};
+use crate::store::{Snapshot, Store, rows};
 
 /// Wishes and what frees names.
 #[derive(Debug, Default)]
@@ -47,8 +46,7 @@ impl Names {
     pub fn wish(&mut self, snapshot: &dyn Snapshot, name: &IamName, member: Member) -> Result<(), SyncError> {
         let folded = name.folded();
         self.wishes.push((digest(member.kind(), &folded), member));
-        let holder = snapshot.get(&schema::name(member.kind(), &folded))?;
-        if holder.is_some_and(|row| row.value != member.id_bytes()) {
+        if rows::holder(snapshot, member.kind(), name)?.is_some_and(|holder| holder != member) {
             self.contested.push((name.clone(), member));
         }
         Ok(())
@@ -110,9 +108,8 @@ impl Names {
 }
 
 fn holder(snapshot: &dyn Snapshot, name: &IamName, kind: MemberKind) -> Result<Option<Entity>, SyncError> {
-    let Some(row) = snapshot.get(&schema::name(kind, &name.folded()))? else { return Ok(None) };
-    let Ok(id) = <[u8; 16]>::try_from(row.value.as_slice()) else { return Ok(None) };
-    Ok(stored::entity(snapshot, &Member::from_parts(kind, id))?.map(|(_, entity)| entity))
+    let Some(member) = rows::holder(snapshot, kind, name)? else { return Ok(None) };
+    Ok(rows::entity(snapshot, &member)?.map(|(_, entity)| entity))
 }
 
 fn digest(kind: MemberKind, folded: &str) -> [u8; 16] {

@@ -16,11 +16,11 @@ use super::names::Names;
 use super::spool::Spool;
 use super::stage::Staged;
 use super::state::{Skipped, Totals};
-use super::stored::NO_DIGEST;
 use super::tally::Tally;
 use crate::base::Timestamp;
 use crate::directory::Cursor;
 use crate::model::{Entity, Member, MemberKind, Presence, RefHash};
+use crate::store::rows::NO_DIGEST;
 use crate::store::{Revision, Snapshot};
 
 /// A plan, still growing.
