@@ -62,7 +62,7 @@ pub fn effective_groups(
             if seen.contains_key(&id) {
                 continue;
             }
-            let Some((_, group)) = rows::group(snapshot, &id)? else { continue };
+            let Some(group) = rows::group(snapshot, &id)? else { continue };
             let counts = group.standing.active(now).is_ok() && !frozen.contains(&group.origin.directory);
             seen.insert(id, through.clone());
             if counts {
@@ -111,7 +111,7 @@ mod tests {
                 standing: Standing { presence, ..Standing::default() },
                 description: None,
             };
-            commit.put(schema::group(&group.id), rows::encode(&group).unwrap());
+            commit.put(schema::group(&group.id), rows::encode(&rows::NO_DIGEST, &serde_json::to_vec(&group).unwrap()));
         }
         for (group, member) in edges {
             commit.put(schema::edge(&group_id(*group), member), vec![0; 16]);

@@ -8,9 +8,9 @@ use super::error::AdminError;
 use super::people::kind_word;
 use crate::base::GroupId;
 use crate::model::{Entity, Member};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, rows};
+use crate::sync::SyncError;
 use crate::sync::change::{Act, Change, Field, Rule};
-use crate::sync::{SyncError, stored};
 
 /// Names kept per group of members that come or go; the counts are whole.
 const NAMES_SHOWN: usize = 20;
@@ -137,7 +137,7 @@ impl Lines {
     }
 
     fn stored(&self, member: &Member) -> Result<Option<Entity>, StoreError> {
-        self.store.read(|snapshot| Ok(stored::entity(snapshot, member)?.map(|(_, entity)| entity)))
+        self.store.read(|snapshot| Ok(rows::entity(snapshot, member)?.map(|(_, entity)| entity)))
     }
 
     fn name(&self, member: &Member) -> Result<String, SyncError> {

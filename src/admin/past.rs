@@ -7,10 +7,10 @@ use super::views::EntityView;
 use super::{Admin, AdminError};
 use crate::base::Timestamp;
 use crate::gate::Authorized;
-use crate::model::{Actor, Entity, Member, MemberKind};
-use crate::store::{KeyRange, Snapshot, history, schema};
+use crate::model::{Actor, Member, MemberKind};
+use crate::store::{KeyRange, Snapshot, history, rows, schema};
+use crate::sync::SyncError;
 use crate::sync::change::{Field, diff};
-use crate::sync::stored;
 
 /// How something changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,18 +61,13 @@ impl Admin {
     pub fn past(&self, asked: &Authorized) -> Result<Past, AdminError> {
         self.store.read(|snapshot| {
             let member = self.whom(snapshot, asked.resource())?;
-            let kind = member.kind();
+            let key = schema::entity(&member);
             let mut versions = Vec::new();
-            for version in history::versions(snapshot, &schema::entity(&member))? {
-                let decode = |value: &Option<Vec<u8>>| {
-                    let json = value.as_ref().map(|value| value.get(16..).unwrap_or_default());
-                    json.map(|json| Entity::from_json(kind, json)).transpose()
-                };
-                let damaged = |why: serde_json::Error| stored::corrupt(&schema::entity(&member), &why.to_string());
-                let (before, after) =
-                    (decode(&version.before).map_err(damaged)?, decode(&version.after).map_err(damaged)?);
+            for version in history::versions(snapshot, &key)? {
+                let decode = |value: Option<Vec<u8>>| value.map(|value| rows::decode(&key, value)).transpose();
+                let (before, after) = (decode(version.before)?, decode(version.after)?);
                 let (what, fields) = match (&before, &after) {
-                    (Some(before), Some(after)) => ("changed", diff(before, after).map_err(damaged)?),
+                    (Some(before), Some(after)) => ("changed", diff(before, after).map_err(SyncError::from)?),
                     (_, None) => ("deleted", Vec::new()),
                     (None, Some(_)) => ("appeared", Vec::new()),
                 };
@@ -86,7 +81,7 @@ impl Admin {
                 });
             }
             let id = hex::encode(member.id_bytes());
-            Ok(Past { id, kind: super::people::kind_word(kind).to_owned(), versions })
+            Ok(Past { id, kind: super::people::kind_word(member.kind()).to_owned(), versions })
         })
     }
 
@@ -98,9 +93,10 @@ impl Admin {
         self.store.read(|snapshot| {
             let member = self.whom(snapshot, asked.resource())?;
             let revision = history::revision_at(snapshot, at)?;
-            let row = history::as_of(snapshot, &schema::entity(&member), revision)?;
+            let key = schema::entity(&member);
+            let row = history::as_of(snapshot, &key, revision)?;
             let Some(row) = row else { return Ok(PastState { at, revision, entity: None, groups: Vec::new() }) };
-            let entity = entity_of(member, &row.value)?;
+            let entity = rows::decode(&key, row.value)?;
             let groups = groups_at(snapshot, &member, revision)?;
             Ok(PastState { at, revision, entity: Some(EntityView::of(&entity, &self.account, None, at)), groups })
         })
@@ -128,11 +124,6 @@ impl Admin {
     }
 }
 
-fn entity_of(member: Member, value: &[u8]) -> Result<Entity, AdminError> {
-    Entity::from_json(member.kind(), value.get(16..).unwrap_or_default())
-        .map_err(|why| stored::corrupt(&schema::entity(&member), &why.to_string()).into())
-}
-
 /// The groups `member` was directly in. Edges lie by group, so all of the directory's are looked at.
 fn groups_at(snapshot: &dyn Snapshot, member: &Member, revision: u64) -> Result<Vec<String>, AdminError> {
     let mut names = Vec::new();
@@ -141,8 +132,9 @@ fn groups_at(snapshot: &dyn Snapshot, member: &Member, revision: u64) -> Result<
         if of != *member {
             continue;
         }
-        if let Some(row) = history::as_of(snapshot, &schema::group(&group), revision)? {
-            names.push(entity_of(Member::Group(group), &row.value)?.name().to_string());
+        let key = schema::group(&group);
+        if let Some(row) = history::as_of(snapshot, &key, revision)? {
+            names.push(rows::decode(&key, row.value)?.name().to_string());
         }
     }
     names.sort();

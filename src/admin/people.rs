@@ -9,7 +9,7 @@ use super::views::{EdgeView, EntityView, GroupShown, MemberView, MembershipView,
 use crate::base::{GroupId, Timestamp};
 use crate::model::{AccountId, DirectoryLabel, Entity, IamName, Member, MemberKind};
 use crate::rights::{self, Closure};
-use crate::store::{KeyRange, Snapshot, Store, StoreError, history, schema};
+use crate::store::{KeyRange, Snapshot, Store, StoreError, history, rows, schema};
 use crate::sync::{state, stored};
 
 /// Rows a page when nothing else is asked for.
@@ -99,7 +99,7 @@ impl<'a> People<'a> {
         let (mut names, mut views) = (Vec::new(), Vec::new());
         for (key, row) in snapshot.scan(range, SCAN)? {
             if let Ok(id) = row.value.as_slice().try_into()
-                && let Some((_, entity)) = stored::entity(snapshot, &Member::from_parts(kind, id))?
+                && let Some((_, entity)) = rows::entity(snapshot, &Member::from_parts(kind, id))?
             {
                 views.push(self.view(&entity));
             }
@@ -131,7 +131,7 @@ impl<'a> People<'a> {
             let edges = stored::scan_all(snapshot, &schema::edges_of(&group))?;
             let mut members = Vec::new();
             for (_, member) in edges.iter().filter_map(|(key, _)| schema::parse_edge(key)).take(MEMBERS_SHOWN) {
-                if let Some((_, entity)) = stored::entity(snapshot, &member)? {
+                if let Some((_, entity)) = rows::entity(snapshot, &member)? {
                     let view = self.view(&entity);
                     members.push(MemberView {
                         kind: kind_word(member.kind()).to_owned(),
@@ -197,15 +197,12 @@ pub fn find(snapshot: &dyn Snapshot, kind: MemberKind, who: &str) -> Result<Enti
     let missing =
         || AdminError::NotFound { kind: kind_word(kind), who: crate::base::text::printable(who).into_owned() };
     let by_name = match who.parse::<IamName>() {
-        Ok(name) => snapshot.get(&schema::name(kind, &name.folded()))?.map(|row| row.value),
+        Ok(name) => rows::holder(snapshot, kind, &name)?,
         Err(_) => None,
     };
-    let id = match by_name {
-        Some(id) => id,
-        None => hex::decode(who).map_err(|_| missing())?,
-    };
-    let member = Member::from_parts(kind, id.as_slice().try_into().map_err(|_| missing())?);
-    Ok(stored::entity(snapshot, &member)?.ok_or_else(missing)?.1)
+    let by_id = || hex::decode(who).ok().and_then(|id| Some(Member::from_parts(kind, id.try_into().ok()?)));
+    let member = by_name.or_else(by_id).ok_or_else(missing)?;
+    Ok(rows::entity(snapshot, &member)?.ok_or_else(missing)?.1)
 }
 
 /// A kind in words.

@@ -12,11 +12,11 @@ use crate::base::{Guid, Timestamp};
 use crate::directory::{Arrival, Kind, Wanted};
 use crate::gate::Authorized;
 use crate::model::{Actor, Entity, Member, MemberKind, User, origin};
-use crate::store::{Commit, Intent, schema};
+use crate::store::{Commit, Intent, rows, schema};
 use crate::sync::doomed::Doomed;
 use crate::sync::progress::Unwatched;
 use crate::sync::worker::{Command, Handle};
-use crate::sync::{SyncError, state, stored};
+use crate::sync::{SyncError, state};
 
 impl Admin {
     /// Brings `asked.resource()` back: because its directory object is there again, or, with `to`, as the
@@ -66,7 +66,7 @@ impl Admin {
         let (account, now, id) = (self.account.clone(), self.now(), user.id);
         self.store
             .run(move |store| {
-                let entity = store.read(|snapshot| stored::entity(snapshot, &Member::User(id)))?;
+                let entity = store.read(|snapshot| rows::entity(snapshot, &Member::User(id)))?;
                 let (_, entity) = entity.ok_or_else(|| SyncError::Bug("a restored user has no row".to_owned()))?;
                 Ok(EntityView::of(&entity, &account, None, now))
             })

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::fleet::{self, Fleet};
 use super::lifecycle::{self, Exit, Lifecycle, Reload};
 use super::upkeep::Regression;
-use super::{Daemon, run};
+use super::{Daemon, retention, run};
 use crate::admin::{Admin, Directories};
 use crate::audit::{Audit, Identity};
 use crate::authn::local::{LocalRoles, Members};
@@ -51,7 +51,6 @@ pub fn store_settings(config: &Config, opening: Opening) -> StoreSettings {
     StoreSettings {
         reserve_bytes: config.store.reserve_bytes,
         cache_bytes: config.store.cache_bytes,
-        history_retention: config.store.history_retention,
         demo: opening.demo,
         init: if opening.init { Init::Anew } else { Init::FirstUse },
         ..StoreSettings::new(&config.state_directory)
@@ -150,6 +149,7 @@ pub async fn serve(
     let health = tokio::net::TcpListener::bind(config.listen.health).await.map_err(|why| {
         anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health)
     })?;
+    let keep = config.store.history_retention;
     let Parts { app, regression, directories } =
         tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
     // The socket last: whoever finds it finds a daemon that has its store.
@@ -167,7 +167,8 @@ pub async fn serve(
     let (exchange, next) = tokio::sync::mpsc::channel(1);
     let first = Fleet::build(&admin, directories)?;
     lifecycle.spawn("directories", fleet::run(first, admin.clone(), next, ending.soft.clone()));
-    lifecycle.spawn("health of directories", fleet::post_health(admin, app.board.clone(), ending.soft));
+    lifecycle.spawn("health of directories", fleet::post_health(admin, app.board.clone(), ending.soft.clone()));
+    lifecycle.spawn("retention", retention::run(Arc::clone(&app), keep, ending.soft));
     let reloading = Arc::clone(&app);
     let reload: Reload = Box::new(move || {
         let (app, exchange, config) = (Arc::clone(&reloading), exchange.clone(), reload());

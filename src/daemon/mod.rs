@@ -1,11 +1,12 @@
 //! The composition root: wires the parts, serves until told to end, and ends well.
 //!
 //! Owns the order of start and end, nothing else. Signals, readiness and the drain are in
-//! [`lifecycle`], what has to be looked after while it runs in [`upkeep`].
+//! [`lifecycle`], what has to be looked after while it runs in [`upkeep`] and [`retention`].
 
 pub mod compose;
 pub mod fleet;
 pub mod lifecycle;
+pub mod retention;
 pub mod upkeep;
 
 use std::sync::Arc;

@@ -57,7 +57,8 @@ pub enum StoreError {
 
 impl StoreError {
     /// The row at `key` cannot be what it says.
-    pub(super) fn corrupt(key: &[u8], why: impl std::fmt::Display) -> Self {
+    #[must_use]
+    pub fn corrupt(key: &[u8], why: impl std::fmt::Display) -> Self {
         Self::Corrupt { key: hex::encode(key), why: why.to_string() }
     }
 }

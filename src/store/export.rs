@@ -141,8 +141,8 @@ pub(super) fn line(key: &[u8], row: &Row) -> String {
         line.push_str(&format!(",\"p\":{}", u64::from_be_bytes(*before)));
         (value, entity) = (rest, of);
     }
-    if matches!(entity.first(), Some(b'U' | b'G' | b'R'))
-        && let Some((digest, rest)) = value.split_at_checked(rows::DIGEST)
+    if super::schema::parse_entity(entity).is_some()
+        && let Some((digest, rest)) = rows::split(value)
     {
         line.push_str(&format!(",\"d\":\"{}\"", hex::encode(digest)));
         value = rest;

@@ -2,7 +2,6 @@
 //! refused with what to do about it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rand::RngExt as _;
 
@@ -24,8 +23,6 @@ pub struct Settings {
     pub demo: bool,
     /// When an empty store may be made.
     pub init: Init,
-    /// How long history is kept.
-    pub history_retention: Duration,
     /// Memory the engine may use to keep pages.
     pub cache_bytes: u64,
 }
@@ -39,7 +36,6 @@ impl Settings {
             reserve_bytes: 64 * 1024 * 1024,
             demo: false,
             init: Init::FirstUse,
-            history_retention: Duration::from_hours(400 * 24),
             cache_bytes: 64 * 1024 * 1024,
         }
     }

@@ -1,150 +1,104 @@
-//! Typed rows: users, groups and resources, their names and the edges between them.
+//! Rows in terms of the model: users, groups and resources, their names and the edges between them.
 //!
-//! The value of an entity row is a digest (16 bytes) and the entity as JSON. The digest is the
-//! beginning of the JSON's SHA-256: two rows are compared by it without decoding either, and a
-//! row that was damaged shows. Which rows exist and why is the business of `sync` and `admin`.
+//! The one place that knows how an entity row is written: a digest (16 bytes), then the entity as
+//! JSON. The digest is of what the directory said when the row was written, as `sync` works it out,
+//! so that a full read compares without decoding. It is not a hash of the JSON beside it: an entity
+//! may have got another name than it wished for. Where the row no longer shows what the directory
+//! said, it is [`NO_DIGEST`]. Which rows exist and why is the business of `sync` and `admin`.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
-
-use super::execute::{from_json, to_json};
 use super::{KeyRange, Revision, Row, Snapshot, StoreError, schema};
-use crate::base::{GroupId, ResourceId, UserId};
-use crate::model::{Group, IamName, Member, MemberKind, RefHash, Resource, User};
+use crate::base::GroupId;
+use crate::model::{Entity, Group, IamName, Member, MemberKind, RefHash};
 
-/// A kind of entity that has rows.
-pub trait Stored: Serialize + DeserializeOwned {
-    /// Its id.
-    type Id: Copy + PartialEq;
-    /// Its kind.
-    const KIND: MemberKind;
+/// Digest of what a directory said of an object.
+pub type Digest = [u8; 16];
 
-    /// This entity's id.
-    fn id(&self) -> Self::Id;
+/// Digest of rows that no longer show what the directory said: equal to that of no object.
+pub const NO_DIGEST: Digest = [0; 16];
 
-    /// This entity's name.
-    fn name(&self) -> &IamName;
-
-    /// The id made of these bytes.
-    fn id_from(bytes: [u8; 16]) -> Self::Id;
-
-    /// The same id as what a group can hold.
-    fn member(id: Self::Id) -> Member;
+/// An entity row, its entity not yet decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityRow {
+    /// Whose row it is.
+    pub member: Member,
+    /// Digest of what the directory said when it was written.
+    pub digest: Digest,
+    value: Vec<u8>,
 }
 
-macro_rules! stored {
-    ($entity:ident, $id:ident) => {
-        impl Stored for $entity {
-            type Id = $id;
-            const KIND: MemberKind = MemberKind::$entity;
+impl EntityRow {
+    /// The row with this key and value.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it is none.
+    pub fn parse(key: &[u8], value: Vec<u8>) -> Result<Self, StoreError> {
+        let member = schema::parse_entity(key).ok_or_else(|| StoreError::corrupt(key, "it is no entity row"))?;
+        let (digest, _) = split(&value).ok_or_else(|| StoreError::corrupt(key, "it has no digest"))?;
+        Ok(Self { member, digest: *digest, value })
+    }
 
-            fn id(&self) -> $id {
-                self.id
-            }
-
-            fn name(&self) -> &IamName {
-                &self.name
-            }
-
-            fn id_from(bytes: [u8; 16]) -> $id {
-                $id::from_bytes(bytes)
-            }
-
-            fn member(id: $id) -> Member {
-                Member::$entity(id)
-            }
-        }
-    };
-}
-
-stored!(Group, GroupId);
-stored!(Resource, ResourceId);
-stored!(User, UserId);
-
-/// Length of the digest a row begins with.
-pub const DIGEST: usize = 16;
-
-/// The value of `entity`'s row.
-///
-/// # Errors
-/// When it cannot be written as JSON, which only a mistake in its type can cause.
-pub fn encode<T: Stored>(entity: &T) -> Result<Vec<u8>, StoreError> {
-    let json = to_json(entity)?;
-    let mut value = Vec::with_capacity(DIGEST + json.len());
-    value.extend(Sha256::digest(&json).into_iter().take(DIGEST));
-    value.extend(json);
-    Ok(value)
-}
-
-/// The entity in the row at `key`.
-///
-/// # Errors
-/// [`StoreError::Corrupt`] when the value is not one, or is one of another key.
-pub fn decode<T: Stored>(key: &[u8], value: &[u8]) -> Result<T, StoreError> {
-    let (_, json) = value.split_at_checked(DIGEST).ok_or_else(|| StoreError::corrupt(key, "it has no digest"))?;
-    let entity: T = from_json(key, json)?;
-    if schema::entity(&T::member(entity.id())) == key {
-        Ok(entity)
-    } else {
-        Err(StoreError::corrupt(key, "it holds the entity of another key"))
+    /// The entity in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when there is none, or one of another key.
+    pub fn entity(&self) -> Result<Entity, StoreError> {
+        let damaged = |why: String| StoreError::corrupt(&schema::entity(&self.member), why);
+        let json = split(&self.value).map(|(_, json)| json).unwrap_or_default();
+        let entity = Entity::from_json(self.member.kind(), json).map_err(|why| damaged(why.to_string()))?;
+        let at_home = entity.member() == self.member;
+        at_home.then_some(entity).ok_or_else(|| damaged("it holds the entity of another key".to_owned()))
     }
 }
 
-/// The digest a row's value begins with. Equal digests mean equal rows.
+/// The value of an entity row.
 #[must_use]
-pub fn digest_of(value: &[u8]) -> Option<[u8; DIGEST]> {
-    value.first_chunk().copied()
+pub fn encode(digest: &Digest, json: &[u8]) -> Vec<u8> {
+    [digest.as_slice(), json].concat()
 }
 
-/// True when the digest is that of the JSON behind it.
-#[must_use]
-pub fn digest_holds(value: &[u8]) -> bool {
-    value.split_at_checked(DIGEST).is_some_and(|(digest, json)| Sha256::digest(json).as_slice().starts_with(digest))
+/// The opposite of [`encode`].
+pub(super) fn split(value: &[u8]) -> Option<(&Digest, &[u8])> {
+    value.split_first_chunk()
 }
 
-/// The entity with this id, and the commit that wrote it.
+/// The entity in the row with this key and value.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when there is none, or one of another key.
+pub fn decode(key: &[u8], value: Vec<u8>) -> Result<Entity, StoreError> {
+    EntityRow::parse(key, value)?.entity()
+}
+
+/// What `member` is, and the digest of its row.
 ///
 /// # Errors
 /// When the row cannot be read, or is damaged.
-pub fn read<T: Stored>(snapshot: &dyn Snapshot, id: T::Id) -> Result<Option<(Revision, T)>, StoreError> {
-    let key = schema::entity(&T::member(id));
-    let Some(Row { revision, value }) = snapshot.get(&key)? else { return Ok(None) };
-    Ok(Some((revision, decode(&key, &value)?)))
-}
-
-/// The user with this id.
-///
-/// # Errors
-/// When the row cannot be read, or is damaged.
-pub fn user(snapshot: &dyn Snapshot, id: &UserId) -> Result<Option<(Revision, User)>, StoreError> {
-    read(snapshot, *id)
+pub fn entity(snapshot: &dyn Snapshot, member: &Member) -> Result<Option<(Digest, Entity)>, StoreError> {
+    let key = schema::entity(member);
+    let Some(Row { value, .. }) = snapshot.get(&key)? else { return Ok(None) };
+    let row = EntityRow::parse(&key, value)?;
+    Ok(Some((row.digest, row.entity()?)))
 }
 
 /// The group with this id.
 ///
 /// # Errors
 /// When the row cannot be read, or is damaged.
-pub fn group(snapshot: &dyn Snapshot, id: &GroupId) -> Result<Option<(Revision, Group)>, StoreError> {
-    read(snapshot, *id)
-}
-
-/// The resource with this id.
-///
-/// # Errors
-/// When the row cannot be read, or is damaged.
-pub fn resource(snapshot: &dyn Snapshot, id: &ResourceId) -> Result<Option<(Revision, Resource)>, StoreError> {
-    read(snapshot, *id)
+pub fn group(snapshot: &dyn Snapshot, id: &GroupId) -> Result<Option<Group>, StoreError> {
+    Ok(entity(snapshot, &Member::Group(*id))?.and_then(|(_, entity)| match entity {
+        Entity::Group(group) => Some(group),
+        Entity::User(_) | Entity::Resource(_) => None,
+    }))
 }
 
 /// Who of this kind holds `name`, in whatever case it is written.
 ///
 /// # Errors
 /// When the row cannot be read, or is damaged.
-pub fn holder<T: Stored>(snapshot: &dyn Snapshot, name: &IamName) -> Result<Option<T::Id>, StoreError> {
-    let key = schema::name(T::KIND, &name.folded());
+pub fn holder(snapshot: &dyn Snapshot, kind: MemberKind, name: &IamName) -> Result<Option<Member>, StoreError> {
+    let key = schema::name(kind, &name.folded());
     let Some(row) = snapshot.get(&key)? else { return Ok(None) };
-    Ok(Some(T::id_from(sixteen(&key, &row.value)?)))
+    Ok(Some(Member::from_parts(kind, sixteen(&key, &row.value)?)))
 }
 
 /// One edge of a group.

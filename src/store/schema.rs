@@ -6,7 +6,7 @@
 //! | space | key | value | historied |
 //! |---|---|---|---|
 //! | `M` meta | name | per name | no |
-//! | `U` users | user id | digest (16) + [`User`] as JSON | yes |
+//! | `U` users | user id | digest (16, see [`rows`]) + [`User`] as JSON | yes |
 //! | `G` groups | group id | digest (16) + [`Group`] as JSON | yes |
 //! | `R` resources | resource id | digest (16) + [`Resource`] as JSON | yes |
 //! | `N` names | kind byte, folded IAM name | id (16) | no |
@@ -22,6 +22,7 @@
 //! | `H` history | key, revision that superseded it (8) | the row before | - |
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
+//! [`rows`]: super::rows
 //! [`User`]: crate::model::User
 //! [`Group`]: crate::model::Group
 //! [`Resource`]: crate::model::Resource
@@ -86,6 +87,15 @@ pub fn space_of(kind: MemberKind) -> u8 {
 #[must_use]
 pub fn entity(member: &Member) -> Vec<u8> {
     key(space_of(member.kind()), &[member.id_bytes()])
+}
+
+/// Whose row an entity's key is.
+#[must_use]
+pub fn parse_entity(key: &[u8]) -> Option<Member> {
+    let (space, id) = key.split_first()?;
+    let kind =
+        [MemberKind::User, MemberKind::Group, MemberKind::Resource].into_iter().find(|k| space_of(*k) == *space)?;
+    Some(Member::from_parts(kind, id.try_into().ok()?))
 }
 
 /// Prefix of all rows of a kind.
@@ -320,8 +330,11 @@ mod tests {
         ] {
             assert_eq!(parse_edge(&edge(&group, &member)), Some((group, member)));
             assert_eq!(parse_edge_back(&edge_back(&member, &group)), Some((member, group)));
+            assert_eq!(parse_entity(&entity(&member)), Some(member));
         }
         assert_eq!(parse_edge(b"E123"), None);
+        assert_eq!(parse_entity(b"U123"), None);
+        assert_eq!(parse_entity(&edge(&group, &Member::Group(group))), None);
     }
 
     #[test]

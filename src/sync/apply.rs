@@ -18,11 +18,10 @@ use super::progress::Progress;
 use super::settings::Settings;
 use super::stage;
 use super::state::{SyncState, Totals, Window};
-use super::stored::encode;
 use crate::audit::{Opened, Outcome};
 use crate::base::Timestamp;
 use crate::model::{Actor, Entity, IamName, Member, MemberKind};
-use crate::store::{Commit, Intent, Revision, Store, StoreError, schema};
+use crate::store::{Commit, Intent, Revision, Store, StoreError, rows, schema};
 
 /// Changes a commit. Large enough that a disk flush is shared by many, small enough that nobody waits long.
 const BATCH: usize = 1_000;
@@ -246,7 +245,7 @@ impl Writer<'_> {
         settled: &Settled,
     ) -> Result<(), SyncError> {
         let Some(old) = renamed_from else {
-            self.batch.put(schema::entity(&subject), encode(digest, entity.as_bytes()));
+            self.batch.put(schema::entity(&subject), rows::encode(digest, entity.as_bytes()));
             return Ok(());
         };
         let (name, row) = self.named_row(subject, digest, entity, settled)?;
@@ -274,13 +273,13 @@ impl Writer<'_> {
         settled: &Settled,
     ) -> Result<(IamName, Vec<u8>), SyncError> {
         if !settled.losers.contains(&subject) {
-            return Ok((name_in(entity)?, encode(digest, entity.as_bytes())));
+            return Ok((name_in(entity)?, rows::encode(digest, entity.as_bytes())));
         }
         let mut entity = Entity::from_json(subject.kind(), entity.as_bytes())?;
         let name = settled.own_name(entity.name(), subject, |key| self.pending(key))?;
         entity.rename(name.clone());
         let json = serde_json::to_vec(&entity)?;
-        Ok((name, encode(&stage::digest(&json), &json)))
+        Ok((name, rows::encode(&stage::digest(&json), &json)))
     }
 
     /// The row at `key` as it will be once the batch is committed.

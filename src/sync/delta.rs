@@ -28,7 +28,7 @@ use super::stored;
 use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::{Arrival, Dn, Entry, Kind, Wanted};
 use crate::model::{DirectoryLabel, Entity, Member, RefHash, origin};
-use crate::store::{Revision, Snapshot, Store, schema};
+use crate::store::{Revision, Snapshot, Store, rows, schema};
 
 /// Rounds of looking up what follows from what. A chain of new nested groups needs one a level.
 const MOST_ROUNDS: usize = 64;
@@ -165,7 +165,7 @@ impl Delta {
 
     /// Notes that the object `guid` is there no longer, if it stands behind the row `member`.
     fn goes(&mut self, snapshot: &dyn Snapshot, member: Member, guid: &Guid) -> Result<(), SyncError> {
-        if stored::entity(snapshot, &member)?.is_some_and(|(_, entity)| entity.origin().guid == *guid) {
+        if rows::entity(snapshot, &member)?.is_some_and(|(_, entity)| entity.origin().guid == *guid) {
             self.gone.insert(member);
         }
         Ok(())
@@ -245,8 +245,7 @@ impl Delta {
         store.read(|snapshot| {
             let mut lost = Vec::new();
             for member in edges.before.iter().map(|(member, _)| member).filter(unexplained) {
-                if let Some((_, entity)) = stored::entity(snapshot, member)?.filter(|(_, e)| e.standing().is_present())
-                {
+                if let Some((_, entity)) = rows::entity(snapshot, member)?.filter(|(_, e)| e.standing().is_present()) {
                     lost.push(Wanted::Guid(entity.origin().guid));
                 }
             }
@@ -291,14 +290,14 @@ impl Delta {
             Concerned { stale: self.former.clone(), references: self.former.clone(), ..Concerned::default() };
         for member in &self.gone {
             concerned.groups.extend(groups_of(snapshot, member)?);
-            if let Some((_, before)) = stored::entity(snapshot, member)? {
+            if let Some((_, before)) = rows::entity(snapshot, member)? {
                 concerned.references.extend(self.references_to_stored(&before));
                 concerned.stale.extend(self.references_to_stored(&before));
             }
         }
         for (member, arrived) in &self.entries {
             let Some((dn, login)) = &arrived.names else { continue };
-            let before = stored::entity(snapshot, member)?.map(|(_, entity)| entity);
+            let before = rows::entity(snapshot, member)?.map(|(_, entity)| entity);
             // Even somebody known may be waited for: while the entry could not be used, nobody was found under its DN.
             concerned.references.insert(reference::by_dn(dn));
             concerned.references.extend(login.as_deref().map(reference::by_login));
@@ -339,7 +338,7 @@ impl Delta {
             if self.entries.contains_key(&member) || self.gone.contains(&member) {
                 continue;
             }
-            if let Some((_, entity)) = stored::entity(snapshot, &member)?
+            if let Some((_, entity)) = rows::entity(snapshot, &member)?
                 && entity.origin().directory == self.settings.label
                 && entity.standing().is_present()
             {
@@ -456,14 +455,14 @@ impl Delta {
 
     fn plan_rows(&self, snapshot: &dyn Snapshot, plan: &mut Plan, now: Timestamp) -> Result<(), SyncError> {
         for member in &self.gone {
-            if let Some((_, before)) = stored::entity(snapshot, member)?
+            if let Some((_, before)) = rows::entity(snapshot, member)?
                 && before.standing().is_present()
             {
                 plan.disappear(&before, now)?;
             }
         }
         for (member, arrived) in &self.entries {
-            let before = stored::entity(snapshot, member)?;
+            let before = rows::entity(snapshot, member)?;
             match &arrived.content {
                 Content::Unusable { disabled } => {
                     if let Member::Group(group) = member {
@@ -477,7 +476,7 @@ impl Delta {
                 Content::Usable(mapped) => {
                     let staged = Staged::entity(&mapped.entity, Vec::new())?;
                     match before {
-                        Some((row, before)) if row.digest != staged.digest => {
+                        Some((digest, before)) if digest != staged.digest => {
                             plan.differ(snapshot, &before, &staged, now)?
                         }
                         Some(_) => {}
@@ -542,6 +541,6 @@ fn every_kind(label: &DirectoryLabel, guid: &Guid) -> [Member; 3] {
 }
 
 fn groups_of(snapshot: &dyn Snapshot, member: &Member) -> Result<Vec<GroupId>, SyncError> {
-    let rows = stored::scan_all(snapshot, &schema::groups_of(member))?;
-    Ok(rows.iter().filter_map(|(key, _)| schema::parse_edge_back(key)).map(|(_, group)| group).collect())
+    let edges = stored::scan_all(snapshot, &schema::groups_of(member))?;
+    Ok(edges.iter().filter_map(|(key, _)| schema::parse_edge_back(key)).map(|(_, group)| group).collect())
 }

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::error::SyncError;
-use super::stored::{self, scan_all};
+use super::stored::scan_all;
 use crate::base::GroupId;
 use crate::model::{DirectoryLabel, Member};
-use crate::store::{Snapshot, schema};
+use crate::store::{Snapshot, rows, schema};
 
 /// Rows that go with somebody.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl Doomed {
     /// When the store cannot be read or a row is damaged.
     pub fn of(snapshot: &dyn Snapshot, subject: &Member, label: &DirectoryLabel) -> Result<Self, SyncError> {
         let mut doomed = Self::default();
-        let Some((_, entity)) = stored::entity(snapshot, subject)? else { return Ok(doomed) };
+        let Some((_, entity)) = rows::entity(snapshot, subject)? else { return Ok(doomed) };
         doomed.present = entity.standing().is_present();
         let name = schema::name(subject.kind(), &entity.name().folded());
         if snapshot.get(&name)?.is_some_and(|row| row.value == subject.id_bytes()) {

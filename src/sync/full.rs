@@ -10,9 +10,10 @@ use super::plan::{Edges, Plan};
 use super::settings::Settings;
 use super::stage::{References, Sorted, Sortings, Staged};
 use super::state::{SyncState, Totals};
-use super::stored::{self, StoredRow, Walk, scan_all};
+use super::stored::{self, Walk, scan_all};
 use crate::base::{GroupId, Timestamp, clock::expired};
 use crate::model::{Member, MemberKind, Presence, RefHash};
+use crate::store::rows::EntityRow;
 use crate::store::{Revision, Store, schema};
 
 /// What a full plan is made in.
@@ -71,7 +72,7 @@ impl Merging<'_> {
                 (None, None) => return Ok(()),
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some(row), Some(entry)) => row.id.cmp(&entry.id),
+                (Some(row), Some(entry)) => row.member.id_bytes().cmp(&entry.id),
             };
             if let Some(entry) = entry.take_if(|_| order.is_ge()) {
                 self.entry(kind, row.as_ref().filter(|_| order.is_eq()), entry)?;
@@ -88,7 +89,7 @@ impl Merging<'_> {
     }
 
     /// An entry came; `row` is what is stored of it.
-    fn entry(&mut self, kind: MemberKind, row: Option<&StoredRow>, entry: Staged) -> Result<(), SyncError> {
+    fn entry(&mut self, kind: MemberKind, row: Option<&EntityRow>, entry: Staged) -> Result<(), SyncError> {
         if entry.is_unusable() {
             self.unusable(Member::from_parts(kind, entry.id), entry.named)?;
         }
@@ -97,7 +98,7 @@ impl Merging<'_> {
                 *totals_of(&mut self.plan.totals, kind) += 1;
                 return Ok(());
             }
-            let before = row.entity(kind)?;
+            let before = row.entity()?;
             *totals_of(&mut self.plan.totals, kind) += u64::from(before.standing().is_present());
             if entry.is_unusable() {
                 if entry.disabled && !before.standing().disabled {
@@ -128,8 +129,8 @@ impl Merging<'_> {
     }
 
     /// A stored row whose entry did not come.
-    fn absent(&mut self, kind: MemberKind, row: &StoredRow) -> Result<(), SyncError> {
-        let before = row.entity(kind)?;
+    fn absent(&mut self, kind: MemberKind, row: &EntityRow) -> Result<(), SyncError> {
+        let before = row.entity()?;
         if let Member::Group(group) = before.member() {
             self.plan.totals.memberships += self.count_edges(&group)?;
         }

@@ -17,7 +17,7 @@ use super::change::Change;
 use super::error::SyncError;
 use super::guard::{Decided, Tripped};
 use super::spool::Spool;
-use super::stored::{corrupt, scan_all};
+use super::stored::scan_all;
 use crate::base::Timestamp;
 use crate::model::{Actor, DirectoryLabel};
 use crate::store::{Commit, Expect, Intent, KeyRange, Revision, Snapshot, Store, StoreError, schema};
@@ -294,7 +294,7 @@ pub fn every(snapshot: &dyn Snapshot) -> Result<Vec<(Revision, Held)>, StoreErro
     let mut sets = Vec::new();
     for (key, row) in scan_all(snapshot, &schema::all_held())? {
         if key.get(33) == Some(&0) {
-            let held = serde_json::from_slice(&row.value).map_err(|why| corrupt(&key, &why.to_string()))?;
+            let held = serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?;
             sets.push((row.revision, held));
         }
     }
@@ -326,14 +326,14 @@ pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, Sync
     let mut text = Vec::new();
     for number in 0..held.chunks {
         let key = schema::held_chunk(&digest, number);
-        let row = snapshot.get(&key)?.ok_or_else(|| corrupt(&key, "a chunk of held changes is missing"))?;
+        let row = snapshot.get(&key)?.ok_or_else(|| StoreError::corrupt(&key, "a chunk of held changes is missing"))?;
         text.extend_from_slice(&row.value);
     }
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines
         .map(|line| serde_json::from_slice(line))
         .collect::<Result<_, _>>()
-        .map_err(|why| corrupt(&schema::held(&digest), &why.to_string()).into())
+        .map_err(|why| StoreError::corrupt(&schema::held(&digest), &why.to_string()).into())
 }
 
 /// What was held of `directory`, and what was decided about it.

@@ -14,10 +14,9 @@ use sha2::{Digest, Sha256};
 use super::change::{Change, Rule};
 use super::error::SyncError;
 use super::reference::first16;
-use super::stored;
 use crate::base::Timestamp;
 use crate::model::{DirectoryLabel, Entity, IamName, Member, MemberKind, Presence};
-use crate::store::{Snapshot, Store, schema};
+use crate::store::{Snapshot, Store, rows, schema};
 
 /// A change by rule and fingerprint: all the guard needs to say whether it is held.
 type Judged = (Rule, [u8; 16]);
@@ -216,7 +215,7 @@ fn judged(change: &Change) -> Judged {
 fn holder(snapshot: &dyn Snapshot, name: &IamName, kind: MemberKind) -> Result<Option<Entity>, SyncError> {
     let Some(row) = snapshot.get(&schema::name(kind, &name.folded()))? else { return Ok(None) };
     let Ok(id) = <[u8; 16]>::try_from(row.value.as_slice()) else { return Ok(None) };
-    Ok(stored::entity(snapshot, &Member::from_parts(kind, id))?.map(|(_, entity)| entity))
+    Ok(rows::entity(snapshot, &Member::from_parts(kind, id))?.map(|(_, entity)| entity))
 }
 
 fn digest(kind: MemberKind, folded: &str) -> [u8; 16] {

@@ -18,7 +18,7 @@ use super::state;
 use super::stored::{Walk, scan_all};
 use crate::audit::{Audit, Event};
 use crate::base::Timestamp;
-use crate::model::{Actor, DirectoryLabel, Member, MemberKind};
+use crate::model::{Actor, DirectoryLabel, MemberKind};
 use crate::store::{Commit, Intent, Store, schema};
 
 /// What removing a directory did.
@@ -58,7 +58,7 @@ pub fn remove(
     // Groups first: their edges go with them in one sweep.
     for kind in [MemberKind::Group, MemberKind::User, MemberKind::Resource] {
         for row in Walk::new(store, kind, label) {
-            let subject = Member::from_parts(kind, row?.id);
+            let subject = row?.member;
             plan.push(&Change { subject, act: Act::Delete, rule: Some(Rule::Deletion) })?;
         }
     }

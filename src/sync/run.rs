@@ -203,7 +203,7 @@ impl Runner {
                 let mut missing = Vec::new();
                 for kind in [MemberKind::User, MemberKind::Group, MemberKind::Resource] {
                     for row in super::stored::Walk::new(store, kind, &label) {
-                        let entity = row?.entity(kind)?;
+                        let entity = row?.entity()?;
                         if entity.standing().is_present() && !present.contains(&entity.origin().guid) {
                             missing.push(entity.origin().guid);
                         }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::change::Rule;
-use super::stored::corrupt;
 use crate::base::text::printable;
 use crate::base::{GroupId, Timestamp};
 use crate::directory::{Cursor, Method, Unusable};
@@ -226,7 +225,7 @@ impl Window {
 pub fn load(snapshot: &dyn Snapshot, label: &DirectoryLabel) -> Result<Option<(Revision, SyncState)>, StoreError> {
     let key = schema::sync_state(label, "state");
     let Some(row) = snapshot.get(&key)? else { return Ok(None) };
-    let state = serde_json::from_slice(&row.value).map_err(|why| corrupt(&key, &why.to_string()))?;
+    let state = serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?;
     Ok(Some((row.revision, state)))
 }
 
@@ -239,8 +238,8 @@ pub fn load_all(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, SyncStat
     for (key, row) in super::stored::scan_all(snapshot, &schema::sync_states())? {
         let text = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
         let Some((label, "state")) = text.split_once('\0') else { continue };
-        let label = label.parse().map_err(|why| corrupt(&key, &format!("{why}")))?;
-        states.push((label, serde_json::from_slice(&row.value).map_err(|why| corrupt(&key, &why.to_string()))?));
+        let label = label.parse().map_err(|why| StoreError::corrupt(&key, &format!("{why}")))?;
+        states.push((label, serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?));
     }
     Ok(states)
 }

@@ -1,79 +1,11 @@
 //! The near side of the merge: stored rows of one directory, in id order.
 
-use crate::model::{DirectoryLabel, Entity, Member, MemberKind};
-use crate::store::{Entry, KeyRange, Row, Snapshot, Store, StoreError, schema};
+use crate::model::{DirectoryLabel, Member, MemberKind};
+use crate::store::rows::EntityRow;
+use crate::store::{Entry, KeyRange, Snapshot, Store, StoreError, rows, schema};
 
 /// Rows read under one snapshot while walking.
 const PAGE: usize = 2_000;
-
-/// A stored entity, not yet decoded.
-#[derive(Debug, Clone)]
-pub struct StoredRow {
-    /// Its key.
-    pub key: Vec<u8>,
-    /// Its id.
-    pub id: [u8; 16],
-    /// Digest of the JSON in it. Equal to a staged entry's where the row shows just what the directory says.
-    pub digest: [u8; 16],
-    row: Row,
-}
-
-impl StoredRow {
-    fn parse((key, row): Entry) -> Result<Self, StoreError> {
-        let parts = key.get(1..17).and_then(|id| Some((id.try_into().ok()?, *row.value.first_chunk::<16>()?)));
-        match parts {
-            Some((id, digest)) => Ok(Self { key, id, digest, row }),
-            None => Err(corrupt(&key, "shorter than an entity row")),
-        }
-    }
-
-    /// The entity in it.
-    ///
-    /// # Errors
-    /// When the row is damaged.
-    pub fn entity(&self, kind: MemberKind) -> Result<Entity, StoreError> {
-        let json = self.row.value.get(16..).unwrap_or_default();
-        Entity::from_json(kind, json).map_err(|why| corrupt(&self.key, &why.to_string()))
-    }
-}
-
-/// An entity row's bytes.
-#[must_use]
-pub fn encode(digest: &[u8; 16], json: &[u8]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(16 + json.len());
-    value.extend_from_slice(digest);
-    value.extend_from_slice(json);
-    value
-}
-
-/// The entity `member`, if it is stored.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn entity(snapshot: &dyn Snapshot, member: &Member) -> Result<Option<(StoredRow, Entity)>, StoreError> {
-    let key = schema::entity(member);
-    let Some(row) = snapshot.get(&key)? else { return Ok(None) };
-    let stored = StoredRow::parse((key, row))?;
-    let entity = stored.entity(member.kind())?;
-    Ok(Some((stored, entity)))
-}
-
-/// True when `member` is stored and the directory has it.
-///
-/// # Errors
-/// When the store cannot be read or the row is damaged.
-pub fn is_present(snapshot: &dyn Snapshot, member: &Member) -> Result<bool, StoreError> {
-    /// All that has to be decoded of a row to know.
-    #[derive(serde::Deserialize)]
-    struct Standing {
-        standing: crate::model::Standing,
-    }
-    let key = schema::entity(member);
-    let Some(row) = snapshot.get(&key)? else { return Ok(false) };
-    let json = row.value.get(16..).unwrap_or_default();
-    let row: Standing = serde_json::from_slice(json).map_err(|why| corrupt(&key, &why.to_string()))?;
-    Ok(row.standing.is_present())
-}
 
 /// A walk over a directory's rows of one kind.
 pub struct Walk<'a> {
@@ -92,11 +24,11 @@ impl<'a> Walk<'a> {
 }
 
 impl Iterator for Walk<'_> {
-    type Item = Result<StoredRow, StoreError>;
+    type Item = Result<EntityRow, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(entry) = self.page.next() {
-            return Some(StoredRow::parse(entry));
+            return Some(parsed(entry));
         }
         let range = self.rest.take()?;
         let page = match self.store.read(|snapshot| snapshot.scan(&range, PAGE)) {
@@ -107,8 +39,12 @@ impl Iterator for Walk<'_> {
             self.rest = page.last().map(|(key, _)| range.after(key));
         }
         self.page = page.into_iter();
-        self.page.next().map(StoredRow::parse)
+        self.page.next().map(parsed)
     }
+}
+
+fn parsed((key, row): Entry) -> Result<EntityRow, StoreError> {
+    EntityRow::parse(&key, row.value)
 }
 
 /// Every row under `prefix`, read a page at a time under one snapshot.
@@ -119,8 +55,10 @@ pub fn scan_all(snapshot: &dyn Snapshot, prefix: &[u8]) -> Result<Vec<Entry>, St
     snapshot.scan(&KeyRange::prefix(prefix), usize::MAX)
 }
 
-/// The error for a damaged row.
-#[must_use]
-pub fn corrupt(key: &[u8], why: &str) -> StoreError {
-    StoreError::Corrupt { key: hex::encode(key), why: why.to_owned() }
+/// True when `member` is stored and the directory has it.
+///
+/// # Errors
+/// When the store cannot be read or the row is damaged.
+pub fn is_present(snapshot: &dyn Snapshot, member: &Member) -> Result<bool, StoreError> {
+    Ok(rows::entity(snapshot, member)?.is_some_and(|(_, entity)| entity.standing().is_present()))
 }

@@ -377,7 +377,7 @@ macro_rules! conformance {
             a_seal_that_falls_over_harms_only_its_own_commit
             a_snapshot_sees_no_commit_in_between
             async_callers_are_woken_and_their_errors_come_back
-            a_deferred_commit_is_seen_at_once_and_keeps_its_place,
+            a_deferred_commit_is_seen_at_once_and_keeps_its_place
             commits_of_one_group_stand_or_fall_alone
             many_threads_lose_no_update_and_leave_no_gap
             revisions_count_up_and_mark_rows

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bailey::base::Timestamp;
 use bailey::model::Actor;
-use bailey::store::{Commit, Intent, KeyRange, Row, Store, StoreError, history, prune::prune, schema};
+use bailey::store::prune::{self, Pruned, Removal};
+use bailey::store::{Commit, Intent, KeyRange, Row, Store, StoreError, history, schema};
 use proptest::prelude::*;
 
 use crate::store_conformance::{memory, now, sled};
@@ -119,6 +120,13 @@ fn check_times(store: &Store, revisions: u64) {
         .unwrap();
 }
 
+/// Removes what was superseded before `before`.
+fn prune(store: &Store, before: Timestamp, now: Timestamp) -> Option<Pruned> {
+    let horizon = prune::due(store, before).unwrap()?;
+    let by = Actor::task("test");
+    Some(prune::prune(store, &Removal { horizon, by: &by, audit: None, now, stop: &|| false }).unwrap())
+}
+
 fn history_is_that_of_the_model(store: &Store, steps: &[Step], cut: u64) {
     let states = play(store, steps);
     for (revision, state) in (0..).zip(&states) {
@@ -131,8 +139,10 @@ fn history_is_that_of_the_model(store: &Store, steps: &[Step], cut: u64) {
     let cut = cut % (revisions + 1);
     let horizon = store.read(|s| history::revision_at(s, moment(cut))).unwrap();
     let later = moment(revisions + 10);
-    let pruned = prune(store, moment(cut), &Actor::task("test"), later).unwrap();
-    assert_eq!(pruned.horizon, horizon);
+    let pruned = prune(store, moment(cut), later);
+    assert_eq!(pruned.map(|pruned| pruned.horizon), (horizon > 1).then_some(horizon));
+    // Before the first commit there is nothing to remove.
+    let horizon = if horizon > 1 { horizon } else { 0 };
     for (revision, state) in (0..).zip(&states) {
         if revision >= horizon {
             check_state(store, revision, state);
@@ -155,8 +165,7 @@ fn history_is_that_of_the_model(store: &Store, steps: &[Step], cut: u64) {
             Ok(())
         })
         .unwrap();
-    let again = prune(store, moment(cut), &Actor::task("test"), later).unwrap();
-    assert_eq!((again.horizon, again.rows, again.journal), (horizon, 0, 0));
+    assert_eq!(prune(store, moment(cut), later), None, "removed twice");
 }
 
 proptest! {
@@ -205,7 +214,31 @@ fn retention_removes_in_batches_and_the_present_stays() {
     let fixture = memory();
     let steps: Vec<Step> = (0..1_300_u32).map(|n| vec![(0, Some(u8::try_from(n % 3).unwrap()))]).collect();
     let states = play(&fixture.store, &steps);
-    let pruned = prune(&fixture.store, moment(1_300), &Actor::task("test"), moment(1_300)).unwrap();
+    let pruned = prune(&fixture.store, moment(1_300), moment(1_300)).unwrap();
     assert_eq!((pruned.horizon, pruned.rows, pruned.journal), (1_300, 1_299, 1_299));
     check_state(&fixture.store, 1_300, states.last().unwrap());
+}
+
+#[test]
+fn a_removal_that_is_cut_short_is_finished_by_the_next() {
+    let fixture = memory();
+    let store = &fixture.store;
+    let steps: Vec<Step> = (0..1_300_u32).map(|n| vec![(0, Some(u8::try_from(n % 3).unwrap()))]).collect();
+    let states = play(store, &steps);
+    let before = moment(1_300);
+    let horizon = prune::due(store, before).unwrap().unwrap();
+    let by = Actor::task("test");
+    let pruned = |stop: &dyn Fn() -> bool| {
+        prune::prune(store, &Removal { horizon, by: &by, audit: Some(7), now: moment(1_400), stop }).unwrap()
+    };
+    let first = pruned(&|| true);
+    assert_eq!((first.rows, first.journal), (500, 0));
+    assert!(store.read(|s| history::as_of(s, &key(0), 1_000)).is_err(), "half a past can be read");
+    let last = store.read(|s| history::journal_entry(s, s.revision())).unwrap().unwrap();
+    assert_eq!(last.audit, Some(7));
+    assert_eq!(prune::due(store, before).unwrap(), Some(horizon));
+    let rest = pruned(&|| false);
+    assert_eq!((rest.rows, rest.journal), (799, 1_299));
+    assert_eq!(prune::due(store, before).unwrap(), None);
+    check_state(store, 1_300, states.last().unwrap());
 }
