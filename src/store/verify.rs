@@ -102,8 +102,14 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'J') => plain(execute::from_json::<JournalEntry>(key, value)).map(drop),
         Some(b'A') => check_log(key, last_log),
         Some(b'O') => {
-            let record = schema::parse_number(key).map(schema::log).ok_or("it has no number")?;
-            expect(there(snapshot, &record)?, "there is no such log record")
+            schema::parse_number(key).ok_or("it has no tag")?;
+            let behind =
+                value.split_last_chunk::<8>().map(|(event, behind)| (event.len(), u64::from_be_bytes(*behind)));
+            let head = plain(read_head(plain(snapshot.get(&schema::meta(HEAD)))?))?;
+            expect(
+                behind.is_some_and(|(event, behind)| event == 16 && behind <= head.log_seq),
+                "it marks no event of the log",
+            )
         }
         Some(b'M' | b'S' | b'P') => Ok(()),
         _ => Err("no such space".to_owned()),

@@ -239,7 +239,7 @@ fn verify_finds_what_does_not_fit() {
             c.delete(schema::log(1));
             c.put(schema::log(0), Vec::new());
         }),
-        ("no such log record", |c, _, _| c.put(schema::open_log(77), Vec::new())),
+        ("marks no event of the log", |c, _, _| c.put(schema::open_log(77), Vec::new())),
     ];
     for (words, damage) in damages {
         let fixture = memory();
