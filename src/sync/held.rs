@@ -328,7 +328,7 @@ pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, Sync
     }
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines
-        .map(|line| serde_json::from_slice(line))
+        .map(serde_json::from_slice)
         .collect::<Result<_, _>>()
         .map_err(|why| corrupt(&schema::held(&digest), &why.to_string()).into())
 }

@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 
 use super::apply::{Applied, Apply, superseded};
 use super::change::Change;
-use super::delta::{Delta, MOST_LOOK_UPS, claimed_login, guid_of};
+use super::delta::{Delta, MOST_LOOK_UPS, guid_of};
 use super::error::SyncError;
 use super::full::Full;
 use super::guard::{self, Bench, Verdict};
 use super::held::{self, HeldSet, Sight};
 use super::mapping::{self, Skip, derived_member};
+use super::meaning::claimed_login;
 use super::names::Settled;
 use super::plan::Plan;
 use super::progress::Progress;
@@ -34,7 +35,7 @@ use crate::store::{Revision, Store, schema};
 const PAGES_AHEAD: usize = 2;
 
 /// Takes the changes of a dry run, in order, each with whether it would be held.
-pub type Listing<'a> = dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send + 'a;
+pub type Listing = dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send;
 
 /// Everything a run of one directory needs.
 #[derive(Clone)]
@@ -80,8 +81,7 @@ impl Runner {
             .store
             .run(move |_| {
                 let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                let read = reading.count;
-                runner.carry_out(plan, before, &actor, read, started, progress.as_mut())
+                runner.carry_out(plan, before, &actor, started, progress.as_mut())
             })
             .await?;
         Ok(Report { milliseconds: millis(clock), ..report })
@@ -91,11 +91,7 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Runner::full`].
-    pub async fn dry(
-        &self,
-        progress: Box<dyn Progress>,
-        mut list: Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>,
-    ) -> Result<Report, SyncError> {
+    pub async fn dry(&self, progress: Box<dyn Progress>, mut list: Box<Listing>) -> Result<Report, SyncError> {
         let (started, clock) = (self.clock.now(), Instant::now());
         let (staging, reading, mut progress) = self.read(progress).await?;
         progress.planning();
@@ -104,7 +100,7 @@ impl Runner {
             .store
             .run(move |_| {
                 let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                runner.preview(plan, &before.1, reading.count, started, list.as_mut())
+                runner.preview(plan, &before.1, started, list.as_mut())
             })
             .await?;
         Ok(Report { milliseconds: millis(clock), ..report })
@@ -135,16 +131,10 @@ impl Runner {
             .run(move |store| {
                 let before = runner.state()?;
                 let mut plan = delta.plan(store, &before, &runner.work, started)?;
+                plan.read = read;
                 plan.server = Some(cursor.server.clone());
                 plan.cursor = Some(cursor);
-                runner.carry_out(
-                    plan,
-                    before,
-                    &Actor::task(runner.task()),
-                    read,
-                    started,
-                    &mut super::progress::Unwatched,
-                )
+                runner.carry_out(plan, before, &Actor::task(runner.task()), started, &mut super::progress::Unwatched)
             })
             .await?;
         Ok(Some(Report { milliseconds: millis(clock), ..report }))
@@ -323,6 +313,7 @@ impl Runner {
         let mut plan = full.plan(&mut staging.stage)?;
         let duplicates = std::mem::replace(&mut plan.skipped, staging.skipped);
         plan.skipped.extend(duplicates);
+        plan.read = reading.count;
         plan.server = Some(reading.server.clone());
         plan.cursor.clone_from(&reading.position);
         Ok((plan, before))
@@ -383,9 +374,8 @@ impl Runner {
         &self,
         mut plan: Plan,
         before: &SyncState,
-        read: u64,
         started: Timestamp,
-        list: &mut Listing<'_>,
+        list: &mut Listing,
     ) -> Result<Report, SyncError> {
         let (verdict, _, _) = self.judge(&mut plan, before, started)?;
         let mut set = HeldSet::new(&self.settings.label, verdict.why().to_vec(), &self.work, Sight::Partial);
@@ -403,7 +393,7 @@ impl Runner {
             list(&change, holds)
         })?;
         let held_digest = (held > 0).then(|| hex::encode(set.digest()));
-        let report = self.report(&plan, &verdict, read, started);
+        let report = self.report(&plan, &verdict, started);
         Ok(Report { dry_run: true, applied, held, refused, held_digest, ..report })
     }
 
@@ -413,12 +403,11 @@ impl Runner {
         mut plan: Plan,
         before: (Option<Revision>, SyncState),
         actor: &Actor,
-        read: u64,
         started: Timestamp,
         progress: &mut dyn Progress,
     ) -> Result<Report, SyncError> {
         let (verdict, settled, mut after) = self.judge(&mut plan, &before.1, started)?;
-        let report = self.report(&plan, &verdict, read, started);
+        let report = self.report(&plan, &verdict, started);
         self.advance(&mut after, &plan, &verdict, started);
         let full = plan.full;
         if plan.is_empty() && !full {
@@ -429,7 +418,7 @@ impl Runner {
         let event = Event::new("SynchronizeDirectory")
             .with("directory", self.settings.label.as_str())
             .with("full", full)
-            .with("read", read)
+            .with("read", plan.read)
             .with("changes", plan.len());
         let opened = self.audit.begin(actor, &event, started)?;
         let sight = match (full, plan.doubts.is_empty()) {
@@ -484,7 +473,7 @@ impl Runner {
         Ok(Some(committed.revision))
     }
 
-    fn report(&self, plan: &Plan, verdict: &Verdict, read: u64, started: Timestamp) -> Report {
+    fn report(&self, plan: &Plan, verdict: &Verdict, started: Timestamp) -> Report {
         Report {
             directory: self.settings.label.clone(),
             dry_run: false,
@@ -492,7 +481,7 @@ impl Runner {
             server: plan.server.clone(),
             started,
             milliseconds: 0,
-            read,
+            read: plan.read,
             tally: plan.tally.clone(),
             applied: 0,
             held: 0,

@@ -14,11 +14,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::change::Change;
 use super::error::SyncError;
 use super::progress::{Progress, Unwatched};
 use super::report::Report;
-use super::run::Runner;
+use super::run::{Listing, Runner};
 use super::state::{self, SyncState};
 use crate::base::{Guid, Timestamp};
 use crate::directory::{Changes, Method, ServerHealth, Wanted};
@@ -50,7 +49,7 @@ pub enum Command {
         /// Who watches.
         progress: Box<dyn Progress>,
         /// Takes the changes.
-        list: Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>,
+        list: Box<Listing>,
         /// Takes the answer.
         reply: oneshot::Sender<Result<Report, SyncError>>,
     },
