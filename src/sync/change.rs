@@ -177,3 +177,95 @@ fn walk(path: &str, before: &serde_json::Value, after: &serde_json::Value, field
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::base::{Guid, UserId};
+    use crate::model::{Origin, Presence, Standing, User};
+
+    fn ann() -> User {
+        User {
+            id: UserId::from_bytes([1; 16]),
+            name: "ann".parse().unwrap(),
+            login: "ann".to_owned(),
+            origin: Origin {
+                directory: "corp".parse().unwrap(),
+                guid: Guid::from_bytes([2; 16]),
+                dn: "uid=ann,dc=example".to_owned(),
+            },
+            standing: Standing::default(),
+            display_name: None,
+            mail: Some("ann@example.com".to_owned()),
+            employee_id: None,
+            tags: BTreeMap::from([("Department".to_owned(), "ops".to_owned())]),
+        }
+    }
+
+    fn differences(change: impl FnOnce(&mut User)) -> Vec<String> {
+        let mut after = ann();
+        change(&mut after);
+        let fields = diff(&Entity::User(ann()), &Entity::User(after)).unwrap();
+        fields.iter().map(|field| format!("{}: {} -> {}", field.path, field.before, field.after)).collect()
+    }
+
+    #[test]
+    fn what_differs_is_said_by_path_with_both_values() {
+        assert_eq!(differences(|_| {}), Vec::<String>::new());
+        assert_eq!(differences(|user| user.mail = None), [r#"mail: "ann@example.com" -> null"#]);
+        assert_eq!(differences(|user| user.display_name = Some("Ann".into())), [r#"display_name: null -> "Ann""#]);
+        assert_eq!(differences(|user| user.standing.disabled = true), ["standing.disabled: null -> true"]);
+        let moved = differences(|user| {
+            user.tags.clear();
+            user.tags.insert("Office".to_owned(), "7".to_owned());
+        });
+        assert_eq!(moved, [r#"tags.Department: "ops" -> null"#, r#"tags.Office: null -> "7""#]);
+        let since = "2026-03-12T12:00:00Z".parse().unwrap();
+        let gone = differences(|user| user.standing.presence = Presence::Gone { since });
+        assert_eq!(
+            gone,
+            [
+                r#"standing.presence.since: null -> "2026-03-12T12:00:00Z""#,
+                r#"standing.presence.state: "present" -> "gone""#
+            ]
+        );
+    }
+
+    fn update(fields: Vec<(&str, serde_json::Value)>) -> Change {
+        let field = |(path, after): (&str, serde_json::Value)| Field {
+            path: path.to_owned(),
+            before: serde_json::Value::Null,
+            after,
+        };
+        Change {
+            subject: Member::User(UserId::from_bytes([1; 16])),
+            act: Act::Update {
+                digest: RefHash([0; 16]),
+                entity: RawValue::from_string("{}".to_owned()).unwrap(),
+                fields: fields.into_iter().map(field).collect(),
+            },
+            rule: None,
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_who_and_what_and_not_of_when() {
+        let gone = |since: &str| {
+            update(vec![("standing.presence.since", since.into()), ("standing.presence.state", "gone".into())])
+        };
+        assert_eq!(gone("2026-03-12T12:00:00Z").fingerprint(), gone("2027-01-01T00:00:00Z").fingerprint());
+        let other = Change { subject: Member::User(UserId::from_bytes([9; 16])), ..gone("x") };
+        assert_ne!(gone("x").fingerprint(), other.fingerprint());
+        assert_ne!(update(vec![("name", "a".into())]).fingerprint(), update(vec![("name", "b".into())]).fingerprint());
+        assert_ne!(update(vec![("mail", "a".into())]).fingerprint(), update(vec![("name", "a".into())]).fingerprint());
+        let group = Member::Group(GroupId::from_bytes([3; 16]));
+        let member = Member::User(UserId::from_bytes([1; 16]));
+        let leave = |rule| Change { subject: group, act: Act::Leave { member }, rule };
+        // A membership that goes with its member on one day is the same as one lost on another.
+        assert_eq!(leave(Some(Rule::Deletion)).fingerprint(), leave(None).fingerprint());
+        let join = Change { subject: group, act: Act::Join { member, reference: RefHash([0; 16]) }, rule: None };
+        assert_ne!(join.fingerprint(), leave(None).fingerprint());
+    }
+}

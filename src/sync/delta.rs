@@ -8,17 +8,15 @@
 //!
 //! What an entry without a row was called while it could not be used, or any between two events of one step, nobody
 //! remembers. References by such names are made good by the next full read, and until then give nobody access.
-//!
-//! A DN means one object at a time, so the entry that bears it says who that is. A login may be claimed by
-//! several, and then means nobody; so it counts for nothing here until all who claim it were asked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::SyncError;
 use super::full::stored_edges;
 use super::mapping::{self, Mapped, Reference, Skip, derived_member};
+use super::meaning::{Known, Meanings, claimed_login, login_of, references_to};
 use super::plan::{Edges, Plan};
 use super::reference::{self, UNREAD};
 use super::settings::Settings;
@@ -26,7 +24,7 @@ use super::stage::Staged;
 use super::state::SyncState;
 use super::stored;
 use crate::base::{GroupId, Guid, Timestamp};
-use crate::directory::{Arrival, Dn, Entry, Kind, Wanted};
+use crate::directory::{Arrival, Dn, Entry, Wanted};
 use crate::model::{DirectoryLabel, Entity, Member, RefHash, origin};
 use crate::store::{Revision, Snapshot, Store, rows, schema};
 
@@ -45,12 +43,7 @@ pub struct Delta {
     former: HashSet<RefHash>,
     /// What is wrong with entries that cannot be used, by DN: one may come more than once.
     skipped: BTreeMap<String, String>,
-    /// Who bears a DN, as far as entries of this delta say.
-    bearers: HashMap<RefHash, Member>,
-    /// Who claims a login, as far as entries of this delta say.
-    claimants: HashMap<RefHash, BTreeSet<Member>>,
-    /// References by login of which all claimants are known.
-    looked_up: HashSet<RefHash>,
+    meanings: Meanings,
     /// What was asked for already.
     asked: HashSet<Wanted>,
     rounds: usize,
@@ -108,9 +101,7 @@ impl Delta {
             gone: BTreeSet::new(),
             former: former.iter().map(reference::by_dn).collect(),
             skipped: BTreeMap::new(),
-            bearers: HashMap::new(),
-            claimants: HashMap::new(),
-            looked_up: HashSet::new(),
+            meanings: Meanings::default(),
             asked: HashSet::new(),
             rounds: 0,
         };
@@ -156,10 +147,7 @@ impl Delta {
 
     fn forget(&mut self, member: &Member) {
         if self.entries.remove(member).is_some() {
-            self.bearers.retain(|_, bearer| bearer != member);
-            for claimants in self.claimants.values_mut() {
-                claimants.remove(member);
-            }
+            self.meanings.forget(member);
         }
     }
 
@@ -183,10 +171,7 @@ impl Delta {
             self.goes(snapshot, other, &entry.guid)?;
         }
         let login = claimed_login(&self.settings, entry);
-        if let Some(login) = login {
-            self.claimants.entry(reference::by_login(login)).or_default().insert(member);
-        }
-        self.bearers.insert(reference::by_dn(&entry.dn), member);
+        self.meanings.came(member, &entry.dn, login);
         let (content, referable) = match mapping::map(&self.settings, entry, member) {
             Ok(mapped) => (Content::Usable(Box::new(mapped)), true),
             Err(Skip { why, disabled }) => {
@@ -212,7 +197,7 @@ impl Delta {
             let known = self.known_references(store, group, &concerned.references)?;
             for reference in &mapped.spelled {
                 let hash = reference.hash();
-                if known.contains_key(&hash) || self.bearers.contains_key(&hash) {
+                if known.contains_key(&hash) || self.meanings.is_borne(&hash) {
                     continue;
                 }
                 wanted.insert(match reference {
@@ -230,13 +215,7 @@ impl Delta {
 
     /// Members that `group` lists no longer: still there, or is it they who went? The guard tells one from the other,
     /// and the event about them may come later, or was held back earlier.
-    fn lost(
-        &self,
-        store: &Store,
-        group: GroupId,
-        mapped: &Mapped,
-        known: &HashMap<RefHash, Option<Member>>,
-    ) -> Result<Vec<Wanted>, SyncError> {
+    fn lost(&self, store: &Store, group: GroupId, mapped: &Mapped, known: &Known) -> Result<Vec<Wanted>, SyncError> {
         let listed: HashSet<Member> = mapped.references.iter().filter_map(|one| self.meaning(one, known)).collect();
         let edges = stored_edges(store, &group)?;
         let unexplained = |member: &&Member| {
@@ -262,7 +241,7 @@ impl Delta {
         self.take(store, answers)?;
         for one in wanted {
             match one {
-                Wanted::Login(login) => drop(self.looked_up.insert(reference::by_login(login))),
+                Wanted::Login(login) => self.meanings.looked_up(login),
                 // Something without an id may be any of them.
                 Wanted::Guid(guid) if !came.contains(&Some(*guid)) && !came.contains(&None) => {
                     store.read(|snapshot| {
@@ -291,8 +270,8 @@ impl Delta {
         for member in &self.gone {
             concerned.groups.extend(groups_of(snapshot, member)?);
             if let Some((_, before)) = rows::entity(snapshot, member)? {
-                concerned.references.extend(self.references_to_stored(&before));
-                concerned.stale.extend(self.references_to_stored(&before));
+                concerned.references.extend(references_to(&self.settings, &before));
+                concerned.stale.extend(references_to(&self.settings, &before));
             }
         }
         for (member, arrived) in &self.entries {
@@ -310,13 +289,13 @@ impl Delta {
             }
             if let Some(before) = &before {
                 concerned.groups.extend(groups_of(snapshot, member)?);
-                concerned.references.extend(self.references_to_stored(before));
-                concerned.stale.extend(self.references_to_stored(before));
+                concerned.references.extend(references_to(&self.settings, before));
+                concerned.stale.extend(references_to(&self.settings, before));
             }
             concerned.logins.extend(login.clone());
         }
         // A login that more than one claims means none of them any more.
-        for member in self.claimants.values().filter(|claimants| claimants.len() > 1).flatten() {
+        for member in self.meanings.rivals() {
             concerned.groups.extend(groups_of(snapshot, member)?);
         }
         for reference in &concerned.references {
@@ -356,27 +335,16 @@ impl Delta {
             .map(|(_, mapped)| Wanted::Guid(mapped.entity.origin().guid))
     }
 
-    fn references_to_stored(&self, entity: &Entity) -> Vec<RefHash> {
-        let by_dn = entity.origin().dn.parse::<Dn>().ok().map(|dn| reference::by_dn(&dn));
-        by_dn.into_iter().chain(login_of(&self.settings, entity).map(reference::by_login)).collect()
-    }
-
     /// What `group`'s stored edges say about references, where that still holds: not for those that may have
     /// another meaning by now (`anew`).
-    fn known_references(
-        &self,
-        store: &Store,
-        group: GroupId,
-        anew: &HashSet<RefHash>,
-    ) -> Result<HashMap<RefHash, Option<Member>>, SyncError> {
+    fn known_references(&self, store: &Store, group: GroupId, anew: &HashSet<RefHash>) -> Result<Known, SyncError> {
         let edges = stored_edges(store, &group)?;
         let present = store.read(|snapshot| stored::is_present(snapshot, &Member::Group(group)))?;
         if !present || edges.awaited_before.contains(&UNREAD) {
             // Nobody kept it up to date.
-            return Ok(HashMap::new());
+            return Ok(Known::new());
         }
-        let mut known: HashMap<RefHash, Option<Member>> =
-            edges.awaited_before.iter().map(|hash| (*hash, None)).collect();
+        let mut known: Known = edges.awaited_before.iter().map(|hash| (*hash, None)).collect();
         store.read(|snapshot| {
             for (member, hash) in &edges.before {
                 // Somebody who is gone or changed is no longer known by what was true before.
@@ -392,17 +360,9 @@ impl Delta {
         Ok(known)
     }
 
-    /// Who `reference` means. `known` is what is stored, for references that nothing has touched.
-    fn meaning(&self, reference: &RefHash, known: &HashMap<RefHash, Option<Member>>) -> Option<Member> {
+    fn meaning(&self, reference: &RefHash, known: &Known) -> Option<Member> {
         let referable = |member: &Member| self.entries.get(member).is_some_and(|arrived| arrived.referable);
-        if let Some(bearer) = self.bearers.get(reference) {
-            return Some(*bearer).filter(referable);
-        }
-        if self.looked_up.contains(reference) {
-            let claimants = self.claimants.get(reference)?;
-            return claimants.first().copied().filter(|first| claimants.len() == 1 && referable(first));
-        }
-        known.get(reference).copied().flatten()
+        self.meanings.of(reference, known, referable)
     }
 
     /// Groups that were read because of what happened to others. Where a server keeps references in order by itself
@@ -488,7 +448,7 @@ impl Delta {
         Ok(())
     }
 
-    fn resolve(&self, known: &HashMap<RefHash, Option<Member>>, mapped: &Mapped, edges: &mut Edges) {
+    fn resolve(&self, known: &Known, mapped: &Mapped, edges: &mut Edges) {
         edges.resolve(&mapped.references, |reference| self.meaning(reference, known));
         let hidden = |member: &Member| self.entries.get(member).is_some_and(|arrived| arrived.names.is_none());
         edges.keep_unclear(&mapped.references, hidden, |_| false);
@@ -501,24 +461,6 @@ pub fn guid_of(arrival: &Arrival) -> Option<Guid> {
     match arrival {
         Arrival::Entry(entry) => Some(entry.guid),
         Arrival::Unusable(unusable) => unusable.guid,
-    }
-}
-
-/// The login that an entry claims, by which groups may refer to it. One that cannot be used claims it too: who else
-/// does is not certain to be meant. (That it gave up such a claim is noticed by the next full read alone; until
-/// then nobody is let in.)
-#[must_use]
-pub fn claimed_login<'a>(settings: &Settings, entry: &'a Entry) -> Option<&'a str> {
-    let claims = entry.kind == Kind::Person && !settings.mapping.member_login.is_empty();
-    let login = claims.then(|| entry.attributes.text(&settings.mapping.login)).flatten();
-    login.filter(|login| login.len() <= settings.mapping.max_name_bytes)
-}
-
-/// The login by which groups may refer to somebody stored.
-fn login_of<'a>(settings: &Settings, entity: &'a Entity) -> Option<&'a str> {
-    match entity {
-        Entity::User(user) if !settings.mapping.member_login.is_empty() => Some(&user.login),
-        _ => None,
     }
 }
 

@@ -331,7 +331,7 @@ pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, Sync
     }
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines
-        .map(|line| serde_json::from_slice(line))
+        .map(serde_json::from_slice)
         .collect::<Result<_, _>>()
         .map_err(|why| StoreError::corrupt(&schema::held(&digest), &why.to_string()).into())
 }
@@ -384,4 +384,39 @@ pub fn delete(commit: &mut Commit, held: &Held) -> Result<(), SyncError> {
 #[must_use]
 pub fn range() -> KeyRange {
     KeyRange::prefix(&schema::all_held())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::UserId;
+    use crate::model::Member;
+    use crate::sync::change::{Act, Rule};
+
+    fn delete(n: u8) -> Change {
+        Change { subject: Member::User(UserId::from_bytes([n; 16])), act: Act::Delete, rule: Some(Rule::Deletion) }
+    }
+
+    fn digest(directory: &str, changes: &[u8]) -> [u8; 32] {
+        let work = tempfile::tempdir().unwrap();
+        let mut set = HeldSet::new(&directory.parse().unwrap(), Vec::new(), work.path(), Sight::Whole);
+        changes.iter().for_each(|n| set.push(&delete(*n)).unwrap());
+        set.digest()
+    }
+
+    #[test]
+    fn a_digest_is_of_a_directorys_changes_in_any_order_and_of_each_of_them() {
+        assert_eq!(digest("corp", &[1, 2, 3]), digest("corp", &[3, 1, 2]));
+        assert_ne!(digest("corp", &[1, 2, 3]), digest("corp", &[1, 2]));
+        assert_ne!(digest("corp", &[1, 2, 3]), digest("corp", &[1, 2, 4]));
+        assert_ne!(digest("corp", &[1, 2, 3]), digest("labs", &[1, 2, 3]));
+    }
+
+    #[test]
+    fn a_digest_that_is_none_is_refused() {
+        for text in ["", "12", &"g".repeat(64), &"a".repeat(65)] {
+            assert!(matches!(parse_digest(text), Err(SyncError::NoSuchHeld { .. })), "{text}");
+        }
+        assert_eq!(parse_digest(&"ab".repeat(32)).unwrap(), [0xab; 32]);
+    }
 }

@@ -300,3 +300,150 @@ fn generalized_time(attribute: &str, text: &str) -> Result<Timestamp, String> {
     let civil = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", &padded).map_err(|_| fault())?;
     jiff::tz::Offset::UTC.to_timestamp(civil).map_err(|_| fault())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::{Guid, UserId};
+    use crate::directory::Attributes;
+    use crate::sync::settings::{Guard, Limit};
+
+    fn settings() -> Settings {
+        let none = Limit { count: 0, share: 0.0 };
+        Settings {
+            label: "corp".parse().unwrap(),
+            primary: true,
+            mapping: Mapping {
+                login: "uid".to_owned(),
+                display_name: "cn".to_owned(),
+                group_name: "cn".to_owned(),
+                member_dn: vec!["member".to_owned(), "uniqueMember".to_owned()],
+                member_login: vec!["memberUid".to_owned()],
+                max_name_bytes: 64,
+                ..Mapping::default()
+            },
+            guard: Guard {
+                deletions: none,
+                suspensions: none,
+                group_losses: none,
+                losses: none,
+                emptied_groups: none,
+                renames: none,
+                sentinels: Vec::new(),
+                window: Duration::ZERO,
+            },
+            reconcile_every: Duration::ZERO,
+            poll_every: Duration::ZERO,
+            keep_leavers: Duration::ZERO,
+        }
+    }
+
+    fn entry(kind: Kind, attributes: &[(&str, &[&str])]) -> Entry {
+        let mut held = Attributes::default();
+        for (name, values) in attributes {
+            held.push(name, values.iter().map(|value| value.as_bytes().to_vec()).collect());
+        }
+        Entry { kind, guid: Guid::from_bytes([1; 16]), dn: "uid=ann,dc=example".parse().unwrap(), attributes: held }
+    }
+
+    /// The standing of a person with this one attribute; or why there is none, and whether it is known to be off.
+    fn standing(attribute: &str, value: &str) -> Result<Standing, Skip> {
+        let entry = entry(Kind::Person, &[("uid", &["ann"]), (attribute, &[value])]);
+        let member = Member::User(UserId::from_bytes([1; 16]));
+        map(&settings(), &entry, member).map(|mapped| mapped.entity.standing().clone())
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_switches_an_account_off() {
+        for (attribute, value, off) in [
+            ("pwdAccountLockedTime", "000001010000Z", true),
+            ("pwdAccountLockedTime", "00000101000000Z", true),
+            ("pwdAccountLockedTime", "20260312120000Z", false),
+            ("nsAccountLock", "TRUE", true),
+            ("nsaccountlock", "true ", true),
+            ("nsAccountLock", "FALSE", false),
+            ("loginShell", "/sbin/nologin", false),
+        ] {
+            assert_eq!(standing(attribute, value).unwrap().disabled, off, "{attribute} {value}");
+        }
+    }
+
+    #[test]
+    fn when_an_account_ends() {
+        for (attribute, value, ends) in [
+            ("shadowExpire", "20000", Some("2024-10-04T00:00:00Z")),
+            ("shadowExpire", " 1 ", Some("1970-01-02T00:00:00Z")),
+            ("shadowExpire", "0", Some("1970-01-01T00:00:00Z")),
+            ("shadowExpire", "-1", None),
+            ("shadowExpire", "99999999999", None),
+            ("pwdEndTime", "20261231235959Z", Some("2026-12-31T23:59:59Z")),
+            ("pwdEndTime", "202612312359Z", Some("2026-12-31T23:59:00Z")),
+            ("pwdEndTime", "20261231235959.5Z", Some("2026-12-31T23:59:59Z")),
+        ] {
+            assert_eq!(standing(attribute, value).unwrap().expires, ends.map(at), "{attribute} {value}");
+        }
+        let both = entry(
+            Kind::Person,
+            &[("uid", &["ann"]), ("shadowExpire", &["20000"]), ("pwdEndTime", &["20200101000000Z"])],
+        );
+        let mapped = map(&settings(), &both, Member::User(UserId::from_bytes([1; 16]))).unwrap();
+        assert_eq!(mapped.entity.standing().expires, Some(at("2020-01-01T00:00:00Z")), "the earlier one");
+    }
+
+    #[test]
+    fn a_lockout_has_a_time_and_no_other_effect() {
+        let locked = standing("pwdAccountLockedTime", "20260312120000Z").unwrap();
+        assert_eq!((locked.locked_since, locked.disabled), (Some(at("2026-03-12T12:00:00Z")), false));
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_a_reason_to_skip_and_never_a_way_to_stay() {
+        for (attribute, value) in [
+            ("pwdEndTime", "20261331000000Z"),
+            ("pwdEndTime", "2026"),
+            ("pwdEndTime", "20261231235959"),
+            ("pwdAccountLockedTime", "x"),
+            ("shadowExpire", ""),
+            ("shadowExpire", "9223372036854775807"),
+        ] {
+            let skip = standing(attribute, value).unwrap_err();
+            assert!(skip.why.contains(attribute) && !skip.disabled, "{skip:?}");
+        }
+        let entry = entry(
+            Kind::Person,
+            &[("uid", &["ann"]), ("pwdAccountLockedTime", &["000001010000Z"]), ("shadowExpire", &["soon"])],
+        );
+        assert!(map(&settings(), &entry, Member::User(UserId::from_bytes([1; 16]))).unwrap_err().disabled);
+    }
+
+    #[test]
+    fn members_by_any_spelling() {
+        let group = Member::Group(crate::base::GroupId::from_bytes([2; 16]));
+        let hashes = |attribute: &str, values: &[&str]| {
+            let entry = entry(Kind::Group, &[("cn", &["team"]), (attribute, values)]);
+            map(&settings(), &entry, group).map(|mapped| mapped.references)
+        };
+        let ann = hashes("member", &["uid=ann,dc=example"]).unwrap();
+        assert_eq!(ann, [reference::by_dn(&"uid=ann,dc=example".parse().unwrap())]);
+        for (attribute, value) in [
+            ("member", "UID=Ann, DC=Example"),
+            ("uniqueMember", "uid=ann,dc=example"),
+            ("uniquemember", "uid=ann,dc=example#'0101'B"),
+            ("uniqueMember", "uid=ann,dc=example#''B"),
+        ] {
+            assert_eq!(hashes(attribute, &[value]).unwrap(), ann, "{attribute} {value}");
+        }
+        assert_eq!(hashes("member", &["uid=ann,dc=example", "uid=ANN,dc=example"]).unwrap(), ann, "each once");
+        assert_eq!(hashes("member", &[""]).unwrap(), [], "groupOfNames must have one");
+        assert_eq!(hashes("memberUid", &["ann"]).unwrap(), hashes("memberUid", &["ANN"]).unwrap());
+        assert_ne!(hashes("memberUid", &["ann"]).unwrap(), ann);
+        assert!(hashes("member", &["uid=ann,dc=example#'0101'B"]).is_ok_and(|with_bits| with_bits != ann));
+        assert!(hashes("member", &["ann"]).unwrap_err().why.contains("no DN"));
+    }
+}

@@ -22,6 +22,7 @@ pub mod full;
 pub mod guard;
 pub mod held;
 pub mod mapping;
+pub mod meaning;
 pub mod names;
 mod pipeline;
 pub mod plan;

@@ -46,6 +46,8 @@ pub struct Plan {
     pub doubts: Vec<String>,
     /// Where following changes goes on once this is applied.
     pub cursor: Option<Cursor>,
+    /// Entries it was made of.
+    pub read: u64,
     /// The server it was read from.
     pub server: Option<String>,
     /// True when it came from a full read.
@@ -67,6 +69,7 @@ impl Plan {
             skipped: Skipped::default(),
             doubts: Vec::new(),
             cursor: None,
+            read: 0,
             server: None,
             full: false,
         }

@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 
 use super::apply::{Applied, Apply, superseded};
 use super::change::Change;
-use super::delta::{Delta, MOST_LOOK_UPS, claimed_login, guid_of};
+use super::delta::{Delta, MOST_LOOK_UPS, guid_of};
 use super::error::SyncError;
 use super::full::Full;
 use super::guard::{self, Bench, Verdict};
 use super::held::{self, HeldSet, Sight};
 use super::mapping::{self, Skip, derived_member};
+use super::meaning::claimed_login;
 use super::names::Settled;
 use super::plan::Plan;
 use super::progress::Progress;
@@ -38,13 +39,6 @@ const DOUBTS_KEPT: usize = 20;
 
 /// Takes the changes of a dry run, in order, each with whether it would be held.
 pub type Listing = Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>;
-
-/// When and by whom a run was begun, and what it read.
-struct Begun {
-    actor: Actor,
-    started: Timestamp,
-    read: u64,
-}
 
 /// Everything a run of one directory needs.
 #[derive(Clone)]
@@ -90,8 +84,7 @@ impl Runner {
             .store
             .run(move |_| {
                 let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                let begun = Begun { actor, started, read: reading.count };
-                runner.carry_out(plan, before, &begun, progress.as_mut())
+                runner.carry_out(plan, before, &actor, started, progress.as_mut())
             })
             .await?;
         Ok(Report { milliseconds: millis(clock), ..report })
@@ -110,7 +103,7 @@ impl Runner {
             .store
             .run(move |_| {
                 let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                runner.preview(plan, &before.1, reading.count, started, &mut list)
+                runner.preview(plan, &before.1, started, &mut list)
             })
             .await?;
         Ok(Report { milliseconds: millis(clock), ..report })
@@ -164,10 +157,10 @@ impl Runner {
             .run(move |store| {
                 let before = runner.state()?;
                 let mut plan = delta.plan(store, &before, &runner.work, started)?;
+                plan.read = read;
                 plan.server = cursor.as_ref().map(|cursor| cursor.server.clone());
                 plan.cursor = cursor;
-                let begun = Begun { actor: Actor::task(runner.task()), started, read };
-                runner.carry_out(plan, before, &begun, &mut super::progress::Unwatched)
+                runner.carry_out(plan, before, &Actor::task(runner.task()), started, &mut super::progress::Unwatched)
             })
             .await?;
         Ok(Some(Report { milliseconds: millis(clock), look_again, ..report }))
@@ -346,6 +339,7 @@ impl Runner {
         let mut plan = full.plan(&mut staging.stage)?;
         let duplicates = std::mem::replace(&mut plan.skipped, staging.skipped);
         plan.skipped.extend(duplicates);
+        plan.read = reading.count;
         plan.server = Some(reading.server.clone());
         plan.cursor.clone_from(&reading.position);
         Ok((plan, before))
@@ -407,7 +401,6 @@ impl Runner {
         &self,
         mut plan: Plan,
         before: &SyncState,
-        read: u64,
         started: Timestamp,
         list: &mut Listing,
     ) -> Result<Report, SyncError> {
@@ -427,7 +420,7 @@ impl Runner {
             list(&change, holds)
         })?;
         let held_digest = (held > 0).then(|| hex::encode(set.digest()));
-        let report = self.report(&plan, &verdict, read, started);
+        let report = self.report(&plan, &verdict, started);
         Ok(Report { dry_run: true, applied, held, refused, held_digest, ..report })
     }
 
@@ -436,13 +429,12 @@ impl Runner {
         &self,
         mut plan: Plan,
         before: (Option<Revision>, SyncState),
-        begun: &Begun,
+        actor: &Actor,
+        started: Timestamp,
         progress: &mut dyn Progress,
     ) -> Result<Report, SyncError> {
-        let Begun { actor, started, read } = begun;
-        let (started, read) = (*started, *read);
         let (verdict, settled, mut after) = self.judge(&mut plan, &before.1, started)?;
-        let report = self.report(&plan, &verdict, read, started);
+        let report = self.report(&plan, &verdict, started);
         self.advance(&mut after, &plan, &verdict, started);
         let full = plan.full;
         if plan.is_empty() && !full {
@@ -453,7 +445,7 @@ impl Runner {
         let event = Event::new("SynchronizeDirectory")
             .with("directory", self.settings.label.as_str())
             .with("full", full)
-            .with("read", read)
+            .with("read", plan.read)
             .with("changes", plan.len());
         let opened = self.audit.begin(actor, &event, started)?;
         let sight = match (full, plan.doubts.is_empty()) {
@@ -510,7 +502,7 @@ impl Runner {
         Ok(Some(committed.revision))
     }
 
-    fn report(&self, plan: &Plan, verdict: &Verdict, read: u64, started: Timestamp) -> Report {
+    fn report(&self, plan: &Plan, verdict: &Verdict, started: Timestamp) -> Report {
         Report {
             directory: self.settings.label.clone(),
             dry_run: false,
@@ -518,7 +510,7 @@ impl Runner {
             server: plan.server.clone(),
             started,
             milliseconds: 0,
-            read,
+            read: plan.read,
             tally: plan.tally.clone(),
             applied: 0,
             held: 0,

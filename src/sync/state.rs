@@ -243,3 +243,79 @@ pub fn load_all(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, SyncStat
     }
     Ok(states)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::LONGEST_VALUE;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
+    }
+
+    fn group(n: u64) -> GroupId {
+        let mut id = [7; 16];
+        id[8..].copy_from_slice(&n.to_be_bytes());
+        GroupId::from_bytes(id)
+    }
+
+    #[test]
+    fn the_window_counts_what_is_within_it() {
+        let mut window = Window::default();
+        window.add(Rule::Deletion, 2, at(0));
+        window.add(Rule::Deletion, 1, at(30));
+        window.add(Rule::Loss(group(1)), 4, at(30));
+        window.add(Rule::Loss(group(2)), 1, at(30));
+        window.add(Rule::Rename, 0, at(30));
+        assert_eq!((window.of(Rule::Deletion), window.of(Rule::Rename)), (3, 0));
+        assert_eq!((window.losses(), window.group_losses(group(1))), (5, 4));
+        window.forget(at(60), HOUR);
+        assert_eq!(window.of(Rule::Deletion), 3, "to the end of the minute");
+        window.forget(at(61), HOUR);
+        assert_eq!(window.of(Rule::Deletion), 1);
+        window.forget(at(91), HOUR);
+        assert_eq!(window, Window::default());
+    }
+
+    #[test]
+    fn the_window_stays_small_and_forgets_nothing_early() {
+        let mut window = Window::default();
+        for minute in 0..600 {
+            for rule in [Rule::Deletion, Rule::Suspension, Rule::Rename, Rule::Emptied] {
+                window.add(rule, 1, at(minute));
+            }
+            let round = u64::try_from(minute).unwrap();
+            for n in 0..5 {
+                window.add(Rule::Loss(group(round * 5 + n)), 1, at(minute));
+            }
+            assert!(window.0.len() <= COUNTS);
+        }
+        assert_eq!((window.of(Rule::Deletion), window.losses()), (600, 3_000));
+        window.forget(at(599), HOUR);
+        let left = window.of(Rule::Deletion);
+        assert!((60..120).contains(&left), "{left}: minutes got longer, but not endless");
+        assert!(serde_json::to_vec(&window).unwrap().len() < LONGEST_VALUE / 2);
+    }
+
+    #[test]
+    fn a_state_full_of_foreign_text_is_still_a_row() {
+        let mut state = SyncState::default();
+        let long = "\u{1f984}\"\\".repeat(100_000);
+        for _ in 0..1_000 {
+            state.skipped.push(long.clone(), long.clone());
+        }
+        state.doubts = kept(&vec![long; 100]);
+        for n in 0..2_000 {
+            state.window.add(Rule::Loss(group(n)), u64::MAX / 4_000, at(0));
+        }
+        assert_eq!(state.skipped.count, 1_000);
+        assert!(!state.skipped.first.is_empty() && !state.doubts.is_empty());
+        let row = serde_json::to_vec(&state).unwrap();
+        assert!(row.len() < LONGEST_VALUE, "{}", row.len());
+        assert_eq!(serde_json::from_slice::<SyncState>(&row).unwrap(), state);
+    }
+}

@@ -172,3 +172,83 @@ impl Tally {
         rows.iter().all(|by| by.total() == 0) && self.joined + self.left + self.left_with_member == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::base::UserId;
+    use crate::model::{Member, RefHash};
+    use crate::sync::change::Field;
+
+    fn update(rule: Option<Rule>, fields: &[(&str, Value, Value)]) -> Change {
+        let field = |(path, before, after): &(&str, Value, Value)| Field {
+            path: (*path).to_owned(),
+            before: before.clone(),
+            after: after.clone(),
+        };
+        Change {
+            subject: Member::User(UserId::from_bytes([1; 16])),
+            act: Act::Update {
+                digest: RefHash([0; 16]),
+                entity: serde_json::value::RawValue::from_string("{}".to_owned()).unwrap(),
+                fields: fields.iter().map(field).collect(),
+            },
+            rule,
+        }
+    }
+
+    #[test]
+    fn an_update_counts_once_and_as_what_a_person_would_call_it() {
+        let gone = || ("standing.presence.state", json!("present"), json!("gone"));
+        let back = || ("standing.presence.state", json!("gone"), json!("present"));
+        let off = || ("standing.disabled", Value::Null, json!(true));
+        let on = || ("standing.disabled", json!(true), Value::Null);
+        let name = || ("name", json!("a"), json!("b"));
+        let counts = |rule, fields: &[(&str, Value, Value)]| {
+            let mut tally = Tally::default();
+            tally.count(&update(rule, fields));
+            [tally.gone, tally.suspended, tally.renamed, tally.restored, tally.updated].map(|by| by.users)
+        };
+        assert_eq!(counts(Some(Rule::Deletion), &[gone()]), [1, 0, 0, 0, 0]);
+        assert_eq!(counts(Some(Rule::Suspension), &[off(), name()]), [0, 1, 0, 0, 0]);
+        assert_eq!(counts(Some(Rule::Rename), &[name()]), [0, 0, 1, 0, 0]);
+        assert_eq!(counts(None, &[back()]), [0, 0, 0, 1, 0]);
+        assert_eq!(counts(None, &[on()]), [0, 0, 0, 1, 0]);
+        assert_eq!(counts(None, &[("mail", Value::Null, json!("x"))]), [0, 0, 0, 0, 1]);
+        assert_eq!(counts(None, &[]), [0; 5], "nothing a person would call a change");
+    }
+
+    #[test]
+    fn a_group_is_emptied_when_somebody_leaves_and_nobody_stays_or_comes() {
+        let group = |before, gained, lost, lost_with_member| GroupTally { before, gained, lost, lost_with_member };
+        assert!(group(3, 0, 3, 0).empties());
+        assert!(group(3, 0, 1, 2).empties());
+        for kept in [group(3, 0, 2, 0), group(3, 1, 3, 0), group(3, 0, 0, 3), group(0, 0, 0, 0)] {
+            assert!(!kept.empties(), "{kept:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_was_counted_and_is_no_more() {
+        let id = GroupId::from_bytes([3; 16]);
+        let leave = |n: u8, rule| Change {
+            subject: Member::Group(id),
+            act: Act::Leave { member: Member::User(UserId::from_bytes([n; 16])) },
+            rule: Some(rule),
+        };
+        let (lost, with_member) = (leave(1, Rule::Loss(id)), leave(2, Rule::Deletion));
+        let changes = [lost, with_member, update(Some(Rule::Deletion), &[("x", Value::Null, json!(1))])];
+        for happens in [false, true] {
+            let mut tally = Tally::default();
+            changes.iter().for_each(|change| tally.count(change));
+            tally.had_members(id, 5);
+            changes.iter().for_each(|change| tally.leave_out(change, happens));
+            assert_eq!((tally.left, tally.gone.total()), (0, 0));
+            let group = tally.groups[&id];
+            assert_eq!((group.lost, group.lost_with_member), (0, 0));
+            assert_eq!(group.before, if happens { 3 } else { 5 }, "who was agreed to leave is no longer counted in");
+        }
+    }
+}

@@ -31,6 +31,7 @@ mod store_full;
 mod store_history;
 mod store_open;
 mod store_text;
+mod sync_crash;
 mod sync_doubt;
 mod sync_guard;
 mod sync_leavers;

@@ -166,8 +166,7 @@ impl Tree {
 
     /// Who bears this DN.
     pub(crate) fn named(&self, dn: &str) -> Option<Guid> {
-        let normal = normalised(dn);
-        self.objects.iter().find(|(_, object)| normalised(&object.dn) == normal).map(|(guid, _)| *guid)
+        self.objects.iter().find(|(_, object)| object.dn.eq_ignore_ascii_case(dn)).map(|(guid, _)| *guid)
     }
 
     pub(crate) fn delete(&mut self, guid: Guid) {

@@ -185,7 +185,7 @@ impl World {
     }
 
     pub(crate) fn entity(&self, member: Member) -> Option<Entity> {
-        self.store().read(|snapshot| stored::entity(snapshot, &member)).unwrap().map(|(_, entity)| entity)
+        self.store().read(|snapshot| bailey::store::rows::entity(snapshot, &member)).unwrap().map(|(_, entity)| entity)
     }
 
     pub(crate) fn user(&self, guid: Guid) -> Option<Entity> {
@@ -256,7 +256,7 @@ impl Picture {
         let mut entities = BTreeMap::new();
         for kind in [MemberKind::User, MemberKind::Group, MemberKind::Resource] {
             for row in stored::Walk::new(world.store(), kind, world.label()) {
-                let entity = row.unwrap().entity(kind).unwrap();
+                let entity = row.unwrap().entity().unwrap();
                 if entity.standing().is_present() {
                     entities.insert(entity.member(), entity);
                 }
