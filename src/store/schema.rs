@@ -185,6 +185,12 @@ pub fn dangling_of(group: &GroupId) -> Vec<u8> {
     key(b'D', &[group.as_bytes()])
 }
 
+/// Prefix of the references to nobody of all groups of one directory.
+#[must_use]
+pub fn dangling_of_directory(directory: &DirectoryLabel) -> Vec<u8> {
+    key(b'D', &[&origin::id_prefix(directory)])
+}
+
 /// The reference of a dangling row's key.
 #[must_use]
 pub fn parse_dangling(key: &[u8]) -> Option<(GroupId, RefHash)> {

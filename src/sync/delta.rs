@@ -26,10 +26,14 @@ use super::stored;
 use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::{Arrival, Dn, Entry, Wanted};
 use crate::model::{DirectoryLabel, Entity, Member, RefHash, origin};
-use crate::store::{Revision, Snapshot, Store, rows, schema};
+use crate::store::{KeyRange, Revision, Snapshot, Store, rows, schema};
 
 /// Rounds of looking up what follows from what. A chain of new nested groups needs one a level.
 const MOST_ROUNDS: usize = 64;
+
+/// Waiting references looked through for groups that may mean somebody new: enough for an orderly directory; in another
+/// one the next full read makes the rest good.
+const MOST_WAITING: usize = 1_000;
 
 /// Objects looked up one by one; for more than this a full read is cheaper.
 pub const MOST_LOOK_UPS: usize = 1_000;
@@ -41,6 +45,8 @@ pub struct Delta {
     gone: BTreeSet<Member>,
     /// References by names that objects bore in between.
     former: HashSet<RefHash>,
+    /// True when somebody is new or has another name than before.
+    moved: bool,
     /// What is wrong with entries that cannot be used, by DN: one may come more than once.
     skipped: BTreeMap<String, String>,
     meanings: Meanings,
@@ -57,6 +63,8 @@ struct Concerned {
     /// References by names that nobody bears any more: a group that lists one may have been rewritten since.
     stale: HashSet<RefHash>,
     logins: HashSet<String>,
+    /// True when somebody is new or has another name than before.
+    moved: bool,
 }
 
 /// An entry of this delta.
@@ -100,6 +108,7 @@ impl Delta {
             entries: BTreeMap::new(),
             gone: BTreeSet::new(),
             former: former.iter().map(reference::by_dn).collect(),
+            moved: false,
             skipped: BTreeMap::new(),
             meanings: Meanings::default(),
             asked: HashSet::new(),
@@ -191,6 +200,7 @@ impl Delta {
     pub fn wants(&mut self, store: &Store) -> Result<Vec<Wanted>, SyncError> {
         self.rounds += 1;
         let concerned = store.read(|snapshot| self.concerned(snapshot))?;
+        self.moved |= concerned.moved;
         let mut wanted = store.read(|snapshot| self.groups_to_read(snapshot, &concerned.groups))?;
         wanted.extend(self.groups_listing(&concerned.stale));
         for (group, mapped) in self.groups() {
@@ -287,6 +297,10 @@ impl Delta {
             if before.as_ref().is_some_and(as_before) {
                 continue;
             }
+            concerned.moved = true;
+            if before.is_none() {
+                concerned.groups.extend(self.groups_waiting(snapshot)?);
+            }
             if let Some(before) = &before {
                 concerned.groups.extend(groups_of(snapshot, member)?);
                 concerned.references.extend(references_to(&self.settings, before));
@@ -304,6 +318,13 @@ impl Delta {
             }
         }
         Ok(concerned)
+    }
+
+    /// Groups that wait for somebody. Somebody new may have borne the name they wait for before we heard of it.
+    fn groups_waiting(&self, snapshot: &dyn Snapshot) -> Result<BTreeSet<GroupId>, SyncError> {
+        let waiting = KeyRange::prefix(&schema::dangling_of_directory(&self.settings.label));
+        let rows = snapshot.scan(&waiting, MOST_WAITING)?;
+        Ok(rows.iter().filter_map(|(key, _)| schema::parse_dangling(key)).map(|(group, _)| group).collect())
     }
 
     fn groups_to_read(
@@ -369,10 +390,13 @@ impl Delta {
     /// (`refint`), it does so a moment later and says nothing: they are worth another look.
     #[must_use]
     pub fn groups_read(&self) -> Vec<Guid> {
-        self.asked
-            .iter()
-            .filter_map(|wanted| if let Wanted::Guid(guid) = wanted { Some(*guid) } else { None })
-            .collect()
+        let asked = self.asked.iter().filter_map(|wanted| match wanted {
+            Wanted::Guid(guid) => Some(*guid),
+            _ => None,
+        });
+        // What came as a group's event may be older than what happened to its members since.
+        let came = self.groups().filter(|_| self.moved).map(|(_, mapped)| mapped.entity.origin().guid);
+        asked.chain(came).collect::<BTreeSet<Guid>>().into_iter().collect()
     }
 
     /// True when looking up goes on for too long: a full read is due.

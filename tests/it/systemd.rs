@@ -73,7 +73,7 @@ fn the_unit_keeps_the_lines_other_parts_rely_on() {
         "LimitCORE=0",
         "UMask=0077",
         "CapabilityBoundingSet=",
-        "#LoadCredential=corp-bind-password:/etc/bailey/corp-bind-password",
+        "#LoadCredential=corp-bind:/etc/bailey/corp-bind.password",
     ] {
         assert!(unit.lines().any(|held| held == line), "systemd/bailey.service lacks `{line}`");
     }

@@ -252,7 +252,7 @@ impl Scripted {
             bind: Bind::Simple { dn: format!("cn=sync,{SUFFIX}"), password: Secret::new("sync-secret".to_owned()) },
             page_size: 4,
             connect_timeout: std::time::Duration::from_secs(2),
-            answer_timeout: std::time::Duration::from_secs(2),
+            answer_timeout: std::time::Duration::from_secs(10),
             ..super::settings("scripted", &self.url("ldap"), SUFFIX)
         }
     }
