@@ -26,7 +26,7 @@ impl Admin {
     /// When there is no such user, it has not left, the object is not there, or a part fails.
     pub async fn restore_user(&self, asked: Authorized, to: Option<Guid>) -> Result<EntityView, AdminError> {
         let (who, actor) = (asked.resource().to_owned(), asked.actor());
-        let restored = self.restore(&who, actor, to).await;
+        let restored = self.restore(&who, actor, asked.audit_seq(), to).await;
         let (now, outcome) = match &restored {
             Ok(view) => {
                 (self.now(), Outcome::success().with("id", view.id.as_str()).with("guid", view.guid.to_string()))
@@ -42,7 +42,13 @@ impl Admin {
         restored
     }
 
-    async fn restore(&self, who: &str, actor: Actor, to: Option<Guid>) -> Result<EntityView, AdminError> {
+    async fn restore(
+        &self,
+        who: &str,
+        actor: Actor,
+        audit: Option<u64>,
+        to: Option<Guid>,
+    ) -> Result<EntityView, AdminError> {
         let name = who.to_owned();
         let user = self.store.run(move |store| store.read(|snapshot| find(snapshot, MemberKind::User, &name))).await?;
         let Entity::User(user) = user else { return Err(SyncError::Bug("a user that is none".to_owned()).into()) };
@@ -57,7 +63,7 @@ impl Admin {
         self.must_be_there(&handle, guid).await?;
         if guid != user.origin.guid {
             let (admin, old, by) = (self.clone(), user.clone(), actor.clone());
-            self.store.run(move |_| admin.link(&old, guid, &by)).await?;
+            self.store.run(move |_| admin.link(&old, guid, &by, audit)).await?;
         }
         // The full read sees the object under the old id and restores it, as if it had never been away.
         let (reply, answer) = tokio::sync::oneshot::channel();
@@ -88,7 +94,7 @@ impl Admin {
     }
 
     /// Makes `old` stand for the object `guid`; the row that object may have by now goes.
-    fn link(&self, old: &User, guid: Guid, actor: &Actor) -> Result<(), AdminError> {
+    fn link(&self, old: &User, guid: Guid, actor: &Actor, audit: Option<u64>) -> Result<(), AdminError> {
         let now: Timestamp = self.now();
         let label = &old.origin.directory;
         let derived = origin::user_id(label, &guid);
@@ -97,6 +103,7 @@ impl Admin {
             Ok::<_, SyncError>((state, Doomed::of(snapshot, &Member::User(derived), label)?.keys))
         })?;
         let mut commit = Commit::new(actor.clone(), now, Intent::Widen);
+        commit.audit = audit;
         for key in doomed {
             commit.delete(key);
         }

@@ -136,7 +136,7 @@ impl Simulated {
 
     /// What changed and what is left, where the server forgot what it deleted (RFC 4533 3.3.1).
     pub(crate) fn take_present(&self) -> [Changes; 2] {
-        let Changes::Delta { arrivals, received, .. } = self.take_events() else { unreachable!() };
+        let Changes::Delta { arrivals, received, .. } = self.take_events() else { panic!("events are a delta") };
         let mut tree = self.tree();
         let present: HashSet<Guid> = tree.objects.keys().copied().collect();
         let cursor = tree.next_cursor();

@@ -118,7 +118,9 @@ fn full(world: &World) -> String {
     let again = world.full();
     assert_eq!((again.applied, again.held), (0, real.held), "what is left to do is what is held");
     assert_eq!(again.held_digest, real.held_digest);
-    format!("  happens  {}\n  held     {}\n  because  {}\n", words(&listed, false), words(&listed, true), why(&real))
+    let because = why(&real);
+    let because = if because.is_empty() { because } else { format!("  because  {because}\n") };
+    format!("  happens  {}\n  held     {}\n{because}", words(&listed, false), words(&listed, true))
 }
 
 fn event(world: &World, what: &str) -> String {
@@ -229,7 +231,7 @@ fn an_approval_covers_exactly_its_changes_and_is_used_up() {
     let world = &company.world;
     company.delete(0..6);
     let digest = world.full().held_digest.unwrap();
-    world.decide(&digest[..12], true);
+    world.decide(digest.split_at(12).0, true);
     // Six more go before it is carried out: nobody agreed to those.
     company.delete(6..12);
     let report = world.full();

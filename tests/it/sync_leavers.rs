@@ -1,15 +1,27 @@
 //! Who goes, who comes back, and who only seems to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bailey::admin::views::EntityView;
+use bailey::admin::{Admin, AdminError, Directories};
+use bailey::authn::local::{Peer, Role, from_peer};
+use bailey::base::Guid;
 use bailey::directory::Kind;
-use bailey::model::{Actor, Member, MemberKind, origin};
-use bailey::store::{Commit, Intent, schema};
+use bailey::gate::{Authorized, Gate, Operation};
+use bailey::model::{Actor, Member, origin};
+use bailey::store::schema;
 use bailey::sync::held::Decision;
+use bailey::sync::settings::Guard;
+use bailey::sync::worker::Worker;
 use bailey::sync::{removal, state};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use tokio_util::sync::CancellationToken;
 
+use crate::fixture;
 use crate::simulated::Simulated;
-use crate::world::{World, settings};
+use crate::world::{World, limit, open_guard, settings};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -122,39 +134,107 @@ fn what_became_another_kind_is_one_of_that_kind_alone() {
     }
 }
 
-/// What `bailey user restore --to` writes.
-fn relink(world: &World, old: bailey::base::Guid, new: bailey::base::Guid) {
-    let (old, derived) = (origin::user_id(world.label(), &old), origin::user_id(world.label(), &new));
-    let mut commit = Commit::new(Actor::Local { uid: 0 }, world.now(), Intent::Widen);
-    commit.put(schema::relink(MemberKind::User, derived.as_bytes()), old.as_bytes().to_vec());
-    world.store().commit(commit).unwrap();
+/// What the daemon has around a directory: its worker, and the operations people ask for.
+struct Office {
+    admin: Admin,
+    gate: Gate,
+    stop: CancellationToken,
+}
+
+impl Office {
+    fn of(world: &World) -> Self {
+        let runner = world.runner.clone();
+        let admin = Admin {
+            store: runner.store.clone(),
+            audit: runner.audit.clone(),
+            account: "123456789012".parse().unwrap(),
+            clock: Arc::clone(&runner.clock),
+            work: runner.work.clone(),
+            directories: Directories::default(),
+        };
+        let gate = Gate::new(runner.audit.clone());
+        let (worker, handle) = Worker::new(Arc::new(runner), StdRng::seed_from_u64(1));
+        admin.directories.replace([(world.label().clone(), handle)].into());
+        let stop = CancellationToken::new();
+        world.runtime.spawn(worker.run_on_request(stop.clone()));
+        Self { admin, gate, stop }
+    }
+
+    fn asked(&self, operation: Operation, about: &str) -> Authorized {
+        let caller = from_peer(Peer::this_process(), &fixture::roles(Some(Role::Operator))).unwrap();
+        self.gate.authorize(caller, operation, about, self.admin.now()).unwrap()
+    }
+
+    fn restore(&self, world: &World, who: &str, to: Option<Guid>) -> Result<EntityView, AdminError> {
+        world.runtime.block_on(self.admin.restore_user(self.asked(Operation::RestoreUser, who), to))
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
 }
 
 #[test]
-fn a_relinked_person_is_not_taken_down_by_news_of_the_old_object() {
+fn a_rebuilt_account_is_linked_to_who_it_was_and_not_taken_down_by_news_of_the_old_object() {
     let directory = Simulated::new(true);
-    let old = directory.person("ann");
+    let (old, other) = (directory.person("ann"), directory.person("bob"));
     let world = World::new(&directory);
-    world.full();
-    directory.delete(old);
+    let office = Office::of(&world);
     world.full();
     let id = world.user(old).unwrap().member();
+    let refused = office.restore(&world, "ann", None).unwrap_err();
+    assert!(refused.to_string().contains("`ann` has not left"), "{refused}");
+    directory.delete(old);
+    world.full();
+    let refused = office.restore(&world, "ann", None).unwrap_err();
+    assert!(refused.to_string().contains("has no person with id"), "{refused}");
+
+    // Rebuilt, and synced as somebody new in a group before anybody says who that is.
     let new = directory.tree().add(Kind::Person, "uid=ann,ou=rebuilt,dc=example,dc=test".to_owned(), &[("uid", "ann")]);
-    relink(&world, old, new);
+    let team = directory.group("team", &[new, other]);
     directory.take_events();
     world.full();
+    assert_eq!(world.rows(b"U").len(), 3);
+    let left = world.entity(id).unwrap().name().to_string();
+    assert_eq!(left, format!("ann+{}", hex::encode(&id.id_bytes()[12..])));
+    let view = office.restore(&world, &left, Some(new)).unwrap();
+    assert_eq!((view.guid, view.name.as_str()), (new, left.as_str()), "the same id, under the name it has by now");
     let ann = world.entity(id).unwrap();
     assert_eq!((ann.origin().guid, ann.standing().is_present()), (new, true));
-    assert_eq!(world.rows(b"U").len(), 1);
+    assert_eq!((world.rows(b"U").len(), world.rows(b"E").len()), (2, 2));
+    let key = schema::edge(&origin::group_id(world.label(), &team), &id);
+    assert!(world.store().read(|snapshot| snapshot.get(&key)).unwrap().is_some(), "with the new object's groups");
+    world.assert_counted();
+
     // A server that tells old news again.
     directory.tree().touch(old);
     world.delta();
     assert!(world.entity(id).unwrap().standing().is_present());
-    // The new object's own end is heeded, by events and by ids.
+    // The new object's own end is heeded.
     directory.delete(new);
     world.delta();
     assert!(!world.entity(id).unwrap().standing().is_present());
     world.assert_counted();
+}
+
+#[test]
+fn an_approval_by_digest_is_carried_out_at_once() {
+    let directory = Simulated::new(true);
+    let people = directory.people("p", 4);
+    let world = World::with(&directory, |settings| settings.guard = Guard { deletions: limit(0), ..open_guard() });
+    let office = Office::of(&world);
+    world.full();
+    directory.delete(people[0]);
+    let digest = world.full().held_digest.unwrap();
+    let asked = office.asked(Operation::ApproveHeldChanges, digest.split_at(12).0);
+    let report = world.runtime.block_on(office.admin.approve(asked)).unwrap();
+    assert_eq!((report.applied, report.held), (1, 0));
+    assert!(!world.is_active(people[0]));
+    let asked = office.asked(Operation::ApproveHeldChanges, digest.split_at(12).0);
+    let gone = world.runtime.block_on(office.admin.approve(asked)).unwrap_err();
+    assert!(gone.to_string().contains("no held changes"), "{gone}");
 }
 
 #[test]

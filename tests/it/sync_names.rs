@@ -53,7 +53,7 @@ impl Cast {
                 names.push_str("- ");
                 continue;
             };
-            let (name, own) = (user.name().as_str(), format!("+{}", &hex::encode(user.member().id_bytes())[24..]));
+            let (name, own) = (user.name().as_str(), format!("+{}", hex::encode(&user.member().id_bytes()[12..])));
             let gone = if user.standing().is_present() { "" } else { "(gone)" };
             let _ = write!(names, "{}{gone} ", name.replace(&own, "+"));
         }
@@ -189,7 +189,7 @@ fn a_name_of_ones_own_is_never_somebody_elses() {
     let second = cast.add("ann");
     // Somebody is called just what the second would be called.
     let id = origin::user_id(cast.world.label(), &second);
-    let own = format!("ann+{}", &hex::encode(id.as_bytes())[24..]);
+    let own = format!("ann+{}", hex::encode(&id.as_bytes()[12..]));
     cast.add(&own);
     cast.full();
     let names: Vec<String> = cast.people.iter().map(|guid| cast.world.name(*guid)).collect();
@@ -199,7 +199,7 @@ fn a_name_of_ones_own_is_never_somebody_elses() {
     let third = cast.add("dora");
     cast.full();
     let id = origin::user_id(cast.world.label(), &third);
-    cast.add(&format!("DORA+{}", &hex::encode(id.as_bytes())[24..]));
+    cast.add(&format!("DORA+{}", hex::encode(&id.as_bytes()[12..])));
     cast.full();
     cast.world.directory.delete(third);
     cast.add("dora");
