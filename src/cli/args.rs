@@ -289,7 +289,7 @@ pub enum History {
 /// `bailey store`.
 #[derive(Debug, Subcommand)]
 pub enum Store {
-    /// Write everything, history included, as JSON lines
+    /// Write everything, history included, as JSON lines; the daemon must not run
     Export {
         /// Where to; `-` is standard output
         #[arg(default_value = "-")]

@@ -278,6 +278,9 @@ fn summary(session: &mut Session, report: &Report) -> anyhow::Result<()> {
             session.output.sentence(&format!("see them with `bailey sync held {digest}`"))?;
         }
     }
+    if report.refused > 0 {
+        session.output.sentence(&format!("{} changes stay undone because somebody refused them", report.refused))?;
+    }
     for doubt in &report.doubts {
         session.output.sentence(&format!("nothing was taken for gone: {doubt}"))?;
     }

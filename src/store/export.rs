@@ -77,7 +77,9 @@ impl Faulty for ExportError {
 
 /// Writes every row of `store` as it is at one moment.
 ///
-/// It is one snapshot, so commits wait until it is written: about a second for 500,000 rows.
+/// It is one snapshot, so commits wait until it is written: about a second for 500,000 rows, and as long as
+/// whoever reads the other end takes. So it is for a store that nobody else writes to: `bailey store
+/// export` holds it alone, and the daemon never calls this.
 ///
 /// # Errors
 /// When the store cannot be read or `to` not written.

@@ -333,7 +333,7 @@ pub fn changes(snapshot: &dyn Snapshot, held: &Held) -> Result<Vec<Change>, Sync
     lines
         .map(serde_json::from_slice)
         .collect::<Result<_, _>>()
-        .map_err(|why| StoreError::corrupt(&schema::held(&digest), &why.to_string()).into())
+        .map_err(|why| StoreError::corrupt(&schema::held(&digest), why).into())
 }
 
 /// What was held of `directory`, and what was decided about it.

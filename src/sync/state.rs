@@ -238,7 +238,7 @@ pub fn load_all(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, SyncStat
     for (key, row) in super::stored::scan_all(snapshot, &schema::sync_states())? {
         let text = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
         let Some((label, "state")) = text.split_once('\0') else { continue };
-        let label = label.parse().map_err(|why| StoreError::corrupt(&key, &format!("{why}")))?;
+        let label = label.parse().map_err(|why| StoreError::corrupt(&key, why))?;
         states.push((label, serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?));
     }
     Ok(states)

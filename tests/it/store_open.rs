@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bailey::base::UserId;
-use bailey::store::{self, Init, Ready, Settings, StoreError, schema};
+use bailey::store::{self, Expect, Init, Ready, Settings, StoreError, schema};
 
 use crate::store_conformance::{append, chain, commit, now, put, value};
 
@@ -285,4 +285,22 @@ fn a_load_keeps_no_rows_in_files_of_their_own() {
     for n in 0..64_u8 {
         assert_eq!(opened.store.read(|s| s.get(&[b'S', n])).unwrap().map(|row| row.value), Some(long(n)));
     }
+}
+
+#[test]
+fn acknowledged_commits_are_counted_and_refused_ones_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(&settings(dir.path()));
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::with_local_recorder(&recorder, || {
+        for n in 0..3_u8 {
+            put(&opened.store, &[b'S', n], b"x");
+        }
+        let mut refused = commit();
+        refused.expect(b"S\0".to_vec(), Expect::Absent);
+        opened.store.commit(refused).unwrap_err();
+    });
+    let page = handle.render();
+    assert!(page.contains("bailey_store_commits_total 3\n"), "{page}");
 }
