@@ -12,16 +12,11 @@
 //!   gets the next revision, and every historied row it replaces or deletes moves into history in
 //!   the same act. When [`Store::commit`] returns, the commit is on disk. Commits that wait at
 //!   the same time share one disk flush; each still stands or falls alone.
-<<<<<<< HEAD
 //! * A commit that is **deferred** is seen at once and is on disk with the next one that is not: a crash in between takes
 //!   it back, and every later one with it.
-//! * **No commit waits for ever.** A disk that does not answer breaks the engine for this process:
-//!   commits are refused, reads go on, and [`EngineHealth::needs_restart`] is set.
-=======
 //! * **No commit waits for ever.** A disk that does not answer within 30 s (or a snapshot held that long)
 //!   breaks the engine for this process: commits are refused, reads go on, and
 //!   [`EngineHealth::needs_restart`] is set.
->>>>>>> store-2
 //! * **Absence is `None`**, not an error.
 //! * Calls block. Async callers go through [`Store::run`], the one seam to the blocking pool.
 
