@@ -138,6 +138,8 @@ bench_latency() {
   local change took=() asking
   "$BAILEY" run --config "$DIR/bailey.toml" >"$DIR/bailey.log" 2>&1 &
   echo $! >"$DIR/bailey.pid"
+  # A command that finds no daemon opens the store itself, and the daemon could not then.
+  wait_for 10 test -S "$DIR/bailey.sock" || die "bailey did not start"
   wait_for 120 shows ukoenig "Team Lead" || { tail -20 "$DIR/bailey.log" >&2; die "bailey does not show the directory"; }
   asking=$(milliseconds shows ukoenig "Team Lead")
   for ((change = 1; change <= CHANGES; change++)); do

@@ -150,10 +150,10 @@ pub async fn serve(
         anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health)
     })?;
     let keep = config.store.history_retention;
+    // The socket before the store: from here on a command waits for this daemon instead of opening the store itself.
+    let socket = socket::bind(&listen).await?;
     let Parts { app, regression, directories } =
         tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
-    // The socket last: whoever finds it finds a daemon that has its store.
-    let socket = socket::bind(&listen).await?;
     let lifecycle = Lifecycle::new(DRAIN);
     let admin = app.admin.clone();
     let preparing = admin.clone();
