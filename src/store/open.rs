@@ -36,7 +36,8 @@ impl Settings {
             reserve_bytes: 64 * 1024 * 1024,
             demo: false,
             init: Init::FirstUse,
-            cache_bytes: 64 * 1024 * 1024,
+            // More made a first load of 100,000 people no faster and took its memory beyond 300 MB (benches/README.md).
+            cache_bytes: 16 * 1024 * 1024,
         }
     }
 }
