@@ -9,6 +9,7 @@
 
 mod audit_chain;
 mod authz_matrix;
+mod client;
 mod fixture;
 mod golden;
 mod health;
