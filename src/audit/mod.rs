@@ -16,11 +16,11 @@
 //! What only takes access away must not wait for a disk: [`Audit::trace`] never fails.
 
 pub mod chain;
-mod core;
 mod event;
 mod opened;
 mod owed;
 mod record;
+mod shared;
 pub mod tail;
 
 use std::path::Path;
@@ -34,7 +34,7 @@ pub use owed::Owed;
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::model::{AccountId, Actor};
 use crate::store::{Commit, Intent, Store, StoreError};
-use core::Core;
+use shared::Shared;
 
 /// Why the log could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ pub struct Identity {
 /// A handle to the log; clones share it.
 #[derive(Clone)]
 pub struct Audit {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
 }
 
 impl Audit {
@@ -94,7 +94,7 @@ impl Audit {
     /// # Errors
     /// When the store cannot be read or the reserved space cannot be prepared.
     pub fn open(store: Store, identity: Identity, state: &Path) -> Result<Self, AuditError> {
-        Ok(Self { core: Arc::new(Core::open(store, identity, state)?) })
+        Ok(Self { shared: Arc::new(Shared::open(store, identity, state)?) })
     }
 
     /// Writes down that `actor` is about to do `event`. Durable when it returns. Blocks.
@@ -102,7 +102,7 @@ impl Audit {
     /// # Errors
     /// When the record could not be written: then the event must not happen.
     pub fn begin(&self, actor: &Actor, event: &Event, now: Timestamp) -> Result<Opened, AuditError> {
-        Opened::begin(Arc::clone(&self.core), actor, event, now)
+        Opened::begin(Arc::clone(&self.shared), actor, event, now)
     }
 
     /// Writes down an event that is over as it is reported, such as a refusal. Blocks.
@@ -110,8 +110,8 @@ impl Audit {
     /// # Errors
     /// When the record could not be written.
     pub fn record(&self, actor: &Actor, event: &Event, outcome: &Outcome, now: Timestamp) -> Result<u64, AuditError> {
-        let draft = self.core.completion(&self.core.facts(actor, event, now), None, outcome, now)?;
-        self.core.append(Commit::new(actor.clone(), now, Intent::Narrow), draft).map_err(AuditError::NotRecorded)
+        let draft = self.shared.completion(&self.shared.facts(actor, event, now), None, outcome, now)?;
+        self.shared.append(Commit::new(actor.clone(), now, Intent::Narrow), draft).map_err(AuditError::NotRecorded)
     }
 
     /// As [`Audit::record`], for what stays so whether it can be recorded or not, such as a
@@ -119,8 +119,8 @@ impl Audit {
     pub fn note(&self, actor: &Actor, event: &Event, outcome: &Outcome, now: Timestamp) {
         if let Err(error) = self.record(actor, event, outcome, now) {
             tracing::error!(event = %event.name, %error, "the log cannot be written; the record is owed");
-            let facts = self.core.facts(actor, event, now);
-            Owed::keep(Arc::clone(&self.core), facts, actor.clone(), now).complete(outcome, now);
+            let facts = self.shared.facts(actor, event, now);
+            Owed::keep(Arc::clone(&self.shared), facts, actor.clone(), now).complete(outcome, now);
         }
     }
 
@@ -132,8 +132,8 @@ impl Audit {
             Ok(opened) => Trace::Opened(opened),
             Err(error) => {
                 tracing::error!(event = %event.name, %error, "the log cannot be written; the record is owed");
-                let facts = self.core.facts(actor, &event, now);
-                Trace::Owed(Owed::keep(Arc::clone(&self.core), facts, actor.clone(), now))
+                let facts = self.shared.facts(actor, &event, now);
+                Trace::Owed(Owed::keep(Arc::clone(&self.shared), facts, actor.clone(), now))
             }
         }
     }
@@ -144,7 +144,7 @@ impl Audit {
     /// # Errors
     /// When the store cannot be read or written; call again when it can.
     pub fn close_unfinished(&self, now: Timestamp) -> Result<u64, AuditError> {
-        self.core.close_left_open(now)
+        self.shared.close_left_open(now)
     }
 
     /// Writes what is owed to the log, if anything is. The next record does so too. Blocks.
@@ -152,23 +152,23 @@ impl Audit {
     /// # Errors
     /// When the log still cannot be written; then it stays owed.
     pub fn settle_owed(&self, now: Timestamp) -> Result<(), AuditError> {
-        self.core.settle(now).map_err(AuditError::NotRecorded)
+        self.shared.settle(now).map_err(AuditError::NotRecorded)
     }
 
     /// From now on, records say that the wall clock lags this many seconds behind the highest time seen.
     pub fn note_clock(&self, behind_seconds: i64) {
-        self.core.note_clock(behind_seconds);
+        self.shared.note_clock(behind_seconds);
     }
 
     /// Records still waiting in reserved space.
     #[must_use]
     pub fn owed(&self) -> usize {
-        self.core.drawer.waiting()
+        self.shared.drawer.waiting()
     }
 
     /// The store the log stands in.
     #[must_use]
     pub fn store(&self) -> &Store {
-        &self.core.store
+        &self.shared.store
     }
 }

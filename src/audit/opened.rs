@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::core::{self, Core};
 use super::record::Facts;
+use super::shared::{self, Shared};
 use super::{AuditError, Event, Outcome, Owed};
 use crate::base::Timestamp;
 use crate::model::Actor;
@@ -13,10 +13,10 @@ use crate::store::{Commit, Committed, Intent, Store, StoreError, schema};
 
 /// Proof that a durable "begun" record stands in the log.
 ///
-/// Made by [`Audit::begin`] alone; never copied, never read from anywhere.
+/// Made by [`super::Audit::begin`] alone; never copied, never read from anywhere.
 #[must_use = "an event that was begun has to be completed"]
 pub struct Opened {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     facts: Facts,
     actor: Actor,
     seq: u64,
@@ -42,13 +42,13 @@ pub enum Trace {
 
 impl Opened {
     /// The one constructor: an [`Opened`] exists only behind a commit that is on disk.
-    pub(super) fn begin(core: Arc<Core>, actor: &Actor, event: &Event, now: Timestamp) -> Result<Self, AuditError> {
-        let facts = core.facts(actor, event, now);
-        let draft = core.beginning(&facts)?;
+    pub(super) fn begin(shared: Arc<Shared>, actor: &Actor, event: &Event, now: Timestamp) -> Result<Self, AuditError> {
+        let facts = shared.facts(actor, event, now);
+        let draft = shared.beginning(&facts)?;
         let mut commit = Commit::new(actor.clone(), now, event.intent);
-        commit.put(mark_key(facts.event()), core::mark(facts.event(), core.seen()));
-        let seq = core.append(commit, draft).map_err(AuditError::NotRecorded)?;
-        Ok(Self { core, facts, actor: actor.clone(), seq, completed: false })
+        commit.put(mark_key(facts.event()), shared::mark(facts.event(), shared.seen()));
+        let seq = shared.append(commit, draft).map_err(AuditError::NotRecorded)?;
+        Ok(Self { shared, facts, actor: actor.clone(), seq, completed: false })
     }
 
     /// Number of the begun record. Goes into the effect's commits.
@@ -75,13 +75,13 @@ impl Opened {
     pub fn complete(mut self, outcome: &Outcome, now: Timestamp) {
         let mut commit = Commit::new(self.actor.clone(), now, Intent::Narrow);
         let written = self.ride(&mut commit, outcome, now).and_then(|()| {
-            let committed = self.core.store.commit(commit).map_err(AuditError::NotRecorded)?;
-            self.core.noted(&committed).map_err(AuditError::NotRecorded)
+            let committed = self.shared.store.commit(commit).map_err(AuditError::NotRecorded)?;
+            self.shared.noted(&committed).map_err(AuditError::NotRecorded)
         });
         self.completed = true;
         if let Err(error) = written {
             tracing::error!(event = self.facts.name(), seq = self.seq, %error, "the end of an event could not be recorded; the record is owed");
-            let kept = Owed::keep_completion(Arc::clone(&self.core), &self.facts, self.seq, outcome, now);
+            let kept = Owed::keep_completion(Arc::clone(&self.shared), &self.facts, self.seq, outcome, now);
             if !kept {
                 tracing::error!(
                     event = self.facts.name(),
@@ -113,14 +113,14 @@ impl Opened {
         now: Timestamp,
     ) -> Result<Committed, Box<NotCommitted>> {
         let done = match self.ride(&mut commit, outcome, now) {
-            Ok(()) => self.core.store.commit(commit),
+            Ok(()) => self.shared.store.commit(commit),
             Err(error) => Err(StoreError::Broken { why: error.to_string() }),
         };
         match done {
             Ok(committed) => {
                 self.completed = true;
                 // The commit has happened, whatever its numbers look like.
-                let _ = self.core.noted(&committed);
+                let _ = self.shared.noted(&committed);
                 Ok(committed)
             }
             Err(error) => Err(Box::new(NotCommitted { error, opened: self })),
@@ -128,7 +128,7 @@ impl Opened {
     }
 
     fn ride(&self, commit: &mut Commit, outcome: &Outcome, now: Timestamp) -> Result<(), AuditError> {
-        let draft = self.core.completion(&self.facts, Some(self.seq), outcome, now)?;
+        let draft = self.shared.completion(&self.facts, Some(self.seq), outcome, now)?;
         commit.audit = Some(self.seq);
         commit.delete(mark_key(self.facts.event()));
         commit.append(move |link| draft.seal(link));

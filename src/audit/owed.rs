@@ -18,7 +18,7 @@ use nix::fcntl::OFlag;
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Draft, Facts};
-use super::{AuditError, Core, Outcome};
+use super::{AuditError, Outcome, Shared};
 use crate::base::Timestamp;
 use crate::model::Actor;
 use crate::store::StoreError;
@@ -63,7 +63,7 @@ enum Held {
 /// A record that is owed, of an event that is under way.
 #[must_use = "an event that was begun has to be completed"]
 pub struct Owed {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     facts: Facts,
     actor: Actor,
     /// Where it is kept; `None` when there was no room, and only the text log knows of it.
@@ -188,23 +188,29 @@ impl Drop for Late<'_> {
 
 impl Owed {
     /// Keeps a record of what is about to happen.
-    pub(super) fn keep(core: Arc<Core>, facts: Facts, actor: Actor, now: Timestamp) -> Self {
-        let slot = core.drawer.reserve(core.seen());
+    pub(super) fn keep(shared: Arc<Shared>, facts: Facts, actor: Actor, now: Timestamp) -> Self {
+        let slot = shared.drawer.reserve(shared.seen());
         if slot.is_none() {
             // What must be revoked is revoked; the text log has the event, the audit log will have the count.
             tracing::error!(event = facts.name(), %actor, "owed.bin is full: this event will only be counted");
-            core.drawer.lost.fetch_add(1, Ordering::AcqRel);
+            shared.drawer.lost.fetch_add(1, Ordering::AcqRel);
         }
-        let owed = Self { core, facts, actor, slot };
+        let owed = Self { shared, facts, actor, slot };
         // If the daemon dies before the end is known, this is what the log will say.
         owed.put(None, &Outcome::Unknown, now);
         owed
     }
 
     /// Keeps the completion of record `seq`; false when there was no room.
-    pub(super) fn keep_completion(core: Arc<Core>, facts: &Facts, seq: u64, outcome: &Outcome, now: Timestamp) -> bool {
-        let slot = core.drawer.reserve(seq);
-        let owed = Self { core, facts: facts.clone(), actor: Actor::task("audit"), slot };
+    pub(super) fn keep_completion(
+        shared: Arc<Shared>,
+        facts: &Facts,
+        seq: u64,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> bool {
+        let slot = shared.drawer.reserve(seq);
+        let owed = Self { shared, facts: facts.clone(), actor: Actor::task("audit"), slot };
         let draft = owed.put(Some(seq), outcome, now);
         owed.release(draft)
     }
@@ -226,7 +232,7 @@ impl Owed {
         let slot = self.slot.as_ref()?;
         match self.draft(opened, outcome, now) {
             Ok(draft) => {
-                if let Err(error) = self.core.drawer.write(slot, &draft) {
+                if let Err(error) = self.shared.drawer.write(slot, &draft) {
                     // Kept in memory all the same: only a crash before the log is back would lose it.
                     tracing::error!(event = self.facts.name(), %error, "owed.bin cannot be written");
                 }
@@ -241,7 +247,7 @@ impl Owed {
 
     /// Without a begun record, one record stands for both: the time it began, and how it ended.
     fn draft(&self, opened: Option<u64>, outcome: &Outcome, now: Timestamp) -> Result<Draft, AuditError> {
-        let (facts, block) = self.core.ending(&self.facts, opened, outcome, now);
+        let (facts, block) = self.shared.ending(&self.facts, opened, outcome, now);
         Draft::within(SLOT - HEADER, &facts, block.owed())
     }
 
@@ -250,8 +256,8 @@ impl Owed {
         let Some(slot) = self.slot.take() else { return false };
         let kept = draft.is_some();
         let held = draft.map_or(Held::Free, |draft| Held::Waiting { order: slot.order, draft });
-        self.core.drawer.set(slot.index, held);
-        Metric::AuditOwed.gauge(&[]).set(self.core.drawer.waiting() as f64);
+        self.shared.drawer.set(slot.index, held);
+        Metric::AuditOwed.gauge(&[]).set(self.shared.drawer.waiting() as f64);
         kept
     }
 }
@@ -261,8 +267,10 @@ impl Drop for Owed {
     fn drop(&mut self) {
         let Some(slot) = self.slot.take() else { return };
         tracing::warn!(event = self.facts.name(), "an event was begun and never completed; the log will say unknown");
-        let draft = read_slot(&self.core.drawer.file, slot.index).map(|kept| kept.draft);
-        self.core.drawer.set(slot.index, draft.map_or(Held::Free, |draft| Held::Waiting { order: slot.order, draft }));
+        let draft = read_slot(&self.shared.drawer.file, slot.index).map(|kept| kept.draft);
+        self.shared
+            .drawer
+            .set(slot.index, draft.map_or(Held::Free, |draft| Held::Waiting { order: slot.order, draft }));
     }
 }
 

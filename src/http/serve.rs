@@ -36,7 +36,8 @@ impl Accept for TcpListener {
 
     async fn next(&self) -> io::Result<(Self::Io, Option<Peer>)> {
         let (stream, _) = self.accept().await?;
-        stream.set_nodelay(true)?;
+        // Only fails when the other end is gone again; the first read will say so.
+        let _ = stream.set_nodelay(true);
         Ok((stream, None))
     }
 }
@@ -45,9 +46,13 @@ impl Accept for UnixListener {
     type Io = tokio::net::UnixStream;
 
     async fn next(&self) -> io::Result<(Self::Io, Option<Peer>)> {
-        let (stream, _) = self.accept().await?;
-        let peer = Peer::of_socket(stream.peer_cred()?);
-        Ok((stream, Some(peer)))
+        loop {
+            let (stream, _) = self.accept().await?;
+            match stream.peer_cred() {
+                Ok(credentials) => return Ok((stream, Some(Peer::of_socket(credentials)))),
+                Err(error) => tracing::warn!(%error, "a connection without credentials was closed"),
+            }
+        }
     }
 }
 
@@ -79,6 +84,7 @@ pub async fn serve(listener: impl Accept, router: Router, ending: Ending) {
                     drop(slot);
                 });
             }
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
             Err(error) => {
                 // Out of file descriptors, most likely: some will be closed soon.
                 tracing::warn!(%error, "a connection could not be accepted");

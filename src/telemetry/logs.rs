@@ -103,7 +103,17 @@ fn parse(filter: &str) -> Result<EnvFilter, LogsError> {
     if filter.trim().is_empty() {
         return Err(fault("it is empty".to_owned()));
     }
-    EnvFilter::builder().parse(filter).map_err(|e| fault(e.to_string()))
+    // A misspelt level would pass for a target of that name, and silence everything else.
+    let parts: Vec<_> = filter.split(',').map(str::trim).collect();
+    let bare = parts.iter().find(|part| !part.contains('=') && !is_level(part));
+    if let Some(word) = bare {
+        return Err(fault(format!("`{}` is no level", printable_within(word, LONGEST_FIELD))));
+    }
+    EnvFilter::builder().parse(parts.join(",")).map_err(|e| fault(e.to_string()))
+}
+
+fn is_level(word: &str) -> bool {
+    ["off", "error", "warn", "info", "debug", "trace"].iter().any(|level| word.eq_ignore_ascii_case(level))
 }
 
 fn lines<S, W>(format: Format, colour: bool, out: W) -> Box<dyn Layer<S> + Send + Sync>
@@ -289,10 +299,23 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_says_what_to_write() {
-        for bad in ["", "bailey=loud", "info,,=x=y"] {
+        for bad in ["", "inf", "bailey", "info,", "bailey=loud", "info,=x=y"] {
             let error = check_filter(bad).unwrap_err().to_string();
             assert!(error.contains("info,bailey::sync=debug"), "{error}");
         }
-        assert!(check_filter("info,bailey::sync=debug").is_ok());
+        for good in ["info", "WARN", "off", "info, bailey::sync=debug", "info,bailey::sync=debug"] {
+            assert!(check_filter(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn logs_are_installed_once_and_their_filter_can_change() {
+        let logs = Logs::install(&Settings::default()).unwrap();
+        assert!(!tracing::enabled!(Level::DEBUG));
+        logs.set_filter("debug").unwrap();
+        assert!(tracing::enabled!(Level::DEBUG));
+        assert!(logs.set_filter("loud").is_err());
+        assert!(tracing::enabled!(Level::DEBUG), "a broken filter changes nothing");
+        assert!(Logs::install(&Settings::default()).is_err());
     }
 }

@@ -16,7 +16,7 @@ use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, KeyRange, Store, StoreError, schema};
 use crate::telemetry::Metric;
 
-pub(super) struct Core {
+pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) identity: Identity,
     rng: Mutex<StdRng>,
@@ -29,7 +29,7 @@ pub(super) struct Core {
     clock_behind: AtomicI64,
 }
 
-impl Core {
+impl Shared {
     pub(super) fn open(store: Store, identity: Identity, state: &Path) -> Result<Self, AuditError> {
         let head = store.read(chain::head)?;
         let drawer = Drawer::open(&state.join("owed.bin"), |kept, behind| tail::holds(&store, kept, behind))?;
