@@ -100,3 +100,20 @@ fn the_demo_keeps_its_secrets_to_its_owner_and_leaves_no_blank_in_its_configurat
     let blank = configuration.lines().find(|line| !line.starts_with('#') && line.contains('@'));
     assert_eq!(blank, None, "a @WORD@ that up.sh does not fill in");
 }
+
+#[test]
+fn a_demo_that_cannot_start_says_so_and_leaves_nothing_running() {
+    let demo = tempfile::tempdir().unwrap();
+    let mut up = Command::new("config/demo/up.sh");
+    up.current_dir(env!("CARGO_MANIFEST_DIR")).env("DEMO", demo.path());
+    let output = run::output(up.env("DETACH", "1").env("BAILEY", "/bin/false"));
+    assert!(!output.status.success());
+    assert!(run::said(&output).contains("error: bailey did not start"), "{}", run::said(&output));
+    assert!(!demo.path().join("env").exists(), "nothing is announced");
+
+    let program = demo.path().join("slapd/slapd");
+    assert!(program.exists(), "the directory had been started");
+    let running =
+        std::fs::read_dir("/proc").unwrap().filter_map(|entry| std::fs::read_link(entry.ok()?.path().join("exe")).ok());
+    assert_eq!(running.filter(|running| *running == program).count(), 0, "slapd is still running");
+}

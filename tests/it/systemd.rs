@@ -1,5 +1,6 @@
 //! The unit and its companions, judged by systemd's own tools.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -93,27 +94,22 @@ fn sysusers_creates_the_account_and_its_groups() {
     }
 }
 
+/// Giving files away takes root, so the copy keeps the owner; that the shipped file names one is read from it.
 #[test]
 fn tmpfiles_creates_the_configuration_directory_closed_to_others() {
-    use std::os::unix::fs::PermissionsExt as _;
-
+    let shipped = std::fs::read_to_string(shipped("bailey.tmpfiles")).unwrap();
+    assert_eq!(shipped.matches(" root bailey ").count(), 2, "root writes the configuration, Bailey reads it");
     let root = tempfile::tempdir().unwrap();
-    let etc = root.path().join("etc");
-    std::fs::create_dir(&etc).unwrap();
-    std::fs::write(etc.join("passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
-    std::fs::write(etc.join("group"), "root:x:0:\nbailey:x:0:\n").unwrap();
-    std::fs::create_dir(etc.join("bailey")).unwrap();
-    std::fs::write(etc.join("bailey/bailey.toml"), "").unwrap();
+    let copy = root.path().join("bailey.conf");
+    std::fs::write(&copy, shipped.replace(" root bailey ", " - - ")).unwrap();
+    let etc = root.path().join("etc/bailey");
+    std::fs::create_dir_all(&etc).unwrap();
+    std::fs::write(etc.join("bailey.toml"), "").unwrap();
 
-    // tmpfiles gives files away, which takes root: a pretended one where the test has none.
-    let is_root = run::stdout(Command::new("id").arg("-u")).trim() == "0";
-    let mut tmpfiles = Command::new(if is_root { "systemd-tmpfiles" } else { "unshare" });
-    if !is_root {
-        tmpfiles.args(["--map-root-user", "systemd-tmpfiles"]);
-    }
+    let mut tmpfiles = Command::new("systemd-tmpfiles");
     let root = format!("--root={}", root.path().display());
-    run::stdout(tmpfiles.args(["--create", "--prefix=/etc/bailey", &root]).arg(shipped("bailey.tmpfiles")));
-    let mode = |file: &str| std::fs::metadata(etc.join(file)).unwrap().permissions().mode() & 0o7777;
-    assert_eq!(mode("bailey"), 0o750);
-    assert_eq!(mode("bailey/bailey.toml"), 0o640);
+    run::stdout(tmpfiles.args(["--create", "--prefix=/etc/bailey", &root]).arg(&copy));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&etc), 0o750);
+    assert_eq!(mode(&etc.join("bailey.toml")), 0o640);
 }

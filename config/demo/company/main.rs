@@ -10,8 +10,9 @@
 //! Given names and family names are drawn from lists (`names.rs`), mail addresses and machines
 //! live in domains and networks that are reserved for examples (RFC 2606, RFC 5737).
 //!
-//! The output is for `slapadd`, which runs no overlays: `memberOf` is written out, as the
-//! memberof overlay would have done. It holds no password; whoever loads it sets some.
+//! The output is for `slapadd`, which runs no overlays: `memberOf` is written out, as the memberof
+//! overlay would have done. `--format ldif` leaves it out, for `ldapadd` and for other servers. Neither
+//! holds a password; whoever loads it sets some.
 
 #![expect(
     clippy::indexing_slicing,
@@ -29,7 +30,7 @@ mod people;
 
 use std::io::{self, BufWriter, Write};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::draw::Seed;
 use crate::groups::Group;
@@ -37,7 +38,7 @@ use crate::ldif::Ldif;
 use crate::machines::Machine;
 use crate::people::Person;
 
-/// Makes up a company and writes it to standard output, for slapadd.
+/// Makes up a company and writes it to standard output.
 #[derive(Debug, Clone, Parser)]
 struct Args {
     /// People: staff, contractors and leavers together.
@@ -52,6 +53,18 @@ struct Args {
     /// Where the company stands in the directory.
     #[arg(long, default_value = "dc=example,dc=test", value_parser = Base::parse)]
     base: Base,
+    /// For whom to write.
+    #[arg(long, value_enum, default_value = "slapadd")]
+    format: Format,
+}
+
+/// For whom to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// slapadd: with what overlays would add.
+    Slapadd,
+    /// Any server, over the wire.
+    Ldif,
 }
 
 /// The DN everything stands under, made of `dc=` parts.
@@ -76,6 +89,7 @@ impl Base {
 /// Everything in the directory.
 struct Company {
     base: Base,
+    format: Format,
     people: Vec<Person>,
     machines: Vec<Machine>,
     groups: Vec<Group>,
@@ -87,7 +101,7 @@ impl Company {
         let people = people::hire(seed, args.people);
         let machines = machines::rack();
         let groups = groups::form(seed, &people, &machines, args.groups as usize);
-        Self { base: args.base.clone(), people, machines, groups }
+        Self { base: args.base.clone(), format: args.format, people, machines, groups }
     }
 
     fn write(&self, out: impl Write) -> io::Result<()> {
@@ -95,13 +109,13 @@ impl Company {
         self.write_tree(&mut ldif)?;
         let member_of = groups::member_of(&self.groups, self.people.len(), self.machines.len());
         for (person, groups) in self.people.iter().zip(&member_of.people) {
-            person.write(&mut ldif, &self.base.domain, &self.dns(groups))?;
+            person.write(&mut ldif, &self.base.domain, &self.member_of(groups))?;
         }
         for (machine, groups) in self.machines.iter().zip(&member_of.machines) {
-            machine.write(&mut ldif, &self.dns(groups))?;
+            machine.write(&mut ldif, &self.member_of(groups))?;
         }
         for (group, parents) in self.groups.iter().zip(&member_of.groups) {
-            group.write(&mut ldif, self, &self.dns(parents))?;
+            group.write(&mut ldif, self, &self.member_of(parents))?;
         }
         ldif.finish()
     }
@@ -122,7 +136,11 @@ impl Company {
         Ok(())
     }
 
-    fn dns(&self, groups: &[u32]) -> Vec<String> {
+    /// The values of `memberOf`, where they are wanted.
+    fn member_of(&self, groups: &[u32]) -> Vec<String> {
+        if self.format == Format::Ldif {
+            return Vec::new();
+        }
         groups.iter().map(|index| self.groups[*index as usize].rdn()).collect()
     }
 }
@@ -243,12 +261,15 @@ mod tests {
     }
 
     #[test]
-    fn another_seed_is_another_company_and_sizes_are_kept() {
+    fn options_do_what_they_say() {
         let larger = made(&["--people", "1000", "--groups", "200", "--base", "dc=big,dc=example"]);
         assert_eq!(larger.lines().filter(|line| line.starts_with("uid: ")).count(), 1_000);
         assert_eq!(entries(&larger, "ou=groups,dc=big,dc=example").len() - 1, 200, "the unit itself aside");
         assert_eq!(made(&["--seed", "8"]), made(&["--seed", "8"]));
         assert_ne!(made(&["--seed", "8"]), COMMITTED);
+        let portable = made(&["--format", "ldif"]);
+        let without: Vec<_> = COMMITTED.lines().filter(|line| !line.starts_with("memberOf: ")).collect();
+        assert_eq!(portable.lines().collect::<Vec<_>>(), without);
         assert!(Args::try_parse_from(["company", "--base", "ou=people"]).is_err());
     }
 }
