@@ -17,6 +17,10 @@ use crate::base::Guid;
 /// Doubts named one by one; the rest are counted.
 const MAX_DOUBTS: usize = 20;
 
+/// Pages in a row that may bring nothing in scope. Active Directory answers sparse filters with empty pages; a
+/// server that has lost its way does it for ever.
+const MAX_IDLE_PAGES: usize = 10_000;
+
 /// Reads everything in scope from `connection` into `into`.
 pub(super) async fn read(
     source: &LdapSource,
@@ -69,10 +73,20 @@ impl Reader<'_> {
             attributes: self.source.intake.attributes.clone(),
         };
         let mut answers = self.ask(connection, &question, &[]).await?;
+        let mut idle = 0;
         loop {
+            let known = self.seen.len();
             let (page, outcome) = self.page(base, answers).await?;
             let next = self.after(connection.server(), base, outcome)?;
+            let brought = self.seen.len() > known;
+            idle = if brought { 0 } else { idle + 1 };
             match next {
+                Some(_) if idle > MAX_IDLE_PAGES || !brought && page.iter().any(has_id) => {
+                    return Err(DirectoryError::Protocol {
+                        server: connection.server().to_owned(),
+                        why: format!("page after page of `{base}` brings nothing new; its paging leads nowhere"),
+                    });
+                }
                 Some(cookie) => {
                     answers = self.ask(connection, &question, &cookie).await?;
                     self.deliver(connection.server(), page).await?;
@@ -167,6 +181,13 @@ impl Reader<'_> {
             server: server.to_owned(),
             why: "the read was given up: its receiver is gone".to_owned(),
         })
+    }
+}
+
+fn has_id(arrival: &Arrival) -> bool {
+    match arrival {
+        Arrival::Entry(_) => true,
+        Arrival::Unusable(unusable) => unusable.guid.is_some(),
     }
 }
 

@@ -3,7 +3,11 @@
 //! A program that is missing is a failure with its remedy, never a skip.
 // Lets clippy see that this is test code, functions outside `#[test]` included.
 #![cfg(test)]
-#![expect(clippy::string_slice, clippy::cast_possible_truncation, reason = "a test that meets the unexpected has to fail")]
+#![expect(
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets the unexpected has to fail"
+)]
 
 mod audit_chain;
 mod authz_matrix;
