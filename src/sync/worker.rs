@@ -329,9 +329,11 @@ impl Worker {
 
     /// Reads groups once more that others changed: the server may have rewritten them since, without an event.
     async fn look_again(&mut self) -> Result<(), SyncError> {
+        // Forgotten once it is done: after a broken connection they are looked at again.
+        let report = self.runner.look_again(self.look_again.iter().copied().collect()).await?;
+        self.look_again.clear();
         self.settled_at = None;
-        let groups = std::mem::take(&mut self.look_again).into_iter().collect();
-        if let Some(report) = self.runner.look_again(groups).await? {
+        if let Some(report) = report {
             self.done(report);
         }
         Ok(())
