@@ -195,11 +195,14 @@ impl Checker<'_> {
             entries.extend(sample.entries);
         }
         if entries.is_empty() {
-            self.findings.fault(
-                subject.to_owned(),
-                format!("nothing matches {}", self.source.intake.of_kind(kind)),
-                "correct `object_classes` or the filter, let the bind account read the objects, or switch the kind off",
-            );
+            let what = format!("nothing matches {}", self.source.intake.of_kind(kind));
+            let remedy =
+                "correct `object_classes` or the filter, let the bind account read the objects, or switch the kind off";
+            // Every company has people. Many keep no machines in their directory, and some no groups.
+            match kind {
+                Kind::Person => self.findings.fault(subject.to_owned(), what, remedy),
+                Kind::Group | Kind::Machine => self.findings.warning(subject.to_owned(), what, remedy),
+            }
             return Ok(());
         }
         let counted =

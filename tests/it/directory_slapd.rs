@@ -386,7 +386,7 @@ async fn check_names_every_fault_at_once() {
         ("connect", Severity::Fault),
         ("base `dc=wrong`", Severity::Fault),
         ("follow changes", Severity::Fault),
-        ("machines", Severity::Fault),
+        ("machines", Severity::Warning),
         ("login", Severity::Fault),
         ("filter of people", Severity::Warning),
     ] {
