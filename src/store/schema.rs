@@ -55,6 +55,12 @@ pub fn meta(name: &str) -> Vec<u8> {
     key(b'M', &[name.as_bytes()])
 }
 
+/// True for a meta row.
+#[must_use]
+pub fn is_meta(key: &[u8]) -> bool {
+    key.first() == Some(&b'M')
+}
+
 /// A user's row.
 #[must_use]
 pub fn user(id: &UserId) -> Vec<u8> {

@@ -13,7 +13,7 @@
 //!                     answer everyone
 //! ```
 //!
-//! The group is one sled batch: after a kill all of it is there or none of it. A snapshot may see
+//! The group is applied whole: after a kill all of it is there or none of it ([`large`] says how, where it is long). A snapshot may see
 //! a group that is applied and not yet on disk; should that flush fail the engine closes, so
 //! nobody goes on with what was never written. A commit that failed so, other than by a conflict,
 //! may turn out to be there after all, whole: whoever retries says with an [`Expect`] what must hold.
@@ -24,6 +24,7 @@
 //!
 //! [`Expect`]: super::Expect
 
+mod large;
 mod patience;
 pub(super) mod tree;
 mod writer;

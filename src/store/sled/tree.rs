@@ -6,6 +6,7 @@
 //!   the disk's cache. [`Tree::sync`] follows it by `fdatasync` on a second descriptor.
 //! * A batch over one tree is atomic, also across a kill; two trees without a transaction are not.
 //!   Hence one tree. (A batch keeps its rows in a hash map, so sorting them beforehand gains nothing.)
+//!   A long batch is slow: see [`super::large`].
 //! * Segments are cleaned by the background flusher alone: without `flush_every_ms` the file only grows.
 //! * A write that fails poisons the instance for good. It is dropped and opened anew.
 //! * A leaf (16 rows) of more than 128 KiB goes to a file of its own, which sled never syncs: [`Tree::sync`]
@@ -94,6 +95,20 @@ impl Tree {
             }
         }
         self.db.apply_batch(batch).map_err(|error| self.failed(&[], error))
+    }
+
+    /// Writes `row` if there is none at `key`; false if there is one. On disk only after [`Tree::sync`].
+    pub(in super::super) fn create(&self, key: &[u8], row: &Row) -> Result<bool, StoreError> {
+        let swapped = self.db.compare_and_swap(key, None::<&[u8]>, Some(pack(row)));
+        Ok(swapped.map_err(|error| self.failed(key, error))?.is_ok())
+    }
+
+    /// Every row, in key order.
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = Result<Entry, StoreError>> {
+        self.db.iter().map(|found| {
+            let (key, packed) = found.map_err(|error| self.failed(&[], error))?;
+            Ok((key.to_vec(), unpack(&key, &packed)?))
+        })
     }
 
     /// Returns when everything applied is on disk.

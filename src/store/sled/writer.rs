@@ -14,6 +14,7 @@ use super::super::execute::{self, Head, Writes, execute};
 use super::super::place::Place;
 use super::super::space::{self, Reserve};
 use super::super::{Commit, Committed, Intent, Revision, Row, StoreError, schema};
+use super::large;
 use super::tree::Tree;
 
 /// What becomes of a commit.
@@ -206,7 +207,11 @@ impl Writer {
             Err(StoreError::Broken { why: "the commit fell over while it was worked out".to_owned() })
         })?;
         paper.head = done.head;
-        paper.writes.extend(done.writes);
+        if paper.writes.is_empty() {
+            paper.writes = done.writes;
+        } else {
+            paper.writes.extend(done.writes);
+        }
         Ok(done.committed)
     }
 
@@ -367,7 +372,7 @@ impl Disk {
     fn apply(&mut self, paper: &Paper) -> Result<(), StoreError> {
         match self {
             Self::Open { tree, head } => {
-                tree.apply(&paper.writes)?;
+                large::write(tree, &paper.writes)?;
                 *head = paper.head.clone();
                 Ok(())
             }
@@ -392,6 +397,7 @@ fn let_go(disk: Disk) {
 fn open_disk(dir: &Path, cache_bytes: u64) -> Result<(Arc<Tree>, Head), StoreError> {
     let tree = Tree::open(dir, cache_bytes)?;
     let head = execute::read_head(tree.get(&schema::meta(execute::HEAD))?)?;
+    large::sweep(&tree, &head)?;
     Ok((Arc::new(tree), head))
 }
 
