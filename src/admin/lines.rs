@@ -99,7 +99,7 @@ impl Lines {
         let kind = change.subject.kind();
         let entity = match &change.act {
             Act::Add { entity, .. } | Act::Update { entity, .. } => {
-                Some(Entity::from_json(kind, entity.get().as_bytes())?)
+                Some(Entity::from_json(kind, entity.as_str().as_bytes())?)
             }
             _ => self.stored(&change.subject)?,
         };

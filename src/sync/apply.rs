@@ -192,8 +192,8 @@ impl Writer<'_> {
     fn write(&mut self, change: Change, settled: &Settled) -> Result<(), SyncError> {
         let subject = change.subject;
         match change.act {
-            Act::Add { digest, entity } => {
-                let (name, row) = self.named_row(subject, &digest.0, entity.get(), settled)?;
+            Act::Add { digest, name, entity } => {
+                let (name, row) = self.named_row(subject, name, &digest.0, entity.as_str(), settled)?;
                 self.batch.put(schema::entity(&subject), row);
                 self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
                 *total(&mut self.totals, subject.kind()) += 1;
@@ -202,7 +202,7 @@ impl Writer<'_> {
                 let before = fields.iter().find(|field| field.path == "name").and_then(|field| field.before.as_str());
                 let renamed_from = before.and_then(|name| name.parse::<IamName>().ok());
                 self.presence_counts(subject.kind(), &fields);
-                self.update(subject, &digest.0, entity.get(), renamed_from, settled)?;
+                self.update(subject, &digest.0, entity.as_str(), renamed_from, settled)?;
             }
             Act::Delete => self.delete(subject)?,
             Act::Join { member, reference } | Act::Respell { member, reference } => {
@@ -248,7 +248,7 @@ impl Writer<'_> {
             self.batch.put(schema::entity(&subject), rows::encode(digest, entity.as_bytes()));
             return Ok(());
         };
-        let (name, row) = self.named_row(subject, digest, entity, settled)?;
+        let (name, row) = self.named_row(subject, name_in(entity)?, digest, entity, settled)?;
         self.batch.put(schema::entity(&subject), row);
         self.release(subject, &old)?;
         self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
@@ -268,15 +268,16 @@ impl Writer<'_> {
     fn named_row(
         &self,
         subject: Member,
+        wished: IamName,
         digest: &[u8; 16],
         entity: &str,
         settled: &Settled,
     ) -> Result<(IamName, Vec<u8>), SyncError> {
         if !settled.losers.contains(&subject) {
-            return Ok((name_in(entity)?, rows::encode(digest, entity.as_bytes())));
+            return Ok((wished, rows::encode(digest, entity.as_bytes())));
         }
         let mut entity = Entity::from_json(subject.kind(), entity.as_bytes())?;
-        let name = settled.own_name(entity.name(), subject, |key| self.pending(key))?;
+        let name = settled.own_name(&wished, subject, |key| self.pending(key))?;
         entity.rename(name.clone());
         let json = serde_json::to_vec(&entity)?;
         Ok((name, rows::encode(&stage::digest(&json), &json)))

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::reference::first16;
 use crate::base::GroupId;
-use crate::model::{Entity, Member, RefHash};
+use crate::model::{Entity, IamName, Member, RefHash};
 
 /// What is to happen to one subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,15 +28,17 @@ pub enum Act {
     Add {
         /// Digest of `entity`.
         digest: RefHash,
-        /// The row's JSON; kept raw, so that a first load does not parse what it has just written.
-        entity: Box<RawValue>,
+        /// The name in `entity`.
+        name: IamName,
+        /// The row's JSON; kept as text, so that a first load does not parse what it has just written.
+        entity: RowJson,
     },
     /// A row changes.
     Update {
         /// Digest of `entity`.
         digest: RefHash,
         /// The row's JSON afterwards.
-        entity: Box<RawValue>,
+        entity: RowJson,
         /// What differs, for people to read.
         fields: Vec<Field>,
     },
@@ -71,6 +73,36 @@ pub enum Act {
         /// The reference.
         reference: RefHash,
     },
+}
+
+/// A row's JSON as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowJson(String);
+
+impl RowJson {
+    /// Takes `text`, which nobody looks at before it is read as a row.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for RowJson {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RowJson {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::<RawValue>::deserialize(deserializer)?.get().to_owned()))
+    }
 }
 
 /// A field before and after.
@@ -243,7 +275,7 @@ mod tests {
             subject: Member::User(UserId::from_bytes([1; 16])),
             act: Act::Update {
                 digest: RefHash([0; 16]),
-                entity: RawValue::from_string("{}".to_owned()).unwrap(),
+                entity: RowJson::new("{}".to_owned()),
                 fields: fields.into_iter().map(field).collect(),
             },
             rule: None,

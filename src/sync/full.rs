@@ -1,20 +1,21 @@
-//! The plan after a full read: a merge of stored rows and staged entries, both in id order.
+//! The plan after a full read: a merge of stored rows, in brief, and staged entries, both in id order.
 //!
-//! Memory does not grow with the directory but for 40 bytes an entry (who a reference means).
+//! What came as it is stored was ticked off on the way and is only counted here. Memory does not grow with the directory
+//! but for 40 bytes a row ([`Known`]) and 40 an entry (who a reference means).
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use super::error::SyncError;
+use super::known::{Known, KnownRow};
 use super::plan::{Edges, Plan};
 use super::settings::Settings;
 use super::stage::{References, Sorted, Sortings, Staged};
-use super::state::{SyncState, Totals};
-use super::stored::{self, Walk, scan_all};
+use super::state::{Skipped, SyncState, Totals};
+use super::stored::{self, scan_all};
 use crate::base::{GroupId, Timestamp, clock::expired};
-use crate::model::{Member, MemberKind, Presence, RefHash};
-use crate::store::rows::EntityRow;
-use crate::store::{Revision, Store, schema};
+use crate::model::{Entity, Member, MemberKind, Presence, RefHash};
+use crate::store::{Revision, Store, rows, schema};
 
 /// What a full plan is made in.
 pub struct Full<'a> {
@@ -35,6 +36,7 @@ pub struct Full<'a> {
 /// Growing results of one merge.
 struct Merging<'a> {
     full: &'a Full<'a>,
+    known: &'a Known,
     plan: Plan,
     /// Whose entry came without a name that can be trusted: no reference is known to mean them, or not to.
     nameless: HashSet<Member>,
@@ -47,11 +49,11 @@ impl Full<'_> {
     ///
     /// # Errors
     /// When the store or the work directory fails.
-    pub fn plan(&self, stage: &mut Sortings) -> Result<Plan, SyncError> {
+    pub fn plan(&self, known: &Known, stage: &mut Sortings) -> Result<Plan, SyncError> {
         let mut plan = Plan::new(self.work, self.state.as_ref().map(|(revision, _)| *revision));
         plan.full = true;
         plan.doubts = self.doubts.clone();
-        let mut merging = Merging { full: self, plan, nameless: HashSet::new(), rowless: HashSet::new() };
+        let mut merging = Merging { full: self, known, plan, nameless: HashSet::new(), rowless: HashSet::new() };
         // People and machines before groups: a group's losses are judged by who leaves.
         merging.rows(MemberKind::User, &mut stage.users)?;
         merging.rows(MemberKind::Resource, &mut stage.resources)?;
@@ -64,32 +66,44 @@ impl Full<'_> {
 impl Merging<'_> {
     /// Merges the rows of one kind.
     fn rows(&mut self, kind: MemberKind, staged: &mut Sorted) -> Result<(), SyncError> {
-        let mut stored = Walk::new(self.full.store, kind, &self.full.settings.label);
-        let mut staged = Unique(staged.read()?.peekable());
-        let (mut row, mut entry) = (stored.next().transpose()?, staged.next(&mut self.plan)?);
+        let mut stored = self.known.rows(kind).iter().peekable();
+        let mut staged = Claims(staged.read()?.peekable());
+        let mut claim = staged.next()?;
         loop {
-            let order = match (&row, &entry) {
+            let order = match (stored.peek(), &claim) {
                 (None, None) => return Ok(()),
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some(row), Some(entry)) => row.member.id_bytes().cmp(&entry.id),
+                (Some(row), Some(claim)) => row.id.cmp(&claim.entry.id),
             };
-            if let Some(entry) = entry.take_if(|_| order.is_ge()) {
-                self.entry(kind, row.as_ref().filter(|_| order.is_eq()), entry)?;
-            } else if let Some(row) = &row {
-                self.absent(kind, row)?;
+            let row = stored.next_if(|_| order.is_le());
+            if let Some(claim) = claim.take_if(|_| order.is_ge()) {
+                let entry = claim.sole(row.is_some_and(|row| row.came), &mut self.plan.skipped);
+                self.entry(kind, row, entry)?;
+            } else if let Some(row) = row {
+                if row.came {
+                    *totals_of(&mut self.plan.totals, kind) += 1;
+                } else {
+                    self.absent(kind, &self.stored(kind, row)?)?;
+                }
             }
             if order.is_ge() {
-                entry = staged.next(&mut self.plan)?;
-            }
-            if order.is_le() {
-                row = stored.next().transpose()?;
+                claim = staged.next()?;
             }
         }
     }
 
+    /// The row in full.
+    fn stored(&self, kind: MemberKind, row: &KnownRow) -> Result<Entity, SyncError> {
+        let member = Member::from_parts(kind, row.id);
+        let found = self.full.store.read(|snapshot| rows::entity(snapshot, &member))?;
+        // It was there when the read began.
+        let gone = || SyncError::Superseded { label: self.full.settings.label.to_string() };
+        found.map(|(_, entity)| entity).ok_or_else(gone)
+    }
+
     /// An entry came; `row` is what is stored of it.
-    fn entry(&mut self, kind: MemberKind, row: Option<&EntityRow>, entry: Staged) -> Result<(), SyncError> {
+    fn entry(&mut self, kind: MemberKind, row: Option<&KnownRow>, entry: Staged) -> Result<(), SyncError> {
         if entry.is_unusable() {
             self.unusable(Member::from_parts(kind, entry.id), entry.named)?;
         }
@@ -98,7 +112,7 @@ impl Merging<'_> {
                 *totals_of(&mut self.plan.totals, kind) += 1;
                 return Ok(());
             }
-            let before = row.entity()?;
+            let before = self.stored(kind, row)?;
             *totals_of(&mut self.plan.totals, kind) += u64::from(before.standing().is_present());
             if entry.is_unusable() {
                 if entry.disabled && !before.standing().disabled {
@@ -129,8 +143,7 @@ impl Merging<'_> {
     }
 
     /// A stored row whose entry did not come.
-    fn absent(&mut self, kind: MemberKind, row: &EntityRow) -> Result<(), SyncError> {
-        let before = row.entity()?;
+    fn absent(&mut self, kind: MemberKind, before: &Entity) -> Result<(), SyncError> {
         if let Member::Group(group) = before.member() {
             self.plan.totals.memberships += self.count_edges(&group)?;
         }
@@ -146,7 +159,7 @@ impl Merging<'_> {
             _ => {
                 *totals_of(&mut self.plan.totals, kind) += 1;
                 if self.full.doubts.is_empty() {
-                    self.plan.disappear(&before, self.full.now)?;
+                    self.plan.disappear(before, self.full.now)?;
                 }
             }
         }
@@ -155,18 +168,27 @@ impl Merging<'_> {
 
     /// Compares the members of every group that came.
     fn memberships(&mut self, groups: &mut Sorted, references: &References) -> Result<(), SyncError> {
-        let mut staged = Unique(groups.read()?.peekable());
+        let mut staged = Claims(groups.read()?.peekable());
         // Duplicates were reported with the rows.
-        let mut unreported = Plan::new(self.full.work, None);
-        while let Some(entry) = staged.next(&mut unreported)? {
+        let mut unreported = Skipped::default();
+        while let Some(claim) = staged.next()? {
+            let entry = claim.sole(false, &mut unreported);
             let group = GroupId::from_bytes(entry.id);
             if entry.is_unusable() {
                 self.plan.totals.memberships += self.count_edges(&group)?;
                 continue;
             }
-            let mut edges = stored_edges(self.full.store, &group)?;
-            self.plan.totals.memberships += edges.before.len() as u64;
-            self.resolve(&entry.references, references, &mut edges);
+            let mut edges = Edges::default();
+            edges.resolve(&entry.references, |reference| self.meaning(references, reference));
+            if let Some(members) = self.known.unchanged(&group, &edges) {
+                self.plan.totals.memberships += members;
+                self.plan.tally.had_members(group, members);
+                continue;
+            }
+            let stored = stored_edges(self.full.store, &group)?;
+            self.plan.totals.memberships += stored.before.len() as u64;
+            edges = Edges { now: edges.now, awaited_now: edges.awaited_now, ..stored };
+            self.keep_unclear(&entry.references, references, &mut edges);
             self.plan.members(group, &edges)?;
         }
         Ok(())
@@ -176,13 +198,17 @@ impl Merging<'_> {
         Ok(self.full.store.read(|snapshot| scan_all(snapshot, &schema::edges_of(group)))?.len() as u64)
     }
 
-    fn resolve(&self, listed: &[RefHash], references: &References, edges: &mut Edges) {
-        let unreferable = |member: &Member| self.nameless.contains(member) || self.rowless.contains(member);
-        let meaning = |reference: &RefHash| references.member(reference).filter(|member| !unreferable(member));
-        edges.resolve(listed, meaning);
+    fn keep_unclear(&self, listed: &[RefHash], references: &References, edges: &mut Edges) {
         let certain = self.full.doubts.is_empty();
-        let absent = |(member, reference): &(Member, RefHash)| !certain && meaning(reference) != Some(*member);
+        let absent =
+            |(member, reference): &(Member, RefHash)| !certain && self.meaning(references, reference) != Some(*member);
         edges.keep_unclear(listed, |member| self.nameless.contains(member), absent);
+    }
+
+    /// Who `reference` means, if that is somebody groups may refer to.
+    fn meaning(&self, references: &References, reference: &RefHash) -> Option<Member> {
+        let unreferable = |member: &Member| self.nameless.contains(member) || self.rowless.contains(member);
+        references.member(reference).filter(|member| !unreferable(member))
     }
 }
 
@@ -213,23 +239,41 @@ fn totals_of(totals: &mut Totals, kind: MemberKind) -> &mut u64 {
     }
 }
 
-/// Staged entries, where two that claim one id become one that cannot be used.
-struct Unique<I: Iterator<Item = std::io::Result<Staged>>>(std::iter::Peekable<I>);
+/// Staged entries by the id they claim.
+struct Claims<I: Iterator<Item = std::io::Result<Staged>>>(std::iter::Peekable<I>);
 
-impl<I: Iterator<Item = std::io::Result<Staged>>> Unique<I> {
-    fn next(&mut self, plan: &mut Plan) -> Result<Option<Staged>, SyncError> {
-        let Some(first) = self.0.next().transpose()? else { return Ok(None) };
-        let mut copies = 1_u32;
-        let mut disabled = first.disabled;
-        while let Some(copy) = self.0.next_if(|next| next.as_ref().is_ok_and(|next| next.id == first.id)).transpose()? {
-            copies += 1;
-            disabled |= copy.disabled;
+/// What claims one id.
+struct Claim {
+    entry: Staged,
+    /// How many entries claim it.
+    copies: u32,
+    /// One of them says that its account is switched off.
+    disabled: bool,
+}
+
+impl<I: Iterator<Item = std::io::Result<Staged>>> Claims<I> {
+    fn next(&mut self) -> Result<Option<Claim>, SyncError> {
+        let Some(entry) = self.0.next().transpose()? else { return Ok(None) };
+        let mut claim = Claim { disabled: entry.disabled, entry, copies: 1 };
+        let same = |next: &std::io::Result<Staged>| next.as_ref().is_ok_and(|next| next.id == claim.entry.id);
+        while let Some(copy) = self.0.next_if(same).transpose()? {
+            claim.copies += 1;
+            claim.disabled |= copy.disabled;
         }
+        Ok(Some(claim))
+    }
+}
+
+impl Claim {
+    /// The entry, if nothing else claims its id; otherwise one that cannot be used. `came` says that another was
+    /// ticked off.
+    fn sole(self, came: bool, skipped: &mut Skipped) -> Staged {
+        let copies = self.copies + u32::from(came);
         if copies == 1 {
-            return Ok(Some(first));
+            return self.entry;
         }
-        plan.skipped
-            .push(format!("id {}", hex::encode(first.id)), format!("{copies} entries claim the same immutable id"));
-        Ok(Some(Staged::unusable(first.id, disabled, false)))
+        let id = self.entry.id;
+        skipped.push(format!("id {}", hex::encode(id)), format!("{copies} entries claim the same immutable id"));
+        Staged::unusable(id, self.disabled, false)
     }
 }

@@ -8,9 +8,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use serde_json::value::RawValue;
-
-use super::change::{Act, Change, Rule, diff};
+use super::change::{Act, Change, RowJson, Rule, diff};
 use super::error::SyncError;
 use super::names::Names;
 use super::reference::UNREAD;
@@ -20,7 +18,7 @@ use super::state::{Skipped, Totals};
 use super::tally::Tally;
 use crate::base::{GroupId, Timestamp};
 use crate::directory::Cursor;
-use crate::model::{Entity, Member, MemberKind, Presence, RefHash, Standing};
+use crate::model::{Entity, IamName, Member, MemberKind, Presence, RefHash, Standing};
 use crate::store::{Revision, Snapshot, schema};
 
 /// A plan, still growing.
@@ -119,11 +117,11 @@ impl Plan {
     /// # Errors
     /// When the store or the work directory fails.
     pub fn appear(&mut self, snapshot: &dyn Snapshot, kind: MemberKind, staged: Staged) -> Result<(), SyncError> {
-        let wished = Entity::from_json(kind, &staged.json)?;
-        let subject = wished.member();
-        self.names.wish(snapshot, wished.name(), subject)?;
+        let subject = Member::from_parts(kind, staged.id);
+        let name: IamName = staged.name.parse().map_err(|why| SyncError::Bug(format!("{}: {why}", staged.name)))?;
+        self.names.wish(snapshot, &name, subject)?;
         let entity = String::from_utf8(staged.json).map_err(|why| SyncError::Bug(why.to_string()))?;
-        let act = Act::Add { digest: RefHash(staged.digest), entity: RawValue::from_string(entity)? };
+        let act = Act::Add { digest: RefHash(staged.digest), name, entity: RowJson::new(entity) };
         self.push(&Change { subject, act, rule: None })
     }
 
@@ -312,8 +310,8 @@ impl Edges {
 }
 
 fn update(before: &Entity, after: &Entity, rule: Option<Rule>) -> Result<Change, SyncError> {
-    let entity = RawValue::from_string(serde_json::to_string(after)?)?;
-    let digest = RefHash(stage::digest(entity.get().as_bytes()));
+    let entity = RowJson::new(serde_json::to_string(after)?);
+    let digest = RefHash(stage::digest(entity.as_str().as_bytes()));
     let fields = diff(before, after)?;
     Ok(Change { subject: after.member(), act: Act::Update { digest, entity, fields }, rule })
 }

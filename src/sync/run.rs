@@ -1,11 +1,9 @@
 //! One run: read, plan, judge, apply. The same for `bailey sync`, the schedule and events.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-
-use tokio::sync::mpsc;
 
 use super::apply::{Applied, Apply, superseded};
 use super::change::Change;
@@ -14,25 +12,19 @@ use super::error::SyncError;
 use super::full::Full;
 use super::guard::{self, Bench, Verdict};
 use super::held::{self, HeldSet, Sight};
-use super::mapping::{self, Skip, derived_member};
-use super::meaning::claimed_login;
 use super::names::Settled;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::reference;
 use super::report::Report;
 use super::settings::Settings;
-use super::stage::{Sortings, Stage, Staged};
-use super::state::{self, Skipped, SyncState};
-use super::stored::scan_all;
+use super::staging::{self, Staging};
+use super::state::{self, SyncState};
 use crate::audit::{Audit, Event};
 use crate::base::{Clock, Guid, Timestamp};
-use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Entry, Kind, Reading, Source, Wanted};
-use crate::model::{Actor, Member, MemberKind, origin};
+use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Reading, Source, Wanted};
+use crate::model::{Actor, MemberKind};
 use crate::store::{Revision, Store, schema};
-
-/// Pages that may wait for the stage: the server works ahead by one while another is mapped.
-const PAGES_AHEAD: usize = 2;
 
 /// Reasons to doubt a read that are kept; one is enough to doubt it.
 const DOUBTS_KEPT: usize = 20;
@@ -59,35 +51,43 @@ pub struct Runner {
     pub insecure: bool,
 }
 
-/// What a full read brought.
-struct Staging {
-    stage: Sortings,
-    skipped: Skipped,
-    read: u64,
-    people: u64,
-    /// Entries that came without an id.
-    nameless: u64,
-}
-
 impl Runner {
-    /// Reads everything and applies what differs.
+    /// Reads everything and applies what differs. Begins once more when the rows changed meanwhile: a person may decide
+    /// something while a large directory is read.
     ///
     /// # Errors
-    /// When the directory, the store or the work directory fails, or the rows changed meanwhile.
-    pub async fn full(&self, actor: Actor, mut progress: Box<dyn Progress>) -> Result<Report, SyncError> {
+    /// When the directory, the store or the work directory fails, or the rows changed meanwhile a second time.
+    pub async fn full(&self, actor: Actor, progress: Box<dyn Progress>) -> Result<Report, SyncError> {
         let (started, clock) = (self.clock.now(), Instant::now());
-        let (staging, reading, progress_back) = self.read(progress).await?;
-        progress = progress_back;
+        let report = match self.full_once(actor.clone(), progress, started).await? {
+            Ok(report) => report,
+            Err(progress) => {
+                let again = self.full_once(actor, progress, started).await?;
+                again.map_err(|_| SyncError::Superseded { label: self.settings.label.to_string() })?
+            }
+        };
+        Ok(Report { milliseconds: millis(clock), ..report })
+    }
+
+    /// Answers the progress if the rows changed meanwhile.
+    async fn full_once(
+        &self,
+        actor: Actor,
+        progress: Box<dyn Progress>,
+        started: Timestamp,
+    ) -> Result<Result<Report, Box<dyn Progress>>, SyncError> {
+        let (staging, reading, mut progress) = staging::read(self, progress).await?;
         progress.planning();
         let runner = self.clone();
-        let report = self
-            .store
+        self.store
             .run(move |_| {
                 let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                runner.carry_out(plan, before, &actor, started, progress.as_mut())
+                match runner.carry_out(plan, before, &actor, started, progress.as_mut()) {
+                    Err(SyncError::Superseded { .. }) => Ok(Err(progress)),
+                    other => other.map(Ok),
+                }
             })
-            .await?;
-        Ok(Report { milliseconds: millis(clock), ..report })
+            .await
     }
 
     /// Reads everything and lists what would happen. Runs every check of the real run and writes nothing.
@@ -96,7 +96,7 @@ impl Runner {
     /// As [`Runner::full`].
     pub async fn dry(&self, progress: Box<dyn Progress>, mut list: Listing) -> Result<Report, SyncError> {
         let (started, clock) = (self.clock.now(), Instant::now());
-        let (staging, reading, mut progress) = self.read(progress).await?;
+        let (staging, reading, mut progress) = staging::read(self, progress).await?;
         progress.planning();
         let runner = self.clone();
         let report = self
@@ -218,115 +218,13 @@ impl Runner {
         Ok(Some((found, gone)))
     }
 
-    /// Reads everything into a stage. Mapping runs beside the read.
-    async fn read(&self, progress: Box<dyn Progress>) -> Result<(Staging, Reading, Box<dyn Progress>), SyncError> {
-        let (into, pages) = mpsc::channel(PAGES_AHEAD);
-        let runner = self.clone();
-        let staging = self.store.run(move |_| runner.stage(pages, progress));
-        let reading = self.source.read(into);
-        let (staged, reading) = tokio::join!(staging, reading);
-        // A broken read is the cause, a stage that ended early only its echo.
-        let reading = reading?;
-        let (staging, progress) = staged?;
-        Ok((staging, reading, progress))
-    }
-
-    fn stage(
-        &self,
-        mut pages: mpsc::Receiver<Vec<Arrival>>,
-        mut progress: Box<dyn Progress>,
-    ) -> Result<(Staging, Box<dyn Progress>), SyncError> {
-        std::fs::create_dir_all(&self.work)?;
-        let relinks = self.relinks()?;
-        let mut stage = Stage::new(&self.work);
-        let (mut skipped, mut read, mut people, mut nameless) = (Skipped::default(), 0_u64, 0_u64, 0_u64);
-        while let Some(page) = pages.blocking_recv() {
-            for arrival in page {
-                read += 1;
-                match arrival {
-                    Arrival::Entry(entry) => {
-                        people += u64::from(entry.kind == Kind::Person);
-                        self.stage_entry(&mut stage, &relinks, &entry, &mut skipped)?;
-                    }
-                    Arrival::Unusable(unusable) => {
-                        skipped.unusable(&unusable);
-                        match unusable.guid {
-                            Some(guid) => self.stage_unusable(&mut stage, &relinks, &guid)?,
-                            None => nameless += 1,
-                        }
-                    }
-                }
-            }
-            progress.read(read);
-        }
-        Ok((Staging { stage: stage.finish()?, skipped, read, people, nameless }, progress))
-    }
-
-    fn stage_entry(
-        &self,
-        stage: &mut Stage,
-        relinks: &HashMap<Member, Member>,
-        entry: &Entry,
-        skipped: &mut Skipped,
-    ) -> Result<(), SyncError> {
-        let derived = derived_member(&self.settings, entry);
-        let member = relinks.get(&derived).copied().unwrap_or(derived);
-        if let Some(login) = claimed_login(&self.settings, entry) {
-            stage.references.insert(reference::by_login(login), member);
-        }
-        stage.references.insert(reference::by_dn(&entry.dn), member);
-        let staged = match mapping::map(&self.settings, entry, member) {
-            Ok(mapped) => Staged::entity(&mapped.entity, mapped.references)?,
-            Err(Skip { why, disabled }) => {
-                skipped.push(entry.dn.to_string(), why);
-                Staged::unusable(*member.id_bytes(), disabled, true)
-            }
-        };
-        Ok(stage.push(member.kind(), staged)?)
-    }
-
-    /// An object of unknown kind that cannot be used keeps whatever row it has.
-    fn stage_unusable(
-        &self,
-        stage: &mut Stage,
-        relinks: &HashMap<Member, Member>,
-        guid: &Guid,
-    ) -> Result<(), SyncError> {
-        let label = &self.settings.label;
-        for derived in [
-            Member::User(origin::user_id(label, guid)),
-            Member::Group(origin::group_id(label, guid)),
-            Member::Resource(origin::resource_id(label, guid)),
-        ] {
-            let member = relinks.get(&derived).copied().unwrap_or(derived);
-            stage.push(member.kind(), Staged::unusable(*member.id_bytes(), false, false))?;
-        }
-        Ok(())
-    }
-
-    fn relinks(&self) -> Result<HashMap<Member, Member>, SyncError> {
-        self.store.read(|snapshot| {
-            let mut relinks = HashMap::new();
-            for kind in [MemberKind::User, MemberKind::Group, MemberKind::Resource] {
-                for (key, row) in scan_all(snapshot, &schema::relinks_of_directory(kind, &self.settings.label))? {
-                    let derived = key.get(2..).and_then(|id| id.try_into().ok());
-                    let stands_for = row.value.as_slice().try_into().ok();
-                    if let (Some(derived), Some(stands_for)) = (derived, stands_for) {
-                        relinks.insert(Member::from_parts(kind, derived), Member::from_parts(kind, stands_for));
-                    }
-                }
-            }
-            Ok(relinks)
-        })
-    }
-
     fn plan_full(
         &self,
         mut staging: Staging,
         reading: &Reading,
         now: Timestamp,
     ) -> Result<(Plan, (Option<Revision>, SyncState)), SyncError> {
-        let before = self.state()?;
+        let before = staging.before.clone();
         let doubts = self.doubts(&staging, reading, &before.1);
         let full = Full {
             store: &self.store,
@@ -336,7 +234,7 @@ impl Runner {
             work: &self.work,
             now,
         };
-        let mut plan = full.plan(&mut staging.stage)?;
+        let mut plan = full.plan(&staging.known, &mut staging.stage)?;
         let duplicates = std::mem::replace(&mut plan.skipped, staging.skipped);
         plan.skipped.extend(duplicates);
         plan.read = reading.count;
@@ -373,8 +271,7 @@ impl Runner {
     }
 
     fn state(&self) -> Result<(Option<Revision>, SyncState), SyncError> {
-        let known = self.store.read(|snapshot| state::load(snapshot, &self.settings.label))?;
-        Ok(known.map_or((None, SyncState::default()), |(revision, state)| (Some(revision), state)))
+        staging::state(&self.store, &self.settings.label)
     }
 
     /// Judges a plan and settles its names.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::framing;
 use super::reference::first16;
 use crate::model::{Entity, Member, MemberKind, RefHash};
 
@@ -27,6 +28,8 @@ pub struct Staged {
     pub id: [u8; 16],
     /// Digest of `json`; compared with the stored row's.
     pub digest: [u8; 16],
+    /// The name it wishes for, so that nobody has to look into `json` for it; empty like that.
+    pub name: String,
     /// The entity as JSON, with the name it wishes for; empty for an entry that is there but cannot be used.
     pub json: Vec<u8>,
     /// A group's references, sorted.
@@ -47,6 +50,7 @@ impl Staged {
         Ok(Self {
             id: *entity.member().id_bytes(),
             digest: digest(&json),
+            name: entity.name().to_string(),
             json,
             references,
             disabled: false,
@@ -57,7 +61,7 @@ impl Staged {
     /// Stages the presence of an entry that cannot be used.
     #[must_use]
     pub fn unusable(id: [u8; 16], disabled: bool, named: bool) -> Self {
-        Self { id, digest: [0; 16], json: Vec::new(), references: Vec::new(), disabled, named }
+        Self { id, digest: [0; 16], name: String::new(), json: Vec::new(), references: Vec::new(), disabled, named }
     }
 
     /// True for an entry that is there but cannot be used.
@@ -66,8 +70,10 @@ impl Staged {
         self.json.is_empty()
     }
 
-    fn size(&self) -> usize {
-        96 + self.json.len() + 16 * self.references.len()
+    /// Bytes it takes in memory, about.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        120 + self.name.len() + self.json.len() + 16 * self.references.len()
     }
 }
 
@@ -194,37 +200,21 @@ fn write_staged(to: &mut impl Write, staged: &Staged) -> io::Result<()> {
     to.write_all(&staged.id)?;
     to.write_all(&staged.digest)?;
     to.write_all(&[u8::from(staged.disabled), u8::from(staged.named)])?;
-    to.write_all(&length(staged.json.len())?)?;
-    to.write_all(&staged.json)?;
-    to.write_all(&length(staged.references.len())?)?;
+    framing::put(to, staged.name.as_bytes())?;
+    framing::put(to, &staged.json)?;
+    framing::put_length(to, staged.references.len())?;
     staged.references.iter().try_for_each(|reference| to.write_all(&reference.0))
 }
 
-fn length(n: usize) -> io::Result<[u8; 4]> {
-    Ok(u32::try_from(n).map_err(io::Error::other)?.to_be_bytes())
-}
-
 fn read_staged(from: &mut impl Read) -> io::Result<Option<Staged>> {
-    let mut id = [0; 16];
-    match from.read_exact(&mut id) {
-        Err(end) if end.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        other => other?,
-    }
-    let (mut digest, mut flags, mut count) = ([0; 16], [0; 2], [0; 4]);
-    from.read_exact(&mut digest)?;
-    from.read_exact(&mut flags)?;
-    from.read_exact(&mut count)?;
-    let mut json = vec![0; u32::from_be_bytes(count) as usize];
-    from.read_exact(&mut json)?;
-    from.read_exact(&mut count)?;
-    let mut references = Vec::with_capacity(u32::from_be_bytes(count) as usize);
-    for _ in 0..u32::from_be_bytes(count) {
-        let mut reference = [0; 16];
-        from.read_exact(&mut reference)?;
-        references.push(RefHash(reference));
-    }
-    let [disabled, named] = flags.map(|flag| flag == 1);
-    Ok(Some(Staged { id, digest, json, references, disabled, named }))
+    let Some(id) = framing::next(from)? else { return Ok(None) };
+    let digest = framing::take_exactly(from)?;
+    let [disabled, named] = framing::take_exactly(from)?.map(|flag: u8| flag == 1);
+    let name = String::from_utf8(framing::take(from)?).map_err(io::Error::other)?;
+    let json = framing::take(from)?;
+    let references = framing::take_length(from)?;
+    let references = (0..references).map(|_| framing::take_exactly(from).map(RefHash)).collect::<io::Result<_>>()?;
+    Ok(Some(Staged { id, digest, name, json, references, disabled, named }))
 }
 
 /// Who a reference means: every entry of a read under its DN and, for people, its login.
@@ -370,7 +360,7 @@ mod tests {
             let mut sorter = Sorter::new(dir.path());
             let mut expected = Vec::new();
             for (n, id) in ids.iter().enumerate() {
-                let staged = Staged { id: *id, digest: [1; 16], json: vec![b'x'; n], references: vec![RefHash(*id); n % 3], disabled: n % 2 == 0, named: n % 5 == 0 };
+                let staged = Staged { id: *id, digest: [1; 16], name: format!("n{n}"), json: vec![b'x'; n], references: vec![RefHash(*id); n % 3], disabled: n % 2 == 0, named: n % 5 == 0 };
                 expected.push(staged.clone());
                 sorter.push(staged).unwrap();
                 if n % every == 0 {

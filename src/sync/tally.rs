@@ -192,7 +192,7 @@ mod tests {
             subject: Member::User(UserId::from_bytes([1; 16])),
             act: Act::Update {
                 digest: RefHash([0; 16]),
-                entity: serde_json::value::RawValue::from_string("{}".to_owned()).unwrap(),
+                entity: super::super::change::RowJson::new("{}".to_owned()),
                 fields: fields.iter().map(field).collect(),
             },
             rule,

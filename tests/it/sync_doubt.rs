@@ -2,6 +2,8 @@
 
 use bailey::base::Guid;
 use bailey::directory::{Arrival, Changes, Unusable};
+use bailey::model::{Actor, Member, RefHash, origin};
+use bailey::store::{Commit, Intent, schema};
 use bailey::sync::SyncError;
 
 use crate::simulated::{Simulated, Tree, cursor};
@@ -157,6 +159,38 @@ fn whoever_shares_an_id_lets_nobody_in() {
     assert!(world.is_active(ann) && !world.is_member(group, ann));
     assert_eq!(world.user(eve), None);
     world.assert_counted();
+}
+
+/// The digests a full read compares by are made from what is stored, so nothing stored has to be right.
+#[test]
+fn a_full_read_mends_what_differs_for_whatever_reason() {
+    let directory = Simulated::new(false);
+    let people = directory.people("p", 8);
+    let team = directory.group("team", &people[..6]);
+    let world = World::new(&directory);
+    world.full();
+    let right = world.model();
+    let group = origin::group_id(world.label(), &team);
+    let member = |n: usize| Member::User(origin::user_id(world.label(), &people[n]));
+    let mut commit = Commit::new(Actor::task("mishap"), world.now(), Intent::Narrow);
+    // One edge is lost, one is nobody's, and one says another spelling.
+    for key in [schema::edge(&group, &member(0)), schema::edge_back(&member(0), &group)] {
+        commit.delete(key);
+    }
+    commit.put(schema::edge(&group, &member(7)), vec![7; 16]);
+    commit.put(schema::edge_back(&member(7), &group), Vec::new());
+    commit.put(schema::edge(&group, &member(1)), vec![7; 16]);
+    // A group waits for somebody it never named.
+    commit.put(schema::dangling(&group, &RefHash([8; 16])), Vec::new());
+    commit.put(schema::dangling_back(world.label(), &RefHash([8; 16]), &group), Vec::new());
+    world.store().commit(commit).unwrap();
+    assert_ne!(world.model(), right);
+
+    let report = world.full();
+    assert_eq!((report.tally.joined, report.tally.left), (1, 1));
+    assert_eq!(world.model(), right);
+    world.assert_counted();
+    assert_eq!(world.full().applied, 0);
 }
 
 #[test]
