@@ -17,12 +17,15 @@ pub struct Origin {
     pub dn: String,
 }
 
+/// Bytes of [`id_prefix`].
+pub const PREFIX: usize = 4;
+
 /// First bytes of every id of one directory: its rows lie side by side in the store, so that a
 /// reconcile scans this directory and no other. Two labels that share it are refused at start.
 #[must_use]
-pub fn id_prefix(directory: &DirectoryLabel) -> [u8; 4] {
+pub fn id_prefix(directory: &DirectoryLabel) -> [u8; PREFIX] {
     let digest = Sha256::new().chain_update(b"bailey directory\0").chain_update(directory.as_str()).finalize();
-    let mut prefix = [0; 4];
+    let mut prefix = [0; PREFIX];
     for (to, from) in prefix.iter_mut().zip(digest) {
         *to = from;
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::error::SyncError;
 use super::full::stored_edges;
-use super::mapping::{self, Mapped, Reference, Skip, derived_member};
+use super::mapping::{self, Mapped, Skip, Spelling, derived_member};
 use super::meaning::{Known, Meanings, claimed_login, login_of, references_to};
 use super::plan::{Edges, Plan};
 use super::reference::{self, UNREAD};
@@ -206,13 +206,13 @@ impl Delta {
         for (group, mapped) in self.groups() {
             let known = self.known_references(store, group, &concerned.references)?;
             for reference in &mapped.spelled {
-                let hash = reference.hash();
-                if known.contains_key(&hash) || self.meanings.is_borne(&hash) {
+                if known.contains_key(&reference.hash) || self.meanings.is_borne(&reference.hash) {
                     continue;
                 }
-                wanted.insert(match reference {
-                    Reference::Dn(dn) => Wanted::Dn(dn.clone()),
-                    Reference::Login(login) => Wanted::Login(login.clone()),
+                wanted.extend(match &reference.spelling {
+                    // It was found to be one when it came.
+                    Spelling::Dn(dn) => dn.parse().ok().map(Wanted::Dn),
+                    Spelling::Login(login) => Some(Wanted::Login(login.clone())),
                 });
             }
             wanted.extend(self.lost(store, group, mapped, &known)?);

@@ -13,10 +13,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::plan::Edges;
 use super::reference::first16;
+use super::spread;
 use super::stage::Staged;
 use super::stored::Walk;
 use crate::base::GroupId;
-use crate::model::{DirectoryLabel, Member, MemberKind, RefHash};
+use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 use crate::store::rows::Digest;
 use crate::store::{KeyRange, Store, StoreError, schema};
 
@@ -86,10 +87,11 @@ impl Known {
             MemberKind::Resource => &mut self.resources,
             MemberKind::Group => return false,
         };
-        let row = rows.binary_search_by(|row| row.id.cmp(&staged.id)).ok().and_then(|at| rows.get_mut(at));
-        let Some(row) = row.filter(|row| !row.came && row.digest == staged.digest && !staged.is_unusable()) else {
-            return false;
-        };
+        let wanted = u128::from_be_bytes(staged.id);
+        let below = |at: usize| rows.get(at).is_some_and(|row| u128::from_be_bytes(row.id) < wanted);
+        let at = spread::position(rows.len(), spread::leading(&staged.id, origin::PREFIX), below);
+        let same = |row: &&mut KnownRow| row.id == staged.id && row.digest == staged.digest && !staged.is_unusable();
+        let Some(row) = rows.get_mut(at).filter(same).filter(|row| !row.came) else { return false };
         row.came = true;
         true
     }

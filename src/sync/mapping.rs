@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::base::Timestamp;
 use crate::base::text::{hidden, printable};
-use crate::directory::{Dn, Entry, Kind};
+use crate::directory::dn::normal_form;
+use crate::directory::{Entry, Kind};
 use crate::model::{Entity, Group, IamName, Member, MemberKind, Origin, RefHash, Resource, Standing, User, origin};
 
 use super::reference;
@@ -33,12 +34,21 @@ pub struct Mapped {
     pub spelled: Vec<Reference>,
 }
 
-/// A reference as the directory spells it.
+/// A reference to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reference {
-    /// By DN.
-    Dn(Dn),
-    /// By login.
+pub struct Reference {
+    /// Its digest.
+    pub hash: RefHash,
+    /// As the directory spells it.
+    pub spelling: Spelling,
+}
+
+/// What a reference says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spelling {
+    /// A DN.
+    Dn(String),
+    /// A login.
     Login(String),
 }
 
@@ -79,21 +89,10 @@ pub fn map(settings: &Settings, entry: &Entry, member: Member) -> Result<Mapped,
     }
     .map_err(fault)?;
     let spelled = if member.kind() == MemberKind::Group { reader.references().map_err(fault)? } else { Vec::new() };
-    let mut references: Vec<RefHash> = spelled.iter().map(Reference::hash).collect();
+    let mut references: Vec<RefHash> = spelled.iter().map(|reference| reference.hash).collect();
     references.sort_unstable();
     references.dedup();
     Ok(Mapped { entity, references, spelled })
-}
-
-impl Reference {
-    /// Its digest.
-    #[must_use]
-    pub fn hash(&self) -> RefHash {
-        match self {
-            Self::Dn(dn) => reference::by_dn(dn),
-            Self::Login(login) => reference::by_login(login),
-        }
-    }
 }
 
 /// Reads one entry by the rules of one directory.
@@ -204,25 +203,27 @@ impl Reader<'_> {
         for attribute in &self.mapping().member_dn {
             for value in self.entry.attributes.values(attribute) {
                 let text = std::str::from_utf8(value).map_err(|_| format!("a `{attribute}` is not valid UTF-8"))?;
-                let dn = member_dn(attribute, text)?;
+                let (dn, normal) = member_dn(attribute, text)?;
                 // groupOfNames must have a member; administrators put the group itself or an empty DN there.
-                if !dn.normalised().is_empty() {
-                    references.push(Reference::Dn(dn));
+                if !normal.is_empty() {
+                    let hash = reference::by_normal_form(&normal);
+                    references.push(Reference { hash, spelling: Spelling::Dn(dn.to_owned()) });
                 }
             }
         }
         for attribute in &self.mapping().member_login {
             for value in self.entry.attributes.values(attribute) {
                 let text = std::str::from_utf8(value).map_err(|_| format!("a `{attribute}` is not valid UTF-8"))?;
-                references.push(Reference::Login(text.to_owned()));
+                let hash = reference::by_login(text);
+                references.push(Reference { hash, spelling: Spelling::Login(text.to_owned()) });
             }
         }
         Ok(references)
     }
 }
 
-/// A member's DN. `uniqueMember` may carry a bit string behind it (RFC 4517 3.3.21, Name and Optional UID).
-fn member_dn(attribute: &str, text: &str) -> Result<Dn, String> {
+/// A member's DN and its normal form. `uniqueMember` may carry a bit string behind it (RFC 4517 3.3.21, Name and Optional UID).
+fn member_dn<'a>(attribute: &str, text: &'a str) -> Result<(&'a str, String), String> {
     let bare = match text.rsplit_once('#') {
         Some((dn, uid))
             if attribute.eq_ignore_ascii_case("uniqueMember") && uid.starts_with('\'') && uid.ends_with("'B") =>
@@ -231,7 +232,10 @@ fn member_dn(attribute: &str, text: &str) -> Result<Dn, String> {
         }
         _ => text,
     };
-    bare.parse().map_err(|why| format!("`{attribute}` has a value that is no DN: {}: {why}", printable(text)))
+    let normal = normal_form(bare);
+    let normal =
+        normal.map_err(|why| format!("`{attribute}` has a value that is no DN: {}: {why}", printable(text)))?;
+    Ok((bare, normal))
 }
 
 /// True when the entry says that its account is switched off, whatever else is wrong with it.

@@ -35,6 +35,7 @@ pub mod report;
 pub mod run;
 pub mod settings;
 pub mod spool;
+mod spread;
 pub mod stage;
 mod staging;
 pub mod state;

@@ -12,7 +12,13 @@ pub const UNREAD: RefHash = RefHash([0; 16]);
 /// The digest of a reference by DN. Spellings of one DN share it.
 #[must_use]
 pub fn by_dn(dn: &Dn) -> RefHash {
-    hash(b"dn:", &dn.normalised())
+    by_normal_form(&dn.normalised())
+}
+
+/// The digest of a reference by the DN with this normal form.
+#[must_use]
+pub fn by_normal_form(normal: &str) -> RefHash {
+    hash(b"dn:", normal)
 }
 
 /// The digest of a reference by login (`memberUid`, RFC 2307). POSIX logins are compared exactly,

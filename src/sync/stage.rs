@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::framing;
 use super::reference::first16;
+use super::{framing, spread};
 use crate::model::{Entity, Member, MemberKind, RefHash};
 
 /// Bytes held in memory before a run is sorted and written out.
@@ -253,25 +253,9 @@ impl References {
         }
     }
 
-    /// Where `reference` stands or would stand. Digests are spread evenly, so the place can be guessed; what a
-    /// binary search of the whole would cost is mostly waiting for memory.
     fn position(&self, reference: &RefHash) -> usize {
-        let count = self.known.len();
-        let Some(leading) = reference.0.first_chunk::<8>() else { return 0 };
-        let share = u128::from(u64::from_be_bytes(*leading)) * count as u128;
-        let guess = usize::try_from(share >> 64).unwrap_or(count);
-        let (mut from, mut to, mut step) = (guess, guess, 8);
-        while from > 0 && self.known.get(from).is_none_or(|(known, _)| known >= reference) {
-            from = from.saturating_sub(step);
-            step *= 2;
-        }
-        step = 8;
-        while to < count && self.known.get(to).is_some_and(|(known, _)| known < reference) {
-            to = to.saturating_add(step).min(count);
-            step *= 2;
-        }
-        let window = self.known.get(from..to).unwrap_or_default();
-        from + window.partition_point(|(known, _)| known < reference)
+        let below = |at: usize| self.known.get(at).is_some_and(|(known, _)| known < reference);
+        spread::position(self.known.len(), spread::leading(&reference.0, 0), below)
     }
 
     /// True when nobody is known.
