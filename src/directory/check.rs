@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 use super::filter::Filter;
 use super::ldap::address::Address;
-use super::ldap::sync::page_request;
 use super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, controls};
 use super::reader::is_visible;
 use super::settings::Scope as KindScope;
@@ -242,11 +241,11 @@ impl Checker<'_> {
             Question { base: base.to_string(), scope: Scope::Subtree, filter, attributes: attributes.into() };
         let (mut entries, mut cookie) = (Vec::new(), Vec::new());
         loop {
-            let paging = self
-                .root
-                .supports(controls::PAGED_RESULTS)
-                .then(|| page_request(self.source.settings.page_size, &cookie));
-            let mut answers = self.connection.search(&question, paging.into_iter().collect()).await?;
+            let mut answers = if self.root.supports(controls::PAGED_RESULTS) {
+                self.connection.search_page(&question, self.source.settings.page_size, &cookie).await?
+            } else {
+                self.connection.search(&question, Vec::new()).await?
+            };
             let outcome = loop {
                 match answers.next().await? {
                     Answer::Entry(entry, _) => entries.push(entry),

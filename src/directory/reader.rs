@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use tokio::sync::mpsc;
 
 use super::intake::Taken;
-use super::ldap::sync::page_request;
 use super::ldap::{Answer, Answers, Connection, Outcome, Question, Scope, controls};
 use super::source::LdapSource;
 use super::{Arrival, Completeness, DirectoryError, Dn, Reading, Unusable, syncrepl};
@@ -109,8 +108,11 @@ impl Reader<'_> {
         question: &Question,
         cookie: &[u8],
     ) -> Result<Answers, DirectoryError> {
-        let paging = self.paged.then(|| page_request(self.source.settings.page_size, cookie));
-        connection.search(question, paging.into_iter().collect()).await
+        if self.paged {
+            connection.search_page(question, self.source.settings.page_size, cookie).await
+        } else {
+            connection.search(question, Vec::new()).await
+        }
     }
 
     /// Everything up to the end of this page.

@@ -164,7 +164,18 @@ impl Connection {
         controls: Vec<RawControl>,
     ) -> Result<Answers, DirectoryError> {
         let budget = Some(self.answer_timeout);
-        self.start(question, controls, budget).await
+        self.start(question, controls, budget, false).await
+    }
+
+    /// Asks for a page of a search (RFC 2696): the first when `cookie` is empty. As [`Connection::search`] otherwise.
+    pub(super) async fn search_page(
+        &mut self,
+        question: &Question,
+        size: u32,
+        cookie: &[u8],
+    ) -> Result<Answers, DirectoryError> {
+        let budget = Some(self.answer_timeout);
+        self.start(question, vec![sync::page_request(size, cookie)], budget, true).await
     }
 
     /// Starts a search that goes on for as long as the connection lives.
@@ -173,7 +184,7 @@ impl Connection {
         question: &Question,
         control: RawControl,
     ) -> Result<Answers, DirectoryError> {
-        self.start(question, vec![control], None).await
+        self.start(question, vec![control], None, false).await
     }
 
     async fn start(
@@ -181,13 +192,14 @@ impl Connection {
         question: &Question,
         controls: Vec<RawControl>,
         budget: Option<Duration>,
+        page: bool,
     ) -> Result<Answers, DirectoryError> {
         let options = SearchOptions::new().deref(DerefAliases::Never);
         if !controls.is_empty() {
             self.ldap.with_controls(controls);
         }
         let filter = question.filter.to_string();
-        let frames = self.line.expect_search();
+        let frames = self.line.expect_search(page);
         let sending = self.ldap.with_search_options(options).streaming_search(
             &question.base,
             question.scope,
