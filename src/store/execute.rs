@@ -186,9 +186,18 @@ pub(super) fn pack(row: &Row) -> Vec<u8> {
 /// # Errors
 /// [`StoreError::Corrupt`] when there is not even room for a revision.
 pub(super) fn unpack(key: &[u8], packed: &[u8]) -> Result<Row, StoreError> {
+    let (revision, value) = packed_value(key, packed)?;
+    Ok(Row { revision, value: value.to_vec() })
+}
+
+/// Revision and value of a packed row.
+///
+/// # Errors
+/// As [`unpack`].
+pub(super) fn packed_value<'a>(key: &[u8], packed: &'a [u8]) -> Result<(Revision, &'a [u8]), StoreError> {
     let (revision, value) =
         packed.split_first_chunk::<8>().ok_or_else(|| StoreError::corrupt(key, "it has no revision"))?;
-    Ok(Row { revision: u64::from_be_bytes(*revision), value: value.to_vec() })
+    Ok((u64::from_be_bytes(*revision), value))
 }
 
 #[cfg(test)]

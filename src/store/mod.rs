@@ -65,6 +65,9 @@ pub struct Row {
 /// A key and its row, as scans yield them.
 pub type Entry = (Vec<u8>, Row);
 
+/// Is shown a row's key and value.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
 /// Half-open range of keys, in byte order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRange {
@@ -118,6 +121,17 @@ pub trait Snapshot {
     /// # Errors
     /// When the engine cannot read.
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// Shows the keys and values of the first `limit` rows of `range`, in key order, where they lie: for long walks that
+    /// keep little. Answers how many there were; fewer than `limit` means the range is done.
+    ///
+    /// # Errors
+    /// When the engine cannot read; the first error `visit` answers ends the walk.
+    fn visit(&self, range: &KeyRange, limit: usize, visit: &mut Visit<'_>) -> Result<usize, StoreError> {
+        let rows = self.scan(range, limit)?;
+        rows.iter().try_for_each(|(key, row)| visit(key, &row.value))?;
+        Ok(rows.len())
+    }
 }
 
 /// What an engine has to do. Every engine passes `tests/it/store_conformance.rs`.
@@ -218,6 +232,31 @@ impl Store {
             if !more {
                 return Ok(());
             }
+        }
+    }
+
+    /// As [`Store::for_each`], showing keys and values where they lie.
+    ///
+    /// # Errors
+    /// When the engine cannot read; the first error `visit` answers ends the walk.
+    pub fn visit(
+        &self,
+        range: &KeyRange,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut rest = range.clone();
+        loop {
+            let mut last = Vec::new();
+            let mut seen = |key: &[u8], value: &[u8]| {
+                last.clear();
+                last.extend_from_slice(key);
+                visit(key, value)
+            };
+            let count = self.read(|snapshot| snapshot.visit(&rest, PAGE, &mut seen))?;
+            if count < PAGE {
+                return Ok(());
+            }
+            rest = rest.after(&last);
         }
     }
 

@@ -32,9 +32,8 @@ impl EntityRow {
     /// # Errors
     /// [`StoreError::Corrupt`] when it is none.
     pub fn parse(key: &[u8], value: Vec<u8>) -> Result<Self, StoreError> {
-        let member = schema::parse_entity(key).ok_or_else(|| StoreError::corrupt(key, "it is no entity row"))?;
-        let (digest, _) = split(&value).ok_or_else(|| StoreError::corrupt(key, "it has no digest"))?;
-        Ok(Self { member, digest: *digest, value })
+        let (member, digest) = brief(key, &value)?;
+        Ok(Self { member, digest, value })
     }
 
     /// The entity in it.
@@ -48,6 +47,16 @@ impl EntityRow {
         let at_home = entity.member() == self.member;
         at_home.then_some(entity).ok_or_else(|| damaged("it holds the entity of another key".to_owned()))
     }
+}
+
+/// Whose row this is, and its digest.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is no entity row.
+pub fn brief(key: &[u8], value: &[u8]) -> Result<(Member, Digest), StoreError> {
+    let member = schema::parse_entity(key).ok_or_else(|| StoreError::corrupt(key, "it is no entity row"))?;
+    let (digest, _) = split(value).ok_or_else(|| StoreError::corrupt(key, "it has no digest"))?;
+    Ok((member, *digest))
 }
 
 /// The value of an entity row.

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! commit --> line --> leader --> writer's thread: work the group out on paper   (reads go on)
-//!                       |                         room for it? apply as one batch  (reads wait, about a millisecond)
+//!                       |                         room for it? apply it            (reads wait, milliseconds)
 //!                       |                         flush, fdatasync                 (reads go on)
 //!                       |<------------------------
 //!                     answer everyone
@@ -40,7 +40,7 @@ use self::writer::{Answer, Disk, Writer, fell_over};
 use super::execute::Writes;
 use super::place::Place;
 use super::turns::Turns;
-use super::{Commit, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError};
+use super::{Commit, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError, Visit};
 
 /// The engine.
 pub(super) struct Sled {
@@ -143,6 +143,10 @@ impl Snapshot for SledSnapshot<'_> {
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.writer.noticed(self.tree.scan(range, limit))
+    }
+
+    fn visit(&self, range: &KeyRange, limit: usize, visit: &mut Visit<'_>) -> Result<usize, StoreError> {
+        self.writer.noticed(self.tree.visit(range, limit, visit))
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::error::SyncError;
-use super::known::{Known, KnownRow};
+use super::known::{Known, KnownEdges, KnownRow};
 use super::plan::{Edges, Plan};
 use super::settings::Settings;
 use super::stage::{References, Sorted, Sortings, Staged};
@@ -37,6 +37,7 @@ pub struct Full<'a> {
 struct Merging<'a> {
     full: &'a Full<'a>,
     known: &'a Known,
+    edges: &'a KnownEdges,
     plan: Plan,
     /// Whose entry came without a name that can be trusted: no reference is known to mean them, or not to.
     nameless: HashSet<Member>,
@@ -49,11 +50,11 @@ impl Full<'_> {
     ///
     /// # Errors
     /// When the store or the work directory fails.
-    pub fn plan(&self, known: &Known, stage: &mut Sortings) -> Result<Plan, SyncError> {
+    pub fn plan(&self, known: &Known, edges: &KnownEdges, stage: &mut Sortings) -> Result<Plan, SyncError> {
         let mut plan = Plan::new(self.work, self.state.as_ref().map(|(revision, _)| *revision));
         plan.full = true;
         plan.doubts = self.doubts.clone();
-        let mut merging = Merging { full: self, known, plan, nameless: HashSet::new(), rowless: HashSet::new() };
+        let mut merging = Merging { full: self, known, edges, plan, nameless: HashSet::new(), rowless: HashSet::new() };
         // People and machines before groups: a group's losses are judged by who leaves.
         merging.rows(MemberKind::User, &mut stage.users)?;
         merging.rows(MemberKind::Resource, &mut stage.resources)?;
@@ -169,6 +170,8 @@ impl Merging<'_> {
     /// Compares the members of every group that came.
     fn memberships(&mut self, groups: &mut Sorted, references: &References) -> Result<(), SyncError> {
         let mut staged = Claims(groups.read()?.peekable());
+        // Then a group that lists what it listed has whom it had.
+        let settled = self.nameless.is_empty() && self.rowless.is_empty() && self.edges.means_the_same(references);
         // Duplicates were reported with the rows.
         let mut unreported = Skipped::default();
         while let Some(claim) = staged.next()? {
@@ -178,17 +181,14 @@ impl Merging<'_> {
                 self.plan.totals.memberships += self.count_edges(&group)?;
                 continue;
             }
-            let mut edges = Edges::default();
-            edges.resolve(&entry.references, |reference| self.meaning(references, reference));
-            if let Some(members) = self.known.unchanged(&group, &edges) {
+            if let Some(members) = self.edges.members_under(&group, &entry.references).filter(|_| settled) {
                 self.plan.totals.memberships += members;
                 self.plan.tally.had_members(group, members);
                 continue;
             }
-            let stored = stored_edges(self.full.store, &group)?;
-            self.plan.totals.memberships += stored.before.len() as u64;
-            edges = Edges { now: edges.now, awaited_now: edges.awaited_now, ..stored };
-            self.keep_unclear(&entry.references, references, &mut edges);
+            let mut edges = stored_edges(self.full.store, &group)?;
+            self.plan.totals.memberships += edges.before.len() as u64;
+            self.resolve(&entry.references, references, &mut edges);
             self.plan.members(group, &edges)?;
         }
         Ok(())
@@ -198,7 +198,8 @@ impl Merging<'_> {
         Ok(self.full.store.read(|snapshot| scan_all(snapshot, &schema::edges_of(group)))?.len() as u64)
     }
 
-    fn keep_unclear(&self, listed: &[RefHash], references: &References, edges: &mut Edges) {
+    fn resolve(&self, listed: &[RefHash], references: &References, edges: &mut Edges) {
+        edges.resolve(listed, |reference| self.meaning(references, reference));
         let certain = self.full.doubts.is_empty();
         let absent =
             |(member, reference): &(Member, RefHash)| !certain && self.meaning(references, reference) != Some(*member);

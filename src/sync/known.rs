@@ -4,21 +4,20 @@
 //! still works on its first pages, and an entry that says what its row says is ticked off as it comes: it is neither
 //! staged nor is its row read again. Memory: 40 bytes a row.
 //!
-//! Of a group's edges one digest is kept, made from the edges themselves and never stored: a full read exists to find
-//! edges that differ from the directory for whatever reason.
+//! Of a group's edges one digest is kept, and whom each reference means once for all groups. Both are made from the edges
+//! themselves and never stored: a full read exists to find edges that differ from the directory for whatever reason.
+//! Memory: 33 bytes a member, 16 a membership while they are read.
 
 use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::plan::Edges;
 use super::reference::first16;
 use super::spread;
-use super::stage::Staged;
-use super::stored::Walk;
+use super::stage::{References, Staged};
 use crate::base::GroupId;
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
-use crate::store::rows::Digest;
+use crate::store::rows::{self, Digest};
 use crate::store::{KeyRange, Store, StoreError, schema};
 
 /// A directory's rows, in brief.
@@ -27,7 +26,6 @@ pub struct Known {
     users: Vec<KnownRow>,
     groups: Vec<KnownRow>,
     resources: Vec<KnownRow>,
-    edges: HashMap<GroupId, KnownEdges>,
 }
 
 /// A stored row, in brief.
@@ -41,12 +39,15 @@ pub struct KnownRow {
     pub came: bool,
 }
 
-/// A group's edges and references to nobody, in brief.
+/// What is stored of the members of groups, in brief.
 #[derive(Debug, Default)]
-struct KnownEdges {
-    members: u64,
-    digest: Digest,
-    awaited: Digest,
+pub struct KnownEdges {
+    /// By group: how many members it has, and a digest of all its references, also of those to nobody.
+    groups: HashMap<GroupId, (u64, Digest)>,
+    /// Whom references mean; sorted, each once.
+    meanings: Vec<(RefHash, Member)>,
+    /// References that mean nobody.
+    awaited: Vec<RefHash>,
 }
 
 impl Known {
@@ -56,16 +57,18 @@ impl Known {
     /// When the store cannot be read.
     pub fn read(store: &Store, directory: &DirectoryLabel) -> Result<Self, StoreError> {
         let rows = |kind| {
-            let brief = |row: Result<crate::store::rows::EntityRow, StoreError>| {
-                row.map(|row| KnownRow { id: *row.member.id_bytes(), digest: row.digest, came: false })
-            };
-            Walk::new(store, kind, directory).map(brief).collect::<Result<Vec<_>, _>>()
+            let mut known = Vec::new();
+            store.visit(&KeyRange::prefix(&schema::all_of_directory(kind, directory)), |key, value| {
+                let (member, digest) = rows::brief(key, value)?;
+                known.push(KnownRow { id: *member.id_bytes(), digest, came: false });
+                Ok(())
+            })?;
+            Ok::<_, StoreError>(known)
         };
         Ok(Self {
             users: rows(MemberKind::User)?,
             groups: rows(MemberKind::Group)?,
             resources: rows(MemberKind::Resource)?,
-            edges: edges(store, directory)?,
         })
     }
 
@@ -95,96 +98,79 @@ impl Known {
         row.came = true;
         true
     }
+}
 
-    /// How many members `group` has, if `edges` are those that are stored.
+impl KnownEdges {
+    /// Reads what is stored of the groups of `directory`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn read(store: &Store, directory: &DirectoryLabel) -> Result<Self, StoreError> {
+        let mut known = Self::default();
+        let mut listed: HashMap<GroupId, Vec<RefHash>> = HashMap::new();
+        let mut compact = 0;
+        store.visit(&KeyRange::prefix(&schema::edges_of_directory(directory)), |key, value| {
+            let damaged = || StoreError::corrupt(key, "it is no edge");
+            let (group, member) = schema::parse_edge(key).ok_or_else(damaged)?;
+            let reference = RefHash(value.try_into().map_err(|_| damaged())?);
+            listed.entry(group).or_default().push(reference);
+            known.meanings.push((reference, member));
+            // Most members are in several groups, under the same reference.
+            if known.meanings.len() > 2 * compact + ONCE_IN_A_WHILE {
+                sort_once(&mut known.meanings);
+                compact = known.meanings.len();
+            }
+            Ok(())
+        })?;
+        sort_once(&mut known.meanings);
+        let members: HashMap<GroupId, u64> =
+            listed.iter().map(|(group, listed)| (*group, listed.len() as u64)).collect();
+        store.visit(&KeyRange::prefix(&schema::dangling_of_directory(directory)), |key, _| {
+            let (group, reference) =
+                schema::parse_dangling(key).ok_or_else(|| StoreError::corrupt(key, "it is no reference"))?;
+            listed.entry(group).or_default().push(reference);
+            known.awaited.push(reference);
+            Ok(())
+        })?;
+        sort_once(&mut known.awaited);
+        known.groups = listed
+            .into_iter()
+            .map(|(group, mut listed)| {
+                listed.sort_unstable();
+                (group, (members.get(&group).copied().unwrap_or_default(), digest_of(&listed)))
+            })
+            .collect();
+        Ok(known)
+    }
+
+    /// True when every reference means, by `references`, whom it means in the store. Groups that list the same references
+    /// then have the same members.
     #[must_use]
-    pub fn unchanged(&self, group: &GroupId, edges: &Edges) -> Option<u64> {
-        let known = self.edges.get(group)?;
-        let same = known.members == edges.now.len() as u64
-            && known.digest == digest_of_members(edges.now.clone())
-            && known.awaited == digest_of_references(edges.awaited_now.clone());
-        same.then_some(known.members)
+    pub fn means_the_same(&self, references: &References) -> bool {
+        references.agree_on(&self.meanings)
+            && self.awaited.iter().all(|reference| references.member(reference).is_none())
+    }
+
+    /// How many members `group` has, if it is stored with these references, sorted and each once.
+    #[must_use]
+    pub fn members_under(&self, group: &GroupId, references: &[RefHash]) -> Option<u64> {
+        let (members, digest) = self.groups.get(group)?;
+        (digest_of(references) == *digest).then_some(*members)
     }
 }
 
-fn edges(store: &Store, directory: &DirectoryLabel) -> Result<HashMap<GroupId, KnownEdges>, StoreError> {
-    let mut known = HashMap::new();
-    let mut members = ByGroup::new(|group, members: Vec<(Member, RefHash)>| {
-        let edges: &mut KnownEdges = known.entry(group).or_default();
-        edges.members = members.len() as u64;
-        edges.digest = digest_of_members(members);
-    });
-    store.for_each(&KeyRange::prefix(&schema::edges_of_directory(directory)), |key, row| {
-        let damaged = || StoreError::corrupt(key, "it is no edge");
-        let (group, member) = schema::parse_edge(key).ok_or_else(damaged)?;
-        let reference = row.value.as_slice().try_into().map_err(|_| damaged())?;
-        members.push(group, (member, RefHash(reference)));
-        Ok::<_, StoreError>(())
-    })?;
-    members.finish();
-    let mut awaited = ByGroup::new(|group, references| {
-        known.entry(group).or_default().awaited = digest_of_references(references);
-    });
-    store.for_each(&KeyRange::prefix(&schema::dangling_of_directory(directory)), |key, _| {
-        let (group, reference) =
-            schema::parse_dangling(key).ok_or_else(|| StoreError::corrupt(key, "it is no reference"))?;
-        awaited.push(group, reference);
-        Ok::<_, StoreError>(())
-    })?;
-    awaited.finish();
-    Ok(known)
+/// Edges between two times that what is known of them is sorted, at least.
+const ONCE_IN_A_WHILE: usize = 1 << 16;
+
+fn sort_once<T: Ord>(items: &mut Vec<T>) {
+    items.sort_unstable();
+    items.dedup();
 }
 
-/// Collects what comes group by group.
-struct ByGroup<T, F: FnMut(GroupId, Vec<T>)> {
-    group: Option<GroupId>,
-    items: Vec<T>,
-    done: F,
-}
-
-impl<T, F: FnMut(GroupId, Vec<T>)> ByGroup<T, F> {
-    fn new(done: F) -> Self {
-        Self { group: None, items: Vec::new(), done }
-    }
-
-    fn push(&mut self, group: GroupId, item: T) {
-        if self.group.is_some_and(|before| before != group) {
-            self.finish();
-        }
-        self.group = Some(group);
-        self.items.push(item);
-    }
-
-    fn finish(&mut self) {
-        if let Some(group) = self.group.take() {
-            (self.done)(group, std::mem::take(&mut self.items));
-        }
-    }
-}
-
-/// The same for the same members under the same references, in whatever order.
-fn digest_of_members(mut members: Vec<(Member, RefHash)>) -> Digest {
-    if members.is_empty() {
-        return Digest::default();
-    }
-    members.sort_unstable();
+/// The same for the same references.
+fn digest_of(references: &[RefHash]) -> Digest {
     let mut hash = Sha256::new();
-    for (member, reference) in &members {
-        hash.update([member.kind().byte()]);
-        hash.update(member.id_bytes());
-        hash.update(reference.0);
-    }
-    first16(&hash.finalize())
-}
-
-/// The same for the same references, in whatever order.
-fn digest_of_references(mut references: Vec<RefHash>) -> Digest {
-    if references.is_empty() {
-        return Digest::default();
-    }
-    references.sort_unstable();
-    let mut hash = Sha256::new();
-    for reference in &references {
+    for reference in references {
         hash.update(reference.0);
     }
     first16(&hash.finalize())

@@ -234,7 +234,7 @@ impl Runner {
             work: &self.work,
             now,
         };
-        let mut plan = full.plan(&staging.known, &mut staging.stage)?;
+        let mut plan = full.plan(&staging.known, &staging.edges, &mut staging.stage)?;
         let duplicates = std::mem::replace(&mut plan.skipped, staging.skipped);
         plan.skipped.extend(duplicates);
         plan.read = reading.count;

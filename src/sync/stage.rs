@@ -253,6 +253,18 @@ impl References {
         }
     }
 
+    /// True when each of `meanings`, sorted, is one by [`References::member`]: a walk over both lists.
+    #[must_use]
+    pub fn agree_on(&self, meanings: &[(RefHash, Member)]) -> bool {
+        debug_assert!(self.sorted, "look-ups need `sort` first");
+        let mut known = self.known.iter().peekable();
+        meanings.iter().all(|(reference, meant)| {
+            while known.next_if(|(other, _)| other < reference).is_some() {}
+            let mut bearers = std::iter::from_fn(|| known.next_if(|(other, _)| other == reference)).map(|(_, who)| who);
+            bearers.next() == Some(meant) && bearers.all(|other| other == meant)
+        })
+    }
+
     fn position(&self, reference: &RefHash) -> usize {
         let below = |at: usize| self.known.get(at).is_some_and(|(known, _)| known < reference);
         spread::position(self.known.len(), spread::leading(&reference.0, 0), below)

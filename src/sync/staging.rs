@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use tokio::sync::mpsc;
 
 use super::error::SyncError;
-use super::known::Known;
+use super::known::{Known, KnownEdges};
 use super::mapping::{self, Skip, derived_member};
 use super::meaning::claimed_login;
 use super::progress::Progress;
@@ -37,6 +37,8 @@ pub(super) struct Staging {
     pub(super) before: (Option<Revision>, SyncState),
     /// What is stored, in brief, ticked off where an entry says the same.
     pub(super) known: Known,
+    /// What is stored of the members of groups, in brief.
+    pub(super) edges: KnownEdges,
     /// Every other entry, and who references mean.
     pub(super) stage: Sortings,
     pub(super) skipped: Skipped,
@@ -63,7 +65,7 @@ pub(super) async fn read(
         let before = state(store, &directory)?;
         // Should nobody listen any more, the stage has failed and says so.
         drop(tell.send(Known::read(store, &directory)?));
-        Ok::<_, SyncError>(before)
+        Ok::<_, SyncError>((before, KnownEdges::read(store, &directory)?))
     });
     let staging = runner.store.run({
         let runner = runner.clone();
@@ -74,12 +76,12 @@ pub(super) async fn read(
             Ok::<_, SyncError>((intake.finish()?, progress))
         }
     });
-    let (before, staged, reading) = tokio::join!(knowing, staging, runner.source.read(into));
+    let (stored, staged, reading) = tokio::join!(knowing, staging, runner.source.read(into));
     // A broken read is the cause, a stage that ended early only its echo; and so it is with what is stored.
     let reading = reading?;
-    let before = before?;
+    let (before, edges) = stored?;
     let (Finished { known, stage, skipped, read, people, nameless }, progress) = staged?;
-    Ok((Staging { before, known, stage, skipped, read, people, nameless }, reading, progress))
+    Ok((Staging { before, known, edges, stage, skipped, read, people, nameless }, reading, progress))
 }
 
 /// What is stored of the directory as a whole, and the revision that wrote it.

@@ -12,6 +12,9 @@
 //! head has not reached: [`sweep`] takes those away before anybody looks. Readers are locked out during all three, as
 //! they are while a batch is applied.
 
+use std::slice::Chunks;
+use std::sync::{Mutex, PoisonError};
+
 use super::super::execute::{Head, Writes};
 use super::super::{Row, StoreError, schema};
 use super::tree::Tree;
@@ -19,6 +22,9 @@ use super::writer::fell_over;
 
 /// Rows up to which a group is one batch.
 const LARGE: usize = 256;
+
+/// Rows that a thread takes on at a time.
+const PIECE: usize = 64;
 
 /// Rows that [`sweep`] removes at a time.
 const SWEPT_AT_ONCE: usize = 200;
@@ -43,26 +49,30 @@ pub(super) fn write(tree: &Tree, writes: &Writes) -> Result<(), StoreError> {
 fn begin(tree: &Tree, writes: &Writes) -> Result<Writes, StoreError> {
     tree.apply(&Writes::from([(mark(), Some(Row { revision: 0, value: Vec::new() }))]))?;
     let all: Vec<Write<'_>> = writes.iter().collect();
-    let (left, right) = all.split_at(all.len() / 2);
+    // Some rows take longer than others, so neither thread knows beforehand what it will do.
+    let pieces = Mutex::new(all.chunks(PIECE));
     std::thread::scope(|scope| {
-        let other = scope.spawn(|| create(tree, right));
-        let mut rest = create(tree, left)?;
+        let other = scope.spawn(|| create(tree, &pieces));
+        let mut rest = create(tree, &pieces)?;
         rest.extend(other.join().map_err(|_| fell_over())??);
         Ok(rest)
     })
 }
 
-/// Writes those of `writes` that are new; answers the others.
-fn create(tree: &Tree, writes: &[Write<'_>]) -> Result<Writes, StoreError> {
+/// Writes those of `pieces` that are new; answers the others.
+fn create(tree: &Tree, pieces: &Mutex<Chunks<'_, Write<'_>>>) -> Result<Writes, StoreError> {
+    let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
     let mut rest = Writes::new();
-    for (key, row) in writes {
-        // What the store says of itself counts from the first moment: the head is what the others are measured by.
-        let created = match row {
-            Some(row) if !schema::is_meta(key) => tree.create(key, row)?,
-            _ => false,
-        };
-        if !created {
-            rest.insert((*key).clone(), (*row).clone());
+    while let Some(piece) = next() {
+        for (key, row) in piece {
+            // What the store says of itself counts from the first moment: the head is what the others are measured by.
+            let created = match row {
+                Some(row) if !schema::is_meta(key) => tree.create(key, row)?,
+                _ => false,
+            };
+            if !created {
+                rest.insert((*key).clone(), (*row).clone());
+            }
         }
     }
     Ok(rest)

@@ -38,9 +38,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::super::execute::{Writes, pack, unpack};
+use sled::IVec;
+
+use super::super::execute::{Writes, pack, packed_value, unpack};
 use super::super::space::is_full;
-use super::super::{Entry, KeyRange, Row, StoreError, place};
+use super::super::{Entry, KeyRange, Row, StoreError, Visit, place};
 
 /// An open tree.
 pub(in super::super) struct Tree {
@@ -72,17 +74,32 @@ impl Tree {
 
     /// The first `limit` rows of `range`.
     pub(in super::super) fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        if range.to.as_ref().is_some_and(|to| *to <= range.from) {
-            return Ok(Vec::new());
+        let rows = self.range(range).take(limit);
+        rows.map(|found| found.and_then(|(key, packed)| Ok((key.to_vec(), unpack(&key, &packed)?)))).collect()
+    }
+
+    /// Shows the first `limit` rows of `range`; answers how many there were.
+    pub(in super::super) fn visit(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+        visit: &mut Visit<'_>,
+    ) -> Result<usize, StoreError> {
+        let mut count = 0;
+        for found in self.range(range).take(limit) {
+            let (key, packed) = found?;
+            visit(&key, packed_value(&key, &packed)?.1)?;
+            count += 1;
         }
+        Ok(count)
+    }
+
+    fn range<'a>(&'a self, range: &'a KeyRange) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> {
+        let from = range.from.as_slice();
         let to = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = self.db.range::<&[u8], _>((Bound::Included(range.from.as_slice()), to));
-        rows.take(limit)
-            .map(|found| {
-                let (key, packed) = found.map_err(|error| self.failed(&range.from, error))?;
-                Ok((key.to_vec(), unpack(&key, &packed)?))
-            })
-            .collect()
+        let empty = range.to.as_deref().is_some_and(|to| to <= from);
+        let rows = (!empty).then(|| self.db.range::<&[u8], _>((Bound::Included(from), to)));
+        rows.into_iter().flatten().map(|found| found.map_err(|error| self.failed(from, error)))
     }
 
     /// Writes all of `writes` or none. On disk only after [`Tree::sync`].
