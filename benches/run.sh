@@ -73,7 +73,7 @@ say() {
 bench_size() {
   local people=$1 groups=$(($1 < 3000 ? 60 : $1 / 50)) round
   DIR=$WORK/$people
-  LOADS=() SEARCHES=() RECONCILES=() PEAKS=()
+  LOADS=() SEARCHES=() RECONCILES=() ALONE=() PEAKS=()
   say ""
   say "## $people people, $groups groups"
   fill_directory "$people" "$groups"
@@ -85,6 +85,7 @@ bench_size() {
   ((people >= 100000)) || load_limit=- reconcile_limit=-
   limit "first load / ldapsearch" "$(ratio "$(median "${LOADS[@]}")" "$(median "${SEARCHES[@]}")")" $load_limit
   limit "reconcile without change / ldapsearch" "$(ratio "$(median "${RECONCILES[@]}")" "$(median "${SEARCHES[@]}")")" $reconcile_limit
+  limit "the same in a process of its own" "$(ratio "$(median "${ALONE[@]}")" "$(median "${SEARCHES[@]}")")" -
   limit "peak memory, MB" "$(median "${PEAKS[@]}")" 300
   LOAD_OF[$people]=$(median "${LOADS[@]}")
   bench_latency
@@ -99,16 +100,27 @@ fill_directory() {
   slapd_start "$DIR/slapd"
 }
 
-# ldapsearch and Bailey by turns, so that both meet the same machine.
+# ldapsearch and Bailey by turns, so that both meet the same machine. Reconciles are the daemon's work, so a daemon is
+# asked for them; what one costs in a process of its own is told beside.
 bench_round() {
-  local search load reconcile
+  local search load alone turn reconcile reconciles=()
   search=$(seconds search_everything)
+  SEARCHES+=("$search")
   new_state
   load=$(seconds peak "$DIR/load.peak" "$BAILEY" sync --config "$DIR/bailey.toml")
-  reconcile=$(seconds peak "$DIR/reconcile.peak" "$BAILEY" sync --config "$DIR/bailey.toml")
-  SEARCHES+=("$search") LOADS+=("$load") RECONCILES+=("$reconcile")
-  PEAKS+=("$(sort -n "$DIR/load.peak" "$DIR/reconcile.peak" | tail -1)")
-  say "ldapsearch ${search}s   first load ${load}s   reconcile ${reconcile}s   peak $(cat "$DIR/load.peak") and $(cat "$DIR/reconcile.peak") MB"
+  alone=$(seconds "$BAILEY" sync --config "$DIR/bailey.toml")
+  LOADS+=("$load") ALONE+=("$alone")
+  start_daemon
+  for turn in 1 2 3; do
+    reconcile=$(seconds "$BAILEY" sync --config "$DIR/bailey.toml")
+    reconciles+=("$reconcile")
+    SEARCHES+=("$(seconds search_everything)")
+  done
+  RECONCILES+=("${reconciles[@]}")
+  most_memory "$(cat "$DIR/bailey.pid")" >"$DIR/daemon.peak"
+  end_program "$DIR/bailey.pid" "$BAILEY"
+  PEAKS+=("$(sort -n "$DIR/load.peak" "$DIR/daemon.peak" | tail -1)")
+  say "ldapsearch ${search}s   first load ${load}s   reconcile ${reconciles[*]}s, alone ${alone}s   peak $(cat "$DIR/load.peak") MB, daemon $(cat "$DIR/daemon.peak") MB"
 }
 
 search_everything() {
@@ -136,10 +148,7 @@ new_state() {
 # Needs the daemon: `bailey run` following the directory, `bailey user show NAME --output json` over its socket.
 bench_latency() {
   local change took=() asking
-  "$BAILEY" run --config "$DIR/bailey.toml" >"$DIR/bailey.log" 2>&1 &
-  echo $! >"$DIR/bailey.pid"
-  # A command that finds no daemon opens the store itself, and the daemon could not then.
-  wait_for 10 test -S "$DIR/bailey.sock" || die "bailey did not start"
+  start_daemon
   wait_for 120 shows ukoenig "Team Lead" || { tail -20 "$DIR/bailey.log" >&2; die "bailey does not show the directory"; }
   asking=$(milliseconds shows ukoenig "Team Lead")
   for ((change = 1; change <= CHANGES; change++)); do
@@ -150,6 +159,13 @@ bench_latency() {
   say "one question takes $asking ms"
   limit "change visible, median of $CHANGES, ms" "$(median "${took[@]}")" 200
   end_program "$DIR/bailey.pid" "$BAILEY"
+}
+
+start_daemon() {
+  "$BAILEY" run --config "$DIR/bailey.toml" >"$DIR/bailey.log" 2>&1 &
+  echo $! >"$DIR/bailey.pid"
+  # A command that finds no daemon opens the store itself, and the daemon could not then.
+  wait_for 10 test -S "$DIR/bailey.sock" || die "bailey did not start"
 }
 
 shows() {
@@ -221,11 +237,16 @@ peak() {
   pid=$!
   echo 0 >"$file"
   while kill -0 "$pid" 2>/dev/null; do
-    awk '/^VmHWM/ { printf "%.0f\n", $2 / 1024 }' "/proc/$pid/status" 2>/dev/null >"$file.now" || true
+    most_memory "$pid" 2>/dev/null >"$file.now" || true
     [[ ! -s $file.now ]] || mv "$file.now" "$file"
     sleep 0.02
   done
   wait "$pid"
+}
+
+# most_memory PID: in MB.
+most_memory() {
+  awk '/^VmHWM/ { printf "%.0f\n", $2 / 1024 }' "/proc/$1/status"
 }
 
 median() {

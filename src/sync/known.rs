@@ -92,7 +92,8 @@ impl Known {
         };
         let wanted = u128::from_be_bytes(staged.id);
         let below = |at: usize| rows.get(at).is_some_and(|row| u128::from_be_bytes(row.id) < wanted);
-        let at = spread::position(rows.len(), spread::leading(&staged.id, origin::PREFIX), below);
+        let leading = |at: usize| rows.get(at).map_or(0, |row| spread::leading(&row.id, origin::PREFIX));
+        let at = spread::position(rows.len(), spread::leading(&staged.id, origin::PREFIX), leading, below);
         let same = |row: &&mut KnownRow| row.id == staged.id && row.digest == staged.digest && !staged.is_unusable();
         let Some(row) = rows.get_mut(at).filter(same).filter(|row| !row.came) else { return false };
         row.came = true;

@@ -267,7 +267,8 @@ impl References {
 
     fn position(&self, reference: &RefHash) -> usize {
         let below = |at: usize| self.known.get(at).is_some_and(|(known, _)| known < reference);
-        spread::position(self.known.len(), spread::leading(&reference.0, 0), below)
+        let leading = |at: usize| self.known.get(at).map_or(0, |(known, _)| spread::leading(&known.0, 0));
+        spread::position(self.known.len(), spread::leading(&reference.0, 0), leading, below)
     }
 
     /// True when nobody is known.

@@ -18,7 +18,6 @@ use std::sync::{Mutex, PoisonError};
 use super::super::execute::{Head, Writes};
 use super::super::{Row, StoreError, schema};
 use super::tree::Tree;
-use super::writer::fell_over;
 
 /// Rows up to which a group is one batch.
 const LARGE: usize = 256;
@@ -35,28 +34,42 @@ const MARK: &str = "unsealed";
 /// A row on its way.
 type Write<'a> = (&'a Vec<u8>, &'a Option<Row>);
 
-/// Writes all of `writes` or, once swept, none. On disk only after [`Tree::sync`].
-pub(super) fn write(tree: &Tree, writes: &Writes) -> Result<(), StoreError> {
-    if writes.len() <= LARGE {
-        return tree.apply(writes);
-    }
-    let mut last = begin(tree, writes)?;
-    last.insert(mark(), None);
-    tree.apply(&last)
+/// Writes groups of rows, with a second thread for large ones.
+pub(super) struct Hand {
+    second: rayon::ThreadPool,
 }
 
-/// The first two steps; answers what is left for the third.
-fn begin(tree: &Tree, writes: &Writes) -> Result<Writes, StoreError> {
-    tree.apply(&Writes::from([(mark(), Some(Row { revision: 0, value: Vec::new() }))]))?;
-    let all: Vec<Write<'_>> = writes.iter().collect();
-    // Some rows take longer than others, so neither thread knows beforehand what it will do.
-    let pieces = Mutex::new(all.chunks(PIECE));
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| create(tree, &pieces));
-        let mut rest = create(tree, &pieces)?;
-        rest.extend(other.join().map_err(|_| fell_over())??);
+impl Hand {
+    /// Starts the thread.
+    pub(super) fn new() -> Result<Self, StoreError> {
+        let second = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "store-second".to_owned()).build();
+        Ok(Self { second: second.map_err(|error| StoreError::Broken { why: format!("no thread for it: {error}") })? })
+    }
+
+    /// Writes all of `writes` or, once swept, none. On disk only after [`Tree::sync`].
+    pub(super) fn write(&self, tree: &Tree, writes: &Writes) -> Result<(), StoreError> {
+        if writes.len() <= LARGE {
+            return tree.apply(writes);
+        }
+        let mut last = self.begin(tree, writes)?;
+        last.insert(mark(), None);
+        tree.apply(&last)
+    }
+
+    /// The first two steps; answers what is left for the third.
+    fn begin(&self, tree: &Tree, writes: &Writes) -> Result<Writes, StoreError> {
+        tree.apply(&Writes::from([(mark(), Some(Row { revision: 0, value: Vec::new() }))]))?;
+        let all: Vec<Write<'_>> = writes.iter().collect();
+        // Some rows take longer than others, so neither thread knows beforehand what it will do.
+        let pieces = Mutex::new(all.chunks(PIECE));
+        let mut other = Ok(Writes::new());
+        let mut rest = self.second.in_place_scope(|scope| {
+            scope.spawn(|_| other = create(tree, &pieces));
+            create(tree, &pieces)
+        })?;
+        rest.extend(other?);
         Ok(rest)
-    })
+    }
 }
 
 /// Writes those of `pieces` that are new; answers the others.
@@ -110,6 +123,10 @@ mod tests {
     use super::*;
     use crate::base::Timestamp;
 
+    fn hand() -> Hand {
+        Hand::new().unwrap()
+    }
+
     fn open(dir: &Path) -> Tree {
         Tree::open(dir, 1024 * 1024).unwrap()
     }
@@ -131,11 +148,11 @@ mod tests {
     fn a_large_group_creates_replaces_and_removes() {
         let dir = tempfile::tempdir().unwrap();
         let tree = open(dir.path());
-        write(&tree, &rows(1, 0..2_000)).unwrap();
+        hand().write(&tree, &rows(1, 0..2_000)).unwrap();
         assert_eq!(all(&tree), rows(1, 0..2_000));
         let mut second = rows(2, 1_000..3_000);
         second.extend(rows(1, 0..500).into_keys().map(|key| (key, None)));
-        write(&tree, &second).unwrap();
+        hand().write(&tree, &second).unwrap();
         let mut expected = rows(1, 500..1_000);
         expected.extend(rows(2, 1_000..3_000));
         assert_eq!(all(&tree), expected);
@@ -145,9 +162,9 @@ mod tests {
     fn an_unfinished_group_is_taken_back_whole_after_a_crash_and_replaced_rows_are_untouched() {
         let dir = tempfile::tempdir().unwrap();
         let tree = open(dir.path());
-        write(&tree, &rows(1, 0..1_000)).unwrap();
+        hand().write(&tree, &rows(1, 0..1_000)).unwrap();
         // Half of it replaces.
-        let rest = begin(&tree, &rows(2, 500..1_500)).unwrap();
+        let rest = hand().begin(&tree, &rows(2, 500..1_500)).unwrap();
         assert_eq!(rest, rows(2, 500..1_000));
         tree.sync().unwrap();
         drop(tree);
@@ -159,7 +176,7 @@ mod tests {
         // Once is enough.
         drop(tree);
         let tree = open(dir.path());
-        write(&tree, &rows(2, 500..1_500)).unwrap();
+        hand().write(&tree, &rows(2, 500..1_500)).unwrap();
         sweep(&tree, &head(1)).unwrap();
         assert_eq!(all(&tree).len(), 1_500, "a finished group was swept");
     }
@@ -170,7 +187,7 @@ mod tests {
         let tree = open(dir.path());
         let mut group = rows(1, 0..1_000);
         group.insert(schema::meta("head"), Some(Row { revision: 1, value: Vec::new() }));
-        let rest = begin(&tree, &group).unwrap();
+        let rest = hand().begin(&tree, &group).unwrap();
         assert_eq!(rest.into_keys().collect::<Vec<_>>(), [schema::meta("head")]);
     }
 }

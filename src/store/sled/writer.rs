@@ -14,7 +14,7 @@ use super::super::execute::{self, Head, Writes, execute};
 use super::super::place::Place;
 use super::super::space::{self, Reserve};
 use super::super::{Commit, Committed, Intent, Revision, Row, StoreError, schema};
-use super::large;
+use super::large::{self, Hand};
 use super::tree::Tree;
 
 /// What becomes of a commit.
@@ -29,6 +29,7 @@ pub(super) struct Writer {
     place: Place,
     cache_bytes: u64,
     disk: RwLock<Disk>,
+    hand: Hand,
     /// The tree in `disk`, for what must not wait for that lock.
     tree: Mutex<Weak<Tree>>,
     sync: Sync,
@@ -82,6 +83,7 @@ impl Writer {
             tree: Mutex::new(Arc::downgrade(&tree)),
             revisions: watch::Sender::new(head.revision),
             disk: RwLock::new(Disk::Open { tree, head }),
+            hand: Hand::new()?,
             sync,
             reserve,
             reopened: AtomicU64::new(0),
@@ -218,7 +220,7 @@ impl Writer {
     /// Applies the group as one batch; closes the engine if it cannot.
     fn apply(&self, paper: &Paper) -> Result<(), StoreError> {
         let mut disk = self.write()?;
-        let Err(cause) = disk.apply(paper) else { return Ok(()) };
+        let Err(cause) = disk.apply(paper, &self.hand) else { return Ok(()) };
         // Before anybody can read what may be half applied in memory.
         let open = disk.close(cause.clone());
         drop(disk);
@@ -369,10 +371,10 @@ impl Disk {
         }
     }
 
-    fn apply(&mut self, paper: &Paper) -> Result<(), StoreError> {
+    fn apply(&mut self, paper: &Paper, hand: &Hand) -> Result<(), StoreError> {
         match self {
             Self::Open { tree, head } => {
-                large::write(tree, &paper.writes)?;
+                hand.write(tree, &paper.writes)?;
                 *head = paper.head.clone();
                 Ok(())
             }
