@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::dn::{normal_form, normal_is_under};
 use super::filter::{Attribute, AttributeError, Filter};
 use super::ldap::RawEntry;
@@ -23,7 +25,7 @@ pub(super) struct Intake {
     /// Attributes to ask for.
     pub(super) attributes: Arc<[String]>,
     /// Asked for by the settings, so handed on.
-    wanted: Vec<String>,
+    wanted: Vec<Arc<str>>,
     id: IdAttribute,
     only_under: Vec<String>,
     max_values: usize,
@@ -70,7 +72,7 @@ impl Intake {
             everything: Filter::any(kinds.iter().map(|rule| rule.filter.clone()).collect()),
             kinds,
             attributes: attributes.into(),
-            wanted: settings.attributes.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            wanted: settings.attributes.iter().map(|name| name.to_ascii_lowercase().into()).collect(),
             id: IdAttribute::new(&settings.id_attribute)?,
             only_under: settings.only_under.iter().map(Dn::normalised).collect(),
             max_values: settings.max_values,
@@ -159,30 +161,24 @@ impl Intake {
         })
     }
 
-    fn attributes(&self, raw: Vec<(Vec<u8>, Vec<Vec<u8>>)>) -> Result<Attributes, String> {
+    fn attributes(&self, raw: Vec<(Bytes, Vec<Bytes>)>) -> Result<Attributes, String> {
         let mut attributes = Attributes::default();
         for (name, values) in raw {
-            let mut name = String::from_utf8(name).map_err(|_| "an attribute's name is not UTF-8".to_owned())?;
-            match whole(&name)? {
-                Part::Value(length) => name.truncate(length),
-                Part::Translation => continue,
-            }
-            name.make_ascii_lowercase();
-            if !self.wanted.contains(&name) {
-                continue;
-            }
-            self.within_limits(&name, &values)?;
-            attributes.push_lower_case(name, values);
+            let name = std::str::from_utf8(&name).map_err(|_| "an attribute's name is not UTF-8".to_owned())?;
+            let Some(name) = whole(name)? else { continue };
+            let Some(wanted) = self.wanted.iter().find(|wanted| wanted.eq_ignore_ascii_case(name)) else { continue };
+            self.within_limits(wanted, &values)?;
+            attributes.push_lower_case(Arc::clone(wanted), values);
         }
         Ok(attributes)
     }
 
-    fn within_limits(&self, name: &str, values: &[Vec<u8>]) -> Result<(), String> {
+    fn within_limits(&self, name: &str, values: &[Bytes]) -> Result<(), String> {
         if values.len() > self.max_values {
             let limit = self.max_values;
             return Err(format!("`{}` has {} values; `max_values` allows {limit}", printable(name), values.len()));
         }
-        match values.iter().map(Vec::len).max() {
+        match values.iter().map(Bytes::len).max() {
             Some(longest) if longest > self.max_value_bytes => {
                 let limit = self.max_value_bytes;
                 Err(format!("`{}` has a value of {longest} bytes; `max_value_bytes` allows {limit}", printable(name)))
@@ -197,24 +193,19 @@ fn unusable(dn: &[u8], guid: Option<Guid>, why: String) -> Taken {
     Taken::In(Arrival::Unusable(Unusable { dn, guid, why }))
 }
 
-/// What an attribute's options make of it (RFC 4512 2.5).
-enum Part {
-    /// The attribute itself, its name this long.
-    Value(usize),
-    /// The same in some language (RFC 3866); the untagged value counts.
-    Translation,
-}
-
+/// The attribute without its options (RFC 4512 2.5); `None` for the same in some language (RFC 3866): the untagged value
+/// counts.
+///
 /// An option that is not understood must not be dropped: `member;range=0-1499` is a part of a group, and
 /// taken for the whole it would throw everyone else out.
-fn whole(name: &str) -> Result<Part, String> {
-    let Some((base, options)) = name.split_once(';') else { return Ok(Part::Value(name.len())) };
+fn whole(name: &str) -> Result<Option<&str>, String> {
+    let Some((base, options)) = name.split_once(';') else { return Ok(Some(name)) };
     let starts =
         |option: &str, with: &str| option.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
     if options.split(';').all(|option| option.eq_ignore_ascii_case("binary")) {
-        Ok(Part::Value(base.len()))
+        Ok(Some(base))
     } else if options.split(';').any(|option| starts(option, "lang-")) {
-        Ok(Part::Translation)
+        Ok(None)
     } else {
         Err(format!("the server sent `{}`, which may be only a part of the attribute", printable(name)))
     }
@@ -366,9 +357,9 @@ mod tests {
 
     #[test]
     fn a_part_of_an_attribute_is_never_taken_for_the_whole() {
-        assert!(matches!(whole("member"), Ok(Part::Value(6))));
-        assert!(matches!(whole("userCertificate;binary"), Ok(Part::Value(15))));
-        assert!(matches!(whole("cn;lang-fr"), Ok(Part::Translation)));
+        assert_eq!(whole("member"), Ok(Some("member")));
+        assert_eq!(whole("userCertificate;binary"), Ok(Some("userCertificate")));
+        assert_eq!(whole("cn;lang-fr"), Ok(None));
         assert!(whole("member;range=0-1499").is_err());
     }
 }

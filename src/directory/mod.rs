@@ -29,7 +29,10 @@ pub mod settings;
 mod source;
 mod syncrepl;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -67,16 +70,16 @@ pub struct Entry {
 
 /// Attributes of an entry: few, so a list beats a map. Names are lower-case and without options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attributes(Vec<(String, Vec<Vec<u8>>)>);
+pub struct Attributes(Vec<(Arc<str>, Vec<Bytes>)>);
 
 impl Attributes {
     /// Attributes by lower-case name; later values of a name join the earlier ones.
     pub fn push(&mut self, name: &str, values: Vec<Vec<u8>>) {
-        self.push_lower_case(name.to_ascii_lowercase(), values);
+        self.push_lower_case(name.to_ascii_lowercase().into(), values.into_iter().map(Bytes::from).collect());
     }
 
     /// As [`Attributes::push`], for a name that is lower-case already.
-    fn push_lower_case(&mut self, name: String, values: Vec<Vec<u8>>) {
+    fn push_lower_case(&mut self, name: Arc<str>, values: Vec<Bytes>) {
         match self.0.iter_mut().find(|(held, _)| *held == name) {
             Some((_, held)) => held.extend(values),
             None => self.0.push((name, values)),
@@ -85,7 +88,7 @@ impl Attributes {
 
     /// The raw values of `name` (any case); empty when absent.
     #[must_use]
-    pub fn values(&self, name: &str) -> &[Vec<u8>] {
+    pub fn values(&self, name: &str) -> &[Bytes] {
         self.0.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map_or(&[], |(_, values)| values)
     }
 
@@ -96,8 +99,8 @@ impl Attributes {
     }
 
     /// All attributes, in the order they came.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Vec<u8>])> {
-        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Bytes])> {
+        self.0.iter().map(|(name, values)| (&**name, values.as_slice()))
     }
 }
 

@@ -119,7 +119,7 @@ impl LdapSource {
         outcome.success(connection.server(), "reading its root DSE")?;
         let Some(entry) = entries.first() else { return Ok(RootDse::default()) };
         let texts = |name: &str| -> Vec<String> {
-            entry.values(name).iter().filter_map(|value| String::from_utf8(value.clone()).ok()).collect()
+            entry.values(name).iter().filter_map(|value| String::from_utf8(value.to_vec()).ok()).collect()
         };
         let contexts = texts("namingContexts").into_iter().filter_map(|dn| dn.parse().ok()).collect();
         Ok(RootDse { controls: texts("supportedControl"), contexts })

@@ -1,4 +1,6 @@
-//! Decodes entries. This is the hot path of a full read: each value is copied once, out of the frame.
+//! Decodes entries. This is the hot path of a full read: nothing is copied, values are parts of the frame they came in.
+
+use bytes::Bytes;
 
 use super::ber::{Element, Elements, OCTETS, SEQUENCE, SET};
 
@@ -6,38 +8,39 @@ use super::ber::{Element, Elements, OCTETS, SEQUENCE, SET};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::directory) struct RawEntry {
     /// Its DN.
-    pub(in crate::directory) dn: Vec<u8>,
+    pub(in crate::directory) dn: Bytes,
     /// Its attributes with their options, as named by the server.
-    pub(in crate::directory) attributes: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
+    pub(in crate::directory) attributes: Vec<(Bytes, Vec<Bytes>)>,
 }
 
 impl RawEntry {
     /// The values of `name`, options ignored.
-    pub(in crate::directory) fn values(&self, name: &str) -> &[Vec<u8>] {
+    pub(in crate::directory) fn values(&self, name: &str) -> &[Bytes] {
         let named = self.attributes.iter().find(|(held, _)| held.eq_ignore_ascii_case(name.as_bytes()));
         named.map_or(&[], |(_, values)| values)
     }
 }
 
-/// `SearchResultEntry ::= [APPLICATION 4] SEQUENCE { objectName, attributes }`; `None` when malformed.
-pub(super) fn raw_entry(operation: Element<'_>) -> Option<RawEntry> {
+/// `SearchResultEntry ::= [APPLICATION 4] SEQUENCE { objectName, attributes }`, a part of `frame`; `None` when
+/// malformed.
+pub(super) fn raw_entry(frame: &Bytes, operation: Element<'_>) -> Option<RawEntry> {
     let mut parts = operation.elements()?;
-    let dn = parts.next_if(OCTETS)?.content.to_vec();
+    let dn = frame.slice_ref(parts.next_if(OCTETS)?.content);
     let mut list = Elements(parts.next_if(SEQUENCE)?.content);
     let mut attributes = Vec::with_capacity(16);
     while !list.is_empty() {
         let mut attribute = Elements(list.next_if(SEQUENCE)?.content);
-        let name = attribute.next_if(OCTETS)?.content.to_vec();
-        let values = values(Elements(attribute.next_if(SET)?.content))?;
+        let name = frame.slice_ref(attribute.next_if(OCTETS)?.content);
+        let values = values(frame, Elements(attribute.next_if(SET)?.content))?;
         attributes.push((name, values));
     }
     parts.is_empty().then_some(RawEntry { dn, attributes })
 }
 
-fn values(mut set: Elements<'_>) -> Option<Vec<Vec<u8>>> {
+fn values(frame: &Bytes, mut set: Elements<'_>) -> Option<Vec<Bytes>> {
     let mut values = Vec::with_capacity(1);
     while !set.is_empty() {
-        values.push(set.next_if(OCTETS)?.content.to_vec());
+        values.push(frame.slice_ref(set.next_if(OCTETS)?.content));
     }
     Some(values)
 }
@@ -52,7 +55,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_break_the_decoder(content in proptest::collection::vec(any::<u8>(), 0..100)) {
-            raw_entry(Element { tag: 0x64, content: &content });
+            let frame = Bytes::from(content);
+            raw_entry(&frame, Element { tag: 0x64, content: &frame });
         }
 
         #[test]
@@ -64,8 +68,11 @@ mod tests {
             ber::push(&mut list, SEQUENCE, &attribute);
             ber::push(&mut content, OCTETS, &dn);
             ber::push(&mut content, SEQUENCE, &list);
-            let entry = raw_entry(Element { tag: 0x64, content: &content });
-            prop_assert_eq!(entry, Some(RawEntry { dn, attributes: vec![(b"cn".to_vec(), held)] }));
+            let frame = Bytes::from(content);
+            let entry = raw_entry(&frame, Element { tag: 0x64, content: &frame });
+            let held = held.into_iter().map(Bytes::from).collect();
+            let attributes = vec![(Bytes::from_static(b"cn"), held)];
+            prop_assert_eq!(entry, Some(RawEntry { dn: dn.into(), attributes }));
         }
     }
 }

@@ -14,6 +14,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -51,7 +52,7 @@ pub(super) enum End {
 /// Whole answers to a search, one after the other. They count as unread until this is dropped.
 #[derive(Debug)]
 pub(super) struct Frames {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     _room: OwnedSemaphorePermit,
 }
 
@@ -237,7 +238,7 @@ impl Relay {
         tokio::select! {
             room = Arc::clone(&self.line.room).acquire_many_owned(room) => {
                 if let Ok(room) = room {
-                    let _ = sender.send(Frames { bytes: frames.to_vec(), _room: room });
+                    let _ = sender.send(Frames { bytes: Bytes::copy_from_slice(frames), _room: room });
                 }
             }
             // Who searched has gone; so may the answers.

@@ -24,6 +24,7 @@ mod transport;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use ldap3::controls::{Control, RawControl};
 use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, SearchOptions, StdStream};
@@ -264,7 +265,7 @@ impl Answers {
                 let rest = frames.bytes.get(*at..).unwrap_or_default();
                 if let Some(length) = frame_length(rest) {
                     *at += length;
-                    let decoded = decode(rest.get(..length).unwrap_or_default());
+                    let decoded = decode(&frames.bytes.slice_ref(rest.get(..length).unwrap_or_default()));
                     match decoded.map_err(|why| self.broken(why))? {
                         Some(answer) => return Ok(answer),
                         None => continue,
@@ -329,7 +330,7 @@ fn frame_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The answer in a frame; `None` for one that has no meaning here.
-fn decode(frame: &[u8]) -> Result<Option<Answer>, &'static str> {
+fn decode(frame: &Bytes) -> Result<Option<Answer>, &'static str> {
     let message = Message::read(frame).map_err(|_| "it sent a malformed message")?;
     match message.operation.tag {
         message::SEARCH_ENTRY => {
@@ -337,7 +338,7 @@ fn decode(frame: &[u8]) -> Result<Option<Answer>, &'static str> {
                 Some(None) => return Err("it sent a malformed sync state"),
                 state => state.flatten(),
             };
-            let entry = entry::raw_entry(message.operation).ok_or("it sent a malformed entry")?;
+            let entry = entry::raw_entry(frame, message.operation).ok_or("it sent a malformed entry")?;
             Ok(Some(Answer::Entry(entry, state)))
         }
         message::SEARCH_REFERENCE => Ok(Some(Answer::Reference)),
