@@ -10,7 +10,7 @@ use crate::base::Timestamp;
 use crate::directory::{Method, ServerHealth};
 use crate::gate::Authorized;
 use crate::model::{Actor, DirectoryLabel};
-use crate::store::{Commit, Intent};
+use crate::store::{Commit, Intent, StoreError};
 use crate::sync::held::{self, Decision, Held};
 use crate::sync::progress::{Step, Unwatched, Watched};
 use crate::sync::state::{self, Skipped, SyncState, Totals};
@@ -62,6 +62,15 @@ pub enum Health {
     Yellow,
     /// Does not work.
     Red,
+}
+
+/// True when this was decided in the same way before.
+fn is_decided_so(decision: &Decision, approve: bool) -> bool {
+    match decision {
+        Decision::Open => false,
+        Decision::Approved { .. } => approve,
+        Decision::Refused { .. } => !approve,
+    }
 }
 
 /// Contact older than this is worth a look, older than the second does not work (threats: stale data).
@@ -168,7 +177,15 @@ impl Admin {
 
     fn decide(&self, asked: Authorized, digest: &str, approve: bool) -> Result<Held, AdminError> {
         let now = self.now();
-        let decided = self.store.read(|snapshot| held::find(snapshot, digest)).and_then(|(revision, held)| {
+        let found = self.store.read(|snapshot| held::find(snapshot, digest));
+        if let Ok((_, held)) = &found
+            && is_decided_so(&held.decision, approve)
+        {
+            // Whoever decided first stays on record; who asks again is heard, for the run may have failed.
+            asked.complete(&Outcome::success().with("digest", held.digest.clone()).with("decidedBefore", true), now);
+            return Ok(held.clone());
+        }
+        let decided = found.and_then(|(revision, held)| {
             let mut commit = Commit::new(asked.actor(), now, Intent::Narrow);
             commit.audit = asked.audit_seq();
             let (by, at) = (asked.actor(), now);
@@ -179,7 +196,13 @@ impl Admin {
         match decided {
             Ok((commit, held)) => {
                 let outcome = Outcome::success().with("digest", held.digest.clone()).with("changes", held.changes);
-                asked.commit(&self.store, commit, &outcome, now)?;
+                asked.commit(&self.store, commit, &outcome, now).map_err(|error| match error {
+                    StoreError::Conflict { .. } => AdminError::NotNow {
+                        what: format!("somebody else decided about {} at the same moment", held.digest),
+                        remedy: "see `bailey sync held`, and ask again if it is still needed".to_owned(),
+                    },
+                    other => other.into(),
+                })?;
                 Ok(held)
             }
             Err(error) => {

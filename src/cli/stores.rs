@@ -28,20 +28,30 @@ const FINDINGS: &[Column<Finding>] = &[
 /// # Errors
 /// When the store cannot be read or the file cannot be written.
 pub async fn export(global: &Global, file: &Path) -> anyhow::Result<Exit> {
-    let config = configuration(global)?;
-    let client = Client::socket(global.socket.as_ref().unwrap_or(&config.listen.socket));
-    let mut target = Target::open(file)?;
-    if client.reachable().await {
-        client.get_pieces("/v1/store/export", |piece| target.write_all(piece)).await?;
-    } else {
-        compose::must_own(&config.state_directory)?;
-        let settings = settings_of(&config);
-        let now = SystemClock.now();
-        tokio::task::block_in_place(|| {
-            let ready = open::open(&settings, now)?;
-            anyhow::Ok(export::export(&ready.store, &mut target, now).map(drop)?)
-        })?;
+    // Whoever names a socket wants what is behind it, and need not be able to read the configuration.
+    if let Some(socket) = &global.socket {
+        return export_over(&Client::socket(socket), file).await;
     }
+    let config = configuration(global)?;
+    let client = Client::socket(&config.listen.socket);
+    if client.reachable().await {
+        return export_over(&client, file).await;
+    }
+    compose::must_own(&config.state_directory)?;
+    let mut target = Target::open(file)?;
+    let settings = settings_of(&config);
+    let now = SystemClock.now();
+    tokio::task::block_in_place(|| {
+        let ready = open::open(&settings, now)?;
+        anyhow::Ok(export::export(&ready.store, &mut target, now).map(drop)?)
+    })?;
+    target.keep(file)?;
+    Ok(Exit::Done)
+}
+
+async fn export_over(client: &Client, file: &Path) -> anyhow::Result<Exit> {
+    let mut target = Target::open(file)?;
+    client.get_pieces("/v1/store/export", |piece| target.write_all(piece)).await?;
     target.keep(file)?;
     Ok(Exit::Done)
 }

@@ -146,12 +146,13 @@ pub async fn serve(
 ) -> anyhow::Result<Exit> {
     let signals = lifecycle::signals()?;
     let listen = socket::Settings { path: config.listen.socket.clone(), group: config.listen.socket_group.clone() };
+    let keep = config.store.history_retention;
+    // The socket first: a second daemon is told that it is one, and not that some port is taken. And before the store:
+    // from here on a command waits for this daemon instead of opening the store itself.
+    let socket = socket::bind(&listen).await?;
     let health = tokio::net::TcpListener::bind(config.listen.health).await.map_err(|why| {
         anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health)
     })?;
-    let keep = config.store.history_retention;
-    // The socket before the store: from here on a command waits for this daemon instead of opening the store itself.
-    let socket = socket::bind(&listen).await?;
     let Parts { app, regression, directories } =
         tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
     let lifecycle = Lifecycle::new(DRAIN);

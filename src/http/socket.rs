@@ -23,13 +23,13 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// A daemon answers there.
-    #[error("another daemon answers on {path}; stop it first, or choose another `socket.path`")]
+    #[error("another daemon answers on {path}; stop it first, or choose another `listen.socket`")]
     Taken {
         /// The socket.
         path: PathBuf,
     },
     /// Something that is not a socket is in the way.
-    #[error("{path} is there and is not a socket; remove it, or choose another `socket.path`")]
+    #[error("{path} is there and is not a socket; remove it, or choose another `listen.socket`")]
     NotASocket {
         /// What is in the way.
         path: PathBuf,
