@@ -1,10 +1,9 @@
 //! Turns a directory's drift into safe changes of the model.
 //!
 //! ```text
-//!  Source --> mapping --> stage --\
-//!                                  >-- full  --\
-//!  stored rows --------------------/             >-- plan --> guard --> apply --> store
-//!  events --> mapping --> look-ups ---- delta --/     |         |
+//!  Source --> mapping --> staging ------ full --\
+//!  stored rows --> known --/  stage ----/        >-- plan --> guard --> apply --> store
+//!  events --> mapping --> look-ups ----- delta -/     |         |
 //!                                                   names     held (until a person decides)
 //! ```
 //!
