@@ -77,10 +77,11 @@ pub(super) async fn read(
         }
     });
     let (stored, staged, reading) = tokio::join!(knowing, staging, runner.source.read(into));
-    // A broken read is the cause, a stage that ended early only its echo; and so it is with what is stored.
-    let reading = reading?;
+    // In this order a cause comes before its echo: without what is stored the stage gives up, and without the stage the
+    // read does. A read that breaks only ends the other two.
     let (before, edges) = stored?;
     let (Finished { known, stage, skipped, read, people, nameless }, progress) = staged?;
+    let reading = reading?;
     Ok((Staging { before, known, edges, stage, skipped, read, people, nameless }, reading, progress))
 }
 

@@ -327,8 +327,10 @@ impl Source for Simulated {
         let mut left = all.into_iter().take(ends).peekable();
         while left.peek().is_some() {
             let page = left.by_ref().take(PAGE).collect();
-            // Whoever takes it may have given up; the read then ends as it would have.
-            let _ = into.send(page).await;
+            into.send(page).await.map_err(|_| DirectoryError::Connection {
+                server: "ldap://simulated".to_owned(),
+                why: "the read was given up: its receiver is gone".to_owned(),
+            })?;
         }
         if ends < count {
             let why = format!("gone behind {ends} entries");

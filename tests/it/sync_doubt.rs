@@ -161,6 +161,20 @@ fn whoever_shares_an_id_lets_nobody_in() {
     world.assert_counted();
 }
 
+#[test]
+fn a_run_that_cannot_work_says_why_and_not_what_came_of_it() {
+    let directory = Simulated::new(false);
+    directory.people("p", 2_000);
+    let world = World::new(&directory);
+    std::fs::write(world.work(), "in the way").unwrap();
+    match world.try_full() {
+        Err(SyncError::Work { why }) => assert!(why.contains("exists") || why.contains("directory"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    std::fs::remove_file(world.work()).unwrap();
+    assert_eq!(world.full().tally.added.users, 2_000);
+}
+
 /// The digests a full read compares by are made from what is stored, so nothing stored has to be right.
 #[test]
 fn a_full_read_mends_what_differs_for_whatever_reason() {

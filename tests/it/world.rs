@@ -126,6 +126,11 @@ impl World {
         &self.runner.store
     }
 
+    /// Where work files go.
+    pub(crate) fn work(&self) -> &std::path::Path {
+        &self.runner.work
+    }
+
     pub(crate) fn label(&self) -> &DirectoryLabel {
         &self.runner.settings.label
     }
