@@ -81,8 +81,11 @@ impl Runner {
         let runner = self.clone();
         self.store
             .run(move |_| {
-                let (plan, before) = runner.plan_full(staging, &reading, started)?;
-                match runner.carry_out(plan, before, &actor, started, progress.as_mut()) {
+                let planned = runner.plan_full(staging, &reading, started);
+                let done = planned.and_then(|(plan, before)| {
+                    runner.carry_out(plan, before, &actor, started, progress.as_mut())
+                });
+                match done {
                     Err(SyncError::Superseded { .. }) => Ok(Err(progress)),
                     other => other.map(Ok),
                 }
