@@ -82,9 +82,8 @@ impl Runner {
         self.store
             .run(move |_| {
                 let planned = runner.plan_full(staging, &reading, started);
-                let done = planned.and_then(|(plan, before)| {
-                    runner.carry_out(plan, before, &actor, started, progress.as_mut())
-                });
+                let done = planned
+                    .and_then(|(plan, before)| runner.carry_out(plan, before, &actor, started, progress.as_mut()));
                 match done {
                     Err(SyncError::Superseded { .. }) => Ok(Err(progress)),
                     other => other.map(Ok),
