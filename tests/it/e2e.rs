@@ -20,10 +20,14 @@ fn ldif_of(people: usize) -> String {
 }
 
 fn company(people: usize, refint: bool) -> Slapd {
+    company_with(people, Options { refint, ..Options::default() })
+}
+
+fn company_with(people: usize, options: Options) -> Slapd {
     let members: Vec<String> = (0..people.min(30)).map(|n| format!("p{n:03}")).collect();
     let members: Vec<&str> = members.iter().map(String::as_str).collect();
     let ldif = format!("{}\n{}", ldif_of(people), group("team", &members));
-    Slapd::start(Options { refint, ldif, ..Options::default() })
+    Slapd::start(Options { ldif, ..options })
 }
 
 fn state_of(bailey: &Bailey, who: &str) -> Option<String> {
@@ -181,15 +185,15 @@ fn same_as_a_fresh_read(bailey: &Bailey, slapd: &Slapd, when: &str) {
 
 #[test]
 fn a_thousand_edits_followed_are_a_thousand_edits_read() {
-    for refint in [true, false] {
-        let slapd = company(60, refint);
+    for (refint, memberof) in [(true, true), (false, true), (true, false), (false, false)] {
+        let slapd = company_with(60, Options { refint, memberof, ..Options::default() });
         let mut bailey = Bailey::reading(&slapd, UNGUARDED);
         bailey.start();
         let mut editor = Editor::new(20_260_312, 60);
         for round in 0..5 {
             let edits: Vec<String> = (0..100).map(|_| editor.edit()).collect();
             slapd.modify(&edits.join("\n"));
-            same_as_a_fresh_read(&bailey, &slapd, &format!("in round {round}, refint {refint}"));
+            same_as_a_fresh_read(&bailey, &slapd, &format!("in round {round}, refint {refint}, memberof {memberof}"));
             if round == 2 {
                 // What happens meanwhile is learnt from the cursor.
                 assert!(bailey.terminate().success());

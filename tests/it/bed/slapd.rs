@@ -18,6 +18,8 @@ use super::{free_port, wait_until};
 pub(crate) struct Options {
     /// Groups lose members that are deleted.
     pub(crate) refint: bool,
+    /// Members know their groups (`memberOf`), and the overlay that sees to it keeps the names in groups up to date as well.
+    pub(crate) memberof: bool,
     /// The sync account may not read past this many entries in all.
     pub(crate) size_limit: Option<u32>,
     /// Largest page the sync account may ask for.
@@ -36,6 +38,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             refint: true,
+            memberof: true,
             size_limit: None,
             page_limit: None,
             second_database: false,
@@ -256,11 +259,7 @@ index member,memberOf eq
 access to attrs=userPassword by self write by anonymous auth by * none
 access to * by dn.exact=\"{SYNC}\" read by users read by * none
 limits dn.exact=\"{SYNC}\" size.soft={total} size.hard={total} size.pr={page} size.prtotal={total} time=unlimited
-overlay memberof
-memberof-group-oc groupOfNames
-memberof-member-ad member
-memberof-memberof-ad memberOf
-memberof-refint true
+{memberof}
 {refint}
 overlay ppolicy
 {syncprov}
@@ -274,6 +273,11 @@ overlay ppolicy
             demand = on(options.require_client_certificate, "TLSVerifyClient demand")
                 + &on(!options.require_client_certificate, "TLSVerifyClient try"),
             db = at("db"),
+            memberof = on(
+                options.memberof,
+                "overlay memberof\nmemberof-group-oc groupOfNames\nmemberof-member-ad member\n\
+                 memberof-memberof-ad memberOf\nmemberof-refint true"
+            ),
             refint = on(options.refint, &format!("overlay refint\nrefint_attributes member\nrefint_nothing {ADMIN}")),
         )
     }
