@@ -16,7 +16,7 @@ use super::spool::Spool;
 use super::stage::{self, Staged};
 use super::state::{Skipped, Totals};
 use super::tally::Tally;
-use crate::base::{GroupId, Timestamp};
+use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::Cursor;
 use crate::model::{Entity, IamName, Member, MemberKind, Presence, RefHash, Standing};
 use crate::store::{Revision, Snapshot, schema};
@@ -50,6 +50,8 @@ pub struct Plan {
     pub server: Option<String>,
     /// True when it came from a full read.
     pub full: bool,
+    /// Groups to read once more in a moment.
+    pub look_again: Vec<Guid>,
 }
 
 impl Plan {
@@ -70,6 +72,7 @@ impl Plan {
             read: 0,
             server: None,
             full: false,
+            look_again: Vec::new(),
         }
     }
 

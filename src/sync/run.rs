@@ -153,7 +153,7 @@ impl Runner {
             return Ok(None);
         }
         let look_again = if moves { delta.groups_read() } else { Vec::new() };
-        let runner = self.clone();
+        let (runner, remembered) = (self.clone(), look_again.clone());
         let report = self
             .store
             .run(move |store| {
@@ -162,6 +162,7 @@ impl Runner {
                 plan.read = read;
                 plan.server = cursor.as_ref().map(|cursor| cursor.server.clone());
                 plan.cursor = cursor;
+                plan.look_again = remembered;
                 runner.carry_out(plan, before, &Actor::task(runner.task()), started, &mut super::progress::Unwatched)
             })
             .await?;
@@ -375,10 +376,16 @@ impl Runner {
             after.doubts = state::kept(&plan.doubts);
             after.skipped = plan.skipped.clone();
             after.cursor.clone_from(&plan.cursor);
+            after.look_again.clear();
             return;
         }
-        if let Some(cursor) = &plan.cursor {
-            after.cursor = Some(cursor.clone());
+        match &plan.cursor {
+            Some(cursor) => {
+                after.cursor = Some(cursor.clone());
+                after.remember_to_look_again(&plan.look_again);
+            }
+            // The groups that were to be looked at have been.
+            None => after.look_again.clear(),
         }
         if !verdict.is_clear() {
             // Held changes are kept by full reads alone, so that a set shows all there is to decide.

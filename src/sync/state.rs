@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Rule;
 use crate::base::text::printable;
-use crate::base::{GroupId, Timestamp};
+use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::{Cursor, Method, Unusable};
 use crate::model::DirectoryLabel;
 use crate::store::{Revision, Snapshot, StoreError, schema};
@@ -42,10 +42,29 @@ pub struct SyncState {
     pub skipped: Skipped,
     /// A full read is due as soon as possible, and why.
     pub full_read_due: Option<String>,
+    /// Groups to read once more in a moment, because the server may rewrite them without saying so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub look_again: Vec<Guid>,
     /// What narrowed lately, counted by the guard.
     pub window: Window,
     /// Since when the directory is no longer configured.
     pub frozen_since: Option<Timestamp>,
+}
+
+/// Groups remembered for another look. Each takes 39 bytes of a row of 64 KiB at most; for more of them a full read is due.
+const MOST_TO_LOOK_AT: usize = 500;
+
+impl SyncState {
+    /// Remembers groups to read once more, so that a restart in between does not forget them.
+    pub fn remember_to_look_again(&mut self, groups: &[Guid]) {
+        self.look_again.extend(groups);
+        self.look_again.sort_unstable();
+        self.look_again.dedup();
+        if self.look_again.len() > MOST_TO_LOOK_AT {
+            self.look_again.clear();
+            self.full_read_due = Some("more groups may have been rewritten than are read one by one".to_owned());
+        }
+    }
 }
 
 /// Rows and edges of one directory.
@@ -317,5 +336,18 @@ mod tests {
         let row = serde_json::to_vec(&state).unwrap();
         assert!(row.len() < LONGEST_VALUE, "{}", row.len());
         assert_eq!(serde_json::from_slice::<SyncState>(&row).unwrap(), state);
+    }
+
+    #[test]
+    fn what_is_to_be_looked_at_again_stays_short() {
+        let guids = |range: std::ops::Range<u128>| range.map(|n| Guid::from_bytes(n.to_be_bytes())).collect::<Vec<_>>();
+        let mut state = SyncState::default();
+        state.remember_to_look_again(&guids(0..300));
+        state.remember_to_look_again(&guids(200..500));
+        assert_eq!((state.look_again.len(), &state.full_read_due), (500, &None));
+        assert!(serde_json::to_vec(&state).unwrap().len() < LONGEST_VALUE / 2);
+        state.remember_to_look_again(&guids(500..501));
+        assert_eq!(state.look_again, []);
+        assert!(state.full_read_due.is_some());
     }
 }

@@ -269,6 +269,11 @@ impl Worker {
         let mut following = AbortOnDrop(tokio::spawn(async move { source.follow(cursor, into).await }));
         let mut reconcile = self.next_full_read(state, self.runner.settings.reconcile_every);
         self.phase(Phase::Following);
+        // What was left when this ended last.
+        if !state.look_again.is_empty() {
+            self.look_again.extend(&state.look_again);
+            self.settled_at = Some(Instant::now());
+        }
         loop {
             tokio::select! {
                 biased;

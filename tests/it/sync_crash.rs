@@ -289,3 +289,30 @@ fn the_rows_of_a_run_and_its_record_are_there_together() {
     assert_eq!(bailey::audit::verify(world.store(), 1).unwrap().fault, None);
     assert_eq!(world.rows(b"O").len(), 0, "nothing begun is left open");
 }
+
+#[test]
+fn groups_worth_another_look_are_remembered_until_that_was_taken() {
+    for by_full_read in [false, true] {
+        let directory = Simulated::new(true);
+        let people = directory.people("p", 3);
+        let team = directory.group("team", &people);
+        let world = World::new(&directory);
+        world.full();
+        directory.take_events();
+        directory.rename(people[0], "renamed");
+        assert_eq!(world.delta().look_again, [team]);
+        // Whoever starts from this state knows.
+        assert_eq!(world.state().look_again, [team]);
+        directory.join(team, directory.person("another"));
+        world.delta();
+        assert_eq!(world.state().look_again, [team], "each once");
+        if by_full_read {
+            world.full();
+        } else {
+            world.look_again(vec![team]);
+        }
+        assert_eq!(world.state().look_again, []);
+        assert!(world.is_member(team, people[0]));
+        assert_eq!(world.full().applied, 0);
+    }
+}

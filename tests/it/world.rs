@@ -170,6 +170,11 @@ impl World {
         self.apply(self.directory.take_events()).expect("few enough to be looked up")
     }
 
+    /// Reads these groups once more.
+    pub(crate) fn look_again(&self, groups: Vec<Guid>) -> Option<Report> {
+        self.runtime.block_on(self.runner.look_again(groups)).unwrap()
+    }
+
     pub(crate) fn state(&self) -> SyncState {
         self.store().read(|snapshot| state::load(snapshot, self.label())).unwrap().unwrap().1
     }
