@@ -98,7 +98,7 @@ pub const KEYS: &[Key] = &[
     defaulted("access.viewer_groups", Form::Names, r#"["bailey-viewer"]"#, "groups whose members may look"),
 
     defaulted("store.reserve", Form::Size, r#""64MiB""#, "disk space set aside, given up when the disk is full"),
-    defaulted("store.cache", Form::Size, r#""16MiB""#, "memory for rows read lately"),
+    defaulted("store.cache", Form::Size, r#""64MiB""#, "memory for rows read lately"),
     defaulted("store.history_retention", Form::Duration, r#""400d""#, "how long past states stay readable"),
 
     defaulted("log.format", Form::Choice(&["auto", "json", "text"]), r#""auto""#, "how log lines look"),

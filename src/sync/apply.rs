@@ -24,7 +24,7 @@ use crate::model::{Actor, Entity, IamName, Member, MemberKind};
 use crate::store::{Commit, Intent, Revision, Store, StoreError, rows, schema};
 
 /// Changes a commit. Large enough that a disk flush is shared by many, small enough that nobody waits long.
-const BATCH: usize = 2_000;
+const BATCH: usize = 3_000;
 
 /// What carrying out a plan did.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use super::error::SyncError;
 use super::reference::first16;
 use crate::base::Timestamp;
 use crate::model::{DirectoryLabel, Entity, IamName, Member, MemberKind, Presence};
-use crate::store::{Snapshot, Store, rows, schema};
+use crate::store::{KeyRange, Snapshot, Store, rows, schema};
 
 /// A change by rule and fingerprint: all the guard needs to say whether it is held.
 type Judged = (Rule, [u8; 16]);
@@ -37,6 +37,8 @@ pub struct Names {
     deleted: HashSet<Member>,
     /// Who gives up a name for another in this plan, and by which change.
     renaming: HashMap<Member, Judged>,
+    /// Of which kinds nobody has a name yet.
+    vacant: HashMap<MemberKind, bool>,
 }
 
 /// Who wishes for which name: by digest, for a first load wishes for every name there is.
@@ -66,13 +68,26 @@ impl Names {
     /// When the store cannot be read.
     pub fn wish(&mut self, snapshot: &dyn Snapshot, name: &IamName, member: Member) -> Result<(), SyncError> {
         let folded = name.folded();
-        let holder = snapshot.get(&schema::name(member.kind(), &folded))?;
+        let holder = match self.is_vacant(snapshot, member.kind())? {
+            true => None,
+            false => snapshot.get(&schema::name(member.kind(), &folded))?,
+        };
         let new = holder.as_ref().is_none_or(|row| row.value != member.id_bytes());
         self.wishes.push(Wish { name: digest(member.kind(), &folded), new, member });
         if new && holder.is_some() {
             self.contested.push((name.clone(), member));
         }
         Ok(())
+    }
+
+    /// True when nobody of this kind had a name when the plan began to grow: a first load need not ask for every one.
+    fn is_vacant(&mut self, snapshot: &dyn Snapshot, kind: MemberKind) -> Result<bool, SyncError> {
+        if let Some(vacant) = self.vacant.get(&kind) {
+            return Ok(*vacant);
+        }
+        let vacant = snapshot.scan(&KeyRange::prefix(&schema::names(kind)), 1)?.is_empty();
+        self.vacant.insert(kind, vacant);
+        Ok(vacant)
     }
 
     /// `change` makes somebody leave.

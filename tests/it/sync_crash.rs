@@ -180,7 +180,7 @@ fn a_full_read_that_dies_before_any_commit_leaves_nothing_a_next_one_does_not_me
 
 #[test]
 fn the_same_where_it_takes_many_commits() {
-    assert_eq!(dies_everywhere(1_200, |world| world.try_full().map(drop)), 4);
+    assert_eq!(dies_everywhere(1_800, |world| world.try_full().map(drop)), 4);
 }
 
 #[test]
