@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! commit --> line --> leader --> writer's thread: work the group out on paper   (reads go on)
-//!                       |                         room for it? apply it            (reads wait, milliseconds)
+//!                       |                         room for it? apply it            (reads wait, up to some 20 ms)
 //!                       |                         flush, fdatasync                 (reads go on)
 //!                       |<------------------------
 //!                     answer everyone

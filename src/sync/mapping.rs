@@ -307,41 +307,22 @@ fn generalized_time(attribute: &str, text: &str) -> Result<Timestamp, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::base::{Guid, UserId};
     use crate::directory::Attributes;
-    use crate::sync::settings::{Guard, Limit};
 
     fn settings() -> Settings {
-        let none = Limit { count: 0, share: 0.0 };
-        Settings {
-            label: "corp".parse().unwrap(),
-            primary: true,
-            mapping: Mapping {
-                login: "uid".to_owned(),
-                display_name: "cn".to_owned(),
-                group_name: "cn".to_owned(),
-                member_dn: vec!["member".to_owned(), "uniqueMember".to_owned()],
-                member_login: vec!["memberUid".to_owned()],
-                max_name_bytes: 64,
-                ..Mapping::default()
-            },
-            guard: Guard {
-                deletions: none,
-                suspensions: none,
-                group_losses: none,
-                losses: none,
-                emptied_groups: none,
-                renames: none,
-                sentinels: Vec::new(),
-                window: Duration::ZERO,
-            },
-            reconcile_every: Duration::ZERO,
-            poll_every: Duration::ZERO,
-            keep_leavers: Duration::ZERO,
-        }
+        let label = "corp".parse().unwrap();
+        let mapping = Mapping {
+            login: "uid".to_owned(),
+            display_name: "cn".to_owned(),
+            group_name: "cn".to_owned(),
+            member_dn: vec!["member".to_owned(), "uniqueMember".to_owned()],
+            member_login: vec!["memberUid".to_owned()],
+            max_name_bytes: 64,
+            ..Mapping::default()
+        };
+        Settings { primary: true, mapping, ..Settings::removed(&label) }
     }
 
     fn entry(kind: Kind, attributes: &[(&str, &[&str])]) -> Entry {

@@ -1,7 +1,7 @@
 //! Killed at any moment, the store has every commit it acknowledged, and none in part.
 //!
-//! The writer is another process: this test binary again, running only [`writer`]. That test is
-//! `#[ignore]`d because it writes until it is killed; run by hand it needs the directory in its environment.
+//! The writer is another process: this test binary again, running only [`writer`] or [`large_writer`]. These are
+//! `#[ignore]`d because they write until they are killed; run by hand they need the directory in their environment.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -84,7 +84,7 @@ fn killed_at_any_moment() {
         }
         let before = acknowledged;
         let after_first = Duration::from_micros(rng.random_range(0..150_000));
-        run_and_kill(dir.path(), after_first, |writer, number, revision| {
+        run_and_kill(dir.path(), "writer", after_first, |writer, number, revision| {
             acknowledged[writer] = number;
             last_revision = last_revision.max(revision);
         });
@@ -97,9 +97,9 @@ fn killed_at_any_moment() {
 }
 
 /// Runs the writer, kills it `after_first` its first acknowledgement, and reports all of them.
-fn run_and_kill(dir: &Path, after_first: Duration, mut acknowledged: impl FnMut(usize, u64, u64)) {
+fn run_and_kill(dir: &Path, writer: &str, after_first: Duration, mut acknowledged: impl FnMut(usize, u64, u64)) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store_crash::writer", "--ignored", "--nocapture", "--test-threads=1"])
+        .args(["--exact", &format!("store_crash::{writer}"), "--ignored", "--nocapture", "--test-threads=1"])
         .env(DIRECTORY, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
@@ -159,4 +159,96 @@ fn check(store: &Store, acknowledged: &[u64], last_revision: u64, cycle: u32) {
     // The rows are not real users, which verify says; everything else must fit.
     let others: Vec<_> = problems.iter().filter(|f| !f.key.starts_with("user/") && !f.key.contains("/user/")).collect();
     assert!(others.is_empty(), "cycle {cycle}: {others:?}");
+}
+
+/// Rows a large commit creates, and rows it replaces: far more than are written as one batch.
+const CREATED: u64 = 3_000;
+const REPLACED: u64 = 300;
+
+fn created(number: u64, row: u64) -> Vec<u8> {
+    key(1, number * CREATED + row)
+}
+
+/// Commits of thousands of rows, some of them new and some replaced, one after the other.
+#[test]
+#[ignore = "writes until it is killed; `a_large_commit_is_there_whole_or_not_at_all` starts it"]
+fn large_writer() {
+    let dir = setting(DIRECTORY).expect("started by `a_large_commit_is_there_whole_or_not_at_all` only");
+    let store = store::open(&settings(Path::new(&dir)), now()).unwrap().store;
+    let mut out = std::io::stdout();
+    for number in last_number(&store, 0) + 1.. {
+        let mut next = commit();
+        next.intent = Intent::Narrow;
+        for row in 0..CREATED {
+            next.put(created(number, row), vec![7; 100]);
+        }
+        for row in 0..REPLACED {
+            next.put(key(0, row), number.to_be_bytes().to_vec());
+        }
+        let revision = store.commit(next).unwrap().revision;
+        writeln!(out, "ACK 0 {number} {revision}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn a_large_commit_is_there_whole_or_not_at_all() {
+    let mut rng = StdRng::seed_from_u64(20_261_124);
+    let dir = tempfile::tempdir().unwrap();
+    let mut taken_back = 0;
+    // A kill may also fall between two commits: it goes on until one did not.
+    for cycle in 0..60 {
+        if cycle >= 12 && taken_back > 0 {
+            break;
+        }
+        let mut acknowledged = 0;
+        let after_first = Duration::from_micros(rng.random_range(0..100_000));
+        run_and_kill(dir.path(), "large_writer", after_first, |_, number, _| acknowledged = number);
+        let (store, said) = open_and_listen(dir.path());
+        taken_back += usize::from(said.contains("taken back"));
+        check_large(&store, acknowledged, cycle);
+    }
+    assert!(taken_back > 0, "no kill met a commit on its way, so nothing was tested");
+}
+
+/// Opens the store; answers what it had to say about that.
+fn open_and_listen(dir: &Path) -> (Store, String) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&heard);
+    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Heard(Arc::clone(&writer))).finish();
+    let store = tracing::subscriber::with_default(log, || store::open(&settings(dir), now()).unwrap().store);
+    let said = String::from_utf8(heard.lock().unwrap().clone()).unwrap();
+    (store, said)
+}
+
+struct Heard(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn check_large(store: &Store, acknowledged: u64, cycle: u32) {
+    let head = store.read(|s| Ok::<_, StoreError>(s.revision())).unwrap();
+    assert!((acknowledged..=acknowledged + 1).contains(&head), "cycle {cycle}: {acknowledged} acknowledged, at {head}");
+    let rows = |writer: u64| store.read(|s| s.scan(&KeyRange::prefix(&key(writer, 0)[..9]), usize::MAX)).unwrap();
+    let replaced = rows(0);
+    assert_eq!(replaced.len() as u64, REPLACED, "cycle {cycle}");
+    assert!(replaced.iter().all(|(_, row)| row.revision == head && row.value == head.to_be_bytes()), "cycle {cycle}");
+    let found: Vec<(Vec<u8>, u64)> = rows(1).into_iter().map(|(key, row)| (key, row.revision)).collect();
+    let wanted = (1..=head).flat_map(|number| (0..CREATED).map(move |row| (created(number, row), number)));
+    assert!(
+        found.into_iter().eq(wanted),
+        "cycle {cycle}: rows of a commit that did not happen, or half of one that did"
+    );
+    // What was replaced is remembered once a commit, of the unfinished one nothing.
+    for number in 1..=head {
+        let then = store.read(|s| history::as_of(s, &key(0, 7), number)).unwrap().unwrap();
+        assert_eq!(then.value, number.to_be_bytes(), "cycle {cycle}");
+    }
 }
