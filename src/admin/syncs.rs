@@ -32,8 +32,12 @@ pub struct SyncStatus {
     pub phase: Option<Phase>,
     /// How changes are followed.
     pub method: Option<Method>,
+    /// Whether deletions are told; where they are not, only a full read finds out who left.
+    pub sees_deletions: Option<bool>,
     /// The server last read from.
     pub server: Option<String>,
+    /// The server that is followed, and what we know of its changes.
+    pub cursor: Option<FollowedTo>,
     /// Last time the directory answered.
     pub last_contact: Option<Timestamp>,
     /// Last full read.
@@ -50,6 +54,19 @@ pub struct SyncStatus {
     pub servers: Vec<ServerHealth>,
     /// What the last run did.
     pub last_report: Option<Report>,
+}
+
+/// How far a server is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowedTo {
+    /// The server the position belongs to.
+    pub server: String,
+    /// Up to which of its changes we know, in its own words; `None` where it is nothing to read.
+    pub position: Option<String>,
+    /// How far the server itself had come when it was last asked.
+    pub highest: Option<String>,
+    /// Seconds since then: what happened later may be unknown here.
+    pub lag_seconds: Option<u64>,
 }
 
 /// Health in one word.
@@ -338,7 +355,9 @@ fn status(label: DirectoryLabel, state: SyncState, handle: Option<&Handle>, held
         health,
         reasons,
         phase: activity.as_ref().map(|a| a.phase),
-        method: activity.as_ref().and_then(|a| a.method),
+        method: activity.as_ref().and_then(|a| a.following).map(|following| following.method),
+        sees_deletions: activity.as_ref().and_then(|a| a.following).map(|following| following.sees_deletions),
+        cursor: followed_to(&state, handle, last_contact, now),
         server: state.server,
         last_contact,
         last_full: state.last_full,
@@ -349,6 +368,24 @@ fn status(label: DirectoryLabel, state: SyncState, handle: Option<&Handle>, held
         servers: activity.as_ref().map(|a| a.servers.clone()).unwrap_or_default(),
         last_report: activity.and_then(|a| a.last_report),
     }
+}
+
+/// Where following stands: by what the server last said, or, where it pushes, by when it was last heard of.
+fn followed_to(
+    state: &SyncState,
+    handle: Option<&Handle>,
+    last_contact: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<FollowedTo> {
+    let server = state.cursor.as_ref()?.server.clone();
+    let reached = handle.and_then(|handle| handle.runner.source.reached()).filter(|reached| reached.server == server);
+    let heard = last_contact.and_then(|at| u64::try_from(now.duration_since(at).as_secs()).ok());
+    Some(FollowedTo {
+        server,
+        lag_seconds: reached.as_ref().map(|reached| reached.at.elapsed().as_secs()).or(heard),
+        position: reached.as_ref().map(|reached| reached.ours.clone()),
+        highest: reached.map(|reached| reached.highest),
+    })
 }
 
 fn judge(
@@ -372,6 +409,13 @@ fn judge(
     }
     if let Some(error) = &activity.last_error {
         reasons.push((Health::Yellow, format!("away: {error}")));
+    }
+    if activity.following.is_some_and(|following| !following.sees_deletions) {
+        reasons.push((
+            Health::Yellow,
+            "the account cannot see deletions, so leavers are noticed by full reads alone; see `bailey check`"
+                .to_owned(),
+        ));
     }
     if held > 0 {
         reasons

@@ -105,6 +105,7 @@ pub const KEYS: &[Key] = &[
     defaulted("log.level", Form::Choice(&["error", "warn", "info", "debug", "trace"]), r#""info""#, "the least important lines written"),
 
     required("directory.label", Form::Label, "short name; part of every id derived from the directory"),
+    defaulted("directory.kind", Form::Choice(KINDS), r#""ldap""#, "which family its servers are of; other defaults follow"),
     defaulted("directory.primary", Form::Flag, "false", "whether names from here stay bare, without @label"),
     required("directory.urls", Form::Urls, "servers, in order of preference"),
     defaulted("directory.start_tls", Form::Flag, "false", "encrypt ldap:// connections before anything else is sent"),
@@ -120,11 +121,14 @@ pub const KEYS: &[Key] = &[
     required("directory.bases", Form::Dns, "subtrees to read"),
     defaulted("directory.only_under", Form::Dns, "[]", "parts of the bases to take objects from; empty takes all"),
     defaulted("directory.id_attribute", Form::Attribute, r#""entryUUID""#, "the attribute with the immutable id"),
-    defaulted("directory.method", Form::Choice(&["auto", "syncrepl", "polling"]), r#""auto""#, "how changes are followed"),
+    defaulted("directory.method", Form::Choice(METHODS), r#""auto""#, "how changes are followed"),
+    defaulted("directory.follow_every", Form::Duration, r#""30s""#, "how often changes are asked for where they are not pushed"),
+    defaulted("directory.notified", Form::Flag, "true", "whether to ask at once when the server says that something changed"),
     defaulted("directory.page_size", Form::Whole(1, 100_000), "1000", "entries a page"),
     defaulted("directory.connect_timeout", Form::Duration, r#""10s""#, "longest wait to connect and sign in"),
     defaulted("directory.answer_timeout", Form::Duration, r#""1m""#, "longest wait for one answer"),
     defaulted("directory.reconcile_every", Form::Duration, r#""24h""#, "how often everything is read again"),
+    defaulted("directory.reconcile_blind_every", Form::Duration, r#""15m""#, "the same, while the account cannot see deletions"),
     defaulted("directory.poll_every", Form::Duration, r#""5m""#, "how often everything is read where changes cannot be followed"),
     defaulted("directory.keep_leavers", Form::Duration, r#""30d""#, "how long someone gone stays restorable"),
     defaulted("directory.max_values", Form::Whole(1, 10_000_000), "100000", "most values in one attribute"),
@@ -167,6 +171,11 @@ pub const KEYS: &[Key] = &[
     defaulted("directory.guard.sentinels", Form::Dns, "[]", "entries that every full read must bring"),
     defaulted("directory.guard.window", Form::Duration, r#""1h""#, "changes within this time count together"),
 ];
+
+/// Families of servers.
+pub(super) const KINDS: &[&str] = &["ldap", "active-directory", "389-ds"];
+
+const METHODS: &[&str] = &["auto", "syncrepl", "dirsync", "usn", "polling"];
 
 const COUNT: Form = Form::Whole(0, 1_000_000_000);
 

@@ -20,6 +20,7 @@ mod files;
 mod keys;
 mod listen;
 mod log;
+mod presets;
 mod raw;
 mod section;
 mod store;
@@ -37,6 +38,7 @@ pub use fault::{ConfigError, ConfigFault, Place};
 pub use keys::{Form, INSECURE, KEYS, Key, Presence};
 pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
+pub use presets::{PRESETS, Preset};
 pub use store::Store;
 
 use crate::model::AccountId;

@@ -5,6 +5,7 @@
 
 use super::fault::{Faults, Place};
 use super::keys::{self, Form, Key, Presence};
+use super::presets;
 use super::raw::{Value, Written};
 use super::values::{Meant, Misfit};
 use crate::base::text::printable;
@@ -16,20 +17,22 @@ pub(super) struct Section<'a> {
     /// Where it stands; for an absent one, the section around it.
     pub(super) place: Place,
     table: Option<&'a Written<'a>>,
+    /// The kind of directory it is about, whose presets hold.
+    kind: &'static str,
     faults: &'a Faults,
 }
 
 impl<'a> Section<'a> {
     /// The top of the file.
     pub(super) fn top(file: &'a Written<'a>, faults: &'a Faults) -> Self {
-        Self { path: String::new(), place: file.place, table: Some(file), faults }
+        Self { path: String::new(), place: file.place, table: Some(file), kind: "", faults }
     }
 
     /// The section `name` in this one.
     pub(super) fn section(&self, name: &str) -> Self {
         let table = self.table.and_then(|table| table.entry(name)).map(|entry| &entry.written);
         let place = table.map_or(self.place, |table| table.place);
-        Self { path: keys::join(&self.path, name), place, table, faults: self.faults }
+        Self { path: keys::join(&self.path, name), place, table, kind: self.kind, faults: self.faults }
     }
 
     /// The sections `[[name]]` in this one.
@@ -42,9 +45,15 @@ impl<'a> Section<'a> {
             path: keys::join(&self.path, name),
             place: item.place,
             table: Some(item),
+            kind: self.kind,
             faults: self.faults,
         };
         items.iter().map(section).collect()
+    }
+
+    /// The same section, in which the presets of `kind` hold.
+    pub(super) fn of_kind(&self, kind: &'static str) -> Self {
+        Self { path: self.path.clone(), kind, ..*self }
     }
 
     /// What `name` is set to, or its default.
@@ -105,7 +114,9 @@ impl<'a> Section<'a> {
     }
 
     fn default<T: Meant>(&self, name: &str) -> Option<T> {
-        match keys::find(&keys::join(&self.path, name))?.presence {
+        let path = keys::join(&self.path, name);
+        let preset = presets::find(&path, self.kind).map(Presence::Default);
+        match preset.unwrap_or(keys::find(&path)?.presence) {
             Presence::Default(text) => T::meant(&super::raw::parse_value(text)?, &mut Vec::new()),
             Presence::Required | Presence::Optional => None,
         }

@@ -8,8 +8,9 @@ use super::filter::Filter;
 use super::ldap::address::Address;
 use super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, controls};
 use super::reader::is_visible;
+use super::root_dse::RootDse;
 use super::settings::Scope as KindScope;
-use super::source::{LdapSource, RootDse};
+use super::source::LdapSource;
 use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, syncrepl};
 use crate::base::text::printable;
 
@@ -94,7 +95,7 @@ async fn content(
     mut connection: Connection,
     findings: &mut Findings,
 ) -> Result<(), DirectoryError> {
-    let root = LdapSource::root_dse(&mut connection).await?;
+    let root = RootDse::read(&mut connection).await?;
     let mut checker = Checker { source, findings, connection, root, bases: Vec::new() };
     checker.paging();
     checker.following().await?;
@@ -237,14 +238,19 @@ impl Checker<'_> {
     async fn sample(&mut self, base: &Dn, filter: Filter) -> Result<Sample, DirectoryError> {
         let mut attributes = self.source.intake.attributes.to_vec();
         attributes.push(self.source.settings.login_attribute.clone());
-        let question =
-            Question { base: base.to_string(), scope: Scope::Subtree, filter, attributes: attributes.into() };
+        let question = Question {
+            base: base.to_string(),
+            scope: Scope::Subtree,
+            filter,
+            attributes: attributes.into(),
+            controls: Vec::new(),
+        };
         let (mut entries, mut cookie) = (Vec::new(), Vec::new());
         loop {
             let mut answers = if self.root.supports(controls::PAGED_RESULTS) {
                 self.connection.search_page(&question, self.source.settings.page_size, &cookie).await?
             } else {
-                self.connection.search(&question, Vec::new()).await?
+                self.connection.search(&question).await?
             };
             let outcome = loop {
                 match answers.next().await? {

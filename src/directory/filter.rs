@@ -74,6 +74,23 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Every attribute it looks at, as often as it does.
+    pub fn attributes(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::And(inner) | Self::Or(inner) => Box::new(inner.iter().flat_map(Self::attributes)),
+            Self::Not(inner) => inner.attributes(),
+            Self::Equal(attribute, _)
+            | Self::Present(attribute)
+            | Self::GreaterOrEqual(attribute, _)
+            | Self::LessOrEqual(attribute, _)
+            | Self::Approximate(attribute, _)
+            | Self::Substrings { attribute, .. } => Box::new(std::iter::once(attribute.as_str())),
+            Self::Extensible { attribute, .. } => Box::new(attribute.iter().map(Attribute::as_str)),
+        }
+    }
+}
+
 /// An attribute description (RFC 4512 2.5): a name or a number, and options.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attribute(String);

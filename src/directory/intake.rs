@@ -94,6 +94,24 @@ impl Intake {
         self.kinds.iter().find(|rule| rule.kind == kind)
     }
 
+    /// Entries of each kind by class alone.
+    pub(super) fn classes(&self) -> impl Iterator<Item = Filter> {
+        self.kinds.iter().map(|rule| rule.by_class.clone())
+    }
+
+    /// Largest number of values taken from one attribute.
+    pub(super) fn max_values(&self) -> usize {
+        self.max_values
+    }
+
+    /// An entry of which a part could not be had.
+    pub(super) fn incomplete(&self, raw: &RawEntry, why: String) -> Taken {
+        match self.name(raw) {
+            Ok(None) => Taken::Outside,
+            _ => unusable(&raw.dn, self.id.read(raw).ok(), why),
+        }
+    }
+
     /// The entry's id, or what is wrong with it.
     pub(super) fn id_of(&self, raw: &RawEntry) -> Result<Guid, String> {
         self.id.read(raw)
@@ -306,6 +324,14 @@ impl Spelling {
                 groups.join("-").into_bytes()
             }
         }
+    }
+}
+
+/// The id of what came, if it could be read.
+pub(super) fn guid_of(arrival: &Arrival) -> Option<Guid> {
+    match arrival {
+        Arrival::Entry(entry) => Some(entry.guid),
+        Arrival::Unusable(unusable) => unusable.guid,
     }
 }
 

@@ -6,6 +6,7 @@
 use super::filter::{Attribute, Filter};
 use super::intake::{Taken, under_any};
 use super::ldap::{Answer, Connection, Question, Scope};
+use super::ranges::{is_sliced, take_sliced};
 use super::reader::is_visible;
 use super::source::LdapSource;
 use super::{Arrival, DirectoryError, Dn, Kind, Wanted};
@@ -58,6 +59,7 @@ async fn subtrees(
                 scope: Scope::Subtree,
                 filter: Filter::And(vec![Filter::any(some.to_vec()), kind.clone()]),
                 attributes: source.intake.attributes.clone(),
+                controls: Vec::new(),
             };
             search(source, connection, &question, false, found).await?;
         }
@@ -79,6 +81,7 @@ async fn by_name(
         scope: Scope::Base,
         filter: source.intake.everything.clone(),
         attributes: source.intake.attributes.clone(),
+        controls: Vec::new(),
     };
     search(source, connection, &question, true, found).await
 }
@@ -91,9 +94,11 @@ async fn search(
     found: &mut Vec<Arrival>,
 ) -> Result<(), DirectoryError> {
     const NO_SUCH_OBJECT: u32 = 32;
-    let mut answers = connection.search(question, Vec::new()).await?;
+    let mut answers = connection.search(question).await?;
+    let mut sliced = Vec::new();
     loop {
         match answers.next().await? {
+            Answer::Entry(raw, _) if is_sliced(&raw) => sliced.push(raw),
             Answer::Entry(raw, _) => {
                 if let Taken::In(arrival) = source.intake.take(raw) {
                     found.push(arrival);
@@ -111,12 +116,54 @@ async fn search(
             }
             Answer::Done(outcome) if may_be_absent && outcome.code == NO_SUCH_OBJECT => return Ok(()),
             Answer::Done(outcome) => {
-                return outcome
-                    .success(connection.server(), &format!("a look-up under `{}`", question.base))
-                    .map(|_| ());
+                outcome.success(connection.server(), &format!("a look-up under `{}`", question.base))?;
+                break;
             }
         }
     }
+    for raw in sliced {
+        if let Taken::In(arrival) = take_sliced(&source.intake, connection, raw).await? {
+            found.push(arrival);
+        }
+    }
+    Ok(())
+}
+
+/// Everything in scope below a container; `None` when there is more than `most`.
+pub(super) async fn everything_below(
+    source: &LdapSource,
+    connection: &mut Connection,
+    container: &Dn,
+    most: usize,
+) -> Result<Option<Vec<Arrival>>, DirectoryError> {
+    let question = Question::below(container, source.intake.everything.clone(), source.intake.attributes.clone());
+    let (mut found, mut sliced, mut cookie) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        let mut answers = connection.search_page(&question, source.settings.page_size, &cookie).await?;
+        let outcome = loop {
+            match answers.next().await? {
+                Answer::Entry(raw, _) if is_sliced(&raw) => sliced.push(raw),
+                Answer::Entry(raw, _) => match source.intake.take(raw) {
+                    Taken::In(arrival) => found.push(arrival),
+                    Taken::Outside => {}
+                },
+                Answer::Reference | Answer::Sync(_) => {}
+                Answer::Done(outcome) => break outcome,
+            }
+        };
+        let outcome = outcome.success(connection.server(), &format!("the read of `{container}`"))?;
+        match outcome.page {
+            _ if found.len() + sliced.len() > most => return Ok(None),
+            Some(next) if !next.is_empty() => cookie = next,
+            _ => break,
+        }
+    }
+    for raw in sliced {
+        if let Taken::In(arrival) = take_sliced(&source.intake, connection, raw).await? {
+            found.push(arrival);
+        }
+    }
+    Ok(Some(found))
 }
 
 /// An account that may no longer see a base finds nothing there; that is no proof of anything.

@@ -6,16 +6,18 @@
 //! `ldap/` and nowhere else.
 //!
 //! ```text
-//! servers --> ldap --> intake --> reader    full reads
-//!  which     the wire   entry,    look_up   single objects
-//!  first                scope     syncrepl  changes
-//!                                 check     what would go wrong
+//! servers --> ldap --> intake --> reader            full reads
+//!  which     the wire   entry,    look_up           single objects
+//!  first                scope     syncrepl          changes that are pushed
+//!                       ranges    active_directory  changes that are asked for
+//!                       slices    check             what would go wrong
 //! ```
 //!
 //! A read is believed in two grades. *Presence* is believed at once: an entry that came was there.
 //! *Absence* is believed only from a [`Completeness::Complete`] read, or from a change that the
 //! server itself reported as a deletion and that a look-up on the wire confirmed.
 
+mod active_directory;
 mod check;
 pub mod dn;
 pub mod error;
@@ -23,7 +25,9 @@ pub mod filter;
 mod intake;
 mod ldap;
 mod look_up;
+mod ranges;
 mod reader;
+mod root_dse;
 mod servers;
 pub mod settings;
 mod source;
@@ -214,8 +218,55 @@ pub enum Wanted {
 pub enum Method {
     /// RFC 4533 refreshAndPersist: the server pushes.
     Syncrepl,
+    /// The DirSync control of Active Directory: the server is asked what changed since a cookie.
+    Dirsync,
+    /// Active Directory is asked for what has a higher `uSNChanged` than was seen.
+    Usn,
     /// Full reads at an interval.
     Polling,
+}
+
+impl Method {
+    /// Its word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Syncrepl => "syncrepl",
+            Self::Dirsync => "dirsync",
+            Self::Usn => "usn",
+            Self::Polling => "polling",
+        }
+    }
+}
+
+/// How changes are followed here and now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Following {
+    /// By which method.
+    pub method: Method,
+    /// Deletions are among what is told. Where the account cannot see them, only a full read finds out who left.
+    pub sees_deletions: bool,
+}
+
+impl Following {
+    /// By `method`, deletions included. (Where everything is read every time, absence itself tells.)
+    #[must_use]
+    pub fn by(method: Method) -> Self {
+        Self { method, sees_deletions: true }
+    }
+}
+
+/// How far following has come, and how far the server has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Which server is followed.
+    pub server: String,
+    /// What we know, in the server's own words, such as `update 4711`.
+    pub ours: String,
+    /// What the server has.
+    pub highest: String,
+    /// When the server said so.
+    pub at: std::time::Instant,
 }
 
 /// Something `check` found.
@@ -262,7 +313,7 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// When no server answers.
-    async fn method(&self) -> Result<Method, DirectoryError>;
+    async fn following(&self) -> Result<Following, DirectoryError>;
 
     /// Reads everything in scope, a page at a time, into `into`. Waits when the receiver is slow.
     ///
@@ -290,4 +341,9 @@ pub trait Source: Send + Sync {
 
     /// The servers, best first.
     fn servers(&self) -> Vec<ServerHealth>;
+
+    /// How far following has come; `None` where servers do not say.
+    fn reached(&self) -> Option<Reached> {
+        None
+    }
 }

@@ -8,9 +8,11 @@ use std::collections::HashSet;
 use tokio::sync::mpsc;
 
 use super::intake::Taken;
-use super::ldap::{Answer, Answers, Connection, Outcome, Question, Scope, controls};
+use super::ldap::{Answer, Answers, Connection, Outcome, Question, RawEntry, Scope, controls};
+use super::ranges::{is_sliced, take_sliced};
+use super::root_dse::RootDse;
 use super::source::LdapSource;
-use super::{Arrival, Completeness, DirectoryError, Dn, Reading, Unusable, syncrepl};
+use super::{Arrival, Completeness, DirectoryError, Dn, Reading, Unusable};
 use crate::base::Guid;
 
 /// Doubts named one by one; the rest are counted.
@@ -26,9 +28,9 @@ pub(super) async fn read(
     connection: &mut Connection,
     into: mpsc::Sender<Vec<Arrival>>,
 ) -> Result<Reading, DirectoryError> {
-    let root = LdapSource::root_dse(connection).await?;
+    let root = RootDse::read(connection).await?;
     // Before the first page: what changes while we read is then followed, not missed.
-    let position = syncrepl::position(source, connection, &root).await?;
+    let position = source.position(connection, &root).await?;
     let mut reader = Reader {
         source,
         into,
@@ -39,6 +41,9 @@ pub(super) async fn read(
     };
     for (base, _) in &source.bases {
         reader.base(connection, base).await?;
+    }
+    if root.is_catching_up {
+        reader.doubts.add("the domain controller has not yet received everything from the others".to_owned());
     }
     if reader.count == 0 {
         reader.doubts.add(
@@ -70,12 +75,18 @@ impl Reader<'_> {
             scope: Scope::Subtree,
             filter: self.source.intake.everything.clone(),
             attributes: self.source.intake.attributes.clone(),
+            controls: Vec::new(),
         };
         let mut answers = self.ask(connection, &question, &[]).await?;
         let mut idle = 0;
         loop {
             let known = self.seen.len();
-            let (page, outcome) = self.page(base, answers).await?;
+            let (mut page, sliced, outcome) = self.page(base, answers).await?;
+            for raw in sliced {
+                if let Taken::In(arrival) = take_sliced(&self.source.intake, connection, raw).await? {
+                    page.push(self.checked(arrival));
+                }
+            }
             let next = self.after(connection.server(), base, outcome)?;
             let brought = self.seen.len() > known;
             idle = if brought { 0 } else { idle + 1 };
@@ -111,15 +122,21 @@ impl Reader<'_> {
         if self.paged {
             connection.search_page(question, self.source.settings.page_size, cookie).await
         } else {
-            connection.search(question, Vec::new()).await
+            connection.search(question).await
         }
     }
 
-    /// Everything up to the end of this page.
-    async fn page(&mut self, base: &Dn, mut answers: Answers) -> Result<(Vec<Arrival>, Outcome), DirectoryError> {
+    /// Everything up to the end of this page, and entries of which a part is still to be fetched.
+    async fn page(
+        &mut self,
+        base: &Dn,
+        mut answers: Answers,
+    ) -> Result<(Vec<Arrival>, Vec<RawEntry>, Outcome), DirectoryError> {
         let mut page = Vec::with_capacity(self.source.settings.page_size.min(10_000) as usize);
+        let mut sliced = Vec::new();
         loop {
             match answers.next().await? {
+                Answer::Entry(raw, _) if is_sliced(&raw) => sliced.push(raw),
                 Answer::Entry(raw, _) => {
                     if let Taken::In(arrival) = self.source.intake.take(raw) {
                         page.push(self.checked(arrival));
@@ -129,7 +146,7 @@ impl Reader<'_> {
                     self.doubts.add(format!("a part of `{base}` is on another server (referral); it was not read"))
                 }
                 Answer::Sync(_) => {}
-                Answer::Done(outcome) => return Ok((page, outcome)),
+                Answer::Done(outcome) => return Ok((page, sliced, outcome)),
             }
         }
     }
@@ -195,7 +212,7 @@ fn has_id(arrival: &Arrival) -> bool {
 
 /// True when the object `dn` itself can be seen.
 pub(super) async fn is_visible(connection: &mut Connection, dn: &Dn) -> Result<bool, DirectoryError> {
-    let (entries, _) = connection.search(&Question::entry(dn.as_str(), &["1.1"]), Vec::new()).await?.all().await?;
+    let (entries, _) = connection.search(&Question::entry(dn.as_str(), &["1.1"])).await?.all().await?;
     Ok(!entries.is_empty())
 }
 

@@ -11,6 +11,8 @@ use crate::base::Secret;
 pub struct Settings {
     /// Name for logs and findings.
     pub label: String,
+    /// Which family of servers it is.
+    pub family: Family,
     /// `ldaps://`, `ldap://` or `ldapi://` URLs, in order of preference.
     pub urls: Vec<String>,
     /// Upgrade `ldap://` connections with StartTLS before anything else is sent.
@@ -41,6 +43,10 @@ pub struct Settings {
     pub login_attribute: String,
     /// How to follow changes; `None` takes the best the server offers.
     pub method: Option<Method>,
+    /// How often changes are asked for where the server does not push them.
+    pub follow_every: Duration,
+    /// Ask at once when the server says that something changed (Active Directory).
+    pub notified: bool,
     /// Entries a page.
     pub page_size: u32,
     /// Longest wait for a TCP, TLS and bind exchange.
@@ -51,6 +57,18 @@ pub struct Settings {
     pub max_values: usize,
     /// Largest value in bytes; an entry with a larger one is unusable.
     pub max_value_bytes: usize,
+}
+
+/// Which family a directory's servers belong to: decides how changes are followed and what is said besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// OpenLDAP and all that keep to the RFCs.
+    #[default]
+    Ldap,
+    /// Active Directory domain controllers, Samba's included.
+    ActiveDirectory,
+    /// 389 Directory Server.
+    Ds389,
 }
 
 /// Our certificate towards the directory.

@@ -1,23 +1,26 @@
 //! [`LdapSource`]: one directory, its servers and what is asked of them.
 //!
 //! Owns the choice of a server and the life of connections; the work itself is in `reader`, `look_up`,
-//! `syncrepl` and `check`. Directories that are only polled need nothing more than reads: when to
+//! `syncrepl`, `active_directory` and `check`. Directories that are only polled need nothing more than reads: when to
 //! read again is the caller's schedule.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::intake::{Intake, outermost};
+use super::ldap::Connection;
 use super::ldap::address::Address;
-use super::ldap::{Connection, Question, controls};
+use super::root_dse::RootDse;
 use super::servers::Servers;
+use super::settings::Family;
 use super::{
-    Arrival, Changes, Cursor, DirectoryError, Dn, Finding, Method, Reading, ServerHealth, Settings, Source, Wanted,
-    check, look_up, reader, syncrepl,
+    Arrival, Changes, Cursor, DirectoryError, Dn, Finding, Following, Method, Reached, Reading, ServerHealth, Settings,
+    Source, Wanted, active_directory, check, look_up, reader, syncrepl,
 };
 
 /// A directory read over LDAP.
@@ -32,19 +35,8 @@ pub struct LdapSource {
     idle: Mutex<Option<Connection>>,
     /// Objects the last full read brought; 0 before the first.
     last_count: AtomicU64,
-}
-
-/// What a server says of itself (RFC 4512 5.1).
-#[derive(Debug, Default)]
-pub(super) struct RootDse {
-    pub(super) controls: Vec<String>,
-    pub(super) contexts: Vec<Dn>,
-}
-
-impl RootDse {
-    pub(super) fn supports(&self, control: &str) -> bool {
-        self.controls.iter().any(|held| held == control)
-    }
+    /// How far following has come.
+    reached: Mutex<Option<Reached>>,
 }
 
 impl LdapSource {
@@ -72,6 +64,7 @@ impl LdapSource {
             servers: Servers::new(&settings.urls, seed),
             idle: Mutex::new(None),
             last_count: AtomicU64::new(0),
+            reached: Mutex::new(None),
             settings,
         })
     }
@@ -105,24 +98,57 @@ impl LdapSource {
         opened
     }
 
+    /// A connection to the server a position belongs to; or why that cannot be used any more, when another answers instead.
+    pub(super) async fn open_again(&self, server: &str) -> Result<Result<Connection, String>, DirectoryError> {
+        if let Ok(connection) = self.open_to(server).await {
+            return Ok(Ok(connection));
+        }
+        let other = self.open().await?;
+        if other.server() == server {
+            return Ok(Ok(other));
+        }
+        Ok(Err(format!("the position belongs to {server}, now {} answers", other.server())))
+    }
+
+    /// Where following may begin, as of now; `None` where the server has no such position or none is wanted.
+    pub(super) async fn position(
+        &self,
+        connection: &mut Connection,
+        root: &RootDse,
+    ) -> Result<Option<Cursor>, DirectoryError> {
+        if self.settings.method == Some(Method::Polling) {
+            return Ok(None);
+        }
+        match self.settings.family {
+            Family::ActiveDirectory => active_directory::position(self, connection, root).await,
+            Family::Ldap | Family::Ds389 => syncrepl::position(self, connection, root).await,
+        }
+    }
+
+    /// Digest of what is asked of the directory: bases, filters, attributes. A position is good for one question only.
+    pub(super) fn question_digest(&self) -> String {
+        let mut digest = Sha256::new();
+        let mut line = |text: &str| {
+            digest.update(text.as_bytes());
+            digest.update(b"\n");
+        };
+        self.bases.iter().for_each(|(_, base)| line(base));
+        self.settings.only_under.iter().for_each(|dn| line(&dn.normalised()));
+        line(&self.intake.everything.to_string());
+        self.intake.attributes.iter().for_each(|name| line(name));
+        hex::encode(digest.finalize())
+    }
+
+    /// Notes how far following has come.
+    pub(super) fn note_reached(&self, reached: Reached) {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(reached);
+    }
+
     /// Counts `error` against `url` when it is the server's trouble rather than an answer.
     pub(super) fn note_failure(&self, url: &str, error: &DirectoryError) {
         if is_trouble(error) {
             self.servers.failed(url, &error.to_string(), Instant::now());
         }
-    }
-
-    /// What the server at the other end says of itself.
-    pub(super) async fn root_dse(connection: &mut Connection) -> Result<RootDse, DirectoryError> {
-        let question = Question::entry("", &["supportedControl", "namingContexts"]);
-        let (entries, outcome) = connection.search(&question, Vec::new()).await?.all().await?;
-        outcome.success(connection.server(), "reading its root DSE")?;
-        let Some(entry) = entries.first() else { return Ok(RootDse::default()) };
-        let texts = |name: &str| -> Vec<String> {
-            entry.values(name).iter().filter_map(|value| String::from_utf8(value.to_vec()).ok()).collect()
-        };
-        let contexts = texts("namingContexts").into_iter().filter_map(|dn| dn.parse().ok()).collect();
-        Ok(RootDse { controls: texts("supportedControl"), contexts })
     }
 
     /// Looks up over the idle connection, or a new one when it has died meanwhile.
@@ -160,15 +186,20 @@ fn reason(url: &str, error: &DirectoryError) -> String {
 
 #[async_trait]
 impl Source for LdapSource {
-    async fn method(&self) -> Result<Method, DirectoryError> {
-        if let Some(method) = self.settings.method {
-            return Ok(method);
+    async fn following(&self) -> Result<Following, DirectoryError> {
+        if self.settings.method == Some(Method::Polling) {
+            return Ok(Following::by(Method::Polling));
         }
         let mut connection = self.open().await?;
-        let root = Self::root_dse(&mut connection).await?;
-        let offered =
-            root.supports(controls::SYNC_REQUEST) && syncrepl::position(self, &mut connection, &root).await?.is_some();
-        Ok(if offered { Method::Syncrepl } else { Method::Polling })
+        let root = RootDse::read(&mut connection).await?;
+        match self.settings.family {
+            Family::ActiveDirectory => active_directory::following(self, &mut connection, &root).await,
+            Family::Ldap | Family::Ds389 => {
+                let offered = syncrepl::position(self, &mut connection, &root).await?.is_some();
+                let best = if offered { Method::Syncrepl } else { Method::Polling };
+                Ok(Following::by(self.settings.method.unwrap_or(best)))
+            }
+        }
     }
 
     async fn read(&self, into: mpsc::Sender<Vec<Arrival>>) -> Result<Reading, DirectoryError> {
@@ -182,7 +213,10 @@ impl Source for LdapSource {
     }
 
     async fn follow(&self, cursor: Cursor, into: mpsc::Sender<Changes>) -> Result<(), DirectoryError> {
-        syncrepl::follow(self, cursor, into).await
+        match self.settings.family {
+            Family::ActiveDirectory => active_directory::follow(self, cursor, into).await,
+            Family::Ldap | Family::Ds389 => syncrepl::follow(self, cursor, into).await,
+        }
     }
 
     async fn look_up(&self, wanted: Vec<Wanted>) -> Result<Vec<Arrival>, DirectoryError> {
@@ -210,5 +244,9 @@ impl Source for LdapSource {
 
     fn servers(&self) -> Vec<ServerHealth> {
         self.servers.health(Instant::now())
+    }
+
+    fn reached(&self) -> Option<Reached> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub guard: Guard,
     /// How often everything is read again whatever the method of following changes.
     pub reconcile_every: Duration,
+    /// The same, while the account that reads cannot see what is deleted.
+    pub reconcile_blind_every: Duration,
     /// How often everything is read where changes cannot be followed.
     pub poll_every: Duration,
     /// How long someone gone upstream stays suspended and restorable before being deleted.
@@ -44,6 +46,7 @@ impl Settings {
                 window: Duration::ZERO,
             },
             reconcile_every: Duration::MAX,
+            reconcile_blind_every: Duration::MAX,
             poll_every: Duration::MAX,
             keep_leavers: Duration::ZERO,
         }

@@ -21,7 +21,7 @@ use super::report::Report;
 use super::run::{Listing, Runner};
 use super::state::{self, SyncState};
 use crate::base::{Guid, Timestamp};
-use crate::directory::{Changes, Method, ServerHealth, Wanted};
+use crate::directory::{Changes, Following, Method, ServerHealth, Wanted};
 use crate::model::Actor;
 use crate::telemetry::Metric;
 
@@ -67,7 +67,7 @@ pub struct Activity {
     /// What it is doing.
     pub phase: Phase,
     /// How changes are followed, once that is known.
-    pub method: Option<Method>,
+    pub following: Option<Following>,
     /// Last time the directory answered.
     pub last_contact: Option<Timestamp>,
     /// Failures since then.
@@ -159,7 +159,7 @@ impl Worker {
         let (sender, commands) = mpsc::channel(16);
         let (activity, watcher) = watch::channel(Activity {
             phase: Phase::Starting,
-            method: None,
+            following: None,
             last_contact: None,
             failures: 0,
             last_error: None,
@@ -220,11 +220,11 @@ impl Worker {
             };
             self.done(report);
         }
-        let method = self.runner.source.method().await?;
-        self.activity.send_modify(|activity| activity.method = Some(method));
+        let following = self.runner.source.following().await?;
+        self.activity.send_modify(|activity| activity.following = Some(following));
         let state = self.state().await?;
         match state.cursor.clone() {
-            Some(cursor) if method == Method::Syncrepl => self.follow(cursor, &state, due, stop).await,
+            Some(cursor) if following.method != Method::Polling => self.follow(cursor, &state, due, stop).await,
             _ => {
                 let next = self.next_full_read(&state, self.runner.settings.poll_every);
                 self.phase(Phase::Waiting);
@@ -240,9 +240,21 @@ impl Worker {
         let age = self.runner.clock.now().duration_since(last).unsigned_abs();
         match &state.full_read_due {
             Some(why) if age >= BETWEEN_FULL_READS => Some(why.clone()),
-            _ if age >= settings.reconcile_every => Some("the schedule".to_owned()),
+            _ if age >= self.reconcile_every() => Some("the schedule".to_owned()),
             _ if state.cursor.is_none() && age >= settings.poll_every => Some("changes cannot be followed".to_owned()),
             _ => None,
+        }
+    }
+
+    /// How often everything is read whatever else is told. While the account cannot see deletions, that is how leavers are
+    /// noticed.
+    fn reconcile_every(&self) -> Duration {
+        let settings = &self.runner.settings;
+        match self.activity.borrow().following {
+            Some(Following { sees_deletions: false, .. }) => {
+                settings.reconcile_every.min(settings.reconcile_blind_every)
+            }
+            _ => settings.reconcile_every,
         }
     }
 
@@ -252,7 +264,7 @@ impl Worker {
             state.last_full.map_or(Duration::MAX, |last| self.runner.clock.now().duration_since(last).unsigned_abs());
         let every = match state.full_read_due {
             Some(_) => BETWEEN_FULL_READS,
-            None => every.min(self.runner.settings.reconcile_every),
+            None => every.min(self.reconcile_every()),
         };
         Instant::now() + every.saturating_sub(age)
     }
@@ -267,7 +279,7 @@ impl Worker {
         let (into, mut changes) = mpsc::channel(4);
         let source = Arc::clone(&self.runner.source);
         let mut following = AbortOnDrop(tokio::spawn(async move { source.follow(cursor, into).await }));
-        let mut reconcile = self.next_full_read(state, self.runner.settings.reconcile_every);
+        let mut reconcile = self.next_full_read(state, self.reconcile_every());
         self.phase(Phase::Following);
         // What was left when this ended last.
         if !state.look_again.is_empty() {

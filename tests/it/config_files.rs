@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bailey::config::{Config, ConfigError, ConfigFault, KEYS, Presence, Surroundings};
+use bailey::config::{Config, ConfigError, ConfigFault, KEYS, PRESETS, Presence, Surroundings};
 use bailey::directory::settings::Bind;
 use proptest::prelude::*;
 
@@ -119,6 +119,37 @@ fn the_example_shows_each_default_and_comments_out_what_has_none() {
             }
         }
     }
+}
+
+/// `#   active-directory: "objectGUID"` in the comment right above the key it is about.
+#[test]
+fn the_example_names_each_preset_where_its_key_stands() {
+    for preset in PRESETS {
+        let (section, name) = preset.path.rsplit_once('.').unwrap();
+        let head = if section == "directory" { "[[directory]]".to_owned() } else { format!("[{section}]") };
+        let block = &EXAMPLE[EXAMPLE.find(&head).unwrap()..];
+        let comment = &block[..block.find(&format!("\n{name} = ")).unwrap()];
+        let comment = &comment[comment.rfind("\n\n").unwrap_or(0)..];
+        let line = format!("\n#   {}: {}", preset.kind, preset.default);
+        assert!(comment.contains(&line), "{} of {}: {comment}", preset.path, preset.kind);
+    }
+}
+
+#[test]
+fn active_directory_brings_defaults_of_its_own() {
+    let machine = Machine::new();
+    let text = minimal("kind = \"active-directory\"\nbind_password_file = \"pw\"", &["bind_password_credential"]);
+    machine.write("pw", "secret", 0o600);
+    let config = machine.load_text(&text).unwrap();
+    let [directory] = config.directories.as_slice() else { panic!("one directory") };
+    let (source, sync) = (&directory.source, &directory.sync);
+    assert_eq!(source.id_attribute, "objectGUID");
+    assert_eq!(source.people.object_classes, ["user"]);
+    assert_eq!(source.people.filter.as_ref().unwrap().to_string(), "(sAMAccountType=805306368)");
+    assert_eq!(
+        (sync.mapping.login.as_str(), sync.mapping.member_dn.as_slice()),
+        ("sAMAccountName", &["member".to_owned()][..])
+    );
 }
 
 #[test]

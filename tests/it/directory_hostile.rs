@@ -165,19 +165,21 @@ async fn what_cannot_be_used_is_skipped_and_named() {
     let mut settings = server.settings();
     (settings.max_values, settings.max_value_bytes) = (200, 1_000);
     let (arrivals, reading) = read_all(&*source(settings)).await.unwrap();
-    let unusable: Vec<_> = arrivals
+    let mut unusable: Vec<_> = arrivals
         .iter()
         .filter_map(|arrival| match arrival {
             Arrival::Unusable(unusable) => Some((unusable.guid, unusable.why.as_str())),
             Arrival::Entry(_) => None,
         })
         .collect();
+    // What comes in slices is completed behind the rest of its page.
+    unusable.sort_by_key(|(guid, _)| guid.map(|guid| *guid.as_bytes()));
     let expected = [
         (2, "`cn` has a value of 2000 bytes; `max_value_bytes` allows 1000"),
         (3, "`mail` has 300 values; `max_values` allows 200"),
         (4, "its DN is not UTF-8"),
         (5, "`no name at all` is not a DN"),
-        (7, "the server sent `member;range=0-1499`"),
+        (7, "the slice `member;range=0-*` has 1 values, not what it says"),
         (8, "its objectClass cannot be read"),
     ];
     assert_eq!(unusable.len(), expected.len(), "{unusable:?}");

@@ -74,7 +74,7 @@ async fn a_full_read_brings_everything_in_scope_and_says_so() {
     );
     let slapd = Slapd::start(Options { ldif: machine + &photo, ..Options::default() });
     let source = source(slapd.settings("corp"));
-    assert_eq!(source.method().await.unwrap(), Method::Syncrepl);
+    assert_eq!(source.following().await.unwrap().method, Method::Syncrepl);
     assert_eq!(source.estimate().await, None);
     let (arrivals, reading) = read_all(&*source).await.unwrap();
     assert_eq!(
@@ -403,7 +403,7 @@ async fn check_names_every_fault_at_once() {
 async fn without_syncprov_there_is_no_position_and_polling_it_is() {
     let slapd = Slapd::start(Options { syncprov: false, ..Options::default() });
     let source = source(slapd.settings("corp"));
-    assert_eq!(source.method().await.unwrap(), Method::Polling);
+    assert_eq!(source.following().await.unwrap().method, Method::Polling);
     let (_, reading) = read_all(&*source).await.unwrap();
     assert_eq!((reading.position, reading.completeness), (None, Completeness::Complete));
 }

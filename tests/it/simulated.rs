@@ -10,8 +10,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bailey::base::Guid;
 use bailey::directory::{
-    Arrival, Attributes, Changes, Completeness, Cursor, DirectoryError, Dn, Entry, Finding, Kind, Method, Reading,
-    ServerHealth, Source, Unusable, Wanted,
+    Arrival, Attributes, Changes, Completeness, Cursor, DirectoryError, Dn, Entry, Finding, Following, Kind, Method,
+    Reading, ServerHealth, Source, Unusable, Wanted,
 };
 use tokio::sync::mpsc;
 
@@ -313,8 +313,8 @@ pub(crate) fn cursor(at: u64) -> Cursor {
 
 #[async_trait]
 impl Source for Simulated {
-    async fn method(&self) -> Result<Method, DirectoryError> {
-        Ok(Method::Syncrepl)
+    async fn following(&self) -> Result<Following, DirectoryError> {
+        Ok(Following::by(Method::Syncrepl))
     }
 
     async fn read(&self, into: mpsc::Sender<Vec<Arrival>>) -> Result<Reading, DirectoryError> {

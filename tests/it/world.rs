@@ -70,6 +70,7 @@ pub(crate) fn settings(label: &str) -> Settings {
         },
         guard: open_guard(),
         reconcile_every: Duration::from_secs(86_400),
+        reconcile_blind_every: Duration::from_secs(900),
         poll_every: Duration::from_secs(300),
         keep_leavers: Duration::from_secs(30 * 86_400),
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::config::section::Section;
 use crate::config::values::Attribute;
-use crate::directory::settings::Scope;
+use crate::directory::filter::Filter;
+use crate::directory::settings::{Family, Scope};
 use crate::sync::settings::Mapping;
 
 /// Attributes that say whether someone may sign in, fetched whatever is mapped: a lock nobody
@@ -13,12 +14,26 @@ use crate::sync::settings::Mapping;
 const STANDING: [&str; 4] = ["pwdAccountLockedTime", "pwdEndTime", "shadowExpire", "nsAccountLock"];
 
 /// Which entries are people, groups and machines.
-pub(super) fn scopes(directory: &Section<'_>) -> (Scope, Scope, Scope) {
+pub(super) fn scopes(directory: &Section<'_>, family: Family) -> (Scope, Scope, Scope) {
     let scope = |kind: &str| {
         let section = directory.section(kind);
         Scope { object_classes: names(&section, "object_classes"), filter: section.optional("filter") }
     };
-    (scope("people"), scope("groups"), scope("machines"))
+    let mut people = scope("people");
+    if family == Family::ActiveDirectory {
+        people.filter = only_normal_accounts(people.filter);
+    }
+    (people, scope("groups"), scope("machines"))
+}
+
+/// In Active Directory machines and trusts are users by class, whatever they are called (CVE-2021-42278); a normal account
+/// has this `sAMAccountType` (MS-SAMR 2.2.1.9). It is asked for besides what the configuration asks.
+fn only_normal_accounts(filter: Option<Filter>) -> Option<Filter> {
+    let normal = "(sAMAccountType=805306368)".parse().ok();
+    match (normal, filter) {
+        (Some(normal), Some(filter)) => Some(Filter::And(vec![normal, filter])),
+        (normal, filter) => normal.or(filter),
+    }
 }
 
 /// Which attribute becomes what.

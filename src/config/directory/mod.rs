@@ -6,7 +6,8 @@ mod mapping;
 mod urls;
 
 use crate::base::text::printable;
-use crate::directory::{self, Dn, Method, settings::ClientCertificate};
+use crate::directory::settings::{ClientCertificate, Family};
+use crate::directory::{self, Dn, Method};
 use crate::model::{DirectoryLabel, origin::id_prefix};
 use crate::sync::{self, settings::Mapping};
 
@@ -32,22 +33,25 @@ pub(super) fn all(sections: &[Section<'_>], files: &Files<'_>) -> Option<Vec<Dir
 }
 
 fn one(section: &Section<'_>, files: &Files<'_>) -> Option<DirectoryConfig> {
+    let Kind(family) = section.read("kind");
+    let section = &section.of_kind(kind_of(family));
     let mapping = mapping::meant(section, bytes(section, "max_name_size"));
     // Both are read before either is missed, so that no fault hides behind another.
-    let source = source(section, files, &mapping);
+    let source = source(section, files, &mapping, family);
     let sync = sync(section, mapping);
     Some(DirectoryConfig { source: source?, sync: sync? })
 }
 
-fn source(section: &Section<'_>, files: &Files<'_>, mapping: &Mapping) -> Option<directory::Settings> {
+fn source(section: &Section<'_>, files: &Files<'_>, mapping: &Mapping, family: Family) -> Option<directory::Settings> {
     let label: Option<DirectoryLabel> = section.required("label");
     let urls = urls::meant(section);
     let bind = bind::meant(section, files, &urls);
     let bases: Option<Vec<Dn>> = section.required("bases");
     check_within(bases.as_deref().unwrap_or_default(), section);
-    let (people, groups, machines) = mapping::scopes(section);
+    let (people, groups, machines) = mapping::scopes(section, family);
     let (Attribute(id_attribute), FollowBy(method)) = (section.read("id_attribute"), section.read("method"));
     Some(directory::Settings {
+        family,
         urls,
         start_tls: section.read("start_tls"),
         insecure: urls::insecure(section),
@@ -61,6 +65,8 @@ fn source(section: &Section<'_>, files: &Files<'_>, mapping: &Mapping) -> Option
         attributes: mapping::attributes(mapping),
         login_attribute: mapping.login.clone(),
         method,
+        follow_every: section.read("follow_every"),
+        notified: section.read("notified"),
         page_size: section.read("page_size"),
         connect_timeout: section.read("connect_timeout"),
         answer_timeout: section.read("answer_timeout"),
@@ -78,6 +84,7 @@ fn sync(section: &Section<'_>, mapping: Mapping) -> Option<sync::settings::Setti
         mapping,
         guard: guard::meant(&section.section("guard")),
         reconcile_every: section.read("reconcile_every"),
+        reconcile_blind_every: section.read("reconcile_blind_every"),
         poll_every: section.read("poll_every"),
         keep_leavers: section.read("keep_leavers"),
         label: section.optional("label")?,
@@ -164,8 +171,30 @@ impl Word for FollowBy {
         Some(Self(match text {
             "auto" => None,
             "syncrepl" => Some(Method::Syncrepl),
+            "dirsync" => Some(Method::Dirsync),
+            "usn" => Some(Method::Usn),
             "polling" => Some(Method::Polling),
             _ => return None,
         }))
+    }
+}
+
+/// `kind`.
+#[derive(Default)]
+struct Kind(Family);
+
+impl Word for Kind {
+    fn word(text: &str) -> Option<Self> {
+        let family = [Family::Ldap, Family::ActiveDirectory, Family::Ds389];
+        family.into_iter().find(|family| kind_of(*family) == text).map(Self)
+    }
+}
+
+/// The word for a family.
+fn kind_of(family: Family) -> &'static str {
+    match family {
+        Family::Ldap => "ldap",
+        Family::ActiveDirectory => "active-directory",
+        Family::Ds389 => "389-ds",
     }
 }

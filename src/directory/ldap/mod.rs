@@ -15,6 +15,7 @@
 pub(in crate::directory) mod address;
 mod ber;
 mod entry;
+pub(in crate::directory) mod extension;
 mod guard;
 mod message;
 pub(in crate::directory) mod sync;
@@ -37,13 +38,14 @@ use guard::{End, Frames, Line};
 use message::Message;
 
 pub(super) use entry::RawEntry;
+pub(super) use extension::DirSyncDone;
 pub(super) use ldap3::Scope;
 pub(super) use sync::{State, SyncDone, SyncInfo, SyncState};
 
 use super::error::result_name;
 use super::filter::Filter;
-use super::settings::Bind;
-use super::{DirectoryError, Settings};
+use super::settings::{Bind, Family};
+use super::{DirectoryError, Dn, Settings};
 use crate::base::text::printable;
 
 /// OIDs a server lists in `supportedControl`.
@@ -52,6 +54,10 @@ pub(super) mod controls {
     pub(in crate::directory) const PAGED_RESULTS: &str = super::sync::PAGED_RESULTS;
     /// Content synchronization (RFC 4533).
     pub(in crate::directory) const SYNC_REQUEST: &str = super::sync::SYNC_REQUEST;
+    /// Changes since a cookie (MS-ADTS 3.1.1.3.4.1.3).
+    pub(in crate::directory) const DIRSYNC: &str = super::extension::DIRSYNC;
+    /// Notification of changes (MS-ADTS 3.1.1.3.4.1.9).
+    pub(in crate::directory) const NOTIFICATION: &str = super::extension::NOTIFICATION;
 }
 
 /// A bound connection.
@@ -61,6 +67,8 @@ pub(super) struct Connection {
     ldap: Ldap,
     line: Arc<Line>,
     answer_timeout: Duration,
+    /// Every search stays within the partition it begins in.
+    domain_scope: bool,
     _driver: AbortOnDropHandle<()>,
     _guard: AbortOnDropHandle<()>,
 }
@@ -76,9 +84,22 @@ pub(super) struct Question {
     pub(super) filter: Filter,
     /// Which of their attributes.
     pub(super) attributes: Arc<[String]>,
+    /// Sent along, besides what paging needs.
+    pub(super) controls: Vec<RawControl>,
 }
 
 impl Question {
+    /// Everything below `base` that `filter` matches.
+    pub(super) fn below(base: &Dn, filter: Filter, attributes: Arc<[String]>) -> Self {
+        Self { base: base.to_string(), scope: Scope::Subtree, filter, attributes, controls: Vec::new() }
+    }
+
+    /// The same, with a control.
+    pub(super) fn with(mut self, control: RawControl) -> Self {
+        self.controls.push(control);
+        self
+    }
+
     /// The entry `dn` itself.
     pub(super) fn entry(dn: &str, attributes: &[&str]) -> Self {
         Self {
@@ -86,6 +107,7 @@ impl Question {
             scope: Scope::Base,
             filter: everything(),
             attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
+            controls: Vec::new(),
         }
     }
 }
@@ -121,6 +143,7 @@ impl Connection {
             ldap,
             line,
             answer_timeout: settings.answer_timeout,
+            domain_scope: settings.family == Family::ActiveDirectory,
             _driver: driver,
             _guard: guard,
         };
@@ -159,13 +182,9 @@ impl Connection {
     }
 
     /// Starts a search. Its answers must come within the answer time-out, waiting time counted as a whole.
-    pub(super) async fn search(
-        &mut self,
-        question: &Question,
-        controls: Vec<RawControl>,
-    ) -> Result<Answers, DirectoryError> {
+    pub(super) async fn search(&mut self, question: &Question) -> Result<Answers, DirectoryError> {
         let budget = Some(self.answer_timeout);
-        self.start(question, controls, budget, false).await
+        self.start(question, None, budget).await
     }
 
     /// Asks for a page of a search (RFC 2696): the first when `cookie` is empty. As [`Connection::search`] otherwise.
@@ -176,31 +195,29 @@ impl Connection {
         cookie: &[u8],
     ) -> Result<Answers, DirectoryError> {
         let budget = Some(self.answer_timeout);
-        self.start(question, vec![sync::page_request(size, cookie)], budget, true).await
+        self.start(question, Some(sync::page_request(size, cookie)), budget).await
     }
 
     /// Starts a search that goes on for as long as the connection lives.
-    pub(super) async fn search_on(
-        &mut self,
-        question: &Question,
-        control: RawControl,
-    ) -> Result<Answers, DirectoryError> {
-        self.start(question, vec![control], None, false).await
+    pub(super) async fn search_on(&mut self, question: &Question) -> Result<Answers, DirectoryError> {
+        self.start(question, None, None).await
     }
 
     async fn start(
         &mut self,
         question: &Question,
-        controls: Vec<RawControl>,
+        page: Option<RawControl>,
         budget: Option<Duration>,
-        page: bool,
     ) -> Result<Answers, DirectoryError> {
         let options = SearchOptions::new().deref(DerefAliases::Never);
+        let paged = page.is_some();
+        let scope = self.domain_scope.then(extension::domain_scope);
+        let controls: Vec<RawControl> = question.controls.iter().cloned().chain(page).chain(scope).collect();
         if !controls.is_empty() {
             self.ldap.with_controls(controls);
         }
         let filter = question.filter.to_string();
-        let frames = self.line.expect_search(page);
+        let frames = self.line.expect_search(paged);
         let sending = self.ldap.with_search_options(options).streaming_search(
             &question.base,
             question.scope,
@@ -361,6 +378,8 @@ pub(super) struct Outcome {
     pub(super) page: Option<Vec<u8>>,
     /// How a synchronization ended.
     pub(super) sync: Option<SyncDone>,
+    /// How a DirSync request ended.
+    pub(super) dirsync: Option<DirSyncDone>,
 }
 
 impl Outcome {
@@ -373,7 +392,12 @@ impl Outcome {
             Some(None) => return Err("it sent a malformed sync done control"),
             sync => sync.flatten(),
         };
-        Ok(Self { code: result.rc, text: printable(&result.text).into_owned(), page, sync })
+        let dirsync =
+            match control(&result.ctrls, extension::DIRSYNC).map(|value| value.and_then(extension::dirsync_done)) {
+                Some(None) => return Err("it sent a malformed DirSync control"),
+                dirsync => dirsync.flatten(),
+            };
+        Ok(Self { code: result.rc, text: printable(&result.text).into_owned(), page, sync, dirsync })
     }
 
     /// Itself when the result is success, the server's refusal otherwise.

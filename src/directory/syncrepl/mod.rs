@@ -21,7 +21,7 @@ use position::{cursor_at, is_sound, usable};
 
 pub(super) use position::position;
 
-use super::intake::Taken;
+use super::intake::{Taken, guid_of};
 use super::ldap::sync::sync_request;
 use super::ldap::{Answer, Connection, Outcome, Question, Scope, State, SyncInfo, SyncState};
 use super::look_up::look_up;
@@ -83,27 +83,22 @@ async fn begin<'a>(
     let (queue, events) = mpsc::channel(QUEUE);
     let (mut bases, mut searches) = (Vec::new(), Vec::new());
     for (index, (cookie, (base, _))) in cookies.into_iter().zip(&source.bases).enumerate() {
-        let mut connection = match source.open_to(server).await {
-            Ok(connection) => connection,
-            Err(_) if index == 0 => {
-                let other = source.open().await?;
-                if other.server() != server {
-                    return Ok(Begun::Full(format!(
-                        "the position belongs to {server}, now {} answers",
-                        other.server()
-                    )));
-                }
-                other
+        let mut connection = if index == 0 {
+            match source.open_again(server).await? {
+                Ok(connection) => connection,
+                Err(why) => return Ok(Begun::Full(why)),
             }
-            Err(error) => return Err(error),
+        } else {
+            source.open_to(server).await?
         };
         let question = Question {
             base: base.to_string(),
             scope: Scope::Subtree,
             filter: source.intake.everything.clone(),
             attributes: source.intake.attributes.clone(),
+            controls: vec![sync_request(&cookie)],
         };
-        let mut answers = connection.search_on(&question, sync_request(&cookie)).await?;
+        let mut answers = connection.search_on(&question).await?;
         let queue = queue.clone();
         searches.push(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
@@ -213,7 +208,7 @@ impl Follower<'_> {
                 () = self.into.closed() => return Ok(None),
                 () = tokio::time::sleep(PROBE_EVERY) => {
                     for base in &mut self.bases {
-                        base.connection.search(&Question::entry("", &["1.1"]), Vec::new()).await?.all().await?;
+                        base.connection.search(&Question::entry("", &["1.1"])).await?.all().await?;
                     }
                 }
             }
@@ -423,12 +418,5 @@ fn identified(arrival: Arrival, id: Guid) -> Result<Arrival, String> {
             }
             entry => entry,
         }),
-    }
-}
-
-fn guid_of(arrival: &Arrival) -> Option<Guid> {
-    match arrival {
-        Arrival::Entry(entry) => Some(entry.guid),
-        Arrival::Unusable(unusable) => unusable.guid,
     }
 }

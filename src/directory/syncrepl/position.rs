@@ -1,10 +1,10 @@
 //! Positions: where following begins, goes on, and what makes a cookie worth sending.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::super::ldap::{Connection, Question, controls};
-use super::super::source::{LdapSource, RootDse};
+use super::super::root_dse::RootDse;
+use super::super::source::LdapSource;
 use super::super::{Cursor, DirectoryError, Dn};
 
 /// [`Cursor::method`] of the cursors made here.
@@ -33,19 +33,18 @@ pub(in crate::directory) async fn position(
     }
     let mut cookies = Vec::with_capacity(source.bases.len());
     for (base, _) in &source.bases {
-        let context = root.contexts.iter().filter(|context| base.is_under(context)).max_by_key(|dn| dn.as_str().len());
-        match context_cookie(connection, context.unwrap_or(base)).await? {
+        match context_cookie(connection, root.context_of(base).unwrap_or(base)).await? {
             Some(cookie) => cookies.push(hex::encode(cookie)),
             None => return Ok(None),
         }
     }
-    Ok(Some(cursor(connection.server(), Position { question: question_digest(source), cookies })))
+    Ok(Some(cursor(connection.server(), Position { question: source.question_digest(), cookies })))
 }
 
 /// The cookie that stands for everything up to now in the database with this suffix.
 async fn context_cookie(connection: &mut Connection, context: &Dn) -> Result<Option<String>, DirectoryError> {
     let question = Question::entry(context.as_str(), &["contextCSN"]);
-    let (entries, _) = connection.search(&question, Vec::new()).await?.all().await?;
+    let (entries, _) = connection.search(&question).await?.all().await?;
     let values = entries.first().map(|entry| entry.values("contextCSN")).unwrap_or_default();
     let csns: Vec<&str> = values.iter().filter_map(|value| std::str::from_utf8(value).ok()).collect();
     let cookie = format!("rid=000,csn={}", csns.join(";"));
@@ -54,25 +53,12 @@ async fn context_cookie(connection: &mut Connection, context: &Dn) -> Result<Opt
 
 /// The cursor for these cookies, one for each base.
 pub(super) fn cursor_at<'a>(source: &LdapSource, server: &str, cookies: impl Iterator<Item = &'a Vec<u8>>) -> Cursor {
-    cursor(server, Position { question: question_digest(source), cookies: cookies.map(hex::encode).collect() })
+    cursor(server, Position { question: source.question_digest(), cookies: cookies.map(hex::encode).collect() })
 }
 
 fn cursor(server: &str, position: Position) -> Cursor {
     let state = serde_json::json!({ "question": position.question, "cookies": position.cookies });
     Cursor { server: server.to_owned(), method: METHOD.to_owned(), state }
-}
-
-fn question_digest(source: &LdapSource) -> String {
-    let mut digest = Sha256::new();
-    let mut line = |text: &str| {
-        digest.update(text.as_bytes());
-        digest.update(b"\n");
-    };
-    source.bases.iter().for_each(|(_, base)| line(base));
-    source.settings.only_under.iter().for_each(|dn| line(&dn.normalised()));
-    line(&source.intake.everything.to_string());
-    source.intake.attributes.iter().for_each(|name| line(name));
-    hex::encode(digest.finalize())
 }
 
 /// True for a cookie that carries at least one whole change number: `rid=000,csn=20261123213400.123456Z#000000#000#000000`.
@@ -111,7 +97,7 @@ pub(super) fn usable(source: &LdapSource, cursor: &Cursor) -> Result<Vec<Vec<u8>
     }
     let position =
         Position::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
-    if position.question != question_digest(source) {
+    if position.question != source.question_digest() {
         return Err("bases, filters or attributes were changed in the configuration".to_owned());
     }
     let cookies: Vec<Vec<u8>> = position.cookies.iter().filter_map(|cookie| hex::decode(cookie).ok()).collect();

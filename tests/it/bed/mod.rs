@@ -17,7 +17,7 @@ pub(crate) use authority::Authority;
 pub(crate) use scripted::{Reply, Script, Scripted};
 pub(crate) use slapd::{Options, Slapd};
 
-use bailey::directory::settings::{Bind, Scope};
+use bailey::directory::settings::{Bind, Family, Scope};
 use bailey::directory::{Arrival, Changes, Reading, Settings, Source};
 use tokio::sync::mpsc;
 
@@ -44,6 +44,7 @@ pub(crate) fn settings(label: &str, url: &str, base: &str) -> Settings {
         |names: &[&str]| Scope { object_classes: names.iter().map(|name| (*name).to_owned()).collect(), filter: None };
     Settings {
         label: label.to_owned(),
+        family: Family::Ldap,
         urls: vec![url.to_owned()],
         start_tls: false,
         insecure: false,
@@ -72,6 +73,8 @@ pub(crate) fn settings(label: &str, url: &str, base: &str) -> Settings {
         .to_vec(),
         login_attribute: "uid".to_owned(),
         method: None,
+        follow_every: Duration::from_secs(30),
+        notified: true,
         page_size: 500,
         connect_timeout: Duration::from_secs(5),
         answer_timeout: Duration::from_secs(10),
