@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::output::{Column, Output};
+use crate::base::text::printable;
 use crate::config::ConfigError;
 use crate::directory::{DirectoryError, Finding, Severity};
 use crate::model::DirectoryLabel;
@@ -17,8 +18,7 @@ const COLUMNS: &[Column<Finding>] = &[
 /// What is wrong with the configuration, as findings: one a fault.
 #[must_use]
 pub fn findings(error: &ConfigError) -> Vec<Finding> {
-    let fault =
-        |subject: String, what: String, remedy: String| Finding { severity: Severity::Fault, subject, what, remedy };
+    let fault = |subject: String, what: String, remedy: String| Finding::new(Severity::Fault, subject, what, remedy);
     match error {
         ConfigError::Unreadable { file, why } => {
             let remedy = "name the file with --config, and run as a user that may read it".to_owned();
@@ -42,21 +42,24 @@ pub fn findings(error: &ConfigError) -> Vec<Finding> {
 /// A directory whose certificates or addresses cannot be used, as a finding.
 #[must_use]
 pub fn unusable(label: &DirectoryLabel, error: &DirectoryError) -> Finding {
-    Finding {
-        severity: Severity::Fault,
-        subject: format!("directory {label}"),
-        what: error.to_string(),
-        remedy: "correct the file or address it names".to_owned(),
-    }
+    let subject = format!("directory {label}");
+    Finding::new(Severity::Fault, subject, error.to_string(), "correct the file or address it names")
 }
 
-/// Prints findings, the worst first.
+/// Prints findings, the worst first; below them the commands some of them come with, whole and ready to be copied.
 ///
 /// # Errors
 /// When the reader is gone.
 pub fn print<W: Write>(mut findings: Vec<Finding>, output: &mut Output<W>) -> io::Result<()> {
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    output.listing(&findings, COLUMNS)
+    output.listing(&findings, COLUMNS)?;
+    for finding in findings.iter().filter(|finding| !finding.commands.is_empty()) {
+        output.sentence(&format!("\n{}, as an administrator of the directory:", printable(&finding.subject)))?;
+        for command in &finding.commands {
+            output.sentence(&printable(command))?;
+        }
+    }
+    Ok(())
 }
 
 fn severity(severity: Severity) -> &'static str {

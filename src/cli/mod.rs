@@ -134,12 +134,8 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
 }
 
 fn sound(global: &Global, config: &Config) -> Finding {
-    Finding {
-        severity: Severity::Fine,
-        subject: global.config.display().to_string(),
-        what: format!("no fault, directories: {}", config.directories.len()),
-        remedy: String::new(),
-    }
+    let what = format!("no fault, directories: {}", config.directories.len());
+    Finding::new(Severity::Fine, global.config.display().to_string(), what, "")
 }
 
 /// Says what went wrong. A reader that has seen enough (`bailey user list | head`) is no failure.

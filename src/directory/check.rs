@@ -9,9 +9,10 @@ use super::ldap::address::Address;
 use super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, controls};
 use super::reader::is_visible;
 use super::root_dse::RootDse;
+use super::settings::Family;
 use super::settings::Scope as KindScope;
 use super::source::LdapSource;
-use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, syncrepl};
+use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, active_directory, syncrepl};
 use crate::base::text::printable;
 
 /// Objects of a kind looked at, at most.
@@ -48,15 +49,15 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn fine(&mut self, subject: String, what: impl Into<String>) {
-        self.0.push(Finding { severity: Severity::Fine, subject, what: what.into(), remedy: String::new() });
+        self.0.push(Finding::new(Severity::Fine, subject, what, ""));
     }
 
     fn warning(&mut self, subject: String, what: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Finding { severity: Severity::Warning, subject, what: what.into(), remedy: remedy.into() });
+        self.0.push(Finding::new(Severity::Warning, subject, what, remedy));
     }
 
     fn fault(&mut self, subject: String, what: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Finding { severity: Severity::Fault, subject, what: what.into(), remedy: remedy.into() });
+        self.0.push(Finding::new(Severity::Fault, subject, what, remedy));
     }
 
     fn overheard(&mut self, source: &LdapSource, url: &str) {
@@ -98,6 +99,7 @@ async fn content(
     let root = RootDse::read(&mut connection).await?;
     let mut checker = Checker { source, findings, connection, root, bases: Vec::new() };
     checker.paging();
+    checker.family();
     checker.following().await?;
     checker.bases().await?;
     let settings = &source.settings;
@@ -162,7 +164,30 @@ impl Checker<'_> {
         }
     }
 
+    /// Asked in the wrong way, a directory answers with half of what it has.
+    fn family(&mut self) {
+        let is_one = self.root.is_active_directory();
+        match self.source.settings.family {
+            Family::ActiveDirectory if !is_one => self.findings.fault(
+                "kind".to_owned(),
+                "`kind` is `active-directory`, but the server is no domain controller",
+                "correct `kind`, or the server's address",
+            ),
+            Family::Ldap | Family::Ds389 if is_one => self.findings.fault(
+                "kind".to_owned(),
+                "the server is a domain controller of Active Directory",
+                "set kind = \"active-directory\"",
+            ),
+            _ => {}
+        }
+    }
+
     async fn following(&mut self) -> Result<(), DirectoryError> {
+        if self.source.settings.family == Family::ActiveDirectory {
+            let found = active_directory::rights::findings(self.source, &mut self.connection, &self.root).await?;
+            self.findings.0.extend(found);
+            return Ok(());
+        }
         let subject = "follow changes".to_owned();
         let offered = syncrepl::position(self.source, &mut self.connection, &self.root).await?.is_some();
         match (self.source.settings.method, offered) {
@@ -301,7 +326,7 @@ impl Checker<'_> {
             self.findings.fault(
                 format!("id of {subject}"),
                 format!("{bad} of {} objects have no usable `{name}`", entries.len()),
-                "correct `id_attribute` (OpenLDAP `entryUUID`, 389-DS `nsUniqueId`), and let the bind account read it",
+                "correct `kind` or `id_attribute`, and let the bind account read it",
             );
         }
     }

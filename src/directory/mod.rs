@@ -280,6 +280,21 @@ pub struct Finding {
     pub what: String,
     /// What to do about it; empty when fine.
     pub remedy: String,
+    /// Commands that do it, a line each, for an administrator of the directory to read and run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+}
+
+impl Finding {
+    /// A finding that needs no commands.
+    pub fn new(
+        severity: Severity,
+        subject: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { severity, subject: subject.into(), what: what.into(), remedy: remedy.into(), commands: Vec::new() }
+    }
 }
 
 /// How bad a finding is.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::super::filter::Filter;
-use super::super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, extension};
+use super::super::ldap::{Answer, Connection, Outcome, Question, RawEntry, extension};
 use super::super::source::LdapSource;
 use super::super::{DirectoryError, Dn};
 use super::follower::{Asked, Seen, Told};
@@ -32,8 +32,9 @@ pub(super) async fn cookies(
         let Some(filter) = nobody() else { return Ok(None) };
         let mut cookie = Vec::new();
         loop {
-            let outcome =
-                ask(connection, context, &filter, vec!["name".to_owned()].into(), sight, &cookie, |_| ()).await?;
+            let question = Question::below(context, filter.clone(), vec!["name".to_owned()].into());
+            let question = question.with(extension::dirsync_request(sight, &cookie));
+            let outcome = ask(connection, &question, |_| ()).await?;
             let Outcome { code: 0, dirsync: Some(done), .. } = outcome else { return Ok(None) };
             cookie = done.cookie;
             if !done.more {
@@ -63,13 +64,14 @@ pub(super) async fn tell(
         DirectoryError::Setup { what: "DirSync".to_owned(), why: error.to_string() }
     })?);
     loop {
-        let (bytes, context) = (cookie.bytes(), cookie.context.clone());
+        let question = Question::below(&cookie.context, anything.clone(), Arc::clone(&attributes));
+        let question = question.with(extension::dirsync_request(sight, &cookie.bytes()));
         let mut unclear = None;
         let take = |raw: RawEntry| match seen(source, &raw) {
             Ok(seen) => told.add(seen),
             Err(why) => unclear = Some(why),
         };
-        let outcome = ask(connection, &context, &anything, Arc::clone(&attributes), sight, &bytes, take).await?;
+        let outcome = ask(connection, &question, take).await?;
         if let Some(why) = unclear {
             return Ok(Asked::Full(why));
         }
@@ -95,21 +97,10 @@ pub(super) async fn tell(
 
 async fn ask(
     connection: &mut Connection,
-    context: &Dn,
-    filter: &Filter,
-    attributes: Arc<[String]>,
-    sight: Sight,
-    cookie: &[u8],
+    question: &Question,
     mut take: impl FnMut(RawEntry),
 ) -> Result<Outcome, DirectoryError> {
-    let question = Question {
-        base: context.to_string(),
-        scope: Scope::Subtree,
-        filter: filter.clone(),
-        attributes,
-        controls: vec![extension::dirsync_request(sight, cookie)],
-    };
-    let mut answers = connection.search(&question).await?;
+    let mut answers = connection.search(question).await?;
     loop {
         match answers.next().await? {
             Answer::Entry(raw, _) => take(raw),
