@@ -200,7 +200,11 @@ impl Checker<'_> {
             (_, false) => self.findings.warning(
                 subject,
                 "the server does not push changes; they are seen with the next full read",
-                "with OpenLDAP, load the syncprov overlay and let the bind account read `contextCSN` of the suffix",
+                match self.source.settings.family {
+                    Family::Ds389 => "turn on the Retro Changelog and Content Synchronization plugins, and let the bind \
+                                      account use the control 1.3.6.1.4.1.4203.1.9.1.1",
+                    _ => "with OpenLDAP, load the syncprov overlay and let the bind account read `contextCSN` of the suffix",
+                },
             ),
         }
         Ok(())

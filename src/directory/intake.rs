@@ -122,9 +122,9 @@ impl Intake {
         Filter::Equal(self.id.name.clone(), self.id.spelling.write(guid))
     }
 
-    /// True when the id is the one RFC 4533 synchronizes by, so that a deletion reported with it can be understood.
-    pub(super) fn id_is_entry_uuid(&self) -> bool {
-        self.id.name.as_str().eq_ignore_ascii_case("entryUUID")
+    /// True when the id is read from this attribute.
+    pub(super) fn id_is(&self, attribute: &str) -> bool {
+        self.id.name.as_str().eq_ignore_ascii_case(attribute)
     }
 
     /// True when the name whose normal form is `normal` is in scope.

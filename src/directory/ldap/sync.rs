@@ -55,11 +55,23 @@ pub(in crate::directory) struct SyncDone {
     pub(in crate::directory) deletes: bool,
 }
 
-/// Asks for refresh and persist from `cookie` on.
-pub(in crate::directory) fn sync_request(cookie: &[u8]) -> RawControl {
+/// How long a synchronization goes on (RFC 4533 2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::directory) enum Mode {
+    /// Until everything was said.
+    RefreshOnly = 1,
+    /// For as long as the connection lives.
+    RefreshAndPersist = 3,
+}
+
+/// Asks for what changed from `cookie` on; an empty one asks for everything.
+pub(in crate::directory) fn sync_request(mode: Mode, cookie: &[u8]) -> RawControl {
     let (mut parts, mut value) = (Vec::new(), Vec::new());
-    ber::push(&mut parts, ENUMERATED, &[3]);
-    ber::push(&mut parts, OCTETS, cookie);
+    ber::push(&mut parts, ENUMERATED, &[mode as u8]);
+    // It may be left out, and 389-DS takes an empty one for a bad one.
+    if !cookie.is_empty() {
+        ber::push(&mut parts, OCTETS, cookie);
+    }
     ber::push(&mut value, SEQUENCE, &parts);
     RawControl { ctype: SYNC_REQUEST.to_owned(), crit: true, val: Some(value) }
 }

@@ -8,6 +8,8 @@ use crate::base::Guid;
 /// The last that was said about an object.
 pub(super) enum Fact {
     There(Arrival),
+    /// New or changed; what the server sent of it is not to be relied on.
+    Changed,
     /// The server showed it outside the scope.
     Outside,
     /// Deleted or no longer matching, says the server.
@@ -29,7 +31,8 @@ pub(super) struct Batch {
 pub(super) struct Parts {
     pub(super) there: Vec<Arrival>,
     pub(super) outside: Vec<Guid>,
-    pub(super) reported: Vec<Guid>,
+    /// Changed or gone: to be looked up.
+    pub(super) unclear: Vec<Guid>,
     /// Names that objects bore in between and bear no longer.
     pub(super) former: Vec<Dn>,
 }
@@ -54,16 +57,16 @@ impl Batch {
 
     /// Takes it apart.
     pub(super) fn into_parts(mut self) -> Parts {
-        let (mut there, mut outside, mut reported) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut there, mut outside, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.order {
             match self.facts.remove(&id) {
                 Some(Fact::There(arrival)) => there.push(arrival),
                 Some(Fact::Outside) => outside.push(id),
-                Some(Fact::ReportedGone) => reported.push(id),
+                Some(Fact::Changed | Fact::ReportedGone) => unclear.push(id),
                 None => {}
             }
         }
-        Parts { there, outside, reported, former: self.former }
+        Parts { there, outside, unclear, former: self.former }
     }
 }
 
@@ -86,7 +89,7 @@ mod tests {
         batch.add(b, Fact::Outside, now);
         batch.add(a, Fact::Outside, now);
         batch.add(b, Fact::ReportedGone, now);
-        let Parts { there, outside, reported, former } = batch.into_parts();
-        assert_eq!((there.len(), outside, reported, former), (0, vec![a], vec![b], vec![]));
+        let Parts { there, outside, unclear, former } = batch.into_parts();
+        assert_eq!((there.len(), outside, unclear, former), (0, vec![a], vec![b], vec![]));
     }
 }

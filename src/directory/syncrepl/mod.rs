@@ -1,7 +1,7 @@
-//! Following changes by RFC 4533 (content synchronization), as OpenLDAP's syncprov offers it.
+//! Following changes by RFC 4533 (content synchronization), as OpenLDAP's syncprov and 389-DS offer it.
 //!
-//! One persistent search a base, merged into one stream of [`Changes`]. A position is taken from
-//! `contextCSN`, so that a full read may come first and be paged. What the server reports as deleted
+//! One persistent search a base, merged into one stream of [`Changes`]. A position is taken beforehand (`position`), so
+//! that a full read may come first and be paged. What the server reports as deleted
 //! is looked up on the same server before it is called gone. Whenever the server, the question or the
 //! cookie is not what the cursor was made with, the answer is [`Changes::FullReadNeeded`]: a cookie that a
 //! server does not understand can silently turn into a refresh that names no deletion.
@@ -22,9 +22,10 @@ use position::{cursor_at, is_sound, usable};
 pub(super) use position::position;
 
 use super::intake::{Taken, guid_of};
-use super::ldap::sync::sync_request;
+use super::ldap::sync::{Mode, sync_request};
 use super::ldap::{Answer, Connection, Outcome, Question, Scope, State, SyncInfo, SyncState};
 use super::look_up::look_up;
+use super::settings::Family;
 use super::source::LdapSource;
 use super::{Arrival, Changes, Cursor, DirectoryError, Wanted};
 use crate::base::Guid;
@@ -96,7 +97,7 @@ async fn begin<'a>(
             scope: Scope::Subtree,
             filter: source.intake.everything.clone(),
             attributes: source.intake.attributes.clone(),
-            controls: vec![sync_request(&cookie)],
+            controls: vec![sync_request(Mode::RefreshAndPersist, &cookie)],
         };
         let mut answers = connection.search_on(&question).await?;
         let queue = queue.clone();
@@ -228,6 +229,11 @@ impl Follower<'_> {
                     State::Deleted => self.batch.add(id, Fact::ReportedGone, received),
                     State::Changed => {
                         base.named(id);
+                        if self.source.settings.family == Family::Ds389 {
+                            // From a cookie it sends all attributes but those it has to be asked for, the lock among them.
+                            self.batch.add(id, Fact::Changed, received);
+                            return Ok(base.moved_to(self.source, cookie));
+                        }
                         match self.source.intake.take(raw) {
                             Taken::Outside => self.batch.add(id, Fact::Outside, received),
                             Taken::In(arrival) => match identified(arrival, id) {
@@ -237,21 +243,21 @@ impl Follower<'_> {
                         }
                     }
                 }
-                Ok(base.moved_to(cookie))
+                Ok(base.moved_to(self.source, cookie))
             }
             Answer::Entry(_, None) => Err(broken("it sent an entry without a sync state")),
             // Somebody else's data; what is deleted here is looked up anyway.
             Answer::Reference => Ok(Next::Go),
-            Answer::Sync(SyncInfo::NewCookie(cookie)) => Ok(base.moved_to(Some(cookie))),
+            Answer::Sync(SyncInfo::NewCookie(cookie)) => Ok(base.moved_to(self.source, Some(cookie))),
             Answer::Sync(SyncInfo::Ids { deletes: true, ids, cookie }) => {
                 ids.into_iter().for_each(|id| self.batch.add(id, Fact::ReportedGone, received));
-                Ok(base.moved_to(cookie))
+                Ok(base.moved_to(self.source, cookie))
             }
             Answer::Sync(SyncInfo::Ids { deletes: false, ids, cookie }) => {
                 for id in ids {
                     base.named_present(id).ok_or_else(|| broken("it listed what is present outside a refresh"))?;
                 }
-                Ok(base.moved_to(cookie))
+                Ok(base.moved_to(self.source, cookie))
             }
             Answer::Sync(SyncInfo::RefreshEnd { deletes, done, cookie }) => {
                 if let Some(refresh) = &mut base.refresh {
@@ -296,7 +302,7 @@ impl Follower<'_> {
         let Some(base) = self.bases.get_mut(index) else { return Ok(Next::Go) };
         let Some(refresh) = base.refresh.take() else { return Ok(Next::Go) };
         let cookie = cookie.unwrap_or_else(|| base.cookie.clone());
-        if !is_sound(&cookie) {
+        if !is_sound(self.source.settings.family, &cookie) {
             let shown = printable(&String::from_utf8_lossy(&cookie)).into_owned();
             return Ok(Next::Full(format!(
                 "{} refreshed everything but gave no usable position (`{shown}`)",
@@ -329,23 +335,23 @@ impl Follower<'_> {
             return Ok(Next::Go);
         }
         let received = self.batch.received.unwrap_or_else(std::time::Instant::now);
-        let Parts { there: mut arrivals, outside: mut gone, reported, former } =
+        let Parts { there: mut arrivals, outside: mut gone, unclear, former } =
             std::mem::take(&mut self.batch).into_parts();
-        let found = self.confirm(&reported).await?;
+        let found = self.confirm(&unclear).await?;
         let there: HashSet<Guid> = found.iter().filter_map(guid_of).collect();
-        gone.extend(reported.into_iter().filter(|id| !there.contains(id)));
+        gone.extend(unclear.into_iter().filter(|id| !there.contains(id)));
         arrivals.extend(found);
         let changes = Changes::Delta { arrivals, gone, former, cursor: self.cursor(), received };
         self.handed_cookies = self.bases.iter().map(|base| base.cookie.clone()).collect();
         Ok(self.send(changes).await)
     }
 
-    /// Which of the objects reported gone are still there, asked from the server that reported them.
-    async fn confirm(&mut self, reported: &[Guid]) -> Result<Vec<Arrival>, DirectoryError> {
-        if reported.is_empty() {
+    /// Which of these objects are there, asked from the server that reported them changed or gone.
+    async fn confirm(&mut self, unclear: &[Guid]) -> Result<Vec<Arrival>, DirectoryError> {
+        if unclear.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted: Vec<Wanted> = reported.iter().map(|guid| Wanted::Guid(*guid)).collect();
+        let wanted: Vec<Wanted> = unclear.iter().map(|guid| Wanted::Guid(*guid)).collect();
         if let Some(mut held) = self.confirmer.take().filter(Connection::is_alive)
             && let Ok(found) = look_up(self.source, &mut held, &wanted).await
         {
@@ -390,10 +396,10 @@ impl Base {
     }
 
     /// Notes a cookie. During a refresh only the one at its end counts: entries come in any order until then.
-    fn moved_to(&mut self, cookie: Option<Vec<u8>>) -> Next {
+    fn moved_to(&mut self, source: &LdapSource, cookie: Option<Vec<u8>>) -> Next {
         match cookie {
             Some(cookie) if self.refresh.is_none() => {
-                if !is_sound(&cookie) {
+                if !is_sound(source.settings.family, &cookie) {
                     let shown = printable(&String::from_utf8_lossy(&cookie)).into_owned();
                     return Next::Full(format!("the server gave a position that cannot be used (`{shown}`)"));
                 }
