@@ -18,6 +18,7 @@ mod config_files;
 mod demo;
 mod directory_hostile;
 mod directory_slapd;
+mod directory_windows;
 mod e2e;
 mod fixture;
 mod golden;

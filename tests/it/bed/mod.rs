@@ -6,6 +6,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod ber;
+pub(crate) mod controller;
 pub(crate) mod daemon;
 pub(crate) mod scripted;
 pub(crate) mod slapd;

@@ -135,6 +135,8 @@ pub(crate) struct Request {
     pub(crate) kind: Asked,
     /// Which page of a subtree search, from 0.
     pub(crate) page: Option<usize>,
+    /// The whole message, for those who look closer.
+    pub(crate) tag: Option<StructureTag>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -375,7 +377,7 @@ impl Connection {
             },
             _ => Asked::Other,
         };
-        Request { id: number(id), kind, page }
+        Request { id: number(id), kind, page, tag: Some(tag.clone()) }
     }
 
     fn honest(&self, request: &Request, tag: &StructureTag) -> Vec<Reply> {
@@ -420,7 +422,7 @@ impl Connection {
         };
         let (_, value) = lber::Parser::new().parse(bytes(paging.last().unwrap())).unwrap();
         let size = number(&parts(&value)[0]) as usize;
-        let start: usize = text(&parts(&value)[1]).parse().unwrap_or(0);
+        let start = text(&parts(&value)[1]).parse().unwrap_or(0).min(entries.len());
         let end = (start + size).min(entries.len());
         let next = if end < entries.len() { end.to_string().into_bytes() } else { Vec::new() };
         let page = entries[start..end].iter().cloned().map(Reply::Entry);
@@ -479,7 +481,7 @@ fn info(id: u32, value: &[u8]) -> Vec<u8> {
     )
 }
 
-fn entry_operation(entry: &Served) -> Vec<u8> {
+pub(crate) fn entry_operation(entry: &Served) -> Vec<u8> {
     let attributes: Vec<Vec<u8>> = entry
         .attributes
         .iter()
