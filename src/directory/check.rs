@@ -10,7 +10,7 @@ use super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, contro
 use super::reader::is_visible;
 use super::settings::Scope as KindScope;
 use super::source::{LdapSource, RootDse};
-use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, syncrepl};
+use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, ad_codes, syncrepl};
 use crate::base::text::printable;
 
 /// Objects of a kind looked at, at most.
@@ -74,7 +74,9 @@ fn connection_remedy(error: &DirectoryError) -> &'static str {
     match error {
         DirectoryError::Setup { .. } => "correct the setting or the file named",
         DirectoryError::TimedOut { .. } => "check that the host and port are right and no firewall drops the packets",
-        DirectoryError::Refused { code: 49, .. } => "check the bind DN and its password",
+        DirectoryError::Refused { code: 49, text, .. } => {
+            ad_codes::remedy(text).unwrap_or("check `bind_dn` and its password")
+        }
         DirectoryError::Refused { code: 8 | 13, .. } => {
             "the server wants encryption: use an `ldaps://` URL or `start_tls = true`"
         }

@@ -16,6 +16,7 @@
 //! *Absence* is believed only from a [`Completeness::Complete`] read, or from a change that the
 //! server itself reported as a deletion and that a look-up on the wire confirmed.
 
+mod ad_codes;
 mod check;
 pub mod dn;
 pub mod error;

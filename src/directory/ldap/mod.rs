@@ -40,6 +40,7 @@ pub(super) use entry::RawEntry;
 pub(super) use ldap3::Scope;
 pub(super) use sync::{State, SyncDone, SyncInfo, SyncState};
 
+use super::ad_codes;
 use super::error::result_name;
 use super::filter::Filter;
 use super::settings::Bind;
@@ -144,7 +145,8 @@ impl Connection {
             Bind::External => ("the SASL EXTERNAL bind".to_owned(), self.ldap.sasl_external_bind().await),
         };
         let result = bound.map_err(|error| self.failure(&error))?;
-        Outcome::from_result(result).map_err(|why| self.broken(why))?.success(&self.server, &what)?;
+        let outcome = Outcome::from_result(result).map_err(|why| self.broken(why))?;
+        outcome.success(&self.server, &what).map_err(ad_codes::explained)?;
         Ok(())
     }
 
