@@ -40,6 +40,8 @@ pub enum Form {
     Attribute,
     /// Several of them.
     Attributes,
+    /// Who signs in: a DN, or a name that only Active Directory takes.
+    BindName,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A distinguished name.
@@ -113,7 +115,7 @@ pub const KEYS: &[Key] = &[
     optional("directory.client_certificate_file", Form::File, "our certificate towards the servers"),
     optional("directory.client_key_file", Form::File, "its private key"),
     defaulted("directory.bind", Form::Choice(&["simple", "external", "anonymous"]), r#""simple""#, "how we sign in"),
-    optional("directory.bind_dn", Form::Dn, "who we sign in as"),
+    optional("directory.bind_dn", Form::BindName, "who we sign in as"),
     optional("directory.bind_password", Form::Secret, "the password, written here"),
     optional("directory.bind_password_file", Form::File, "the file that holds the password"),
     optional("directory.bind_password_credential", Form::Name, "the systemd credential that holds the password"),
@@ -191,6 +193,9 @@ impl Form {
             Self::Address => r#"an IP address and a port, such as "127.0.0.1:9323""#,
             Self::Attribute => r#"the name of an attribute, such as "uid""#,
             Self::Attributes => r#"a list of names, such as ["member", "uniqueMember"]"#,
+            Self::BindName => {
+                r#"a distinguished name, such as "cn=sync,dc=example,dc=com", or for Active Directory "sync@corp.example.com""#
+            }
             Self::Choice(words) => return one_of(words),
             Self::Dn => r#"a distinguished name, such as "cn=sync,dc=example,dc=com""#,
             Self::Dns => r#"a list of distinguished names, such as ["dc=example,dc=com"]"#,

@@ -77,6 +77,7 @@ fn connection_remedy(error: &DirectoryError) -> &'static str {
         DirectoryError::Refused { code: 49, text, .. } => {
             ad_codes::remedy(text).unwrap_or("check `bind_dn` and its password")
         }
+        DirectoryError::Refused { code: 34, .. } => "write a DN in `bind_dn`: only Active Directory takes other names",
         DirectoryError::Refused { code: 8 | 13, .. } => {
             "the server wants encryption: use an `ldaps://` URL or `start_tls = true`"
         }

@@ -53,6 +53,20 @@ pub struct Settings {
     pub max_value_bytes: usize,
 }
 
+/// Whether `name` can be the name of a host or domain: labels of letters, digits, `-` and `_` (which Windows allows),
+/// of at most 63 characters and 253 in all (RFC 1035 2.3.4). The last one is not a number, or it would be an address.
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
+    let plain = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= 253 && name.split('.').all(plain) && !last.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Our certificate towards the directory.
 #[derive(Debug, Clone)]
 pub struct ClientCertificate {
@@ -67,9 +81,9 @@ pub struct ClientCertificate {
 pub enum Bind {
     /// Not at all: what anonymous may read.
     Anonymous,
-    /// DN and password.
+    /// Name and password.
     Simple {
-        /// Bind DN.
+        /// Who: a DN; for Active Directory also `user@corp.example.com` or `CORP\user` (MS-ADTS 5.1.1.1.1).
         dn: String,
         /// Its password; never empty (RFC 4513 5.1.2 would make that an anonymous bind).
         password: Secret<String>,
