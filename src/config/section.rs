@@ -107,7 +107,7 @@ impl<'a> Section<'a> {
     fn default<T: Meant>(&self, name: &str) -> Option<T> {
         match keys::find(&keys::join(&self.path, name))?.presence {
             Presence::Default(text) => T::meant(&super::raw::parse_value(text)?, &mut Vec::new()),
-            Presence::Required | Presence::Optional => None,
+            Presence::Required | Presence::Or(_) | Presence::Optional => None,
         }
     }
 

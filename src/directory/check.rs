@@ -4,9 +4,11 @@
 
 use std::collections::HashMap;
 
+use tokio::time::Instant;
+
 use super::filter::Filter;
 use super::ldap::address::Address;
-use super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, controls};
+use super::ldap::{Answer, Connection, NO_ADDRESS, Outcome, Question, RawEntry, Scope, controls};
 use super::reader::is_visible;
 use super::settings::Scope as KindScope;
 use super::source::{LdapSource, RootDse};
@@ -22,7 +24,10 @@ const MEMBER_ATTRIBUTES: [&str; 3] = ["member", "uniqueMember", "memberUid"];
 pub(super) async fn check(source: &LdapSource) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
     let mut usable = None;
-    for url in &source.settings.urls {
+    if let Some(discovery) = &source.discovery {
+        findings.0.extend(discovery.check(&source.servers, Instant::now()).await);
+    }
+    for url in &source.servers.listed() {
         findings.overheard(source, url);
         match source.open_to(url).await {
             Ok(connection) => {
@@ -82,6 +87,7 @@ fn connection_remedy(error: &DirectoryError) -> &'static str {
             "the server wants encryption: use an `ldaps://` URL or `start_tls = true`"
         }
         DirectoryError::Refused { .. } => "see the server's log for the reason",
+        _ if text.contains(NO_ADDRESS) => "see that the DNS servers in `nameservers` know the host",
         _ if text.contains("unknownissuer") => "name the authority that signed the server's certificate in `ca_file`",
         _ if text.contains("not valid for name") => "use the host name that is in the server's certificate",
         _ if text.contains("certificate") => {

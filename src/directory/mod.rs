@@ -6,10 +6,10 @@
 //! `ldap/` and nowhere else.
 //!
 //! ```text
-//! servers --> ldap --> intake --> reader    full reads
-//!  which     the wire   entry,    look_up   single objects
-//!  first                scope     syncrepl  changes
-//!                                 check     what would go wrong
+//! discovery --> servers --> ldap --> intake --> reader    full reads
+//!  asks DNS      which     the wire   entry,    look_up   single objects
+//!                first                scope     syncrepl  changes
+//!                                               check     what would go wrong
 //! ```
 //!
 //! A read is believed in two grades. *Presence* is believed at once: an entry that came was there.
@@ -18,6 +18,7 @@
 
 mod ad_codes;
 mod check;
+mod discovery;
 pub mod dn;
 pub mod error;
 pub mod filter;

@@ -1,5 +1,6 @@
 //! What has to be known to read a directory. Made by `config`, which checks it; plain data here.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use crate::base::Secret;
 pub struct Settings {
     /// Name for logs and findings.
     pub label: String,
-    /// `ldaps://`, `ldap://` or `ldapi://` URLs, in order of preference.
+    /// `ldaps://`, `ldap://` or `ldapi://` URLs, in order of preference; empty where `domain` says how to find servers.
     pub urls: Vec<String>,
+    /// The domain whose servers DNS knows; `None` where `urls` name them.
+    pub domain: Option<Domain>,
     /// Upgrade `ldap://` connections with StartTLS before anything else is sent.
     pub start_tls: bool,
-    /// Allow `ldap://` without TLS to other machines. Health shows it.
+    /// Allow `ldap://` without TLS to other machines, and use it for those found in DNS. Health shows it.
     pub insecure: bool,
     /// PEM file of the authorities that sign the servers' certificates; `None` trusts the system's.
     pub ca_file: Option<PathBuf>,
@@ -51,6 +54,17 @@ pub struct Settings {
     pub max_values: usize,
     /// Largest value in bytes; an entry with a larger one is unusable.
     pub max_value_bytes: usize,
+}
+
+/// Servers that are found in DNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    /// DNS name, in lower case and without a dot at its end; see [`is_host_name`].
+    pub name: String,
+    /// Active Directory site whose servers come first.
+    pub site: Option<String>,
+    /// DNS servers to ask, for SRV records and for the addresses of what they name; empty asks the system's.
+    pub nameservers: Vec<SocketAddr>,
 }
 
 /// Whether `name` can be the name of a host or domain: labels of letters, digits, `-` and `_` (which Windows allows),

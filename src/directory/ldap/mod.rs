@@ -39,6 +39,7 @@ use message::Message;
 pub(super) use entry::RawEntry;
 pub(super) use ldap3::Scope;
 pub(super) use sync::{State, SyncDone, SyncInfo, SyncState};
+pub(super) use transport::NO_ADDRESS;
 
 use super::ad_codes;
 use super::error::result_name;

@@ -7,6 +7,7 @@
 pub(crate) mod authority;
 pub(crate) mod ber;
 pub(crate) mod daemon;
+pub(crate) mod dns;
 pub(crate) mod scripted;
 pub(crate) mod slapd;
 
@@ -14,6 +15,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::Authority;
+pub(crate) use dns::{Dns, Mood};
 pub(crate) use scripted::{Reply, Script, Scripted};
 pub(crate) use slapd::{Options, Slapd};
 
@@ -45,6 +47,7 @@ pub(crate) fn settings(label: &str, url: &str, base: &str) -> Settings {
     Settings {
         label: label.to_owned(),
         urls: vec![url.to_owned()],
+        domain: None,
         start_tls: false,
         insecure: false,
         ca_file: None,
