@@ -45,6 +45,14 @@ pub mod failures {
     //! unless the configuration says `insecure`, and then health says it too (`src/directory/settings.rs`).
     //! *Tests:* the scripted server injects and refuses, and presents wrong certificates; it must see no bind.
     //!
+    //! **DNS names the server, and TLS believes it.** A forged SRV answer that points to a host with a good
+    //! certificate of its own gets the bind password; RFC 6125 4 and RFC 4513 3.1.3 therefore ask for a name from the
+    //! user or a trusted source. *Here:* a target outside of the `domain` configured is refused before any connection,
+    //! unless `ca_file` names the authorities that may vouch (`src/directory/discovery/candidate.rs`). What remains: with
+    //! forged DNS, any machine of the domain that has a certificate can pose as a domain controller; `urls` is the
+    //! answer where that matters. *Tests:* `tests/it/directory_discovery.rs`, where the forged target must see no
+    //! connection.
+    //!
     //! **One person, several spellings.** Vault CVE-2025-6004 and CVE-2025-6013 counted one alias and let
     //! another through. *Here:* everything kept about a person is keyed by the directory's immutable id
     //! (`base::Guid`), never by a name; names are looked up folded, in one place (`src/model/name.rs`).

@@ -126,6 +126,7 @@ const EVERYTHING_LOWER: &[&str] = &["*"];
 
 /// What may be used in some places alone: the path, the files (prefixes under `src/`), and what others do instead.
 const CONFINED: &[Confined] = &[
+    Confined("hickory_resolver", &["directory/discovery/resolver"], "ask `directory/discovery`"),
     Confined("ldap3", &["directory/ldap"], "ask for a `directory::Source`"),
     Confined("sled", &["store/sled"], "use the `store::Store`"),
     Confined("axum", &["http/", "http.rs"], "return a value and let `http/` write the answer"),

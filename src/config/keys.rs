@@ -23,6 +23,8 @@ pub struct Key {
 pub enum Presence {
     /// It must be written.
     Required,
+    /// Either it or this other key of its section must be written.
+    Or(&'static str),
     /// Without it the matter does not arise.
     Optional,
     /// This holds, in TOML.
@@ -40,12 +42,16 @@ pub enum Form {
     Attribute,
     /// Several of them.
     Attributes,
+    /// Who signs in: a DN, or a name that only Active Directory takes.
+    BindName,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A distinguished name.
     Dn,
     /// Several of them.
     Dns,
+    /// The DNS name of a domain.
+    Domain,
     /// A time with a unit.
     Duration,
     /// Path of a file or directory.
@@ -60,10 +66,14 @@ pub enum Form {
     Names,
     /// A name of this machine: of a group, of a credential.
     Name,
+    /// IP addresses of DNS servers, with or without a port.
+    Nameservers,
     /// Text that must not be seen.
     Secret,
     /// A percentage.
     Share,
+    /// The name of an Active Directory site.
+    Site,
     /// Bytes with a unit.
     Size,
     /// Tag keys, each set to an attribute.
@@ -107,14 +117,17 @@ pub const KEYS: &[Key] = &[
     required("directory.label", Form::Label, "short name; part of every id derived from the directory"),
     defaulted("directory.kind", Form::Choice(KINDS), r#""ldap""#, "which family its servers are of; other defaults follow"),
     defaulted("directory.primary", Form::Flag, "false", "whether names from here stay bare, without @label"),
-    required("directory.urls", Form::Urls, "servers, in order of preference"),
+    either("directory.urls", "domain", Form::Urls, "servers, in order of preference"),
+    either("directory.domain", "urls", Form::Domain, "the domain whose servers DNS knows"),
+    optional("directory.site", Form::Site, "Active Directory site whose servers come first"),
+    optional("directory.nameservers", Form::Nameservers, "DNS servers that know the domain, instead of the system's"),
     defaulted("directory.start_tls", Form::Flag, "false", "encrypt ldap:// connections before anything else is sent"),
     optional("directory.insecure", Form::Choice(&[INSECURE]), "allow ldap:// without TLS to other machines"),
     optional("directory.ca_file", Form::File, "authorities that sign the servers' certificates"),
     optional("directory.client_certificate_file", Form::File, "our certificate towards the servers"),
     optional("directory.client_key_file", Form::File, "its private key"),
     defaulted("directory.bind", Form::Choice(&["simple", "external", "anonymous"]), r#""simple""#, "how we sign in"),
-    optional("directory.bind_dn", Form::Dn, "who we sign in as"),
+    optional("directory.bind_dn", Form::BindName, "who we sign in as"),
     optional("directory.bind_password", Form::Secret, "the password, written here"),
     optional("directory.bind_password_file", Form::File, "the file that holds the password"),
     optional("directory.bind_password_credential", Form::Name, "the systemd credential that holds the password"),
@@ -183,6 +196,11 @@ const fn required(path: &'static str, form: Form, meaning: &'static str) -> Key 
     Key { path, form, presence: Presence::Required, meaning }
 }
 
+/// One of a pair, of which exactly one is written.
+const fn either(path: &'static str, other: &'static str, form: Form, meaning: &'static str) -> Key {
+    Key { path, form, presence: Presence::Or(other), meaning }
+}
+
 const fn optional(path: &'static str, form: Form, meaning: &'static str) -> Key {
     Key { path, form, presence: Presence::Optional, meaning }
 }
@@ -200,9 +218,13 @@ impl Form {
             Self::Address => r#"an IP address and a port, such as "127.0.0.1:9323""#,
             Self::Attribute => r#"the name of an attribute, such as "uid""#,
             Self::Attributes => r#"a list of names, such as ["member", "uniqueMember"]"#,
+            Self::BindName => {
+                r#"a distinguished name, such as "cn=sync,dc=example,dc=com", or for Active Directory "sync@corp.example.com""#
+            }
             Self::Choice(words) => return one_of(words),
             Self::Dn => r#"a distinguished name, such as "cn=sync,dc=example,dc=com""#,
             Self::Dns => r#"a list of distinguished names, such as ["dc=example,dc=com"]"#,
+            Self::Domain => r#"the DNS name of a domain, such as "corp.example.com""#,
             Self::Duration => r#"a time with a unit, such as "90s", "5m", "24h" or "30d""#,
             Self::File => r#"a path, such as "/etc/bailey/ca.pem""#,
             Self::Filter => r#"an LDAP filter, such as "(employeeType=active)""#,
@@ -210,8 +232,10 @@ impl Form {
             Self::Label => r#"1 to 32 of a-z, 0-9 and -, starting with a letter, such as "corp""#,
             Self::Name => "a name, in quotes",
             Self::Names => r#"a list of names, such as ["bailey-admin"]"#,
+            Self::Nameservers => r#"a list of IP addresses, such as ["10.0.0.10", "10.0.0.11:5353"]"#,
             Self::Secret => "text, in quotes",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
+            Self::Site => r#"the name of a site, such as "Berlin-1""#,
             Self::Size => r#"bytes with a unit (B, KiB, MiB, GiB), such as "64MiB""#,
             Self::Tags => r#"tag keys, each set to an attribute, such as { Department = "departmentNumber" }"#,
             Self::Uids => "a list of user numbers, such as [0, 1000]",

@@ -118,7 +118,7 @@ impl<'a> Section<'a> {
         let preset = presets::find(&path, self.kind).map(Presence::Default);
         match preset.unwrap_or(keys::find(&path)?.presence) {
             Presence::Default(text) => T::meant(&super::raw::parse_value(text)?, &mut Vec::new()),
-            Presence::Required | Presence::Optional => None,
+            Presence::Required | Presence::Or(_) | Presence::Optional => None,
         }
     }
 

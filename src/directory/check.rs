@@ -4,15 +4,17 @@
 
 use std::collections::HashMap;
 
+use tokio::time::Instant;
+
 use super::filter::Filter;
 use super::ldap::address::Address;
-use super::ldap::{Answer, Connection, Outcome, Question, RawEntry, Scope, controls};
+use super::ldap::{Answer, Connection, NO_ADDRESS, Outcome, Question, RawEntry, Scope, controls};
 use super::reader::is_visible;
 use super::root_dse::RootDse;
 use super::settings::Family;
 use super::settings::Scope as KindScope;
 use super::source::LdapSource;
-use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, active_directory, syncrepl};
+use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, active_directory, ad_codes, syncrepl};
 use crate::base::text::printable;
 
 /// Objects of a kind looked at, at most.
@@ -24,7 +26,10 @@ const MEMBER_ATTRIBUTES: [&str; 3] = ["member", "uniqueMember", "memberUid"];
 pub(super) async fn check(source: &LdapSource) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
     let mut usable = None;
-    for url in &source.settings.urls {
+    if let Some(discovery) = &source.discovery {
+        findings.0.extend(discovery.check(&source.servers, Instant::now()).await);
+    }
+    for url in &source.servers.listed() {
         findings.overheard(source, url);
         match source.open_to(url).await {
             Ok(connection) => {
@@ -76,11 +81,15 @@ fn connection_remedy(error: &DirectoryError) -> &'static str {
     match error {
         DirectoryError::Setup { .. } => "correct the setting or the file named",
         DirectoryError::TimedOut { .. } => "check that the host and port are right and no firewall drops the packets",
-        DirectoryError::Refused { code: 49, .. } => "check the bind DN and its password",
+        DirectoryError::Refused { code: 49, text, .. } => {
+            ad_codes::remedy(text).unwrap_or("check `bind_dn` and its password")
+        }
+        DirectoryError::Refused { code: 34, .. } => "write a DN in `bind_dn`: only Active Directory takes other names",
         DirectoryError::Refused { code: 8 | 13, .. } => {
             "the server wants encryption: use an `ldaps://` URL or `start_tls = true`"
         }
         DirectoryError::Refused { .. } => "see the server's log for the reason",
+        _ if text.contains(NO_ADDRESS) => "see that the DNS servers in `nameservers` know the host",
         _ if text.contains("unknownissuer") => "name the authority that signed the server's certificate in `ca_file`",
         _ if text.contains("not valid for name") => "use the host name that is in the server's certificate",
         _ if text.contains("certificate") => {

@@ -13,6 +13,14 @@ pub enum DirectoryError {
         /// `url: why`, in the order tried.
         reasons: Vec<String>,
     },
+    /// No server of a domain was ever found.
+    #[error("no server of domain `{domain}` can be found: {why}")]
+    NoServers {
+        /// The domain, as configured.
+        domain: String,
+        /// What DNS said, or that it said nothing.
+        why: String,
+    },
     /// A connection could not be made or broke.
     #[error("{server}: {why}")]
     Connection {
@@ -61,6 +69,16 @@ pub enum DirectoryError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl DirectoryError {
+    /// The same; where all servers are down it also tells that their list is `outdated`, and why.
+    pub(super) fn because_outdated(mut self, outdated: Option<String>) -> Self {
+        if let (Self::AllServersDown { reasons, .. }, Some(why)) = (&mut self, outdated) {
+            reasons.push(format!("these servers were found earlier, and now: {why}"));
+        }
+        self
+    }
 }
 
 impl Faulty for DirectoryError {

@@ -6,11 +6,11 @@
 //! `ldap/` and nowhere else.
 //!
 //! ```text
-//! servers --> ldap --> intake --> reader            full reads
-//!  which     the wire   entry,    look_up           single objects
-//!  first                scope     syncrepl          changes that are pushed
-//!                       ranges    active_directory  changes that are asked for
-//!                       slices    check             what would go wrong
+//! discovery --> servers --> ldap --> intake --> reader            full reads
+//!  asks DNS      which     the wire   entry,    look_up           single objects
+//!                first                scope     syncrepl          changes that are pushed
+//!                                     ranges    active_directory  changes that are asked for
+//!                                     slices    check             what would go wrong
 //! ```
 //!
 //! A read is believed in two grades. *Presence* is believed at once: an entry that came was there.
@@ -18,7 +18,9 @@
 //! server itself reported as a deletion and that a look-up on the wire confirmed.
 
 mod active_directory;
+mod ad_codes;
 mod check;
+mod discovery;
 pub mod dn;
 pub mod error;
 pub mod filter;

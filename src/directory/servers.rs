@@ -2,7 +2,8 @@
 //!
 //! Owns the health of a directory's servers: failures counted, a cool-down that doubles with each one
 //! and is jittered, so that a fleet does not return to a server all at once. A cool-down only
-//! moves a server back in the order; when all are down, all are tried.
+//! moves a server back in the order; when all are down, all are tried. The list may change at any time; who stays in
+//! it keeps its health.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,14 +36,41 @@ struct Server {
     rests_until: Option<Instant>,
 }
 
+impl Server {
+    fn untried(url: &str) -> Self {
+        let health = ServerHealth { url: url.to_owned(), failures: 0, last_error: None };
+        Self { health, rests_until: None }
+    }
+}
+
 impl Servers {
     /// Servers in order of preference; `seed` sets the jitter.
     pub(super) fn new(urls: &[String], seed: [u8; 32]) -> Self {
-        let untried = |url: &String| Server {
-            health: ServerHealth { url: url.clone(), failures: 0, last_error: None },
-            rests_until: None,
-        };
-        Self(Mutex::new(State { servers: urls.iter().map(untried).collect(), rng: StdRng::from_seed(seed) }))
+        let servers = urls.iter().map(|url| Server::untried(url)).collect();
+        Self(Mutex::new(State { servers, rng: StdRng::from_seed(seed) }))
+    }
+
+    /// From now on these are the servers, in order of preference. Who was there before keeps its health.
+    pub(super) fn replace(&self, urls: &[String]) {
+        let mut state = self.state();
+        let mut before = std::mem::take(&mut state.servers);
+        state.servers = urls
+            .iter()
+            .map(|url| match before.iter().position(|server| server.health.url == *url) {
+                Some(at) => before.swap_remove(at),
+                None => Server::untried(url),
+            })
+            .collect();
+    }
+
+    /// All URLs, in order of preference, whatever their health.
+    pub(super) fn listed(&self) -> Vec<String> {
+        self.state().servers.iter().map(|server| server.health.url.clone()).collect()
+    }
+
+    /// Whether `url` is one of the servers.
+    pub(super) fn contains(&self, url: &str) -> bool {
+        self.state().servers.iter().any(|server| server.health.url == url)
     }
 
     /// All URLs, the one to try first first: rested before resting, fewer failures before more, else as configured.
@@ -117,6 +145,19 @@ mod tests {
         servers.worked("b");
         assert_eq!(servers.in_order(start)[0], "b");
         assert_eq!(servers.health(start)[0], ServerHealth { url: "b".to_owned(), failures: 0, last_error: None });
+    }
+
+    #[test]
+    fn a_new_list_keeps_the_health_of_who_stays() {
+        let (servers, now) = (servers(), Instant::now());
+        servers.failed("b", "refused", now);
+        servers.failed("c", "refused", now);
+        servers.replace(&["b", "d", "a"].map(str::to_owned));
+        assert_eq!(servers.listed(), ["b", "d", "a"]);
+        assert_eq!(servers.in_order(now), ["d", "a", "b"], "b still rests");
+        assert!(servers.contains("d") && !servers.contains("c"));
+        servers.replace(&["c".to_owned()]);
+        assert_eq!(servers.health(now)[0].failures, 0, "who comes back comes as new");
     }
 
     #[test]

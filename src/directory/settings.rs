@@ -1,5 +1,6 @@
 //! What has to be known to read a directory. Made by `config`, which checks it; plain data here.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ pub struct Settings {
     pub label: String,
     /// Which family of servers it is.
     pub family: Family,
-    /// `ldaps://`, `ldap://` or `ldapi://` URLs, in order of preference.
+    /// `ldaps://`, `ldap://` or `ldapi://` URLs, in order of preference; empty where `domain` says how to find servers.
     pub urls: Vec<String>,
+    /// The domain whose servers DNS knows; `None` where `urls` name them.
+    pub domain: Option<Domain>,
     /// Upgrade `ldap://` connections with StartTLS before anything else is sent.
     pub start_tls: bool,
-    /// Allow `ldap://` without TLS to other machines. Health shows it.
+    /// Allow `ldap://` without TLS to other machines, and use it for those found in DNS. Health shows it.
     pub insecure: bool,
     /// PEM file of the authorities that sign the servers' certificates; `None` trusts the system's.
     pub ca_file: Option<PathBuf>,
@@ -71,6 +74,31 @@ pub enum Family {
     Ds389,
 }
 
+/// Servers that are found in DNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    /// DNS name, in lower case and without a dot at its end; see [`is_host_name`].
+    pub name: String,
+    /// Active Directory site whose servers come first.
+    pub site: Option<String>,
+    /// DNS servers to ask, for SRV records and for the addresses of what they name; empty asks the system's.
+    pub nameservers: Vec<SocketAddr>,
+}
+
+/// Whether `name` can be the name of a host or domain: labels of letters, digits, `-` and `_` (which Windows allows),
+/// of at most 63 characters and 253 in all (RFC 1035 2.3.4). The last one is not a number, or it would be an address.
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
+    let plain = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= 253 && name.split('.').all(plain) && !last.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Our certificate towards the directory.
 #[derive(Debug, Clone)]
 pub struct ClientCertificate {
@@ -85,9 +113,9 @@ pub struct ClientCertificate {
 pub enum Bind {
     /// Not at all: what anonymous may read.
     Anonymous,
-    /// DN and password.
+    /// Name and password.
     Simple {
-        /// Bind DN.
+        /// Who: a DN; for Active Directory also `user@corp.example.com` or `CORP\user` (MS-ADTS 5.1.1.1.1).
         dn: String,
         /// Its password; never empty (RFC 4513 5.1.2 would make that an anonymous bind).
         password: Secret<String>,

@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::discovery::Discovery;
 use super::intake::{Intake, outermost};
 use super::ldap::Connection;
 use super::ldap::address::Address;
@@ -31,6 +34,8 @@ pub struct LdapSource {
     /// Bases that are not below each other, with their normal forms.
     pub(super) bases: Vec<(Dn, String)>,
     pub(super) servers: Servers,
+    /// Keeps `servers` up to date; `None` where the settings name them.
+    pub(super) discovery: Option<Discovery>,
     /// A connection kept for the next look-up.
     idle: Mutex<Option<Connection>>,
     /// Objects the last full read brought; 0 before the first.
@@ -52,7 +57,7 @@ impl LdapSource {
         for url in &settings.urls {
             Address::parse(url)?;
         }
-        if settings.urls.is_empty() {
+        if settings.urls.is_empty() && settings.domain.is_none() {
             return Err(missing("server"));
         }
         if settings.bases.is_empty() {
@@ -62,6 +67,8 @@ impl LdapSource {
             intake: Intake::new(&settings)?,
             bases: outermost(&settings.bases),
             servers: Servers::new(&settings.urls, seed),
+            // A stream of its own: how often servers fail must not change the order they are found in.
+            discovery: Discovery::new(&settings, StdRng::from_rng(&mut StdRng::from_seed(seed))),
             idle: Mutex::new(None),
             last_count: AtomicU64::new(0),
             reached: Mutex::new(None),
@@ -69,8 +76,32 @@ impl LdapSource {
         })
     }
 
-    /// A connection to the best server that answers.
+    /// A connection to the best server that answers. Servers that DNS knows are looked up when that is due, and again
+    /// when none of them answers.
     pub(super) async fn open(&self) -> Result<Connection, DirectoryError> {
+        self.refresh_servers().await?;
+        let opened = self.open_any().await;
+        let Some(discovery) = &self.discovery else { return opened };
+        if opened.is_err() && discovery.ask_again(&self.servers, Instant::now()).await {
+            return self.open_any().await;
+        }
+        let outdated = discovery.outdated().await;
+        opened.map_err(|error| error.because_outdated(outdated))
+    }
+
+    /// Brings the list of servers up to date when that is due. To be called before [`Servers::contains`] is believed.
+    ///
+    /// # Errors
+    /// When no server was ever found, and none can be found now.
+    pub(super) async fn refresh_servers(&self) -> Result<(), DirectoryError> {
+        match &self.discovery {
+            Some(discovery) => discovery.refresh(&self.servers, Instant::now()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A connection to the best server of the list that answers.
+    async fn open_any(&self) -> Result<Connection, DirectoryError> {
         let mut errors = Vec::new();
         for url in self.servers.in_order(Instant::now()) {
             match self.open_to(&url).await {
@@ -174,7 +205,9 @@ fn is_trouble(error: &DirectoryError) -> bool {
         DirectoryError::Connection { .. } | DirectoryError::TimedOut { .. } | DirectoryError::Protocol { .. } => true,
         // operationsError, protocolError, busy, unavailable, other
         DirectoryError::Refused { code, .. } => matches!(code, 1 | 2 | 51 | 52 | 80),
-        DirectoryError::AllServersDown { .. } | DirectoryError::Setup { .. } => false,
+        DirectoryError::AllServersDown { .. } | DirectoryError::NoServers { .. } | DirectoryError::Setup { .. } => {
+            false
+        }
     }
 }
 

@@ -111,6 +111,11 @@ fn the_example_shows_each_default_and_comments_out_what_has_none() {
     for key in KEYS {
         let shown = written.iter().find(|(path, _)| path == key.path).map(|(_, value)| value);
         match key.presence {
+            Presence::Or(other) => {
+                let other = key.path.replace(key.path.rsplit('.').next().unwrap(), other);
+                let shown_too = written.iter().any(|(path, _)| *path == other);
+                assert!(shown.is_some() != shown_too, "exactly one of {} and {other} is set", key.path);
+            }
             Presence::Required => assert!(shown.is_some(), "{} is required and not shown", key.path),
             Presence::Optional => assert!(shown.is_none(), "{} has no default and is set", key.path),
             Presence::Default(text) => {
@@ -320,6 +325,25 @@ fn each_contradiction_is_found() {
         ("[directory.guard]\nsentinels = [\"cn=a\"]", &[], "directory.guard.sentinels", "under none of the bases"),
         ("bases = []", &["bases"], "directory.bases", "is empty"),
         ("urls = []", &["urls"], "directory.urls", "is empty"),
+        ("", &["urls"], "directory.urls", "missing"),
+        ("domain = \"corp.example.com\"", &[], "directory.domain", "named in `urls` already"),
+        ("domain = \"CORP\"", &["urls"], "directory.domain", "NetBIOS"),
+        ("domain = \"corp_example;com\"", &["urls"], "directory.domain", "found \"corp_example;com\""),
+        ("domain = \"10.0.0.10\"", &["urls"], "directory.domain", "found \"10.0.0.10\""),
+        ("site = \"Berlin\"", &[], "directory.site", "only to find servers"),
+        ("nameservers = [\"10.0.0.10\"]", &[], "directory.nameservers", "only to find servers"),
+        ("domain = \"corp.test\"\nnameservers = []", &["urls"], "directory.nameservers", "is empty"),
+        ("domain = \"corp.test\"\nnameservers = [\"dc1\"]", &["urls"], "directory.nameservers", "found \"dc1\""),
+        (
+            "domain = \"corp.test\"\nnameservers = [\"::1:0\", \"[::1]:0\"]",
+            &["urls"],
+            "directory.nameservers",
+            "[::1]:0",
+        ),
+        ("domain = \"corp.test\"\nsite = \"Berlin.Mitte\"", &["urls"], "directory.site", "found \"Berlin.Mitte\""),
+        ("domain = \"corp.test\"\nbind = \"external\"", &["urls", "bind_"], "directory.bind", "nothing to prove"),
+        ("bind_dn = \"bailey\"", &["bind_dn"], "directory.bind_dn", "bare name"),
+        ("bind_dn = 'corp.test\\bailey'", &["bind_dn"], "directory.bind_dn", "write `bailey@corp.test`"),
         ("label = \"local\"", &["label"], "directory.label", "is taken"),
         ("page_size = 4294967297", &[], "directory.page_size", "found 4294967297"),
         ("[directory.groups]\nmember_dn = \"member\"", &[], "directory.groups.member_dn", "found \"member\""),
@@ -342,6 +366,13 @@ fn what_looks_dangerous_and_is_not_passes() {
         ("urls = [\"ldap://ldap.example.com\"]\ninsecure = \"yes_plain_text_passwords_on_the_network\"", &["urls"]),
         ("urls = [\"ldapi://%2Frun%2Fslapd%2Fldapi\"]\nbind = \"external\"", &["urls", "bind_"]),
         ("bind = \"anonymous\"", &["bind_"]),
+        (
+            "domain = \"Corp.Example.com.\"\nsite = \"Berlin-1\"\nnameservers = [\"10.0.0.1\", \"[::1]:5353\"]",
+            &["urls"],
+        ),
+        ("domain = \"corp.example.com\"\nstart_tls = true", &["urls"]),
+        ("bind_dn = \"bailey@corp.example.com\"", &["bind_dn"]),
+        ("bind_dn = 'CORP\\bailey'", &["bind_dn"]),
         ("bind_password = \"hunter2\"", &["bind_password"]),
         ("", &["primary"]),
         ("only_under = [\"OU=People, DC=Example, DC=com\"]", &[]),
@@ -351,6 +382,18 @@ fn what_looks_dangerous_and_is_not_passes() {
             panic!("{with:?}: {error}");
         }
     }
+}
+
+#[test]
+fn a_domain_is_read_as_dns_writes_it() {
+    let lines = "domain = \"Corp.Example.COM.\"\nsite = \"Berlin-1\"\nnameservers = [\"10.0.0.10\", \"10.0.0.11:5353\", \"::1\"]";
+    let config = Machine::new().load_text(&minimal(lines, &["urls"])).unwrap();
+    let source = &config.directories[0].source;
+    let domain = source.domain.as_ref().unwrap();
+    assert!(source.urls.is_empty());
+    assert_eq!((domain.name.as_str(), domain.site.as_deref()), ("corp.example.com", Some("Berlin-1")));
+    let nameservers: Vec<String> = domain.nameservers.iter().map(ToString::to_string).collect();
+    assert_eq!(nameservers, ["10.0.0.10:53", "10.0.0.11:5353", "[::1]:53"]);
 }
 
 #[test]

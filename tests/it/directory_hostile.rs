@@ -593,3 +593,17 @@ async fn a_cursor_of_another_method_needs_a_full_read() {
     source.follow(cursor, into).await.unwrap();
     assert!(matches!(next_change(&mut changes).await, Changes::FullReadNeeded { .. }));
 }
+
+#[tokio::test]
+async fn a_bind_refused_by_active_directory_is_told_in_words() {
+    let text = "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 533, v1db1";
+    let refusing = Script::serving(people(1)).faults(move |request, replies| match request.kind {
+        Asked::Bind { .. } => vec![Reply::Result { code: 49, text: text.to_owned() }],
+        _ => replies,
+    });
+    let server = Scripted::start(refusing).await;
+    let findings = LdapSource::new(server.settings(), [0; 32]).unwrap().check().await;
+    let [said] = findings.as_slice() else { panic!("one finding: {findings:?}") };
+    assert!(said.what.contains("the account is disabled (80090308"), "{said:?}");
+    assert_eq!(said.remedy, "enable the account");
+}

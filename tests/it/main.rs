@@ -16,6 +16,7 @@ mod cli_frame;
 mod client;
 mod config_files;
 mod demo;
+mod directory_discovery;
 mod directory_hostile;
 mod directory_slapd;
 mod directory_windows;

@@ -1,15 +1,22 @@
 //! How we sign in to a directory.
 
 use crate::base::Secret;
+use crate::base::text::printable;
 use crate::config::files::Files;
+use crate::config::raw::Written;
 use crate::config::section::Section;
-use crate::config::values::Word;
-use crate::directory::{Dn, settings::Bind};
+use crate::config::values::{Meant, Misfit, Word, from_text};
+use crate::directory::Dn;
+use crate::directory::settings::{Bind, is_host_name};
 
 use super::urls;
 
 /// The three places a password may stand in; exactly one of them is used.
 const PASSWORDS: [&str; 3] = ["bind_password", "bind_password_file", "bind_password_credential"];
+
+/// `bind_dn`: a DN, or one of the two names that Active Directory's simple bind takes besides and that mean one account
+/// only (MS-ADTS 5.1.1.1.1). Its other forms, such as the display name, anybody might come to share.
+struct Name(String);
 
 /// `bind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +49,7 @@ pub(super) fn meant(section: &Section<'_>, files: &Files<'_>, urls: &[String]) -
 }
 
 fn simple(section: &Section<'_>, files: &Files<'_>) -> Option<Bind> {
-    let dn: Option<Dn> = section.optional("bind_dn");
+    let name: Option<Name> = section.optional("bind_dn");
     if !section.has("bind_dn") {
         section.fault(
             "bind_dn",
@@ -51,7 +58,8 @@ fn simple(section: &Section<'_>, files: &Files<'_>) -> Option<Bind> {
         );
     }
     let password = password(section, files);
-    Some(Bind::Simple { dn: dn?.to_string(), password: password? })
+    let Name(dn) = name?;
+    Some(Bind::Simple { dn, password: password? })
 }
 
 fn password(section: &Section<'_>, files: &Files<'_>) -> Option<Secret<String>> {
@@ -90,5 +98,70 @@ impl Word for Kind {
             "anonymous" => Self::Anonymous,
             _ => return None,
         })
+    }
+}
+
+impl Meant for Name {
+    fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+        from_text(written, misfits, |text| Self::parse(text).map_err(Some))
+    }
+}
+
+impl Name {
+    fn parse(text: &str) -> Result<Self, String> {
+        let shown = || format!("`{}`", printable(text));
+        let plain =
+            |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_control() || "\"/\\[]:;|=,+*?<>".contains(c));
+        if text.contains('=') {
+            return text.parse::<Dn>().map(|dn| Self(dn.to_string())).map_err(|error| error.to_string());
+        }
+        match (text.split_once('\\'), text.rsplit_once('@')) {
+            // Active Directory refuses it as a wrong password, and nobody would look here.
+            (Some((domain, user)), _) if plain(domain) && plain(user) && domain.contains('.') => Err(format!(
+                "{} has a DNS name before the backslash, where the NetBIOS name belongs: write `{user}@{domain}`",
+                shown()
+            )),
+            (Some((domain, user)), _) if plain(domain) && plain(user) => Ok(Self(text.to_owned())),
+            (None, Some((user, domain))) if plain(user) && is_host_name(domain) => Ok(Self(text.to_owned())),
+            (None, None) => Err(format!("{} is a bare name, which no directory signs in", shown())),
+            _ => Err(format!("{} is neither a DN nor the name of an account", shown())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_named_so_that_one_is_meant() {
+        for good in [
+            "cn=sync,dc=example,dc=com",
+            "CN=Sync\\, Bailey,OU=a@b,DC=example,DC=com",
+            "svc-bailey@corp.example.com",
+            "svc@corp",
+            "first.last@x@corp.example.com",
+            "CORP\\svc-bailey",
+            "CORP\\svc@x",
+        ] {
+            let Name(name) = Name::parse(good).unwrap_or_else(|why| panic!("{good}: {why}"));
+            assert_eq!(name, good);
+        }
+        for (bad, words) in [
+            ("svc-bailey", "is a bare name"),
+            ("Bailey Sync", "is a bare name"),
+            ("corp.example.com\\svc", "write `svc@corp.example.com`"),
+            ("cn=sync,corp", "is not a DN"),
+            ("@corp.example.com", "neither"),
+            ("svc@", "neither"),
+            ("svc@corp..com", "neither"),
+            ("\\svc", "neither"),
+            ("CORP\\", "neither"),
+            ("CORP\\a\\b", "neither"),
+            ("a\0b@corp.example.com", "neither"),
+        ] {
+            let Err(why) = Name::parse(bad) else { panic!("{bad:?} was taken") };
+            assert!(why.contains(words), "{bad:?}: {why}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `[[directory]]`: the directories, each as its reader and its sync want it.
 
 mod bind;
+mod domain;
 mod guard;
 mod mapping;
 mod urls;
@@ -44,7 +45,7 @@ fn one(section: &Section<'_>, files: &Files<'_>) -> Option<DirectoryConfig> {
 
 fn source(section: &Section<'_>, files: &Files<'_>, mapping: &Mapping, family: Family) -> Option<directory::Settings> {
     let label: Option<DirectoryLabel> = section.required("label");
-    let urls = urls::meant(section);
+    let (urls, domain) = (urls::meant(section), domain::meant(section));
     let bind = bind::meant(section, files, &urls);
     let bases: Option<Vec<Dn>> = section.required("bases");
     check_within(bases.as_deref().unwrap_or_default(), section);
@@ -53,6 +54,7 @@ fn source(section: &Section<'_>, files: &Files<'_>, mapping: &Mapping, family: F
     Some(directory::Settings {
         family,
         urls,
+        domain,
         start_tls: section.read("start_tls"),
         insecure: urls::insecure(section),
         ca_file: files.readable(section, "ca_file"),

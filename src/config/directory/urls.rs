@@ -31,9 +31,13 @@ enum Scheme {
 /// The dangerous switch, thrown.
 struct Insecure;
 
-/// The servers. A fault for each whose traffic others could read or change.
+/// The servers named; none where `domain` says how to find them. A fault for each whose traffic others could read or
+/// change. Of servers found in DNS nothing is to be said here: they are `ldaps://` unless `start_tls` or `insecure`
+/// ask for `ldap://`.
 pub(super) fn meant(section: &Section<'_>) -> Vec<String> {
-    let urls: Vec<Url> = section.required("urls").unwrap_or_default();
+    // Its absence is judged where `domain` is.
+    let urls = if section.has("urls") { section.required("urls") } else { None };
+    let urls: Vec<Url> = urls.unwrap_or_default();
     let start_tls: bool = section.read("start_tls");
     for url in &urls {
         match url.scheme {

@@ -86,6 +86,7 @@ impl<'a> Follower<'a> {
         cursor: &Cursor,
         into: mpsc::Sender<Changes>,
     ) -> Result<Result<Self, String>, DirectoryError> {
+        source.refresh_servers().await?;
         let position = match Position::of(source, cursor) {
             Ok(position) => position,
             Err(why) => return Ok(Err(why)),

@@ -102,7 +102,7 @@ impl Position {
         if cursor.method != DIRSYNC && cursor.method != USN {
             return Err(format!("the position was taken by `{}`, another way of following changes", cursor.method));
         }
-        if !source.settings.urls.contains(&cursor.server) {
+        if !source.servers.contains(&cursor.server) {
             return Err(format!(
                 "the position belongs to {}, which is no longer a server of this directory",
                 cursor.server

@@ -41,7 +41,9 @@ pub(super) use entry::RawEntry;
 pub(super) use extension::DirSyncDone;
 pub(super) use ldap3::Scope;
 pub(super) use sync::{State, SyncDone, SyncInfo, SyncState};
+pub(super) use transport::NO_ADDRESS;
 
+use super::ad_codes;
 use super::error::result_name;
 use super::filter::Filter;
 use super::settings::{Bind, Family};
@@ -167,7 +169,8 @@ impl Connection {
             Bind::External => ("the SASL EXTERNAL bind".to_owned(), self.ldap.sasl_external_bind().await),
         };
         let result = bound.map_err(|error| self.failure(&error))?;
-        Outcome::from_result(result).map_err(|why| self.broken(why))?.success(&self.server, &what)?;
+        let outcome = Outcome::from_result(result).map_err(|why| self.broken(why))?;
+        outcome.success(&self.server, &what).map_err(ad_codes::explained)?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! take words an attacker spoke before the handshake for the server's (threat L7).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -17,11 +18,15 @@ use super::message::{EXTENDED_REQUEST, Message};
 use super::tls;
 use crate::base::text::printable;
 use crate::directory::error::result_name;
-use crate::directory::{DirectoryError, Settings};
+use crate::directory::settings::Domain;
+use crate::directory::{DirectoryError, Settings, discovery};
 
 /// A connected, as far as asked for encrypted, byte stream.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// How the error begins that says that a host has no address.
+pub(in crate::directory) const NO_ADDRESS: &str = "cannot find the address";
 
 /// OID of the StartTLS operation (RFC 4511 4.14).
 const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
@@ -37,9 +42,9 @@ pub(super) async fn connect(
             let stream = UnixStream::connect(path).await.map_err(|error| failed(server, "cannot connect", &error))?;
             Ok(Box::new(stream))
         }
-        Address::Tls(host) => encrypted(server, host, tcp(server, host).await?, settings).await,
+        Address::Tls(host) => encrypted(server, host, tcp(server, host, settings).await?, settings).await,
         Address::Plain(host) if settings.start_tls => {
-            let mut stream = tcp(server, host).await?;
+            let mut stream = tcp(server, host, settings).await?;
             start_tls(server, &mut stream).await?;
             encrypted(server, host, stream, settings).await
         }
@@ -47,7 +52,7 @@ pub(super) async fn connect(
             if address.is_overheard(settings) && !settings.insecure {
                 return Err(overheard(server));
             }
-            let stream = tcp(server, host).await?;
+            let stream = tcp(server, host, settings).await?;
             // `localhost` is a name like any other; what counts is where it led.
             let near = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
             if near || settings.insecure { Ok(Box::new(stream)) } else { Err(overheard(server)) }
@@ -64,11 +69,39 @@ fn overheard(server: &str) -> DirectoryError {
     }
 }
 
-async fn tcp(server: &str, host: &Host) -> Result<TcpStream, DirectoryError> {
-    let connected = TcpStream::connect((host.name.as_str(), host.port)).await;
-    let stream = connected.map_err(|error| failed(server, "cannot connect", &error))?;
+async fn tcp(server: &str, host: &Host, settings: &Settings) -> Result<TcpStream, DirectoryError> {
+    let stream = match settings.domain.as_ref().filter(|domain| !domain.nameservers.is_empty()) {
+        Some(domain) => through_nameservers(server, host, domain, settings.connect_timeout).await?,
+        None => {
+            let connected = TcpStream::connect((host.name.as_str(), host.port)).await;
+            connected.map_err(|error| failed(server, "cannot connect", &error))?
+        }
+    };
     stream.set_nodelay(true).map_err(|error| failed(server, "cannot connect", &error))?;
     Ok(stream)
+}
+
+/// Connects to a host whose addresses the domain's name servers know: to each in turn, for its share of `limit`, so
+/// that one that drops packets does not cost the others their turn.
+async fn through_nameservers(
+    server: &str,
+    host: &Host,
+    domain: &Domain,
+    limit: Duration,
+) -> Result<TcpStream, DirectoryError> {
+    let failed = |why: String| DirectoryError::Connection { server: server.to_owned(), why };
+    let found = discovery::addresses(domain, &host.name).await;
+    let addresses = found.map_err(|why| failed(format!("{NO_ADDRESS} of `{}`: {why}", host.name)))?;
+    let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let mut reasons = Vec::new();
+    for address in addresses {
+        match tokio::time::timeout(share, TcpStream::connect((address, host.port))).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => reasons.push(format!("{address}: {error}")),
+            Err(_) => reasons.push(format!("{address}: no answer")),
+        }
+    }
+    Err(failed(format!("cannot connect: {}", reasons.join("; "))))
 }
 
 async fn encrypted(

@@ -46,6 +46,7 @@ pub(super) async fn follow(
     cursor: Cursor,
     into: mpsc::Sender<Changes>,
 ) -> Result<(), DirectoryError> {
+    source.refresh_servers().await?;
     let begun = match usable(source, &cursor) {
         Ok(cookies) => begin(source, &cursor.server, cookies, into.clone()).await?,
         Err(why) => Begun::Full(why),

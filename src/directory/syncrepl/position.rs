@@ -128,7 +128,7 @@ pub(super) fn usable(source: &LdapSource, cursor: &Cursor) -> Result<Vec<Vec<u8>
     if cursor.method != METHOD {
         return Err(format!("the position was taken by `{}`, changes are followed by `{METHOD}`", cursor.method));
     }
-    if !source.settings.urls.contains(&cursor.server) {
+    if !source.servers.contains(&cursor.server) {
         return Err(format!(
             "the position belongs to {}, which is no longer a server of this directory",
             cursor.server

@@ -8,6 +8,7 @@ pub(crate) mod authority;
 pub(crate) mod ber;
 pub(crate) mod controller;
 pub(crate) mod daemon;
+pub(crate) mod dns;
 pub(crate) mod scripted;
 pub(crate) mod slapd;
 
@@ -15,6 +16,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::Authority;
+pub(crate) use dns::{Dns, Mood};
 pub(crate) use scripted::{Reply, Script, Scripted};
 pub(crate) use slapd::{Options, Slapd};
 
@@ -47,6 +49,7 @@ pub(crate) fn settings(label: &str, url: &str, base: &str) -> Settings {
         label: label.to_owned(),
         family: Family::Ldap,
         urls: vec![url.to_owned()],
+        domain: None,
         start_tls: false,
         insecure: false,
         ca_file: None,

@@ -244,6 +244,10 @@ impl Scripted {
         Self { port, seen, _task: AbortOnDropHandle::new(task) }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self, scheme: &str) -> String {
         format!("{scheme}://localhost:{}", self.port)
     }
