@@ -47,7 +47,13 @@ impl LdapTools {
 
     /// The values of one attribute of one entry, as bytes.
     pub(crate) fn values(&self, dn: &str, attribute: &str) -> Vec<Vec<u8>> {
-        values(&self.search(&["-s", "base", "-b", dn, "(objectClass=*)", attribute]), attribute)
+        self.values_with(&[], dn, attribute)
+    }
+
+    /// As [`Self::values`], with further words for ldapsearch, such as a control.
+    pub(crate) fn values_with(&self, words: &[&str], dn: &str, attribute: &str) -> Vec<Vec<u8>> {
+        let entry = ["-s", "base", "-b", dn, "(objectClass=*)", attribute];
+        values(&self.search(&[words, &entry].concat()), attribute)
     }
 
     fn command(&self, program: &str) -> Command {

@@ -19,6 +19,8 @@ use std::time::Duration;
 use bailey::base::{Guid, Secret};
 use bailey::directory::Settings;
 use bailey::directory::settings::{Bind, Scope};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -74,7 +76,7 @@ pub(crate) enum Account {
 #[derive(Debug, Clone)]
 pub(crate) struct SambaOptions {
     pub(crate) domain: Domain,
-    /// Deleted objects keep their attributes, and their links can come back. Off in a new forest.
+    /// Deleted objects keep their attributes. Off in a new forest. Samba 4.17 cannot [`Samba::restore`] them.
     pub(crate) recycle_bin: bool,
     /// Other controllers can join and replicate. Costs more services, so a slower start.
     pub(crate) partners: bool,
@@ -206,12 +208,18 @@ impl Samba {
         self.modify(&format!("dn: {dn}\nchangetype: modrdn\nnewrdn: {rdn}\ndeleteoldrdn: 1\n{parent}"));
     }
 
-    /// Brings a deleted entry back as `dn` (MS-ADTS 3.1.1.5.3.7). Without the recycle bin most of its attributes are lost.
+    /// Brings the deleted entry with this id back as `dn` (MS-ADTS 3.1.1.5.3.7). Most of its attributes
+    /// are lost.
     pub(crate) fn restore(&self, guid: Guid, dn: &str) {
-        self.tools(Account::Administrator).modify(
+        let tools = self.tools(Account::Administrator);
+        // The server finds it by its id, but brings it back only by its name.
+        let by_id = format!("<GUID={guid}>");
+        let found = tools.values_with(&["-E", SHOW_DELETED], &by_id, "distinguishedName");
+        let deleted = BASE64.encode(found.first().expect("a deleted entry"));
+        tools.modify(
             &["-e", SHOW_DELETED],
             &format!(
-                "dn: <GUID={guid}>\nchangetype: modify\ndelete: isDeleted\n-\n\
+                "dn:: {deleted}\nchangetype: modify\ndelete: isDeleted\n-\n\
                  replace: distinguishedName\ndistinguishedName: {dn}\n"
             ),
         );

@@ -161,7 +161,7 @@ pub(super) fn configuration(directory: &Path, options: &SambaOptions, number: u8
     let at = directory.display();
     let (realm, workgroup) = (options.domain.realm(), options.domain.netbios);
     let (services, endpoints) = if options.partners {
-        ("ldap, cldap, kdc, rpc, drepl, winbindd", "epmapper, drsuapi, netlogon, lsarpc, samr, wkssvc, dssetup")
+        ("ldap, cldap, kdc, rpc, drepl", "epmapper, drsuapi, netlogon, lsarpc, samr, wkssvc, dssetup")
     } else {
         ("ldap, cldap, kdc", "")
     };

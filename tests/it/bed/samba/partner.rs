@@ -2,6 +2,7 @@
 //!
 //! They look each other up by name. So each sees an `/etc/hosts` of its own; the machine's stays as it is.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -43,8 +44,10 @@ impl Samba {
         let mut second = Self::over(&first.options, 2, Arc::clone(&first.authority), directory);
         second.know(&first.names());
         let domain = first.options.domain;
-        run(second.enclosed("samba-tool").args(["domain", "join", &domain.realm(), "DC", "--dns-backend=NONE"]).args(
-            [
+        run(second
+            .enclosed("samba-tool")
+            .args(["domain", "join", &domain.realm(), "DC", "--dns-backend=NONE", "--use-kerberos=required"])
+            .args([
                 &format!("--server={}", first.host_name()),
                 &format!("-UAdministrator%{ADMIN_PASSWORD}"),
                 &format!("--targetdir={}", second.path().display()),
@@ -52,8 +55,7 @@ impl Samba {
                 &format!("--option=interfaces={}/8", second.address.ip),
                 "--option=bind interfaces only=yes",
                 "--option=ldb:nosync=true",
-            ],
-        ));
+            ]));
         first.know(&second.names());
         second.configure();
         run(second.enclosed("samba_spnupdate").arg("-s").arg(second.configuration_file()));
@@ -88,14 +90,19 @@ impl Samba {
         self.write_names();
     }
 
-    /// Writes the names this server knows: the local ones, its own and its partners'. In place, as it may be looking.
+    /// Writes the names this server knows, its partners' and its own, and where to ask for Kerberos tickets: a server that
+    /// is about to join asks its partner. In place, as it may be looking.
     pub(super) fn write_names(&self) {
         let partners = fs::read_to_string(self.path().join("partners")).unwrap_or_default();
-        fs::write(self.path().join("hosts"), format!("127.0.0.1 localhost\n{}{partners}", self.names())).unwrap();
-        let (realm, ip) = (self.options.domain.realm(), self.address.ip);
+        let names = partners + &self.names();
+        let addresses = names.lines().filter_map(|line| line.split(' ').next());
+        let centres: BTreeSet<String> = addresses.map(|address| format!("kdc = {address}\n")).collect();
+        fs::write(self.path().join("hosts"), format!("127.0.0.1 localhost\n{names}")).unwrap();
+        let realm = self.options.domain.realm();
         let kerberos = format!(
             "[libdefaults]\ndefault_realm = {realm}\ndns_lookup_kdc = false\ndns_lookup_realm = false\nrdns = false\n\
-             dns_canonicalize_hostname = false\n[realms]\n{realm} = {{\nkdc = {ip}\n}}\n"
+             dns_canonicalize_hostname = false\n[realms]\n{realm} = {{\n{}}}\n",
+            Vec::from_iter(centres).concat()
         );
         fs::write(self.path().join("krb5.conf"), kerberos).unwrap();
     }
