@@ -12,6 +12,7 @@
 mod audit_chain;
 mod authz_matrix;
 mod bed;
+mod bed_itself;
 mod cli_frame;
 mod client;
 mod config_files;

@@ -4,19 +4,25 @@
 
 #![expect(dead_code, reason = "each test uses a part of the bed")]
 
+pub(crate) mod address;
 pub(crate) mod authority;
 pub(crate) mod ber;
 pub(crate) mod controller;
 pub(crate) mod daemon;
 pub(crate) mod dns;
+pub(crate) mod enclosure;
+pub(crate) mod ldap_tools;
+pub(crate) mod samba;
 pub(crate) mod scripted;
 pub(crate) mod slapd;
+pub(crate) mod snapshot;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::Authority;
 pub(crate) use dns::{Dns, Mood};
+pub(crate) use samba::{Account, Samba, SambaOptions};
 pub(crate) use scripted::{Reply, Script, Scripted};
 pub(crate) use slapd::{Options, Slapd};
 
