@@ -9,9 +9,11 @@ pub mod fault;
 pub mod ids;
 pub mod rng;
 pub mod secret;
+pub mod sid;
 pub mod text;
 
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
 pub use ids::{GroupId, Guid, ResourceId, UserId};
 pub use secret::Secret;
+pub use sid::Sid;

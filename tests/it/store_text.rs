@@ -14,7 +14,7 @@ use bailey::store::{
 use crate::store_conformance::{append, chain, commit, memory, now, sled};
 
 fn origin(n: u8) -> Origin {
-    Origin { directory: "corp".parse().unwrap(), guid: Guid::from_bytes([n; 16]), dn: format!("cn={n},dc=example") }
+    Origin::new("corp".parse().unwrap(), Guid::from_bytes([n; 16]), format!("cn={n},dc=example"))
 }
 
 fn user(n: u8, name: &str) -> User {
@@ -28,6 +28,9 @@ fn user(n: u8, name: &str) -> User {
         display_name: Some("Ann \"A\" Lee\u{202e}\n".to_owned()),
         mail: None,
         employee_id: None,
+        primary_group: None,
+        password_changed: None,
+        must_change_password: false,
         tags: [("team".to_owned(), "blue".to_owned())].into(),
     }
 }
@@ -41,6 +44,8 @@ fn group(n: u8, name: &str) -> Group {
         origin,
         standing: Standing::default(),
         description: None,
+        scope: None,
+        security: false,
     }
 }
 
