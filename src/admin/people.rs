@@ -88,6 +88,12 @@ impl<'a> People<'a> {
         Ok(Self { store, account, frozen, terms, directories })
     }
 
+    /// On what terms memberships count.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
     /// A page of rows of `kind`, by name.
     ///
     /// # Errors

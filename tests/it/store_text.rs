@@ -193,11 +193,11 @@ fn an_export_that_is_not_whole_leaves_no_store() {
     swapped.swap(2, 3);
     let mut twice = lines.clone();
     twice.insert(3, lines[3]);
-    let newer = text.replacen("\"schema\":1", "\"schema\":2", 1);
+    let newer = text.replacen("\"schema\":2", "\"schema\":3", 1);
     for (damaged, words) in [
         (String::new(), "empty"),
         ("hello\n".to_owned(), "line 1"),
-        (newer, "its layout is 2"),
+        (newer, "its layout is 3"),
         (cut.clone(), "last line is missing"),
         (String::from_utf8_lossy(&cut.as_bytes()[..cut.len() - 9]).into_owned(), "line "),
         (less.join("\n"), "rows, where"),
