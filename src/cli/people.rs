@@ -1,5 +1,6 @@
 //! `bailey user`, `group`, `resource` and `history`.
 
+use serde::Deserialize as _;
 use serde_json::json;
 
 use super::Exit;
@@ -9,6 +10,7 @@ use super::session::{Session, encoded, query, remark};
 use crate::admin::past::{Past, PastState, PastVersion};
 use crate::admin::verify::{Compared, Verification};
 use crate::admin::views::{By, EntityView, GroupShown, MemberView, MembershipView, Page, Shown};
+use crate::model::LogonHours;
 use crate::rights::Holds;
 use crate::sync::change::Field;
 
@@ -136,16 +138,25 @@ const VERSIONS: &[Column<PastVersion>] = &[
 /// Fields before and after, a line each.
 #[must_use]
 pub fn fields(fields: &[Field]) -> String {
-    let shown = |value: &serde_json::Value| match value {
+    let shown = |path: &str, value: &serde_json::Value| match value {
+        serde_json::Value::String(_) if path == "standing.logon_hours" => hours(value),
         serde_json::Value::Null => "nothing".to_owned(),
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     // That somebody is gone says enough; when it was noticed is in the row.
     let telling = fields.iter().filter(|field| field.path != "standing.presence.since");
-    let lines: Vec<String> =
-        telling.map(|field| format!("{}: {} → {}", field.path, shown(&field.before), shown(&field.after))).collect();
+    let lines: Vec<String> = telling
+        .map(|field| {
+            format!("{}: {} → {}", field.path, shown(&field.path, &field.before), shown(&field.path, &field.after))
+        })
+        .collect();
     lines.join("; ")
+}
+
+/// Logon hours as people write them; as they are stored where they are none.
+fn hours(value: &serde_json::Value) -> String {
+    LogonHours::deserialize(value).map_or_else(|_| value.to_string(), |hours| hours.to_string())
 }
 
 /// `bailey user`.

@@ -128,6 +128,18 @@ mod tests {
     }
 
     #[test]
+    fn hours_count_at_use_and_no_hour_at_all_is_off() {
+        let mut sundays = [0; 21];
+        sundays[..3].fill(0xff);
+        let standing = Standing { logon_hours: LogonHours::limit(sundays), ..Standing::default() };
+        let (sunday, monday) = ("2026-03-15T12:00:00Z".parse().unwrap(), "2026-03-16T12:00:00Z".parse().unwrap());
+        assert_eq!((standing.active(sunday), standing.active(monday)), (Ok(()), Err(Inactive::OffHours)));
+        assert_eq!(standing.enabled(monday), Ok(()), "an hour that comes again is no switch");
+        let never = Standing { logon_hours: LogonHours::limit([0; 21]), ..Standing::default() };
+        assert_eq!(never.enabled(sunday), Err(Inactive::OffHours));
+    }
+
+    #[test]
     fn gone_wins_over_everything() {
         let now: Timestamp = "2026-03-12T00:00:00Z".parse().unwrap();
         let standing = Standing { presence: Presence::Gone { since: now }, disabled: true, ..Standing::default() };
