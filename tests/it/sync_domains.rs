@@ -6,12 +6,14 @@ use bailey::admin::people::{Holding, People, Query};
 use bailey::admin::views::By;
 use bailey::base::{Guid, Sid};
 use bailey::directory::Kind;
+use bailey::gate::Operation;
 use bailey::model::{Domain, Domains, Member, MemberKind, origin};
 use bailey::rights::{self, Terms};
 use bailey::store::{Commit, Intent, schema};
 use bailey::sync::state;
 
 use crate::simulated::Simulated;
+use crate::sync_leavers::Office;
 use crate::world::{World, settings};
 
 const GLOBAL_SECURITY: &str = "-2147483646";
@@ -185,6 +187,12 @@ fn somebody_of_another_domain_is_a_member_by_sid_and_by_dn() {
     assert_eq!(groups(&corp.world, &labs.user(eve), &away), Vec::<String>::new());
     let frozen = Terms { frozen: HashSet::from([labs.world.label().clone()]), ..both.clone() };
     assert_eq!(groups(&corp.world, &labs.user(eve), &frozen), Vec::<String>::new());
+    // The same from events, which bring references that nothing can be looked up for.
+    corp.lists_foreign(around, "S-1-5-21-2-2-2-1105");
+    corp.lists(own, "cn=bob,dc=labs,dc=test");
+    corp.world.delta();
+    corp.full();
+    assert_eq!(groups(&corp.world, &labs.user(bob), &both), ["around", "by-group", "own", "team"]);
     // What is gone answers to nothing: its DN may be another's by now.
     labs.world.directory.delete(eve);
     labs.full();
@@ -305,6 +313,37 @@ fn a_group_shows_all_its_members_and_what_it_holds() {
     let eve = people.show(MemberKind::User, "eve@labs").unwrap();
     assert_eq!(eve.groups[0].edge.by, By::OtherDirectory);
     assert!(eve.groups[0].edge.since.is_some());
+}
+
+#[test]
+fn our_groups_are_held_against_the_directorys_own_reckoning() {
+    let corp = corp();
+    let (ann, users) = (corp.person("ann", "1104"), corp.group("users", "513"));
+    let (staff, other) = (corp.group("staff", "1200"), corp.group("other", "1201"));
+    {
+        let mut tree = corp.world.directory.tree();
+        tree.join(staff, ann);
+        tree.join(other, users);
+    }
+    let office = Office::of(&corp.world);
+    corp.full();
+    let verify = || {
+        let asked = office.asked(Operation::VerifyUser, "ann");
+        corp.world.runtime.block_on(office.admin.verify_user(&asked))
+    };
+    assert!(verify().unwrap_err().to_string().contains("only Active Directory does"));
+    let token = |sids: &[&str]| {
+        let sids = sids.iter().map(|sid| sid.parse::<Sid>().unwrap().to_bytes()).collect();
+        corp.world.directory.tree().tokens = Some([(ann, sids)].into());
+    };
+    token(&["S-1-5-21-1-1-1-513", "S-1-5-21-1-1-1-1200", "S-1-5-21-1-1-1-1201", "S-1-5-32-545"]);
+    let same = verify().unwrap();
+    assert!(same.agrees && same.both == 3 && same.not_synced.len() == 1, "{same:?}");
+    token(&["S-1-5-21-1-1-1-513", "S-1-5-21-1-1-1-1201"]);
+    let differs = verify().unwrap();
+    assert!(!differs.agrees && differs.only_here[0].group == "staff", "{differs:?}");
+    corp.world.directory.tree().tokens = Some([(ann, vec![vec![1, 2, 3]])].into());
+    assert!(verify().unwrap_err().to_string().contains("no SID"));
 }
 
 #[test]
