@@ -60,8 +60,16 @@ pub mod failures {
     //!
     //! **A machine with a person's name** (CVE-2021-42278 and CVE-2021-42287). *Here:* people, groups and
     //! machines are told apart by object class and live apart in the model; nothing is stripped from or added
-    //! to a name to find someone else (`src/directory/settings.rs`, `Scope`). *Tests:* inside
-    //! `src/sync/mapping.rs`.
+    //! to a name to find someone else (`src/directory/settings.rs`, `Scope`). What Active Directory says is the
+    //! account of a machine or a trust is never a person, whatever its name, and claims no person's login
+    //! (`src/sync/mapping/active_directory.rs`). *Tests:* inside it, and a computer renamed without its `$`.
+    //!
+    //! **A directory of lesser trust speaks for another.** A group may list members of another domain, by SID or
+    //! DN; an entry elsewhere that claims to be one of them would be let in. *Here:* only directories that are
+    //! Active Directory domains count, each only for SIDs it gave out and DNs in its own naming context, and
+    //! none where two stand for one domain (`src/model/domain.rs`). Whoever runs a domain's controllers can be
+    //! anybody of that domain. A DN counts as last read: after an organisational unit is renamed, until its
+    //! objects are read again. *Tests:* inside it, and thieves of SIDs and DNs in two simulated domains.
     //!
     //! **A mail address is taken for an identity.** Grafana CVE-2022-31107 and CVE-2023-3128. *Here:* `mail` is
     //! shown, and never used to find anyone. Two people who claim one name both keep their id; who was there
@@ -80,10 +88,11 @@ pub mod failures {
     //!
     //! **Half an attribute is taken for all of it** (`member;range=0-1499`): pg-ldap-sync#32 emptied groups.
     //! *Here:* an attribute with an option nobody asked for makes the entry unusable, and an unusable entry
-    //! keeps what is stored of it. *Tests:* inside `src/sync/mapping.rs`.
+    //! keeps what is stored of it. *Tests:* inside
+    //! `src/sync/mapping/mod.rs`.
     //!
     //! **Groups in a ring hang the closure**: nextcloud#25757, opensearch-security#887. *Here:* the closure
-    //! walks edges with a set of what it has seen, without recursion, to a depth of 64 (`src/rights.rs`). The
+    //! walks edges with a set of what it has seen, without recursion, to a depth of 64 (`src/rights/mod.rs`). The
     //! demo's company has such a ring. *Tests:* inside it: cycles, chains, a complete graph of 300.
     //!
     //! **A restored server repeats its counters** and hides changes (Microsoft KB 875495). *Here:* a cursor
@@ -104,8 +113,10 @@ pub mod failures {
     //! id; same DN with another id is one who left and one who came (`src/sync/plan.rs`). *Tests:* inside it.
     //!
     //! **Locked, expired, gone: ignored.** *Here:* `pwdAccountLockedTime`, `shadowExpire` and their kin make
-    //! someone suspended at the moment they say, not at the next change (`src/sync/mapping.rs`). *Tests:*
-    //! inside it, and the demo's contractors and leavers.
+    //! someone suspended at the moment they say, not at the next change (`src/sync/mapping/standing.rs`). *Tests:*
+    //! inside it, and the demo's contractors and leavers. Active Directory's end of an account and its logon
+    //! hours are compared at use, since no event comes when they pass; an account whose `userAccountControl`
+    //! is hidden from the reader is nobody (`src/sync/mapping/active_directory.rs`). *Tests:* inside it.
     //!
     //! **An entry of a gigabyte.** *Here:* limits for values, their number and names, each in the
     //! configuration; what exceeds one is reported and skipped, and the run goes on. Entries are spilled to

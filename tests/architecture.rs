@@ -37,7 +37,7 @@ const MODULES: &[Module] = &[
     Module("store", 2, &["model"]),
     Module("policy", 2, &["model"]),
     Module("audit", 3, &["model", "store"]),
-    Module("rights", 3, &["model", "store", "policy"]),
+    Module("rights", 3, &["model", "directory", "store", "policy"]),
     Module("keys", 4, &["model", "store", "audit"]),
     Module("sync", 4, &["model", "directory", "store", "rights", "audit"]),
     Module("notify", 4, &["model", "store", "fetch", "audit"]),

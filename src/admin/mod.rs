@@ -12,6 +12,7 @@ pub mod past;
 pub mod people;
 pub mod restore;
 pub mod syncs;
+pub mod verify;
 pub mod views;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ use super::views::EntityView;
 use super::{Admin, AdminError};
 use crate::base::Timestamp;
 use crate::gate::Authorized;
-use crate::model::{Actor, Member, MemberKind};
+use crate::model::{Actor, Entity, Member, MemberKind};
 use crate::store::{KeyRange, Snapshot, history, rows, schema};
 use crate::sync::SyncError;
 use crate::sync::change::{Field, diff};
@@ -49,7 +49,7 @@ pub struct PastState {
     pub revision: u64,
     /// The row; `None` when there was none.
     pub entity: Option<EntityView>,
-    /// Groups it was directly in.
+    /// Groups it was directly in, groups of other directories aside.
     pub groups: Vec<String>,
 }
 
@@ -97,7 +97,9 @@ impl Admin {
             let row = history::as_of(snapshot, &key, revision)?;
             let Some(row) = row else { return Ok(PastState { at, revision, entity: None, groups: Vec::new() }) };
             let entity = rows::decode(&key, row.value)?;
-            let groups = groups_at(snapshot, &member, revision)?;
+            let mut groups = groups_at(snapshot, &member, revision)?;
+            groups.extend(primary_group_at(snapshot, &entity, revision)?);
+            groups.sort();
             Ok(PastState { at, revision, entity: Some(EntityView::of(&entity, &self.account, None, at)), groups })
         })
     }
@@ -124,6 +126,18 @@ impl Admin {
     }
 }
 
+/// The primary group of `entity`, as it was called then; its SID where no group of today has that.
+fn primary_group_at(snapshot: &dyn Snapshot, entity: &Entity, revision: u64) -> Result<Option<String>, AdminError> {
+    let Some(sid) = entity.primary_group() else { return Ok(None) };
+    for id in rows::groups_by_sid(snapshot, &entity.origin().directory, sid)? {
+        let key = schema::group(&id);
+        if let Some(row) = history::as_of(snapshot, &key, revision)? {
+            return Ok(Some(rows::decode(&key, row.value)?.name().to_string()));
+        }
+    }
+    Ok(Some(sid.to_string()))
+}
+
 /// The groups `member` was directly in. Edges lie by group, so all of the directory's are looked at.
 fn groups_at(snapshot: &dyn Snapshot, member: &Member, revision: u64) -> Result<Vec<String>, AdminError> {
     let mut names = Vec::new();
@@ -137,6 +151,5 @@ fn groups_at(snapshot: &dyn Snapshot, member: &Member, revision: u64) -> Result<
             names.push(rows::decode(&key, row.value)?.name().to_string());
         }
     }
-    names.sort();
     Ok(names)
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Guid, Timestamp};
-use crate::model::{AccountId, Arn, DirectoryLabel, Entity, Inactive, Presence};
+use crate::base::{Guid, Sid, Timestamp};
+use crate::model::{AccountId, Arn, DirectoryLabel, Entity, GroupScope, Inactive, Presence};
+use crate::rights::{Holds, How};
 
 /// A user, group or resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,30 @@ pub struct EntityView {
     /// The account ends then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// The hours of the week in which it may act, such as `Mon-Fri 07-18 (UTC)`; absent without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logon_hours: Option<String>,
+    /// Its security identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Sid>,
+    /// SID of its primary group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_group: Option<Sid>,
+    /// When its password was last set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_changed: Option<Timestamp>,
+    /// The directory refuses the password until it is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change_password: bool,
+    /// Scope of an Active Directory group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<GroupScope>,
+    /// True for Active Directory's security groups; those with a scope alone are mailing lists.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub security: bool,
+    /// What a group holds, directly and through the groups in it; where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Holds>,
 }
 
 /// Whether somebody may act, in one word.
@@ -66,6 +91,8 @@ pub enum State {
     Gone,
     /// Its directory is no longer configured.
     Frozen,
+    /// Outside of its logon hours.
+    OffHours,
 }
 
 impl State {
@@ -78,6 +105,7 @@ impl State {
             Self::Expired => "expired",
             Self::Gone => "gone",
             Self::Frozen => "frozen",
+            Self::OffHours => "off_hours",
         }
     }
 }
@@ -93,6 +121,7 @@ impl EntityView {
             (None, Err(Inactive::Disabled)) => State::Disabled,
             (None, Err(Inactive::Expired)) => State::Expired,
             (None, Err(Inactive::Gone)) => State::Gone,
+            (None, Err(Inactive::OffHours)) => State::OffHours,
         };
         let since = match standing.presence {
             Presence::Gone { since } | Presence::Frozen { since } => Some(since),
@@ -116,15 +145,29 @@ impl EntityView {
             since,
             locked_since: standing.locked_since,
             expires: standing.expires,
+            logon_hours: standing.logon_hours.map(|hours| hours.to_string()),
+            sid: origin.sid.clone(),
+            primary_group: entity.primary_group().cloned(),
+            password_changed: None,
+            must_change_password: false,
+            scope: None,
+            security: false,
+            holds: None,
         };
         match entity {
             Entity::User(user) => {
                 view.display_name.clone_from(&user.display_name);
                 view.mail.clone_from(&user.mail);
                 view.employee_id.clone_from(&user.employee_id);
+                view.password_changed = user.password_changed;
+                view.must_change_password = user.must_change_password;
                 view.tags.clone_from(&user.tags);
             }
-            Entity::Group(group) => view.description.clone_from(&group.description),
+            Entity::Group(group) => {
+                view.description.clone_from(&group.description);
+                view.scope = group.scope;
+                view.security = group.security;
+            }
             Entity::Resource(resource) => {
                 view.description.clone_from(&resource.description);
                 view.tags.clone_from(&resource.tags);
@@ -169,6 +212,44 @@ pub struct EdgeView {
     /// When that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// What makes it a membership.
+    #[serde(default)]
+    pub by: By,
+}
+
+/// What makes somebody a member of a group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The group lists it.
+    #[default]
+    Listed,
+    /// It names the group as its primary group, which does not list it.
+    PrimaryGroup,
+    /// The group lists it, from another directory.
+    OtherDirectory,
+}
+
+impl By {
+    /// In words; empty for what is usual.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listed => "",
+            Self::PrimaryGroup => "primary group",
+            Self::OtherDirectory => "other directory",
+        }
+    }
+}
+
+impl From<How> for By {
+    fn from(how: How) -> Self {
+        match how {
+            How::Listed => Self::Listed,
+            How::PrimaryGroup => Self::PrimaryGroup,
+            How::OtherDirectory(_) => Self::OtherDirectory,
+        }
+    }
 }
 
 /// A user or resource with its groups.
@@ -190,11 +271,12 @@ pub struct GroupShown {
     /// Which.
     #[serde(flatten)]
     pub entity: EntityView,
-    /// Direct members, in key order; at most [`super::people::MEMBERS_SHOWN`].
+    /// Direct members by kind and name, those by primary group and of other directories included; at most
+    /// [`super::people::MEMBERS_SHOWN`].
     pub members: Vec<MemberView>,
     /// How many direct members there are.
     pub member_count: u64,
-    /// References in the directory that mean nobody we know.
+    /// References in the directory that mean nobody we know, in any directory that may answer to them.
     pub unresolved: u64,
     /// Groups this one is in.
     pub groups: Vec<MembershipView>,
@@ -209,6 +291,11 @@ pub struct MemberView {
     pub name: String,
     /// Whether it may act.
     pub state: State,
+    /// The directory it comes from.
+    pub directory: DirectoryLabel,
+    /// What makes it a member.
+    #[serde(default)]
+    pub by: By,
 }
 
 /// A page of a listing.

@@ -199,6 +199,9 @@ pub enum User {
         /// Name or id
         #[arg(value_name = "NAME_OR_ID")]
         who: String,
+        /// Compare the groups with those Active Directory works out; exit code 1 where they differ
+        #[arg(long)]
+        verify: bool,
     },
     /// Bring back someone who left, with MFA and attachments
     Restore {
@@ -215,7 +218,14 @@ pub enum User {
 #[derive(Debug, Subcommand)]
 pub enum Group {
     /// List groups
-    List(Listing),
+    List {
+        /// Which part of them
+        #[command(flatten)]
+        listing: Listing,
+        /// Only groups that hold this, directly or through groups in them
+        #[arg(long)]
+        holds: Option<Holds>,
+    },
     /// Show one group, its members, and the groups it is in
     Show {
         /// Name or id
@@ -257,6 +267,17 @@ pub struct Listing {
     pub state: Option<State>,
 }
 
+/// What a group holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Holds {
+    /// People and no machines
+    People,
+    /// Machines and no people: resource groups
+    Machines,
+    /// People and machines
+    Both,
+}
+
 /// Whether someone may act, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum State {
@@ -270,6 +291,8 @@ pub enum State {
     Frozen,
     /// Gone from the directory, restorable
     Gone,
+    /// Outside of the account's logon hours
+    OffHours,
 }
 
 /// `bailey history`.
@@ -383,6 +406,9 @@ mod tests {
             "directory remove corp",
             "user list --search ann --limit 10 --after ann --directory corp --state gone",
             "user show jsmith",
+            "user show jsmith --verify",
+            "user list --state off-hours",
+            "group list --holds machines --limit 5",
             "user restore jsmith --to 3f2504e0-4f89-11d3-9a0c-0305e82c3301",
             "group list",
             "group show admins",

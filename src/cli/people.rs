@@ -1,13 +1,17 @@
 //! `bailey user`, `group`, `resource` and `history`.
 
+use serde::Deserialize as _;
 use serde_json::json;
 
 use super::Exit;
-use super::args::{Group, History, Listing, Resource, State, User};
+use super::args::{self, Group, History, Listing, Resource, State, User};
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
 use crate::admin::past::{Past, PastState, PastVersion};
-use crate::admin::views::{EntityView, GroupShown, MemberView, MembershipView, Page, Shown};
+use crate::admin::verify::{Compared, Verification};
+use crate::admin::views::{By, EntityView, GroupShown, MemberView, MembershipView, Page, Shown};
+use crate::model::LogonHours;
+use crate::rights::Holds;
 use crate::sync::change::Field;
 
 const USERS: &[Column<EntityView>] = &[
@@ -42,7 +46,38 @@ const RECORD: &[Column<EntityView>] = &[
     Column { title: "directory", cell: |entity| entity.directory.to_string() },
     Column { title: "dn", cell: |entity| entity.dn.clone() },
     Column { title: "guid", cell: |entity| entity.guid.to_string() },
+    Column { title: "sid", cell: |entity| entity.sid.as_ref().map(ToString::to_string).unwrap_or_default() },
+    Column {
+        title: "primary group",
+        cell: |entity| entity.primary_group.as_ref().map(ToString::to_string).unwrap_or_default(),
+    },
+    Column { title: "password set", cell: password },
+    Column { title: "logon hours", cell: |entity| entity.logon_hours.clone().unwrap_or_default() },
+    Column { title: "sort", cell: sort },
+    Column { title: "holds", cell: holds },
 ];
+
+fn password(entity: &EntityView) -> String {
+    let set = entity.password_changed.map(moment);
+    let due = entity.must_change_password.then(|| "must be changed".to_owned());
+    set.into_iter().chain(due).collect::<Vec<_>>().join(", ")
+}
+
+/// What sort of Active Directory group it is.
+fn sort(entity: &EntityView) -> String {
+    let security = if entity.security { "security" } else { "distribution" };
+    entity.scope.map(|scope| format!("{}, {security}", scope.as_str())).unwrap_or_default()
+}
+
+fn holds(entity: &EntityView) -> String {
+    let word = |holds: Holds| match (holds.people, holds.machines) {
+        (true, true) => "people and machines",
+        (true, false) => "people",
+        (false, true) => "machines",
+        (false, false) => "nobody",
+    };
+    entity.holds.map(|holds| word(holds).to_owned()).unwrap_or_default()
+}
 
 fn state(entity: &EntityView) -> String {
     let mut text = entity.state.as_str().to_owned();
@@ -61,7 +96,7 @@ fn state(entity: &EntityView) -> String {
 const MEMBERSHIPS: &[Column<MembershipView>] = &[
     Column { title: "group", cell: |membership| membership.group.clone() },
     Column { title: "through", cell: through },
-    Column { title: "listed in", cell: |membership| membership.edge.listed_in.clone() },
+    Column { title: "listed in", cell: listed_in },
     Column { title: "since", cell: |membership| membership.edge.since.map(moment).unwrap_or_default() },
 ];
 
@@ -69,10 +104,26 @@ fn through(membership: &MembershipView) -> String {
     if membership.through.is_empty() { "direct".to_owned() } else { membership.through.join(" → ") }
 }
 
+/// The entry that says so; a primary group's own entry does not list whoever names it.
+fn listed_in(membership: &MembershipView) -> String {
+    match membership.edge.by {
+        By::Listed => membership.edge.listed_in.clone(),
+        other => format!("{} ({})", membership.edge.listed_in, other.as_str()),
+    }
+}
+
 const MEMBERS: &[Column<MemberView>] = &[
     Column { title: "kind", cell: |member| member.kind.clone() },
     Column { title: "member", cell: |member| member.name.clone() },
     Column { title: "state", cell: |member| member.state.as_str().to_owned() },
+    Column { title: "directory", cell: |member| member.directory.to_string() },
+    Column { title: "by", cell: |member| member.by.as_str().to_owned() },
+];
+
+const DIFFERENCES: &[Column<(&str, Compared)>] = &[
+    Column { title: "only", cell: |(side, _)| (*side).to_owned() },
+    Column { title: "group", cell: |(_, compared)| compared.group.clone() },
+    Column { title: "sid", cell: |(_, compared)| compared.sid.to_string() },
 ];
 
 const VERSIONS: &[Column<PastVersion>] = &[
@@ -87,16 +138,25 @@ const VERSIONS: &[Column<PastVersion>] = &[
 /// Fields before and after, a line each.
 #[must_use]
 pub fn fields(fields: &[Field]) -> String {
-    let shown = |value: &serde_json::Value| match value {
+    let shown = |path: &str, value: &serde_json::Value| match value {
+        serde_json::Value::String(_) if path == "standing.logon_hours" => hours(value),
         serde_json::Value::Null => "nothing".to_owned(),
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     // That somebody is gone says enough; when it was noticed is in the row.
     let telling = fields.iter().filter(|field| field.path != "standing.presence.since");
-    let lines: Vec<String> =
-        telling.map(|field| format!("{}: {} → {}", field.path, shown(&field.before), shown(&field.after))).collect();
+    let lines: Vec<String> = telling
+        .map(|field| {
+            format!("{}: {} → {}", field.path, shown(&field.path, &field.before), shown(&field.path, &field.after))
+        })
+        .collect();
     lines.join("; ")
+}
+
+/// Logon hours as people write them; as they are stored where they are none.
+fn hours(value: &serde_json::Value) -> String {
+    LogonHours::deserialize(value).map_or_else(|_| value.to_string(), |hours| hours.to_string())
 }
 
 /// `bailey user`.
@@ -105,8 +165,9 @@ pub fn fields(fields: &[Field]) -> String {
 /// When the operation fails.
 pub async fn user(session: &mut Session, verb: User) -> anyhow::Result<Exit> {
     match verb {
-        User::List(listing) => list(session, "users", &listing, USERS).await,
-        User::Show { who } => show(session, "users", &who).await,
+        User::List(listing) => list(session, "users", &listing, None, USERS).await,
+        User::Show { who, verify: false } => show(session, "users", &who).await,
+        User::Show { who, verify: true } => verify(session, &who).await,
         User::Restore { who, to } => {
             let path = format!("/v1/users/{}/restore", encoded(&who));
             let restored: EntityView = session.client.post(&path, &json!({ "to": to })).await?;
@@ -116,13 +177,42 @@ pub async fn user(session: &mut Session, verb: User) -> anyhow::Result<Exit> {
     }
 }
 
+/// `bailey user show --verify`.
+async fn verify(session: &mut Session, who: &str) -> anyhow::Result<Exit> {
+    let verification: Verification = session.client.get(&format!("/v1/users/{}/verify", encoded(who))).await?;
+    let exit = if verification.agrees { Exit::Done } else { Exit::Failed };
+    if session.output.format() == Format::Json {
+        session.output.json(&verification)?;
+        return Ok(exit);
+    }
+    let Verification { directory, both, only_here, only_there, not_synced, cut_short, .. } = verification;
+    if exit == Exit::Done {
+        session.output.sentence(&format!("agrees: {both} groups"))?;
+    } else {
+        session.output.sentence(&format!("differs from directory `{directory}`: {both} groups are the same"))?;
+    }
+    let here = only_here.into_iter().map(|compared| ("here", compared));
+    let differences: Vec<_> = here.chain(only_there.into_iter().map(|compared| ("there", compared))).collect();
+    if !differences.is_empty() {
+        session.output.listing(&differences, DIFFERENCES)?;
+    }
+    if !not_synced.is_empty() {
+        let sids: Vec<String> = not_synced.iter().map(ToString::to_string).collect();
+        session.output.sentence(&format!("not synced: {}", sids.join(", ")))?;
+    }
+    if let Some(cut) = &cut_short {
+        session.output.sentence(&format!("the search ended early: {cut}; groups beyond count for nothing"))?;
+    }
+    Ok(exit)
+}
+
 /// `bailey group`.
 ///
 /// # Errors
 /// When the operation fails.
 pub async fn group(session: &mut Session, verb: Group) -> anyhow::Result<Exit> {
     let which = match verb {
-        Group::List(listing) => return list(session, "groups", &listing, OTHERS).await,
+        Group::List { listing, holds } => return list(session, "groups", &listing, holds, OTHERS).await,
         Group::Show { which } => which,
     };
     let group: GroupShown = session.client.get(&format!("/v1/groups/{}", encoded(&which))).await?;
@@ -152,7 +242,7 @@ pub async fn group(session: &mut Session, verb: Group) -> anyhow::Result<Exit> {
 /// When the operation fails.
 pub async fn resource(session: &mut Session, verb: Resource) -> anyhow::Result<Exit> {
     match verb {
-        Resource::List(listing) => list(session, "resources", &listing, OTHERS).await,
+        Resource::List(listing) => list(session, "resources", &listing, None, OTHERS).await,
         Resource::Show { which } => show(session, "resources", &which).await,
     }
 }
@@ -161,12 +251,14 @@ async fn list(
     session: &mut Session,
     what: &str,
     listing: &Listing,
+    holds: Option<args::Holds>,
     columns: &[Column<EntityView>],
 ) -> anyhow::Result<Exit> {
     let parameters = query(&[
         ("search", listing.search.clone()),
         ("directory", listing.directory.as_ref().map(ToString::to_string)),
         ("state", listing.state.map(|state| word(state).to_owned())),
+        ("holds", holds.map(|holds| holding(holds).to_owned())),
         ("limit", Some(listing.limit.to_string())),
         ("after", listing.after.clone()),
     ]);
@@ -185,6 +277,15 @@ fn word(state: State) -> &'static str {
         State::Expired => "expired",
         State::Frozen => "frozen",
         State::Gone => "gone",
+        State::OffHours => "off_hours",
+    }
+}
+
+fn holding(holds: args::Holds) -> &'static str {
+    match holds {
+        args::Holds::People => "people",
+        args::Holds::Machines => "machines",
+        args::Holds::Both => "both",
     }
 }
 

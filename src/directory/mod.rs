@@ -350,6 +350,15 @@ pub trait Source: Send + Sync {
     /// When the look-up did not run to its end.
     async fn look_up(&self, wanted: Vec<Wanted>) -> Result<Vec<Arrival>, DirectoryError>;
 
+    /// The SIDs (binary) of the groups in the token of the object with this id, by the server's own reckoning
+    /// (`tokenGroups`); `None` where the server has no such thing.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    async fn token_groups(&self, _guid: &Guid) -> Result<Option<Vec<Vec<u8>>>, DirectoryError> {
+        Ok(None)
+    }
+
     /// Roughly how many objects a full read will bring, for a progress bar.
     async fn estimate(&self) -> Option<u64>;
 

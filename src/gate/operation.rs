@@ -92,6 +92,8 @@ operations! {
     TailAudit: ShowsTheLog, Operator;
     /// Check that the audit log is whole.
     VerifyAudit: ShowsTheLog, Operator;
+    /// Compare a person's groups with what the directory works out.
+    VerifyUser: Shows, Operator;
 }
 
 impl Operation {

@@ -13,6 +13,7 @@ use crate::admin::AdminError;
 use crate::admin::past::{Past, PastState};
 
 use crate::admin::people::{People, Query};
+use crate::admin::verify::Verification;
 use crate::admin::views::{EntityView, GroupShown, Page, Shown};
 use crate::audit::Outcome;
 use crate::base::{Guid, Timestamp};
@@ -24,6 +25,7 @@ pub(super) fn add(routes: Routes) -> Routes {
     routes
         .get("/v1/users", Operation::ListUsers, list_users)
         .get("/v1/users/{who}", Operation::GetUser, show_user)
+        .get("/v1/users/{who}/verify", Operation::VerifyUser, verify_user)
         .post("/v1/users/{who}/restore", Operation::RestoreUser, restore_user)
         .get("/v1/groups", Operation::ListGroups, list_groups)
         .get("/v1/groups/{which}", Operation::GetGroup, show_group)
@@ -59,6 +61,11 @@ async fn list(
 
 async fn show_user(app: Shared, asked: Asked, who: Path<String>) -> Result<Json<Shown>, Failure> {
     show(app, asked, who, MemberKind::User).await
+}
+
+async fn verify_user(State(app): Shared, asked: Asked, Path(who): Path<String>) -> Result<Json<Verification>, Failure> {
+    let allowed = asked.authorize(&who).await?;
+    Ok(Json(app.admin.verify_user(&allowed).await?))
 }
 
 async fn show_resource(app: Shared, asked: Asked, which: Path<String>) -> Result<Json<Shown>, Failure> {

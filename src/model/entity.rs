@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Sid;
+
 use super::{Group, IamName, Member, MemberKind, Origin, Resource, Standing, User};
 
 /// A user, group or resource. Written as the bare inner value: the kind is in the row's key.
@@ -78,6 +80,16 @@ impl Entity {
             Self::User(user) => &user.origin,
             Self::Group(group) => &group.origin,
             Self::Resource(resource) => &resource.origin,
+        }
+    }
+
+    /// The primary group it names, if it is of a kind that has one.
+    #[must_use]
+    pub fn primary_group(&self) -> Option<&Sid> {
+        match self {
+            Self::User(user) => user.primary_group.as_ref(),
+            Self::Group(_) => None,
+            Self::Resource(resource) => resource.primary_group.as_ref(),
         }
     }
 

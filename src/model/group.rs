@@ -22,4 +22,34 @@ pub struct Group {
     /// For people to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Who an Active Directory group can hold and where it counts; `None` for groups of other directories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<GroupScope>,
+    /// True when Active Directory puts it into the tokens of its members. Its others are mailing lists.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub security: bool,
+}
+
+/// Scopes of Active Directory groups (MS-ADTS 2.2.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupScope {
+    /// Counts in its own domain only; holds members of any trusted domain.
+    DomainLocal,
+    /// Counts everywhere; holds members of its own domain only.
+    Global,
+    /// Counts everywhere; holds members of any domain of the forest.
+    Universal,
+}
+
+impl GroupScope {
+    /// The scope in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DomainLocal => "domain local",
+            Self::Global => "global",
+            Self::Universal => "universal",
+        }
+    }
 }

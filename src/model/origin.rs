@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::DirectoryLabel;
-use crate::base::{GroupId, Guid, ResourceId, UserId};
+use crate::base::{GroupId, Guid, ResourceId, Sid, UserId};
 
 /// The directory object behind a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,17 @@ pub struct Origin {
     pub guid: Guid,
     /// Its distinguished name when last read. An attribute like any other: it changes, and another object may get it later.
     pub dn: String,
+    /// Its security identifier, in Active Directory. Unique and never given to another object of its domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Sid>,
+}
+
+impl Origin {
+    /// An object without a security identifier.
+    #[must_use]
+    pub fn new(directory: DirectoryLabel, guid: Guid, dn: impl Into<String>) -> Self {
+        Self { directory, guid, dn: dn.into(), sid: None }
+    }
 }
 
 /// Bytes of [`id_prefix`].

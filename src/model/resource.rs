@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{IamName, Origin, Standing};
-use crate::base::ResourceId;
+use crate::base::{ResourceId, Sid};
 
 /// A resource of the home account, synced from a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Resource {
     /// For people to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The group that Active Directory keeps no edge for: `member` of the group does not list this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_group: Option<Sid>,
     /// Attributes chosen in the configuration.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::LogonHours;
 use crate::base::clock::{Timestamp, expired};
 
 /// What the directory says about an account, and what we know of its presence there.
@@ -21,6 +22,9 @@ pub struct Standing {
     /// compared at use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// The hours of the week in which the account may act; `None` without limit. Compared at use, like the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logon_hours: Option<LogonHours>,
 }
 
 /// Whether the directory still has the object.
@@ -58,6 +62,9 @@ pub enum Inactive {
     /// See [`Presence::Gone`].
     #[error("gone from the directory")]
     Gone,
+    /// See [`Standing::logon_hours`].
+    #[error("outside of the account's logon hours")]
+    OffHours,
 }
 
 impl Standing {
@@ -66,6 +73,18 @@ impl Standing {
     /// # Errors
     /// The first reason why not.
     pub fn active(&self, now: Timestamp) -> Result<(), Inactive> {
+        self.enabled(now)?;
+        match &self.logon_hours {
+            Some(hours) if !hours.allow(now) => Err(Inactive::OffHours),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Standing::active`], whatever hour of the week it is; but an account without a single hour is off.
+    ///
+    /// # Errors
+    /// The first reason why not.
+    pub fn enabled(&self, now: Timestamp) -> Result<(), Inactive> {
         match self.presence {
             Presence::Gone { .. } => return Err(Inactive::Gone),
             Presence::Frozen { .. } => return Err(Inactive::Frozen),
@@ -76,6 +95,9 @@ impl Standing {
         }
         if self.expires.is_some_and(|at| expired(at, now)) {
             return Err(Inactive::Expired);
+        }
+        if self.logon_hours.is_some_and(|hours| hours.is_never()) {
+            return Err(Inactive::OffHours);
         }
         Ok(())
     }
@@ -103,6 +125,18 @@ mod tests {
         let now = "2026-03-12T00:00:00Z".parse().unwrap();
         let standing = Standing { locked_since: Some(now), ..Standing::default() };
         assert_eq!(standing.active(now), Ok(()));
+    }
+
+    #[test]
+    fn hours_count_at_use_and_no_hour_at_all_is_off() {
+        let mut sundays = [0; 21];
+        sundays[..3].fill(0xff);
+        let standing = Standing { logon_hours: LogonHours::limit(sundays), ..Standing::default() };
+        let (sunday, monday) = ("2026-03-15T12:00:00Z".parse().unwrap(), "2026-03-16T12:00:00Z".parse().unwrap());
+        assert_eq!((standing.active(sunday), standing.active(monday)), (Ok(()), Err(Inactive::OffHours)));
+        assert_eq!(standing.enabled(monday), Ok(()), "an hour that comes again is no switch");
+        let never = Standing { logon_hours: LogonHours::limit([0; 21]), ..Standing::default() };
+        assert_eq!(never.enabled(sunday), Err(Inactive::OffHours));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{IamName, Origin, Standing};
-use crate::base::UserId;
+use crate::base::{Sid, Timestamp, UserId};
 
 /// A user of the home account, synced from a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,15 @@ pub struct User {
     /// The same person's number across accounts: links identities for separation of duties.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employee_id: Option<String>,
+    /// The group that Active Directory keeps no edge for: `member` of the group does not list this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_group: Option<Sid>,
+    /// When the password was last set. Sessions older than that end with the old password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_changed: Option<Timestamp>,
+    /// The directory refuses the password until it is changed: it has expired, or was set by somebody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change_password: bool,
     /// Attributes chosen in the configuration, usable in policies as `aws:PrincipalTag/KEY`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! A store as text, one row a line: for backups, for moving, for reading.
 //!
 //! ```text
-//! {"format":"bailey store","version":1,"schema":1,"store":"3f..","revision":12,"exported_at":".."}
+//! {"format":"bailey store","version":1,"schema":2,"store":"3f..","revision":12,"exported_at":".."}
 //! {"k":"user/9a..","r":7,"d":"41..","v":{"id":"9a..","name":"jsmith",..}}
 //! {"k":"history/7/user/9a..","r":7,"p":3,"d":"0c..","v":{..}}
 //! {"k":"edge/77../user/9a..","r":7,"x":"5e.."}

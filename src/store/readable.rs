@@ -4,6 +4,7 @@
 //! known layout reads `hex/...`, so each key has exactly one spelling and each spelling one key.
 
 use super::schema;
+use crate::base::Sid;
 use crate::model::MemberKind;
 
 /// `key` in words.
@@ -35,6 +36,13 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         }
         "dangling" => keyed(b'D', &rest.split('/').collect::<Vec<_>>(), 32),
         "dangling-back" => keyed(b'B', &rest.split('/').collect::<Vec<_>>(), 36),
+        "group-by-sid" => match rest.split('/').collect::<Vec<_>>().as_slice() {
+            [directory, sid, group] => {
+                let sid = hex::encode(sid.parse::<Sid>().ok()?.to_bytes());
+                keyed(b'I', &[directory, &sid, group], 20 + sid.len() / 2)
+            }
+            _ => None,
+        },
         "relink" => keyed(b'K', &[&member_hex(rest)?], 17),
         "sync" => {
             let (label, name) = rest.split_once('/')?;
@@ -83,6 +91,10 @@ fn words(key: &[u8]) -> Option<String> {
             let (directory, rest) = rest.split_at_checked(4)?;
             let (reference, group) = rest.split_at_checked(16)?;
             format!("dangling-back/{}/{}/{}", hex::encode(directory), hex::encode(reference), hex::encode(group))
+        }
+        b'I' => {
+            let (sid, group) = schema::parse_group_by_sid(key)?;
+            format!("group-by-sid/{}/{sid}/{group}", hex::encode(rest.get(..4)?))
         }
         b'K' => format!("relink/{}", member_words(rest)?),
         b'S' => {
@@ -181,11 +193,14 @@ mod tests {
         let back = schema::dangling_back(&label, &reference, &group);
         assert!(describe(&back).starts_with("dangling-back/"));
         assert_eq!(parse(&describe(&back)), Some(back));
+        let by_sid = schema::group_by_sid(&label, &"S-1-5-21-1-2-3-513".parse().unwrap(), &group);
+        assert!(describe(&by_sid).starts_with("group-by-sid/"));
+        assert_eq!(parse(&describe(&by_sid)), Some(by_sid));
     }
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBKSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

@@ -7,8 +7,8 @@
 //! said, it is [`NO_DIGEST`]. Which rows exist and why is the business of `sync` and `admin`.
 
 use super::{KeyRange, Revision, Row, Snapshot, StoreError, schema};
-use crate::base::GroupId;
-use crate::model::{Entity, Group, IamName, Member, MemberKind, RefHash};
+use crate::base::{GroupId, Sid};
+use crate::model::{DirectoryLabel, Entity, Group, IamName, Member, MemberKind, RefHash};
 
 /// Digest of what a directory said of an object.
 pub type Digest = [u8; 16];
@@ -153,6 +153,40 @@ pub fn groups_of(snapshot: &dyn Snapshot, member: &Member) -> Result<Vec<GroupId
     let group = |key: &[u8]| {
         let (_, group) = schema::parse_edge_back(key).ok_or_else(|| StoreError::corrupt(key, "it is no edge"))?;
         Ok(group)
+    };
+    rows.iter().map(|(key, _)| group(key)).collect()
+}
+
+/// The groups of `directory` that have the security identifier `sid`.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn groups_by_sid(
+    snapshot: &dyn Snapshot,
+    directory: &DirectoryLabel,
+    sid: &Sid,
+) -> Result<Vec<GroupId>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&schema::groups_by_sid(directory, sid)), usize::MAX)?;
+    let group = |key: &[u8]| {
+        let (_, group) =
+            schema::parse_group_by_sid(key).ok_or_else(|| StoreError::corrupt(key, "it leads to no group by a SID"))?;
+        Ok(group)
+    };
+    rows.iter().map(|(key, _)| group(key)).collect()
+}
+
+/// The groups of `directory` that wait for somebody by `reference`.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn groups_waiting(
+    snapshot: &dyn Snapshot,
+    directory: &DirectoryLabel,
+    reference: &RefHash,
+) -> Result<Vec<GroupId>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&schema::waiting_for(directory, reference)), usize::MAX)?;
+    let group = |key: &[u8]| {
+        schema::parse_dangling_back(key).ok_or_else(|| StoreError::corrupt(key, "it is no reference to nobody"))
     };
     rows.iter().map(|(key, _)| group(key)).collect()
 }

@@ -14,6 +14,7 @@
 //! | `F` edges backwards | member kind, member id, group id | nothing | no |
 //! | `D` references to nobody yet | group id, ref hash | nothing | no |
 //! | `B` the same backwards | directory prefix (4), ref hash, group id | nothing | no |
+//! | `I` groups by SID | directory prefix (4), SID (8 to 68), group id | nothing | no |
 //! | `K` re-linked objects | member kind, derived id (16) | id (16) it stands for | yes |
 //! | `S` sync state | label, 0, name | JSON | no |
 //! | `P` held changes | digest (32), 0 or 1, chunk number | JSON | no |
@@ -28,11 +29,11 @@
 //! [`Resource`]: crate::model::Resource
 //! [`RefHash`]: crate::model::RefHash
 
-use crate::base::{GroupId, ResourceId, UserId};
+use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -140,6 +141,12 @@ pub fn edges_of(group: &GroupId) -> Vec<u8> {
     key(b'E', &[group.as_bytes()])
 }
 
+/// Prefix of a group's edges to members of one kind.
+#[must_use]
+pub fn edges_of_kind(group: &GroupId, kind: MemberKind) -> Vec<u8> {
+    key(b'E', &[group.as_bytes(), &[kind.byte()]])
+}
+
 /// Prefix of all edges of groups of one directory.
 #[must_use]
 pub fn edges_of_directory(directory: &DirectoryLabel) -> Vec<u8> {
@@ -222,6 +229,34 @@ pub fn waiting_for(directory: &DirectoryLabel, reference: &RefHash) -> Vec<u8> {
 pub fn parse_dangling_back(key: &[u8]) -> Option<GroupId> {
     let rest = key.strip_prefix(b"B")?;
     Some(GroupId::from_bytes(rest.get(20..)?.try_into().ok()?))
+}
+
+/// The group of a directory that has this security identifier: it is how a member's primary group is found.
+///
+/// A SID's bytes say how many there are, so no SID's rows lie among those of another.
+#[must_use]
+pub fn group_by_sid(directory: &DirectoryLabel, sid: &Sid, group: &GroupId) -> Vec<u8> {
+    key(b'I', &[&origin::id_prefix(directory), &sid.to_bytes(), group.as_bytes()])
+}
+
+/// Prefix of the groups of a directory with this security identifier: more than one only for moments, while one takes
+/// the place of another.
+#[must_use]
+pub fn groups_by_sid(directory: &DirectoryLabel, sid: &Sid) -> Vec<u8> {
+    key(b'I', &[&origin::id_prefix(directory), &sid.to_bytes()])
+}
+
+/// Prefix of all groups of a directory that have a security identifier.
+#[must_use]
+pub fn all_groups_by_sid(directory: &DirectoryLabel) -> Vec<u8> {
+    key(b'I', &[&origin::id_prefix(directory)])
+}
+
+/// SID and group of such a row's key.
+#[must_use]
+pub fn parse_group_by_sid(key: &[u8]) -> Option<(Sid, GroupId)> {
+    let (sid, group) = key.strip_prefix(b"I")?.get(4..)?.split_last_chunk::<16>()?;
+    Some((Sid::from_bytes(sid).ok()?, GroupId::from_bytes(*group)))
 }
 
 /// Which id stands for a directory object whose derived id is `derived`.
@@ -355,6 +390,8 @@ mod tests {
         let label: DirectoryLabel = "corp".parse().unwrap();
         assert_eq!(parse_dangling(&dangling(&group, &reference)), Some((group, reference)));
         assert_eq!(parse_dangling_back(&dangling_back(&label, &reference, &group)), Some(group));
+        let sid: Sid = "S-1-5-21-1-2-3-513".parse().unwrap();
+        assert_eq!(parse_group_by_sid(&group_by_sid(&label, &sid, &group)), Some((sid, group)));
         let row = user(&UserId::from_bytes([1; 16]));
         assert_eq!(parse_history(&history(&row, 77)), Some((row.as_slice(), 77)));
         assert_eq!(parse_number(&journal(5)), Some(5));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::execute::{HEAD, read_head, unpack};
 use super::history::JournalEntry;
 use super::{KeyRange, Row, Snapshot, Store, StoreError, execute, readable, rows, schema};
-use crate::model::{Member, MemberKind};
+use crate::model::{Entity, Member, MemberKind};
 
 /// What was looked at and found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -94,6 +94,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'U' | b'G' | b'R') => check_entity(snapshot, key, value),
         Some(b'N') => check_name(snapshot, key, value),
         Some(b'E' | b'F' | b'D' | b'B') => check_twin(snapshot, key, value),
+        Some(b'I') => check_group_by_sid(snapshot, key),
         Some(b'K') => expect(value.len() == 16, "it stands for no id"),
         Some(b'H') => check_history(key, value),
         Some(b'J') => plain(execute::from_json::<JournalEntry>(key, value)).map(drop),
@@ -110,7 +111,17 @@ fn check_entity(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(),
     let entity = plain(rows::decode(key, value.to_vec()))?;
     let member = entity.member();
     let holder = plain(rows::holder(snapshot, member.kind(), entity.name()))?;
-    expect(holder == Some(member), "its name leads to somebody else, or to nobody")
+    expect(holder == Some(member), "its name leads to somebody else, or to nobody")?;
+    let Entity::Group(group) = &entity else { return Ok(()) };
+    let Some(sid) = &group.origin.sid else { return Ok(()) };
+    let found = there(snapshot, &schema::group_by_sid(&group.origin.directory, sid, &group.id))?;
+    expect(found, "it is not found by its SID")
+}
+
+fn check_group_by_sid(snapshot: &dyn Snapshot, key: &[u8]) -> Result<(), String> {
+    let (sid, group) = schema::parse_group_by_sid(key).ok_or("its key is not of its space's shape")?;
+    let group = plain(rows::group(snapshot, &group))?.ok_or("its group is not there")?;
+    expect(group.origin.sid == Some(sid), "its group has another SID, or none")
 }
 
 fn check_name(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::change::{Act, Change, Rule};
+use super::change::{Act, Change, Field, Rule};
 use super::doomed::Doomed;
 use super::error::SyncError;
 use super::guard::{Cleared, Verdict};
@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::stage;
 use super::state::{SyncState, Totals, Window};
 use crate::audit::{Opened, Outcome};
-use crate::base::Timestamp;
+use crate::base::{GroupId, Sid, Timestamp};
 use crate::model::{Actor, Entity, IamName, Member, MemberKind};
 use crate::store::{Commit, Intent, Revision, Store, StoreError, rows, schema};
 
@@ -196,12 +196,20 @@ impl Writer<'_> {
                 let (name, row) = self.named_row(subject, name, &digest.0, entity.as_str(), settled)?;
                 self.batch.put(schema::entity(&subject), row);
                 self.batch.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
+                if let Member::Group(group) = subject
+                    && let Some(sid) = sid_in(entity.as_str())?
+                {
+                    self.batch.put(schema::group_by_sid(&self.run.settings.label, &sid, &group), Vec::new());
+                }
                 *total(&mut self.totals, subject.kind()) += 1;
             }
             Act::Update { digest, entity, fields } => {
                 let before = fields.iter().find(|field| field.path == "name").and_then(|field| field.before.as_str());
                 let renamed_from = before.and_then(|name| name.parse::<IamName>().ok());
                 self.presence_counts(subject.kind(), &fields);
+                if let Member::Group(group) = subject {
+                    self.found_by_sid(&group, &fields);
+                }
                 self.update(subject, &digest.0, entity.as_str(), renamed_from, settled)?;
             }
             Act::Delete => self.delete(subject)?,
@@ -255,6 +263,22 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// A group that got another SID is found by that one.
+    fn found_by_sid(&mut self, group: &GroupId, fields: &[Field]) {
+        let Some(changed) = fields.iter().find(|field| field.path == "origin.sid") else { return };
+        let key = |sid: &serde_json::Value| {
+            let sid = sid.as_str()?.parse().ok()?;
+            Some(schema::group_by_sid(&self.run.settings.label, &sid, group))
+        };
+        let (before, after) = (key(&changed.before), key(&changed.after));
+        if let Some(before) = before {
+            self.batch.remove(before);
+        }
+        if let Some(after) = after {
+            self.batch.put(after, Vec::new());
+        }
+    }
+
     /// Gives up `name`, unless somebody else has taken it by now.
     fn release(&mut self, subject: Member, name: &IamName) -> Result<(), SyncError> {
         let key = schema::name(subject.kind(), &name.folded());
@@ -294,7 +318,7 @@ impl Writer<'_> {
         }
     }
 
-    fn presence_counts(&mut self, kind: MemberKind, fields: &[super::change::Field]) {
+    fn presence_counts(&mut self, kind: MemberKind, fields: &[Field]) {
         let Some(presence) = fields.iter().find(|field| field.path == "standing.presence.state") else { return };
         let total = total(&mut self.totals, kind);
         if presence.after == "gone" {
@@ -373,6 +397,19 @@ fn name_in(json: &str) -> Result<IamName, SyncError> {
         name: IamName,
     }
     Ok(serde_json::from_str::<Named>(json)?.name)
+}
+
+/// The SID in a group's JSON, without reading the rest.
+fn sid_in(json: &str) -> Result<Option<Sid>, SyncError> {
+    #[derive(serde::Deserialize)]
+    struct Originated {
+        origin: Origin,
+    }
+    #[derive(serde::Deserialize)]
+    struct Origin {
+        sid: Option<Sid>,
+    }
+    Ok(serde_json::from_str::<Originated>(json)?.origin.sid)
 }
 
 fn total(totals: &mut Totals, kind: MemberKind) -> &mut u64 {

@@ -223,15 +223,14 @@ mod tests {
             id: UserId::from_bytes([1; 16]),
             name: "ann".parse().unwrap(),
             login: "ann".to_owned(),
-            origin: Origin {
-                directory: "corp".parse().unwrap(),
-                guid: Guid::from_bytes([2; 16]),
-                dn: "uid=ann,dc=example".to_owned(),
-            },
+            origin: Origin::new("corp".parse().unwrap(), Guid::from_bytes([2; 16]), "uid=ann,dc=example"),
             standing: Standing::default(),
             display_name: None,
             mail: Some("ann@example.com".to_owned()),
             employee_id: None,
+            primary_group: None,
+            password_changed: None,
+            must_change_password: false,
             tags: BTreeMap::from([("Department".to_owned(), "ops".to_owned())]),
         }
     }

@@ -213,6 +213,7 @@ impl Delta {
                     // It was found to be one when it came.
                     Spelling::Dn(dn) => dn.parse().ok().map(Wanted::Dn),
                     Spelling::Login(login) => Some(Wanted::Login(login.clone())),
+                    Spelling::Sid(_) => None,
                 });
             }
             wanted.extend(self.lost(store, group, mapped, &known)?);

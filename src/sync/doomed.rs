@@ -37,6 +37,8 @@ impl Doomed {
             }
         }
         if let Member::Group(group) = subject {
+            let sid = entity.origin().sid.as_ref();
+            doomed.keys.extend(sid.map(|sid| schema::group_by_sid(label, sid, group)));
             doomed.members_of(snapshot, group, label)?;
         }
         Ok(doomed)

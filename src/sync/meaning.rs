@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::mapping::not_a_person;
 use super::reference;
 use super::settings::Settings;
 use crate::directory::{Dn, Entry, Kind};
@@ -72,12 +73,13 @@ impl Meanings {
     }
 }
 
-/// The login that an entry claims, by which groups may refer to it. One that cannot be used claims it too: who else
+/// The login that an entry claims, by which groups may refer to it. What is no person claims none. One that cannot be used claims it too: who else
 /// does is not certain to be meant. (That it gave up such a claim is noticed by the next full read alone; until
 /// then nobody is let in.)
 #[must_use]
 pub fn claimed_login<'a>(settings: &Settings, entry: &'a Entry) -> Option<&'a str> {
-    let claims = entry.kind == Kind::Person && !settings.mapping.member_login.is_empty();
+    let person = entry.kind == Kind::Person && not_a_person(settings, entry).is_none();
+    let claims = person && !settings.mapping.member_login.is_empty();
     let login = claims.then(|| entry.attributes.text(&settings.mapping.login)).flatten();
     login.filter(|login| login.len() <= settings.mapping.max_name_bytes)
 }

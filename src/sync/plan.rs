@@ -271,8 +271,9 @@ pub struct Edges {
 }
 
 /// True when `after` may no longer act where `before` may: an account that is set to end in the past is off like any other.
+/// Which hour of the week it is does not matter.
 fn switched_off(before: &Standing, after: &Standing, now: Timestamp) -> bool {
-    !before.disabled && after.disabled || before.active(now).is_ok() && after.active(now).is_err()
+    !before.disabled && after.disabled || before.enabled(now).is_ok() && after.enabled(now).is_err()
 }
 
 impl Edges {

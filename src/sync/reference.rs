@@ -1,6 +1,8 @@
-//! How a group refers to its members: by DN, or by login.
+//! How a group refers to its members: by DN, by login, or by security identifier.
+//!
+//! The digests are the model's; here is what takes a [`Dn`].
 
-use sha2::{Digest, Sha256};
+pub use crate::model::reference::{by_login, by_normal_form, by_sid};
 
 use crate::directory::Dn;
 use crate::model::RefHash;
@@ -13,24 +15,6 @@ pub const UNREAD: RefHash = RefHash([0; 16]);
 #[must_use]
 pub fn by_dn(dn: &Dn) -> RefHash {
     by_normal_form(&dn.normalised())
-}
-
-/// The digest of a reference by the DN with this normal form.
-#[must_use]
-pub fn by_normal_form(normal: &str) -> RefHash {
-    hash(b"dn:", normal)
-}
-
-/// The digest of a reference by login (`memberUid`, RFC 2307). POSIX logins are compared exactly,
-/// but the attribute they name ignores case, so both are folded.
-#[must_use]
-pub fn by_login(login: &str) -> RefHash {
-    hash(b"login:", &login.to_lowercase())
-}
-
-/// 128 bits of SHA-256: whoever may write DNs must not be able to make two of them collide.
-fn hash(space: &[u8], text: &str) -> RefHash {
-    RefHash(first16(&Sha256::new().chain_update(space).chain_update(text).finalize()))
 }
 
 /// The first 16 bytes of a digest.

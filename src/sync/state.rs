@@ -8,7 +8,7 @@ use super::change::Rule;
 use crate::base::text::printable;
 use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::{Cursor, Method, Unusable};
-use crate::model::DirectoryLabel;
+use crate::model::{DirectoryLabel, Domain};
 use crate::store::{Revision, Snapshot, StoreError, schema};
 
 /// Examples kept of entries that were skipped.
@@ -49,6 +49,10 @@ pub struct SyncState {
     pub window: Window,
     /// Since when the directory is no longer configured.
     pub frozen_since: Option<Timestamp>,
+    /// The Active Directory domain this is, where it may share members with the other configured domains. What a claim of
+    /// its objects to be somebody is worth hangs on it, so it is kept from the first read on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Domain>,
 }
 
 /// Groups remembered for another look. Each takes 39 bytes of a row of 64 KiB at most; for more of them a full read is due.

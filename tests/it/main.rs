@@ -36,6 +36,7 @@ mod store_history;
 mod store_open;
 mod store_text;
 mod sync_crash;
+mod sync_domains;
 mod sync_doubt;
 mod sync_guard;
 mod sync_leavers;

@@ -31,6 +31,8 @@ pub(crate) struct Tree {
     /// True when references follow whoever is renamed or deleted.
     pub(crate) refint: bool,
     pub(crate) faults: Faults,
+    /// SIDs the server works out for somebody's token. `None`: it has no such thing.
+    pub(crate) tokens: Option<BTreeMap<Guid, Vec<Vec<u8>>>>,
     events: Vec<Guid>,
     drawn: u128,
     cursor: u64,
@@ -353,6 +355,11 @@ impl Source for Simulated {
         let tree = self.tree();
         let found: Vec<Guid> = wanted.iter().flat_map(|one| tree.answers(one)).collect();
         Ok(found.into_iter().map(|guid| tree.arrival(guid)).collect())
+    }
+
+    async fn token_groups(&self, guid: &Guid) -> Result<Option<Vec<Vec<u8>>>, DirectoryError> {
+        let tree = self.tree();
+        Ok(tree.tokens.as_ref().map(|tokens| tokens.get(guid).cloned().unwrap_or_default()))
     }
 
     async fn estimate(&self) -> Option<u64> {

@@ -133,8 +133,8 @@ fn a_start_cut_short_before_the_marker_is_made_good() {
 fn a_newer_layout_and_an_unknown_older_one_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
-    put(&open(&settings).store, &schema::meta("schema"), b"2");
-    refusal(&settings, &["its layout is 2 and this version knows 1", "newer version"]);
+    put(&open(&settings).store, &schema::meta("schema"), b"3");
+    refusal(&settings, &["its layout is 3 and this version knows 2", "newer version"]);
 
     let dir = tempfile::tempdir().unwrap();
     let settings = self::settings(dir.path());

@@ -14,7 +14,7 @@ use bailey::store::{
 use crate::store_conformance::{append, chain, commit, memory, now, sled};
 
 fn origin(n: u8) -> Origin {
-    Origin { directory: "corp".parse().unwrap(), guid: Guid::from_bytes([n; 16]), dn: format!("cn={n},dc=example") }
+    Origin::new("corp".parse().unwrap(), Guid::from_bytes([n; 16]), format!("cn={n},dc=example"))
 }
 
 fn user(n: u8, name: &str) -> User {
@@ -28,6 +28,9 @@ fn user(n: u8, name: &str) -> User {
         display_name: Some("Ann \"A\" Lee\u{202e}\n".to_owned()),
         mail: None,
         employee_id: None,
+        primary_group: None,
+        password_changed: None,
+        must_change_password: false,
         tags: [("team".to_owned(), "blue".to_owned())].into(),
     }
 }
@@ -41,6 +44,8 @@ fn group(n: u8, name: &str) -> Group {
         origin,
         standing: Standing::default(),
         description: None,
+        scope: None,
+        security: false,
     }
 }
 
@@ -188,11 +193,11 @@ fn an_export_that_is_not_whole_leaves_no_store() {
     swapped.swap(2, 3);
     let mut twice = lines.clone();
     twice.insert(3, lines[3]);
-    let newer = text.replacen("\"schema\":1", "\"schema\":2", 1);
+    let newer = text.replacen("\"schema\":2", "\"schema\":3", 1);
     for (damaged, words) in [
         (String::new(), "empty"),
         ("hello\n".to_owned(), "line 1"),
-        (newer, "its layout is 2"),
+        (newer, "its layout is 3"),
         (cut.clone(), "last line is missing"),
         (String::from_utf8_lossy(&cut.as_bytes()[..cut.len() - 9]).into_owned(), "line "),
         (less.join("\n"), "rows, where"),

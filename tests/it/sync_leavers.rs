@@ -135,14 +135,14 @@ fn what_became_another_kind_is_one_of_that_kind_alone() {
 }
 
 /// What the daemon has around a directory: its worker, and the operations people ask for.
-struct Office {
-    admin: Admin,
+pub(crate) struct Office {
+    pub(crate) admin: Admin,
     gate: Gate,
     stop: CancellationToken,
 }
 
 impl Office {
-    fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         let runner = world.runner.clone();
         let admin = Admin {
             store: runner.store.clone(),
@@ -160,7 +160,7 @@ impl Office {
         Self { admin, gate, stop }
     }
 
-    fn asked(&self, operation: Operation, about: &str) -> Authorized {
+    pub(crate) fn asked(&self, operation: Operation, about: &str) -> Authorized {
         let caller = from_peer(Peer::this_process(), &fixture::roles(Some(Role::Operator))).unwrap();
         self.gate.authorize(caller, operation, about, self.admin.now()).unwrap()
     }

@@ -230,7 +230,7 @@ impl World {
 
     /// Every row of the model.
     pub(crate) fn model(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        self.rows(b"UGRNEFDBK")
+        self.rows(b"UGRNEFDBIK")
     }
 
     /// Nothing in the store contradicts anything else in it, and the totals are what is there.

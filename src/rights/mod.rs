@@ -1,13 +1,28 @@
 //! Who is in which group, directly or through other groups, and through which.
 //!
-//! The one implementation of the membership closure: computed from stored edges at the moment of the
+//! The one implementation of the membership closure: computed from stored rows at the moment of the
 //! question, never written down. Several parents and cycles are fine; a group that is gone or frozen
 //! gives nothing and leads nowhere. What groups entitle to is not decided here yet.
+//!
+//! ```text
+//!  up        from a member to its groups      effective_groups, token_groups
+//!  ways      one step of that: what a group lists, a primary group, another directory's group
+//!  survey    from a group to the members it has no edge for
+//!  holds     whether a group is one of people or of machines
+//! ```
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod holds;
+mod survey;
+mod ways;
+
+use std::collections::{HashSet, VecDeque};
+
+pub use holds::Holds;
+pub use survey::{Primaries, Survey};
+pub use ways::How;
 
 use crate::base::{GroupId, Timestamp};
-use crate::model::{DirectoryLabel, Group, Member};
+use crate::model::{DirectoryLabel, Domains, Entity, Group, GroupScope, Member};
 use crate::store::{Snapshot, StoreError, rows};
 
 /// Longest chain of nested groups followed. Real directories stay below ten; a chain this long is a mistake or an attack.
@@ -15,6 +30,25 @@ pub const DEEPEST: usize = 64;
 
 /// Most edges looked at for one member.
 pub const MOST_EDGES: usize = 100_000;
+
+/// On what terms memberships count.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Directories that are no longer configured: their groups do not count, and nobody of them is a member elsewhere.
+    pub frozen: HashSet<DirectoryLabel>,
+    /// Directories whose groups may hold members of each other. Empty: no directory's groups hold anybody of another.
+    pub domains: Domains,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl Terms {
+    /// Terms at `now` under which every directory stands for itself.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self { frozen: HashSet::new(), domains: Domains::default(), now }
+    }
+}
 
 /// The groups a member is effectively in.
 #[derive(Debug, Default)]
@@ -32,44 +66,69 @@ pub struct Reached {
     pub group: Group,
     /// The groups passed on the way, nearest to the member first; empty for direct membership.
     pub through: Vec<GroupId>,
+    /// What makes the last step of the way a membership.
+    pub how: How,
 }
 
-/// The groups that `member` is effectively in at `now`. Groups of `frozen` directories do not count.
+/// The groups that `member` is effectively in.
 ///
 /// # Errors
 /// When the store cannot be read or a row is damaged.
-pub fn effective_groups(
+pub fn effective_groups(snapshot: &dyn Snapshot, member: &Member, terms: &Terms) -> Result<Closure, StoreError> {
+    up(snapshot, member, terms, |_| true)
+}
+
+/// The groups that Active Directory would put into the token of `member`, which is of `directory`: security groups,
+/// reached through security groups alone, and domain-local ones of the own domain only (MS-ADTS 3.1.1.4.5.19).
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn token_groups(
     snapshot: &dyn Snapshot,
     member: &Member,
-    frozen: &HashSet<DirectoryLabel>,
-    now: Timestamp,
+    directory: &DirectoryLabel,
+    terms: &Terms,
+) -> Result<Closure, StoreError> {
+    up(snapshot, member, terms, |group| {
+        group.security && (group.scope != Some(GroupScope::DomainLocal) || group.origin.directory == *directory)
+    })
+}
+
+/// A walk from `member` up through all groups that count by `terms` and `also`, nearest first.
+fn up(
+    snapshot: &dyn Snapshot,
+    member: &Member,
+    terms: &Terms,
+    also: impl Fn(&Group) -> bool,
 ) -> Result<Closure, StoreError> {
     let mut closure = Closure::default();
-    let mut seen: HashMap<GroupId, Vec<GroupId>> = HashMap::new();
-    let mut ahead: VecDeque<(Member, Vec<GroupId>)> = VecDeque::from([(*member, Vec::new())]);
+    let mut seen: HashSet<GroupId> = HashSet::new();
+    let start = rows::entity(snapshot, member)?.map(|(_, entity)| entity);
+    let mut ahead = VecDeque::from([(*member, start, Vec::new())]);
     let mut edges = 0;
-    while let Some((from, through)) = ahead.pop_front() {
+    while let Some((from, entity, through)) = ahead.pop_front() {
         if through.len() >= DEEPEST {
             closure.cut_short = Some(format!("groups nested deeper than {DEEPEST}"));
             continue;
         }
-        for id in rows::groups_of(snapshot, &from)? {
+        for (id, how) in ways::up(snapshot, &from, entity.as_ref(), terms)? {
             edges += 1;
             if edges > MOST_EDGES {
                 closure.cut_short = Some(format!("more than {MOST_EDGES} memberships"));
                 return Ok(closure);
             }
-            if seen.contains_key(&id) {
+            if !seen.insert(id) {
                 continue;
             }
             let Some(group) = rows::group(snapshot, &id)? else { continue };
-            let counts = group.standing.active(now).is_ok() && !frozen.contains(&group.origin.directory);
-            seen.insert(id, through.clone());
-            if counts {
+            if group.standing.active(terms.now).is_ok()
+                && !terms.frozen.contains(&group.origin.directory)
+                && also(&group)
+            {
                 let mut onward = through.clone();
                 onward.push(id);
-                ahead.push_back((Member::Group(id), onward));
-                closure.groups.push(Reached { group, through: through.clone() });
+                ahead.push_back((Member::Group(id), Some(Entity::Group(group.clone())), onward));
+                closure.groups.push(Reached { group, through: through.clone(), how });
             }
         }
     }
@@ -103,13 +162,11 @@ mod tests {
                 id: group_id(n),
                 name: IamName::mapped(&format!("g{n}"), None, &[0; 16]),
                 original_name: format!("g{n}"),
-                origin: Origin {
-                    directory: "corp".parse().unwrap(),
-                    guid: Guid::from_bytes([0; 16]),
-                    dn: format!("cn=g{n}"),
-                },
+                origin: Origin::new("corp".parse().unwrap(), Guid::from_bytes([0; 16]), format!("cn=g{n}")),
                 standing: Standing { presence, ..Standing::default() },
                 description: None,
+                scope: None,
+                security: false,
             };
             commit.put(schema::group(&group.id), rows::encode(&rows::NO_DIGEST, &serde_json::to_vec(&group).unwrap()));
         }
@@ -122,7 +179,7 @@ mod tests {
     }
 
     fn names(store: &Store, member: &Member) -> Vec<String> {
-        let closure = store.read(|s| effective_groups(s, member, &HashSet::new(), now())).unwrap();
+        let closure = store.read(|s| effective_groups(s, member, &Terms::at(now()))).unwrap();
         closure.groups.iter().map(|reached| reached.group.original_name.clone()).collect()
     }
 
@@ -147,8 +204,8 @@ mod tests {
     fn a_frozen_directory_gives_nothing() {
         let ann = Member::User(UserId::from_bytes([9; 16]));
         let store = store(1, &[(0, ann)], &[]);
-        let frozen = HashSet::from(["corp".parse().unwrap()]);
-        let closure = store.read(|s| effective_groups(s, &ann, &frozen, now())).unwrap();
+        let terms = Terms { frozen: HashSet::from(["corp".parse().unwrap()]), ..Terms::at(now()) };
+        let closure = store.read(|s| effective_groups(s, &ann, &terms)).unwrap();
         assert!(closure.groups.is_empty());
     }
 
@@ -158,7 +215,7 @@ mod tests {
         let mut edges = vec![(0, ann)];
         edges.extend((1..1_000).map(|n| (n, Member::Group(group_id(n - 1)))));
         let store = store(1_000, &edges, &[]);
-        let closure = store.read(|s| effective_groups(s, &ann, &HashSet::new(), now())).unwrap();
+        let closure = store.read(|s| effective_groups(s, &ann, &Terms::at(now()))).unwrap();
         assert_eq!(closure.groups.len(), DEEPEST);
         assert!(closure.cut_short.unwrap().contains("64"));
     }
