@@ -47,7 +47,7 @@ pub use error::DirectoryError;
 pub use settings::Settings;
 pub use source::LdapSource;
 
-use crate::base::Guid;
+use crate::base::{Guid, Sid};
 
 /// What sort of object an entry is, by its object classes (see [`settings::Scope`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,6 +141,17 @@ pub struct Reading {
     pub completeness: Completeness,
     /// Objects that came, unusable ones included.
     pub count: u64,
+    /// The Active Directory domain that was read; `None` where it is none, or several.
+    pub domain: Option<DomainHead>,
+}
+
+/// What a domain of Active Directory is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainHead {
+    /// Its SID, given out once.
+    pub sid: Sid,
+    /// The root of its partition.
+    pub base: Dn,
 }
 
 /// Whether what did not come in a read is absent.

@@ -31,6 +31,7 @@ pub(super) async fn read(
     let root = RootDse::read(connection).await?;
     // Before the first page: what changes while we read is then followed, not missed.
     let position = source.position(connection, &root).await?;
+    let domain = source.domain(connection, &root).await?;
     let mut reader = Reader {
         source,
         into,
@@ -55,6 +56,7 @@ pub(super) async fn read(
         position,
         completeness: reader.doubts.completeness(),
         count: reader.count,
+        domain,
     })
 }
 

@@ -22,9 +22,10 @@ use super::root_dse::RootDse;
 use super::servers::Servers;
 use super::settings::Family;
 use super::{
-    Arrival, Changes, Cursor, DirectoryError, Dn, Finding, Following, Method, Reached, Reading, ServerHealth, Settings,
-    Source, Wanted, active_directory, check, look_up, reader, syncrepl,
+    Arrival, Changes, Cursor, DirectoryError, Dn, DomainHead, Finding, Following, Method, Reached, Reading,
+    ServerHealth, Settings, Source, Wanted, active_directory, check, look_up, reader, syncrepl,
 };
+use crate::base::Guid;
 
 /// A directory read over LDAP.
 #[derive(Debug)]
@@ -156,6 +157,18 @@ impl LdapSource {
         }
     }
 
+    /// The Active Directory domain behind the server, where it is one.
+    pub(super) async fn domain(
+        &self,
+        connection: &mut Connection,
+        root: &RootDse,
+    ) -> Result<Option<DomainHead>, DirectoryError> {
+        match self.settings.family {
+            Family::ActiveDirectory => active_directory::domain(self, connection, root).await,
+            Family::Ldap | Family::Ds389 => Ok(None),
+        }
+    }
+
     /// Digest of what is asked of the directory: bases, filters, attributes. A position is good for one question only.
     pub(super) fn question_digest(&self) -> String {
         let mut digest = Sha256::new();
@@ -260,6 +273,13 @@ impl Source for LdapSource {
             // The server may have closed an idle connection as we used it.
             Err(error) if is_trouble(&error) => self.look_up_once(&wanted, true).await,
             found => found,
+        }
+    }
+
+    async fn token_groups(&self, guid: &Guid) -> Result<Option<Vec<Vec<u8>>>, DirectoryError> {
+        match self.settings.family {
+            Family::ActiveDirectory => active_directory::token_groups(&mut self.open().await?, guid).await,
+            Family::Ldap | Family::Ds389 => Ok(None),
         }
     }
 

@@ -161,6 +161,7 @@ impl From<SyncError> for Failure {
         match error {
             SyncError::NoSuchHeld { .. } => Self::coded(&error, StatusCode::NOT_FOUND, "NotFound"),
             SyncError::Superseded { .. } => Self::coded(&error, StatusCode::CONFLICT, "ConcurrentModification"),
+            SyncError::OtherDomain { .. } => Self::coded(&error, StatusCode::CONFLICT, "OtherDomain"),
             SyncError::Store(error) => error.into(),
             SyncError::Audit(error) => error.into(),
             SyncError::Directory(_) | SyncError::Work { .. } | SyncError::Stopping | SyncError::Bug(_) => {

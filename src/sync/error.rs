@@ -29,6 +29,21 @@ pub enum SyncError {
         /// Which directory.
         label: String,
     },
+    /// The server is of another domain than the one that was read before. Nobody in it is anybody stored.
+    #[error(
+        "{server} is of the domain {now}, but directory `{label}` was the domain {before}: give the other domain a label of \
+         its own, or let this one go first with `bailey directory remove {label}`"
+    )]
+    OtherDomain {
+        /// Which directory.
+        label: String,
+        /// The server.
+        server: String,
+        /// The SID of the domain that was read before.
+        before: String,
+        /// The SID of the one that was read now.
+        now: String,
+    },
     /// There are no held changes under this digest.
     #[error("no held changes with digest `{digest}`; `bailey sync held` lists them")]
     NoSuchHeld {
@@ -61,7 +76,7 @@ impl Faulty for SyncError {
             Self::Directory(error) => error.fault(),
             Self::Store(error) => error.fault(),
             Self::Audit(error) => error.fault(),
-            Self::Work { .. } | Self::Stopping => Fault::Operator,
+            Self::Work { .. } | Self::OtherDomain { .. } | Self::Stopping => Fault::Operator,
             Self::Superseded { .. } | Self::NoSuchHeld { .. } => Fault::Caller,
             Self::Bug(_) => Fault::Bug,
         }

@@ -18,7 +18,7 @@ use super::state::{Skipped, Totals};
 use super::tally::Tally;
 use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::Cursor;
-use crate::model::{Entity, IamName, Member, MemberKind, Presence, RefHash, Standing};
+use crate::model::{Domain, Entity, IamName, Member, MemberKind, Presence, RefHash, Standing};
 use crate::store::{Revision, Snapshot, schema};
 
 /// A plan, still growing.
@@ -48,6 +48,8 @@ pub struct Plan {
     pub read: u64,
     /// The server it was read from.
     pub server: Option<String>,
+    /// The Active Directory domain that was read.
+    pub domain: Option<Domain>,
     /// True when it came from a full read.
     pub full: bool,
     /// Groups to read once more in a moment.
@@ -71,6 +73,7 @@ impl Plan {
             cursor: None,
             read: 0,
             server: None,
+            domain: None,
             full: false,
             look_again: Vec::new(),
         }

@@ -23,7 +23,7 @@ use super::state::{self, SyncState};
 use crate::audit::{Audit, Event};
 use crate::base::{Clock, Guid, Timestamp};
 use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Reading, Source, Wanted};
-use crate::model::{Actor, MemberKind};
+use crate::model::{Actor, Domain, MemberKind};
 use crate::store::{Revision, Store, schema};
 
 /// Reasons to doubt a read that are kept; one is enough to doubt it.
@@ -228,6 +228,7 @@ impl Runner {
         now: Timestamp,
     ) -> Result<(Plan, (Option<Revision>, SyncState)), SyncError> {
         let before = staging.before.clone();
+        let domain = self.same_domain(reading, before.1.domain.as_ref())?;
         let doubts = self.doubts(&staging, reading, &before.1);
         let full = Full {
             store: &self.store,
@@ -243,7 +244,24 @@ impl Runner {
         plan.read = reading.count;
         plan.server = Some(reading.server.clone());
         plan.cursor.clone_from(&reading.position);
+        plan.domain = domain;
         Ok((plan, before))
+    }
+
+    /// The domain that was read, which must be the one that was read before.
+    fn same_domain(&self, reading: &Reading, before: Option<&Domain>) -> Result<Option<Domain>, SyncError> {
+        let domain = reading.domain.as_ref();
+        let domain = domain.map(|head| Domain { sid: head.sid.clone(), base: head.base.normalised() });
+        match (before, domain) {
+            (Some(before), Some(now)) if before.sid != now.sid => Err(SyncError::OtherDomain {
+                label: self.settings.label.to_string(),
+                server: reading.server.clone(),
+                before: before.sid.to_string(),
+                now: now.sid.to_string(),
+            }),
+            // An account that may not read the head this time changes nothing.
+            (before, now) => Ok(now.or_else(|| before.cloned())),
+        }
     }
 
     /// Why what did not come may be there nevertheless.
@@ -376,6 +394,7 @@ impl Runner {
             after.doubts = state::kept(&plan.doubts);
             after.skipped = plan.skipped.clone();
             after.cursor.clone_from(&plan.cursor);
+            after.domain.clone_from(&plan.domain);
             after.look_again.clear();
             return;
         }

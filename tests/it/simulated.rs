@@ -343,7 +343,7 @@ impl Source for Simulated {
             None => Completeness::Complete,
         };
         let server = "ldap://simulated".to_owned();
-        Ok(Reading { server, position: Some(position), completeness, count: count as u64 })
+        Ok(Reading { server, position: Some(position), completeness, count: count as u64, domain: None })
     }
 
     async fn follow(&self, _: Cursor, into: mpsc::Sender<Changes>) -> Result<(), DirectoryError> {

@@ -6,6 +6,7 @@ use crate::config::section::Section;
 use crate::config::values::Attribute;
 use crate::directory::filter::Filter;
 use crate::directory::settings::{Family, Scope};
+use crate::sync::mapping::ACTIVE_DIRECTORY;
 use crate::sync::settings::Mapping;
 
 /// Attributes that say whether someone may sign in, fetched whatever is mapped: a lock nobody
@@ -57,7 +58,7 @@ pub(super) fn meant(directory: &Section<'_>, max_name_bytes: usize) -> Mapping {
 }
 
 /// Every attribute that sync looks at, in lower case: names differ by more than case (RFC 4512 2.5).
-pub(super) fn attributes(mapping: &Mapping) -> Vec<String> {
+pub(super) fn attributes(mapping: &Mapping, family: Family) -> Vec<String> {
     let single = [
         &mapping.login,
         &mapping.display_name,
@@ -71,7 +72,11 @@ pub(super) fn attributes(mapping: &Mapping) -> Vec<String> {
     let several = mapping.member_dn.iter().chain(&mapping.member_login);
     let tags = mapping.tags.values().chain(mapping.machine_tags.values());
     let mapped = single.into_iter().chain(several).chain(tags).map(String::as_str);
-    let all: BTreeSet<String> = mapped.chain(STANDING).map(str::to_ascii_lowercase).collect();
+    let standing: &[&str] = match family {
+        Family::ActiveDirectory => &ACTIVE_DIRECTORY,
+        Family::Ldap | Family::Ds389 => &STANDING,
+    };
+    let all: BTreeSet<String> = mapped.chain(standing.iter().copied()).map(str::to_ascii_lowercase).collect();
     all.into_iter().collect()
 }
 

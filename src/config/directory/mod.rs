@@ -64,7 +64,7 @@ fn source(section: &Section<'_>, files: &Files<'_>, mapping: &Mapping, family: F
         groups,
         machines,
         id_attribute,
-        attributes: mapping::attributes(mapping),
+        attributes: mapping::attributes(mapping, family),
         login_attribute: mapping.login.clone(),
         method,
         follow_every: section.read("follow_every"),

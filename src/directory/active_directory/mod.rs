@@ -26,10 +26,11 @@ mod usn;
 
 use tokio::sync::mpsc;
 
-use super::ldap::{Connection, controls, extension::Sight};
+use super::ldap::{Connection, Question, controls, extension::Sight};
 use super::root_dse::RootDse;
 use super::source::LdapSource;
-use super::{Changes, Cursor, DirectoryError, Dn, Following, Method};
+use super::{Changes, Cursor, DirectoryError, Dn, DomainHead, Following, Method};
+use crate::base::{Guid, Sid};
 use controller::Controller;
 use position::Position;
 
@@ -99,6 +100,31 @@ pub(super) async fn follow(
             Err(error)
         }
     }
+}
+
+/// The domain that is read, if all bases lie in one.
+pub(super) async fn domain(
+    source: &LdapSource,
+    connection: &mut Connection,
+    root: &RootDse,
+) -> Result<Option<DomainHead>, DirectoryError> {
+    let contexts = contexts(source, root).unwrap_or_default();
+    let [base] = contexts.as_slice() else { return Ok(None) };
+    let (entries, _) = connection.search(&Question::entry(base.as_str(), &["objectSid"])).await?.all().await?;
+    let sid = entries.first().and_then(|head| Sid::from_bytes(head.values("objectSid").first()?).ok());
+    Ok(sid.map(|sid| DomainHead { sid, base: base.clone() }))
+}
+
+/// The SIDs of the groups that an object is in, by the domain controller's own reckoning (`tokenGroups`, MS-ADTS
+/// 3.1.1.4.5.19). It reckons for one object at a time only.
+pub(super) async fn token_groups(
+    connection: &mut Connection,
+    guid: &Guid,
+) -> Result<Option<Vec<Vec<u8>>>, DirectoryError> {
+    let question = Question::entry(&format!("<GUID={guid}>"), &["tokenGroups"]);
+    let (entries, outcome) = connection.search(&question).await?.all().await?;
+    outcome.success(connection.server(), "to reckon the groups of an object")?;
+    Ok(entries.first().map(|entry| entry.values("tokenGroups").iter().map(|sid| sid.to_vec()).collect()))
 }
 
 /// The partitions that hold the bases, each once; `None` when a base is in none that this server has.
