@@ -121,7 +121,7 @@ fn the_recycle_bin_keeps_attributes_of_the_deleted() {
 fn two_controllers_replicate_when_told_to_and_count_for_themselves() {
     let (first, second) = Samba::start_two(SambaOptions::default());
     assert_ne!(first.invocation_id(), second.invocation_id());
-    let there = |samba: &Samba, name: &str| !samba.search(&["-b", BASE, &format!("(cn={name})"), "cn"]).is_empty();
+    let there = |samba: &Samba, name: &str| samba.search(&["-b", BASE, &format!("(cn={name})"), "cn"]).contains("dn: ");
     first.add_person("carol");
     assert!(!there(&second, "carol"));
     Samba::replicate(&first, &second);
