@@ -8,6 +8,7 @@ pub(crate) mod address;
 pub(crate) mod authority;
 pub(crate) mod ber;
 pub(crate) mod daemon;
+pub(crate) mod ds389;
 pub(crate) mod enclosure;
 pub(crate) mod ldap_tools;
 pub(crate) mod samba;
@@ -19,6 +20,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::Authority;
+pub(crate) use ds389::Ds389;
 pub(crate) use samba::{Account, Samba, SambaOptions};
 pub(crate) use scripted::{Reply, Script, Scripted};
 pub(crate) use slapd::{Options, Slapd};

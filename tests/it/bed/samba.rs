@@ -329,16 +329,17 @@ impl Samba {
 
 impl SambaOptions {
     /// All that decides what a new domain holds.
-    fn recipe(&self) -> [&str; 7] {
-        [
+    fn recipe(&self) -> Vec<String> {
+        let version = run(Command::new("samba").arg("--version"));
+        let sources = [
             include_str!("samba/offline.rs"),
             include_str!("samba/partner.rs"),
             include_str!("samba/zoo.ldif"),
             include_str!("samba/rights.py"),
-            self.domain.dns,
-            if self.recycle_bin { "recycle bin" } else { "" },
-            &self.ldif,
-        ]
+        ];
+        let domain =
+            [self.domain.dns, self.domain.netbios, if self.recycle_bin { "recycle bin" } else { "" }, &self.ldif];
+        sources.iter().chain(&domain).map(|part| (*part).to_owned()).chain([version]).collect()
     }
 }
 
