@@ -3,9 +3,11 @@
 use std::process::Output;
 
 use bailey::base::Guid;
+use bailey::directory::LdapSource;
 
 use crate::bed::samba::{LAB, SHOW_DELETED};
-use crate::bed::{Account, Samba, SambaOptions};
+use crate::bed::slapd::{SUFFIX, SYNC, SYNC_PASSWORD};
+use crate::bed::{Account, Ds389, Samba, SambaOptions, names, read_all, wait_until};
 
 const BASE: &str = "DC=ad,DC=test";
 /// DirSync (MS-ADTS 3.1.1.3.4.1.3) from the beginning: no flags, as much as there is, no cookie.
@@ -42,7 +44,7 @@ fn each_account_is_refused_for_its_own_reason() {
     for (account, reason) in reasons {
         let mut tools = samba.tools(Account::Plain);
         tools.bind = format!("{account}@ad.test");
-        let said = failure(&tools.try_search(&["-s", "base", "-b", "", "1.1"]));
+        let said = String::from_utf8(tools.try_search(&["-s", "base", "-b", "", "1.1"]).stderr).unwrap();
         assert!(said.contains(&format!("data {reason},")), "{account}: {said}");
     }
 }
@@ -57,7 +59,7 @@ fn the_service_accounts_have_the_rights_their_names_say_and_no_more() {
         let found = samba.tools(account).search(&["-E", SHOW_DELETED, "-b", BASE, "(isDeleted=TRUE)", "isDeleted"]);
         found.contains("dn: CN=bob")
     };
-    assert!(failure(&dirsync(Account::Plain)).contains("Insufficient access (50)"));
+    assert_eq!(dirsync(Account::Plain).status.code(), Some(50), "insufficientAccessRights");
     assert!(!deleted(Account::Plain));
 
     let changes = success(&dirsync(Account::Changes));
@@ -121,7 +123,7 @@ fn the_recycle_bin_keeps_attributes_of_the_deleted() {
 fn two_controllers_replicate_when_told_to_and_count_for_themselves() {
     let (first, second) = Samba::start_two(SambaOptions::default());
     assert_ne!(first.invocation_id(), second.invocation_id());
-    let there = |samba: &Samba, name: &str| !samba.search(&["-b", BASE, &format!("(cn={name})"), "cn"]).is_empty();
+    let there = |samba: &Samba, name: &str| samba.search(&["-b", BASE, &format!("(cn={name})"), "cn"]).contains("dn: ");
     first.add_person("carol");
     assert!(!there(&second, "carol"));
     Samba::replicate(&first, &second);
@@ -131,12 +133,46 @@ fn two_controllers_replicate_when_told_to_and_count_for_themselves() {
     assert!(there(&first, "dave"));
 }
 
+#[test]
+fn the_389_server_gives_its_sync_account_a_cookie_and_ids() {
+    let mut server = Ds389::start();
+    let sync = |server: &Ds389| {
+        let words = ["-E", "!sync=ro", "-b", SUFFIX, "(uid=*)", "uid", "nsUniqueId"];
+        success(&server.tools(SYNC, SYNC_PASSWORD).try_search(&words))
+    };
+    let said = sync(&server);
+    assert!(said.contains("uid: alice") && said.contains("nsUniqueId: ") && said.contains("cookie"), "{said}");
+
+    server.add_person("carol");
+    let carol = server.guid_of(&format!("uid=carol,ou=people,{SUFFIX}"));
+    server.stop();
+    server.run();
+    assert_eq!(server.guid_of(&format!("uid=carol,ou=people,{SUFFIX}")), carol);
+    assert!(sync(&server).contains("uid: carol"));
+}
+
+#[test]
+fn the_389_server_starts_from_nothing_and_its_groups_follow_their_members() {
+    let server = Ds389::start_from_nothing();
+    let alice = format!("uid=alice,ou=people,{SUFFIX}");
+    let found = server.search(&["-s", "base", "-b", &alice, "memberOf"]);
+    assert!(found.contains(&format!("memberOf: cn=staff,ou=groups,{SUFFIX}")), "{found}");
+    server.delete(&alice);
+    wait_until("the group without alice", || !server.search(&["-b", SUFFIX, "(cn=staff)", "member"]).contains("alice"));
+}
+
+#[tokio::test]
+async fn bailey_reads_the_servers_with_the_settings_the_bed_gives() {
+    let (samba, server) = (Samba::start(SambaOptions::default()), Ds389::start());
+    for settings in [samba.settings("ad", Account::Sync), server.settings("389")] {
+        let source = LdapSource::new(settings, [7; 32]).unwrap();
+        let (arrivals, _) = read_all(&source).await.unwrap();
+        let names = names(&arrivals);
+        assert!(names.iter().any(|name| name.to_lowercase().contains("=alice,")), "{names:?}");
+    }
+}
+
 fn success(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn failure(output: &Output) -> String {
-    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }

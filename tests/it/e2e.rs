@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
-use crate::bed::daemon::{Bailey, difference, is_written};
+use crate::bed::daemon::{Bailey, UNGUARDED, directory_of, is_written, same_as_a_fresh_read};
 use crate::bed::slapd::{SUFFIX, group, person};
 use crate::bed::{Options, Slapd, wait_until};
 
@@ -156,33 +156,6 @@ impl Editor {
     }
 }
 
-/// No limit of the guard is in the way.
-const UNGUARDED: &str = "[directory.guard]\ndeletions = { count = 100000 }\nlosses = { count = 100000 }\ngroup_losses = { count = 100000 }\nemptied_groups = { count = 100000 }\nrenames = { count = 100000 }\n";
-
-/// Whether `met` becomes true in time; unlike [`wait_until`] leaves it to the caller to say what is so instead.
-fn converges(mut met: impl FnMut() -> bool) -> bool {
-    let end = std::time::Instant::now() + crate::bed::PATIENCE;
-    while std::time::Instant::now() < end {
-        if met() {
-            return true;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    false
-}
-
-fn same_as_a_fresh_read(bailey: &Bailey, slapd: &Slapd, when: &str) {
-    let fresh = Bailey::reading(slapd, UNGUARDED);
-    fresh.ok(&["sync"]);
-    let expected = fresh.model();
-    let met = std::cell::RefCell::new(Vec::new());
-    let converged = converges(|| {
-        *met.borrow_mut() = difference(&bailey.model(), &expected);
-        met.borrow().is_empty()
-    });
-    assert!(converged, "{when}: not the state of a fresh read:\n{}", met.borrow().join("\n"));
-}
-
 #[test]
 fn a_thousand_edits_followed_are_a_thousand_edits_read() {
     for (refint, memberof) in [(true, true), (false, true), (true, false), (false, false)] {
@@ -193,7 +166,11 @@ fn a_thousand_edits_followed_are_a_thousand_edits_read() {
         for round in 0..5 {
             let edits: Vec<String> = (0..100).map(|_| editor.edit()).collect();
             slapd.modify(&edits.join("\n"));
-            same_as_a_fresh_read(&bailey, &slapd, &format!("in round {round}, refint {refint}, memberof {memberof}"));
+            same_as_a_fresh_read(
+                &bailey,
+                &directory_of(&slapd, UNGUARDED),
+                &format!("in round {round}, refint {refint}, memberof {memberof}"),
+            );
             if round == 2 {
                 // What happens meanwhile is learnt from the cursor.
                 assert!(bailey.terminate().success());
@@ -219,7 +196,7 @@ fn a_server_that_restarts_is_followed_again() {
     slapd.run();
     slapd.delete(&format!("uid=p001,ou=people,{SUFFIX}"));
     slapd.add_person("late");
-    same_as_a_fresh_read(&bailey, &slapd, "after a restart of the server");
+    same_as_a_fresh_read(&bailey, &directory_of(&slapd, UNGUARDED), "after a restart of the server");
 }
 
 #[test]
@@ -484,7 +461,7 @@ fn killed_at_any_moment_it_converges_and_loses_nothing_it_said() {
         }
     }
     bailey.wait_until_read();
-    same_as_a_fresh_read(&bailey, &slapd, "after the kills");
+    same_as_a_fresh_read(&bailey, &directory_of(&slapd, UNGUARDED), "after the kills");
     assert!(bailey.ok(&["audit", "verify"]).contains("the chain holds"));
     assert!(bailey.terminate().success());
     assert!(bailey.ok(&["store", "verify"]).contains("all sound"));

@@ -28,6 +28,7 @@ mod health;
 mod lifecycle;
 mod local_socket;
 mod run;
+mod samba;
 mod simulated;
 mod store_conformance;
 mod store_crash;

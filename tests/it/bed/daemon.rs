@@ -21,12 +21,7 @@ pub(crate) struct Bailey {
 impl Bailey {
     /// An installation that reads `slapd`; `more` is added to its `[[directory]]`.
     pub(crate) fn reading(slapd: &Slapd, more: &str) -> Self {
-        Self::with(&format!(
-            "[[directory]]\nlabel = \"corp\"\nprimary = true\nurls = [\"{}\"]\nca_file = \"{}\"\n{}{more}\n",
-            slapd.tls_url(),
-            slapd.ca_file().display(),
-            account()
-        ))
+        Self::with(&directory_of(slapd, more))
     }
 
     /// An installation with these directories.
@@ -44,11 +39,11 @@ impl Bailey {
             self.path("socket").display(),
             free_port()
         );
-        std::fs::write(self.config(), text).unwrap();
-        let password = self.path("password");
-        std::fs::write(&password, SYNC_PASSWORD).unwrap();
-        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(password, closed).unwrap();
+        // Some hold a password, and none is anybody else's business.
+        for (file, text) in [(self.config(), text.as_str()), (self.path("password"), SYNC_PASSWORD)] {
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -167,9 +162,47 @@ impl Drop for Bailey {
     }
 }
 
+/// The section that reads `slapd`, with `more` in it.
+pub(crate) fn directory_of(slapd: &Slapd, more: &str) -> String {
+    format!(
+        "[[directory]]\nlabel = \"corp\"\nprimary = true\nurls = [\"{}\"]\nca_file = \"{}\"\n{}{more}\n",
+        slapd.tls_url(),
+        slapd.ca_file().display(),
+        account()
+    )
+}
+
 /// The sync account of the bed's servers.
 pub(crate) fn account() -> String {
     format!("bind_dn = \"{SYNC}\"\nbind_password_file = \"password\"\nbases = [\"{SUFFIX}\"]\n")
+}
+
+/// No limit of the guard is in the way.
+pub(crate) const UNGUARDED: &str = "[directory.guard]\ndeletions = { count = 100000 }\nsuspensions = { count = 100000 }\nlosses = { count = 100000 }\ngroup_losses = { count = 100000 }\nemptied_groups = { count = 100000 }\nrenames = { count = 100000 }\n";
+
+/// Whether `met` becomes true in time; unlike [`wait_until`] leaves it to the caller to say what is so instead.
+fn converges(mut met: impl FnMut() -> bool) -> bool {
+    let end = std::time::Instant::now() + super::PATIENCE;
+    while std::time::Instant::now() < end {
+        if met() {
+            return true;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    false
+}
+
+/// Waits until `bailey` holds what an installation holds that reads everything now; `directories` configures that one.
+pub(crate) fn same_as_a_fresh_read(bailey: &Bailey, directories: &str, when: &str) {
+    let fresh = Bailey::with(directories);
+    fresh.ok(&["sync"]);
+    let expected = fresh.model();
+    let met = std::cell::RefCell::new(Vec::new());
+    let converged = converges(|| {
+        *met.borrow_mut() = difference(&bailey.model(), &expected);
+        met.borrow().is_empty()
+    });
+    assert!(converged, "{when}: not the state of a fresh read:\n{}\n{}", met.borrow().join("\n"), bailey.log());
 }
 
 /// What differs between two models, a line each; the first few.

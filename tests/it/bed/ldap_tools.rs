@@ -31,16 +31,16 @@ impl LdapTools {
         assert!(output.status.success(), "ldapmodify: {}\n{ldif}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// What ldapsearch answers to these words: LDIF without comments, lines unfolded; or its failure.
+    /// What ldapsearch answers to these words, lines unfolded, with what it says of controls; or its failure.
     pub(crate) fn try_search(&self, words: &[&str]) -> Output {
         let mut command = self.command("ldapsearch");
-        command.args(["-LLL", "-o", "ldif-wrap=no"]).args(words).stdin(Stdio::null());
+        command.args(["-o", "ldif-wrap=no"]).args(words).stdin(Stdio::null());
         command.output().expect("the LDAP clients are installed (package `ldap-utils`)")
     }
 
-    /// As [`Self::try_search`], which must succeed.
+    /// The LDIF ldapsearch answers to these words, without comments.
     pub(crate) fn search(&self, words: &[&str]) -> String {
-        let output = self.try_search(words);
+        let output = self.try_search(&[&["-LLL"], words].concat());
         assert!(output.status.success(), "ldapsearch {words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }

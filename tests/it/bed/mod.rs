@@ -10,6 +10,7 @@ pub(crate) mod ber;
 pub(crate) mod controller;
 pub(crate) mod daemon;
 pub(crate) mod dns;
+pub(crate) mod ds389;
 pub(crate) mod enclosure;
 pub(crate) mod ldap_tools;
 pub(crate) mod samba;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use authority::Authority;
 pub(crate) use dns::{Dns, Mood};
+pub(crate) use ds389::Ds389;
 pub(crate) use samba::{Account, Samba, SambaOptions};
 pub(crate) use scripted::{Reply, Script, Scripted};
 pub(crate) use slapd::{Options, Slapd};

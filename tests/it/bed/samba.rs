@@ -182,6 +182,18 @@ impl Samba {
         }
     }
 
+    /// The section of a configuration that reads the whole domain as this account, with `more` in it.
+    pub(crate) fn section(&self, label: &str, account: Account, more: &str) -> String {
+        let (dn, password) = self.credentials(account);
+        format!(
+            "[[directory]]\nlabel = \"{label}\"\nkind = \"active-directory\"\nurls = [\"{}\"]\nca_file = \"{}\"\n\
+             bind_dn = \"{dn}\"\nbind_password = \"{password}\"\nbases = [\"{}\"]\nfollow_every = \"200ms\"\n{more}\n",
+            self.url(),
+            self.ca_file().display(),
+            self.base()
+        )
+    }
+
     /// The command line tools as this account.
     pub(crate) fn tools(&self, account: Account) -> LdapTools {
         let (bind, password) = self.credentials(account);
@@ -330,16 +342,17 @@ impl Samba {
 
 impl SambaOptions {
     /// All that decides what a new domain holds.
-    fn recipe(&self) -> [&str; 7] {
-        [
+    fn recipe(&self) -> Vec<String> {
+        let version = run(Command::new("samba").arg("--version"));
+        let sources = [
             include_str!("samba/offline.rs"),
             include_str!("samba/partner.rs"),
             include_str!("samba/zoo.ldif"),
             include_str!("samba/rights.py"),
-            self.domain.dns,
-            if self.recycle_bin { "recycle bin" } else { "" },
-            &self.ldif,
-        ]
+        ];
+        let domain =
+            [self.domain.dns, self.domain.netbios, if self.recycle_bin { "recycle bin" } else { "" }, &self.ldif];
+        sources.iter().chain(&domain).map(|part| (*part).to_owned()).chain([version]).collect()
     }
 }
 

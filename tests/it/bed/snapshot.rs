@@ -8,10 +8,10 @@ use sha2::{Digest as _, Sha256};
 /// The directory that `make` makes, from an earlier test if there was one. `recipe` is all that decides what it holds.
 ///
 /// Tests run in many processes at once: one makes, the others wait. A maker that is killed leaves nothing that counts.
-pub(crate) fn made_once(name: &str, recipe: &[&str], make: impl FnOnce(&Path)) -> PathBuf {
+pub(crate) fn made_once(name: &str, recipe: &[impl AsRef<str>], make: impl FnOnce(&Path)) -> PathBuf {
     let mut digest = Sha256::new();
-    for part in recipe {
-        digest.update(part.len().to_le_bytes());
+    for part in recipe.iter().map(AsRef::as_ref) {
+        digest.update(str::len(part).to_le_bytes());
         digest.update(part);
     }
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR"));

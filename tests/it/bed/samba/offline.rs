@@ -67,6 +67,13 @@ impl Samba {
         apply(self.path(), program, words, ldif);
     }
 
+    /// Runs a `samba-tool` line as an administrator pastes it into a shell of the stopped server.
+    pub(crate) fn paste(&self, line: &str) {
+        self.assert_stopped();
+        let smb_conf = self.path().join("etc/smb.conf");
+        run(Command::new("bash").args(["-c", &format!("{line} --configfile={}", smb_conf.display())]));
+    }
+
     /// The objectGUID of another server's NTDS Settings as this stopped server's database has it.
     pub(super) fn ntds_guid_of(&self, number: u8) -> Option<String> {
         let database = self.path().join("private/sam.ldb");

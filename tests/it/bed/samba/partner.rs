@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use super::{ADMIN_PASSWORD, Authority, Samba, SambaOptions, copy_directory, enclosed, made_once, run};
+use super::{ADMIN_PASSWORD, Authority, Domain, Samba, SambaOptions, copy_directory, enclosed, made_once, run};
 
 impl Samba {
     /// Starts two controllers of one domain; from a snapshot where there is one, else it makes one.
@@ -49,7 +49,8 @@ impl Samba {
             .args(["domain", "join", &domain.realm(), "DC", "--dns-backend=NONE", "--use-kerberos=required"])
             .args([
                 &format!("--server={}", first.host_name()),
-                &format!("-UAdministrator%{ADMIN_PASSWORD}"),
+                &administrator(domain),
+                &format!("--option=realm={}", domain.realm()),
                 &format!("--targetdir={}", second.path().display()),
                 "--option=netbios name=DC2",
                 &format!("--option=interfaces={}/8", second.address.ip),
@@ -68,7 +69,8 @@ impl Samba {
     pub(crate) fn replicate(from: &Self, to: &Self) {
         run(to.enclosed("samba-tool").args(["drs", "replicate", &to.host_name(), &from.host_name(), &to.base()]).args(
             [
-                &format!("-UAdministrator%{ADMIN_PASSWORD}"),
+                &administrator(to.options.domain),
+                "--use-kerberos=required",
                 &format!("--configfile={}", to.configuration_file().display()),
             ],
         ));
@@ -113,4 +115,9 @@ impl Samba {
         let alias = self.ntds_guid_of(self.number).map(|guid| format!("{ip} {guid}._msdcs.{domain}\n"));
         format!("{ip} {name} dc{}\n{}", self.number, alias.unwrap_or_default())
     }
+}
+
+/// The administrator for Samba's tools, with the realm, without which they do not try Kerberos. NTLM takes winbind.
+fn administrator(domain: Domain) -> String {
+    format!("-UAdministrator@{}%{ADMIN_PASSWORD}", domain.realm())
 }
