@@ -29,6 +29,7 @@ mod lifecycle;
 mod local_socket;
 mod run;
 mod samba;
+mod samba_random;
 mod simulated;
 mod store_conformance;
 mod store_crash;

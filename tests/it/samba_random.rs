@@ -1,0 +1,266 @@
+//! Followed for a thousand random edits, a domain ends where a full read of it begins.
+
+use std::fmt::Write as _;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::bed::daemon::{Bailey, UNGUARDED, same_as_a_fresh_read};
+use crate::bed::samba::SHOW_DELETED;
+use crate::bed::{Account, Samba, SambaOptions};
+
+/// Where an OU is: below another of ours, or below the domain.
+struct Unit {
+    name: String,
+    parent: Option<usize>,
+}
+
+struct Somebody {
+    name: String,
+    unit: usize,
+    /// Which of the groups is the primary one, if not Domain Users. It must not list its member, too.
+    primary: Option<usize>,
+}
+
+/// Edits a domain, and knows what is in it.
+pub(crate) struct Editor {
+    rng: StdRng,
+    base: String,
+    units: Vec<Unit>,
+    people: Vec<Somebody>,
+    groups: Vec<Somebody>,
+    /// Relative ids of the first groups, which may become somebody's primary group.
+    primary: Vec<String>,
+    deleted: Vec<String>,
+    next: usize,
+}
+
+impl Editor {
+    /// An editor of `samba`, with units, people and groups to begin with.
+    pub(crate) fn new(samba: &Samba, seed: u64) -> Self {
+        let mut editor = Self {
+            rng: StdRng::seed_from_u64(seed),
+            base: samba.base(),
+            units: Vec::new(),
+            people: Vec::new(),
+            groups: Vec::new(),
+            primary: Vec::new(),
+            deleted: Vec::new(),
+            next: 0,
+        };
+        let mut ldif = String::new();
+        for _ in 0..6 {
+            ldif.push_str(&editor.add_unit());
+        }
+        for n in 0..10 {
+            ldif.push_str(&editor.add_group(if n < 3 { "-2147483646" } else { "-2147483640" }));
+        }
+        for _ in 0..40 {
+            ldif.push_str(&editor.add_person());
+        }
+        samba.modify(&ldif);
+        editor.primary = (editor.groups.iter().take(3))
+            .map(|group| {
+                let rid = samba.values(&editor.dn(group), "primaryGroupToken").first().cloned();
+                rid.expect("a group has a relative id")
+            })
+            .collect();
+        editor
+    }
+
+    fn unit_dn(&self, unit: usize) -> String {
+        let Unit { name, parent } = &self.units[unit];
+        let parent = parent.map_or_else(|| self.base.clone(), |parent| self.unit_dn(parent));
+        format!("OU={name},{parent}")
+    }
+
+    fn dn(&self, object: &Somebody) -> String {
+        format!("CN={},{}", object.name, self.unit_dn(object.unit))
+    }
+
+    fn some(&mut self, of: usize) -> usize {
+        self.rng.random_range(0..of)
+    }
+
+    fn name(&mut self, kind: &str) -> String {
+        self.next += 1;
+        format!("{kind}{}", self.next)
+    }
+
+    fn add_unit(&mut self) -> String {
+        let name = self.name("unit");
+        let parent = match self.units.len() {
+            0 | 1 => None,
+            units => Some(self.some(units)),
+        };
+        self.units.push(Unit { name, parent });
+        format!("dn: {}\nchangetype: add\nobjectClass: organizationalUnit\n\n", self.unit_dn(self.units.len() - 1))
+    }
+
+    fn add_person(&mut self) -> String {
+        let person = Somebody { name: self.name("p"), unit: self.some(self.units.len()), primary: None };
+        let ldif = format!(
+            "dn: {}\nchangetype: add\nobjectClass: user\nsAMAccountName: {}\nuserAccountControl: 544\n\n",
+            self.dn(&person),
+            person.name
+        );
+        self.people.push(person);
+        ldif
+    }
+
+    fn add_group(&mut self, kind: &str) -> String {
+        let group = Somebody { name: self.name("g"), unit: self.some(self.units.len()), primary: None };
+        let ldif = format!(
+            "dn: {}\nchangetype: add\nobjectClass: group\nsAMAccountName: {}\ngroupType: {kind}\n\n",
+            self.dn(&group),
+            group.name
+        );
+        self.groups.push(group);
+        ldif
+    }
+
+    fn person_dn(&mut self) -> String {
+        let at = self.some(self.people.len());
+        self.dn(&self.people[at])
+    }
+
+    /// A rename, a move, or both.
+    fn renamed(&mut self, person: bool) -> String {
+        let (name, unit) = (self.name(if person { "r" } else { "h" }), self.some(self.units.len()));
+        let all = if person { &self.people } else { &self.groups };
+        let at = self.rng.random_range(0..all.len());
+        let before = self.dn(&all[at]);
+        let after = Somebody { name: name.clone(), unit, primary: all[at].primary };
+        let parent = self.unit_dn(unit);
+        *if person { &mut self.people[at] } else { &mut self.groups[at] } = after;
+        format!("dn: {before}\nchangetype: modrdn\nnewrdn: CN={name}\ndeleteoldrdn: 1\nnewsuperior: {parent}\n\n")
+    }
+
+    /// Renames a unit and moves it, with all in it, where that makes no circle.
+    fn moved_unit(&mut self) -> String {
+        let (at, to, name) = (self.some(self.units.len()), self.some(self.units.len()), self.name("unit"));
+        let before = self.unit_dn(at);
+        let mut above = Some(to);
+        while let Some(unit) = above {
+            if unit == at {
+                break;
+            }
+            above = self.units[unit].parent;
+        }
+        let parent = if above == Some(at) { self.units[at].parent } else { Some(to) };
+        self.units[at] = Unit { name: name.clone(), parent };
+        let superior = parent.map_or_else(|| self.base.clone(), |parent| self.unit_dn(parent));
+        format!("dn: {before}\nchangetype: modrdn\nnewrdn: OU={name}\ndeleteoldrdn: 1\nnewsuperior: {superior}\n\n")
+    }
+
+    fn members(&mut self) -> String {
+        let at = self.some(self.groups.len());
+        let group = self.dn(&self.groups[at]);
+        let mut ldif = format!("dn: {group}\nchangetype: modify\nreplace: member\n");
+        let mut members = Vec::new();
+        for _ in 0..self.some(12) {
+            let person = self.some(self.people.len());
+            members.extend((self.people[person].primary != Some(at)).then(|| self.dn(&self.people[person])));
+        }
+        // Only a universal group may hold a universal one; circles are fine.
+        if at >= 3 {
+            for _ in 0..self.some(3) {
+                let other = 3 + self.some(self.groups.len() - 3);
+                members.extend((other != at).then(|| self.dn(&self.groups[other])));
+            }
+        }
+        members.sort();
+        members.dedup();
+        for member in members {
+            let _ = writeln!(ldif, "member: {member}");
+        }
+        ldif + "\n"
+    }
+
+    /// Somebody's primary group becomes another one, of which one must be a member first.
+    fn primary_group(&mut self) -> String {
+        let (person, at) = (self.some(self.people.len()), self.some(self.primary.len()));
+        if self.people[person].primary == Some(at) {
+            return String::new();
+        }
+        self.people[person].primary = Some(at);
+        let (rid, person, group) = (&self.primary[at], self.dn(&self.people[person]), self.dn(&self.groups[at]));
+        format!(
+            "dn: {group}\nchangetype: modify\nreplace: member\nmember: {person}\n\n\
+             dn: {person}\nchangetype: modify\nreplace: primaryGroupID\nprimaryGroupID: {rid}\n\n"
+        )
+    }
+
+    /// One edit, as LDIF.
+    pub(crate) fn edit(&mut self) -> String {
+        match self.some(14) {
+            0 | 1 => self.add_person(),
+            2 if self.people.len() > 20 => {
+                let at = self.some(self.people.len());
+                let gone = self.people.swap_remove(at);
+                self.deleted.push(gone.name.clone());
+                format!("dn: {}\nchangetype: delete\n\n", self.dn(&gone))
+            }
+            3 | 4 => self.renamed(true),
+            5 => self.renamed(false),
+            6 => self.moved_unit(),
+            7 | 8 => {
+                let control = if self.some(2) == 0 { "546" } else { "544" };
+                let person = self.person_dn();
+                format!(
+                    "dn: {person}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: {control}\n\n"
+                )
+            }
+            9 => self.primary_group(),
+            10 => {
+                let (person, title) = (self.person_dn(), self.name("Title "));
+                format!("dn: {person}\nchangetype: modify\nreplace: displayName\ndisplayName: {title}\n\n")
+            }
+            11 if self.groups.len() < 30 => self.add_group("-2147483640"),
+            _ => self.members(),
+        }
+    }
+
+    /// Brings somebody deleted back, with what the tombstone kept.
+    pub(crate) fn restore(&mut self, samba: &Samba) {
+        let Some(name) = self.deleted.pop() else { return };
+        let filter = format!("(&(isDeleted=TRUE)(sAMAccountName={name}))");
+        let found = samba.search(&["-E", SHOW_DELETED, "-b", &self.base, &filter, "objectGUID"]);
+        let guid = crate::bed::ldap_tools::values(&found, "objectGUID");
+        let Some(guid) = guid.first().and_then(|guid| guid.as_slice().try_into().ok()) else { return };
+        let person = Somebody { name, unit: self.some(self.units.len()), primary: None };
+        let dn = self.dn(&person);
+        samba.restore(bailey::base::Guid::from_bytes(uuid::Uuid::from_bytes_le(guid).into_bytes()), &dn);
+        self.people.push(person);
+    }
+}
+
+#[test]
+fn a_thousand_edits_of_a_domain_followed_are_a_thousand_edits_read() {
+    for (method, account, rounds) in [("dirsync", Account::Sync, 10), ("usn", Account::Sync, 3)] {
+        let samba = Samba::start(SambaOptions::default());
+        let mut editor = Editor::new(&samba, 20_260_312);
+        let section = samba.section("corp", account, &format!("primary = true\nmethod = \"{method}\"\n{UNGUARDED}"));
+        let mut bailey = Bailey::with(&section);
+        bailey.start();
+        for round in 0..rounds {
+            let edits: String = (0..100).map(|_| editor.edit()).collect();
+            samba.modify(&edits);
+            editor.restore(&samba);
+            if round % 3 == 2 {
+                // What happens meanwhile is learnt from the position.
+                assert!(bailey.terminate().success());
+                let edits: String = (0..20).map(|_| editor.edit()).collect();
+                samba.modify(&edits);
+                bailey.start();
+            }
+            same_as_a_fresh_read(&bailey, &section, &format!("by {method} in round {round}"));
+        }
+        assert!(bailey.terminate().success());
+        assert!(bailey.ok(&["store", "verify"]).contains("all sound"));
+        let log = bailey.log();
+        let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+        let (full, followed) = (count("reading everything"), count("\"full\":false"));
+        assert!(full <= 1 + rounds / 3 && followed > rounds * 2, "{full} full reads, {followed} steps:\n{log}");
+    }
+}
