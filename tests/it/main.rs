@@ -30,6 +30,7 @@ mod local_socket;
 mod run;
 mod samba;
 mod samba_random;
+mod several;
 mod simulated;
 mod store_conformance;
 mod store_crash;
