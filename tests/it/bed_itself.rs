@@ -159,6 +159,10 @@ fn the_389_server_starts_from_nothing_and_its_groups_follow_their_members() {
     assert!(found.contains(&format!("memberOf: cn=staff,ou=groups,{SUFFIX}")), "{found}");
     server.delete(&alice);
     wait_until("the group without alice", || !server.search(&["-b", SUFFIX, "(cn=staff)", "member"]).contains("alice"));
+
+    let port: u16 = server.url().rsplit(':').next().unwrap().parse().unwrap();
+    drop(server);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "it runs on without its test");
 }
 
 #[tokio::test]

@@ -92,8 +92,7 @@ impl Ds389 {
         );
         let file = self.path().join("dscreate.inf");
         fs::write(&file, answers).unwrap();
-        // It starts and stops a server and waits until that is gone; so the first of the namespace must be who buries it.
-        run(self.enclosed("sh").args(["-c", "dscreate from-file \"$1\"; exit $?", "sh"]).arg(file));
+        run(self.enclosed("dscreate").arg("from-file").arg(file));
         let on = |plugin: &str| (format!("cn={plugin},cn=plugins,cn=config"), "nsslapd-pluginEnabled", "on".to_owned());
         let memberof = |attribute, value: &str| {
             ("cn=MemberOf Plugin,cn=plugins,cn=config".to_owned(), attribute, value.to_owned())

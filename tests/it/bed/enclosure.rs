@@ -13,13 +13,25 @@ use std::process::{Child, Command, Stdio};
 
 use super::wait_until;
 
+/// The first process of a namespace: shows the files, runs the program, passes SIGTERM on and answers the program's status.
+///
+/// It is not the program itself: a server that gives up root loses the wish to die with its parent (PR_SET_PDEATHSIG(2const)),
+/// and few bury processes that are not their own.
+const FIRST: &str = r#"
+while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit; shift 2; done
+shift
+trap 'kill "$program"' TERM
+"$@" &
+program=$!
+while kill -0 "$program" 2>/dev/null; do wait "$program"; status=$?; done
+exit "$status"
+"#;
+
 /// `program`, seeing the file or directory `ours` in the place of `theirs` for each pair of `seen`.
 pub(crate) fn enclosed(seen: &[(&Path, &Path)], program: &str) -> Command {
-    const SHOW: &str =
-        "while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" || exit; shift 2; done; shift; exec \"$@\"";
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    command.args(["sh", "-c", SHOW, "sh"]);
+    command.args(["sh", "-c", FIRST, "sh"]);
     for (ours, theirs) in seen {
         command.args([ours, theirs]);
     }
@@ -30,8 +42,8 @@ pub(crate) fn enclosed(seen: &[(&Path, &Path)], program: &str) -> Command {
 /// A server that runs until it is stopped, killed or dropped.
 pub(crate) struct Enclosed {
     unshare: Child,
-    /// The server itself, first of its namespace, as the world outside numbers it.
-    server: u32,
+    /// The first process of the namespace, as the world outside numbers it.
+    first: u32,
 }
 
 impl Enclosed {
@@ -44,13 +56,13 @@ impl Enclosed {
             .spawn()
             .expect("setpriv and unshare are installed (package `util-linux`)");
         let children = format!("/proc/{0}/task/{0}/children", unshare.id());
-        let mut server = None;
+        let mut first = None;
         wait_until("a server in namespaces of its own, which takes root (CAP_SYS_ADMIN)", || {
             let text = std::fs::read_to_string(&children).unwrap_or_default();
-            server = text.trim().parse().ok();
-            server.is_some()
+            first = text.trim().parse().ok();
+            first.is_some()
         });
-        Self { unshare, server: server.unwrap() }
+        Self { unshare, first: first.unwrap() }
     }
 
     /// True until the server has ended, by itself or not.
@@ -60,7 +72,7 @@ impl Enclosed {
 
     /// SIGTERM, and the wait for its end.
     pub(crate) fn stop(mut self) {
-        assert!(Command::new("kill").arg(self.server.to_string()).status().unwrap().success());
+        assert!(Command::new("kill").arg(self.first.to_string()).status().unwrap().success());
         wait_until("an orderly end of the server", || !self.is_running());
     }
 
@@ -72,7 +84,7 @@ impl Drop for Enclosed {
     fn drop(&mut self) {
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
-        let remains = Path::new("/proc").join(self.server.to_string());
+        let remains = Path::new("/proc").join(self.first.to_string());
         let deadline = std::time::Instant::now() + super::PATIENCE;
         while remains.exists() && std::time::Instant::now() < deadline {
             std::thread::sleep(std::time::Duration::from_millis(2));
