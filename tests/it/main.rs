@@ -21,6 +21,7 @@ mod directory_discovery;
 mod directory_hostile;
 mod directory_slapd;
 mod directory_windows;
+mod ds389;
 mod e2e;
 mod fixture;
 mod golden;

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use batch::{Batch, Fact, Parts};
-use position::{cursor_at, is_sound, usable};
+use position::{cursor_at, is_lost, is_sound, usable};
 
 pub(super) use position::position;
 
@@ -398,15 +398,15 @@ impl Base {
 
     /// Notes a cookie. During a refresh only the one at its end counts: entries come in any order until then.
     fn moved_to(&mut self, source: &LdapSource, cookie: Option<Vec<u8>>) -> Next {
-        match cookie {
-            Some(cookie) if self.refresh.is_none() => {
-                if !is_sound(source.settings.family, &cookie) {
-                    let shown = printable(&String::from_utf8_lossy(&cookie)).into_owned();
-                    return Next::Full(format!("the server gave a position that cannot be used (`{shown}`)"));
-                }
-                self.cookie = cookie;
+        let family = source.settings.family;
+        match cookie.filter(|_| self.refresh.is_none()) {
+            // Going on from one that is not sound ends in a full read; until then changes are pushed all the same.
+            Some(cookie) if is_sound(family, &cookie) || is_lost(&cookie) => self.cookie = cookie,
+            Some(cookie) => {
+                let shown = printable(&String::from_utf8_lossy(&cookie)).into_owned();
+                return Next::Full(format!("the server gave a position that cannot be used (`{shown}`)"));
             }
-            _ => {}
+            None => {}
         }
         Next::Go
     }

@@ -97,8 +97,19 @@ pub(super) fn is_sound(family: Family, cookie: &[u8]) -> bool {
 fn is_issued_cookie(cookie: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(cookie) else { return false };
     let number = text.rsplit_once('#').map(|(_, number)| number).unwrap_or_default();
-    cookie.len() <= MAX_COOKIE && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    cookie.len() <= MAX_COOKIE
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && number.parse::<u32>().is_ok_and(|n| n != LOST)
 }
+
+/// True for a cookie by which 389-DS says that it does not know where it is: it did not find the change in its changelog by
+/// the id of the object. It refuses such a cookie when asked to go on from it.
+pub(super) fn is_lost(cookie: &[u8]) -> bool {
+    cookie.ends_with(format!("#{LOST}").as_bytes())
+}
+
+/// Minus one, written without a sign.
+const LOST: u32 = u32::MAX;
 
 /// True for a cookie that carries at least one whole change number: `rid=000,csn=20261123213400.123456Z#000000#000#000000`.
 fn is_csn_cookie(cookie: &[u8]) -> bool {
@@ -139,6 +150,13 @@ pub(super) fn usable(source: &LdapSource, cursor: &Cursor) -> Result<Vec<Vec<u8>
     if position.question != source.question_digest() {
         return Err("bases, filters or attributes were changed in the configuration".to_owned());
     }
+    if source.settings.family == Family::Ds389
+        && position.cookies.iter().flat_map(hex::decode).any(|cookie| is_lost(&cookie))
+    {
+        return Err("the server did not know its own position; give its Retro Changelog plugin the setting \
+                    `nsslapd-attribute: nsuniqueid:targetUniqueId`"
+            .to_owned());
+    }
     let cookies: Vec<Vec<u8>> = position.cookies.iter().filter_map(|cookie| hex::decode(cookie).ok()).collect();
     if cookies.len() != source.bases.len() || !cookies.iter().all(|cookie| is_sound(source.settings.family, cookie)) {
         return Err("the stored position is damaged".to_owned());
@@ -172,7 +190,9 @@ mod tests {
     fn a_cookie_of_389_ds_ends_with_a_change_number() {
         let sound = b"localhost:3891#cn=sync:dc=example,dc=test:(uid=a#b)#5";
         assert!(is_issued_cookie(sound));
-        for unsound in [&b""[..], b"5", b"localhost#cn=sync#", b"localhost#cn=sync#5a", b"\xff#5"] {
+        for unsound in
+            [&b""[..], b"5", b"localhost#cn=sync#", b"localhost#cn=sync#5a", b"localhost#cn=sync#4294967295", b"\xff#5"]
+        {
             assert!(!is_issued_cookie(unsound));
         }
     }

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use bailey::base::{Guid, Secret};
 use bailey::directory::Settings;
-use bailey::directory::settings::Bind;
+use bailey::directory::settings::{Bind, Family};
 use tempfile::TempDir;
 
 use super::enclosure::{Enclosed, copy_directory, enclosed, run};
@@ -99,6 +99,12 @@ impl Ds389 {
         };
         self.configure(&[
             on("Retro Changelog Plugin"),
+            // Without it nobody can go on from a cookie: changes are not found by their object.
+            (
+                "cn=Retro Changelog Plugin,cn=plugins,cn=config".to_owned(),
+                "nsslapd-attribute",
+                "nsuniqueid:targetUniqueId".to_owned(),
+            ),
             on("Content Synchronization"),
             on("referential integrity postoperation"),
             on("MemberOf Plugin"),
@@ -123,6 +129,7 @@ impl Ds389 {
     /// Settings for reading this server over TLS as its sync account.
     pub(crate) fn settings(&self, label: &str) -> Settings {
         Settings {
+            family: Family::Ds389,
             ca_file: Some(self.ca_file()),
             bind: Bind::Simple { dn: SYNC.to_owned(), password: Secret::new(SYNC_PASSWORD.to_owned()) },
             id_attribute: "nsUniqueId".to_owned(),
