@@ -238,3 +238,24 @@ fn another_controller_answers_after_a_failover() {
     wait_until("and deletions", || state_of(&bailey, "replicated") == "gone");
     assert_eq!(status(&bailey)["cursor"]["server"], second.url().as_str(), "it stays while all is well");
 }
+
+/// Samba's DirSync keeps silent about them.
+#[test]
+fn a_deletion_that_comes_from_another_controller_is_seen() {
+    let (first, second) = Samba::start_two(SambaOptions { partners: true, ..SambaOptions::default() });
+    for method in ["dirsync", "usn"] {
+        let (stays, goes) = (format!("{method}-stays"), format!("{method}-goes"));
+        first.add_person(&stays);
+        first.add_person(&goes);
+        Samba::replicate(&first, &second);
+        let bailey = following(&first, Account::Sync, method);
+        second.delete(&format!("CN={goes},OU=Staff,{}", second.base()));
+        second.modify(&format!(
+            "dn: CN={stays},OU=Staff,{}\nchangetype: modify\nreplace: displayName\ndisplayName: Elsewhere\n",
+            second.base()
+        ));
+        Samba::replicate(&second, &first);
+        wait_until("the deletion", || state_of(&bailey, &goes) == "gone");
+        wait_until("the change", || show(&bailey, "user", &stays).unwrap()["display_name"] == "Elsewhere");
+    }
+}

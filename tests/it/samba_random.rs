@@ -194,8 +194,8 @@ impl Editor {
     /// One edit, as LDIF.
     pub(crate) fn edit(&mut self) -> String {
         match self.some(14) {
-            0 | 1 => self.add_person(),
-            2 if self.people.len() > 20 => {
+            0 | 1 if self.people.len() < 120 => self.add_person(),
+            0..=2 if self.people.len() > 20 => {
                 let at = self.some(self.people.len());
                 let gone = self.people.swap_remove(at);
                 self.deleted.push(gone.name.clone());
@@ -232,6 +232,107 @@ impl Editor {
         let dn = self.dn(&person);
         samba.restore(bailey::base::Guid::from_bytes(uuid::Uuid::from_bytes_le(guid).into_bytes()), &dn);
         self.people.push(person);
+    }
+}
+
+/// For `make soak`: two controllers, one of which goes and comes, and a daemon that is killed.
+#[test]
+#[ignore = "takes an hour; `make soak` runs it"]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "who runs it says for how long, and reads what was done"
+)]
+fn an_hour_of_edits_on_two_controllers_ends_where_a_full_read_begins() {
+    let minutes = std::env::var("BAILEY_SOAK_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(minutes * 60);
+    let (first, second) = Samba::start_two(SambaOptions { partners: true, ..SambaOptions::default() });
+    let mut pair = Pair { controllers: [first, second], down: None, rng: StdRng::seed_from_u64(seed) };
+    let mut editor = Editor::new(&pair.controllers[0], seed);
+    pair.replicate_from(0);
+    let more = format!("primary = true\n{UNGUARDED}");
+    let one = pair.controllers[0].section("corp", Account::Sync, &more);
+    let urls = [0, 1].map(|n| format!("\"{}\"", pair.controllers[n].url()));
+    let both = one.replace(&urls[0], &urls.join(", "));
+    // Two controllers may disagree for a while about what both were told at once; the one that is followed counts.
+    let as_followed = |bailey: &Bailey, when: &str| {
+        let followed = bailey.json(&["sync", "status"])[0]["cursor"]["server"].to_string();
+        same_as_a_fresh_read(bailey, &one.replace(&urls[0], &followed), when);
+    };
+    let mut bailey = Bailey::with(&both);
+    bailey.start();
+    let (mut rounds, mut edits, mut kills, mut failovers) = (0, 0, 0, 0);
+    while std::time::Instant::now() < end {
+        rounds += 1;
+        let at = pair.one_that_is_up();
+        let count = pair.rng.random_range(1..60);
+        let ldif: String = (0..count).map(|_| editor.edit()).collect();
+        pair.controllers[at].modify(&ldif);
+        edits += count;
+        if pair.rng.random_range(0..3) == 0 {
+            editor.restore(&pair.controllers[at]);
+        }
+        pair.replicate_from(at);
+        match pair.rng.random_range(0..6) {
+            0 => {
+                bailey.kill();
+                bailey.spawn();
+                kills += 1;
+            }
+            1 if pair.down.is_none() => {
+                pair.stop_one();
+                failovers += 1;
+            }
+            2 => pair.bring_back(),
+            _ => {}
+        }
+        if rounds % 8 == 0 {
+            pair.bring_back();
+            as_followed(&bailey, &format!("in round {rounds}, seed {seed}"));
+        }
+    }
+    pair.bring_back();
+    as_followed(&bailey, &format!("at the end, seed {seed}"));
+    assert!(bailey.terminate().success());
+    assert!(bailey.ok(&["store", "verify"]).contains("all sound"));
+    assert!(bailey.ok(&["audit", "verify"]).contains("the chain holds"));
+    eprintln!("{edits} edits in {rounds} rounds, {kills} kills of the daemon, {failovers} failovers; seed {seed}");
+}
+
+/// Two controllers of a domain, of which one may be down.
+struct Pair {
+    controllers: [Samba; 2],
+    down: Option<usize>,
+    rng: StdRng,
+}
+
+impl Pair {
+    fn one_that_is_up(&mut self) -> usize {
+        match self.down {
+            Some(down) => 1 - down,
+            None => self.rng.random_range(0..2),
+        }
+    }
+
+    /// Tells the other what happened here, if it is there.
+    fn replicate_from(&mut self, at: usize) {
+        if self.down.is_none() {
+            Samba::replicate(&self.controllers[at], &self.controllers[1 - at]);
+        }
+    }
+
+    fn stop_one(&mut self) {
+        let at = self.one_that_is_up();
+        self.controllers[at].stop();
+        self.down = Some(at);
+    }
+
+    fn bring_back(&mut self) {
+        if let Some(at) = self.down.take() {
+            self.controllers[at].run();
+            Samba::replicate(&self.controllers[1 - at], &self.controllers[at]);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::bell::Bell;
 use super::containers::{self, Containers, Move};
 use super::controller::{Controller, counted_twice};
 use super::position::{Position, Way};
+use super::usn::What;
 use super::{contexts, dirsync, usn};
 use crate::base::Guid;
 
@@ -165,7 +166,7 @@ impl<'a> Follower<'a> {
         }
         let mut next = self.position.clone();
         let mut told = Told::default();
-        if let Asked::Full(why) = self.ask(&mut next, &mut told).await? {
+        if let Asked::Full(why) = self.ask(&mut next, &mut told, highest).await? {
             return Ok(Asked::Full(why));
         }
         let received = std::time::Instant::now();
@@ -187,26 +188,35 @@ impl<'a> Follower<'a> {
     }
 
     /// Asks in the way of the position, which moves on.
-    async fn ask(&mut self, next: &mut Position, told: &mut Told) -> Result<Asked, DirectoryError> {
-        let since = next.usn;
-        match &mut next.way {
-            Way::Dirsync { everything, cookies } => {
-                let sight = if *everything { Sight::Everything } else { Sight::Readable };
-                for cookie in cookies {
-                    if let Asked::Full(why) =
-                        dirsync::tell(self.source, &mut self.connection, sight, cookie, told).await?
-                    {
-                        return Ok(Asked::Full(why));
-                    }
-                }
+    async fn ask(&mut self, next: &mut Position, told: &mut Told, highest: u64) -> Result<Asked, DirectoryError> {
+        let since = self.position.usn;
+        let Way::Dirsync { everything, cookies } = &mut next.way else {
+            return self.ask_by_number(What::Everything, since, told).await;
+        };
+        let sight = if *everything { Sight::Everything } else { Sight::Readable };
+        for cookie in cookies {
+            let asked = dirsync::tell(self.source, &mut self.connection, sight, cookie, told).await?;
+            if let Asked::Full(why) = asked {
+                return Ok(Asked::Full(why));
             }
-            Way::Usn => {
-                for context in &self.contexts {
-                    if let Asked::Full(why) = usn::tell(self.source, &mut self.connection, context, since, told).await?
-                    {
-                        return Ok(Asked::Full(why));
-                    }
-                }
+        }
+        // Samba's DirSync does not tell deletions that came from another controller.
+        if let Asked::Full(why) = self.ask_by_number(What::Deletions, since, told).await? {
+            return Ok(Asked::Full(why));
+        }
+        // And it puts into the cookie how far it is when an answer ends. What was committed after the answer began is in
+        // neither that answer nor, by the cookie, in the next one.
+        if RootDse::read(&mut self.connection).await?.highest_usn == Some(highest) {
+            return Ok(Asked::Told);
+        }
+        self.ask_by_number(What::Everything, highest, told).await
+    }
+
+    async fn ask_by_number(&mut self, what: What, since: u64, told: &mut Told) -> Result<Asked, DirectoryError> {
+        for context in &self.contexts {
+            let asked = usn::tell(self.source, &mut self.connection, context, (what, since), told).await?;
+            if let Asked::Full(why) = asked {
+                return Ok(Asked::Full(why));
             }
         }
         Ok(Asked::Told)

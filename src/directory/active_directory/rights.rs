@@ -142,14 +142,14 @@ impl Account {
         vec![
             "# Windows".to_owned(),
             format!("dsacls \"{container}\" /takeOwnership"),
-            format!("dsacls \"{container}\" /G \"{name}:LCRP\""),
+            format!("dsacls \"{container}\" /I:T /G \"{name}:LCRP\""),
             "# Samba, on the domain controller; replaces what else was granted on this container".to_owned(),
             "ldbmodify -H /var/lib/samba/private/sam.ldb --controls=show_deleted:1 --controls=sd_flags:1:4 <<LDIF"
                 .to_owned(),
             format!("dn: {container}"),
             "changetype: modify".to_owned(),
             "replace: nTSecurityDescriptor".to_owned(),
-            format!("nTSecurityDescriptor: D:PAI(A;;RPLC;;;{sid}){DEFAULT_ACCESS}"),
+            format!("nTSecurityDescriptor: D:PAI(A;CI;RPLC;;;{sid}){DEFAULT_ACCESS}"),
             "LDIF".to_owned(),
         ]
     }
@@ -176,8 +176,8 @@ mod tests {
         let context: Dn = "DC=corp,DC=example".parse().unwrap();
         let account = |name: &str| Account { name: name.to_owned(), sid: sid.clone() };
         let commands = account("svc-bailey@corp.example").let_see_deletions(&context).join("\n");
-        assert!(commands.contains("/G \"svc-bailey@corp.example:LCRP\""), "{commands}");
-        assert!(commands.contains("(A;;RPLC;;;S-1-5-21-1-2-3-1104)"), "{commands}");
+        assert!(commands.contains("/I:T /G \"svc-bailey@corp.example:LCRP\""), "{commands}");
+        assert!(commands.contains("(A;CI;RPLC;;;S-1-5-21-1-2-3-1104)"), "{commands}");
         for bad in ["$(reboot)", "a`b`", "a\"; b", "a\nb", ""] {
             assert!(account(bad).let_follow(&context).join("\n").contains("\"NAME-IN-THE-DIRECTORY:CA;"), "{bad}");
         }

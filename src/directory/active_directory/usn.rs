@@ -10,15 +10,22 @@ use super::super::{DirectoryError, Dn};
 use super::containers;
 use super::follower::{Asked, Seen, Told};
 
-/// Everything in a partition that changed after update `since`.
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Everything,
+    Deletions,
+}
+
+/// What changed in a partition after update `since`.
 pub(super) async fn tell(
     source: &LdapSource,
     connection: &mut Connection,
     context: &Dn,
-    since: u64,
+    (what, since): (What, u64),
     told: &mut Told,
 ) -> Result<Asked, DirectoryError> {
-    let filter = changed_after(source, since).map_err(|error| DirectoryError::Setup {
+    let filter = changed_after(source, what, since).map_err(|error| DirectoryError::Setup {
         what: "changes by update sequence number".to_owned(),
         why: error.to_string(),
     })?;
@@ -49,10 +56,14 @@ pub(super) async fn tell(
 }
 
 /// `objectClass`, not `objectCategory`: the category goes when an object is deleted.
-fn changed_after(source: &LdapSource, since: u64) -> Result<Filter, AttributeError> {
-    let any = Filter::Or(source.intake.classes().chain(containers::filters()?).collect());
+fn changed_after(source: &LdapSource, what: What, since: u64) -> Result<Filter, AttributeError> {
     let next = since.saturating_add(1).to_string().into_bytes();
-    Ok(Filter::And(vec![Filter::GreaterOrEqual("uSNChanged".parse()?, next), any]))
+    let changed = Filter::GreaterOrEqual("uSNChanged".parse()?, next);
+    let any = Filter::Or(source.intake.classes().chain(containers::filters()?).collect());
+    Ok(match what {
+        What::Everything => Filter::And(vec![changed, any]),
+        What::Deletions => Filter::And(vec![changed, Filter::equal("isDeleted".parse()?, *b"TRUE"), any]),
+    })
 }
 
 fn seen(source: &LdapSource, raw: &RawEntry, since: u64) -> Result<Seen, String> {

@@ -254,9 +254,12 @@ impl<'a> Search<'a> {
             return self.dirsync(request, value, domain);
         }
         let shows_deleted = self.controls.contains_key(SHOW_DELETED) && domain.sees_deletions;
-        let below = |object: &Object| object.dn.to_lowercase().ends_with(&self.base.to_lowercase());
-        let found: Vec<&Object> = (domain.objects.values())
-            .filter(|object| (!object.deleted || shows_deleted) && below(object) && matches(self.filter, object))
+        let base = self.base.to_lowercase();
+        let below = |object: &&Object| object.dn.to_lowercase().ends_with(&base);
+        let found: Vec<&Object> = (self.candidates(domain).into_iter())
+            .filter(|object| !object.deleted || shows_deleted)
+            .filter(|object| matches(self.filter, object))
+            .filter(below)
             .collect();
         let Some(value) = self.controls.get(PAGED) else {
             return found.iter().map(|object| Reply::Entry(self.shown(object, domain))).chain([done(0)]).collect();
@@ -268,6 +271,16 @@ impl<'a> Search<'a> {
         let next = if end < found.len() { end.to_string().into_bytes() } else { Vec::new() };
         let page = found[start..end].iter().map(|object| Reply::Entry(self.shown(object, domain)));
         page.chain([Reply::Done { code: 0, text: String::new(), page: Some(next) }]).collect()
+    }
+
+    /// What the filter may match: a server has an index of ids.
+    fn candidates<'d>(&self, domain: &'d Domain) -> Vec<&'d Object> {
+        let mut ids = Vec::new();
+        ids_in(self.filter, &mut ids);
+        if ids.is_empty() {
+            return domain.objects.values().collect();
+        }
+        ids.iter().filter_map(|id| domain.objects.get(id)).collect()
     }
 
     fn at_base(&self, domain: &mut Domain) -> Option<Served> {
@@ -376,6 +389,17 @@ impl<'a> Search<'a> {
         });
         entries.chain([raw(0, more, &cookie.to_string())]).collect()
     }
+}
+
+/// Ids asked for anywhere in a filter.
+fn ids_in(filter: &StructureTag, ids: &mut Vec<Guid>) {
+    if let (3, [name, value]) = (filter.id, parts(filter))
+        && text(name).eq_ignore_ascii_case("objectGUID")
+        && let Ok(bytes) = bytes(value).try_into()
+    {
+        ids.push(Guid::from_bytes(uuid::Uuid::from_bytes_le(bytes).into_bytes()));
+    }
+    parts(filter).iter().for_each(|part| ids_in(part, ids));
 }
 
 /// Evaluates a filter as it came over the wire (RFC 4511 4.5.1.7).

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use super::{ADMIN_PASSWORD, Authority, Domain, Samba, SambaOptions, copy_directory, enclosed, made_once, run};
+use super::{
+    ADMIN_PASSWORD, Authority, Domain, Samba, SambaOptions, copy_directory, enclosed, made_once, run, wait_until,
+};
 
 impl Samba {
     /// Starts two controllers of one domain; from a snapshot where there is one, else it makes one.
@@ -65,15 +67,16 @@ impl Samba {
         second
     }
 
-    /// Brings the changes of `from` to `to`, now: by itself it happens late.
+    /// Brings the changes of `from` to `to`, now: by itself it happens late. A server that has just started refuses for a
+    /// moment.
     pub(crate) fn replicate(from: &Self, to: &Self) {
-        run(to.enclosed("samba-tool").args(["drs", "replicate", &to.host_name(), &from.host_name(), &to.base()]).args(
-            [
-                &administrator(to.options.domain),
-                "--use-kerberos=required",
-                &format!("--configfile={}", to.configuration_file().display()),
-            ],
-        ));
+        wait_until("a replication", || {
+            let mut replicate = to.enclosed("samba-tool");
+            replicate.args(["drs", "replicate", &to.host_name(), &from.host_name(), &to.base()]);
+            replicate.args([&administrator(to.options.domain), "--use-kerberos=required"]);
+            replicate.arg(format!("--configfile={}", to.configuration_file().display()));
+            replicate.output().is_ok_and(|output| output.status.success())
+        });
     }
 
     /// `program`, which looks names up where this server does.

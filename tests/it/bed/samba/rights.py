@@ -12,7 +12,7 @@ from samba.param import LoadParm
 from samba.samdb import SamDB
 
 GET_CHANGES = "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;%s)"  # DS-Replication-Get-Changes, MS-ADTS 5.1.3.2.1
-LIST_AND_READ = "(A;;RPLC;;;%s)"
+LIST_AND_READ = "(A;CI;RPLC;;;%s)"
 CONTROLS = ["show_deleted:1", "sd_flags:1:4"]  # the DACL only
 
 
