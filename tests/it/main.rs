@@ -27,6 +27,7 @@ mod golden;
 mod health;
 mod lifecycle;
 mod local_socket;
+mod plan_page;
 mod run;
 mod simulated;
 mod store_conformance;
