@@ -280,6 +280,8 @@ pub struct Reached {
     pub highest: String,
     /// When the server said so.
     pub at: std::time::Instant,
+    /// When it last had nothing that we did not know; `None` when that has not been so since we follow it.
+    pub in_step: Option<std::time::Instant>,
 }
 
 /// Something `check` found.
