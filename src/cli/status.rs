@@ -28,19 +28,17 @@ const FULL: &[Column<SyncStatus>] = &[
     Column { title: "skipped", cell: |status| status.skipped.count.to_string() },
 ];
 
+/// Few enough for a terminal of eighty columns; `sync status` has the rest.
 const LIST: &[Column<SyncStatus>] = &[
     Column { title: "directory", cell: |status| status.directory.to_string() },
     Column { title: "health", cell: |status| word(&status.health) },
     Column { title: "doing", cell: doing },
-    Column { title: "follows by", cell: method },
+    Column { title: "method", cell: |status| status.method.map_or_else(String::new, |by| by.as_str().to_owned()) },
     Column { title: "server", cell: server },
-    Column { title: "lag", cell: lag },
-    Column { title: "last contact", cell: |status| status.last_contact.map(moment).unwrap_or_default() },
+    Column { title: "as of", cell: as_of },
     Column { title: "users", cell: |status| status.totals.users.to_string() },
     Column { title: "groups", cell: |status| status.totals.groups.to_string() },
-    Column { title: "resources", cell: |status| unless_zero(status.totals.resources) },
     Column { title: "held", cell: |status| unless_zero(status.held) },
-    Column { title: "skipped", cell: |status| unless_zero(status.skipped.count) },
 ];
 
 /// Prints everything about each directory, a line a field.
@@ -100,10 +98,18 @@ fn method(status: &SyncStatus) -> String {
     format!("{}{blind}", method.as_str())
 }
 
-/// The server that is followed, or else the one last read from.
+/// The server that is followed, or else the one last read from; without what all have in common.
 fn server(status: &SyncStatus) -> String {
     let followed = status.cursor.as_ref().map(|cursor| &cursor.server);
-    followed.or(status.server.as_ref()).cloned().unwrap_or_default()
+    let url = followed.or(status.server.as_ref()).map_or("", String::as_str);
+    url.strip_prefix("ldaps://").unwrap_or(url).to_owned()
+}
+
+/// From when what is known of the directory is: how long ago, or, where it is not followed, the last contact.
+fn as_of(status: &SyncStatus) -> String {
+    let lag = status.cursor.as_ref().and_then(|cursor| cursor.lag_seconds);
+    let contact = || status.last_contact.map(moment).unwrap_or_default();
+    lag.map_or_else(contact, |seconds| format!("{} ago", span(seconds)))
 }
 
 fn of_cursor(status: &SyncStatus, word: fn(&FollowedTo) -> String) -> String {
@@ -132,8 +138,8 @@ fn lag(status: &SyncStatus) -> String {
     let ago = span(*seconds);
     match (position, highest) {
         // A server that pushes says nothing while nothing happens: being heard of is all the proof there is.
-        (None, _) => format!("server heard of {ago} ago"),
-        (Some(ours), Some(highest)) if ours != highest => format!("behind, by its word of {ago} ago"),
+        (None, _) => format!("heard of {ago} ago"),
+        (Some(ours), Some(highest)) if ours != highest => format!("behind for {ago}"),
         _ => format!("in step {ago} ago"),
     }
 }
@@ -145,4 +151,64 @@ fn unless_zero(count: u64) -> String {
 /// An enum's word, as JSON has it.
 fn word<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the daemon says it, so that a renamed field is noticed too.
+    fn status(changes: serde_json::Value) -> SyncStatus {
+        let mut said = serde_json::json!({
+            "directory": "corp", "configured": true, "health": "green", "reasons": [], "phase": "following",
+            "method": "usn", "sees_deletions": true, "server": "ldaps://dc2.corp.example", "cursor": null,
+            "last_contact": "2026-01-31T12:00:00Z", "last_full": null, "last_change": null,
+            "totals": {"users": 340, "groups": 70, "resources": 28, "memberships": 1_187}, "held": 0,
+            "skipped": {"count": 0, "first": []}, "servers": [], "last_report": null,
+        });
+        for (field, value) in changes.as_object().unwrap() {
+            said[field] = value.clone();
+        }
+        serde_json::from_value(said).unwrap()
+    }
+
+    fn followed(position: Option<&str>, highest: Option<&str>, lag: Option<u64>) -> SyncStatus {
+        let server = "ldaps://dc1.corp.example";
+        status(serde_json::json!({ "cursor": {
+            "server": server, "position": position, "highest": highest, "lag_seconds": lag,
+        }}))
+    }
+
+    #[test]
+    fn lag_and_position_say_no_more_than_is_known() {
+        let words = |status: SyncStatus| [of_cursor(&status, position), lag(&status), as_of(&status)];
+        let (at, higher) = (Some("update 4711"), Some("update 4715"));
+        assert_eq!(words(followed(at, at, Some(3))), ["update 4711 of 4711", "in step 3 s ago", "3 s ago"]);
+        let behind = ["update 4711 of 4715", "behind for 8 min", "8 min ago"];
+        assert_eq!(words(followed(at, higher, Some(471))), behind);
+        assert_eq!(
+            words(followed(None, None, Some(21))),
+            ["", "heard of 21 s ago", "21 s ago"],
+            "a server that pushes"
+        );
+        assert_eq!(words(followed(at, higher, None)), ["update 4711 of 4715", "", "2026-01-31T12:00:00Z"]);
+        assert_eq!(words(status(serde_json::json!({}))), ["", "", "2026-01-31T12:00:00Z"], "not followed");
+    }
+
+    #[test]
+    fn a_directory_whose_deletions_are_not_seen_says_so() {
+        assert_eq!(method(&status(serde_json::json!({}))), "usn");
+        let blind = status(serde_json::json!({ "sees_deletions": false }));
+        assert_eq!(method(&blind), "usn, deletions not seen");
+    }
+
+    #[test]
+    fn the_list_shows_who_is_followed_and_no_column_that_is_empty_for_all() {
+        let columns = |statuses: &[SyncStatus]| telling(statuses, LIST).iter().map(|c| c.title).collect::<Vec<_>>();
+        let one = [followed(None, None, Some(3))];
+        assert_eq!(server(&one[0]), "dc1.corp.example", "and not the one last read from");
+        assert!(!columns(&one).contains(&"held"));
+        let two = [followed(None, None, Some(3)), status(serde_json::json!({ "held": 2 }))];
+        assert!(columns(&two).contains(&"held"));
+    }
 }

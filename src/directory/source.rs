@@ -184,12 +184,9 @@ impl LdapSource {
     }
 
     /// Notes how far following has come.
-    pub(super) fn note_reached(&self, mut reached: Reached) {
+    pub(super) fn note_reached(&self, reached: Reached) {
         let mut known = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.take().filter(|before| before.server == reached.server);
-        // Being told that there is more than we know is no reason to say that we are in step.
-        reached.in_step =
-            if reached.ours == reached.highest { Some(reached.at) } else { before.and_then(|before| before.in_step) };
+        let reached = reached.after(known.take());
         *known = Some(reached);
     }
 
