@@ -5,15 +5,35 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::error::AdminError;
+use super::page::EXAMPLES;
 use super::people::kind_word;
 use crate::base::GroupId;
 use crate::model::{Entity, Member};
 use crate::store::{Store, StoreError, rows};
 use crate::sync::SyncError;
 use crate::sync::change::{Act, Change, Field, Rule};
+use crate::sync::tally::Turn;
 
 /// Names kept per group of members that come or go; the counts are whole.
 const NAMES_SHOWN: usize = 20;
+
+/// How much is kept in memory besides the line at hand.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Names a group and direction.
+    names: usize,
+    /// Groups told apart.
+    groups: usize,
+    /// Names of rows that the plan adds, which no store knows yet.
+    added: usize,
+}
+
+/// For every line there is.
+const WHOLE: Bounds = Bounds { names: NAMES_SHOWN, groups: usize::MAX, added: usize::MAX };
+
+/// For a page of a plan of any size: some 30 MB at most. Leavers come before joiners in a plan, so the groups that
+/// lose somebody are told apart first.
+const BRIEF: Bounds = Bounds { names: EXAMPLES, groups: 50_000, added: 100_000 };
 
 /// One line of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +67,9 @@ pub struct RowLine {
 pub struct MembersLine {
     /// The group's name.
     pub group: String,
+    /// The group's id, by which the guard names it.
+    #[serde(default)]
+    pub id: String,
     /// How many join.
     pub gained: u64,
     /// How many leave.
@@ -63,15 +86,27 @@ pub struct MembersLine {
 pub struct Lines {
     store: Store,
     groups: BTreeMap<GroupId, MembersLine>,
+    /// Members of groups beyond the bound.
+    further: MembersLine,
     /// Names of rows that this plan adds.
     added: HashMap<Member, String>,
+    bounds: Bounds,
 }
 
 impl Lines {
     /// Nothing yet.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, groups: BTreeMap::new(), added: HashMap::new() }
+        Self::within(store, WHOLE)
+    }
+
+    /// Nothing yet; keeps bounded memory and few names.
+    pub(super) fn brief(store: Store) -> Self {
+        Self::within(store, BRIEF)
+    }
+
+    fn within(store: Store, bounds: Bounds) -> Self {
+        Self { store, groups: BTreeMap::new(), further: MembersLine::default(), added: HashMap::new(), bounds }
     }
 
     /// The line for `change`, unless it only matters together with others. Blocks.
@@ -107,7 +142,7 @@ impl Lines {
             || (hex::encode(change.subject.id_bytes()), String::new()),
             |entity| (entity.name().to_string(), entity.origin().dn.clone()),
         );
-        if action == "add" {
+        if action == "add" && self.added.len() < self.bounds.added {
             self.added.insert(change.subject, name.clone());
         }
         let fields = match &change.act {
@@ -120,19 +155,19 @@ impl Lines {
 
     fn member(&mut self, group: Member, member: Member, held: bool, joins: bool) -> Result<(), SyncError> {
         let Member::Group(id) = group else { return Ok(()) };
-        let name = self.name(&member)?;
-        if !self.groups.contains_key(&id) {
-            let line = MembersLine { group: self.name(&group)?, ..MembersLine::default() };
-            self.groups.insert(id, line);
+        if !self.groups.contains_key(&id) && self.groups.len() < self.bounds.groups {
+            let name = self.name(&group)?.unwrap_or_else(|| id.to_string());
+            self.groups.insert(id, MembersLine { group: name, id: id.to_string(), ..MembersLine::default() });
         }
-        let Some(line) = self.groups.get_mut(&id) else { return Ok(()) };
+        let room = |line: &MembersLine| (if joins { &line.gains } else { &line.losses }).len() < self.bounds.names;
+        // A name costs a look into the store: only those that are shown are asked for.
+        let name = if self.groups.get(&id).is_some_and(room) { self.name(&member)? } else { None };
+        let line = self.groups.get_mut(&id).unwrap_or(&mut self.further);
         line.held += u64::from(held);
         let (count, names) =
             if joins { (&mut line.gained, &mut line.gains) } else { (&mut line.lost, &mut line.losses) };
         *count += 1;
-        if names.len() < NAMES_SHOWN {
-            names.push(name);
-        }
+        names.extend(name);
         Ok(())
     }
 
@@ -140,17 +175,26 @@ impl Lines {
         self.store.read(|snapshot| Ok(rows::entity(snapshot, member)?.map(|(_, entity)| entity)))
     }
 
-    fn name(&self, member: &Member) -> Result<String, SyncError> {
+    /// What `member` is called; its id where no row has it. `None` where it is new and one of too many to be kept.
+    fn name(&self, member: &Member) -> Result<Option<String>, SyncError> {
         if let Some(name) = self.added.get(member) {
-            return Ok(name.clone());
+            return Ok(Some(name.clone()));
         }
-        let entity = self.stored(member)?;
-        Ok(entity.map_or_else(|| hex::encode(member.id_bytes()), |entity| entity.name().to_string()))
+        Ok(match self.stored(member)? {
+            Some(entity) => Some(entity.name().to_string()),
+            None if self.added.len() >= self.bounds.added => None,
+            None => Some(hex::encode(member.id_bytes())),
+        })
     }
 
     /// The lines of memberships.
     pub fn memberships(self) -> impl Iterator<Item = Line> {
-        self.groups.into_values().map(Line::Members)
+        self.gathered().0.map(Line::Members)
+    }
+
+    /// The same, and what happens to members of groups that were not told apart.
+    pub(super) fn gathered(self) -> (impl Iterator<Item = MembersLine>, MembersLine) {
+        (self.groups.into_values(), self.further)
     }
 
     /// All lines of a list of changes. Blocks.
@@ -169,14 +213,11 @@ impl Lines {
 }
 
 fn update_word(rule: Option<Rule>, fields: &[Field]) -> Option<&'static str> {
-    let was = |path: &str, value: &str| fields.iter().any(|field| field.path == path && field.before == value);
-    Some(match rule {
-        Some(Rule::Deletion) => "gone",
-        Some(Rule::Suspension) => "suspend",
-        Some(Rule::Rename) => "rename",
-        _ if fields.is_empty() => return None,
-        _ if was("standing.presence.state", "gone") => "restore",
-        _ if fields.iter().any(|field| field.path == "standing.disabled") => "restore",
-        _ => "update",
+    Some(match Turn::of(rule, fields)? {
+        Turn::Gone => "gone",
+        Turn::Suspended => "suspend",
+        Turn::Renamed => "rename",
+        Turn::Restored => "restore",
+        Turn::Updated => "update",
     })
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::lines::{Line, Lines};
+use super::lines::Line;
+use super::page::Page;
 use super::{Admin, AdminError};
 use crate::audit::Outcome;
 use crate::base::Timestamp;
@@ -65,7 +66,8 @@ pub struct FollowedTo {
     pub position: Option<String>,
     /// How far the server itself had come when it was last asked.
     pub highest: Option<String>,
-    /// Seconds since then: what happened later may be unknown here.
+    /// Seconds since nothing of it was unknown here; of a server that pushes, since it was last heard of. What happened
+    /// later may be unknown. `None` before the first such moment.
     pub lag_seconds: Option<u64>,
 }
 
@@ -101,6 +103,8 @@ pub enum SyncEvent {
     Progress(Step),
     /// A line of a plan.
     Plan(Line),
+    /// A plan of many lines, gathered.
+    Page(Box<Page>),
     /// It is done.
     Report(Box<Report>),
     /// It failed.
@@ -151,20 +155,6 @@ impl Admin {
             self.store.read(|snapshot| held::every(snapshot))?.into_iter().map(|(_, held)| held).collect();
         sets.sort_by_key(|held| held.since);
         Ok(sets)
-    }
-
-    /// One set with its changes in words; the digest may be cut to its first 8 digits. Blocks.
-    ///
-    /// # Errors
-    /// When there is none, or the store cannot be read.
-    pub fn held_changes(&self, asked: &Authorized) -> Result<(Held, Vec<Line>), AdminError> {
-        let digest = asked.resource();
-        let (held, changes) = self.store.read(|snapshot| {
-            let (_, held) = held::find(snapshot, digest)?;
-            let changes = held::changes(snapshot, &held)?;
-            Ok::<_, SyncError>((held, changes))
-        })?;
-        Ok((held, Lines::of(&self.store, &changes, true)?))
     }
 
     /// Decides that exactly these changes may happen, and lets a run apply them. Answers what that run did.
@@ -259,59 +249,10 @@ impl Admin {
         handle.send(Command::Full { actor, progress: Box::new(progress), reply }).await?;
         watch_steps(steps, answer, events).await
     }
-
-    /// Lists what a sync of `label` would change, as it is found; memberships come last, gathered by group.
-    pub async fn preview_sync(&self, _asked: &Authorized, label: DirectoryLabel, events: mpsc::Sender<SyncEvent>) {
-        let outcome = match self.directory(&label) {
-            Ok(handle) => self.watched_preview(&handle, &events).await,
-            Err(error) => Err(error),
-        };
-        let _ = events.send(last_event(outcome)).await;
-    }
-
-    async fn watched_preview(&self, handle: &Handle, events: &mpsc::Sender<SyncEvent>) -> Result<Report, AdminError> {
-        let (progress, steps) = Watched::new(handle.runner.source.estimate().await);
-        let (reply, answer) = oneshot::channel();
-        let (lines, mut gathered) = tokio::sync::oneshot::channel();
-        let mut keeper = Keeper { lines: Some(Lines::new(self.store.clone())), to: Some(lines) };
-        let sink = events.clone();
-        let list = move |change: &crate::sync::change::Change, held: bool| {
-            if let Some(lines) = &mut keeper.lines
-                && let Some(line) = lines.line(change, held)?
-            {
-                // A watcher that has gone ends the listing, not the daemon.
-                sink.blocking_send(SyncEvent::Plan(line)).map_err(|_| SyncError::Stopping)?;
-            }
-            Ok(())
-        };
-        handle.send(Command::Dry { progress: Box::new(progress), list: Box::new(list), reply }).await?;
-        let report = watch_steps(steps, answer, events).await?;
-        if let Ok(lines) = gathered.try_recv() {
-            for line in lines.memberships() {
-                let _ = events.send(SyncEvent::Plan(line)).await;
-            }
-        }
-        Ok(report)
-    }
-}
-
-/// Hands the gathered lines over when the listing lets go of it.
-struct Keeper {
-    lines: Option<Lines>,
-    to: Option<oneshot::Sender<Lines>>,
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if let (Some(lines), Some(to)) = (self.lines.take(), self.to.take()) {
-            // Nobody is left to show them to.
-            let _ = to.send(lines);
-        }
-    }
 }
 
 /// Passes steps on, at most ten a second, until the answer is there.
-async fn watch_steps(
+pub(super) async fn watch_steps(
     mut steps: watch::Receiver<Step>,
     mut answer: oneshot::Receiver<Result<Report, SyncError>>,
     events: &mpsc::Sender<SyncEvent>,
@@ -337,7 +278,7 @@ fn recorded(outcome: &Result<Report, AdminError>) -> Outcome {
     }
 }
 
-fn last_event(outcome: Result<Report, AdminError>) -> SyncEvent {
+pub(super) fn last_event(outcome: Result<Report, AdminError>) -> SyncEvent {
     match outcome {
         Ok(report) => SyncEvent::Report(Box::new(report)),
         Err(error) => SyncEvent::Failed { message: error.to_string() },
@@ -379,10 +320,14 @@ fn followed_to(
 ) -> Option<FollowedTo> {
     let server = state.cursor.as_ref()?.server.clone();
     let reached = handle.and_then(|handle| handle.runner.source.reached()).filter(|reached| reached.server == server);
-    let heard = last_contact.and_then(|at| u64::try_from(now.duration_since(at).as_secs()).ok());
+    let heard = || last_contact.and_then(|at| u64::try_from(now.duration_since(at).as_secs()).ok());
+    let lag_seconds = match &reached {
+        Some(reached) => reached.in_step.map(|at| at.elapsed().as_secs()),
+        None => heard(),
+    };
     Some(FollowedTo {
         server,
-        lag_seconds: reached.as_ref().map(|reached| reached.at.elapsed().as_secs()).or(heard),
+        lag_seconds,
         position: reached.as_ref().map(|reached| reached.ours.clone()),
         highest: reached.map(|reached| reached.highest),
     })

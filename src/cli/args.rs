@@ -142,6 +142,9 @@ pub struct SyncRun {
     /// Show what would change, with every check of a real run, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// With --dry-run, list every line however many there are
+    #[arg(long, requires = "dry_run")]
+    pub all: bool,
     /// Only this directory
     #[arg(long, value_name = "LABEL")]
     pub directory: Option<DirectoryLabel>,
@@ -157,6 +160,9 @@ pub enum SyncAbout {
         /// Which, as `sync held` lists it
         #[arg(value_parser = digest)]
         digest: Option<String>,
+        /// List every line of the set however many there are
+        #[arg(long, requires = "digest")]
+        all: bool,
     },
     /// Let exactly these held changes happen
     Approve {

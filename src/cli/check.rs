@@ -1,19 +1,19 @@
 //! `bailey check`: what would go wrong, all at once, with what to do about it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::output::{Column, Output};
-use crate::base::text::printable;
+use super::output::{Format, Output};
+use crate::base::text::printable_within;
 use crate::config::ConfigError;
 use crate::directory::{DirectoryError, Finding, Severity};
 use crate::model::DirectoryLabel;
 
-const COLUMNS: &[Column<Finding>] = &[
-    Column { title: "", cell: |finding| severity(finding.severity).to_owned() },
-    Column { title: "where", cell: |finding| finding.subject.clone() },
-    Column { title: "what", cell: |finding| finding.what.clone() },
-    Column { title: "what to do", cell: |finding| finding.remedy.clone() },
-];
+/// Columns before the text of a finding: as many as `warning` and two blanks take.
+const INDENT: usize = 9;
+
+/// Longest text or command of a finding that is shown whole: commands are there to be copied.
+const LONGEST: usize = 4_096;
 
 /// What is wrong with the configuration, as findings: one a fault.
 #[must_use]
@@ -46,20 +46,34 @@ pub fn unusable(label: &DirectoryLabel, error: &DirectoryError) -> Finding {
     Finding::new(Severity::Fault, subject, error.to_string(), "correct the file or address it names")
 }
 
-/// Prints findings, the worst first; below them the commands some of them come with, whole and ready to be copied.
+/// Prints findings, the worst first, each with what to do; below them the commands some of them come with, whole and
+/// ready to be copied. A terminal gets paragraphs of its width: columns would be a few words wide.
 ///
 /// # Errors
 /// When the reader is gone.
 pub fn print<W: Write>(mut findings: Vec<Finding>, output: &mut Output<W>) -> io::Result<()> {
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    output.listing(&findings, COLUMNS)?;
+    if output.format() == Format::Json {
+        return output.json(&findings);
+    }
+    for finding in &findings {
+        let word = severity(finding.severity);
+        output.paragraph(&format!("{word:<INDENT$}{}: {}", shown(&finding.subject), shown(&finding.what)), INDENT)?;
+        if !finding.remedy.is_empty() {
+            output.paragraph(&format!("{:INDENT$}-> {}", "", shown(&finding.remedy)), INDENT + 3)?;
+        }
+    }
     for finding in findings.iter().filter(|finding| !finding.commands.is_empty()) {
-        output.sentence(&format!("\n{}, as an administrator of the directory:", printable(&finding.subject)))?;
+        output.sentence(&format!("\n{}, as an administrator of the directory:", shown(&finding.subject)))?;
         for command in &finding.commands {
-            output.sentence(&printable(command))?;
+            output.sentence(&shown(command))?;
         }
     }
     Ok(())
+}
+
+fn shown(text: &str) -> Cow<'_, str> {
+    printable_within(text, LONGEST)
 }
 
 fn severity(severity: Severity) -> &'static str {
@@ -67,5 +81,50 @@ fn severity(severity: Severity) -> &'static str {
         Severity::Fine => "fine",
         Severity::Warning => "warning",
         Severity::Fault => "FAULT",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(findings: Vec<Finding>, width: Option<u16>) -> String {
+        let mut bytes = Vec::new();
+        print(findings, &mut Output::new(&mut bytes, Format::Table, width)).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn findings() -> Vec<Finding> {
+        let command = format!("samba-tool dsacl set --objectdn=\"{}\"", "CN=Deleted Objects,".repeat(20));
+        let warning = Finding::new(
+            Severity::Warning,
+            "deletions",
+            "the account cannot see deleted objects, so that only a full read finds out who left",
+            "let the account read `CN=Deleted Objects` (commands below)",
+        );
+        vec![
+            Finding::new(Severity::Fine, "connect ldaps://dc1.corp.example:636", "answers as dc1.corp.example", ""),
+            Finding { commands: vec![command], ..warning },
+        ]
+    }
+
+    #[test]
+    fn findings_are_paragraphs_as_wide_as_the_terminal_and_commands_stay_whole() {
+        let shown = printed(findings(), Some(60));
+        let (text, commands) = shown.split_once("\n\n").unwrap();
+        let expected = "\
+warning  deletions: the account cannot see deleted objects,
+         so that only a full read finds out who left
+         -> let the account read `CN=Deleted Objects`
+            (commands below)
+fine     connect ldaps://dc1.corp.example:636: answers as
+         dc1.corp.example";
+        assert_eq!(text, expected);
+        assert_eq!(commands.lines().last(), findings()[1].commands.first().map(String::as_str));
+    }
+
+    #[test]
+    fn a_pipe_gets_every_text_on_one_line() {
+        assert_eq!(printed(findings(), None).split("\n\n").next().unwrap().lines().count(), 3);
     }
 }

@@ -9,9 +9,11 @@ pub mod client;
 pub mod completions;
 pub mod output;
 pub mod people;
+pub mod plan;
 pub mod progress;
 pub mod run;
 pub mod session;
+pub mod status;
 pub mod stores;
 pub mod syncs;
 

@@ -29,6 +29,15 @@ pub struct Column<T> {
     pub cell: fn(&T) -> String,
 }
 
+// Derived, these would ask the same of `T`, of which a column holds nothing.
+impl<T> Clone for Column<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Column<T> {}
+
 /// A moment, to the second: what is behind it only widens a table.
 #[must_use]
 pub fn moment(at: Timestamp) -> String {
@@ -119,6 +128,26 @@ impl<W: Write> Output<W> {
             Format::Table => writeln!(self.to, "{text}"),
             Format::Json => Ok(()),
         }
+    }
+
+    /// Prints text, broken between words where a terminal ends; all lines but the first begin with `indent` blanks.
+    /// A word that is longer than that stays whole. Programs do not get it.
+    ///
+    /// # Errors
+    /// When the reader is gone.
+    pub fn paragraph(&mut self, text: &str, indent: usize) -> io::Result<()> {
+        let Some(width) = self.width.map(usize::from) else { return self.sentence(text) };
+        let (mut line, mut used) = (String::new(), 0);
+        for piece in text.split_inclusive(' ') {
+            let long = piece.trim_end().chars().count();
+            if used + long > width && !line.trim().is_empty() {
+                self.sentence(line.trim_end())?;
+                (line, used) = (" ".repeat(indent), indent);
+            }
+            line.push_str(piece);
+            used += piece.chars().count();
+        }
+        self.sentence(line.trim_end())
     }
 
     /// For whom this prints.

@@ -148,7 +148,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// Seconds as a person says them.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7_199 => format!("{} min", seconds.div_ceil(60)),

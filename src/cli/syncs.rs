@@ -6,80 +6,27 @@ use serde_json::json;
 
 use super::args::{Directory, Sync, SyncAbout, SyncRun};
 use super::output::{Column, Format, moment};
-use super::people::fields;
 use super::progress::{Meter, Progress};
 use super::session::{Session, encoded, remark};
-use super::{Exit, check};
+use super::{Exit, check, plan, status};
 use crate::admin::directories::Removed;
-use crate::admin::lines::{Line, MembersLine, RowLine};
+use crate::admin::lines::MembersLine;
 use crate::admin::syncs::{SyncEvent, SyncStatus};
+use crate::base::text::printable;
 use crate::directory::Finding;
 use crate::http::syncs::HeldShown;
 use crate::model::DirectoryLabel;
 use crate::sync::Report;
-use crate::sync::guard::Tripped;
 use crate::sync::held::{Decision, Held};
-
-const STATUS: &[Column<SyncStatus>] = &[
-    Column { title: "directory", cell: |status| status.directory.to_string() },
-    Column { title: "health", cell: |status| word(&status.health) },
-    Column { title: "doing", cell: |status| status.phase.as_ref().map_or_else(|| "not configured".to_owned(), word) },
-    Column { title: "follows by", cell: |status| status.method.as_ref().map(word).unwrap_or_default() },
-    Column { title: "server", cell: |status| status.server.clone().unwrap_or_default() },
-    Column { title: "last contact", cell: |status| status.last_contact.map(moment).unwrap_or_default() },
-    Column { title: "last full read", cell: |status| status.last_full.map(moment).unwrap_or_default() },
-    Column { title: "users", cell: |status| status.totals.users.to_string() },
-    Column { title: "groups", cell: |status| status.totals.groups.to_string() },
-    Column { title: "resources", cell: |status| status.totals.resources.to_string() },
-    Column { title: "memberships", cell: |status| status.totals.memberships.to_string() },
-    Column { title: "held", cell: |status| status.held.to_string() },
-    Column { title: "skipped", cell: |status| status.skipped.count.to_string() },
-    Column { title: "why not green", cell: |status| status.reasons.join("; ") },
-];
 
 const HELD: &[Column<Held>] = &[
     Column { title: "digest", cell: |held| held.digest.chars().take(12).collect() },
     Column { title: "directory", cell: |held| held.directory.to_string() },
     Column { title: "changes", cell: |held| held.changes.to_string() },
     Column { title: "since", cell: |held| moment(held.since) },
-    Column { title: "why", cell: |held| held.tripped.iter().map(tripped).collect::<Vec<_>>().join("; ") },
+    Column { title: "why", cell: |held| plan::why(&held.tripped, &[]).join("; ") },
     Column { title: "decision", cell: |held| decision(&held.decision) },
 ];
-
-const ROWS: &[Column<RowLine>] = &[
-    Column { title: "", cell: |line| if line.held { "HELD".to_owned() } else { String::new() } },
-    Column { title: "what", cell: |line| line.action.clone() },
-    Column { title: "kind", cell: |line| line.kind.clone() },
-    Column { title: "name", cell: |line| line.name.clone() },
-    Column { title: "dn", cell: |line| line.dn.clone() },
-    Column { title: "fields", cell: |line| fields(&line.fields) },
-];
-
-const MEMBERS: &[Column<MembersLine>] = &[
-    Column { title: "", cell: |line| if line.held > 0 { "HELD".to_owned() } else { String::new() } },
-    Column { title: "group", cell: |line| line.group.clone() },
-    Column { title: "gains", cell: |line| names(line.gained, &line.gains) },
-    Column { title: "loses", cell: |line| names(line.lost, &line.losses) },
-];
-
-fn names(count: u64, first: &[String]) -> String {
-    if count == 0 {
-        return String::new();
-    }
-    let more = if count > first.len() as u64 { ", …" } else { "" };
-    format!("{count}: {}{more}", first.join(", "))
-}
-
-/// An enum's word, as JSON has it.
-fn word<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn tripped(tripped: &Tripped) -> String {
-    let about = if tripped.about.is_empty() { String::new() } else { format!(" of group {}", tripped.about) };
-    let lately = if tripped.lately == 0 { String::new() } else { format!(" after {} lately", tripped.lately) };
-    format!("{}{about}: {} planned{lately}, {} allowed", tripped.limit, tripped.planned, tripped.allowed)
-}
 
 fn decision(decision: &Decision) -> String {
     match decision {
@@ -96,16 +43,16 @@ fn decision(decision: &Decision) -> String {
 pub async fn sync(session: &mut Session, verb: Sync) -> anyhow::Result<Exit> {
     match verb.about {
         None => run(session, &verb.run).await,
-        Some(SyncAbout::Status) => status(session).await,
-        Some(SyncAbout::Held { digest: None }) => {
+        Some(SyncAbout::Status) => status::full(session).await,
+        Some(SyncAbout::Held { digest: None, .. }) => {
             let held: Vec<Held> = session.client.get("/v1/held").await?;
             session.output.listing(&held, HELD)?;
             Ok(Exit::Done)
         }
-        Some(SyncAbout::Held { digest: Some(digest) }) => show_held(session, &digest).await,
+        Some(SyncAbout::Held { digest: Some(digest), all }) => show_held(session, &digest, all).await,
         Some(SyncAbout::Approve { digest }) => {
             let report: Report = session.client.post(&format!("/v1/held/{digest}/approve"), &json!({})).await?;
-            summary(session, &report)?;
+            summary(session, &report, &[])?;
             Ok(if report.is_held() { Exit::Held } else { Exit::Done })
         }
         Some(SyncAbout::Refuse { digest }) => {
@@ -118,53 +65,39 @@ pub async fn sync(session: &mut Session, verb: Sync) -> anyhow::Result<Exit> {
     }
 }
 
-async fn status(session: &mut Session) -> anyhow::Result<Exit> {
-    let statuses: Vec<SyncStatus> = session.client.get("/v1/sync").await?;
-    if session.output.format() == Format::Json {
-        session.output.json(&statuses)?;
-        return Ok(Exit::Done);
-    }
-    for (n, status) in statuses.iter().enumerate() {
-        if n > 0 {
-            session.output.sentence("")?;
-        }
-        session.output.record(status, STATUS)?;
-        for skipped in &status.skipped.first {
-            session.output.sentence(&format!("  skipped {}: {}", skipped.dn, skipped.why))?;
-        }
-    }
-    Ok(Exit::Done)
-}
-
-async fn show_held(session: &mut Session, digest: &str) -> anyhow::Result<Exit> {
-    let shown: HeldShown = session.client.get(&format!("/v1/held/{digest}")).await?;
+async fn show_held(session: &mut Session, digest: &str, all: bool) -> anyhow::Result<Exit> {
+    let gathered = gathered(session, all);
+    let shown: HeldShown = session.client.get(&format!("/v1/held/{digest}?gathered={gathered}")).await?;
     if session.output.format() == Format::Json {
         session.output.json(&shown)?;
         return Ok(Exit::Done);
     }
-    session.output.record(&shown.held, HELD)?;
-    print_lines(session, shown.lines)?;
-    session.output.sentence(&format!("\nbailey sync approve {digest}   lets exactly these changes happen"))?;
-    session.output.sentence(&format!("bailey sync refuse {digest}    leaves everything as it is"))?;
+    // Why stands with the changes, where groups have their names.
+    let head: Vec<Column<Held>> = HELD.iter().filter(|column| column.title != "why").copied().collect();
+    session.output.record(&shown.held, &head)?;
+    session.output.sentence("")?;
+    let mut next = vec![
+        (format!("approve {digest}"), "lets exactly these changes happen"),
+        (format!("refuse {digest}"), "leaves everything as it is"),
+    ];
+    if let Some(page) = shown.page {
+        plan::page(&mut session.output, &page, &shown.held.tripped)?;
+        next.insert(0, (format!("held {digest} --all"), "lists every line"));
+    } else {
+        plan::limits(&mut session.output, &shown.held.tripped, &plan::groups_in(&shown.lines))?;
+        plan::lines(&mut session.output, shown.lines)?;
+    }
+    session.output.sentence("")?;
+    let width = next.iter().map(|(verb, _)| verb.len()).max().unwrap_or_default();
+    for (verb, what) in next {
+        session.output.sentence(&format!("bailey sync {verb:<width$}   {what}"))?;
+    }
     Ok(Exit::Done)
 }
 
-fn print_lines(session: &mut Session, lines: Vec<Line>) -> anyhow::Result<()> {
-    let (mut rows, mut members) = (Vec::new(), Vec::new());
-    for line in lines {
-        match line {
-            Line::Row(row) => rows.push(row),
-            Line::Members(line) => members.push(line),
-        }
-    }
-    if !rows.is_empty() {
-        session.output.listing(&rows, ROWS)?;
-    }
-    if !members.is_empty() {
-        session.output.sentence("\nmemberships")?;
-        session.output.listing(&members, MEMBERS)?;
-    }
-    Ok(())
+/// Whether to ask for a page: programs, and who asks for all, get every line.
+fn gathered(session: &Session, all: bool) -> bool {
+    !all && session.output.format() == Format::Table
 }
 
 async fn run(session: &mut Session, run: &SyncRun) -> anyhow::Result<Exit> {
@@ -178,7 +111,7 @@ async fn run(session: &mut Session, run: &SyncRun) -> anyhow::Result<Exit> {
     anyhow::ensure!(!labels.is_empty(), "no directory is configured: add a [[directory]], see config/example.toml");
     let (mut exit, mut reports) = (Exit::Done, Vec::new());
     for label in labels {
-        match one(session, &label, run.dry_run).await? {
+        match one(session, &label, run).await? {
             Some(report) => {
                 if report.is_held() && exit == Exit::Done {
                     exit = Exit::Held;
@@ -195,14 +128,16 @@ async fn run(session: &mut Session, run: &SyncRun) -> anyhow::Result<Exit> {
 }
 
 /// Runs one directory and shows how it goes; `None` when it failed, which was said.
-async fn one(session: &mut Session, label: &DirectoryLabel, dry_run: bool) -> anyhow::Result<Option<Report>> {
+async fn one(session: &mut Session, label: &DirectoryLabel, run: &SyncRun) -> anyhow::Result<Option<Report>> {
     let path = encoded(label.as_str());
-    let mut events = if dry_run {
-        session.client.get_lines(&format!("/v1/sync/{path}/preview")).await?
+    let mut events = if run.dry_run {
+        let gathered = gathered(session, run.all);
+        session.client.get_lines(&format!("/v1/sync/{path}/preview?gathered={gathered}")).await?
     } else {
         session.client.post_lines(&format!("/v1/sync/{path}/start"), &json!({})).await?
     };
-    let (mut meter, began, mut lines, mut ended) = (Meter::standard(), Instant::now(), Vec::new(), None);
+    let (mut meter, began) = (Meter::standard(), Instant::now());
+    let (mut lines, mut page, mut ended) = (Vec::new(), None, None);
     while let Some(event) = events.next::<SyncEvent>().await? {
         match event {
             SyncEvent::Progress(step) => {
@@ -211,6 +146,7 @@ async fn one(session: &mut Session, label: &DirectoryLabel, dry_run: bool) -> an
                 meter.show(&progress, began.elapsed())?;
             }
             SyncEvent::Plan(line) => lines.push(line),
+            SyncEvent::Page(gathered) => page = Some(gathered),
             SyncEvent::Report(report) => ended = Some(Ok(*report)),
             SyncEvent::Failed { message } => ended = Some(Err(message)),
         }
@@ -224,19 +160,24 @@ async fn one(session: &mut Session, label: &DirectoryLabel, dry_run: bool) -> an
         }
         None => anyhow::bail!("the daemon ended before the run did; `bailey sync status` shows where it stands"),
     };
-    if dry_run && session.output.format() == Format::Json {
+    if run.dry_run && session.output.format() == Format::Json {
         session.output.json(&json!({ "report": report, "lines": lines }))?;
         return Ok(Some(report));
     }
-    print_lines(session, lines)?;
+    let groups = page.as_ref().map_or_else(|| plan::groups_in(&lines), |page| page.groups.clone());
+    plan::lines(&mut session.output, lines)?;
+    if let Some(page) = page {
+        plan::page(&mut session.output, &page, &report.tripped)?;
+        session.output.sentence("\nbailey sync --dry-run --all   lists every line\n")?;
+    }
     if session.output.format() == Format::Table {
-        summary(session, &report)?;
+        summary(session, &report, &groups)?;
     }
     Ok(Some(report))
 }
 
-/// What a run did, in a few sentences.
-fn summary(session: &mut Session, report: &Report) -> anyhow::Result<()> {
+/// What a run did, in a few sentences; `groups` are those it was shown to be about.
+fn summary(session: &mut Session, report: &Report, groups: &[MembersLine]) -> anyhow::Result<()> {
     if session.output.format() == Format::Json {
         session.output.json(report)?;
         return Ok(());
@@ -272,8 +213,8 @@ fn summary(session: &mut Session, report: &Report) -> anyhow::Result<()> {
         .sentence(&format!("{}: {would}{what} ({} entries read in {seconds:.1} s)", report.directory, report.read))?;
     if report.held > 0 {
         let digest: String = report.held_digest.as_deref().unwrap_or_default().chars().take(12).collect();
-        let why: Vec<String> = report.tripped.iter().map(tripped).collect();
-        session.output.sentence(&format!("{} changes held: {}", report.held, why.join("; ")))?;
+        let why = plan::why(&report.tripped, groups);
+        session.output.sentence(&format!("{} changes held: {}", report.held, printable(&why.join("; "))))?;
         if !report.dry_run {
             session.output.sentence(&format!("see them with `bailey sync held {digest}`"))?;
         }
@@ -282,12 +223,12 @@ fn summary(session: &mut Session, report: &Report) -> anyhow::Result<()> {
         session.output.sentence(&format!("{} changes stay undone because somebody refused them", report.refused))?;
     }
     for doubt in &report.doubts {
-        session.output.sentence(&format!("nothing was taken for gone: {doubt}"))?;
+        session.output.sentence(&format!("nothing was taken for gone: {}", printable(doubt)))?;
     }
     if report.skipped.count > 0 {
         session.output.sentence(&format!("{} entries skipped:", report.skipped.count))?;
         for skipped in &report.skipped.first {
-            session.output.sentence(&format!("  {}: {}", skipped.dn, skipped.why))?;
+            session.output.sentence(&format!("  {}: {}", printable(&skipped.dn), printable(&skipped.why)))?;
         }
     }
     Ok(())
@@ -299,7 +240,7 @@ fn summary(session: &mut Session, report: &Report) -> anyhow::Result<()> {
 /// When the operation fails.
 pub async fn directory(session: &mut Session, verb: Directory) -> anyhow::Result<Exit> {
     match verb {
-        Directory::List => status(session).await,
+        Directory::List => status::list(session).await,
         Directory::Check { label } => {
             let findings = findings(session, label).await?;
             let bad = findings.iter().any(|finding| finding.severity == crate::directory::Severity::Fault);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::syncs::{Health, SyncStatus};
+use crate::admin::syncs::{FollowedTo, Health, SyncStatus};
 use crate::admin::{Admin, AdminError, Directories};
 use crate::base::rng;
 use crate::config::DirectoryConfig;
@@ -225,11 +225,35 @@ fn publish(status: &SyncStatus) {
     if let Some(at) = status.last_contact {
         Metric::SyncLastSuccess.gauge(&label).set(at.as_second() as f64);
     }
+    if let Some(cursor) = &status.cursor {
+        publish_lag(status, cursor);
+    }
     for server in &status.servers {
         let up = f64::from(u8::from(server.failures == 0));
         let labels = [("directory", status.directory.as_str()), ("server", server.url.as_str())];
         Metric::DirectoryServerUp.gauge(&labels).set(up);
     }
+}
+
+/// How far following has come. The server is no label: followed is one at a time, and a series that stays behind
+/// when another takes over would alarm for ever.
+#[expect(clippy::cast_precision_loss, reason = "gauges; nobody needs the last of 2^53 updates")]
+fn publish_lag(status: &SyncStatus, cursor: &FollowedTo) {
+    let label = [("directory", status.directory.as_str())];
+    if let Some(seconds) = cursor.lag_seconds {
+        Metric::SyncSinceInStep.gauge(&label).set(seconds as f64);
+    }
+    let positions = [(Metric::SyncPosition, &cursor.position), (Metric::SyncServerPosition, &cursor.highest)];
+    for (metric, position) in positions {
+        if let Some(number) = position.as_deref().and_then(number_in) {
+            metric.gauge(&label).set(number as f64);
+        }
+    }
+}
+
+/// The number in a position such as `update 4711`.
+fn number_in(position: &str) -> Option<u64> {
+    position.rsplit(' ').next()?.parse().ok()
 }
 
 /// All there is to do before serving: what the configuration says about directories becomes state.

@@ -280,6 +280,19 @@ pub struct Reached {
     pub highest: String,
     /// When the server said so.
     pub at: std::time::Instant,
+    /// When it last had nothing that we did not know; `None` when that has not been so since we follow it.
+    pub in_step: Option<std::time::Instant>,
+}
+
+impl Reached {
+    /// This, with what `before` knew of when we were in step: being told that there is more than we know is no reason
+    /// to say that we are.
+    fn after(mut self, before: Option<Self>) -> Self {
+        let before = before.filter(|before| before.server == self.server);
+        let known = self.ours == self.highest;
+        self.in_step = if known { Some(self.at) } else { before.and_then(|before| before.in_step) };
+        self
+    }
 }
 
 /// Something `check` found.
@@ -382,5 +395,31 @@ pub trait Source: Send + Sync {
     /// How far following has come; `None` where servers do not say.
     fn reached(&self) -> Option<Reached> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn being_told_of_more_does_not_renew_the_moment_we_were_in_step() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let told = |server: &str, ours: &str, highest: &str, seconds| Reached {
+            server: server.to_owned(),
+            ours: ours.to_owned(),
+            highest: highest.to_owned(),
+            at: after(seconds),
+            in_step: None,
+        };
+        let equal = told("dc1", "update 7", "update 7", 0).after(None);
+        assert_eq!(equal.in_step, Some(start));
+        let behind = told("dc1", "update 7", "update 9", 30).after(Some(equal.clone()));
+        assert_eq!(behind.in_step, Some(start));
+        assert_eq!(told("dc1", "update 9", "update 9", 31).after(Some(behind)).in_step, Some(after(31)));
+        assert_eq!(told("dc2", "update 1", "update 2", 40).after(Some(equal)).in_step, None, "another server's");
     }
 }

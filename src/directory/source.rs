@@ -185,7 +185,9 @@ impl LdapSource {
 
     /// Notes how far following has come.
     pub(super) fn note_reached(&self, reached: Reached) {
-        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(reached);
+        let mut known = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = reached.after(known.take());
+        *known = Some(reached);
     }
 
     /// Counts `error` against `url` when it is the server's trouble rather than an answer.

@@ -9,11 +9,12 @@ use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::extract::Asked;
+use super::extract::{Asked, Params};
 use super::v1::Routes;
 use super::{App, Failure, ndjson};
 use crate::admin::directories::Removed;
 use crate::admin::lines::Line;
+use crate::admin::page::{Page, Shown};
 use crate::admin::syncs::{SyncEvent, SyncStatus};
 use crate::directory::Finding;
 use crate::gate::Operation;
@@ -53,11 +54,24 @@ async fn start(State(app): Shared, asked: Asked, Path(label): Path<DirectoryLabe
     Ok(stream(watched, &app))
 }
 
-async fn preview(State(app): Shared, asked: Asked, Path(label): Path<DirectoryLabel>) -> Result<Response, Failure> {
+/// How changes are listed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Listing {
+    /// Many changes come as a page of counts, not line by line.
+    gathered: bool,
+}
+
+async fn preview(
+    State(app): Shared,
+    asked: Asked,
+    Path(label): Path<DirectoryLabel>,
+    Params(Listing { gathered }): Params<Listing>,
+) -> Result<Response, Failure> {
     let allowed = asked.authorize(label.as_str()).await?;
     let (events, watched) = mpsc::channel(64);
     let admin = app.admin.clone();
-    tokio::spawn(async move { admin.preview_sync(&allowed, label, events).await });
+    tokio::spawn(async move { admin.preview_sync(&allowed, label, gathered, events).await });
     Ok(stream(watched, &app))
 }
 
@@ -84,17 +98,24 @@ pub struct HeldShown {
     pub held: Held,
     /// Its changes in words.
     pub lines: Vec<Line>,
+    /// The same on a page, instead of lines, where that was asked for and there are many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Box<Page>>,
 }
 
 async fn held_changes(
     State(app): Shared,
     asked: Asked,
     Path(digest): Path<String>,
+    Params(Listing { gathered }): Params<Listing>,
 ) -> Result<Json<HeldShown>, Failure> {
     let allowed = asked.authorize(&digest).await?;
     let admin = app.admin.clone();
-    let (held, lines) = app.store.run(move |_| admin.held_changes(&allowed)).await?;
-    Ok(Json(HeldShown { held, lines }))
+    let (held, shown) = app.store.run(move |_| admin.held_changes(&allowed, gathered)).await?;
+    Ok(Json(match shown {
+        Shown::Lines(lines) => HeldShown { held, lines, page: None },
+        Shown::Page(page) => HeldShown { held, lines: Vec::new(), page: Some(page) },
+    }))
 }
 
 async fn approve(State(app): Shared, asked: Asked, Path(digest): Path<String>) -> Result<Json<Report>, Failure> {

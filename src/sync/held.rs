@@ -25,8 +25,8 @@ use crate::store::{Commit, Expect, Intent, KeyRange, Revision, Snapshot, Store, 
 /// Bytes of changes a row: the store likes neighbours to be short.
 const CHUNK_BYTES: usize = 6 << 10;
 
-/// Tripped limits kept with a set: a thousand groups may each trip theirs, and the head is one row.
-const REASONS_KEPT: usize = 100;
+/// Tripped limits kept with a set and told in a report: a thousand groups may each trip theirs, and the head is one row.
+pub const REASONS_KEPT: usize = 100;
 
 /// A set of held changes, without the changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ pub struct Report {
     pub milliseconds: u64,
     /// Entries read.
     pub read: u64,
-    /// What the plan amounts to.
+    /// What the plan amounts to, without the counts by group.
     pub tally: Tally,
     /// Changes applied (or, dry, that would be).
     pub applied: u64,
@@ -35,7 +35,7 @@ pub struct Report {
     pub refused: u64,
     /// Digest of what is held, once stored.
     pub held_digest: Option<String>,
-    /// Limits that tripped.
+    /// Limits that tripped; of those of single groups the first alone, where there are very many.
     pub tripped: Vec<Tripped>,
     /// Why absence was not believed; empty when it was.
     pub doubts: Vec<String>,

@@ -428,6 +428,7 @@ impl Runner {
     }
 
     fn report(&self, plan: &Plan, verdict: &Verdict, started: Timestamp) -> Report {
+        let why = if plan.full { verdict.why() } else { &verdict.tripped };
         Report {
             directory: self.settings.label.clone(),
             dry_run: false,
@@ -436,12 +437,12 @@ impl Runner {
             started,
             milliseconds: 0,
             read: plan.read,
-            tally: plan.tally.clone(),
+            tally: plan.tally.without_groups(),
             applied: 0,
             held: 0,
             refused: 0,
             held_digest: None,
-            tripped: if plan.full { verdict.why().to_vec() } else { verdict.tripped.clone() },
+            tripped: why.iter().take(held::REASONS_KEPT).cloned().collect(),
             doubts: plan.doubts.clone(),
             skipped: plan.skipped.clone(),
             revision: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Act, Change, Rule};
+use super::change::{Act, Change, Field, Rule};
 use crate::base::GroupId;
 use crate::model::MemberKind;
 
@@ -84,6 +84,39 @@ impl GroupTally {
     }
 }
 
+/// What a person would call the update of a row. Counts and lists go by it alike, so they add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The row is gone upstream.
+    Gone,
+    /// The directory switched it off.
+    Suspended,
+    /// Its IAM name changes.
+    Renamed,
+    /// It may act again.
+    Restored,
+    /// It changes in any other way.
+    Updated,
+}
+
+impl Turn {
+    /// Of an update under `rule` that changes `fields`; `None` where no person would call it a change.
+    #[must_use]
+    pub fn of(rule: Option<Rule>, fields: &[Field]) -> Option<Self> {
+        let ends = |path: &str, value: &serde_json::Value| fields.iter().any(|f| f.path == path && f.before == *value);
+        match rule {
+            _ if fields.is_empty() => None,
+            Some(Rule::Deletion) => Some(Self::Gone),
+            Some(Rule::Suspension) => Some(Self::Suspended),
+            Some(Rule::Rename) => Some(Self::Renamed),
+            _ if ends("standing.presence.state", &"gone".into()) || ends("standing.disabled", &true.into()) => {
+                Some(Self::Restored)
+            }
+            _ => Some(Self::Updated),
+        }
+    }
+}
+
 fn less(count: &mut u64) {
     *count = count.saturating_sub(1);
 }
@@ -112,20 +145,16 @@ impl Tally {
         }
     }
 
-    fn count_update(&mut self, kind: MemberKind, rule: Option<Rule>, fields: &[super::change::Field]) {
-        if fields.is_empty() {
-            return;
-        }
-        let ends = |path: &str, value: &serde_json::Value| fields.iter().any(|f| f.path == path && f.before == *value);
-        match rule {
-            Some(Rule::Deletion) => *self.gone.of(kind) += 1,
-            Some(Rule::Suspension) => *self.suspended.of(kind) += 1,
-            Some(Rule::Rename) => *self.renamed.of(kind) += 1,
-            _ if ends("standing.presence.state", &"gone".into()) || ends("standing.disabled", &true.into()) => {
-                *self.restored.of(kind) += 1;
-            }
-            _ => *self.updated.of(kind) += 1,
-        }
+    fn count_update(&mut self, kind: MemberKind, rule: Option<Rule>, fields: &[Field]) {
+        let Some(turn) = Turn::of(rule, fields) else { return };
+        let by = match turn {
+            Turn::Gone => &mut self.gone,
+            Turn::Suspended => &mut self.suspended,
+            Turn::Renamed => &mut self.renamed,
+            Turn::Restored => &mut self.restored,
+            Turn::Updated => &mut self.updated,
+        };
+        *by.of(kind) += 1;
     }
 
     /// Leaves `change` out of what the guard weighs, because a person has decided about it. `happens` says how.
@@ -164,6 +193,24 @@ impl Tally {
         }
     }
 
+    /// The same without the counts by group, of which there may be a hundred thousand.
+    #[must_use]
+    pub fn without_groups(&self) -> Self {
+        Self {
+            groups: BTreeMap::new(),
+            added: self.added,
+            updated: self.updated,
+            suspended: self.suspended,
+            restored: self.restored,
+            gone: self.gone,
+            deleted: self.deleted,
+            renamed: self.renamed,
+            joined: self.joined,
+            left: self.left,
+            left_with_member: self.left_with_member,
+        }
+    }
+
     /// True when nothing a person would call a change is in the plan.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -180,7 +227,6 @@ mod tests {
     use super::*;
     use crate::base::UserId;
     use crate::model::{Member, RefHash};
-    use crate::sync::change::Field;
 
     fn update(rule: Option<Rule>, fields: &[(&str, Value, Value)]) -> Change {
         let field = |(path, before, after): &(&str, Value, Value)| Field {

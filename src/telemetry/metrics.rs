@@ -79,6 +79,12 @@ metrics! {
     SyncLag = Histogram "bailey_sync_lag_seconds",
     /// When a directory was last read or followed without error, in seconds since the epoch.
     SyncLastSuccess = Gauge "bailey_sync_last_success_timestamp_seconds",
+    /// Seconds since nothing in the followed server was unknown here, or, where it pushes, since it was last heard of.
+    SyncSinceInStep = Gauge "bailey_sync_seconds_since_in_step",
+    /// The number of the last change of the followed server that is known here, where the server counts its changes.
+    SyncPosition = Gauge "bailey_sync_position",
+    /// The number of its last change that the followed server told of.
+    SyncServerPosition = Gauge "bailey_sync_server_position",
     /// Entries that could not be used.
     SyncUnusable = Gauge "bailey_sync_unusable_entries",
 }

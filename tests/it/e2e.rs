@@ -216,6 +216,17 @@ fn the_guard_holds_a_mass_deletion_until_somebody_decides() {
     let dry: Value = serde_json::from_slice(&dry.stdout).unwrap();
     assert_eq!(dry["report"]["tally"]["gone"]["users"], 30);
     assert_eq!(bailey.model(), before, "a dry run writes nothing");
+    assert_eq!(dry["lines"].as_array().unwrap().len(), 31, "programs get a line a person, and one for the group");
+    let page = bailey.run(&["sync", "--dry-run"]);
+    let page = String::from_utf8(page.stdout).unwrap();
+    assert!(page.starts_with("HELD until somebody decides: "), "{page}");
+    assert!(
+        page.contains(&format!("30 people are gone from ou=people,{SUFFIX}: p000, p001, p002 and 27 more")),
+        "{page}"
+    );
+    assert!(page.contains("limit deletions: 30 planned"), "{page}");
+    let every = bailey.run(&["sync", "--dry-run", "--all"]);
+    assert_eq!(String::from_utf8(every.stdout).unwrap().matches("uid=p0").count(), 30, "a line each, when asked");
 
     let run = bailey.run(&["sync", "--output", "json"]);
     assert_eq!(run.status.code(), Some(3), "held is an exit code of its own");

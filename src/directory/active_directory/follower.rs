@@ -184,7 +184,7 @@ impl<'a> Follower<'a> {
         let server = self.connection.server().to_owned();
         let words = |usn: u64| format!("update {usn}");
         let (ours, highest) = (words(self.position.usn), words(highest));
-        self.source.note_reached(Reached { server, ours, highest, at: std::time::Instant::now() });
+        self.source.note_reached(Reached { server, ours, highest, at: std::time::Instant::now(), in_step: None });
     }
 
     /// Asks in the way of the position, which moves on.
