@@ -239,7 +239,31 @@ fn another_controller_answers_after_a_failover() {
     assert_eq!(status(&bailey)["cursor"]["server"], second.url().as_str(), "it stays while all is well");
 }
 
-/// Samba's DirSync keeps silent about them.
+/// An account that may look into the container of deleted objects, but inherits nothing there, cannot read those that came by
+/// replication.
+#[test]
+fn an_account_that_cannot_read_what_was_deleted_elsewhere_is_known_as_such() {
+    let (mut first, second) = Samba::start_two(SambaOptions { partners: true, ..SambaOptions::default() });
+    first.stop();
+    let sid = first.sid_of(&first.credentials(Account::Sync).0);
+    let descriptor = format!(
+        "dn: CN=Deleted Objects,{}\nchangetype: modify\nreplace: nTSecurityDescriptor\n\
+         nTSecurityDescriptor: D:PAI(A;;RPLC;;;{sid})(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLC;;;BA)\n",
+        first.base()
+    );
+    first.modify_offline("ldbmodify", &["--controls=show_deleted:1", "--controls=sd_flags:1:4"], &descriptor);
+    first.run();
+    let mut bailey = following(&first, Account::Sync, "dirsync");
+    assert_eq!(status(&bailey)["sees_deletions"], true, "nothing says otherwise yet");
+    second.delete(&format!("CN=bob,OU=Staff,{}", second.base()));
+    Samba::replicate(&second, &first);
+    assert!(bailey.terminate().success());
+    bailey.start();
+    let status = status(&bailey);
+    assert_eq!((&status["sees_deletions"], &status["health"]), (&false.into(), &"yellow".into()));
+}
+
+/// By either method, and from another controller.
 #[test]
 fn a_deletion_that_comes_from_another_controller_is_seen() {
     let (first, second) = Samba::start_two(SambaOptions { partners: true, ..SambaOptions::default() });

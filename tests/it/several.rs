@@ -21,11 +21,6 @@ fn status_of(bailey: &Bailey, label: &str) -> Value {
     all.as_array().unwrap().iter().find(|status| status["directory"] == label).unwrap().clone()
 }
 
-fn sid_of(samba: &Samba, dn: &str) -> String {
-    let sid = samba.tools(Account::Administrator).values(dn, "objectSid");
-    bailey::base::Sid::from_bytes(sid.first().unwrap()).unwrap().to_string()
-}
-
 #[test]
 fn people_of_one_domain_are_members_of_groups_of_another() {
     let corp = Samba::start(SambaOptions { domain: AD, ..SambaOptions::default() });
@@ -48,7 +43,7 @@ fn people_of_one_domain_are_members_of_groups_of_another() {
     assert_eq!(bailey.json(&["user", "show", "alice@ldap"])["dn"], format!("uid=alice,ou=people,{SUFFIX}"));
 
     // A domain local group takes a stranger by SID, as a foreign security principal.
-    let (base, stranger) = (corp.base(), sid_of(&lab, &format!("CN=alice,OU=Staff,{}", lab.base())));
+    let (base, stranger) = (corp.base(), lab.sid_of(&format!("CN=alice,OU=Staff,{}", lab.base())));
     corp.modify(&format!(
         "dn: CN=auditors,OU=Groups,{base}\nchangetype: add\nobjectClass: group\nsAMAccountName: auditors\n\
          groupType: -2147483644\nmember: <SID={stranger}>\n\n\

@@ -71,7 +71,7 @@ pub(super) async fn following(
     };
     let mut sees_deletions = true;
     for context in contexts(source, root).unwrap_or_default() {
-        sees_deletions &= rights::sees_deletions(connection, &context).await?;
+        sees_deletions &= rights::sees_deletions(source, connection, &context).await?;
     }
     let method = if cursor.method == position::DIRSYNC { Method::Dirsync } else { Method::Usn };
     Ok(Following { method, sees_deletions })

@@ -4,6 +4,7 @@
 //! the account may read, which is enough where that is everything. With a look into *CN=Deleted Objects* deletions are
 //! told; by default only administrators have it, and whoever lacks it gets a polite answer with nobody in it.
 
+use super::super::filter::Filter;
 use super::super::ldap::{Connection, Question, Scope, extension};
 use super::super::root_dse::RootDse;
 use super::super::settings::Bind;
@@ -18,12 +19,30 @@ const GET_CHANGES: &str = "1131f6aa-9c07-11d1-f79f-00c04fc2dcd2";
 /// What the container of deleted objects allows by default, as Samba makes it: the system everything, administrators a look.
 const DEFAULT_ACCESS: &str = "(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLC;;;BA)";
 
-/// True when the account sees what was deleted from `context`: it can read the container of tombstones.
-pub(super) async fn sees_deletions(connection: &mut Connection, context: &Dn) -> Result<bool, DirectoryError> {
+/// True when the account sees what was deleted from `context`: it can read the container of tombstones, and the tombstones.
+///
+/// Samba gives a tombstone that came from another controller only the rights that it inherits from the container. One that
+/// the account cannot read is in no answer to what was deleted; of those there are, as many as fit on a page are looked at.
+pub(super) async fn sees_deletions(
+    source: &LdapSource,
+    connection: &mut Connection,
+    context: &Dn,
+) -> Result<bool, DirectoryError> {
     let container = format!("CN=Deleted Objects,{context}");
     let question = Question::entry(&container, &["name"]).with(extension::show_deleted());
     let (entries, _) = connection.search(&question).await?.all().await?;
-    Ok(entries.first().is_some_and(|entry| !entry.values("name").is_empty()))
+    if entries.first().is_none_or(|entry| entry.values("name").is_empty()) {
+        return Ok(false);
+    }
+    let tombstones = Question {
+        base: container,
+        scope: Scope::OneLevel,
+        filter: Filter::any(source.intake.classes().collect()),
+        ..Question::entry("", &["isDeleted"]).with(extension::show_deleted())
+    };
+    let some = connection.search_page(&tombstones, source.settings.page_size, &[]).await?;
+    let (entries, _) = some.all().await?;
+    Ok(entries.iter().all(|entry| !entry.values("isDeleted").is_empty()))
 }
 
 /// How changes would be followed, and which right is missing.
@@ -41,10 +60,10 @@ pub(in crate::directory) async fn findings(
     let cursor = super::position(source, connection, root).await?;
     let mut findings = vec![following(source, cursor.as_ref(), &contexts, &account)];
     for context in &contexts {
-        findings.push(if sees_deletions(connection, context).await? {
+        findings.push(if sees_deletions(source, connection, context).await? {
             Finding::new(Severity::Fine, "deletions", "the account sees what is deleted", "")
         } else {
-            let what = "the account does not see what is deleted: until it does, everything is read every \
+            let what = "the account does not see all that is deleted: until it does, everything is read every \
                         `reconcile_blind_every` to notice who left";
             let remedy = "let the account read `CN=Deleted Objects` (commands below)";
             let commands = account.let_see_deletions(context);
@@ -105,7 +124,7 @@ impl Account {
             None => ("userPrincipalName", name.as_str()),
         };
         if let (true, Ok(attribute)) = (questions.is_empty(), login.0.parse()) {
-            let filter = super::super::filter::Filter::equal(attribute, login.1.as_bytes());
+            let filter = Filter::equal(attribute, login.1.as_bytes());
             let asked: Vec<String> = names.map(str::to_owned).to_vec();
             questions.extend(contexts.iter().map(|context| Question {
                 scope: Scope::Subtree,

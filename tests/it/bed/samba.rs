@@ -254,6 +254,15 @@ impl Samba {
         self.guid(dn, "objectGUID")
     }
 
+    /// An entry's objectSid as text, of a server that runs or one that is stopped.
+    pub(crate) fn sid_of(&self, dn: &str) -> String {
+        let sid = match self.server {
+            Some(_) => self.tools(Account::Administrator).values(dn, "objectSid").into_iter().next().unwrap(),
+            None => return self.offline_value(dn, "objectSid"),
+        };
+        bailey::base::Sid::from_bytes(&sid).unwrap().to_string()
+    }
+
     /// The id of the database behind this server, which a restore is to renew (MS-ADTS 3.1.1.1.9).
     pub(crate) fn invocation_id(&self) -> Guid {
         self.guid(&self.ntds_settings(), "invocationId")

@@ -76,12 +76,20 @@ impl Samba {
 
     /// The objectGUID of another server's NTDS Settings as this stopped server's database has it.
     pub(super) fn ntds_guid_of(&self, number: u8) -> Option<String> {
-        let database = self.path().join("private/sam.ldb");
+        self.offline_values(&ntds_settings(number, &self.base()), "objectGUID").into_iter().next()
+    }
+
+    /// A value as `ldbsearch` writes it.
+    pub(super) fn offline_value(&self, dn: &str, attribute: &str) -> String {
+        self.offline_values(dn, attribute).into_iter().next().unwrap_or_else(|| panic!("{dn} has no {attribute}"))
+    }
+
+    fn offline_values(&self, dn: &str, attribute: &str) -> Vec<String> {
         let mut search = Command::new("ldbsearch");
-        search.arg("-H").arg(database).args(["-s", "base", "-b", &ntds_settings(number, &self.base()), "objectGUID"]);
+        search.arg("-H").arg(self.path().join("private/sam.ldb")).args(["-s", "base", "-b", dn, attribute]);
         let found = search.output().expect("ldbsearch is installed (package `ldb-tools`)");
-        let values = ldap_tools::values(&String::from_utf8_lossy(&found.stdout), "objectGUID");
-        values.into_iter().next().map(|guid| String::from_utf8(guid).unwrap())
+        let values = ldap_tools::values(&String::from_utf8_lossy(&found.stdout), attribute);
+        values.into_iter().map(|value| String::from_utf8(value).unwrap()).collect()
     }
 
     fn assert_stopped(&self) {
