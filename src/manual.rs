@@ -87,9 +87,11 @@ pub mod failures {
     //! nothing: no deletion in any case.
     //!
     //! **Half an attribute is taken for all of it** (`member;range=0-1499`): pg-ldap-sync#32 emptied groups.
-    //! *Here:* an attribute with an option nobody asked for makes the entry unusable, and an unusable entry
-    //! keeps what is stored of it. *Tests:* inside
-    //! `src/sync/mapping/mod.rs`.
+    //! *Here:* an attribute that comes in slices is fetched to its end, all slices from one moment
+    //! (`src/directory/ranges.rs`); where one is missing, or for any other option nobody asked for, the entry is
+    //! unusable, and an unusable entry keeps what is stored of it. *Tests:* inside `src/sync/mapping/mod.rs`; a
+    //! controller that slices groups of 0 to 15,001, drops a slice, and changes the group in between
+    //! (`tests/it/directory_windows.rs`).
     //!
     //! **Groups in a ring hang the closure**: nextcloud#25757, opensearch-security#887. *Here:* the closure
     //! walks edges with a set of what it has seen, without recursion, to a depth of 64 (`src/rights/mod.rs`). The
@@ -97,17 +99,34 @@ pub mod failures {
     //!
     //! **A restored server repeats its counters** and hides changes (Microsoft KB 875495). *Here:* a cursor
     //! names the server, the method and the incarnation it came from, is stored in the commit of the last batch
-    //! it covers, and one the server does not know leads to a full read. A full comparison runs daily
-    //! regardless. *Tests:* after 1,000 random edits the followed state equals a fresh full one.
+    //! it covers, and one the server does not know leads to a full read. Of a domain controller the invocation id
+    //! and the highest update are compared, and the last updates looked at for having been given out twice
+    //! (`src/directory/active_directory/controller.rs`). A full comparison runs daily regardless. *Tests:* Samba
+    //! put back as an image, as an image that went on, and by the book; after 1,000 random edits the followed
+    //! state equals a fresh full one.
+    //!
+    //! **Another server answers**, and has not heard yet what the first one told. Objects looked up there are
+    //! older than what is stored, and what makes them new again would not be told a second time, whatever the
+    //! cookie can do. *Here:* a position is good for one controller; another one means a full read
+    //! (`src/directory/active_directory/mod.rs`). *Tests:* two Samba controllers, one killed.
+    //!
+    //! **The server does not tell everything.** Samba's DirSync keeps silent about what was committed while it
+    //! answered, and an account without inheritable rights on the tombstones cannot read those that came by
+    //! replication. *Here:* deletions, and what was committed meanwhile, are asked for by update number besides
+    //! (`src/directory/active_directory/follower.rs`); an account that does not see deletions is known as such
+    //! (`src/directory/active_directory/rights.rs`), everything is then read every 15 minutes, and health says so.
+    //! *Tests:* two Samba controllers; an hour of edits in `make soak`.
     //!
     //! **A cookie is lost and deletions are never seen.** OpenLDAP answers a garbage cookie with a silent full
     //! refresh, and forgets deletions at a restart. *Here:* both phases of RFC 4533 are told apart, and what is
     //! absent from a refresh is looked up before it counts as gone. *Tests:* against a real server, restarted
     //! in between.
     //!
-    //! **A unit is renamed and its children go stale** (keycloak#21359 for filters). *Here:* a DN is an
-    //! attribute like others, compared at each full read; a changed base or filter leads to a full read under
-    //! the guard. *Tests:* renames and moves in and out of scope on a real server.
+    //! **A unit is renamed and its children go stale** (keycloak#21359 for filters): Active Directory reports the
+    //! unit alone. *Here:* everything below a container that moved is read again, or everything where some of it may
+    //! have left the scope (`src/directory/active_directory/containers.rs`). A DN is an attribute like others; a
+    //! changed base or filter leads to a full read under the guard. *Tests:* renames and moves of units in
+    //! `tests/it/samba.rs` and `tests/it/samba_random.rs`.
     //!
     //! **A new object at an old DN inherits.** harper#1564 for names. *Here:* rows are keyed by the immutable
     //! id; same DN with another id is one who left and one who came (`src/sync/plan.rs`). *Tests:* inside it.
@@ -188,6 +207,12 @@ pub mod defaults {
     //! **A full comparison every 24 hours.** Some changes are never pushed: OpenLDAP's refint overlay removes a
     //! deleted person from a group without touching the group's `entryCSN`. Bailey draws that conclusion itself
     //! at once; the daily comparison catches what nobody thought of.
+    //!
+    //! **Every 15 minutes while deletions are invisible.** Then it is the one way to notice a leaver, and a
+    //! quarter of an hour is what a domain controller bears and a security lead accepts for a day or two.
+    //!
+    //! **Asked every 30 seconds, and when notified.** Notification needs no right and rings within seconds; the
+    //! interval is for servers that refuse it. An idle question is one look at the root DSE.
     //!
     //! **Deletions: 5 or 5 %.** People leave one by one; a slip in a script loses a whole unit. 5 % lets an
     //! ordinary day through without anyone's consent; the count of 5 keeps small companies usable.
