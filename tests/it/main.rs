@@ -28,6 +28,7 @@ mod golden;
 mod health;
 mod lifecycle;
 mod local_socket;
+mod measure;
 mod plan_page;
 mod run;
 mod samba;

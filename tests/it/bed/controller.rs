@@ -210,6 +210,17 @@ impl Controller {
     }
 }
 
+impl Controller {
+    /// The section of a configuration that reads this domain, with `more` in it.
+    pub(crate) fn section(&self, label: &str, more: &str) -> String {
+        format!(
+            "[[directory]]\nlabel = \"{label}\"\nkind = \"active-directory\"\nurls = [\"{}\"]\nbind_dn = \"CN=svc,{DOMAIN}\"\n\
+             bind_password = \"svc-secret\"\nbases = [\"{DOMAIN}\"]\n{more}\n",
+            self.server.url("ldap")
+        )
+    }
+}
+
 /// A search as it was asked.
 struct Search<'a> {
     base: String,

@@ -128,6 +128,14 @@ impl Bailey {
         self.daemon.take().unwrap().wait().unwrap()
     }
 
+    /// The most memory the daemon has held, in bytes (`VmHWM`, proc(5)).
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let pid = self.daemon.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// What the daemon said.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
