@@ -7,7 +7,7 @@ use bailey::base::Guid;
 use serde_json::Value;
 
 use crate::bed::daemon::{Bailey, UNGUARDED, same_as_a_fresh_read};
-use crate::bed::{Account, Samba, SambaOptions, wait_until};
+use crate::bed::{Account, Dns, Samba, SambaOptions, wait_until};
 
 /// The domain read as this account, by this method, without a guard.
 fn section(samba: &Samba, account: Account, method: &str) -> String {
@@ -282,4 +282,32 @@ fn a_deletion_that_comes_from_another_controller_is_seen() {
         wait_until("the deletion", || state_of(&bailey, &goes) == "gone");
         wait_until("the change", || show(&bailey, "user", &stays).unwrap()["display_name"] == "Elsewhere");
     }
+}
+
+/// The way the README shows: the domain's name, and an account by `user@domain`.
+#[test]
+fn a_controller_is_found_in_dns_and_rings_when_something_changed() {
+    let samba = Samba::start(SambaOptions::default());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let dns = runtime.block_on(Dns::start());
+    dns.srv("_ldap._tcp.dc._msdcs.ad.test", 600, (0, 100), "dc1.ad.test", 389);
+    dns.address("dc1.ad.test", samba.ip());
+    let (dn, password) = samba.credentials(Account::Plain);
+    let section = samba
+        .section("corp", Account::Plain, "primary = true\n")
+        .replace(
+            &format!("urls = [\"{}\"]", samba.url()),
+            &format!("domain = \"ad.test\"\nnameservers = [\"{}\"]", dns.at()),
+        )
+        .replace(&dn, "svc-plain@ad.test")
+        .replace("follow_every = \"200ms\"", "follow_every = \"1h\"");
+    assert!(section.contains(password) && section.contains("1h") && !section.contains("urls"));
+    let mut bailey = Bailey::with(&section);
+    assert!(bailey.ok(&["check"]).contains("dc1.ad.test"));
+    bailey.start();
+    let status = status(&bailey);
+    assert_eq!(status["cursor"]["server"], "ldaps://dc1.ad.test");
+    assert_eq!((&status["method"], &status["sees_deletions"]), (&"dirsync".into(), &false.into()));
+    samba.add_person("new");
+    wait_until("the controller's notification", || state_of(&bailey, "new") == "active");
 }

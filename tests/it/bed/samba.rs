@@ -137,6 +137,11 @@ impl Samba {
         self.options.domain.base()
     }
 
+    /// Its address on this machine.
+    pub(crate) fn ip(&self) -> std::net::IpAddr {
+        self.address.ip.into()
+    }
+
     /// LDAPS by address: the names of test domains are in nobody's DNS.
     pub(crate) fn url(&self) -> String {
         format!("ldaps://{}", self.address.ip)
