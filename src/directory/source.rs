@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -181,6 +182,33 @@ impl LdapSource {
         line(&self.intake.everything.to_string());
         self.intake.attributes.iter().for_each(|name| line(name));
         hex::encode(digest.finalize())
+    }
+
+    /// Why following cannot go on from `cursor` here, if it cannot: by these `methods`, with this configuration.
+    pub(super) fn refuses(&self, cursor: &Cursor, methods: &[&str]) -> Option<String> {
+        let wanted = self.settings.method.map(Method::as_str);
+        if !methods.contains(&cursor.method.as_str()) || wanted.is_some_and(|wanted| wanted != cursor.method) {
+            let now = wanted.map_or_else(|| methods.join("` or `"), str::to_owned);
+            return Some(format!("the position was taken by `{}`, changes are followed by `{now}`", cursor.method));
+        }
+        let left = !self.servers.contains(&cursor.server);
+        left.then(|| {
+            format!("the position belongs to {}, which is no longer a server of this directory", cursor.server)
+        })
+    }
+
+    /// The state of a cursor whose question is still the one that is asked; or why it cannot be used.
+    pub(super) fn state_of<S: DeserializeOwned>(
+        &self,
+        cursor: &Cursor,
+        question: impl FnOnce(&S) -> &str,
+    ) -> Result<S, String> {
+        let state =
+            S::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
+        if question(&state) != self.question_digest() {
+            return Err("bases, filters or attributes were changed in the configuration".to_owned());
+        }
+        Ok(state)
     }
 
     /// Notes how far following has come.

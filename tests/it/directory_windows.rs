@@ -216,6 +216,16 @@ async fn a_position_that_is_worth_nothing_any_more_leads_to_a_full_read() {
     }
 }
 
+#[tokio::test]
+async fn a_position_of_another_method_than_the_one_now_wanted_leads_to_a_full_read() {
+    let (domain, _) = company(3);
+    let controller = Controller::start(domain).await;
+    let (_, cursor) = begin(controller.settings()).await;
+    let usn = source(Settings { method: Some(Method::Usn), ..controller.settings() });
+    let said = full_read_needed(&mut follow(&usn, cursor)).await;
+    assert!(said.contains("taken by `dirsync`, changes are followed by `usn`"), "{said}");
+}
+
 /// Restored, and busy since: its numbers have passed ours, but ours were given out twice.
 #[tokio::test]
 async fn a_controller_that_counts_twice_is_found_out() {

@@ -46,6 +46,8 @@ impl Bell {
                 while let Ok(Answer::Entry(..) | Answer::Reference | Answer::Sync(_)) = answers.next().await {
                     rings.notify_one();
                 }
+                // Whoever listens asks once more, and finds it silent.
+                rings.notify_one();
             })));
         }
         Ok(Some(Self { rang, _connection: connection, tasks }))

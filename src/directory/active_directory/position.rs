@@ -99,20 +99,10 @@ impl Position {
 
     /// The position in `cursor`, or why it cannot be used.
     pub(super) fn of(source: &LdapSource, cursor: &Cursor) -> Result<Self, String> {
-        if cursor.method != DIRSYNC && cursor.method != USN {
-            return Err(format!("the position was taken by `{}`, another way of following changes", cursor.method));
+        if let Some(why) = source.refuses(cursor, &[DIRSYNC, USN]) {
+            return Err(why);
         }
-        if !source.servers.contains(&cursor.server) {
-            return Err(format!(
-                "the position belongs to {}, which is no longer a server of this directory",
-                cursor.server
-            ));
-        }
-        let position =
-            Self::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
-        if position.question != source.question_digest() {
-            return Err("bases, filters or attributes were changed in the configuration".to_owned());
-        }
+        let position: Self = source.state_of(cursor, |position: &Self| &position.question)?;
         match &position.way {
             Way::Dirsync { cookies, .. } if !cookies.iter().all(Cookie::is_sound) => {
                 Err("the stored position is damaged".to_owned())

@@ -136,20 +136,10 @@ fn is_csn(text: &str) -> bool {
 
 /// The cookies in `cursor`, or why they cannot be used.
 pub(super) fn usable(source: &LdapSource, cursor: &Cursor) -> Result<Vec<Vec<u8>>, String> {
-    if cursor.method != METHOD {
-        return Err(format!("the position was taken by `{}`, changes are followed by `{METHOD}`", cursor.method));
+    if let Some(why) = source.refuses(cursor, &[METHOD]) {
+        return Err(why);
     }
-    if !source.servers.contains(&cursor.server) {
-        return Err(format!(
-            "the position belongs to {}, which is no longer a server of this directory",
-            cursor.server
-        ));
-    }
-    let position =
-        Position::deserialize(&cursor.state).map_err(|error| format!("the stored position is damaged: {error}"))?;
-    if position.question != source.question_digest() {
-        return Err("bases, filters or attributes were changed in the configuration".to_owned());
-    }
+    let position: Position = source.state_of(cursor, |position: &Position| &position.question)?;
     if source.settings.family == Family::Ds389
         && position.cookies.iter().flat_map(hex::decode).any(|cookie| is_lost(&cookie))
     {

@@ -26,6 +26,7 @@ const PAGED: &str = "1.2.840.113556.1.4.319";
 #[derive(Debug, Clone)]
 struct Object {
     dn: String,
+    /// By lower-case name.
     attributes: BTreeMap<String, Vec<Vec<u8>>>,
     usn: u64,
     created: u64,
@@ -87,9 +88,9 @@ impl Domain {
         let guid = guid(number);
         let one = |value: &str| vec![value.as_bytes().to_vec()];
         let mut held: BTreeMap<String, Vec<Vec<u8>>> =
-            attributes.iter().map(|(name, value)| ((*name).to_owned(), one(value))).collect();
-        held.insert("objectClass".to_owned(), classes.iter().map(|class| class.as_bytes().to_vec()).collect());
-        held.insert("objectGUID".to_owned(), vec![mixed_endian(guid)]);
+            attributes.iter().map(|(name, value)| (name.to_ascii_lowercase(), one(value))).collect();
+        held.insert("objectclass".to_owned(), classes.iter().map(|class| class.as_bytes().to_vec()).collect());
+        held.insert("objectguid".to_owned(), vec![mixed_endian(guid)]);
         held.insert("name".to_owned(), one(rdn.split(',').next().unwrap()));
         let object = Object { dn: format!("{rdn},{DOMAIN}"), attributes: held, usn, created: usn, deleted: false };
         self.objects.insert(guid, object);
@@ -107,7 +108,7 @@ impl Domain {
         let guid =
             self.add(number, &format!("CN={login}"), &["top", "person", "organizationalPerson", "user"], &attributes);
         let sid = [&[1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0][..], &[7; 12], &(number + 1_000).to_le_bytes()].concat();
-        self.objects.get_mut(&guid).unwrap().attributes.insert("objectSid".to_owned(), vec![sid]);
+        self.objects.get_mut(&guid).unwrap().attributes.insert("objectsid".to_owned(), vec![sid]);
         guid
     }
 
@@ -123,7 +124,7 @@ impl Domain {
     pub(crate) fn set(&mut self, guid: Guid, name: &str, values: Vec<Vec<u8>>) {
         let usn = self.next_usn();
         let object = self.objects.get_mut(&guid).unwrap();
-        object.attributes.insert(name.to_owned(), values);
+        object.attributes.insert(name.to_ascii_lowercase(), values);
         object.usn = usn;
     }
 
@@ -133,8 +134,8 @@ impl Domain {
         let object = self.objects.get_mut(&guid).unwrap();
         let rdn = object.dn.split(',').next().unwrap().to_owned();
         object.dn = format!("{rdn}\\0ADEL:{guid},CN=Deleted Objects,{DOMAIN}");
-        object.attributes.retain(|name, _| ["objectClass", "objectGUID", "name"].contains(&name.as_str()));
-        object.attributes.insert("isDeleted".to_owned(), vec![b"TRUE".to_vec()]);
+        object.attributes.retain(|name, _| ["objectclass", "objectguid", "name"].contains(&name.as_str()));
+        object.attributes.insert("isdeleted".to_owned(), vec![b"TRUE".to_vec()]);
         (object.usn, object.deleted) = (usn, true);
         let gone = format!("{rdn},{DOMAIN}").into_bytes();
         for other in self.objects.values_mut() {
@@ -344,11 +345,12 @@ impl<'a> Search<'a> {
         for asked in &self.attributes {
             let (name, range) =
                 asked.split_once(";range=").map_or((asked.as_str(), None), |(name, range)| (name, Some(range)));
-            let values = match name {
-                "uSNChanged" => vec![object.usn.to_string().into_bytes()],
-                "uSNCreated" => vec![object.created.to_string().into_bytes()],
-                "whenChanged" => vec![domain.time.clone().into_bytes()],
-                _ => object.attributes.get(name).cloned().unwrap_or_default(),
+            let held = name.to_ascii_lowercase();
+            let values = match held.as_str() {
+                "usnchanged" => vec![object.usn.to_string().into_bytes()],
+                "usncreated" => vec![object.created.to_string().into_bytes()],
+                "whenchanged" => vec![domain.time.clone().into_bytes()],
+                held => object.attributes.get(held).cloned().unwrap_or_default(),
             };
             let start: usize = range.map_or(0, |range| range.split('-').next().unwrap().parse().unwrap());
             if values.is_empty() || start >= values.len() || domain.drops_a_slice && start > 0 {
@@ -392,7 +394,8 @@ impl<'a> Search<'a> {
         let cookie = if more { told.last().unwrap().usn } else { domain.usn };
         let entries = told.iter().map(|object| {
             let new = object.created > since;
-            let told = |name: &&String| ["objectGUID", "isDeleted"].contains(&name.as_str()) || new || object.deleted;
+            let always = |name: &str| ["objectGUID", "isDeleted"].iter().any(|one| one.eq_ignore_ascii_case(name));
+            let told = |name: &&String| always(name) || new || object.deleted;
             let names: Vec<String> = self.attributes.iter().filter(told).cloned().collect();
             let search = Search { attributes: names, base: String::new(), controls: BTreeMap::new(), ..*self };
             let operation = entry_operation(&search.shown(object, &Domain { slice: usize::MAX, ..Domain::new() }));
@@ -425,7 +428,8 @@ fn matches(filter: &StructureTag, object: &Object) -> bool {
         2 => !parts(filter).iter().any(|part| matches(part, object)),
         3 => {
             let [name, value] = parts(filter) else { panic!("an equality of two parts") };
-            let held: HashSet<&Vec<u8>> = object.attributes.get(&text(name)).into_iter().flatten().collect();
+            let held: HashSet<&Vec<u8>> =
+                object.attributes.get(&text(name).to_ascii_lowercase()).into_iter().flatten().collect();
             held.iter().any(|held| held.eq_ignore_ascii_case(bytes(value)))
         }
         order @ (5 | 6) => {
@@ -433,7 +437,7 @@ fn matches(filter: &StructureTag, object: &Object) -> bool {
             let bound: u64 = text(value).parse().unwrap();
             usn(&text(name)).is_some_and(|usn| if order == 5 { usn >= bound } else { usn <= bound })
         }
-        7 => object.attributes.contains_key(&ber::text(filter)),
+        7 => object.attributes.contains_key(&ber::text(filter).to_ascii_lowercase()),
         other => panic!("a filter of kind {other}"),
     }
 }
