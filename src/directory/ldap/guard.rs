@@ -72,8 +72,18 @@ impl Line {
     pub(super) fn expect_search(&self, page: bool) -> mpsc::UnboundedReceiver<Frames> {
         // Without a bound of its own: the bytes in it are bounded.
         let (sender, receiver) = mpsc::unbounded_channel();
-        lock(&self.searches).push_back((sender, page));
+        let mut searches = lock(&self.searches);
+        // Afterwards nobody takes it any more, and whoever searched would wait for answers until the time is up.
+        if self.end.get().is_none() {
+            searches.push_back((sender, page));
+        }
         receiver
+    }
+
+    /// Ends everything that is waited for. Before anything closes, so that whoever sees it closed finds the reason.
+    fn end_with(&self, end: End) {
+        let _ = self.end.set(end);
+        lock(&self.searches).clear();
     }
 
     /// Why the connection ended, once it has.
@@ -98,8 +108,7 @@ where
             end = relay.answers(&mut from_server, &mut to_client) => end,
             end = relay.requests(&mut from_client, &mut to_server) => end,
         };
-        // Before anything closes, so that whoever sees it closed finds the reason.
-        let _ = relay.line.end.set(end);
+        relay.line.end_with(end);
         drop(relay);
         drop(to_client);
         let _ = to_server.shutdown().await;
@@ -415,6 +424,18 @@ mod tests {
             taken += frames.bytes.len();
         }
         assert_eq!(taken, sent, "every whole frame, and none in part");
+    }
+
+    #[tokio::test]
+    async fn a_search_that_comes_too_late_for_the_connection_ends_at_once() {
+        let Searching { server, answers: mut first, line, client: _client, _task } = searching().await;
+        // Announced, and not yet sent when the server goes.
+        let mut second = line.expect_search(false);
+        drop(server);
+        assert!(soon(first.recv()).await.is_none());
+        assert!(soon(second.recv()).await.is_none());
+        assert!(line.end().is_some());
+        assert!(soon(line.expect_search(true).recv()).await.is_none(), "begun afterwards");
     }
 
     #[tokio::test]
