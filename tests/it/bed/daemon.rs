@@ -16,6 +16,7 @@ use super::{Slapd, free_port, wait_until};
 pub(crate) struct Bailey {
     directory: TempDir,
     daemon: Option<Child>,
+    environment: Vec<(String, String)>,
 }
 
 impl Bailey {
@@ -26,7 +27,7 @@ impl Bailey {
 
     /// An installation with these directories.
     pub(crate) fn with(directories: &str) -> Self {
-        let installation = Self { directory: tempfile::tempdir().unwrap(), daemon: None };
+        let installation = Self { directory: tempfile::tempdir().unwrap(), daemon: None, environment: Vec::new() };
         installation.configure(directories);
         installation
     }
@@ -46,6 +47,21 @@ impl Bailey {
         }
     }
 
+    /// Sets a variable for everything that is started from here on.
+    #[cfg(feature = "gssapi")]
+    pub(crate) fn environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Changes the configuration in place, all else as it was.
+    #[cfg(feature = "gssapi")]
+    pub(crate) fn reconfigure(&self, changes: &[(&str, &str)]) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let changed = changes.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to));
+        assert_ne!(changed, text);
+        std::fs::write(self.config(), changed).unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -58,6 +74,7 @@ impl Bailey {
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bailey"));
         command.args(words).arg("--config").arg(self.config()).stdin(Stdio::null());
+        command.envs(self.environment.iter().cloned());
         command
     }
 
@@ -161,8 +178,22 @@ impl Bailey {
     }
 }
 
+/// Lines of the daemon's log that a failing test shows.
+const LAST_LINES: usize = 60;
+
+#[expect(clippy::print_stderr, reason = "what a failing test has to say besides its panic")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
 impl Drop for Bailey {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let last: Vec<&str> = log.lines().rev().take(LAST_LINES).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            complain(&format!("the end of the daemon's log:\n{}", last.join("\n")));
+        }
         if let Some(mut child) = self.daemon.take() {
             let _ = child.kill();
             let _ = child.wait();
