@@ -27,13 +27,13 @@ report=$HERE/results/soak-$(date -u +%F)-$commit.txt
 } | tee "$report"
 
 if cargo nextest --version >/dev/null 2>&1; then
-  runner=(cargo nextest run --locked --no-fail-fast --color never --status-level all)
+  runner=(cargo nextest run --locked --features gssapi --no-fail-fast --color never --status-level all)
 else
-  runner=(cargo test --locked --no-fail-fast)
+  runner=(cargo test --locked --features gssapi --no-fail-fast)
 fi
 status=0
 "${runner[@]}" 2>&1 | tee -a "$report" || status=$?
-cargo test --locked --test it -- --ignored --exact --nocapture \
+cargo test --locked --features gssapi --test it -- --ignored --exact --nocapture \
   samba_random::an_hour_of_edits_on_two_controllers_ends_where_a_full_read_begins 2>&1 | tee -a "$report" || status=$?
 echo "# $(date -u +%FT%TZ), ended with status $status" | tee -a "$report"
 exit "$status"

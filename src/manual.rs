@@ -45,6 +45,12 @@ pub mod failures {
     //! unless the configuration says `insecure`, and then health says it too (`src/directory/settings.rs`).
     //! *Tests:* the scripted server injects and refuses, and presents wrong certificates; it must see no bind.
     //!
+    //! **A sign-in is passed on.** Whoever makes us connect to them hands our ticket or challenge to the real domain
+    //! controller and is us there (CVE-2017-8563). *Here:* a password is sent inside TLS alone. A Kerberos ticket is for
+    //! the host of the URL, is tied to the TLS connection it is shown on (RFC 5929), and without TLS seals everything that
+    //! follows (`src/directory/ldap/sasl/mod.rs`), so that whoever passes it on can neither read nor add a word. *Tests:*
+    //! `tests/it/kerberos.rs`, through a wire that is read and that changes a byte.
+    //!
     //! **DNS names the server, and TLS believes it.** A forged SRV answer that points to a host with a good
     //! certificate of its own gets the bind password; RFC 6125 4 and RFC 4513 3.1.3 therefore ask for a name from the
     //! user or a trusted source. *Here:* a target outside of the `domain` configured is refused before any connection,

@@ -7,6 +7,7 @@ pub mod args;
 pub mod check;
 pub mod client;
 pub mod completions;
+pub mod kerberos;
 pub mod output;
 pub mod people;
 pub mod plan;
@@ -122,6 +123,7 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
         }
         Ok(config) => config,
     };
+    kerberos::prepare(&config)?;
     let mut findings = vec![sound(global, &config)];
     for directory in config.directories {
         let label = directory.sync.label.clone();

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::args::Global;
-use super::configuration;
+use super::{configuration, kerberos};
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::daemon::compose::{self, Opening};
 use crate::telemetry::logs::{Format, Logs, Settings};
@@ -15,12 +15,14 @@ use crate::telemetry::metrics;
 /// When it cannot start; then nothing was served.
 pub async fn run(global: &Global, opening: Opening) -> anyhow::Result<ExitCode> {
     let config = configuration(global)?;
+    kerberos::prepare(&config)?;
     let logs = Logs::install(&log_settings(&config))?;
     let handle = metrics::install(env!("CARGO_PKG_VERSION"))?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %global.config.display(), "starting");
     let again = global.clone();
     let reload = move || {
         let config = configuration(&again)?;
+        kerberos::can_stay(&config)?;
         logs.set_filter(level(config.log.level))?;
         Ok(config)
     };

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
 use super::client::Client;
-use super::configuration;
 use super::output::Output;
+use super::{configuration, kerberos};
 use crate::authn::local::Peer;
 use crate::daemon::compose::{self, Opening, Parts};
 use crate::daemon::fleet::Fleet;
@@ -54,6 +54,7 @@ impl Session {
         if client.reachable().await || config.listen.socket.exists() && !nobody_listens(&config.listen.socket).await {
             return Ok(Self { client, output, _workers: None });
         }
+        kerberos::prepare(&config)?;
         let parts = tokio::task::spawn_blocking(move || compose::parts(config, Opening::default(), None)).await?;
         let Parts { app, directories, .. } = parts.context("no daemon runs, and the store cannot be opened instead")?;
         let stop = CancellationToken::new();

@@ -71,20 +71,37 @@ impl<'a> Files<'a> {
 
     /// The secret in the systemd credential that `name` is set to.
     pub(super) fn secret_in_credential(&self, section: &Section<'_>, name: &str) -> Option<Secret<String>> {
+        let path = self.credential(section, name)?;
+        self.secret(section, name, &path)
+    }
+
+    /// The file of the systemd credential that `name` is set to, if it can be read, and not by everyone.
+    pub(super) fn private_credential(&self, section: &Section<'_>, name: &str) -> Option<PathBuf> {
+        let path = self.credential(section, name)?;
+        if let Err(why) = open(&path) {
+            section.fault(name, unreadable(&path, &why), remedy(&why));
+            return None;
+        }
+        self.is_private(section, name, &path).then_some(path)
+    }
+
+    /// Where the systemd credential is that `name` is set to. Each such key has a sibling that takes a path.
+    fn credential(&self, section: &Section<'_>, name: &str) -> Option<PathBuf> {
         let credential: String = section.optional(name)?;
+        let sibling = name.replace("_credential", "_file");
         if credential.contains('/') || credential.starts_with('.') {
-            section.fault(name, "is a path", "write the name given to LoadCredential=, or use bind_password_file");
+            section.fault(name, "is a path", format!("write the name given to LoadCredential=, or use {sibling}"));
             return None;
         }
         let Some(directory) = &self.0.credentials else {
             section.fault(
                 name,
                 "the environment has no CREDENTIALS_DIRECTORY",
-                format!("start bailey by systemd with LoadCredential={credential}:FILE, or use bind_password_file"),
+                format!("start bailey by systemd with LoadCredential={credential}:FILE, or use {sibling}"),
             );
             return None;
         };
-        self.secret(section, name, &directory.join(credential))
+        Some(directory.join(credential))
     }
 
     fn secret(&self, section: &Section<'_>, name: &str, path: &Path) -> Option<Secret<String>> {

@@ -68,6 +68,8 @@ pub enum Form {
     Name,
     /// IP addresses of DNS servers, with or without a port.
     Nameservers,
+    /// A Kerberos principal.
+    Principal,
     /// Text that must not be seen.
     Secret,
     /// A percentage.
@@ -114,6 +116,9 @@ pub const KEYS: &[Key] = &[
     defaulted("log.format", Form::Choice(&["auto", "json", "text"]), r#""auto""#, "how log lines look"),
     defaulted("log.level", Form::Choice(&["error", "warn", "info", "debug", "trace"]), r#""info""#, "the least important lines written"),
 
+    optional("kerberos.keytab_file", Form::File, "the keytab with the keys of the accounts we sign in as"),
+    optional("kerberos.keytab_credential", Form::Name, "the systemd credential that holds the keytab"),
+
     required("directory.label", Form::Label, "short name; part of every id derived from the directory"),
     defaulted("directory.kind", Form::Choice(KINDS), r#""ldap""#, "which family its servers are of; other defaults follow"),
     defaulted("directory.primary", Form::Flag, "false", "whether names from here stay bare, without @label"),
@@ -126,8 +131,9 @@ pub const KEYS: &[Key] = &[
     optional("directory.ca_file", Form::File, "authorities that sign the servers' certificates"),
     optional("directory.client_certificate_file", Form::File, "our certificate towards the servers"),
     optional("directory.client_key_file", Form::File, "its private key"),
-    defaulted("directory.bind", Form::Choice(&["simple", "external", "anonymous"]), r#""simple""#, "how we sign in"),
+    defaulted("directory.bind", Form::Choice(&["simple", "gssapi", "external", "anonymous"]), r#""simple""#, "how we sign in"),
     optional("directory.bind_dn", Form::BindName, "who we sign in as"),
+    optional("directory.bind_principal", Form::Principal, "who we sign in as by Kerberos"),
     optional("directory.bind_password", Form::Secret, "the password, written here"),
     optional("directory.bind_password_file", Form::File, "the file that holds the password"),
     optional("directory.bind_password_credential", Form::Name, "the systemd credential that holds the password"),
@@ -233,6 +239,7 @@ impl Form {
             Self::Name => "a name, in quotes",
             Self::Names => r#"a list of names, such as ["bailey-admin"]"#,
             Self::Nameservers => r#"a list of IP addresses, such as ["10.0.0.10", "10.0.0.11:5353"]"#,
+            Self::Principal => r#"a Kerberos principal with its realm, such as "svc-bailey@CORP.EXAMPLE.COM""#,
             Self::Secret => "text, in quotes",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
             Self::Site => r#"the name of a site, such as "Berlin-1""#,

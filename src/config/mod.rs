@@ -17,6 +17,7 @@ mod access;
 mod directory;
 mod fault;
 mod files;
+mod kerberos;
 mod keys;
 mod listen;
 mod log;
@@ -35,6 +36,7 @@ use zeroize::Zeroizing;
 pub use access::Access;
 pub use directory::DirectoryConfig;
 pub use fault::{ConfigError, ConfigFault, Place};
+pub use kerberos::Kerberos;
 pub use keys::{Form, INSECURE, KEYS, Key, Presence};
 pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
@@ -61,6 +63,8 @@ pub struct Config {
     pub store: Store,
     /// How we log.
     pub log: Log,
+    /// Where the keys are by which we sign in to directories by Kerberos.
+    pub kerberos: Kerberos,
     /// The directories, in the order of the file. May be empty: the people of a directory that was
     /// taken out stay, frozen, until they are removed.
     pub directories: Vec<DirectoryConfig>,
@@ -119,6 +123,7 @@ impl Config {
             access: Access::meant(&top.section("access")),
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),
+            kerberos: Kerberos::meant(&top.section("kerberos"), files),
             account: account?,
             directories: directories?,
         })

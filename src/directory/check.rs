@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::filter::Filter;
 use super::ldap::address::Address;
-use super::ldap::{Answer, Connection, NO_ADDRESS, Outcome, Question, RawEntry, Scope, controls};
+use super::ldap::{Answer, Connection, NO_ADDRESS, Outcome, Question, RawEntry, Scope, controls, sasl};
 use super::reader::is_visible;
 use super::root_dse::RootDse;
 use super::settings::Family;
@@ -85,11 +85,16 @@ fn connection_remedy(error: &DirectoryError) -> &'static str {
             ad_codes::remedy(text).unwrap_or("check `bind_dn` and its password")
         }
         DirectoryError::Refused { code: 34, .. } => "write a DN in `bind_dn`: only Active Directory takes other names",
+        DirectoryError::Refused { code: 8 | 53, text, .. } if text.contains("Sign or Seal") => sasl::NOT_INSIDE_TLS,
         DirectoryError::Refused { code: 8 | 13, .. } => {
             "the server wants encryption: use an `ldaps://` URL or `start_tls = true`"
         }
         DirectoryError::Refused { .. } => "see the server's log for the reason",
         _ if text.contains(NO_ADDRESS) => "see that the DNS servers in `nameservers` know the host",
+        DirectoryError::Connection { why, .. } if why.contains(sasl::FAILED) => {
+            "see that the keytab has a key of this very principal (`klist -k`), that krb5.conf says where its realm is, and that \
+             the domain knows the host of the URL (`setspn -Q ldap/HOST`)"
+        }
         _ if text.contains("unknownissuer") => "name the authority that signed the server's certificate in `ca_file`",
         _ if text.contains("not valid for name") => "use the host name that is in the server's certificate",
         _ if text.contains("certificate") => {

@@ -44,6 +44,7 @@ use tokio::sync::mpsc;
 
 pub use dn::Dn;
 pub use error::DirectoryError;
+pub use ldap::KERBEROS;
 pub use settings::Settings;
 pub use source::LdapSource;
 

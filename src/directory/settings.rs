@@ -122,6 +122,28 @@ pub enum Bind {
     },
     /// SASL EXTERNAL: the Unix socket's peer, or the client certificate.
     External,
+    /// SASL GSSAPI: a Kerberos ticket, taken with the key in a keytab. Over `ldap://` it encrypts the connection, too.
+    Kerberos {
+        /// Who, such as `svc-bailey@CORP.EXAMPLE.COM`.
+        principal: String,
+    },
+}
+
+impl Bind {
+    /// Who signs in by Kerberos, if that is how.
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
+        match self {
+            Self::Kerberos { principal } => Some(principal),
+            Self::Anonymous | Self::External | Self::Simple { .. } => None,
+        }
+    }
+
+    /// True when signing in encrypts a connection that is not encrypted yet.
+    #[must_use]
+    pub fn seals(&self) -> bool {
+        self.principal().is_some()
+    }
 }
 
 /// Which entries are of a kind: one of these classes, and the filter.

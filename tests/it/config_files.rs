@@ -197,6 +197,8 @@ fn minimal_is_useful() {
 fn every_key_is_read_and_refuses_what_it_does_not_take() {
     for key in KEYS {
         let text = match key.path.strip_prefix("directory.") {
+            // Looked at only where it is used.
+            Some("bind_principal") => minimal("bind = \"gssapi\"\nbind_principal = 2026-01-01", &["bind_"]),
             Some(inner) => minimal(&format!("{inner} = 2026-01-01"), &[&format!("{inner} =")]),
             None => format!("{} = 2026-01-01\n{}", key.path, minimal("", &[&format!("{} =", key.path)])),
         };
@@ -311,6 +313,20 @@ fn each_contradiction_is_found() {
         ("bind = \"simpel\"", &["bind_"], "directory.bind", "found \"simpel\""),
         ("bind = \"anonymous\"", &["bind_password"], "directory.bind_dn", "is not used"),
         ("bind = \"external\"", &["bind_"], "directory.bind", "nothing to prove"),
+        ("bind_principal = \"svc@CORP.EXAMPLE.COM\"", &[], "directory.bind_principal", "is not used"),
+        ("bind = \"gssapi\"", &["bind_"], "directory.bind_principal", "missing"),
+        (
+            "bind = \"gssapi\"\nbind_principal = \"svc\"",
+            &["bind_"],
+            "directory.bind_principal",
+            "no principal with a realm",
+        ),
+        (
+            "bind = \"gssapi\"\nbind_principal = \"s@R\"",
+            &["bind_dn"],
+            "directory.bind_password_credential",
+            "is not used",
+        ),
         ("client_certificate_file = \"bailey.toml\"", &[], "directory.client_certificate_file", "has no key"),
         ("client_key_file = \"bailey.toml\"", &[], "directory.client_key_file", "has no certificate"),
         (

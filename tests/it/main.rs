@@ -26,6 +26,8 @@ mod e2e;
 mod fixture;
 mod golden;
 mod health;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod lifecycle;
 mod local_socket;
 mod measure;

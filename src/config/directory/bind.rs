@@ -6,8 +6,8 @@ use crate::config::files::Files;
 use crate::config::raw::Written;
 use crate::config::section::Section;
 use crate::config::values::{Meant, Misfit, Word, from_text};
-use crate::directory::Dn;
 use crate::directory::settings::{Bind, is_host_name};
+use crate::directory::{Dn, KERBEROS};
 
 use super::urls;
 
@@ -18,11 +18,15 @@ const PASSWORDS: [&str; 3] = ["bind_password", "bind_password_file", "bind_passw
 /// only (MS-ADTS 5.1.1.1.1). Its other forms, such as the display name, anybody might come to share.
 struct Name(String);
 
+/// `bind_principal`: with its realm, which the keytab has to be searched for.
+struct Principal(String);
+
 /// `bind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Kind {
     #[default]
     Simple,
+    Gssapi,
     External,
     Anonymous,
 }
@@ -33,6 +37,7 @@ pub(super) fn meant(section: &Section<'_>, files: &Files<'_>, urls: &[String]) -
     let kind = if section.has("bind") { section.optional("bind")? } else { section.read("bind") };
     match kind {
         Kind::Simple => simple(section, files),
+        Kind::Gssapi => kerberos(section, urls),
         Kind::External => {
             refuse_leftovers(section, "external");
             if !section.has("client_certificate_file") && !urls::any_socket(urls) {
@@ -48,7 +53,31 @@ pub(super) fn meant(section: &Section<'_>, files: &Files<'_>, urls: &[String]) -
     }
 }
 
+fn kerberos(section: &Section<'_>, urls: &[String]) -> Option<Bind> {
+    refuse_leftovers(section, "gssapi");
+    if !KERBEROS {
+        section.fault(
+            "bind",
+            "this bailey was built without Kerberos",
+            "build it with `cargo build --features gssapi`, or set bind = \"simple\"",
+        );
+    }
+    if urls::any_socket(urls) {
+        section.fault(
+            "bind",
+            "\"gssapi\" has no host to prove itself behind ldapi://",
+            "use an ldap:// or ldaps:// URL",
+        );
+    }
+    if !section.has("bind_principal") {
+        section.fault("bind_principal", "missing", "name the account, such as \"svc-bailey@CORP.EXAMPLE.COM\"");
+    }
+    let Principal(principal) = section.optional("bind_principal")?;
+    Some(Bind::Kerberos { principal })
+}
+
 fn simple(section: &Section<'_>, files: &Files<'_>) -> Option<Bind> {
+    refuse_leftovers(section, "simple");
     let name: Option<Name> = section.optional("bind_dn");
     if !section.has("bind_dn") {
         section.fault(
@@ -85,8 +114,14 @@ fn password(section: &Section<'_>, files: &Files<'_>) -> Option<Secret<String>> 
 
 /// A password that is set and not used is a mistake about who we are.
 fn refuse_leftovers(section: &Section<'_>, bind: &str) {
-    for name in PASSWORDS.into_iter().chain(["bind_dn"]).filter(|name| section.has(name)) {
-        section.fault(name, format!("is not used when `bind` is \"{bind}\""), "remove it, or set bind = \"simple\"");
+    let others =
+        PASSWORDS.into_iter().map(|name| (name, "simple")).chain([("bind_dn", "simple"), ("bind_principal", "gssapi")]);
+    for (name, its) in others.filter(|(name, its)| *its != bind && section.has(name)) {
+        section.fault(
+            name,
+            format!("is not used when `bind` is \"{bind}\""),
+            format!("remove it, or set bind = \"{its}\""),
+        );
     }
 }
 
@@ -94,6 +129,7 @@ impl Word for Kind {
     fn word(text: &str) -> Option<Self> {
         Some(match text {
             "simple" => Self::Simple,
+            "gssapi" => Self::Gssapi,
             "external" => Self::External,
             "anonymous" => Self::Anonymous,
             _ => return None,
@@ -104,6 +140,18 @@ impl Word for Kind {
 impl Meant for Name {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
         from_text(written, misfits, |text| Self::parse(text).map_err(Some))
+    }
+}
+
+impl Meant for Principal {
+    fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+        from_text(written, misfits, |text| {
+            let sound = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_control() || " @\\".contains(c));
+            match text.split_once('@') {
+                Some((name, realm)) if sound(name) && sound(realm) => Ok(Self(text.to_owned())),
+                _ => Err(Some(format!("`{}` is no principal with a realm", printable(text)))),
+            }
+        })
     }
 }
 

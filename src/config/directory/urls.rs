@@ -39,9 +39,11 @@ pub(super) fn meant(section: &Section<'_>) -> Vec<String> {
     let urls = if section.has("urls") { section.required("urls") } else { None };
     let urls: Vec<Url> = urls.unwrap_or_default();
     let start_tls: bool = section.read("start_tls");
+    // Kerberos encrypts what TLS does not.
+    let sealed = section.optional::<String>("bind").is_some_and(|bind| bind == "gssapi");
     for url in &urls {
         match url.scheme {
-            Scheme::Ldap if !start_tls && !url.loopback && !insecure(section) => section.fault(
+            Scheme::Ldap if !start_tls && !sealed && !url.loopback && !insecure(section) => section.fault(
                 "urls",
                 format!("{} would send the password and every answer in the clear", printable(&url.text)),
                 "use ldaps://, or set start_tls = true",

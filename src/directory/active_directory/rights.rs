@@ -115,21 +115,29 @@ struct Account {
 impl Account {
     /// The account that binds, if it can see itself.
     async fn find(source: &LdapSource, connection: &mut Connection, contexts: &[Dn]) -> Result<Self, DirectoryError> {
-        let Bind::Simple { dn: name, .. } = &source.settings.bind else { return Ok(Self::default()) };
+        let (Bind::Simple { dn: name, .. } | Bind::Kerberos { principal: name }) = &source.settings.bind else {
+            return Ok(Self::default());
+        };
         let names = ["objectSid", "userPrincipalName"];
         let mut questions: Vec<Question> =
             name.parse::<Dn>().iter().map(|dn| Question::entry(dn.as_str(), &names)).collect();
-        let login = match name.split_once('\\') {
-            Some((_, login)) => ("sAMAccountName", login),
-            None => ("userPrincipalName", name.as_str()),
+        // `user@domain` need not be written anywhere: every account has the one of its login and its domain besides
+        // (MS-ADTS 5.1.1.1.1), and that is the name Kerberos knows it by.
+        let logins: Vec<(&str, &str)> = match (name.split_once('\\'), name.split_once('@')) {
+            (Some((_, login)), _) => vec![("sAMAccountName", login)],
+            (None, Some((login, _))) => vec![("userPrincipalName", name), ("sAMAccountName", login)],
+            (None, None) => vec![("userPrincipalName", name)],
         };
-        if let (true, Ok(attribute)) = (questions.is_empty(), login.0.parse()) {
-            let filter = Filter::equal(attribute, login.1.as_bytes());
-            let asked: Vec<String> = names.map(str::to_owned).to_vec();
-            questions.extend(contexts.iter().map(|context| Question {
-                scope: Scope::Subtree,
-                ..Question::below(context, filter.clone(), asked.clone().into())
-            }));
+        if questions.is_empty() {
+            for (attribute, login) in logins {
+                let Ok(attribute) = attribute.parse() else { continue };
+                let filter = Filter::equal(attribute, login.as_bytes());
+                let asked: Vec<String> = names.map(str::to_owned).to_vec();
+                questions.extend(contexts.iter().map(|context| Question {
+                    scope: Scope::Subtree,
+                    ..Question::below(context, filter.clone(), asked.clone().into())
+                }));
+            }
         }
         for question in questions {
             let (entries, _) = connection.search(&question).await?.all().await?;

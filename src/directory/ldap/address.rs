@@ -67,7 +67,15 @@ impl Address {
 
     /// True when passwords and people would cross a network readable by anyone on it.
     pub(in crate::directory) fn is_overheard(&self, settings: &Settings) -> bool {
-        matches!(self, Self::Plain(host) if !settings.start_tls && !host.is_loopback())
+        matches!(self, Self::Plain(host) if !settings.start_tls && !settings.bind.seals() && !host.is_loopback())
+    }
+
+    /// The host whose name the server must prove to have; none of a socket.
+    pub(in crate::directory) fn host(&self) -> Option<&Host> {
+        match self {
+            Self::Tls(host) | Self::Plain(host) => Some(host),
+            Self::Unix(_) => None,
+        }
     }
 }
 

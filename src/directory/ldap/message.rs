@@ -90,6 +90,12 @@ impl<'a> Message<'a> {
         Some((code, text))
     }
 
+    /// What a bind's answer carries for its SASL mechanism (RFC 4511 4.2.2).
+    pub(super) fn sasl_credentials(&self) -> Option<&'a [u8]> {
+        let mut parts = self.operation.elements()?;
+        std::iter::from_fn(|| parts.next()).find(|part| part.tag == 0x87).map(|part| part.content)
+    }
+
     /// The value of the control `oid`: `None` when it is not there, `Some(None)` when it has no value or the
     /// controls are malformed.
     pub(super) fn control(&self, oid: &str) -> Option<Option<&'a [u8]>> {

@@ -18,6 +18,7 @@ mod entry;
 pub(in crate::directory) mod extension;
 mod guard;
 mod message;
+pub(in crate::directory) mod sasl;
 pub(in crate::directory) mod sync;
 mod tls;
 mod transport;
@@ -40,6 +41,7 @@ use message::Message;
 pub(super) use entry::RawEntry;
 pub(super) use extension::DirSyncDone;
 pub(super) use ldap3::Scope;
+pub use sasl::AVAILABLE as KERBEROS;
 pub(super) use sync::{State, SyncDone, SyncInfo, SyncState};
 pub(super) use transport::NO_ADDRESS;
 
@@ -130,7 +132,14 @@ impl Connection {
 
     async fn open_unbounded(server: &str, settings: &Settings) -> Result<Self, DirectoryError> {
         let address = Address::parse(server)?;
-        let stream = transport::connect(server, &address, settings).await?;
+        let connected = transport::connect(server, &address, settings).await?;
+        let stream = match &settings.bind {
+            Bind::Kerberos { principal } => {
+                let host = address.host().map_or("localhost", |host| &host.name);
+                sasl::sign_in(server, host, principal, connected).await?
+            }
+            Bind::Anonymous | Bind::External | Bind::Simple { .. } => connected.stream,
+        };
         let closed = |why: String| DirectoryError::Connection { server: server.to_owned(), why };
         let (inner, line, guard) = guard::start(stream).map_err(|error| closed(error.to_string()))?;
         let over = LdapConnSettings::new().set_std_stream(StdStream::Unix(inner));
@@ -155,7 +164,8 @@ impl Connection {
 
     async fn bind(&mut self, bind: &Bind) -> Result<(), DirectoryError> {
         let (what, bound) = match bind {
-            Bind::Anonymous => return Ok(()),
+            // Kerberos has signed in before anything else was sent.
+            Bind::Anonymous | Bind::Kerberos { .. } => return Ok(()),
             // RFC 4513 5.1.2: with an empty password the server would say yes to anybody.
             Bind::Simple { dn, password } if password.expose().is_empty() || dn.is_empty() => {
                 return Err(DirectoryError::Setup {

@@ -25,6 +25,13 @@ use crate::directory::{DirectoryError, Settings, discovery};
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// A connection on which nothing was said yet.
+pub(super) struct Connected {
+    pub(super) stream: Box<dyn Stream>,
+    /// What the server showed in the TLS handshake; `None` without TLS.
+    pub(super) certificate: Option<Vec<u8>>,
+}
+
 /// How the error begins that says that a host has no address.
 pub(in crate::directory) const NO_ADDRESS: &str = "cannot find the address";
 
@@ -32,15 +39,11 @@ pub(in crate::directory) const NO_ADDRESS: &str = "cannot find the address";
 const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 
 /// Connects to `server`, which is at `address`.
-pub(super) async fn connect(
-    server: &str,
-    address: &Address,
-    settings: &Settings,
-) -> Result<Box<dyn Stream>, DirectoryError> {
+pub(super) async fn connect(server: &str, address: &Address, settings: &Settings) -> Result<Connected, DirectoryError> {
     match address {
         Address::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(|error| failed(server, "cannot connect", &error))?;
-            Ok(Box::new(stream))
+            Ok(Connected::in_the_clear(stream))
         }
         Address::Tls(host) => encrypted(server, host, tcp(server, host, settings).await?, settings).await,
         Address::Plain(host) if settings.start_tls => {
@@ -55,8 +58,18 @@ pub(super) async fn connect(
             let stream = tcp(server, host, settings).await?;
             // `localhost` is a name like any other; what counts is where it led.
             let near = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
-            if near || settings.insecure { Ok(Box::new(stream)) } else { Err(overheard(server)) }
+            if near || settings.insecure || settings.bind.seals() {
+                Ok(Connected::in_the_clear(stream))
+            } else {
+                Err(overheard(server))
+            }
         }
+    }
+}
+
+impl Connected {
+    fn in_the_clear(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), certificate: None }
     }
 }
 
@@ -109,14 +122,18 @@ async fn encrypted(
     host: &Host,
     stream: TcpStream,
     settings: &Settings,
-) -> Result<Box<dyn Stream>, DirectoryError> {
+) -> Result<Connected, DirectoryError> {
     let config = tls::client_config(settings)?;
     let name = ServerName::try_from(host.name.clone()).map_err(|error| DirectoryError::Setup {
         what: format!("server `{server}`"),
         why: format!("no certificate can be checked against this host name: {error}"),
     })?;
     let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    Ok(Box::new(connected.map_err(|error| failed(server, "the TLS handshake failed", &error))?))
+    let stream = connected.map_err(|error| failed(server, "the TLS handshake failed", &error))?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    // A certificate is always shown: without one the handshake fails.
+    let certificate = Some(shown.map(|shown| shown.to_vec()).unwrap_or_default());
+    Ok(Connected { stream: Box::new(stream), certificate })
 }
 
 /// Asks for TLS and reads the one answer; the stream is then at the first byte of the handshake.

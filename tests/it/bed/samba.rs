@@ -6,6 +6,8 @@
 //!
 //! Passwords are checked (three wrong ones lock an account for good) and grow old after 42 days.
 
+#[cfg(feature = "gssapi")]
+mod kerberos;
 pub(crate) mod offline;
 mod partner;
 
@@ -80,13 +82,15 @@ pub(crate) struct SambaOptions {
     pub(crate) recycle_bin: bool,
     /// Other controllers can join and replicate. Costs more services, so a slower start.
     pub(crate) partners: bool,
+    /// The server takes SASL over TLS.
+    pub(crate) sasl_over_tls: bool,
     /// Added to the domain before the first start, after the zoo.
     pub(crate) ldif: String,
 }
 
 impl Default for SambaOptions {
     fn default() -> Self {
-        Self { domain: AD, recycle_bin: false, partners: false, ldif: String::new() }
+        Self { domain: AD, recycle_bin: false, partners: false, sasl_over_tls: false, ldif: String::new() }
     }
 }
 

@@ -182,6 +182,7 @@ pub(super) fn configuration(directory: &Path, options: &SambaOptions, number: u8
     } else {
         ("ldap, cldap, kdc", "")
     };
+    let strong = if options.sasl_over_tls { "allow_sasl_over_tls" } else { "yes" };
     format!(
         "[global]
 netbios name = DC{number}
@@ -208,6 +209,7 @@ log file = {at}/log.%m
 tls certfile = {at}/tls/cert.pem
 tls keyfile = {at}/tls/key.pem
 tls cafile = {at}/tls/ca.pem
+ldap server require strong auth = {strong}
 ldb:nosync = true
 "
     )
