@@ -52,7 +52,9 @@ async fn subtrees(
     kind: &Filter,
     found: &mut Vec<Arrival>,
 ) -> Result<(), DirectoryError> {
-    for some in alternatives.chunks(PER_SEARCH) {
+    // These are not paged, so no more may be found than the server sends at once.
+    let at_once = usize::try_from(source.settings.page_size).unwrap_or(PER_SEARCH).clamp(1, PER_SEARCH);
+    for some in alternatives.chunks(at_once) {
         for (base, _) in &source.bases {
             let question = Question {
                 base: base.to_string(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bailey::base::Guid;
-use bailey::directory::{Arrival, Changes, Completeness, Cursor, LdapSource, Method, Settings, Source};
+use bailey::directory::{Arrival, Changes, Completeness, Cursor, LdapSource, Method, Settings, Severity, Source};
 use tokio::sync::mpsc;
 
 use crate::bed::controller::{Controller, DIRSYNC, Domain, guid};
@@ -68,6 +68,20 @@ async fn a_group_that_changes_between_slices_is_read_again() {
             Ok(count) => assert_eq!((count, whole), (3_001, true), "{changes}"),
             Err(why) => assert!(!whole && why.contains("changed each of the"), "{changes}: {why}"),
         }
+    }
+}
+
+/// Samba has no limit for what is asked without pages, and never says that there is no such account.
+#[tokio::test]
+async fn a_refused_bind_says_why_and_what_to_do() {
+    for (code, words, todo) in [("525", "there is no such account", "bind_dn"), ("533", "is disabled", "enable")] {
+        let mut domain = Domain::new();
+        domain.refuses_bind = Some(code);
+        let controller = Controller::start(domain).await;
+        let findings = source(controller.settings()).check().await;
+        let fault = findings.iter().find(|finding| finding.severity == Severity::Fault).expect("a fault");
+        assert!(fault.what.contains(words) && fault.what.contains(code), "{}", fault.what);
+        assert!(fault.remedy.contains(todo), "{}", fault.remedy);
     }
 }
 
@@ -145,7 +159,7 @@ async fn a_long_answer_is_told_in_parts_and_moves_the_position_at_its_end() {
     let (mut domain, _) = company(50);
     domain.page = 7;
     let controller = Controller::start(domain).await;
-    let (source, cursor) = begin(controller.settings()).await;
+    let (source, cursor) = begin(Settings { page_size: 7, ..controller.settings() }).await;
     let mut changes = follow(&source, cursor.clone());
     for n in 1..=1_200 {
         controller.domain().person(1_000 + n);

@@ -48,8 +48,10 @@ pub(crate) struct Domain {
     pub(crate) drops_a_slice: bool,
     /// A change to the object between two slices, this many times.
     pub(crate) changes_between_slices: u32,
-    /// Entries a page at most, and objects a DirSync answer.
+    /// Entries an answer at most, paged or not, and objects a DirSync answer (`MaxPageSize`).
     pub(crate) page: usize,
+    /// The Windows error a bind is refused with, in hexadecimal.
+    pub(crate) refuses_bind: Option<&'static str>,
     /// What is answered to DirSync instead of changes.
     pub(crate) refuses_dirsync: Option<u32>,
     /// The account may follow everything; otherwise only what it may read.
@@ -70,6 +72,7 @@ impl Domain {
             drops_a_slice: false,
             changes_between_slices: 0,
             page: 1_000,
+            refuses_bind: None,
             refuses_dirsync: None,
             may_follow_everything: true,
             sees_deletions: true,
@@ -171,7 +174,11 @@ impl Controller {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (theirs, log) = (Arc::clone(&domain), Arc::clone(&asked));
         let script = Script::serving(Vec::new()).faults(move |request, replies| match (&request.kind, &request.tag) {
-            (Asked::Bind { .. } | Asked::StartTls, _) | (_, None) => replies,
+            (Asked::Bind { .. }, _) => match theirs.lock().unwrap().refuses_bind {
+                None => replies,
+                Some(code) => vec![Reply::Result { code: 49, text: refusal(code) }],
+            },
+            (Asked::StartTls, _) | (_, None) => replies,
             (_, Some(tag)) => Search::of(tag).map_or(replies, |search| {
                 log.lock().unwrap().push(search.describe());
                 search.answer(request, &mut theirs.lock().unwrap())
@@ -220,6 +227,11 @@ impl Controller {
             self.server.url("ldap")
         )
     }
+}
+
+/// What Windows says when it refuses a bind.
+fn refusal(code: &str) -> String {
+    format!("80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {code}, v4563")
 }
 
 /// A search as it was asked.
@@ -274,7 +286,10 @@ impl<'a> Search<'a> {
             .filter(below)
             .collect();
         let Some(value) = self.controls.get(PAGED) else {
-            return found.iter().map(|object| Reply::Entry(self.shown(object, domain))).chain([done(0)]).collect();
+            // sizeLimitExceeded, behind as many as there may be.
+            let end = done(if found.len() > domain.page { 4 } else { 0 });
+            let some = found.iter().take(domain.page).map(|object| Reply::Entry(self.shown(object, domain)));
+            return some.chain([end]).collect();
         };
         let (_, value) = lber::Parser::new().parse(value).unwrap();
         let size = (number(&parts(&value)[0]) as usize).min(domain.page);
