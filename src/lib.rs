@@ -21,6 +21,7 @@
 //! | 1 | [`model`] | what exists: people, groups, machines, edges, names; pure values |
 //! | 1 | [`directory`] | speaks LDAP, has never heard of IAM |
 //! | 2 | [`store`] | persistence with history, behind one narrow trait |
+//! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |
 //! | 3 | [`audit`] | the chained record of what was done |
 //! | 3 | [`rights`] | who is in which group, and through which |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
@@ -45,6 +46,7 @@ pub mod gate;
 pub mod http;
 pub mod manual;
 pub mod model;
+pub mod policy;
 pub mod rights;
 pub mod store;
 pub mod sync;

@@ -153,6 +153,28 @@ pub mod failures {
     //! idempotent and reaches the disk in order; the cursor comes with the last (`src/sync/apply.rs`). *Tests:*
     //! kill -9 in the middle, 50 times in `make test`, 1,000 in `make soak`.
     //!
+    //! # Deciding
+    //!
+    //! **A variable's value acts as a wildcard.** In iam-rs 0.8 a user who is called `*` has everybody's home directory.
+    //! *Here:* a pattern is compiled before any value is known, and what a variable stands for is compared as text
+    //! (`src/policy/pattern.rs`). *Tests:* inside it, and `tests/fixtures/policies/order.jsonl`.
+    //!
+    //! **The first statement that matches wins**, so that an Allow before a Deny allows (scratchstack-aspen 0.3). *Here:* any
+    //! Deny of any document ends it, and only then is counted who allows (`src/policy/decide.rs`). *Tests:* the property
+    //! that another Deny never widens, and a second evaluator over random cases (`tests/it/policy.rs`).
+    //!
+    //! **A policy that is not understood is half obeyed:** a misspelt `Condition` is passed over, and a member that stands twice
+    //! counts once, for different readers in different places. *Here:* what is unknown, double or malformed is refused with
+    //! its place (`src/policy/parse.rs`, `src/policy/json.rs`); a document that was parsed has nothing left to err about.
+    //! *Tests:* inside both.
+    //!
+    //! **A pattern takes for ever.** Translated into a regular expression, or matched by recursion, `a*a*a*..b` takes a time that
+    //! grows with each star. *Here:* matching goes back to the last star alone (`src/policy/pattern.rs`). *Tests:* inside it.
+    //!
+    //! **What is absent lets in.** `ForAllValues`, negated operators and IfExists hold of a key that is not there; with Allow
+    //! that grants to whoever does not send it. *Here:* as AWS documents it, because policies are carried over, and told by
+    //! `bailey policy lint` (`src/policy/lint.rs`). *Tests:* inside it, and `tests/fixtures/policies/operators.txt`.
+    //!
     //! # Keeping it
     //!
     //! **The database says done and means soon.** sled 0.34's `flush` is `sync_file_range`, which promises

@@ -11,6 +11,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum}
 use clap_complete::Shell;
 
 use super::output::Format;
+use super::policy::Policy;
 use crate::base::{Guid, Timestamp};
 use crate::model::DirectoryLabel;
 
@@ -97,6 +98,9 @@ pub enum Verb {
     Check,
     /// Read the directories now and apply what changed
     Sync(Sync),
+    /// Policies: decide and examine them, without a store
+    #[command(subcommand)]
+    Policy(Policy),
     /// The configured directories
     #[command(subcommand)]
     Directory(Directory),

@@ -11,6 +11,7 @@ pub mod kerberos;
 pub mod output;
 pub mod people;
 pub mod plan;
+pub mod policy;
 pub mod progress;
 pub mod run;
 pub mod session;
@@ -94,6 +95,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Store(args::Store::Export { file }) => stores::export(&global, &file).await?,
         Verb::Store(args::Store::Import { file }) => tokio::task::block_in_place(|| stores::import(&global, &file))?,
         Verb::Store(args::Store::Verify) => tokio::task::block_in_place(|| stores::verify(&global))?,
+        Verb::Policy(verb) => tokio::task::block_in_place(|| policy::run(&global, &verb))?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
         Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,
         Verb::User(verb) => people::user(&mut Session::open(&global).await?, verb).await?,

@@ -32,6 +32,8 @@ mod lifecycle;
 mod local_socket;
 mod measure;
 mod plan_page;
+mod policy;
+mod policy_naive;
 mod run;
 mod samba;
 mod samba_random;

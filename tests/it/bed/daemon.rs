@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::slapd::{SUFFIX, SYNC, SYNC_PASSWORD};
-use super::{Slapd, free_port, wait_until};
+use super::{Slapd, converges, free_port, wait_until};
 
 /// An installation: a state directory, a configuration, and a daemon when one was started.
 pub(crate) struct Bailey {
@@ -218,18 +218,6 @@ pub(crate) fn account() -> String {
 
 /// No limit of the guard is in the way.
 pub(crate) const UNGUARDED: &str = "[directory.guard]\ndeletions = { count = 100000 }\nsuspensions = { count = 100000 }\nlosses = { count = 100000 }\ngroup_losses = { count = 100000 }\nemptied_groups = { count = 100000 }\nrenames = { count = 100000 }\n";
-
-/// Whether `met` becomes true in time; unlike [`wait_until`] leaves it to the caller to say what is so instead.
-fn converges(mut met: impl FnMut() -> bool) -> bool {
-    let end = std::time::Instant::now() + super::PATIENCE;
-    while std::time::Instant::now() < end {
-        if met() {
-            return true;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    false
-}
 
 /// Waits until `bailey` holds what an installation holds that reads everything now; `directories` configures that one.
 pub(crate) fn same_as_a_fresh_read(bailey: &Bailey, directories: &str, when: &str) {

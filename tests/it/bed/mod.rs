@@ -49,6 +49,18 @@ pub(crate) fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
     }
 }
 
+/// Whether `met` becomes true in time; unlike [`wait_until`] leaves it to the caller to say what is so instead.
+pub(crate) fn converges(mut met: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if met() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
 /// Settings with the defaults of a small company, for `url` and `base`.
 pub(crate) fn settings(label: &str, url: &str, base: &str) -> Settings {
     let classes =

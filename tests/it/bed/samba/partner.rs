@@ -8,9 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use super::{
-    ADMIN_PASSWORD, Authority, Domain, Samba, SambaOptions, copy_directory, enclosed, made_once, run, wait_until,
-};
+use super::{ADMIN_PASSWORD, Authority, Domain, Samba, SambaOptions, copy_directory, enclosed, made_once, run};
+use crate::bed::converges;
 
 impl Samba {
     /// Starts two controllers of one domain; from a snapshot where there is one, else it makes one.
@@ -68,15 +67,19 @@ impl Samba {
     }
 
     /// Brings the changes of `from` to `to`, now: by itself it happens late. A server that has just started refuses for a
-    /// moment.
+    /// moment; one that goes on refusing fails the test with its own words.
     pub(crate) fn replicate(from: &Self, to: &Self) {
-        wait_until("a replication", || {
+        let said = std::cell::RefCell::new(String::new());
+        let replicated = converges(|| {
             let mut replicate = to.enclosed("samba-tool");
             replicate.args(["drs", "replicate", &to.host_name(), &from.host_name(), &to.base()]);
             replicate.args([&administrator(to.options.domain), "--use-kerberos=required"]);
             replicate.arg(format!("--configfile={}", to.configuration_file().display()));
-            replicate.output().is_ok_and(|output| output.status.success())
+            let output = replicate.output().unwrap();
+            *said.borrow_mut() = String::from_utf8_lossy(&output.stderr).into_owned();
+            output.status.success()
         });
+        assert!(replicated, "no replication:\n{}", said.borrow());
     }
 
     /// `program`, which looks names up where this server does.

@@ -1,0 +1,78 @@
+//! `bailey policy`: decides and examines policies on their own, without a store or a daemon.
+
+mod eval;
+mod lint;
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::Exit;
+use super::args::Global;
+use crate::policy::Kind;
+
+/// `bailey policy`.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Decide cases from standard input
+    ///
+    /// A case a line, as JSON: {"id", "request": {"principal", "action", "resource", "resourceAccount", "context"},
+    /// "identity": [POLICY], "boundary": [POLICY], "session": POLICY, "scps": [[POLICY]], "rcps": [[POLICY]],
+    /// "resourcePolicy": POLICY}. A result a line, in the same order: {"id", "decision", "reasons"}, where the decision
+    /// is Allowed, ExplicitlyDenied, ImplicitlyDenied or, of a case that cannot be decided, Error. Nothing is added to a
+    /// case: what conditions ask for has to stand in its context.
+    Eval {
+        /// Read and write JSON lines, the one form there is
+        #[arg(long, required = true)]
+        jsonl: bool,
+    },
+    /// Say what is wrong with a policy, and what it allows that was hardly meant
+    Lint {
+        /// The policy; `-` is standard input
+        file: PathBuf,
+        /// What it is to be attached to [default: what its elements say]
+        #[arg(long = "as", value_name = "KIND")]
+        kind: Option<KindName>,
+        /// Exit with 1 when there is a warning, too
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+/// What a policy is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KindName {
+    /// A user, group or role, as a permissions boundary or a session policy, too
+    Identity,
+    /// A resource
+    Resource,
+    /// A role: who may assume it
+    Trust,
+    /// An account: what its principals may do at most
+    Scp,
+    /// An account: what may be done to its resources at most
+    Rcp,
+}
+
+impl From<KindName> for Kind {
+    fn from(name: KindName) -> Self {
+        match name {
+            KindName::Identity => Self::Identity,
+            KindName::Resource => Self::Resource,
+            KindName::Trust => Self::Trust,
+            KindName::Scp => Self::ServiceControl,
+            KindName::Rcp => Self::ResourceControl,
+        }
+    }
+}
+
+/// Does the verb.
+///
+/// # Errors
+/// When what is to be read cannot be, or the reader is gone.
+pub fn run(global: &Global, verb: &Policy) -> anyhow::Result<Exit> {
+    match verb {
+        Policy::Eval { jsonl: _ } => eval::run(),
+        Policy::Lint { file, kind, strict } => lint::run(global, file, *kind, *strict),
+    }
+}

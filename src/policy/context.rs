@@ -1,0 +1,48 @@
+//! What a request carries besides who, what and where: the context keys that conditions and variables look at.
+
+use std::collections::BTreeMap;
+
+/// Values by key. Keys are compared without regard to case. A key without values is as good as absent (AWS: "the key does
+/// not exist or its value is null").
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context(BTreeMap<Box<str>, Vec<String>>);
+
+impl Context {
+    /// Sets the values of `key`, whatever it had.
+    pub fn set(&mut self, key: &str, values: Vec<String>) {
+        self.0.insert(key.to_lowercase().into(), values);
+    }
+
+    /// The values of a key that is lower-case already; `None` when it is absent.
+    pub(super) fn values(&self, key: &str) -> Option<&[String]> {
+        self.0.get(key).map(Vec::as_slice).filter(|values| !values.is_empty())
+    }
+
+    /// The one value of a key that is lower-case already; `None` when it has none, or several.
+    pub(super) fn single(&self, key: &str) -> Option<&str> {
+        match self.values(key) {
+            Some([value]) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Keys that have values, lower-case, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, values)| !values.is_empty()).map(|(key, _)| &**key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_no_case_and_nothing_is_absent() {
+        let mut context = Context::default();
+        context.set("aws:SourceIp", vec!["10.0.0.1".to_owned()]);
+        context.set("aws:TagKeys", Vec::new());
+        assert_eq!(context.single("aws:sourceip"), Some("10.0.0.1"));
+        assert_eq!(context.values("aws:tagkeys"), None);
+        assert_eq!(context.keys().collect::<Vec<_>>(), ["aws:sourceip"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! A document, parsed and compiled.
+
+use super::action::ActionPattern;
+use super::arn::ArnPattern;
+use super::condition::Condition;
+use super::principal::PrincipalPattern;
+
+/// The version of the language a document is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// 2008-10-17, which is meant where none is written: `${..}` is text.
+    V2008,
+    /// 2012-10-17
+    V2012,
+}
+
+impl Version {
+    pub(super) fn has_variables(self) -> bool {
+        self == Self::V2012
+    }
+
+    /// As documents write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V2008 => "2008-10-17",
+            Self::V2012 => "2012-10-17",
+        }
+    }
+}
+
+/// What a document is attached to, which decides what it must and must not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// To a user, group or role; also a permissions boundary or a session policy: resources, no principal.
+    Identity,
+    /// To a resource: principals and resources.
+    Resource,
+    /// To a role, saying who may assume it: principals, and no resource, since it is the role.
+    Trust,
+    /// A guardrail of what an account's principals may do, shaped like AWS' SCP: no principal.
+    ServiceControl,
+    /// A guardrail of what may be done to an account's resources, shaped like AWS' RCP: every principal is meant.
+    ResourceControl,
+}
+
+/// Whether a statement allows or denies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It allows.
+    Allow,
+    /// It denies, whatever allows.
+    Deny,
+}
+
+/// A policy. Made by [`Document::parse`] alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub(super) kind: Kind,
+    pub(super) version: Version,
+    pub(super) statements: Vec<Statement>,
+}
+
+/// A statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) sid: Option<Box<str>>,
+    pub(super) effect: Effect,
+    pub(super) principals: Option<Choice<PrincipalPattern>>,
+    pub(super) actions: Choice<ActionPattern>,
+    pub(super) resources: Option<Choice<ArnPattern>>,
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// `Action` or `NotAction`, and its like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice<T> {
+    /// All but these are meant.
+    pub(super) not: bool,
+    pub(super) among: Vec<T>,
+}
+
+impl Document {
+    /// What it can be attached to.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The version it is written in.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The Sid of statement `index`, if it has one.
+    #[must_use]
+    pub fn sid(&self, index: usize) -> Option<&str> {
+        self.statements.get(index)?.sid.as_deref()
+    }
+
+    /// How many statements it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// True when it has no statement, which no document that was parsed is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// The context keys it asks for, lower-case, each once, in order.
+    #[must_use]
+    pub fn context_keys(&self) -> Vec<&str> {
+        let mut keys: Vec<&str> = Vec::new();
+        for statement in &self.statements {
+            keys.extend(
+                statement
+                    .conditions
+                    .iter()
+                    .flat_map(|condition| std::iter::once(condition.key()).chain(condition.variables())),
+            );
+            keys.extend(statement.resources.iter().flat_map(|choice| &choice.among).flat_map(ArnPattern::keys));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}

@@ -1,0 +1,223 @@
+//! What a policy may say and its author hardly ever means.
+//!
+//! Nothing here changes a decision. Each warning names the statement, what it really does, and what to write instead.
+
+use std::collections::BTreeSet;
+
+use super::condition::Condition;
+use super::document::{Document, Effect, Kind, Statement, Version};
+use super::principal::PrincipalPattern;
+
+/// Something to think about.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Warning {
+    /// A word for it, stable across versions.
+    pub code: &'static str,
+    /// The statement, from 0; `None` of the document.
+    pub statement: Option<usize>,
+    /// Its Sid, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// What the statement really does.
+    pub what: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+/// Everything worth a thought in `document`; `text` is what it was parsed from.
+#[must_use]
+pub fn lint(document: &Document, text: &str) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if document.version == Version::V2008 && text.contains("${") {
+        warnings.push(Warning {
+            code: "variables-are-text",
+            statement: None,
+            sid: None,
+            what: "`${..}` is text in version 2008-10-17, which holds where no `Version` is written".to_owned(),
+            remedy: "write \"Version\": \"2012-10-17\"".to_owned(),
+        });
+    }
+    let mut sids = BTreeSet::new();
+    for (index, statement) in document.statements.iter().enumerate() {
+        let sid = statement.sid.as_deref();
+        let mut warn = |code, what: String, remedy: &str| {
+            warnings.push(Warning {
+                code,
+                statement: Some(index),
+                sid: sid.map(str::to_owned),
+                what,
+                remedy: remedy.to_owned(),
+            });
+        };
+        if let Some(sid) = sid.filter(|sid| !sids.insert(*sid)) {
+            let what = format!("another statement has the Sid `{sid}` already; reasons could not tell them apart");
+            warn("sid-twice", what, "give every statement a name of its own");
+        }
+        if statement.effect == Effect::Allow {
+            allows(statement, document.kind, &mut warn);
+        }
+        principals(statement, &mut warn);
+        never_matches(statement, &mut warn);
+    }
+    warnings
+}
+
+fn allows(statement: &Statement, kind: Kind, warn: &mut impl FnMut(&'static str, String, &str)) {
+    let Statement { actions, resources, conditions, .. } = statement;
+    if actions.not {
+        let what = "NotAction with Allow grants everything else, of every service there is and every one to come";
+        warn("not-action-allow", what.to_owned(), "list what is allowed in `Action`, or deny with `NotAction`");
+    }
+    let everywhere = resources.as_ref().is_none_or(|choice| {
+        if choice.not { true } else { choice.among.iter().any(super::arn::ArnPattern::is_everything) }
+    });
+    let covers = |action: &str| actions.among.iter().any(|pattern| pattern.covers(action)) != actions.not;
+    let is_everything = !actions.not && actions.among.iter().any(super::action::ActionPattern::is_everything);
+    if kind == Kind::Identity && everywhere && conditions.is_empty() && is_everything {
+        warn(
+            "administrator",
+            "it allows everything on everything".to_owned(),
+            "name the actions and resources that are needed",
+        );
+    } else if kind == Kind::Identity
+        && everywhere
+        && covers("iam:passrole")
+        && !mentions(conditions, "iam:passedtoservice")
+    {
+        let what = "iam:PassRole on every role hands out the rights of the most powerful one";
+        warn("pass-role-on-all", what.to_owned(), "name the roles, and set a condition on `iam:PassedToService`");
+    }
+    for condition in conditions.iter().filter(|condition| condition.passes_when_empty()) {
+        let checked = conditions.iter().any(|other| other.key() == condition.key() && other.demands_presence());
+        if !checked {
+            let what =
+                format!("ForAllValues holds where `{}` is absent, so a request without it is allowed", condition.key());
+            warn(
+                "for-all-values-allow",
+                what,
+                "add a `Null` condition that asks for the key (\"false\"), or use ForAnyValue",
+            );
+        }
+    }
+    let negated = conditions.iter().any(Condition::is_negated);
+    if negated && !conditions.iter().any(Condition::demands_presence) {
+        let keys: BTreeSet<&str> = conditions.iter().map(Condition::key).collect();
+        let keys = keys.into_iter().collect::<Vec<_>>().join("`, `");
+        let what =
+            format!("a negated operator holds where its key is absent, so a request without `{keys}` is allowed");
+        warn(
+            "negated-allow",
+            what,
+            "say what is allowed by a positive operator, or ask for the key with `Null` (\"false\")",
+        );
+    }
+}
+
+fn principals(statement: &Statement, warn: &mut impl FnMut(&'static str, String, &str)) {
+    let Some(principals) = &statement.principals else { return };
+    let allows = statement.effect == Effect::Allow;
+    if principals.not {
+        let what = match statement.effect {
+            Effect::Allow => "NotPrincipal with Allow grants it to everybody else, of every account",
+            Effect::Deny => {
+                "NotPrincipal spares exactly those it names: not the sessions of a role it names by another ARN"
+            }
+        };
+        warn(
+            "not-principal",
+            what.to_owned(),
+            "name principals, and use conditions on `aws:PrincipalArn` for exceptions",
+        );
+    } else if allows && statement.conditions.is_empty() && principals.among.contains(&PrincipalPattern::Everyone) {
+        let what = "it allows this to everybody, of every account";
+        warn("everybody", what.to_owned(), "name the principals, or set a condition such as `aws:PrincipalAccount`");
+    }
+}
+
+fn never_matches(statement: &Statement, warn: &mut impl FnMut(&'static str, String, &str)) {
+    let never = |what: &str| format!("it never matches: {what}");
+    const REMEDY: &str = "correct it, or take it out";
+    if statement.actions.not && statement.actions.among.iter().any(super::action::ActionPattern::is_everything) {
+        warn("never-matches", never("NotAction excepts every action"), REMEDY);
+    }
+    if let Some(resources) = &statement.resources
+        && resources.not
+        && resources.among.iter().any(super::arn::ArnPattern::is_everything)
+    {
+        warn("never-matches", never("NotResource excepts every resource"), REMEDY);
+    }
+    let conditions = &statement.conditions;
+    for (n, condition) in conditions.iter().enumerate() {
+        if let Some(other) =
+            conditions.iter().skip(n + 1).find(|other| condition.excludes(other) || other.excludes(condition))
+        {
+            let what = format!("two conditions on `{}` leave no value that would do for both", other.key());
+            warn("never-matches", never(&what), REMEDY);
+        }
+    }
+}
+
+fn mentions(conditions: &[Condition], key: &str) -> bool {
+    conditions.iter().any(|condition| condition.key() == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(kind: Kind, statement: &str) -> Vec<&'static str> {
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": {statement}}}"#);
+        let document = Document::parse(&text, kind).unwrap_or_else(|fault| panic!("{text}: {fault}"));
+        lint(&document, &text).into_iter().map(|warning| warning.code).collect()
+    }
+
+    #[test]
+    fn the_classic_traps_are_told() {
+        let identity = |rest: &str| codes(Kind::Identity, &format!(r#"{{"Effect": "Allow", {rest}}}"#));
+        let read = r#""Action": "s3:GetObject", "Resource": "*""#;
+        let with = |condition: &str| identity(&format!(r#"{read}, "Condition": {condition}"#));
+        assert_eq!(identity(read), [""; 0]);
+        assert_eq!(identity(r#""Action": "*", "Resource": "*""#), ["administrator"]);
+        assert_eq!(identity(r#""NotAction": "iam:*", "Resource": "arn:aws:s3:::b""#), ["not-action-allow"]);
+        assert_eq!(identity(r#""Action": "iam:Pass*", "Resource": "*""#), ["pass-role-on-all"]);
+        assert_eq!(identity(r#""Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/app""#), [""; 0]);
+        assert_eq!(with(r#"{"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}"#), ["for-all-values-allow"]);
+        assert_eq!(
+            with(r#"{"ForAllValues:StringEquals": {"aws:TagKeys": "a"}, "Null": {"aws:TagKeys": "false"}}"#),
+            [""; 0]
+        );
+        assert_eq!(with(r#"{"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#), ["negated-allow"]);
+        assert_eq!(with(r#"{"StringNotEquals": {"a:b": "x"}, "Bool": {"aws:SecureTransport": true}}"#), [""; 0]);
+        assert_eq!(
+            with(r#"{"StringEquals": {"a:b": "x"}, "StringEqualsIfExists": {"A:B": ["y", "z"]}}"#),
+            ["never-matches"]
+        );
+        assert_eq!(
+            codes(Kind::Identity, r#"{"Effect": "Deny", "NotResource": "*", "Action": "*"}"#),
+            ["never-matches"]
+        );
+    }
+
+    #[test]
+    fn whom_a_resource_lets_in_is_told() {
+        let trust = |rest: &str| codes(Kind::Trust, &format!(r#"{{"Action": "sts:AssumeRole", {rest}}}"#));
+        assert_eq!(trust(r#""Effect": "Allow", "Principal": {"AWS": "*"}"#), ["everybody"]);
+        assert_eq!(
+            trust(
+                r#""Effect": "Allow", "Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}"#
+            ),
+            [""; 0]
+        );
+        assert_eq!(trust(r#""Effect": "Deny", "NotPrincipal": {"AWS": "111122223333"}"#), ["not-principal"]);
+        assert_eq!(trust(r#""Effect": "Allow", "Principal": {"AWS": "111122223333"}"#), [""; 0]);
+    }
+
+    #[test]
+    fn names_and_versions_are_told() {
+        let two = r#"[{"Sid": "A", "Effect": "Deny", "Action": "*", "Resource": "*"}, {"Sid": "A", "Effect": "Deny", "Action": "*", "Resource": "*"}]"#;
+        assert_eq!(codes(Kind::Identity, two), ["sid-twice"]);
+        let old = r#"{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:username}"}}"#;
+        let document = Document::parse(old, Kind::Identity).unwrap();
+        assert_eq!(lint(&document, old)[0].code, "variables-are-text");
+    }
+}

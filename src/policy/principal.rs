@@ -1,0 +1,295 @@
+//! Who asks, and whom a statement means.
+
+use super::arn::ArnFields;
+use super::fault::PolicyError;
+use super::json::{Node, Value};
+use crate::base::text::printable;
+use crate::base::{Fault, Faulty};
+
+/// Who asks: a principal by its ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    arn: Box<str>,
+    account: Box<str>,
+    who: Who,
+    unique_id: Option<Box<str>>,
+}
+
+/// What a principal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    /// The account itself.
+    Root,
+    User,
+    /// A role, asked about as if somebody had assumed it.
+    Role,
+    /// A session of a role, by the role's name; its ARN does not tell the role's path.
+    Session {
+        role: Box<str>,
+    },
+    /// A session made by GetFederationToken.
+    Federated {
+        user: Box<str>,
+    },
+}
+
+/// Text that names no principal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no principal: expected the ARN of a user, role, session, federated user or account root")]
+pub struct PrincipalError(String);
+
+impl Faulty for PrincipalError {
+    fn fault(&self) -> Fault {
+        Fault::Caller
+    }
+}
+
+impl Principal {
+    /// The principal with this ARN.
+    ///
+    /// # Errors
+    /// When it is not that of one who can ask.
+    pub fn parse(arn: &str) -> Result<Self, PrincipalError> {
+        let none = || PrincipalError(printable(arn).into_owned());
+        let fields = ArnFields::of(arn).ok_or_else(none)?;
+        let account = fields.account();
+        if !is_account(account) || !fields.field(3).is_empty() || arn.contains(['*', '?']) {
+            return Err(none());
+        }
+        let (kind, name) = fields.resource().split_once('/').unwrap_or((fields.resource(), ""));
+        let who = match (fields.service(), kind, name.split_once('/')) {
+            ("iam", "root", _) if fields.resource() == "root" => Who::Root,
+            ("iam", "user", _) if !name.is_empty() => Who::User,
+            ("iam", "role", _) if !name.is_empty() => Who::Role,
+            ("sts", "assumed-role", Some((role, session)))
+                if !role.is_empty() && !session.is_empty() && !session.contains('/') =>
+            {
+                Who::Session { role: role.into() }
+            }
+            ("sts", "federated-user", None) if !name.is_empty() => Who::Federated { user: name.into() },
+            _ => return Err(none()),
+        };
+        Ok(Self { arn: arn.into(), account: account.into(), who, unique_id: None })
+    }
+
+    /// The same, known by this unique id (`AIDA..`, `AROA..`): what a document names by id is then found.
+    #[must_use]
+    pub fn with_unique_id(mut self, id: &str) -> Self {
+        self.unique_id = Some(id.into());
+        self
+    }
+
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// The account it belongs to.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    pub(super) fn who(&self) -> &Who {
+        &self.who
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// One entry of a `Principal` element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PrincipalPattern {
+    /// `*`
+    Everyone,
+    /// An account, which may decide itself: its number, or its root's ARN.
+    Account(Box<str>),
+    /// A principal by ARN, and, for roles and users, its name.
+    Arn { arn: Box<str>, account: Box<str>, kind: Named },
+    /// `AIDA..`, `AROA..`: what AWS puts in the place of somebody deleted, and what binds to one who may be renamed.
+    UniqueId(Box<str>),
+    /// An identity provider, a service of AWS', a canonical user: none of those who ask here yet.
+    Other { kind: OtherKind, name: Box<str> },
+}
+
+/// Whom an ARN names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    /// A role, by its name without a path: names are unique in an account.
+    Role(Box<str>),
+    /// A user, likewise.
+    User(Box<str>),
+    /// A session.
+    Session,
+}
+
+/// The other keys of a `Principal` element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherKind {
+    CanonicalUser,
+    Federated,
+    Service,
+}
+
+/// How closely a statement names who asks. The order counts: more is closer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Closeness {
+    /// Not at all.
+    No,
+    /// By account, which hands the decision to that account's own policies.
+    Account,
+    /// By the role or user behind the session, whose boundary and session policy still count.
+    Behind,
+    /// As everybody: whatever its own policies and boundary say, but within what its session was narrowed to.
+    Everybody,
+    /// Itself.
+    Itself,
+}
+
+impl PrincipalPattern {
+    /// How closely it names `principal`.
+    pub(super) fn closeness(&self, principal: &Principal) -> Closeness {
+        let yes = |is: bool, closeness| if is { closeness } else { Closeness::No };
+        match self {
+            Self::Everyone => Closeness::Everybody,
+            Self::Account(account) => yes(*account == principal.account, Closeness::Account),
+            Self::Arn { account, .. } if *account != principal.account => Closeness::No,
+            Self::Arn { arn, kind, .. } => match (&principal.who, kind) {
+                (Who::Session { role }, Named::Role(name)) => yes(role == name, Closeness::Behind),
+                (Who::Federated { user }, Named::User(name)) => yes(user == name, Closeness::Behind),
+                (Who::Role, _) => yes(*arn == principal.arn, Closeness::Behind),
+                _ => yes(*arn == principal.arn, Closeness::Itself),
+            },
+            Self::UniqueId(id) => {
+                let behind = !matches!(principal.who, Who::User | Who::Root);
+                let closeness = if behind { Closeness::Behind } else { Closeness::Itself };
+                yes(principal.unique_id.as_ref() == Some(id), closeness)
+            }
+            Self::Other { .. } => Closeness::No,
+        }
+    }
+}
+
+/// The entries of a `Principal` or `NotPrincipal` element.
+pub(super) fn parse(node: &Node<'_, '_>) -> Result<Vec<PrincipalPattern>, PolicyError> {
+    const EXPECTED: &str = "`*`, or an object with `AWS`, `Federated`, `Service` or `CanonicalUser`";
+    let members = match node.value()? {
+        Value::Text(text) if text == "*" => return Ok(vec![PrincipalPattern::Everyone]),
+        Value::Object(members) if !members.is_empty() => members,
+        Value::Object(_) => return Err(node.fault("found an empty object", EXPECTED)),
+        other => return Err(node.fault(format!("found {}", other.kind()), EXPECTED)),
+    };
+    let mut patterns = Vec::new();
+    for member in &members {
+        let entry = node.member(member);
+        let kind = match &*member.name {
+            "AWS" => {
+                patterns.extend(entry.each("an ARN, an account, or `*`", |item| aws(&item))?);
+                continue;
+            }
+            "CanonicalUser" => OtherKind::CanonicalUser,
+            "Federated" => OtherKind::Federated,
+            "Service" => OtherKind::Service,
+            other => return Err(entry.fault(format!("`{}` is no kind of principal", printable(other)), EXPECTED)),
+        };
+        patterns.extend(entry.each("a name", |item| {
+            let name = item.string("a name")?;
+            if name.is_empty() || name.contains(['*', '?']) {
+                return Err(item.fault(format!("found `{}`", printable(&name)), "a name without wildcards"));
+            }
+            Ok(PrincipalPattern::Other { kind, name: name.into() })
+        })?);
+    }
+    Ok(patterns)
+}
+
+fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
+    const EXPECTED: &str = "an ARN of a principal, an account of 12 digits, or `*`";
+    let text = item.string(EXPECTED)?;
+    if text == "*" {
+        return Ok(PrincipalPattern::Everyone);
+    }
+    if is_account(&text) {
+        return Ok(PrincipalPattern::Account(text.into()));
+    }
+    let is_id = text.len() >= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if is_id && ["AIDA", "AROA"].iter().any(|prefix| text.starts_with(prefix)) {
+        return Ok(PrincipalPattern::UniqueId(text.into()));
+    }
+    if text.contains(['*', '?']) {
+        let problem = format!("`{}` has a wildcard inside a principal's name", printable(&text));
+        return Err(item.fault(problem, "the principal's whole ARN; conditions on `aws:PrincipalArn` take wildcards"));
+    }
+    let principal = Principal::parse(&text).map_err(|error| item.fault(error.to_string(), EXPECTED))?;
+    let last = |text: &str| text.rsplit('/').next().unwrap_or_default().into();
+    let kind = match &principal.who {
+        Who::Root => return Ok(PrincipalPattern::Account(principal.account)),
+        Who::Role => Named::Role(last(&text)),
+        Who::User => Named::User(last(&text)),
+        Who::Session { .. } | Who::Federated { .. } => Named::Session,
+    };
+    Ok(PrincipalPattern::Arn { arn: principal.arn, account: principal.account, kind })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::json::document;
+
+    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/Deploy/alice";
+
+    fn closeness(element: &str, principal: &str) -> Closeness {
+        let patterns = document(element, |node| parse(&node)).unwrap();
+        let principal = Principal::parse(principal).unwrap().with_unique_id("AROAIDIDIDIDIDIDIDID");
+        patterns.iter().map(|pattern| pattern.closeness(&principal)).max().unwrap()
+    }
+
+    #[test]
+    fn a_session_is_named_itself_by_its_role_or_by_its_account() {
+        for (element, expected) in [
+            (r#""*""#, Closeness::Everybody),
+            (r#"{"AWS": "*"}"#, Closeness::Everybody),
+            (r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/Deploy/alice"}"#, Closeness::Itself),
+            (r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/Deploy/bob"}"#, Closeness::No),
+            (r#"{"AWS": "arn:aws:iam::111122223333:role/path/Deploy"}"#, Closeness::Behind),
+            (r#"{"AWS": "arn:aws:iam::111122223333:role/Other"}"#, Closeness::No),
+            (r#"{"AWS": "arn:aws:iam::999922223333:role/Deploy"}"#, Closeness::No),
+            (r#"{"AWS": "AROAIDIDIDIDIDIDIDID"}"#, Closeness::Behind),
+            (r#"{"AWS": "111122223333"}"#, Closeness::Account),
+            (r#"{"AWS": ["999922223333", "arn:aws:iam::111122223333:root"]}"#, Closeness::Account),
+            (r#"{"Service": "ec2.amazonaws.com"}"#, Closeness::No),
+        ] {
+            assert_eq!(closeness(element, SESSION), expected, "{element}");
+        }
+    }
+
+    #[test]
+    fn whom_nobody_is_is_refused() {
+        for bad in [
+            r#""alice""#,
+            r#"{}"#,
+            r#"[]"#,
+            r#"{"AWS": []}"#,
+            r#"{"AWS": "12345678901"}"#,
+            r#"{"AWS": "arn:aws:iam::111122223333:user/*"}"#,
+            r#"{"AWS": "arn:aws:iam::111122223333:group/staff"}"#,
+            r#"{"AWS": "arn:aws:s3:::bucket"}"#,
+            r#"{"Aws": "*"}"#,
+            r#"{"Service": "*"}"#,
+        ] {
+            assert!(document(bad, |node| parse(&node)).is_err(), "{bad}");
+        }
+        for bad in [
+            "",
+            "alice",
+            "arn:aws:iam::1:root",
+            "arn:aws:iam::111122223333:rooty",
+            "arn:aws:sts::111122223333:assumed-role/x",
+        ] {
+            assert!(Principal::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

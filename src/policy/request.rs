@@ -1,0 +1,91 @@
+//! What is asked: who wants to do what to which resource, and all that is known about it.
+
+use super::action::Action;
+use super::arn::ArnFields;
+use super::context::Context;
+use super::principal::{Principal, PrincipalError};
+use crate::base::text::printable;
+use crate::base::{Fault, Faulty};
+
+/// A request, ready to be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub(super) principal: Principal,
+    pub(super) action: Action,
+    pub(super) resource: Resource,
+    /// The account that owns the resource.
+    pub(super) owner: Box<str>,
+    pub(super) context: Context,
+}
+
+/// What is to be done something to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Resource {
+    /// `*`: the action is about no resource.
+    Any,
+    Arn(ArnFields),
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Who asks.
+    #[error(transparent)]
+    Principal(#[from] PrincipalError),
+    /// What is to be done.
+    #[error("{0}")]
+    Action(String),
+    /// To what.
+    #[error("`{0}` is no resource: expected an ARN of 6 fields, or `*`")]
+    Resource(String),
+}
+
+impl Faulty for RequestError {
+    fn fault(&self) -> Fault {
+        Fault::Caller
+    }
+}
+
+impl Request {
+    /// Puts a request together. The owner of the resource is the account in its ARN or, where there is none, the
+    /// principal's, unless [`Request::owned_by`] says otherwise.
+    ///
+    /// # Errors
+    /// What is wrong with action or resource.
+    pub fn new(principal: Principal, action: &str, resource: &str, context: Context) -> Result<Self, RequestError> {
+        let action = Action::parse(action).map_err(|problem| RequestError::Action(printable(&problem).into_owned()))?;
+        let resource = match (resource, ArnFields::of(resource)) {
+            ("*", _) => Resource::Any,
+            (_, Some(arn)) => Resource::Arn(arn),
+            _ => return Err(RequestError::Resource(printable(resource).into_owned())),
+        };
+        let owner = match &resource {
+            Resource::Arn(arn) if !arn.account().is_empty() => arn.account(),
+            _ => principal.account(),
+        };
+        Ok(Self { owner: owner.into(), principal, action, resource, context })
+    }
+
+    /// The same, about a resource of this account.
+    #[must_use]
+    pub fn owned_by(mut self, account: &str) -> Self {
+        self.owner = account.into();
+        self
+    }
+
+    /// Whether who asks and what it is about belong to one account.
+    pub(super) fn is_within_account(&self) -> bool {
+        *self.owner == *self.principal.account()
+    }
+
+    /// Whether the resource's own policy must allow, because the account's other policies have no say without it: a role's
+    /// trust policy, a key's policy.
+    pub(super) fn is_decided_by_resource(&self) -> bool {
+        let Resource::Arn(arn) = &self.resource else { return false };
+        match (self.action.service(), arn.service()) {
+            ("sts", "iam") => arn.resource().starts_with("role/") && self.action.name().starts_with("assumerole"),
+            ("kms", "kms") => arn.resource().starts_with("key/"),
+            _ => false,
+        }
+    }
+}
