@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::slapd::{SUFFIX, SYNC, SYNC_PASSWORD};
-use super::{Slapd, converges, free_port, wait_until};
+use super::{PATIENCE, Slapd, converges, free_port, wait_until};
 
 /// An installation: a state directory, a configuration, and a daemon when one was started.
 pub(crate) struct Bailey {
@@ -225,7 +225,7 @@ pub(crate) fn same_as_a_fresh_read(bailey: &Bailey, directories: &str, when: &st
     fresh.ok(&["sync"]);
     let expected = fresh.model();
     let met = std::cell::RefCell::new(Vec::new());
-    let converged = converges(|| {
+    let converged = converges(PATIENCE, || {
         *met.borrow_mut() = difference(&bailey.model(), &expected);
         met.borrow().is_empty()
     });

@@ -49,9 +49,9 @@ pub(crate) fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
     }
 }
 
-/// Whether `met` becomes true in time; unlike [`wait_until`] leaves it to the caller to say what is so instead.
-pub(crate) fn converges(mut met: impl FnMut() -> bool) -> bool {
-    let end = Instant::now() + PATIENCE;
+/// Whether `met` becomes true within `patience`; unlike [`wait_until`] leaves it to the caller to say what is so instead.
+pub(crate) fn converges(patience: Duration, mut met: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + patience;
     while Instant::now() < end {
         if met() {
             return true;

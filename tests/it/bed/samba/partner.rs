@@ -7,9 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ADMIN_PASSWORD, Authority, Domain, Samba, SambaOptions, copy_directory, enclosed, made_once, run};
 use crate::bed::converges;
+
+/// Longest wait for a replication. Two controllers that tell each other at one moment that they want to hear of changes
+/// (`UpdateRefs`) both wait for the other, until Samba gives up after a minute.
+const REPLICATION: Duration = Duration::from_secs(200);
 
 impl Samba {
     /// Starts two controllers of one domain; from a snapshot where there is one, else it makes one.
@@ -70,7 +75,7 @@ impl Samba {
     /// moment; one that goes on refusing fails the test with its own words.
     pub(crate) fn replicate(from: &Self, to: &Self) {
         let said = std::cell::RefCell::new(String::new());
-        let replicated = converges(|| {
+        let replicated = converges(REPLICATION, || {
             let mut replicate = to.enclosed("samba-tool");
             replicate.args(["drs", "replicate", &to.host_name(), &from.host_name(), &to.base()]);
             replicate.args([&administrator(to.options.domain), "--use-kerberos=required"]);
