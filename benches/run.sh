@@ -5,7 +5,8 @@
 #   benches/run.sh                         1,000, 10,000 and 100,000 people; some minutes
 #   SIZES="1000000" benches/run.sh         one size of your own
 #   ROUNDS=5 CHANGES=100 benches/run.sh    more of the same
-#   SIZES= benches/run.sh                  Active Directory alone; ACTIVE_DIRECTORY= leaves it out
+#   SIZES= benches/run.sh                  Active Directory and policies alone
+#   ACTIVE_DIRECTORY= POLICY= benches/run.sh    without these
 #
 # What is measured and why: benches/README.md.
 set -euo pipefail
@@ -42,6 +43,7 @@ main() {
   done
   report_slope
   [[ -z ${ACTIVE_DIRECTORY-yes} ]] || bench_active_directory
+  [[ -z ${POLICY-yes} ]] || bench_policy
   echo
   echo "written to ${REPORT#"$ROOT"/}"
   [[ -z ${BROKEN:-} ]] || die "broken limits:$BROKEN"
@@ -49,10 +51,9 @@ main() {
 
 build() {
   (cd "$ROOT" && cargo build --locked --release --bin bailey --example company)
-  local target
-  target=$(cd "$ROOT" && cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-  BAILEY=${BAILEY:-$target/release/bailey}
-  COMPANY=$target/release/examples/company
+  TARGET=$(cd "$ROOT" && cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+  BAILEY=${BAILEY:-$TARGET/release/bailey}
+  COMPANY=$TARGET/release/examples/company
 }
 
 open_report() {
@@ -95,6 +96,42 @@ within() {
   ratio=${ratio% x}
   say "$line (limit $limit)"
   awk -v ratio="$ratio" -v limit="$limit" 'BEGIN { exit ratio > limit }' || BROKEN="${BROKEN:-} Active-Directory"
+}
+
+# ---- policies ----
+
+# Decisions beside the cedar-policy crate (benches/policy), and how many cases a second the command takes.
+bench_policy() {
+  say ""
+  say "## Policies"
+  local bench=$TARGET/release/bailey-policy-bench line cases=100000 took
+  (cd "$HERE/policy" && CARGO_TARGET_DIR=$TARGET cargo build --locked --release --quiet)
+  while read -r line; do
+    line=${line#measured: }
+    case $line in
+      "a decision, few"* | "a decision beside"*) at_most "$line" us 2 ;;
+      "a policy of"*) at_most "$line" us 100 ;;
+      *) say "$line" ;;
+    esac
+  done < <("$bench")
+  DIR=$WORK
+  mkdir -p "$DIR"
+  "$bench" cases "$cases" >"$DIR/cases.jsonl"
+  took=$(seconds decide_cases)
+  limit "seconds for $cases cases of $(($(wc -c <"$DIR/cases.jsonl") / cases)) bytes" "$took" "$((cases / 20000))"
+}
+
+decide_cases() {
+  "$BAILEY" policy eval --jsonl <"$DIR/cases.jsonl" >"$DIR/results.jsonl"
+}
+
+# A line with a figure in a unit ("..: 1.23 us"), and the most it may be.
+at_most() {
+  local line=$1 unit=$2 most=$3 figure
+  figure=${line#*: }
+  figure=${figure%% "$unit"*}
+  say "$line (limit $most $unit)"
+  awk -v figure="$figure" -v most="$most" 'BEGIN { exit figure > most }' || BROKEN="${BROKEN:-} policies"
 }
 
 # ---- one size ----

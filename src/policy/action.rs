@@ -5,8 +5,8 @@ use super::document::Version;
 use super::pattern::{Pattern, Reading};
 
 /// The first eight bytes of a service's name: most statements are about another one, and this tells at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ServiceMark(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ServiceMark(u64);
 
 impl ServiceMark {
     fn of(service: &str) -> Self {
@@ -39,6 +39,10 @@ impl Action {
             }
             _ => Err(format!("`{text}` is no action, such as `s3:GetObject`")),
         }
+    }
+
+    pub(super) fn mark(&self) -> ServiceMark {
+        self.mark
     }
 
     /// The service, lower-case.
@@ -77,6 +81,10 @@ impl ActionPattern {
         };
         let pattern = Pattern::compile(&lower, Version::V2008, Reading { wildcards: true, folded: false })?;
         Ok(Self { mark, pattern })
+    }
+
+    pub(super) fn mark(&self) -> Option<ServiceMark> {
+        self.mark
     }
 
     /// Whether the action matches.

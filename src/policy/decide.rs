@@ -204,7 +204,8 @@ fn ask<'a>(request: &Request, policies: &Policies<'a>, missing: &mut Vec<Box<str
     let asked = layers(policies).map(|(layer, documents)| {
         let mut layered = Layered { layer, denied: None, allowed: None };
         for named in documents {
-            let Said { denied, allowed } = survey(named.document, request, missing);
+            let enough = layered.allowed.is_some_and(|(.., held)| held == Closeness::Itself);
+            let Said { denied, allowed } = survey(named.document, request, enough, missing);
             layered.denied = layered.denied.or(denied.map(|index| (*named, index)));
             if let Some((index, closeness)) = allowed
                 && layered.allowed.is_none_or(|(.., held)| held < closeness)

@@ -3,6 +3,7 @@
 use super::action::ActionPattern;
 use super::arn::ArnPattern;
 use super::condition::Condition;
+use super::index::Index;
 use super::principal::PrincipalPattern;
 
 /// The version of the language a document is written in.
@@ -59,6 +60,7 @@ pub struct Document {
     pub(super) kind: Kind,
     pub(super) version: Version,
     pub(super) statements: Vec<Statement>,
+    pub(super) index: Index,
 }
 
 /// A statement.

@@ -15,30 +15,26 @@ pub(super) struct Said {
     pub(super) allowed: Option<(usize, Closeness)>,
 }
 
-/// What `document` says to `request`. A statement that cannot change the answer any more is not looked at.
-pub(super) fn survey(document: &Document, request: &Request, missing: &mut Vec<Box<str>>) -> Said {
-    let mut said = Said { denied: None, allowed: None };
-    for (index, statement) in document.statements.iter().enumerate() {
-        let nothing_to_gain = match statement.effect {
-            Effect::Deny => false,
-            Effect::Allow => said.allowed.is_some_and(|(_, closeness)| closeness == Closeness::Itself),
-        };
-        if nothing_to_gain {
-            continue;
-        }
-        let Some(closeness) = matches(statement, request, missing) else { continue };
-        match statement.effect {
-            Effect::Deny => {
-                said.denied = Some(index);
-                return said;
+/// What `document` says to `request`. What allows is not looked at where `enough` was said before.
+pub(super) fn survey(document: &Document, request: &Request, enough: bool, missing: &mut Vec<Box<str>>) -> Said {
+    let candidates = document.index.candidates(&request.action);
+    let mut about = |index: &usize| {
+        let statement = document.statements.get(*index)?;
+        matches(statement, request, missing).map(|closeness| (*index, closeness))
+    };
+    let denied = candidates.denies.iter().find_map(&mut about).map(|(index, _)| index);
+    let mut allowed: Option<(usize, Closeness)> = None;
+    if denied.is_none() && !enough {
+        for found in candidates.allows.iter().filter_map(about) {
+            if allowed.is_none_or(|held| held.1 < found.1) {
+                allowed = Some(found);
             }
-            Effect::Allow if said.allowed.is_none_or(|(_, held)| held < closeness) => {
-                said.allowed = Some((index, closeness));
+            if found.1 == Closeness::Itself {
+                break;
             }
-            Effect::Allow => {}
         }
     }
-    said
+    Said { denied, allowed }
 }
 
 /// Every statement of `document` that matches `request`.

@@ -27,6 +27,7 @@ mod decide;
 mod document;
 mod evaluate;
 mod fault;
+mod index;
 mod json;
 mod lint;
 mod parse;

@@ -5,6 +5,7 @@ use super::arn::{ArnPattern, Variables};
 use super::condition;
 use super::document::{Choice, Document, Effect, Kind, Statement, Version};
 use super::fault::PolicyError;
+use super::index::Index;
 use super::json::{self, Member, Node, Value};
 use super::principal;
 use crate::base::text::printable;
@@ -41,7 +42,7 @@ fn parsed(node: &Node<'_, '_>, kind: Kind) -> Result<Document, PolicyError> {
     let found = members.iter().find(|member| member.name == "Statement");
     let found = found.ok_or_else(|| node.fault("`Statement` is missing", "a statement, or a list of them"))?;
     let statements = node.member(found).each("a statement, or a list of them", |one| statement(&one, kind, version))?;
-    Ok(Document { kind, version, statements })
+    Ok(Document { kind, version, index: Index::of(&statements), statements })
 }
 
 fn version_of(node: &Node<'_, '_>) -> Result<Version, PolicyError> {

@@ -200,8 +200,11 @@ impl Values {
                 .is_some_and(|arn| patterns.iter().any(|pattern| pattern.matches(&arn, context) == Some(true))),
             Self::Binary(held) => value::bytes(text).is_some_and(|bytes| held.contains(&bytes)),
             Self::Flags(patterns) => {
-                value::flag(text).is_some()
-                    && patterns.iter().any(|pattern| pattern.matches_folded(text, context) == Some(true))
+                let is = |pattern: &Pattern| match pattern.exact() {
+                    Some(flag) => flag.eq_ignore_ascii_case(text),
+                    None => pattern.matches_folded(text, context) == Some(true),
+                };
+                value::flag(text).is_some() && patterns.iter().any(is)
             }
             Self::Moments(order, held) => {
                 value::moment(text).is_some_and(|moment| held.iter().any(|wanted| order.holds(moment.cmp(wanted))))

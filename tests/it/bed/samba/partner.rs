@@ -75,11 +75,15 @@ impl Samba {
     /// moment; one that goes on refusing fails the test with its own words.
     pub(crate) fn replicate(from: &Self, to: &Self) {
         let said = std::cell::RefCell::new(String::new());
+        let mut whole = false;
         let replicated = converges(REPLICATION, || {
             let mut replicate = to.enclosed("samba-tool");
             replicate.args(["drs", "replicate", &to.host_name(), &from.host_name(), &to.base()]);
             replicate.args([&administrator(to.options.domain), "--use-kerberos=required"]);
             replicate.arg(format!("--configfile={}", to.configuration_file().display()));
+            // What came since the last time cannot always be applied by itself, such as a child before the unit it moved to.
+            replicate.args(whole.then_some("--full-sync"));
+            whole = !whole;
             let output = replicate.output().unwrap();
             *said.borrow_mut() = String::from_utf8_lossy(&output.stderr).into_owned();
             output.status.success()
