@@ -248,7 +248,8 @@ fn an_hour_of_edits_on_two_controllers_ends_where_a_full_read_begins() {
     let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let end = std::time::Instant::now() + std::time::Duration::from_secs(minutes * 60);
     let (first, second) = Samba::start_two(SambaOptions { partners: true, ..SambaOptions::default() });
-    let mut pair = Pair { controllers: [first, second], down: None, rng: StdRng::seed_from_u64(seed) };
+    let mut pair =
+        Pair { controllers: [first, second], down: None, stuck: Vec::new(), rng: StdRng::seed_from_u64(seed) };
     let mut editor = Editor::new(&pair.controllers[0], seed);
     pair.replicate_from(0);
     let more = format!("primary = true\n{UNGUARDED}");
@@ -297,13 +298,18 @@ fn an_hour_of_edits_on_two_controllers_ends_where_a_full_read_begins() {
     assert!(bailey.terminate().success());
     assert!(bailey.ok(&["store", "verify"]).contains("all sound"));
     assert!(bailey.ok(&["audit", "verify"]).contains("the chain holds"));
-    eprintln!("{edits} edits in {rounds} rounds, {kills} kills of the daemon, {failovers} failovers; seed {seed}");
+    let stuck = pair.stuck.len();
+    eprintln!(
+        "{edits} edits in {rounds} rounds, {kills} kills of the daemon, {failovers} failovers, {stuck} times both; seed {seed}"
+    );
 }
 
 /// Two controllers of a domain, of which one may be down.
 struct Pair {
     controllers: [Samba; 2],
     down: Option<usize>,
+    /// What Samba said each time its replication got stuck.
+    stuck: Vec<String>,
     rng: StdRng,
 }
 
@@ -315,9 +321,18 @@ impl Pair {
         }
     }
 
-    /// Tells the other what happened here, if it is there.
+    /// Tells the other what happened here, if it is there. Under so many changes Samba's replication gets stuck for good now
+    /// and then; then both are killed and started again, which is a failover more.
     fn replicate_from(&mut self, at: usize) {
-        if self.down.is_none() {
+        if self.down.is_some() {
+            return;
+        }
+        if let Err(said) = Samba::try_replicate(&self.controllers[at], &self.controllers[1 - at]) {
+            self.stuck.push(said);
+            for controller in &mut self.controllers {
+                controller.kill();
+                controller.run();
+            }
             Samba::replicate(&self.controllers[at], &self.controllers[1 - at]);
         }
     }
@@ -331,7 +346,7 @@ impl Pair {
     fn bring_back(&mut self) {
         if let Some(at) = self.down.take() {
             self.controllers[at].run();
-            Samba::replicate(&self.controllers[1 - at], &self.controllers[at]);
+            self.replicate_from(1 - at);
         }
     }
 }
