@@ -241,6 +241,26 @@ async fn a_position_of_another_method_than_the_one_now_wanted_leads_to_a_full_re
 }
 
 /// Restored, and busy since: its numbers have passed ours, but ours were given out twice.
+/// The controller's clock strikes between its time and its numbers.
+#[tokio::test]
+async fn a_change_of_the_next_second_is_no_sign_of_counting_twice() {
+    let (domain, _) = company(5);
+    let controller = Controller::start(domain).await;
+    let (source, cursor) = begin(controller.settings()).await;
+    let mut changes = follow(&source, cursor.clone());
+    controller.domain().set(guid(1), "displayName", vec![b"changed".to_vec()]);
+    let (_, _, cursor) = next_step(&mut changes, &cursor).await;
+    drop(changes);
+    let mut changes = {
+        let mut now = controller.domain();
+        // What it shows of every object, those of the last update included.
+        now.time = now.time.replace("00.0Z", "01.0Z");
+        now.set(guid(2), "displayName", vec![b"changed".to_vec()]);
+        follow(&source, cursor.clone())
+    };
+    assert_eq!(next_step(&mut changes, &cursor).await.0, [guid(2)]);
+}
+
 #[tokio::test]
 async fn a_controller_that_counts_twice_is_found_out() {
     let (domain, _) = company(5);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::super::filter::{Attribute, Filter};
 use super::super::ldap::{Connection, Question, extension};
 use super::super::root_dse::RootDse;
@@ -13,6 +15,10 @@ const TOMBSTONE_DAYS: u64 = 60;
 
 /// Update sequence numbers looked at for having been given out twice: below the 1,000 entries a server sends without paging.
 const LOOKED_AT: u64 = 900;
+
+/// Times of changes are whole seconds, and a controller may look at its clock a moment before it looks at its numbers: so
+/// much later a change may seem than the moment at which it was known. Nobody puts a server back within it.
+const TICK: SignedDuration = SignedDuration::from_secs(1);
 
 /// A domain controller as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +84,7 @@ pub(super) async fn counted_twice(
         }
         let later = entries.iter().any(|entry| {
             let text = entry.values("whenChanged").first().and_then(|value| std::str::from_utf8(value).ok());
-            text.and_then(generalized_time).is_some_and(|changed| changed > time)
+            text.and_then(generalized_time).is_some_and(|changed| changed.duration_since(time) > TICK)
         });
         if later {
             return Ok(true);

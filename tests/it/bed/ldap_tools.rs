@@ -18,6 +18,12 @@ pub(crate) struct LdapTools {
 impl LdapTools {
     /// Applies the change records of `ldif`; `controls` are words such as `-e`, `!1.2.840.113556.1.4.417`.
     pub(crate) fn modify(&self, controls: &[&str], ldif: &str) {
+        let output = self.try_modify(controls, ldif);
+        assert!(output.status.success(), "ldapmodify: {}\n{ldif}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// As [`Self::modify`]; or its failure.
+    pub(crate) fn try_modify(&self, controls: &[&str], ldif: &str) -> Output {
         let mut child = self
             .command("ldapmodify")
             .args(controls)
@@ -27,8 +33,7 @@ impl LdapTools {
             .spawn()
             .expect("the LDAP clients are installed (package `ldap-utils`)");
         child.stdin.take().unwrap().write_all(ldif.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "ldapmodify: {}\n{ldif}", String::from_utf8_lossy(&output.stderr));
+        child.wait_with_output().unwrap()
     }
 
     /// What ldapsearch answers to these words, lines unfolded, with what it says of controls; or its failure.
