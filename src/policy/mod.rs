@@ -34,6 +34,7 @@ mod parse;
 mod pattern;
 mod principal;
 mod request;
+mod templates;
 
 pub use case::{Case, CaseResult, evaluate_case};
 pub use context::Context;
@@ -43,3 +44,4 @@ pub use fault::PolicyError;
 pub use lint::{Warning, lint};
 pub use principal::{Principal, PrincipalError};
 pub use request::{Request, RequestError};
+pub use templates::{TEMPLATES, Template};

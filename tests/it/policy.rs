@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::policy_naive;
 
 const OPERATORS: &str = include_str!("../fixtures/policies/operators.txt");
+const TEMPLATES: &str = include_str!("../fixtures/policies/templates.txt");
 const ORDER: &str = include_str!("../fixtures/policies/order.jsonl");
 
 fn decided(case: &Value) -> String {
@@ -80,6 +81,53 @@ fn documents_decide_in_their_order() {
             assert_eq!(policy_naive::decide(&case), case["expect"], "the second evaluator: {}", case["why"]);
         }
     }
+}
+
+/// The documents a heading names: an identity policy, or the boundary on an administrator.
+fn under_heading(heading: &str) -> Value {
+    let read = |name: &str| -> Value {
+        let file = format!("{}/config/policies/{}.json", env!("CARGO_MANIFEST_DIR"), name.trim());
+        serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"))).unwrap()
+    };
+    let named: Vec<Value> = heading.split('+').map(read).collect();
+    match heading.ends_with("Boundary") {
+        true => json!({ "identity": [read("AdministratorAccess")], "boundary": named }),
+        false => json!({ "identity": named }),
+    }
+}
+
+#[test]
+fn templates_and_examples_allow_what_the_table_says() {
+    let (mut case, mut headings) = (Value::Null, std::collections::BTreeSet::new());
+    for line in TEMPLATES.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        if !line.starts_with(' ') {
+            case = under_heading(line);
+            headings.extend(line.split('+').map(|name| name.trim().to_owned()));
+            continue;
+        }
+        let [expected, action, resource, context @ ..] = &line.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let context: Map<String, Value> = context
+            .iter()
+            .map(|pair| pair.split_once('=').map(|(key, value)| (key.to_owned(), json!(value))).unwrap())
+            .collect();
+        case["request"] = json!({
+            "principal": "arn:aws:iam::123456789012:user/alice", "action": action, "resource": resource, "context": context
+        });
+        assert!(["yes", "no"].contains(expected), "{line}");
+        assert_eq!(decided(&case) == "Allowed", *expected == "yes", "{line}: {}", decided(&case));
+    }
+    let files = |folder: &str, prefix: &'static str| {
+        let entries = std::fs::read_dir(format!("{}/config/policies{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .filter_map(move |name| name.strip_suffix(".json").map(|name| format!("{prefix}{name}")))
+            .collect::<Vec<_>>()
+    };
+    let all: std::collections::BTreeSet<String> =
+        files("", "").into_iter().chain(files("/examples", "examples/")).collect();
+    assert_eq!(headings, all, "every policy has its lines");
 }
 
 /// Random cases, some 100,000; more where `BAILEY_SOAK_CYCLES` asks for more.

@@ -2,6 +2,7 @@
 
 mod eval;
 mod lint;
+mod templates;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,11 @@ pub enum Policy {
         /// Read and write JSON lines, the one form there is
         #[arg(long, required = true)]
         jsonl: bool,
+    },
+    /// Show a ready-made policy, or list them
+    Template {
+        /// Which one, such as `ReadOnlyAccess`
+        name: Option<String>,
     },
     /// Say what is wrong with a policy, and what it allows that was hardly meant
     Lint {
@@ -73,6 +79,7 @@ impl From<KindName> for Kind {
 pub fn run(global: &Global, verb: &Policy) -> anyhow::Result<Exit> {
     match verb {
         Policy::Eval { jsonl: _ } => eval::run(),
+        Policy::Template { name } => templates::run(global, name.as_deref()),
         Policy::Lint { file, kind, strict } => lint::run(global, file, *kind, *strict),
     }
 }
