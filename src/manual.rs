@@ -46,8 +46,8 @@ pub mod failures {
     //! *Tests:* the scripted server injects and refuses, and presents wrong certificates; it must see no bind.
     //!
     //! **A sign-in is passed on.** Whoever makes us connect to them hands our ticket or challenge to the real domain
-    //! controller and is us there (CVE-2017-8563). *Here:* a password is sent inside TLS alone. A Kerberos ticket is for
-    //! the host of the URL, is tied to the TLS connection it is shown on (RFC 5929), and without TLS seals everything that
+    //! controller and is us there (CVE-2017-8563). *Here:* a password is sent inside TLS alone, unless `insecure` says
+    //! otherwise. A Kerberos ticket is for the host of the URL, whatever DNS makes of it (RFC 4120 1.3), is tied to the TLS connection it is shown on (RFC 5929), and without TLS seals everything that
     //! follows (`src/directory/ldap/sasl/mod.rs`), so that whoever passes it on can neither read nor add a word. *Tests:*
     //! `tests/it/kerberos.rs`, through a wire that is read and that changes a byte.
     //!

@@ -1,62 +1,126 @@
-//! Gives Kerberos' library the keytab that the configuration names.
+//! Gives Kerberos' library the keytab that the configuration names, and a place for tickets.
 //!
-//! It looks for keytab and tickets in the process' environment and nowhere else that safe code reaches, and to change the
-//! environment of a process that runs is not safe (`std::env::set_var`). So the program starts itself once more, in its own
-//! place: same process id, same open files, two variables more.
+//! It looks for both in the process' environment and nowhere else that safe code reaches, and to change the environment of
+//! a process that runs is not safe (`std::env::set_var`). So the program starts itself once more, in its own place: same
+//! process id, same open files, two variables more.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::io;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::Context as _;
 
 use crate::config::Config;
 use crate::directory::settings::Bind;
 
 /// The keytab to take tickets with (kerberos(7)).
 const KEYTAB: &str = "KRB5_CLIENT_KTNAME";
-/// Where tickets are kept, unless somebody has chosen a place. Those of one account stay in memory. Of several, memory keeps
-/// only the last one's (MIT Kerberos 1.20), so they get a directory: for some hours they are worth as much as the key.
+/// Where tickets are kept. Where a keytab is named this is always ours: what a shell has in it is somebody's own.
 const TICKETS: &str = "KRB5CCNAME";
-const IN_MEMORY: &str = "MEMORY:bailey";
+/// How the name of the directory begins that is made for the tickets of several accounts.
+const DIRECTORY: &str = "bailey-tickets-";
 
-/// Returns when the environment is as `config` wants it; otherwise the program begins anew, with one that is.
+/// How directories are signed in to by Kerberos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningIn {
+    keytab: Option<PathBuf>,
+    accounts: BTreeSet<String>,
+}
+
+/// A directory of tickets, removed with what was in it: for some hours they are worth as much as the key.
+#[derive(Debug)]
+pub struct Tickets(Option<PathBuf>);
+
+impl Drop for Tickets {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.0 {
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
+/// Returns when the environment is as `config` wants it; otherwise the program begins anew, with one that is. Tickets live
+/// as long as what is returned.
 ///
 /// # Errors
 /// When it cannot be started again.
-pub fn prepare(config: &Config) -> io::Result<()> {
-    let Some(variables) = missing(config, |name| std::env::var_os(name)) else { return Ok(()) };
-    let mut again = Command::new(std::env::current_exe()?);
-    again.args(std::env::args_os().skip(1)).envs(variables);
-    Err(again.exec())
+pub fn prepare(config: &Config) -> anyhow::Result<Tickets> {
+    let Some(keytab) = SigningIn::of(config).keytab_in_use() else { return Ok(Tickets(None)) };
+    let accounts = SigningIn::of(config).accounts;
+    if is_set(&keytab, &accounts, |name| std::env::var_os(name)) {
+        return Ok(Tickets(std::env::var_os(TICKETS).as_deref().and_then(directory_of)));
+    }
+    let failed = "cannot start again with the keytab in the environment";
+    let tickets = match Vec::from_iter(&accounts).as_slice() {
+        [account] => in_memory(account),
+        _ => {
+            let made = tempfile::Builder::new().prefix(DIRECTORY).tempdir().context(failed)?;
+            of_kind("DIR:", &made.keep())
+        }
+    };
+    // By the link and not by the name behind it, which may meanwhile be that of a newer program, or nobody's.
+    let mut again = Command::new("/proc/self/exe");
+    let mut words = std::env::args_os();
+    again.arg0(words.next().unwrap_or_else(|| "bailey".into())).args(words);
+    again.env(KEYTAB, of_kind("FILE:", &keytab)).env(TICKETS, tickets);
+    Err(again.exec()).context(failed)
 }
 
-/// Whether a changed configuration can be taken up without starting again.
-///
-/// # Errors
-/// When it cannot.
-pub fn can_stay(config: &Config) -> anyhow::Result<()> {
-    let stays = missing(config, |name| std::env::var_os(name)).is_none();
-    anyhow::ensure!(
-        stays,
-        "another keytab takes a restart, and so do accounts of more than one, because where keys and tickets \
-                            are is part of the process' environment"
-    );
-    Ok(())
+impl SigningIn {
+    /// How `config` wants it.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let binds = config.directories.iter().map(|directory| &directory.source.bind);
+        let accounts = binds.filter_map(Bind::principal).map(str::to_owned).collect();
+        Self { keytab: config.kerberos.keytab.clone(), accounts }
+    }
+
+    /// The keytab, if anybody needs it.
+    fn keytab_in_use(&self) -> Option<PathBuf> {
+        self.keytab.clone().filter(|_| !self.accounts.is_empty())
+    }
+
+    /// Whether a process that was started for this can go on with `next`.
+    ///
+    /// # Errors
+    /// When it cannot, because where keys and tickets are is part of its environment.
+    pub fn can_become(&self, next: &Self) -> anyhow::Result<()> {
+        let several = self.accounts.len() > 1;
+        let goes_on = match (self.keytab_in_use(), next.keytab_in_use()) {
+            (_, None) => self.keytab_in_use().is_none() || next.accounts.is_empty(),
+            (ours, theirs) => ours == theirs && (several || next.accounts.is_subset(&self.accounts)),
+        };
+        anyhow::ensure!(
+            goes_on,
+            "a change of the keytab, or of the accounts that sign in by Kerberos, takes a restart"
+        );
+        Ok(())
+    }
 }
 
-/// What has to be set in the environment before a directory can be signed in to by Kerberos; `None` when nothing has.
-fn missing(config: &Config, environment: impl Fn(&str) -> Option<OsString>) -> Option<Vec<(&'static str, OsString)>> {
-    let binds = config.directories.iter().map(|directory| &directory.source.bind);
-    let accounts: BTreeSet<&str> = binds.filter_map(Bind::principal).collect();
-    let keytab = config.kerberos.keytab.as_ref().filter(|_| !accounts.is_empty())?;
-    let place =
-        if accounts.len() == 1 { IN_MEMORY.into() } else { of_kind("DIR:", &config.state_directory.join("tickets")) };
-    // A place of somebody's choice stays. Ours may have become too small.
-    let chosen = environment(TICKETS).filter(|set| set == &place || set != IN_MEMORY);
-    let wanted = [(KEYTAB, of_kind("FILE:", keytab)), (TICKETS, chosen.unwrap_or(place))];
-    wanted.iter().any(|(name, value)| environment(name).as_ref() != Some(value)).then(|| wanted.to_vec())
+/// Whether the environment says what is wanted.
+fn is_set(keytab: &Path, accounts: &BTreeSet<String>, environment: impl Fn(&str) -> Option<OsString>) -> bool {
+    let tickets = environment(TICKETS).unwrap_or_default();
+    let place = match Vec::from_iter(accounts).as_slice() {
+        [account] => tickets == in_memory(account),
+        _ => directory_of(&tickets).is_some(),
+    };
+    place && environment(KEYTAB).is_some_and(|set| set == of_kind("FILE:", keytab))
+}
+
+/// A cache in memory holds the tickets of one account and refuses those of another (MIT Kerberos 1.20), so it has the
+/// account in its name.
+fn in_memory(account: &str) -> OsString {
+    format!("MEMORY:bailey-{account}").into()
+}
+
+/// The directory of tickets that we made, if that is what is named.
+fn directory_of(tickets: &OsStr) -> Option<PathBuf> {
+    let path = PathBuf::from(tickets.to_str()?.strip_prefix("DIR:")?);
+    let ours = path.file_name()?.to_str()?.starts_with(DIRECTORY) && path.parent()? == std::env::temp_dir();
+    ours.then_some(path)
 }
 
 fn of_kind(kind: &str, path: &Path) -> OsString {
@@ -66,49 +130,64 @@ fn of_kind(kind: &str, path: &Path) -> OsString {
 }
 
 #[cfg(test)]
-#[cfg(feature = "gssapi")]
 mod tests {
     use super::*;
-    use crate::config::Surroundings;
 
-    fn config(accounts: &[&str]) -> Config {
-        let directory = tempfile::tempdir().unwrap();
-        let keytab = directory.path().join("keytab");
-        std::fs::write(&keytab, "keys").unwrap();
-        std::fs::set_permissions(&keytab, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let sections = accounts.iter().enumerate().map(|(number, account)| {
-            format!(
-                "[[directory]]\nlabel = \"d{number}\"\nprimary = {}\nurls = [\"ldap://dc{number}.corp.example\"]\n\
-                 bases = [\"dc=corp\"]\nbind = \"gssapi\"\nbind_principal = \"{account}\"\n",
-                number == 0
-            )
-        });
-        let text = format!(
-            "account = \"123456789012\"\nstate_directory = \"/state\"\n[kerberos]\nkeytab_file = \"{}\"\n{}",
-            keytab.display(),
-            sections.collect::<String>()
-        );
-        let file = directory.path().join("bailey.toml");
-        Config::read(&text, &Surroundings { file, exposed: false, credentials: None }).unwrap()
+    fn signing_in(keytab: Option<&str>, accounts: &[&str]) -> SigningIn {
+        let accounts = accounts.iter().map(|account| (*account).to_owned()).collect();
+        SigningIn { keytab: keytab.map(PathBuf::from), accounts }
     }
 
     #[test]
-    fn the_environment_is_set_once_and_another_choice_of_place_is_respected() {
-        let (one, two) = (config(&["a@CORP.EXAMPLE"]), config(&["a@CORP.EXAMPLE", "b@LAB.EXAMPLE"]));
-        let set = |variables: &[(&str, OsString)], name: &str| {
-            variables.iter().find(|(held, _)| *held == name).map(|(_, value)| value.clone())
+    fn the_environment_is_ours_or_the_program_begins_anew() {
+        let (one, two) = (signing_in(None, &["a@R"]).accounts, signing_in(None, &["a@R", "b@R"]).accounts);
+        let directory = std::env::temp_dir().join("bailey-tickets-x");
+        let of_several = of_kind("DIR:", &directory);
+        let is_set = |accounts: &BTreeSet<String>, keytab: &str, tickets: &OsStr| {
+            is_set(Path::new("/k"), accounts, |name| {
+                Some(if name == KEYTAB { keytab.into() } else { tickets.to_owned() })
+            })
         };
-        let ours = missing(&one, |_| None).unwrap();
-        assert_eq!(set(&ours, TICKETS), Some(IN_MEMORY.into()));
-        assert_eq!(missing(&one, |name| set(&ours, name)), None, "the second start goes on");
+        assert!(is_set(&one, "FILE:/k", &in_memory("a@R")));
+        assert!(is_set(&two, "FILE:/k", &of_several));
+        assert!(!is_set(&one, "FILE:/other", &in_memory("a@R")));
+        assert!(!is_set(&one, "FILE:/k", &in_memory("b@R")));
+        assert!(!is_set(&two, "FILE:/k", &in_memory("a@R")));
+        for theirs in ["FILE:/tmp/krb5cc_0", "KCM:", "DIR:/home/ann/bailey-tickets-x", ""] {
+            assert!(
+                !is_set(&one, "FILE:/k", OsStr::new(theirs)) && !is_set(&two, "FILE:/k", OsStr::new(theirs)),
+                "{theirs}"
+            );
+        }
+        assert_eq!(directory_of(&of_several), Some(directory));
+    }
 
-        let several = missing(&two, |_| None).unwrap();
-        assert_eq!(set(&several, TICKETS), Some("DIR:/state/tickets".into()));
-        let keytab_of_two = |name: &str| if name == KEYTAB { set(&several, name) } else { Some(IN_MEMORY.into()) };
-        assert!(missing(&two, keytab_of_two).is_some(), "memory holds the tickets of one account");
+    #[test]
+    fn a_process_goes_on_with_what_its_environment_can_bear() {
+        let (none, one) = (signing_in(None, &[]), signing_in(Some("/k"), &["a@R"]));
+        let several = signing_in(Some("/k"), &["a@R", "b@R"]);
+        for (from, to, goes_on) in [
+            (&none, &none, true),
+            (&none, &one, false),
+            (&one, &one, true),
+            (&one, &none, true),
+            (&one, &signing_in(Some("/k"), &["b@R"]), false),
+            (&one, &several, false),
+            (&one, &signing_in(Some("/l"), &["a@R"]), false),
+            (&one, &signing_in(None, &["a@R"]), false),
+            (&several, &one, true),
+            (&several, &signing_in(Some("/k"), &["c@R", "d@R"]), true),
+            (&signing_in(None, &["a@R"]), &signing_in(None, &["b@R"]), true),
+        ] {
+            assert_eq!(from.can_become(to).is_ok(), goes_on, "{from:?} {to:?}");
+        }
+    }
 
-        let theirs = |name: &str| (name == TICKETS).then(|| OsString::from("KCM:"));
-        assert_eq!(set(&missing(&two, theirs).unwrap(), TICKETS), Some("KCM:".into()));
-        assert_eq!(missing(&config(&[]), |_| None), None, "nobody signs in by Kerberos");
+    #[test]
+    fn tickets_go_with_what_holds_them() {
+        let made = tempfile::tempdir().unwrap().keep();
+        std::fs::write(made.join("tkt"), "ticket").unwrap();
+        drop(Tickets(Some(made.clone())));
+        assert!(!made.exists());
     }
 }

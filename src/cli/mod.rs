@@ -125,7 +125,7 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
         }
         Ok(config) => config,
     };
-    kerberos::prepare(&config)?;
+    let _tickets = kerberos::prepare(&config)?;
     let mut findings = vec![sound(global, &config)];
     for directory in config.directories {
         let label = directory.sync.label.clone();

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::args::Global;
+use super::kerberos::SigningIn;
 use super::{configuration, kerberos};
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::daemon::compose::{self, Opening};
@@ -15,14 +16,15 @@ use crate::telemetry::metrics;
 /// When it cannot start; then nothing was served.
 pub async fn run(global: &Global, opening: Opening) -> anyhow::Result<ExitCode> {
     let config = configuration(global)?;
-    kerberos::prepare(&config)?;
+    let _tickets = kerberos::prepare(&config)?;
+    let signing_in = SigningIn::of(&config);
     let logs = Logs::install(&log_settings(&config))?;
     let handle = metrics::install(env!("CARGO_PKG_VERSION"))?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %global.config.display(), "starting");
     let again = global.clone();
     let reload = move || {
         let config = configuration(&again)?;
-        kerberos::can_stay(&config)?;
+        signing_in.can_become(&SigningIn::of(&config))?;
         logs.set_filter(level(config.log.level))?;
         Ok(config)
     };

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
 use super::client::Client;
+use super::kerberos::Tickets;
 use super::output::Output;
 use super::{configuration, kerberos};
 use crate::authn::local::Peer;
@@ -26,11 +27,14 @@ pub struct Session {
 }
 
 /// Workers that end with the session.
-struct Workers(CancellationToken);
+struct Workers {
+    stop: CancellationToken,
+    _tickets: Tickets,
+}
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.stop.cancel();
     }
 }
 
@@ -54,7 +58,7 @@ impl Session {
         if client.reachable().await || config.listen.socket.exists() && !nobody_listens(&config.listen.socket).await {
             return Ok(Self { client, output, _workers: None });
         }
-        kerberos::prepare(&config)?;
+        let tickets = kerberos::prepare(&config)?;
         let parts = tokio::task::spawn_blocking(move || compose::parts(config, Opening::default(), None)).await?;
         let Parts { app, directories, .. } = parts.context("no daemon runs, and the store cannot be opened instead")?;
         let stop = CancellationToken::new();
@@ -63,7 +67,7 @@ impl Session {
         let (directories, ours) = (app.admin.directories.clone(), stop.clone());
         tokio::spawn(async move { fleet.run_on_request(&directories, ours).await });
         let client = Client::in_process(InProcess::new(app, Peer::this_process()));
-        Ok(Self { client, output, _workers: Some(Workers(stop)) })
+        Ok(Self { client, output, _workers: Some(Workers { stop, _tickets: tickets }) })
     }
 }
 

@@ -24,7 +24,7 @@ struct Reason {
 
 /// The codes seen in binds ([MS-ERREF] 2.2).
 #[rustfmt::skip]
-const REASONS: [Reason; 9] = [
+const REASONS: [Reason; 10] = [
     Reason { code: 0x525, sentence: "there is no such account", remedy: "correct `bind_dn`" },
     Reason { code: 0x52e, sentence: "wrong name or password", remedy: "check `bind_dn` and its password" },
     Reason { code: 0x530, sentence: "the account may not sign in at this hour", remedy: "give the account logon hours without gaps" },
@@ -34,6 +34,7 @@ const REASONS: [Reason; 9] = [
     Reason { code: 0x701, sentence: "the account has expired", remedy: "move or remove the account's expiry date" },
     Reason { code: 0x773, sentence: "the password must be changed before it is used", remedy: "clear `User must change password at next logon`, or set a new password" },
     Reason { code: 0x775, sentence: "the account is locked after too many failures", remedy: "find out who uses an old password, then unlock the account" },
+    Reason { code: 0x8009_0346, sentence: "the sign-in is tied to another TLS connection than the one it came by", remedy: "connect to the domain controller itself: something in between ends TLS" },
 ];
 
 /// `error` with the reason in words, if it is a refused bind that gives one; what the server wrote stays behind it.

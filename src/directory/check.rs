@@ -11,8 +11,8 @@ use super::ldap::address::Address;
 use super::ldap::{Answer, Connection, NO_ADDRESS, Outcome, Question, RawEntry, Scope, controls, sasl};
 use super::reader::is_visible;
 use super::root_dse::RootDse;
-use super::settings::Family;
 use super::settings::Scope as KindScope;
+use super::settings::{Bind, Family};
 use super::source::LdapSource;
 use super::{DirectoryError, Dn, Finding, Kind, Method, Severity, active_directory, ad_codes, syncrepl};
 use crate::base::text::printable;
@@ -36,7 +36,11 @@ pub(super) async fn check(source: &LdapSource) -> Vec<Finding> {
                 findings.fine(format!("connect {url}"), "connected and bound");
                 usable.get_or_insert(connection);
             }
-            Err(error) => findings.fault(format!("connect {url}"), error.to_string(), connection_remedy(&error)),
+            Err(error) => findings.fault(
+                format!("connect {url}"),
+                error.to_string(),
+                connection_remedy(&error, &source.settings.bind),
+            ),
         }
     }
     let Some(connection) = usable else { return findings.0 };
@@ -76,14 +80,15 @@ impl Findings {
     }
 }
 
-fn connection_remedy(error: &DirectoryError) -> &'static str {
+fn connection_remedy(error: &DirectoryError, bind: &Bind) -> &'static str {
     let text = error.to_string().to_ascii_lowercase();
     match error {
         DirectoryError::Setup { .. } => "correct the setting or the file named",
         DirectoryError::TimedOut { .. } => "check that the host and port are right and no firewall drops the packets",
-        DirectoryError::Refused { code: 49, text, .. } => {
-            ad_codes::remedy(text).unwrap_or("check `bind_dn` and its password")
-        }
+        DirectoryError::Refused { code: 49, text, .. } => ad_codes::remedy(text).unwrap_or(match bind {
+            Bind::Kerberos { .. } => "see the domain controller's log: it refuses the account, or the connection",
+            Bind::Anonymous | Bind::External | Bind::Simple { .. } => "check `bind_dn` and its password",
+        }),
         DirectoryError::Refused { code: 34, .. } => "write a DN in `bind_dn`: only Active Directory takes other names",
         DirectoryError::Refused { code: 8 | 53, text, .. } if text.contains("Sign or Seal") => sasl::NOT_INSIDE_TLS,
         DirectoryError::Refused { code: 8 | 13, .. } => {

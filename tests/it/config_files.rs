@@ -316,6 +316,12 @@ fn each_contradiction_is_found() {
         ("bind_principal = \"svc@CORP.EXAMPLE.COM\"", &[], "directory.bind_principal", "is not used"),
         ("bind = \"gssapi\"", &["bind_"], "directory.bind_principal", "missing"),
         (
+            "bind = \"gssapi\"\nbind_principal = \"s@R\"\ninsecure = \"yes_plain_text_passwords_on_the_network\"",
+            &["bind_"],
+            "directory.insecure",
+            "nothing travels in the clear",
+        ),
+        (
             "bind = \"gssapi\"\nbind_principal = \"svc\"",
             &["bind_"],
             "directory.bind_principal",

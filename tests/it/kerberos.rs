@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::bed::daemon::{Bailey, UNGUARDED};
 use crate::bed::samba::{AD, LAB};
-use crate::bed::{Account, Samba, SambaOptions, wait_until};
+use crate::bed::{Account, Dns, Samba, SambaOptions, wait_until};
 
 /// A domain whose server can be named by its address.
 fn domain(options: SambaOptions) -> Samba {
@@ -28,8 +28,18 @@ fn installation(domains: &[&Samba], account: Account) -> Bailey {
         samba.export_key(account, &keytab);
     }
     closed_to_others(&keytab);
-    let realms: Vec<String> = domains.iter().map(|samba| samba.krb5_conf().display().to_string()).collect();
-    bailey.environment("KRB5_CONFIG", &realms.join(":"));
+    // As an administrator leaves it: names are canonicalised by DNS unless somebody takes care, and ours here have none.
+    let realms = domains.iter().enumerate().map(|(n, samba)| {
+        let ours = bailey.path(&format!("krb5-{n}.conf"));
+        let text = std::fs::read_to_string(samba.krb5_conf()).unwrap();
+        let kept = text.lines().filter(|line| !line.starts_with("rdns") && !line.starts_with("dns_canonicalize"));
+        std::fs::write(&ours, kept.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        ours.display().to_string()
+    });
+    let realms = realms.collect::<Vec<_>>().join(":");
+    bailey.environment("KRB5_CONFIG", &realms);
+    // What a shell of somebody who is signed in has.
+    bailey.environment("KRB5CCNAME", "FILE:/nonexistent/krb5cc");
     bailey
 }
 
@@ -69,7 +79,8 @@ fn a_directory_is_followed_over_a_connection_that_kerberos_seals() {
     let samba = domain(SambaOptions::default());
     let wire = Wire::before(&samba);
     let mut bailey = installation(&[&samba], Account::Sync);
-    let section = section(&samba, "corp", &wire.url(), &format!("primary = true\n{UNGUARDED}"));
+    // Without a bell, so that it is the connection that asks which is harmed.
+    let section = section(&samba, "corp", &wire.url(), &format!("primary = true\nnotified = false\n{UNGUARDED}"));
     bailey.configure(&with_keytab(&section));
     let findings = checked(&bailey);
     assert!(findings.contains("connected and bound") && !findings.contains("FAULT"), "{findings}");
@@ -89,10 +100,13 @@ fn a_directory_is_followed_over_a_connection_that_kerberos_seals() {
     }
 
     // A byte changed on the way ends the connection; nothing of it is believed, and the next one goes on.
+    let before = wire.connections();
     wire.corrupt();
     samba.add_person("after-harm");
-    wait_until("the harm is noticed", || !wire.is_harmful());
-    wait_until("the next connection goes on", || state_of(&bailey, "after-harm") == "active");
+    wait_until("the harm is done", || !wire.is_harmful());
+    wait_until("another connection goes on", || {
+        wire.connections() > before && state_of(&bailey, "after-harm") == "active"
+    });
     assert_eq!(state_of(&bailey, "alice"), "active");
 }
 
@@ -135,13 +149,32 @@ fn two_domains_take_tickets_of_two_realms_from_one_keytab() {
     }
 }
 
+/// What the domain's name leads to is sealed, too: domain controllers need no certificates.
+#[test]
+fn a_controller_found_in_dns_is_reached_by_a_sealed_connection() {
+    let samba = domain(SambaOptions::default());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let dns = runtime.block_on(Dns::start());
+    dns.srv("_ldap._tcp.dc._msdcs.ad.test", 600, (0, 100), "dc1.ad.test", 389);
+    dns.address("dc1.ad.test", samba.ip());
+    let bailey = installation(&[&samba], Account::Sync);
+    let section = section(&samba, "corp", "ldap://unused", "primary = true\n");
+    let without = section.lines().filter(|line| !line.starts_with("urls") && !line.starts_with("ca_file"));
+    let found = format!("domain = \"ad.test\"\nnameservers = [\"{}\"]", dns.at());
+    bailey.configure(&with_keytab(&format!("{}\n{found}\n", without.collect::<Vec<_>>().join("\n"))));
+    let findings = checked(&bailey);
+    assert!(findings.contains("connect ldap://dc1.ad.test: connected and bound"), "{findings}");
+    assert!(!findings.contains("FAULT") && !findings.contains("in the clear"), "{findings}");
+}
+
 #[test]
 fn what_kerberos_lacks_is_said() {
     let samba = domain(SambaOptions::default());
     let bailey = installation(&[&samba], Account::Plain);
     bailey.configure(&with_keytab(&section(&samba, "corp", &samba.plain_url(), "primary = true\n")));
     let findings = checked(&bailey);
-    assert!(findings.contains("by Kerberos failed") && findings.contains("keytab"), "{findings}");
+    let words = "by Kerberos failed: No credentials were supplied, or the credentials were unavailable";
+    assert!(findings.contains(words) && findings.contains("svc-sync@AD.TEST"), "{findings}");
 
     // Another keytab takes a restart, and a reload says so.
     let mut bailey = installation(&[&samba], Account::Sync);
@@ -152,7 +185,7 @@ fn what_kerberos_lacks_is_said() {
     closed_to_others(&bailey.path("other"));
     bailey.reconfigure(&[("\"keytab\"", "\"other\"")]);
     bailey.signal("HUP");
-    wait_until("the reload is refused", || bailey.log().contains("another keytab takes a restart"));
+    wait_until("the reload is refused", || bailey.log().contains("takes a restart"));
 }
 
 /// The way to a server's LDAP port, watched; it can be made to do harm once.
@@ -160,6 +193,7 @@ struct Wire {
     to: String,
     listener: std::net::SocketAddr,
     seen: Arc<Mutex<Vec<u8>>>,
+    connections: Arc<AtomicUsize>,
     harmful: Arc<AtomicBool>,
 }
 
@@ -171,12 +205,15 @@ impl Wire {
             to: format!("{}:389", samba.ip()),
             listener: listener.local_addr().unwrap(),
             seen: Arc::default(),
+            connections: Arc::default(),
             harmful: Arc::default(),
         };
         let (to, seen, harmful) = (wire.to.clone(), Arc::clone(&wire.seen), Arc::clone(&wire.harmful));
+        let connections = Arc::clone(&wire.connections);
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (client, server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (back, forth) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 pass(client, forth, &seen, &Arc::default());
                 pass(server, back, &seen, &harmful);
@@ -191,6 +228,11 @@ impl Wire {
 
     fn seen(&self) -> Vec<u8> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// How many were made so far.
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// The next answer is changed on its way.

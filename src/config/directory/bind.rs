@@ -69,6 +69,9 @@ fn kerberos(section: &Section<'_>, urls: &[String]) -> Option<Bind> {
             "use an ldap:// or ldaps:// URL",
         );
     }
+    if section.has("insecure") {
+        section.fault("insecure", "nothing travels in the clear: Kerberos encrypts what TLS does not", "remove it");
+    }
     if !section.has("bind_principal") {
         section.fault("bind_principal", "missing", "name the account, such as \"svc-bailey@CORP.EXAMPLE.COM\"");
     }

@@ -131,9 +131,11 @@ impl Account {
         if questions.is_empty() {
             for (attribute, login) in logins {
                 let Ok(attribute) = attribute.parse() else { continue };
+                // A login is unique in its own domain alone, and what is printed grants rights.
+                let contexts = contexts.iter().filter(|context| login == name || is_domain_of(context, name));
                 let filter = Filter::equal(attribute, login.as_bytes());
                 let asked: Vec<String> = names.map(str::to_owned).to_vec();
-                questions.extend(contexts.iter().map(|context| Question {
+                questions.extend(contexts.map(|context| Question {
                     scope: Scope::Subtree,
                     ..Question::below(context, filter.clone(), asked.clone().into())
                 }));
@@ -186,6 +188,13 @@ impl Account {
     }
 }
 
+/// Whether `context` is the head of the domain behind the `@` of `name`. A name without one is of this domain.
+fn is_domain_of(context: &Dn, name: &str) -> bool {
+    let Some((_, domain)) = name.split_once('@') else { return true };
+    let head = domain.split('.').map(|label| format!("DC={label}")).collect::<Vec<_>>().join(",");
+    head.parse::<Dn>().is_ok_and(|head| head.normalised() == context.normalised())
+}
+
 /// `name`, if a shell takes it for nothing but a name; otherwise a hint at what belongs there. Names come from a directory,
 /// and administrators paste commands.
 fn safe(name: &str) -> &str {
@@ -196,6 +205,16 @@ fn safe(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_counts_in_its_own_domain_alone() {
+        let context: Dn = "DC=corp,DC=example".parse().unwrap();
+        for (name, is) in
+            [("svc@CORP.EXAMPLE", true), ("svc@lab.example", false), ("svc@example", false), ("CORP\\svc", true)]
+        {
+            assert_eq!(is_domain_of(&context, name), is, "{name}");
+        }
+    }
 
     #[test]
     fn commands_carry_names_and_nothing_a_shell_would_run() {

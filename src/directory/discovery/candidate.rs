@@ -6,7 +6,8 @@
 //! it must lie in `domain`, where no outsider gets a certificate; or `ca_file` names the authorities that may vouch,
 //! and those do not sign for outsiders either. Without one of the two the record is refused, before anything is
 //! sent. Within the domain it remains that any machine with a certificate can pose as a domain controller to
-//! somebody who believes forged DNS; where that matters, name the servers in `urls`.
+//! somebody who believes forged DNS, and so can any with a key for `ldap/` of its own name where Kerberos takes the place
+//! of TLS; where that matters, name the servers in `urls`.
 
 use super::order::Record;
 use crate::base::text::printable;
@@ -32,7 +33,9 @@ pub(super) struct Rules {
 impl Rules {
     /// The rules that `settings` mean for servers of `domain`.
     pub(super) fn new(domain: &str, settings: &Settings) -> Self {
-        let plain = settings.start_tls || settings.insecure;
+        // Kerberos encrypts `ldap://`, which every domain controller speaks. Whoever names authorities wants TLS.
+        let sealed = settings.bind.seals() && settings.ca_file.is_none();
+        let plain = settings.start_tls || settings.insecure || sealed;
         let encrypted = settings.start_tls || !plain;
         Self { domain: domain.to_owned(), plain, vouched: encrypted && settings.ca_file.is_some() }
     }

@@ -136,7 +136,7 @@ impl Connection {
         let stream = match &settings.bind {
             Bind::Kerberos { principal } => {
                 let host = address.host().map_or("localhost", |host| &host.name);
-                sasl::sign_in(server, host, principal, connected).await?
+                sasl::sign_in(server, host, principal, connected, settings.connect_timeout).await?
             }
             Bind::Anonymous | Bind::External | Bind::Simple { .. } => connected.stream,
         };

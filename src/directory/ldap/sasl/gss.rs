@@ -1,12 +1,13 @@
-//! The Kerberos context (RFC 4121), by MIT Kerberos or Heimdal through GSSAPI.
+//! The Kerberos context (RFC 4121), by MIT Kerberos through GSSAPI.
 //!
 //! The only importer of `libgssapi`. Which keytab and cache of tickets are used, the library finds in the process'
-//! environment (`KRB5_CLIENT_KTNAME`, `KRB5CCNAME`), which `cli::kerberos` sets from the configuration.
+//! environment (`KRB5_CLIENT_KTNAME`, `KRB5CCNAME`), which `cli::kerberos` sets from the configuration. (Heimdal 7 knows
+//! the former not yet.)
 
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext as _};
 use libgssapi::credential::{Cred, CredUsage};
 use libgssapi::name::Name;
-use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_HOSTBASED_SERVICE, GSS_NT_KRB5_PRINCIPAL, OidSet};
+use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_KRB5_PRINCIPAL, OidSet};
 
 use super::binding;
 
@@ -31,7 +32,11 @@ impl Context {
         let kerberos = OidSet::singleton(GSS_MECH_KRB5).map_err(said)?;
         let name = Name::new(principal.as_bytes(), Some(GSS_NT_KRB5_PRINCIPAL)).map_err(said)?;
         let credential = Cred::acquire(Some(&name), None, CredUsage::Initiate, Some(&kerberos)).map_err(said)?;
-        let service = Name::new(format!("ldap@{host}").as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE)).map_err(said)?;
+        // Not a host-based name: of that MIT Kerberos would ask DNS for the host's other names and take one of those
+        // (`dns_canonicalize_hostname`, `rdns`), so that whoever can forge DNS chooses who has to prove himself. RFC 4120
+        // 1.3 forbids it. Without a realm after the `@` the domain's servers say where the service is.
+        let service = format!("ldap/{}@", host.to_ascii_lowercase());
+        let service = Name::new(service.as_bytes(), Some(GSS_NT_KRB5_PRINCIPAL)).map_err(said)?;
         // Mutual: the server proves itself, too, which without TLS is the only proof there is.
         let flags = CtxFlags::GSS_C_MUTUAL_FLAG
             | CtxFlags::GSS_C_SEQUENCE_FLAG
@@ -39,7 +44,14 @@ impl Context {
             | CtxFlags::GSS_C_INTEG_FLAG
             | CtxFlags::GSS_C_CONF_FLAG;
         let inner = ClientCtx::new(Some(credential), service, flags, Some(GSS_MECH_KRB5));
-        let mut context = Self { inner, binding: certificate.and_then(binding::to_end_point) };
+        let binding = certificate.and_then(binding::to_end_point);
+        if certificate.is_some() && binding.is_none() {
+            tracing::warn!(
+                host,
+                "no channel binding is defined for the server's certificate; the sign-in is not tied to TLS"
+            );
+        }
+        let mut context = Self { inner, binding };
         let token = context.advance(None)?;
         Ok((context, token))
     }

@@ -24,7 +24,8 @@ const PREFIX: usize = 4;
 
 /// What to do where a server insists on a layer of Kerberos' and TLS is there already.
 pub(in crate::directory) const NOT_INSIDE_TLS: &str = "use an `ldap://` URL without `start_tls`, and Kerberos encrypts the \
-    connection; or let the server take SASL over TLS (Samba: `ldap server require strong auth = allow_sasl_over_tls`)";
+    connection; or let the server take SASL over TLS (Samba before 4.21: `ldap server require strong auth = \
+    allow_sasl_over_tls`)";
 
 /// What protects a connection after the bind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Protection {
     /// Takes this protection from what the server offers: a byte of layers, and its largest buffer in three.
     pub(super) fn chosen_from(self, offer: &[u8]) -> Result<Chosen, String> {
         let [layers, a, b, c] = *offer else {
-            return Err(format!("the server offers its layers in {} bytes instead of 4", offer.len()));
+            return Err(format!("cannot go on: the server offers its layers in {} bytes instead of 4", offer.len()));
         };
         let layer = match self {
             Self::None => NO_LAYER,
@@ -56,14 +57,18 @@ impl Protection {
         if layers & layer == 0 {
             return Err(match self {
                 Self::None => {
-                    format!("the server wants a Kerberos layer inside TLS, which cannot be: {NOT_INSIDE_TLS}")
+                    format!(
+                        "cannot go on: the server wants a Kerberos layer inside TLS, which cannot be; {NOT_INSIDE_TLS}"
+                    )
                 }
-                Self::Sealed => "the server offers no encryption: use an `ldaps://` URL".to_owned(),
+                Self::Sealed => "cannot go on: the server offers no encryption; use an `ldaps://` URL".to_owned(),
             });
         }
         let largest = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
         if self == Self::Sealed && largest <= 2 * OVERHEAD {
-            return Err(format!("the server takes buffers of at most {largest} bytes, which holds no message"));
+            return Err(format!(
+                "cannot go on: the server takes buffers of at most {largest} bytes, which holds no message"
+            ));
         }
         Ok(Chosen { layer, largest: largest.saturating_sub(OVERHEAD) })
     }

@@ -15,7 +15,10 @@ mod gss;
 mod gss;
 mod layer;
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Mutex;
 
 use super::ber::{self, Header};
 use super::message::{BIND_REQUEST, Message};
@@ -35,6 +38,10 @@ pub(in crate::directory) const FAILED: &str = "by Kerberos failed";
 const IN_PROGRESS: u32 = 14;
 /// Longest answer to a bind: a token with the privileges of an account in a thousand groups takes some 50 KiB.
 const MAX_ANSWER: usize = 1 << 20;
+/// What is left of the time to connect when there is no ticket yet, as a share: for words that name Kerberos.
+const FOR_TICKETS: f64 = 0.7;
+/// One at a time asks the realm's servers: a thread that waits for one cannot be told to stop.
+static ASKING: Mutex<()> = Mutex::const_new(());
 /// A context that is not there after so many answers never will be. Kerberos needs one or two.
 const MAX_ROUNDS: u32 = 8;
 
@@ -44,14 +51,16 @@ pub(super) async fn sign_in(
     host: &str,
     principal: &str,
     connected: Connected,
+    limit: Duration,
 ) -> Result<Box<dyn Stream>, DirectoryError> {
     let Connected { stream, certificate } = connected;
     let protection = if certificate.is_some() { Protection::None } else { Protection::Sealed };
     let mut exchange = Exchange { server, what: format!("the bind as `{}`", printable(principal)), stream, next: 1 };
-    // The one step that asks the realm's servers, and may wait for them.
-    let (who, whom) = (principal.to_owned(), host.to_owned());
-    let begun = tokio::task::spawn_blocking(move || Context::begin(&who, &whom, certificate.as_deref())).await;
-    let begun = begun.map_err(|error| exchange.failed(&error.to_string()))?;
+    let patience = limit.mul_f64(FOR_TICKETS);
+    let begun = tokio::time::timeout(patience, begin(principal, host, certificate)).await;
+    let begun = begun.unwrap_or_else(|_| {
+        Err(format!("no ticket within {} s: the realm's servers do not answer", patience.as_secs()))
+    });
     let (mut context, token) = begun.map_err(|why| exchange.failed(&why))?;
 
     // Once our side is complete, what the server answers is its offer (RFC 4752 3.1).
@@ -59,8 +68,11 @@ pub(super) async fn sign_in(
     let offer = loop {
         let answer = exchange.send(&token).await?;
         rounds += 1;
-        if !answer.goes_on || rounds > MAX_ROUNDS {
+        if !answer.goes_on {
             return Err(exchange.broken("it ended the bind before it had proven who it is"));
+        }
+        if rounds > MAX_ROUNDS {
+            return Err(exchange.broken("it goes on asking without proving who it is"));
         }
         if context.is_complete() {
             break answer.credentials;
@@ -68,7 +80,7 @@ pub(super) async fn sign_in(
         token = context.step(&answer.credentials).map_err(|why| exchange.failed(&why))?;
     };
     let offer = context.unwrap(&offer).map_err(|why| exchange.failed(&why))?;
-    let chosen = protection.chosen_from(&offer).map_err(|why| exchange.failed(&why))?;
+    let chosen = protection.chosen_from(&offer).map_err(|why| exchange.refused(&why))?;
     let token = context.wrap(false, &chosen.answer()).map_err(|why| exchange.failed(&why))?;
     if exchange.send(&token).await?.goes_on {
         return Err(exchange.broken("it asks for more after the bind's last message"));
@@ -77,6 +89,17 @@ pub(super) async fn sign_in(
         Protection::None => exchange.stream,
         Protection::Sealed => Box::new(layer::seal(exchange.stream, context, chosen.largest)),
     })
+}
+
+/// The one step that asks the realm's servers, and may wait for them.
+async fn begin(principal: &str, host: &str, certificate: Option<Vec<u8>>) -> Result<(Context, Vec<u8>), String> {
+    let turn = ASKING.lock().await;
+    let (who, whom) = (principal.to_owned(), host.to_owned());
+    let begun = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        Context::begin(&who, &whom, certificate.as_deref())
+    });
+    begun.await.map_err(|error| error.to_string())?
 }
 
 /// Bind messages on a connection nobody else uses yet.
@@ -101,8 +124,8 @@ impl Exchange<'_> {
         let id = self.next;
         self.next += 1;
         let sent = self.stream.write_all(&bind_request(id, token)).await;
-        sent.map_err(|error| self.failed(&error.to_string()))?;
-        self.stream.flush().await.map_err(|error| self.failed(&error.to_string()))?;
+        sent.map_err(|error| self.lost(&error))?;
+        self.stream.flush().await.map_err(|error| self.lost(&error))?;
         let frame = self.receive().await?;
         let message = Message::read(&frame).map_err(|why| self.broken(why))?;
         message.answers(BIND_REQUEST).map_err(|why| self.broken(why))?;
@@ -133,21 +156,28 @@ impl Exchange<'_> {
                     return Err(self.broken("its answer to the bind is too long"));
                 }
                 Some(header) => break header.length + header.content,
-                None => frame.push(self.stream.read_u8().await.map_err(|error| self.failed(&error.to_string()))?),
+                None => frame.push(self.stream.read_u8().await.map_err(|error| self.lost(&error))?),
             }
         };
         let begun = frame.len();
         frame.resize(wanted, 0);
         let rest = frame.get_mut(begun..).unwrap_or_default();
-        self.stream.read_exact(rest).await.map_err(|error| self.failed(&error.to_string()))?;
+        self.stream.read_exact(rest).await.map_err(|error| self.lost(&error))?;
         Ok(frame)
     }
 
+    /// Kerberos says no.
     fn failed(&self, why: &str) -> DirectoryError {
-        DirectoryError::Connection {
-            server: self.server.to_owned(),
-            why: format!("{} {FAILED}: {}", self.what, printable(why)),
-        }
+        self.refused(&format!("{FAILED}: {}", printable(why)))
+    }
+
+    /// The connection ended.
+    fn lost(&self, error: &std::io::Error) -> DirectoryError {
+        self.refused(&format!("was cut off: {error}"))
+    }
+
+    fn refused(&self, why: &str) -> DirectoryError {
+        DirectoryError::Connection { server: self.server.to_owned(), why: format!("{} {why}", self.what) }
     }
 
     fn broken(&self, why: &str) -> DirectoryError {
