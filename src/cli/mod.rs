@@ -86,7 +86,7 @@ async fn run_and_flush(args: Args) -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { global, verb } = args;
     let exit = match verb {
-        Verb::Run { demo, init } => return run::run(&global, Opening { demo, init }).await,
+        Verb::Run { demo, init } => return run::run(&global, Opening { demo, init, ..Opening::default() }).await,
         Verb::Check => check_all(&global).await?,
         Verb::Completions { shell } => {
             completions::write(shell, &mut io::stdout().lock())?;

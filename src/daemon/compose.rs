@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use nix::unistd::Uid;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,10 @@ use crate::store::open::{self, Init, Settings as StoreSettings};
 use crate::telemetry::Board;
 
 /// Time the daemon takes at most to finish what runs.
-const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
+const DRAIN: Duration = Duration::from_secs(20);
+/// Longest wait of a starting daemon for a command that opened the store while none ran. Another daemon is none of those:
+/// it answers on the socket, which was asked before.
+const HANDOVER: Duration = Duration::from_secs(30);
 
 /// How the store is to be opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +37,8 @@ pub struct Opening {
     pub demo: bool,
     /// A new one may be made even where one was before.
     pub init: bool,
+    /// How long to wait for another process that has it open.
+    pub patience: Duration,
 }
 
 /// Parts that work together, and what of the configuration they do not hold.
@@ -53,6 +59,7 @@ pub fn store_settings(config: &Config, opening: Opening) -> StoreSettings {
         cache_bytes: config.store.cache_bytes,
         demo: opening.demo,
         init: if opening.init { Init::Anew } else { Init::FirstUse },
+        patience: opening.patience,
         ..StoreSettings::new(&config.state_directory)
     }
 }
@@ -153,6 +160,7 @@ pub async fn serve(
     let health = tokio::net::TcpListener::bind(config.listen.health).await.map_err(|why| {
         anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health)
     })?;
+    let opening = Opening { patience: HANDOVER, ..opening };
     let Parts { app, regression, directories } =
         tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
     let lifecycle = Lifecycle::new(DRAIN);

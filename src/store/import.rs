@@ -57,7 +57,7 @@ impl Faulty for ImportError {
 /// # Errors
 /// When there is a store already, when the export is damaged or cut short, when it cannot be written.
 pub fn import(settings: &Settings, from: &mut dyn BufRead) -> Result<(Header, Trailer), ImportError> {
-    let (place, _) = Place::hold(&settings.dir)?;
+    let (place, _) = Place::hold(&settings.dir, settings.patience)?;
     if Tree::exists(&place.store()) {
         return Err(ImportError::Occupied(place.store()));
     }

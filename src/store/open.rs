@@ -2,6 +2,7 @@
 //! refused with what to do about it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rand::RngExt as _;
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub init: Init,
     /// Memory the engine may use to keep pages.
     pub cache_bytes: u64,
+    /// How long to wait for another process that has it open.
+    pub patience: Duration,
 }
 
 impl Settings {
@@ -38,6 +41,7 @@ impl Settings {
             init: Init::FirstUse,
             // More made a first load of 100,000 people no faster and took its memory beyond 300 MB (benches/README.md).
             cache_bytes: 16 * 1024 * 1024,
+            patience: Duration::ZERO,
         }
     }
 }
@@ -72,7 +76,7 @@ pub struct Ready {
 /// # Errors
 /// [`StoreError::CannotOpen`] with the remedy; [`StoreError::Full`] when even the reserve is spent.
 pub fn open(settings: &Settings, now: Timestamp) -> Result<Ready, StoreError> {
-    let (place, mut notices) = Place::hold(&settings.dir)?;
+    let (place, mut notices) = Place::hold(&settings.dir, settings.patience)?;
     let marker = place.marker()?;
     let may_make = marker.is_none() || settings.init == Init::Anew;
     if !may_make && !Tree::exists(&place.store()) {

@@ -12,6 +12,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::identity::Identity;
 use super::{Revision, StoreError};
@@ -27,12 +28,14 @@ pub(super) struct Place {
 impl Place {
     /// Makes the directory if need be, closes it to others, and takes hold of it. Answers also
     /// what had to be corrected.
-    pub(super) fn hold(dir: &Path) -> Result<(Self, Vec<String>), StoreError> {
+    ///
+    /// Waits for `patience` when another process holds it.
+    pub(super) fn hold(dir: &Path, patience: Duration) -> Result<(Self, Vec<String>), StoreError> {
         let fault =
             |why: &str, error: io::Error| refused(dir, format!("{why}: {error}"), "Check `store.dir` and who owns it");
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| fault("it cannot be made", e))?;
         let notices = tighten(dir).map_err(|e| fault("its permissions cannot be set", e))?;
-        let lock = lock(dir)?;
+        let lock = lock(dir, patience)?;
         let acknowledged = own_file(&dir.join("acknowledged")).map_err(|e| fault("it cannot be written", e))?;
         let place = Self { dir: dir.to_owned(), acknowledged, _lock: lock };
         DirBuilder::new()
@@ -128,12 +131,22 @@ fn tighten(dir: &Path) -> io::Result<Vec<String>> {
     Ok(vec![format!("{} was open to others (mode {mode:03o}); set to 700", dir.display())])
 }
 
+/// How long until a lock that another process holds is tried again.
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// The lock falls with the process, however it ends, so it is never stale.
-fn lock(dir: &Path) -> Result<File, StoreError> {
+fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let fault = |error: io::Error| refused(dir, format!("{}: {error}", path.display()), "Check who owns it");
     let mut file = own_file(&path).map_err(fault)?;
-    match file.try_lock() {
+    let begun = Instant::now();
+    let locked = loop {
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < patience => std::thread::sleep(AGAIN),
+            locked => break locked,
+        }
+    };
+    match locked {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
             let mut pid = String::new();

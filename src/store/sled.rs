@@ -196,7 +196,7 @@ mod tests {
     use crate::store::Intent;
 
     fn engine(dir: &tempfile::TempDir, sync: impl Fn(&Tree) -> Result<(), StoreError> + Send + Sync + 'static) -> Sled {
-        let (place, _) = Place::hold(&dir.path().join("state")).unwrap();
+        let (place, _) = Place::hold(&dir.path().join("state"), std::time::Duration::ZERO).unwrap();
         let writer = Writer::open(place, 1024 * 1024, 0, Box::new(sync)).unwrap();
         Sled::with(writer, Patience { nudge_every: Duration::from_millis(20), ..PATIENCE }).unwrap()
     }

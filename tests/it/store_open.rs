@@ -81,6 +81,18 @@ fn a_second_process_is_told_who_is_first() {
     open(&settings);
 }
 
+/// A command opened it while no daemon ran; the daemon that starts waits for its end.
+#[test]
+fn who_is_patient_is_second_without_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(&settings(dir.path()));
+    let patient = Settings { patience: std::time::Duration::from_secs(20), ..settings(dir.path()) };
+    let second = std::thread::spawn(move || drop(open(&patient)));
+    // However soon or late it asks: it is there in the end.
+    drop(first);
+    second.join().unwrap();
+}
+
 #[test]
 fn a_store_that_has_gone_missing_is_not_replaced_by_an_empty_one() {
     let dir = tempfile::tempdir().unwrap();
