@@ -49,11 +49,6 @@ impl Action {
     pub(super) fn service(&self) -> &str {
         self.text.split_once(':').map_or(&self.text, |(service, _)| service)
     }
-
-    /// What is done, lower-case.
-    pub(super) fn name(&self) -> &str {
-        self.text.split_once(':').map_or("", |(_, name)| name)
-    }
 }
 
 /// Which actions a statement is about.

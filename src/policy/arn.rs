@@ -1,7 +1,7 @@
 //! Patterns of Amazon Resource Names: compared field by field, so that a `*` does not cross into the next one.
 //!
 //! An ARN has six fields, `arn:partition:service:region:account:resource`, and what follows the fifth colon is the
-//! resource, colons included. A pattern with fewer fields goes on with `*`, if a wildcard is its end: `arn:aws:s3:*`.
+//! resource, colons included. A pattern with fewer fields goes on with `*`, if that is its last: `arn:aws:s3:*`.
 
 use super::context::Context;
 use super::document::Version;
@@ -87,7 +87,8 @@ impl ArnPattern {
             return Err(format!("`{text}` does not begin with `arn:`"));
         }
         if fields.len() < FIELDS {
-            if !text.ends_with('*') {
+            // `arn:aws:ec2:*:instance/*` would take the resource for the account, and never match.
+            if fields.last() != Some(&"*") {
                 return Err(format!("`{text}` has {} of an ARN's 6 fields", fields.len()));
             }
             fields.resize(FIELDS, "*");
@@ -206,7 +207,17 @@ mod tests {
 
     #[test]
     fn what_is_no_arn_is_refused() {
-        for bad in ["", "s3:::b", "arn", "arn:aws:s3", "arn:aws:*:x", "arn:*:role/x", "arn:aws:s3:::${x", "b*"] {
+        for bad in [
+            "",
+            "s3:::b",
+            "arn",
+            "arn:aws:s3",
+            "arn:aws:*:x",
+            "arn:*:role/x",
+            "arn:aws:ec2:*:instance/*",
+            "arn:aws:s3:::${x",
+            "b*",
+        ] {
             assert!(ArnPattern::compile(bad, Version::V2012, Variables::InResource).is_err(), "{bad}");
         }
         assert!(ArnFields::of("arn:aws:s3").is_none() && ArnFields::of("*").is_none());

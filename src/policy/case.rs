@@ -18,7 +18,7 @@ use crate::base::text::printable;
 /// A case.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Case<'a> {
+pub(super) struct Case<'a> {
     /// Anything; comes back with the result.
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
@@ -41,6 +41,9 @@ pub struct Case<'a> {
 #[serde(rename_all = "camelCase")]
 struct Asked {
     principal: String,
+    /// Its unique id, for policies that name principals by it.
+    #[serde(default)]
+    principal_id: Option<String>,
     action: String,
     resource: String,
     #[serde(default)]
@@ -161,18 +164,24 @@ fn all(held: &[(String, Document)]) -> Vec<Named<'_>> {
 impl Asked {
     fn meant(&self) -> Result<Request, String> {
         let principal = Principal::parse(&self.principal).map_err(|error| error.to_string())?;
+        let principal = match &self.principal_id {
+            Some(id) => principal.with_unique_id(id),
+            None => principal,
+        };
         let mut context = Context::default();
         for (key, values) in &self.context {
             let values = match values {
                 OneOrMany::One(value) => vec![value.text()],
                 OneOrMany::Many(values) => values.iter().map(Scalar::text).collect(),
             };
-            context.set(key, values);
+            if !context.set(key, values) {
+                return Err(format!("the context key `{key}` stands twice, in different cases"));
+            }
         }
         let request =
             Request::new(principal, &self.action, &self.resource, context).map_err(|error| error.to_string())?;
         Ok(match &self.resource_account {
-            Some(account) => request.owned_by(account),
+            Some(account) => request.owned_by(account).map_err(|error| error.to_string())?,
             None => request,
         })
     }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 pub struct Context(BTreeMap<Box<str>, Vec<String>>);
 
 impl Context {
-    /// Sets the values of `key`, whatever it had.
-    pub fn set(&mut self, key: &str, values: Vec<String>) {
-        self.0.insert(key.to_lowercase().into(), values);
+    /// Sets the values of `key`, whatever it had; false when it had some.
+    pub fn set(&mut self, key: &str, values: Vec<String>) -> bool {
+        self.0.insert(key.to_lowercase().into(), values).is_none()
     }
 
     /// The values of a key that is lower-case already; `None` when it is absent.

@@ -4,8 +4,8 @@
 //! 2. Guardrails of the principal's account must allow at every level. (Those of the resource's account hold what AWS
 //!    attaches to all of them, a full allow, so they only deny.)
 //! 3. Within one account a resource's policy that names who asks *itself* is enough. One that means *everybody* is, too,
-//!    within the session policy: it knows nothing of what this session was to be for. (AWS documents the former and is
-//!    silent about the latter.) One that names the role, or the user, *behind* a session is an allow like those of identity
+//!    within the session policy: it knows nothing of what this session was to be for, and there AWS itself is more generous.
+//!    One that names the role, or the user, *behind* a session is an allow like those of identity
 //!    policies, which boundary and session policy still narrow. One that names the *account* leaves it to that account's
 //!    identity policies.
 //! 4. Otherwise an identity policy must allow, and the boundary and the session policy, where there are any.
@@ -13,7 +13,7 @@
 //! 6. A role's trust policy and a key's policy must allow whatever else does.
 
 use super::document::{Document, Effect};
-use super::evaluate::{Said, matching, survey};
+use super::evaluate::{Said, Terms, matching, survey};
 use super::principal::{Closeness, Who};
 use super::request::Request;
 
@@ -136,12 +136,12 @@ pub fn decide(request: &Request, policies: &Policies<'_>, detail: Detail) -> Dec
     let identity = is_root || allows(Layer::Identity).unwrap_or_default();
     let boundary = unlimited(Layer::Boundary);
     // A federated user has what both the user and the session policy allow; without the latter, nothing.
-    let is_federated = matches!(request.principal.who(), Who::Federated { .. });
+    let is_federated = *request.principal.who() == Who::Federated;
     let session = if is_federated { allows(Layer::Session).unwrap_or_default() } else { unlimited(Layer::Session) };
     let narrowed = boundary && session;
     let guardrails = layers.iter().filter(|found| matches!(found.layer, Layer::ServiceControl(_)));
     let guarded = guardrails.clone().all(|found| found.allowed.is_some());
-    let resource_must = request.is_decided_by_resource() && policies.resource.is_some();
+    let resource_must = request.is_decided_by_resource();
 
     let granted = match (request.is_within_account(), closeness) {
         (true, Closeness::Itself) => true,
@@ -169,7 +169,7 @@ pub fn decide(request: &Request, policies: &Policies<'_>, detail: Detail) -> Dec
         if !granted {
             let lacking = [
                 (Layer::Identity, identity || closeness >= Closeness::Behind && request.is_within_account()),
-                (Layer::Boundary, boundary),
+                (Layer::Boundary, boundary || closeness >= Closeness::Everybody && request.is_within_account()),
                 (Layer::Session, session),
                 (Layer::Resource, closeness != Closeness::No || request.is_within_account() && !resource_must),
             ];
@@ -205,7 +205,8 @@ fn ask<'a>(request: &Request, policies: &Policies<'a>, missing: &mut Vec<Box<str
         let mut layered = Layered { layer, denied: None, allowed: None };
         for named in documents {
             let enough = layered.allowed.is_some_and(|(.., held)| held == Closeness::Itself);
-            let Said { denied, allowed } = survey(named.document, request, enough, missing);
+            let terms = Terms { bounded: policies.boundary.is_some(), enough };
+            let Said { denied, allowed } = survey(named.document, request, terms, missing);
             layered.denied = layered.denied.or(denied.map(|index| (*named, index)));
             if let Some((index, closeness)) = allowed
                 && layered.allowed.is_none_or(|(.., held)| held < closeness)
@@ -219,20 +220,13 @@ fn ask<'a>(request: &Request, policies: &Policies<'a>, missing: &mut Vec<Box<str
 }
 
 fn deciding(layers: &[Layered<'_>], verdict: Verdict) -> Vec<Reason> {
-    let statement = |layer, named: &Named<'_>, index: usize, effect| Reason::Statement {
-        layer,
-        policy: named.name.to_owned(),
-        index,
-        sid: named.document.sid(index).map(str::to_owned),
-        effect,
-    };
     let denies = |found: &Layered<'_>| {
         let (named, index) = found.denied.as_ref()?;
-        Some(statement(found.layer, named, *index, Effect::Deny))
+        Some(named.statement(found.layer, *index, Effect::Deny))
     };
     let allows = |found: &Layered<'_>| {
         let (named, index, _) = found.allowed.as_ref()?;
-        Some(statement(found.layer, named, *index, Effect::Allow))
+        Some(named.statement(found.layer, *index, Effect::Allow))
     };
     match verdict {
         Verdict::ExplicitlyDenied => layers.iter().filter_map(denies).collect(),
@@ -244,14 +238,16 @@ fn everything(request: &Request, policies: &Policies<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for (layer, documents) in layers(policies) {
         for named in documents {
-            reasons.extend(matching(named.document, request).map(|(index, effect)| Reason::Statement {
-                layer,
-                policy: named.name.to_owned(),
-                index,
-                sid: named.document.sid(index).map(str::to_owned),
-                effect,
-            }));
+            let matching = matching(named.document, request, policies.boundary.is_some());
+            reasons.extend(matching.map(|(index, effect)| named.statement(layer, index, effect)));
         }
     }
     reasons
+}
+
+impl Named<'_> {
+    fn statement(&self, layer: Layer, index: usize, effect: Effect) -> Reason {
+        let sid = self.document.sid(index).map(str::to_owned);
+        Reason::Statement { layer, policy: self.name.to_owned(), index, sid, effect }
+    }
 }

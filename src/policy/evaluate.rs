@@ -1,6 +1,6 @@
 //! What one document says to a request.
 
-use super::condition::Outcome;
+use super::arn::ArnPattern;
 use super::context::Context;
 use super::document::{Document, Effect, Statement};
 use super::principal::Closeness;
@@ -15,17 +15,25 @@ pub(super) struct Said {
     pub(super) allowed: Option<(usize, Closeness)>,
 }
 
+/// What has to be known besides the request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Who asks has a permissions boundary.
+    pub(super) bounded: bool,
+    /// It was allowed as closely as can be already.
+    pub(super) enough: bool,
+}
+
 /// What `document` says to `request`. What allows is not looked at where `enough` was said before.
-pub(super) fn survey(document: &Document, request: &Request, enough: bool, missing: &mut Vec<Box<str>>) -> Said {
-    let candidates = document.index.candidates(&request.action);
-    let mut about = |index: &usize| {
-        let statement = document.statements.get(*index)?;
-        matches(statement, request, missing).map(|closeness| (*index, closeness))
+pub(super) fn survey(document: &Document, request: &Request, terms: Terms, missing: &mut Vec<Box<str>>) -> Said {
+    let mut about = |index: usize| {
+        let statement = document.statements.get(index)?;
+        matches(statement, request, terms.bounded, missing).map(|closeness| (index, closeness))
     };
-    let denied = candidates.denies.iter().find_map(&mut about).map(|(index, _)| index);
+    let denied = document.index.denying(&request.action).find_map(&mut about).map(|(index, _)| index);
     let mut allowed: Option<(usize, Closeness)> = None;
-    if denied.is_none() && !enough {
-        for found in candidates.allows.iter().filter_map(about) {
+    if denied.is_none() && !terms.enough {
+        for found in document.index.allowing(&request.action).filter_map(about) {
             if allowed.is_none_or(|held| held.1 < found.1) {
                 allowed = Some(found);
             }
@@ -38,71 +46,75 @@ pub(super) fn survey(document: &Document, request: &Request, enough: bool, missi
 }
 
 /// Every statement of `document` that matches `request`.
-pub(super) fn matching<'a>(document: &'a Document, request: &'a Request) -> impl Iterator<Item = (usize, Effect)> + 'a {
-    let matched = |statement: &Statement| matches(statement, request, &mut Vec::new()).is_some();
+pub(super) fn matching<'a>(
+    document: &'a Document,
+    request: &'a Request,
+    bounded: bool,
+) -> impl Iterator<Item = (usize, Effect)> + 'a {
+    let matched = move |statement: &Statement| matches(statement, request, bounded, &mut Vec::new()).is_some();
     let statements = document.statements.iter().enumerate();
     statements.filter(move |(_, statement)| matched(statement)).map(|(index, statement)| (index, statement.effect))
 }
 
 /// How closely the statement names who asks, if it is about this request at all. Keys that were asked for in vain are noted.
-fn matches(statement: &Statement, request: &Request, missing: &mut Vec<Box<str>>) -> Option<Closeness> {
-    let Statement { principals, actions, resources, conditions, effect, .. } = statement;
+fn matches(statement: &Statement, request: &Request, bounded: bool, missing: &mut Vec<Box<str>>) -> Option<Closeness> {
+    let actions = &statement.actions;
     if actions.among.iter().any(|pattern| pattern.matches(&request.action)) == actions.not {
         return None;
     }
-    let mut closeness = Closeness::Itself;
-    if let Some(principals) = principals {
-        let named = principals.among.iter().map(|pattern| pattern.closeness(&request.principal)).max();
-        let named = named.unwrap_or(Closeness::No);
-        match (principals.not, named) {
-            (false, Closeness::No) => return None,
-            (false, named) => closeness = named,
-            (true, Closeness::No) => closeness = Closeness::Everybody,
-            (true, _) => return None,
-        }
+    let closeness = who(statement, request, bounded)?;
+    if !what(statement, request, missing) {
+        return None;
     }
-    if let Some(resources) = resources {
-        let about = |resource: &Resource| match resource {
-            Resource::Any => Some(resources.among.iter().any(super::arn::ArnPattern::is_everything)),
-            Resource::Arn(arn) => {
-                // A variable without a value matches nothing. Of what is excepted that would make more than was meant.
-                let mut unknown = false;
-                for pattern in &resources.among {
-                    match pattern.matches(arn, &request.context) {
-                        Some(true) => return Some(true),
-                        Some(false) => {}
-                        None => unknown = true,
-                    }
-                }
-                (!unknown).then_some(false)
-            }
-        };
-        match (about(&request.resource), resources.not, effect) {
-            (Some(about), not, _) if about != not => {}
-            (None, true, Effect::Deny) => {}
-            (about, ..) => {
-                if about.is_none() {
-                    let keys = resources.among.iter().flat_map(super::arn::ArnPattern::keys);
-                    note(missing, keys, &request.context);
-                }
-                return None;
-            }
-        }
-    }
-    for condition in conditions {
-        match condition.evaluate(&request.context) {
-            Outcome::Holds => {}
-            Outcome::Fails => {
-                note(missing, condition.variables(), &request.context);
-                return None;
-            }
-            Outcome::Missing => {
-                note(missing, std::iter::once(condition.key()), &request.context);
-                return None;
-            }
+    let context = &request.context;
+    for condition in &statement.conditions {
+        // Whatever comes of it: with a value it might be otherwise.
+        note(missing, std::iter::once(condition.key()).chain(condition.variables()), context);
+        if !condition.holds(context) {
+            return None;
         }
     }
     Some(closeness)
+}
+
+/// How closely it names who asks, if it means them.
+fn who(statement: &Statement, request: &Request, bounded: bool) -> Option<Closeness> {
+    let Some(principals) = &statement.principals else { return Some(Closeness::Itself) };
+    let named = principals.among.iter().map(|pattern| pattern.closeness(&request.principal)).max();
+    let named = named.unwrap_or(Closeness::No);
+    if !principals.not {
+        return (named != Closeness::No).then_some(named);
+    }
+    // It stands with Deny alone, and spares whom it names: a user by the user's ARN, a session by the session's, and not
+    // by account or role besides, which the documentation asks to be named as well. Nobody with a boundary is spared.
+    let spared = named >= Closeness::Everybody && !bounded;
+    (!spared).then_some(Closeness::Everybody)
+}
+
+/// Whether it is about the resource.
+fn what(statement: &Statement, request: &Request, missing: &mut Vec<Box<str>>) -> bool {
+    let Some(resources) = &statement.resources else { return true };
+    let about = match &request.resource {
+        Resource::Any => Some(resources.among.iter().any(ArnPattern::is_everything)),
+        Resource::Arn(arn) => {
+            let mut unknown = false;
+            let found = resources.among.iter().any(|pattern| {
+                let matched = pattern.matches(arn, &request.context);
+                unknown |= matched.is_none();
+                matched == Some(true)
+            });
+            if !found && unknown {
+                note(missing, resources.among.iter().flat_map(ArnPattern::keys), &request.context);
+            }
+            if found || !unknown { Some(found) } else { None }
+        }
+    };
+    match about {
+        Some(about) => about != resources.not,
+        // A variable without a value matches nothing. Of what is excepted that makes more than was meant, which only a
+        // Deny may have.
+        None => resources.not && statement.effect == Effect::Deny,
+    }
 }
 
 /// Notes those of `keys` that have no value.

@@ -3,52 +3,69 @@
 //! A principal has some hundred statements, and most are about another service. They are told apart when the document is
 //! parsed, so that a decision looks at those that may matter, and at what denies before what allows.
 
+use std::collections::BTreeMap;
+
 use super::action::{Action, ServiceMark};
 use super::document::{Effect, Statement};
 
 /// Statements by the service they are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Index {
-    /// Of services that no statement names.
-    others: Candidates,
-    /// By service, those included that are about any.
-    services: Box<[(ServiceMark, Candidates)]>,
+    /// Those that can be about any.
+    any: Candidates,
+    /// Those that name their services, each under every one of them.
+    services: BTreeMap<ServiceMark, Candidates>,
 }
 
 /// Statements by number, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Candidates {
-    pub(super) denies: Vec<usize>,
-    pub(super) allows: Vec<usize>,
+struct Candidates {
+    denies: Vec<usize>,
+    allows: Vec<usize>,
 }
 
 impl Index {
     /// The index of `statements`.
     pub(super) fn of(statements: &[Statement]) -> Self {
-        let mut marks: Vec<ServiceMark> = statements.iter().filter_map(marks_of).flatten().collect();
-        marks.sort_unstable();
-        marks.dedup();
-        let about = |mark: Option<ServiceMark>| {
-            let mut candidates = Candidates::default();
-            for (index, statement) in statements.iter().enumerate() {
-                let named =
-                    marks_of(statement).map(|mut marks| mark.is_some_and(|mark| marks.any(|held| held == mark)));
-                if named.unwrap_or(true) {
-                    match statement.effect {
-                        Effect::Allow => candidates.allows.push(index),
-                        Effect::Deny => candidates.denies.push(index),
+        let mut index = Self { any: Candidates::default(), services: BTreeMap::new() };
+        for (number, statement) in statements.iter().enumerate() {
+            match marks_of(statement) {
+                None => index.any.add(statement.effect, number),
+                Some(marks) => {
+                    for mark in marks {
+                        index.services.entry(mark).or_default().add(statement.effect, number);
                     }
                 }
             }
-            candidates
-        };
-        Self { others: about(None), services: marks.into_iter().map(|mark| (mark, about(Some(mark)))).collect() }
+        }
+        index
     }
 
-    /// The statements that can be about `action`.
-    pub(super) fn candidates(&self, action: &Action) -> &Candidates {
-        let found = self.services.iter().find(|(mark, _)| *mark == action.mark());
-        found.map_or(&self.others, |(_, candidates)| candidates)
+    /// Statements that can deny `action`.
+    pub(super) fn denying(&self, action: &Action) -> impl Iterator<Item = usize> {
+        self.of_service(action).flat_map(|candidates| &candidates.denies).copied()
+    }
+
+    /// Statements that can allow `action`.
+    pub(super) fn allowing(&self, action: &Action) -> impl Iterator<Item = usize> {
+        self.of_service(action).flat_map(|candidates| &candidates.allows).copied()
+    }
+
+    fn of_service(&self, action: &Action) -> impl Iterator<Item = &Candidates> {
+        self.services.get(&action.mark()).into_iter().chain([&self.any])
+    }
+}
+
+impl Candidates {
+    fn add(&mut self, effect: Effect, number: usize) {
+        let among = match effect {
+            Effect::Allow => &mut self.allows,
+            Effect::Deny => &mut self.denies,
+        };
+        // A statement that names a service twice is one all the same.
+        if among.last() != Some(&number) {
+            among.push(number);
+        }
     }
 }
 
@@ -73,11 +90,12 @@ mod tests {
         let document = Document::parse(text, Kind::Identity).unwrap();
         for (action, denies, allows) in [
             ("s3:GetObject", vec![1], vec![0, 2]),
-            ("ec2:RunInstances", vec![1, 3], vec![0, 2]),
+            ("ec2:RunInstances", vec![3, 1], vec![0, 2]),
             ("sns:Publish", vec![1], vec![2]),
         ] {
-            let candidates = document.index.candidates(&Action::parse(action).unwrap());
-            assert_eq!((&candidates.denies, &candidates.allows), (&denies, &allows), "{action}");
+            let action = Action::parse(action).unwrap();
+            let found = (document.index.denying(&action).collect(), document.index.allowing(&action).collect());
+            assert_eq!(found, (denies, allows), "{action:?}");
         }
     }
 }

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use super::action::ActionPattern;
+use super::arn::{ArnFields, ArnPattern};
 use super::condition::Condition;
+use super::context::Context;
 use super::document::{Document, Effect, Kind, Statement, Version};
 use super::principal::PrincipalPattern;
 
@@ -63,48 +66,47 @@ pub fn lint(document: &Document, text: &str) -> Vec<Warning> {
 }
 
 fn allows(statement: &Statement, kind: Kind, warn: &mut impl FnMut(&'static str, String, &str)) {
-    let Statement { actions, resources, conditions, .. } = statement;
+    let Statement { actions, conditions, .. } = statement;
     if actions.not {
         let what = "NotAction with Allow grants everything else, of every service there is and every one to come";
         warn("not-action-allow", what.to_owned(), "list what is allowed in `Action`, or deny with `NotAction`");
     }
-    let everywhere = resources.as_ref().is_none_or(|choice| {
-        if choice.not { true } else { choice.among.iter().any(super::arn::ArnPattern::is_everything) }
-    });
     let covers = |action: &str| actions.among.iter().any(|pattern| pattern.covers(action)) != actions.not;
-    let is_everything = !actions.not && actions.among.iter().any(super::action::ActionPattern::is_everything);
-    if kind == Kind::Identity && everywhere && conditions.is_empty() && is_everything {
+    let on = |arn: &str| is_about(statement, arn);
+    let is_everything = !actions.not
+        && covers("anything:atall")
+        && on("arn:aws:iam::000000000000:user/anybody")
+        && on("arn:aws:s3:::anything/at/all");
+    if kind == Kind::Identity && conditions.is_empty() && is_everything {
         warn(
             "administrator",
             "it allows everything on everything".to_owned(),
             "name the actions and resources that are needed",
         );
     } else if kind == Kind::Identity
-        && everywhere
         && covers("iam:passrole")
+        && on("arn:aws:iam::000000000000:role/any/at-all")
         && !mentions(conditions, "iam:passedtoservice")
     {
         let what = "iam:PassRole on every role hands out the rights of the most powerful one";
         warn("pass-role-on-all", what.to_owned(), "name the roles, and set a condition on `iam:PassedToService`");
     }
-    for condition in conditions.iter().filter(|condition| condition.passes_when_empty()) {
-        let checked = conditions.iter().any(|other| other.key() == condition.key() && other.demands_presence());
-        if !checked {
-            let what =
-                format!("ForAllValues holds where `{}` is absent, so a request without it is allowed", condition.key());
-            warn(
-                "for-all-values-allow",
-                what,
-                "add a `Null` condition that asks for the key (\"false\"), or use ForAnyValue",
-            );
-        }
-    }
-    let negated = conditions.iter().any(Condition::is_negated);
-    if negated && !conditions.iter().any(Condition::demands_presence) {
-        let keys: BTreeSet<&str> = conditions.iter().map(Condition::key).collect();
-        let keys = keys.into_iter().collect::<Vec<_>>().join("`, `");
+    let demanded = |key: &str| conditions.iter().any(|other| other.key() == key && other.demands_presence());
+    for condition in conditions.iter().filter(|condition| condition.passes_when_empty() && !demanded(condition.key())) {
         let what =
-            format!("a negated operator holds where its key is absent, so a request without `{keys}` is allowed");
+            format!("ForAllValues holds where `{}` is absent, so a request without it is allowed", condition.key());
+        warn(
+            "for-all-values-allow",
+            what,
+            "add a `Null` condition that asks for the key (\"false\"), or use ForAnyValue",
+        );
+    }
+    let negated = conditions.iter().filter(|condition| condition.is_negated() && !condition.passes_when_empty());
+    for condition in negated.filter(|condition| !demanded(condition.key())) {
+        let what = format!(
+            "a negated operator holds where `{}` is absent, so a request without it is allowed",
+            condition.key()
+        );
         warn(
             "negated-allow",
             what,
@@ -113,16 +115,19 @@ fn allows(statement: &Statement, kind: Kind, warn: &mut impl FnMut(&'static str,
     }
 }
 
+/// Whether the statement is about the resource with this ARN, variables apart.
+fn is_about(statement: &Statement, arn: &str) -> bool {
+    let (Some(resources), Some(arn)) = (&statement.resources, ArnFields::of(arn)) else { return true };
+    let known = Context::default();
+    resources.among.iter().any(|pattern| pattern.matches(&arn, &known) == Some(true)) != resources.not
+}
+
 fn principals(statement: &Statement, warn: &mut impl FnMut(&'static str, String, &str)) {
     let Some(principals) = &statement.principals else { return };
     let allows = statement.effect == Effect::Allow;
     if principals.not {
-        let what = match statement.effect {
-            Effect::Allow => "NotPrincipal with Allow grants it to everybody else, of every account",
-            Effect::Deny => {
-                "NotPrincipal spares exactly those it names: not the sessions of a role it names by another ARN"
-            }
-        };
+        let what = "NotPrincipal spares exactly those it names: of a role only the sessions that are named themselves, and nobody \
+                    with a permissions boundary";
         warn(
             "not-principal",
             what.to_owned(),
@@ -137,12 +142,12 @@ fn principals(statement: &Statement, warn: &mut impl FnMut(&'static str, String,
 fn never_matches(statement: &Statement, warn: &mut impl FnMut(&'static str, String, &str)) {
     let never = |what: &str| format!("it never matches: {what}");
     const REMEDY: &str = "correct it, or take it out";
-    if statement.actions.not && statement.actions.among.iter().any(super::action::ActionPattern::is_everything) {
+    if statement.actions.not && statement.actions.among.iter().any(ActionPattern::is_everything) {
         warn("never-matches", never("NotAction excepts every action"), REMEDY);
     }
     if let Some(resources) = &statement.resources
         && resources.not
-        && resources.among.iter().any(super::arn::ArnPattern::is_everything)
+        && resources.among.iter().any(ArnPattern::is_everything)
     {
         warn("never-matches", never("NotResource excepts every resource"), REMEDY);
     }
@@ -151,7 +156,7 @@ fn never_matches(statement: &Statement, warn: &mut impl FnMut(&'static str, Stri
         if let Some(other) =
             conditions.iter().skip(n + 1).find(|other| condition.excludes(other) || other.excludes(condition))
         {
-            let what = format!("two conditions on `{}` leave no value that would do for both", other.key());
+            let what = format!("no one value of `{}` does for both conditions on it", other.key());
             warn("never-matches", never(&what), REMEDY);
         }
     }
@@ -178,7 +183,9 @@ mod tests {
         let with = |condition: &str| identity(&format!(r#"{read}, "Condition": {condition}"#));
         assert_eq!(identity(read), [""; 0]);
         assert_eq!(identity(r#""Action": "*", "Resource": "*""#), ["administrator"]);
+        assert_eq!(identity(r#""Action": "*:*", "Resource": "arn:aws:*:*:*:*""#), ["administrator"]);
         assert_eq!(identity(r#""NotAction": "iam:*", "Resource": "arn:aws:s3:::b""#), ["not-action-allow"]);
+        assert_eq!(identity(r#""Action": "iam:PassRole", "Resource": "arn:aws:iam::*:role/*""#), ["pass-role-on-all"]);
         assert_eq!(identity(r#""Action": "iam:Pass*", "Resource": "*""#), ["pass-role-on-all"]);
         assert_eq!(identity(r#""Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/app""#), [""; 0]);
         assert_eq!(with(r#"{"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}"#), ["for-all-values-allow"]);
@@ -187,7 +194,12 @@ mod tests {
             [""; 0]
         );
         assert_eq!(with(r#"{"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#), ["negated-allow"]);
-        assert_eq!(with(r#"{"StringNotEquals": {"a:b": "x"}, "Bool": {"aws:SecureTransport": true}}"#), [""; 0]);
+        assert_eq!(
+            with(r#"{"StringNotEquals": {"a:b": "x"}, "Bool": {"aws:SecureTransport": true}}"#),
+            ["negated-allow"]
+        );
+        assert_eq!(with(r#"{"StringNotEquals": {"a:b": "x"}, "Null": {"a:b": false}}"#), [""; 0]);
+        assert_eq!(with(r#"{"ForAnyValue:StringNotEquals": {"aws:TagKeys": "a"}}"#), [""; 0]);
         assert_eq!(
             with(r#"{"StringEquals": {"a:b": "x"}, "StringEqualsIfExists": {"A:B": ["y", "z"]}}"#),
             ["never-matches"]
@@ -208,7 +220,8 @@ mod tests {
             ),
             [""; 0]
         );
-        assert_eq!(trust(r#""Effect": "Deny", "NotPrincipal": {"AWS": "111122223333"}"#), ["not-principal"]);
+        let deny = r#"{"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": {"AWS": "111122223333"}}"#;
+        assert_eq!(codes(Kind::Resource, deny), ["not-principal"]);
         assert_eq!(trust(r#""Effect": "Allow", "Principal": {"AWS": "111122223333"}"#), [""; 0]);
     }
 

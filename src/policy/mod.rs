@@ -36,7 +36,7 @@ mod principal;
 mod request;
 mod templates;
 
-pub use case::{Case, CaseResult, evaluate_case};
+pub use case::{CaseResult, evaluate_case};
 pub use context::Context;
 pub use decide::{Decision, Detail, Layer, Named, Policies, Reason, Verdict, decide};
 pub use document::{Document, Effect, Kind, Version};

@@ -7,7 +7,7 @@ use super::document::{Choice, Document, Effect, Kind, Statement, Version};
 use super::fault::PolicyError;
 use super::index::Index;
 use super::json::{self, Member, Node, Value};
-use super::principal;
+use super::principal::{self, PrincipalPattern};
 use crate::base::text::printable;
 
 const ELEMENTS: &str =
@@ -74,12 +74,14 @@ fn statement(node: &Node<'_, '_>, kind: Kind, version: Version) -> Result<Statem
         other => return Err(effect.fault(format!("found `{}`", printable(other)), "`Allow` or `Deny`")),
     };
     let actions = choice(node, &members, "Action", |element| {
-        element.each("actions, such as `s3:GetObject`", |item| compiled(&item, ActionPattern::compile))
+        const EXPECTED: &str = "actions, such as `s3:GetObject` or `s3:Get*`";
+        element.each(EXPECTED, |item| compiled(&item, EXPECTED, ActionPattern::compile))
     })?;
     let actions = actions.ok_or_else(|| node.fault("`Action` is missing", "`Action` or `NotAction`"))?;
     let resources = choice(node, &members, "Resource", |element| {
-        element.each("ARNs, or `*`", |item| {
-            compiled(&item, |text| ArnPattern::compile(text, version, Variables::InResource))
+        const EXPECTED: &str = "ARNs, such as `arn:aws:s3:::bucket/*`, or `*`";
+        element.each(EXPECTED, |item| {
+            compiled(&item, EXPECTED, |text| ArnPattern::compile(text, version, Variables::InResource))
         })
     })?;
     let principals = choice(node, &members, "Principal", principal::parse)?;
@@ -87,7 +89,7 @@ fn statement(node: &Node<'_, '_>, kind: Kind, version: Version) -> Result<Statem
     let conditions = find("Condition").map(|conditions| condition::parse(&conditions, version)).transpose()?;
     let statement =
         Statement { sid, effect, principals, actions, resources, conditions: conditions.unwrap_or_default() };
-    fits(node, &statement, kind)?;
+    fits(node, &members, &statement, kind)?;
     Ok(statement)
 }
 
@@ -114,31 +116,46 @@ fn choice<T>(
     Ok(found)
 }
 
-fn compiled<T>(item: &Node<'_, '_>, compile: impl Fn(&str) -> Result<T, String>) -> Result<T, PolicyError> {
+fn compiled<T>(
+    item: &Node<'_, '_>,
+    expected: &str,
+    compile: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, PolicyError> {
     match item.value()? {
-        Value::Text(text) => compile(&text)
-            .map_err(|problem| item.fault(printable(&problem), "a name, in which `*` and `?` are wildcards")),
-        other => Err(item.fault(format!("found {}", other.kind()), "a text")),
+        Value::Text(text) => compile(&text).map_err(|problem| item.fault(printable(&problem), expected)),
+        other => Err(item.fault(format!("found {}", other.kind()), expected)),
     }
 }
 
 /// Elements that a statement must have, and must not, where it is attached.
-fn fits(node: &Node<'_, '_>, statement: &Statement, kind: Kind) -> Result<(), PolicyError> {
-    let (principal, resource) = (statement.principals.is_some(), statement.resources.is_some());
-    let wrong = match kind {
-        Kind::Identity | Kind::ServiceControl if principal => {
-            Some(("a `Principal` where the principal is whoever it is attached to", "no `Principal`"))
-        }
-        Kind::Identity | Kind::ServiceControl | Kind::ResourceControl if !resource => {
-            Some(("`Resource` is missing", "`Resource` or `NotResource`"))
-        }
-        Kind::Resource | Kind::Trust | Kind::ResourceControl if !principal => {
-            Some(("`Principal` is missing", "`Principal` or `NotPrincipal`"))
-        }
-        Kind::Trust if resource => Some(("a `Resource` where the resource is the role", "no `Resource`")),
-        _ => None,
+fn fits(node: &Node<'_, '_>, members: &[Member<'_>], statement: &Statement, kind: Kind) -> Result<(), PolicyError> {
+    let at = |name: &str| {
+        let found = members.iter().find(|member| member.name.strip_prefix("Not").unwrap_or(&member.name) == name);
+        found.map(|member| node.member(member))
     };
-    wrong.map_or(Ok(()), |(problem, expected)| Err(node.fault(problem, expected)))
+    let missing = |name: &str| Err(node.fault(format!("`{name}` is missing"), format!("`{name}` or `Not{name}`")));
+    match (kind, at("Principal"), at("Resource")) {
+        (Kind::Identity | Kind::ServiceControl, Some(element), _) => {
+            let problem = "a principal, where it is whoever the policy is attached to";
+            return Err(element.fault(problem, "neither `Principal` nor `NotPrincipal`"));
+        }
+        (Kind::Trust, _, Some(element)) => {
+            let problem = "a resource, where it is the role that the policy is attached to";
+            return Err(element.fault(problem, "neither `Resource` nor `NotResource`"));
+        }
+        (Kind::Identity | Kind::ServiceControl | Kind::ResourceControl, _, None) => return missing("Resource"),
+        (Kind::Resource | Kind::Trust | Kind::ResourceControl, None, _) => return missing("Principal"),
+        _ => {}
+    }
+    let Some((principals, element)) = statement.principals.as_ref().zip(at("Principal")) else { return Ok(()) };
+    if principals.not && (statement.effect == Effect::Allow || kind != Kind::Resource) {
+        let problem = "`NotPrincipal`, which only a Deny of a resource's policy may have";
+        return Err(element.fault(problem, "`Principal`, with conditions on `aws:PrincipalArn` for exceptions"));
+    }
+    if kind == Kind::ResourceControl && principals.among != [PrincipalPattern::Everyone] {
+        return Err(element.fault("a principal of a guardrail that is about all of them", "`*`"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -171,8 +188,8 @@ mod tests {
             ),
             (
                 r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*"}}"#,
-                "Statement",
-                "a `Principal` where",
+                "Statement.Principal",
+                "a principal, where",
             ),
             (
                 r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Conditions": {}}}"#,
@@ -220,10 +237,20 @@ mod tests {
             (Kind::ServiceControl, principal, resource, false),
             (Kind::ResourceControl, principal, resource, true),
             (Kind::ResourceControl, "", resource, false),
+            (Kind::Resource, r#", "NotPrincipal": {"AWS": "111122223333"}"#, resource, true),
+            (Kind::Trust, r#", "NotPrincipal": {"AWS": "111122223333"}"#, "", false),
+            (Kind::ResourceControl, r#", "Principal": {"AWS": "111122223333"}"#, resource, false),
         ] {
             let text = with(principal, resource);
             assert_eq!(Document::parse(&text, kind).is_ok(), sound, "{kind:?} {text}");
         }
+    }
+
+    #[test]
+    fn what_everybody_but_somebody_is_allowed_is_refused() {
+        let text = r#"{"Statement": {"Effect": "Allow", "NotPrincipal": {"AWS": "111122223333"}, "Action": "*", "Resource": "*"}}"#;
+        let fault = Document::parse(text, Kind::Resource).unwrap_err();
+        assert!(fault.path == "Statement.NotPrincipal" && fault.problem.contains("only a Deny"), "{fault}");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use super::context::Context;
 use super::document::Version;
 
-/// Longest text whose variables are stood in for without asking the heap.
+/// Parts of a pattern whose variables are stood in for without asking the heap.
 const FEW: usize = 8;
 
 /// A compiled pattern.
@@ -32,7 +32,7 @@ enum Shape {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
-    Text(Box<str>),
+    Text(String),
     One,
     Many,
     Variable { key: Box<str>, default: Option<Box<str>> },
@@ -142,30 +142,17 @@ impl Pattern {
         }
     }
 
-    /// As [`Pattern::matches`], without regard to case; `self` was compiled so.
+    /// As [`Pattern::matches`], without regard to case; `self` was compiled so, and without wildcards.
     pub(super) fn matches_folded(&self, text: &str, context: &Context) -> Option<bool> {
-        let folded = text.to_lowercase();
-        match &self.0 {
-            Shape::Variable(parts) => {
-                let values: Vec<Option<String>> = parts
-                    .iter()
-                    .map(|part| match resolved(part, context)? {
-                        Piece::Text(text) => Some(text.to_lowercase()),
-                        Piece::One | Piece::Many => Some(String::new()),
-                    })
-                    .collect();
-                let mut pieces = Vec::with_capacity(parts.len());
-                for (part, value) in parts.iter().zip(&values) {
-                    pieces.push(match part {
-                        Part::One => Piece::One,
-                        Part::Many => Piece::Many,
-                        Part::Text(_) | Part::Variable { .. } => Piece::Text(value.as_deref()?),
-                    });
-                }
-                Some(glob(pieces.len(), |n| pieces.get(n).copied(), &folded))
+        let text = text.to_lowercase();
+        let Shape::Variable(parts) = &self.0 else { return self.matches(&text, context) };
+        let mut whole = String::new();
+        for part in parts {
+            if let Piece::Text(text) = resolved(part, context)? {
+                whole.push_str(&text.to_lowercase());
             }
-            _ => self.matches(&folded, context),
         }
+        Some(whole == text)
     }
 }
 
@@ -175,8 +162,8 @@ fn push_text(parts: &mut Vec<Part>, text: &str, reading: Reading) {
     }
     let text = if reading.folded { text.to_lowercase() } else { text.to_owned() };
     match parts.last_mut() {
-        Some(Part::Text(held)) => *held = format!("{held}{text}").into(),
-        _ => parts.push(Part::Text(text.into())),
+        Some(Part::Text(held)) => held.push_str(&text),
+        _ => parts.push(Part::Text(text)),
     }
 }
 
@@ -184,8 +171,8 @@ fn shape(parts: Vec<Part>) -> Shape {
     match parts.as_slice() {
         [] => Shape::Exact("".into()),
         [Part::Many] => Shape::Everything,
-        [Part::Text(text)] => Shape::Exact(text.clone()),
-        [Part::Text(text), Part::Many] => Shape::Prefix(text.clone()),
+        [Part::Text(text)] => Shape::Exact(text.as_str().into()),
+        [Part::Text(text), Part::Many] => Shape::Prefix(text.as_str().into()),
         parts if parts.iter().any(|part| matches!(part, Part::Variable { .. })) => Shape::Variable(parts.into()),
         parts => Shape::Wild(parts.into()),
     }

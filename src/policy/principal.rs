@@ -27,10 +27,8 @@ pub(super) enum Who {
     Session {
         role: Box<str>,
     },
-    /// A session made by GetFederationToken.
-    Federated {
-        user: Box<str>,
-    },
+    /// A session made by GetFederationToken. Its name was chosen by whoever made it, and says nothing of who that was.
+    Federated,
 }
 
 /// Text that names no principal.
@@ -66,7 +64,7 @@ impl Principal {
             {
                 Who::Session { role: role.into() }
             }
-            ("sts", "federated-user", None) if !name.is_empty() => Who::Federated { user: name.into() },
+            ("sts", "federated-user", None) if !name.is_empty() => Who::Federated,
             _ => return Err(none()),
         };
         Ok(Self { arn: arn.into(), account: account.into(), who, unique_id: None })
@@ -96,7 +94,8 @@ impl Principal {
     }
 }
 
-fn is_account(text: &str) -> bool {
+/// Twelve digits.
+pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -107,8 +106,8 @@ pub(super) enum PrincipalPattern {
     Everyone,
     /// An account, which may decide itself: its number, or its root's ARN.
     Account(Box<str>),
-    /// A principal by ARN, and, for roles and users, its name.
-    Arn { arn: Box<str>, account: Box<str>, kind: Named },
+    /// A principal by ARN.
+    Arn { arn: Box<str>, account: Box<str>, kind: Kind },
     /// `AIDA..`, `AROA..`: what AWS puts in the place of somebody deleted, and what binds to one who may be renamed.
     UniqueId(Box<str>),
     /// An identity provider, a service of AWS', a canonical user: none of those who ask here yet.
@@ -117,13 +116,11 @@ pub(super) enum PrincipalPattern {
 
 /// Whom an ARN names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Named {
-    /// A role, by its name without a path: names are unique in an account.
+pub(super) enum Kind {
+    /// A role, by its name without a path: names are unique in an account, and sessions tell no path.
     Role(Box<str>),
-    /// A user, likewise.
-    User(Box<str>),
-    /// A session.
-    Session,
+    /// A user, or a session.
+    Single,
 }
 
 /// The other keys of a `Principal` element.
@@ -141,7 +138,7 @@ pub(super) enum Closeness {
     No,
     /// By account, which hands the decision to that account's own policies.
     Account,
-    /// By the role or user behind the session, whose boundary and session policy still count.
+    /// By the role behind the session, whose boundary and session policy still count.
     Behind,
     /// As everybody: whatever its own policies and boundary say, but within what its session was narrowed to.
     Everybody,
@@ -155,11 +152,13 @@ impl PrincipalPattern {
         let yes = |is: bool, closeness| if is { closeness } else { Closeness::No };
         match self {
             Self::Everyone => Closeness::Everybody,
+            Self::Account(account) if principal.who == Who::Root => {
+                yes(*account == principal.account, Closeness::Itself)
+            }
             Self::Account(account) => yes(*account == principal.account, Closeness::Account),
             Self::Arn { account, .. } if *account != principal.account => Closeness::No,
             Self::Arn { arn, kind, .. } => match (&principal.who, kind) {
-                (Who::Session { role }, Named::Role(name)) => yes(role == name, Closeness::Behind),
-                (Who::Federated { user }, Named::User(name)) => yes(user == name, Closeness::Behind),
+                (Who::Session { role }, Kind::Role(name)) => yes(role == name, Closeness::Behind),
                 (Who::Role, _) => yes(*arn == principal.arn, Closeness::Behind),
                 _ => yes(*arn == principal.arn, Closeness::Itself),
             },
@@ -219,17 +218,19 @@ fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
     if is_id && ["AIDA", "AROA"].iter().any(|prefix| text.starts_with(prefix)) {
         return Ok(PrincipalPattern::UniqueId(text.into()));
     }
+    // An identity of CloudFront, which stands in the policies of many buckets and is nobody of ours.
+    if text.starts_with("arn:aws:iam::cloudfront:user/") {
+        return Ok(PrincipalPattern::Other { kind: OtherKind::CanonicalUser, name: text.into() });
+    }
     if text.contains(['*', '?']) {
         let problem = format!("`{}` has a wildcard inside a principal's name", printable(&text));
         return Err(item.fault(problem, "the principal's whole ARN; conditions on `aws:PrincipalArn` take wildcards"));
     }
     let principal = Principal::parse(&text).map_err(|error| item.fault(error.to_string(), EXPECTED))?;
-    let last = |text: &str| text.rsplit('/').next().unwrap_or_default().into();
     let kind = match &principal.who {
         Who::Root => return Ok(PrincipalPattern::Account(principal.account)),
-        Who::Role => Named::Role(last(&text)),
-        Who::User => Named::User(last(&text)),
-        Who::Session { .. } | Who::Federated { .. } => Named::Session,
+        Who::Role => Kind::Role(text.rsplit('/').next().unwrap_or_default().into()),
+        Who::User | Who::Session { .. } | Who::Federated => Kind::Single,
     };
     Ok(PrincipalPattern::Arn { arn: principal.arn, account: principal.account, kind })
 }

@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::arn::ArnFields;
 use super::context::Context;
-use super::principal::{Principal, PrincipalError};
+use super::principal::{Principal, PrincipalError, is_account};
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty};
 
@@ -38,6 +38,9 @@ pub enum RequestError {
     /// To what.
     #[error("`{0}` is no resource: expected an ARN of 6 fields, or `*`")]
     Resource(String),
+    /// Whose that is.
+    #[error("`{0}` is no account: expected 12 digits")]
+    Owner(String),
 }
 
 impl Faulty for RequestError {
@@ -60,17 +63,23 @@ impl Request {
             _ => return Err(RequestError::Resource(printable(resource).into_owned())),
         };
         let owner = match &resource {
-            Resource::Arn(arn) if !arn.account().is_empty() => arn.account(),
+            // Not what belongs to AWS itself or to nobody, such as `arn:aws:iam::aws:policy/..`.
+            Resource::Arn(arn) if is_account(arn.account()) => arn.account(),
             _ => principal.account(),
         };
         Ok(Self { owner: owner.into(), principal, action, resource, context })
     }
 
     /// The same, about a resource of this account.
-    #[must_use]
-    pub fn owned_by(mut self, account: &str) -> Self {
+    ///
+    /// # Errors
+    /// When it is no account.
+    pub fn owned_by(mut self, account: &str) -> Result<Self, RequestError> {
+        if !is_account(account) {
+            return Err(RequestError::Owner(printable(account).into_owned()));
+        }
         self.owner = account.into();
-        self
+        Ok(self)
     }
 
     /// Whether who asks and what it is about belong to one account.
@@ -83,7 +92,8 @@ impl Request {
     pub(super) fn is_decided_by_resource(&self) -> bool {
         let Resource::Arn(arn) = &self.resource else { return false };
         match (self.action.service(), arn.service()) {
-            ("sts", "iam") => arn.resource().starts_with("role/") && self.action.name().starts_with("assumerole"),
+            // Tagging a session and setting its source identity included.
+            ("sts", "iam") => arn.resource().starts_with("role/"),
             ("kms", "kms") => arn.resource().starts_with("key/"),
             _ => false,
         }

@@ -207,7 +207,15 @@ const PRINCIPALS: [&str; 6] = [
     "arn:aws:sts::111122223333:federated-user/dave",
     "arn:aws:iam::111122223333:root",
 ];
-const ACTIONS: [&str; 5] = ["s3:GetObject", "s3:PutObject", "ec2:RunInstances", "sqs:SendMessage", "sts:AssumeRole"];
+const ACTIONS: [&str; 7] = [
+    "s3:GetObject",
+    "s3:PutObject",
+    "ec2:RunInstances",
+    "sqs:SendMessage",
+    "sts:AssumeRole",
+    "sts:TagSession",
+    "kms:Decrypt",
+];
 const ACTION_PATTERNS: [&str; 12] = [
     "*",
     "s3:*",
@@ -359,7 +367,8 @@ fn statement(rng: &mut StdRng, place: &Place) -> Value {
     match place {
         Place::ResourceGuardrail => statement["Principal"] = json!("*"),
         Place::Resource => {
-            let element = not(rng, "Principal");
+            // AWS has NotPrincipal for denials alone.
+            let element = if denies { not(rng, "Principal") } else { "Principal".to_owned() };
             let everybody = rng.random_bool(0.1);
             statement[element] = if everybody { json!("*") } else { json!({ "AWS": some(rng, &WHO, 2) }) };
         }

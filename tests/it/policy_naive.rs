@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The decision of a case that is well-formed.
 pub(crate) fn decide(case: &Value) -> &'static str {
-    let request = Request(case);
+    let request = Request { case, bounded: false };
     let documents = |name: &str| case[name].as_array().cloned().unwrap_or_default();
     let levels = |name: &str| -> Vec<Vec<Value>> {
         documents(name).into_iter().map(|level| level.as_array().cloned().unwrap()).collect()
@@ -26,6 +26,7 @@ pub(crate) fn decide(case: &Value) -> &'static str {
         .chain(rcps.iter().flatten())
         .chain(&resource)
         .collect();
+    let request = Request { bounded: case.get("boundary").is_some(), ..request };
     if everything.iter().any(|document| request.says(document, "Deny") > 0) {
         return "ExplicitlyDenied";
     }
@@ -43,9 +44,9 @@ pub(crate) fn decide(case: &Value) -> &'static str {
     let narrowed = within_boundary && within_session;
     let named = allows(&resource);
     let same_account = request.owner() == principal.split(':').nth(4).unwrap();
-    let trust = request.text("action").to_lowercase().starts_with("sts:assumerole")
-        && request.text("resource").contains(":role/")
-        && !resource.is_empty();
+    let action = request.text("action").to_lowercase();
+    let trust = action.starts_with("sts:") && request.text("resource").contains(":role/")
+        || action.starts_with("kms:") && request.text("resource").contains(":key/");
     let allowed = match named {
         // Itself, everybody, behind, the account.
         4 if same_account => true,
@@ -58,23 +59,28 @@ pub(crate) fn decide(case: &Value) -> &'static str {
     if allowed { "Allowed" } else { "ImplicitlyDenied" }
 }
 
-struct Request<'a>(&'a Value);
+struct Request<'a> {
+    case: &'a Value,
+    /// Who asks has a boundary.
+    bounded: bool,
+}
 
 impl Request<'_> {
     fn text(&self, name: &str) -> &str {
-        self.0["request"][name].as_str().unwrap()
+        self.case["request"][name].as_str().unwrap()
     }
 
     fn owner(&self) -> String {
-        let given = self.0["request"]["resourceAccount"].as_str().map(str::to_owned);
-        let in_arn = self.text("resource").split(':').nth(4).filter(|account| !account.is_empty()).map(str::to_owned);
+        let given = self.case["request"]["resourceAccount"].as_str().map(str::to_owned);
+        let in_arn = self.text("resource").split(':').nth(4).filter(|account| account.parse::<u64>().is_ok());
+        let in_arn = in_arn.map(str::to_owned);
         let own = self.text("principal").split(':').nth(4).unwrap().to_owned();
         given.or(in_arn).unwrap_or(own)
     }
 
     /// The values of a context key; nothing where there are none.
     fn values(&self, key: &str) -> Option<Vec<String>> {
-        let context = self.0["request"]["context"].as_object()?;
+        let context = self.case["request"]["context"].as_object()?;
         let (_, found) = context.iter().find(|(name, _)| name.to_lowercase() == key.to_lowercase())?;
         let found = list(found);
         (!found.is_empty()).then_some(found)
@@ -111,11 +117,8 @@ impl Request<'_> {
         let closeness = match (statement.get("Principal"), statement.get("NotPrincipal")) {
             (Some(some), _) => self.closeness(some),
             (_, Some(except)) => {
-                if self.closeness(except) == 0 {
-                    3
-                } else {
-                    0
-                }
+                // Spared is who is named, neither by account nor by role; and with a boundary nobody.
+                if self.closeness(except) < 3 || self.bounded { 3 } else { 0 }
             }
             _ => 4,
         };
@@ -171,18 +174,14 @@ impl Request<'_> {
         let of_one = |entry: &String| {
             if entry == "*" {
                 3
+            } else if entry == principal || *entry == account && principal.ends_with(":root") {
+                4
             } else if *entry == account || *entry == format!("arn:aws:iam::{account}:root") {
                 1
-            } else if entry == principal {
-                4
             } else if principal.contains(":assumed-role/")
                 && entry.starts_with(&format!("arn:aws:iam::{account}:role/"))
             {
                 if principal.split('/').nth(1).unwrap() == name(entry) { 2 } else { 0 }
-            } else if principal.contains(":federated-user/")
-                && entry.starts_with(&format!("arn:aws:iam::{account}:user/"))
-            {
-                if name(principal) == name(entry) { 2 } else { 0 }
             } else {
                 0
             }

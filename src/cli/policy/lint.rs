@@ -35,12 +35,8 @@ pub(super) fn run(global: &Global, file: &Path, kind: Option<KindName>, strict: 
     let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let kind = kind.map_or_else(|| kind_of(&text), Kind::from);
     let parsed = Document::parse(&text, kind);
-    let exit = match &parsed {
-        Err(_) => Exit::Failed,
-        Ok(document) if strict && !lint(document, &text).is_empty() => Exit::Failed,
-        Ok(_) => Exit::Done,
-    };
     let warnings = parsed.as_ref().map(|document| lint(document, &text)).unwrap_or_default();
+    let exit = if parsed.is_err() || strict && !warnings.is_empty() { Exit::Failed } else { Exit::Done };
     print(file, parsed.err(), warnings, &mut Output::standard(global.output))?;
     Ok(exit)
 }

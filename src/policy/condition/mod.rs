@@ -49,15 +49,6 @@ enum Values {
     },
 }
 
-/// How a condition came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Holds,
-    Fails,
-    /// It fails, and the key is absent.
-    Missing,
-}
-
 /// The conditions of a statement.
 pub(super) fn parse(node: &Node<'_, '_>, version: Version) -> Result<Vec<Condition>, PolicyError> {
     let mut conditions = Vec::new();
@@ -84,24 +75,23 @@ pub(super) fn parse(node: &Node<'_, '_>, version: Version) -> Result<Vec<Conditi
 
 impl Condition {
     /// Whether it holds of what a request carries.
-    pub(super) fn evaluate(&self, context: &Context) -> Outcome {
+    pub(super) fn holds(&self, context: &Context) -> bool {
         let Operator { quantifier, negated, if_exists, .. } = self.operator;
         let found = context.values(&self.key);
         if let Values::Absence(wanted) = &self.values {
-            return of(wanted.contains(&found.is_none()));
+            return wanted.contains(&found.is_none());
         }
         let Some(found) = found else {
-            let passes = if_exists || quantifier == Some(Quantifier::All) || negated && quantifier.is_none();
-            return if passes { Outcome::Holds } else { Outcome::Missing };
+            return if_exists || quantifier == Some(Quantifier::All) || negated && quantifier.is_none();
         };
         let passes = |text: &String| self.values.any_matches(text, context) != negated;
-        of(match quantifier {
+        match quantifier {
             Some(Quantifier::All) => found.iter().all(passes),
             Some(Quantifier::Any) => found.iter().any(passes),
             // Negated: none may match.
             None if negated => found.iter().all(passes),
             None => found.iter().any(passes),
-        })
+        }
     }
 
     /// The key it asks for, lower-case.
@@ -132,32 +122,35 @@ impl Condition {
         }
     }
 
-    /// True when it says what must not be, and passes when nothing is known.
+    /// True when it says what must not be, and so passes when nothing is known.
     pub(super) fn is_negated(&self) -> bool {
-        self.operator.negated
+        self.operator.negated && self.operator.quantifier != Some(Quantifier::Any)
     }
 
-    /// True when it can never hold together with `other`: both want the key, and no value in common.
+    /// True when no one value of the key is good for it and for `other`, and it wants one.
     pub(super) fn excludes(&self, other: &Self) -> bool {
-        let exact = |condition: &Self| match &condition.values {
-            Values::Texts { patterns, folded: false }
-                if !condition.operator.negated && condition.operator.quantifier.is_none() =>
-            {
-                patterns.iter().map(|pattern| pattern.exact().map(str::to_owned)).collect::<Option<Vec<_>>>()
-            }
-            _ => None,
-        };
-        match (exact(self), exact(other)) {
-            (Some(ours), Some(theirs)) => {
-                self.key == other.key && self.demands_presence() && !ours.iter().any(|value| theirs.contains(value))
-            }
+        if self.key != other.key || !self.demands_presence() {
+            return false;
+        }
+        match (self.exact_texts(), other.exact_texts()) {
+            (Some(mut ours), Some(theirs)) => !ours.any(|value| theirs.clone().any(|other| other == value)),
             _ => false,
         }
     }
-}
 
-fn of(holds: bool) -> Outcome {
-    if holds { Outcome::Holds } else { Outcome::Fails }
+    /// The texts it takes, if these are all it takes.
+    fn exact_texts(&self) -> Option<impl Iterator<Item = &str> + Clone> {
+        match &self.values {
+            Values::Texts { patterns, folded: false }
+                if !self.operator.negated
+                    && self.operator.quantifier.is_none()
+                    && patterns.iter().all(|pattern| pattern.exact().is_some()) =>
+            {
+                Some(patterns.iter().filter_map(Pattern::exact))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Values {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 
@@ -17,6 +17,8 @@ use crate::base::Timestamp;
 const PLACES: usize = 9;
 /// Digits before the point, at most: with the places they fit 128 bits.
 const DIGITS: usize = 28;
+/// Bits before an address of IPv4 in one of IPv6 (RFC 4291 2.5.5.2).
+const MAPPED: u8 = 96;
 
 /// A number, in billionths: exact, where a float would call 9007199254740993 and 9007199254740992 equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +72,15 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
 
 /// A network: `10.0.0.0/8`, `2001:db8::/32`, or a single address.
 pub(super) fn network(text: &str) -> Option<IpNet> {
-    text.parse::<IpNet>().ok().or_else(|| address(text).map(IpNet::from))
+    let network = text.parse::<IpNet>().ok().or_else(|| address(text).map(IpNet::from))?;
+    let mapped = match network {
+        IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(MAPPED)),
+        IpNet::V4(_) => None,
+    };
+    match mapped {
+        Some((v4, prefix)) => Ipv4Net::new(v4, prefix).ok().map(IpNet::V4),
+        None => Some(network),
+    }
 }
 
 /// An address of a request. One of IPv4 in the clothes of IPv6 is one of IPv4: it must not slip past a rule about it.
@@ -131,6 +141,7 @@ mod tests {
         assert!(inside("10.1.2.3/8", "10.200.0.1"), "bits of the host do not count");
         assert!(inside("192.0.2.1", "192.0.2.1") && !inside("192.0.2.1", "192.0.2.2"));
         assert!(inside("10.0.0.0/8", "::ffff:10.0.0.1") && !inside("::/0", "10.0.0.1"));
+        assert!(inside("::ffff:10.0.0.0/104", "10.1.1.1") && !inside("::ffff:10.0.0.0/104", "11.0.0.1"));
         for bad in ["", "10.0.0", "10.0.0.0/33", "010.0.0.1", "10.0.0.1 ", "fe80::1%eth0"] {
             assert!(network(bad).is_none(), "{bad}");
         }
