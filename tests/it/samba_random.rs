@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::bed::daemon::{Bailey, UNGUARDED, same_as_a_fresh_read};
+use crate::bed::daemon::{Bailey, UNGUARDED, same_as_a_fresh_read, same_as_a_fresh_read_once_settled};
 use crate::bed::samba::SHOW_DELETED;
 use crate::bed::{Account, Samba, SambaOptions};
 
@@ -267,7 +267,7 @@ fn campaign(seed: u64, end: std::time::Instant) -> String {
     // Two controllers may disagree for a while about what both were told at once; the one that is followed counts.
     let as_followed = |bailey: &Bailey, when: &str| {
         let followed = bailey.json(&["sync", "status"])[0]["cursor"]["server"].to_string();
-        same_as_a_fresh_read(bailey, &one.replace(&urls[0], &followed), when);
+        same_as_a_fresh_read_once_settled(bailey, &one.replace(&urls[0], &followed), when);
     };
     let mut bailey = Bailey::with(&both);
     bailey.start();

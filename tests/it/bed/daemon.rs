@@ -232,6 +232,19 @@ pub(crate) fn same_as_a_fresh_read(bailey: &Bailey, directories: &str, when: &st
     assert!(converged, "{when}: not the state of a fresh read:\n{}\n{}", met.borrow().join("\n"), bailey.log());
 }
 
+/// As [`same_as_a_fresh_read`] where the directory itself may still be settling, as controllers that replicate are: reads
+/// anew each time, since what was read first may not be what stands in the end.
+pub(crate) fn same_as_a_fresh_read_once_settled(bailey: &Bailey, directories: &str, when: &str) {
+    let met = std::cell::RefCell::new(Vec::new());
+    let converged = converges(PATIENCE, || {
+        let fresh = Bailey::with(directories);
+        fresh.ok(&["sync"]);
+        *met.borrow_mut() = difference(&bailey.model(), &fresh.model());
+        met.borrow().is_empty()
+    });
+    assert!(converged, "{when}: not the state of a fresh read:\n{}\n{}", met.borrow().join("\n"), bailey.log());
+}
+
 /// What differs between two models, a line each; the first few.
 pub(crate) fn difference(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Vec<String> {
     let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
