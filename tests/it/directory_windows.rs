@@ -240,7 +240,6 @@ async fn a_position_of_another_method_than_the_one_now_wanted_leads_to_a_full_re
     assert!(said.contains("taken by `dirsync`, changes are followed by `usn`"), "{said}");
 }
 
-/// Restored, and busy since: its numbers have passed ours, but ours were given out twice.
 /// The controller's clock strikes between its time and its numbers.
 #[tokio::test]
 async fn a_change_of_the_next_second_is_no_sign_of_counting_twice() {
@@ -261,6 +260,7 @@ async fn a_change_of_the_next_second_is_no_sign_of_counting_twice() {
     assert_eq!(next_step(&mut changes, &cursor).await.0, [guid(2)]);
 }
 
+/// Restored, and busy since: its numbers have passed ours, but ours were given out twice.
 #[tokio::test]
 async fn a_controller_that_counts_twice_is_found_out() {
     let (domain, _) = company(5);

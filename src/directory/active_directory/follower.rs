@@ -152,7 +152,9 @@ impl<'a> Follower<'a> {
     /// Asks once, and hands over what follows.
     async fn step(&mut self) -> Result<Asked, DirectoryError> {
         // Before the question: what is committed while it is answered may be missing from the answer.
+        let asked = Instant::now();
         let root = RootDse::read(&mut self.connection).await?;
+        let took = asked.elapsed();
         let Some(highest) = root.highest_usn else {
             return Ok(Asked::Full(format!("{} no longer tells its updates", self.connection.server())));
         };
@@ -172,7 +174,9 @@ impl<'a> Follower<'a> {
         let received = std::time::Instant::now();
         next.usn = highest;
         next.proven = true;
-        next.time = Controller::clock(&root).unwrap_or(next.time);
+        // A busy controller reads its clock, waits, and then reads its numbers: what they count was changed by now at the
+        // latest, and not by what the clock showed.
+        next.time = Controller::clock(&root).and_then(|clock| clock.checked_add(took).ok()).unwrap_or(next.time);
         self.position = next;
         let handed = self.hand_over(told, received).await?;
         self.containers.settle();
