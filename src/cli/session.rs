@@ -60,7 +60,12 @@ impl Session {
         }
         let tickets = kerberos::prepare(&config)?;
         let parts = tokio::task::spawn_blocking(move || compose::parts(config, Opening::default(), None)).await?;
-        let Parts { app, directories, .. } = parts.context("no daemon runs, and the store cannot be opened instead")?;
+        let parts = match parts {
+            // A daemon has started since, and it listens before it takes the store.
+            Err(_) if client.reachable().await => return Ok(Self { client, output, _workers: None }),
+            parts => parts.context("no daemon runs, and the store cannot be opened instead")?,
+        };
+        let Parts { app, directories, .. } = parts;
         let stop = CancellationToken::new();
         let fleet = Fleet::build(&app.admin, directories)?;
         app.admin.directories.replace(fleet.handles());

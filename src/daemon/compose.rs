@@ -28,7 +28,7 @@ use crate::telemetry::Board;
 const DRAIN: Duration = Duration::from_secs(20);
 /// Longest wait of a starting daemon for a command that opened the store while none ran. Another daemon is none of those:
 /// it answers on the socket, which was asked before.
-const HANDOVER: Duration = Duration::from_secs(30);
+const HANDOVER: Duration = Duration::from_secs(10);
 
 /// How the store is to be opened.
 #[derive(Debug, Clone, Copy, Default)]

@@ -140,9 +140,16 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
     let fault = |error: io::Error| refused(dir, format!("{}: {error}", path.display()), "Check who owns it");
     let mut file = own_file(&path).map_err(fault)?;
     let begun = Instant::now();
+    let mut told = false;
     let locked = loop {
         match file.try_lock() {
-            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < patience => std::thread::sleep(AGAIN),
+            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < patience => {
+                if !std::mem::replace(&mut told, true) {
+                    let (dir, seconds) = (dir.display(), patience.as_secs());
+                    tracing::info!(%dir, seconds, "another process holds the store; waiting at most so long for its end");
+                }
+                std::thread::sleep(AGAIN);
+            }
             locked => break locked,
         }
     };
@@ -151,10 +158,13 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
         Err(fs::TryLockError::WouldBlock) => {
             let mut pid = String::new();
             let _ = (&mut file).take(20).read_to_string(&mut pid);
-            let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() };
-            let remedy =
-                format!("Stop that process (`systemctl stop bailey`, or `kill {pid}`), or ask it through its socket");
-            return Err(refused(dir, format!("another process holds it, pid {pid}"), &remedy));
+            // Between its lock and its pid a process is there without a number.
+            let (who, how) = match pid.trim() {
+                "" => (String::new(), String::new()),
+                pid => (format!(", pid {pid}"), format!(", or `kill {pid}`")),
+            };
+            let remedy = format!("Stop that process (`systemctl stop bailey`{how}), or ask it through its socket");
+            return Err(refused(dir, format!("another process holds it{who}"), &remedy));
         }
         Err(fs::TryLockError::Error(error)) => return Err(fault(error)),
     }

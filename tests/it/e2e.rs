@@ -314,6 +314,20 @@ fn an_export_of_a_running_daemon_is_an_installation_again() {
     assert!(second.ok(&["audit", "verify"]).contains("the chain holds"));
 }
 
+/// A command finds no daemon, or one that is about to open the store, or one that has it; it is answered all the same.
+#[test]
+fn a_command_is_answered_while_a_daemon_starts() {
+    let slapd = company(5, true);
+    let mut bailey = Bailey::with(&directory_of(&slapd, ""));
+    bailey.start();
+    for _ in 0..20 {
+        bailey.kill();
+        bailey.spawn();
+        bailey.ok(&["sync", "status"]);
+    }
+    assert!(bailey.terminate().success());
+}
+
 #[test]
 fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let slapd = company(3, true);
