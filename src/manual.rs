@@ -121,6 +121,9 @@ pub mod failures {
     //! replication. *Here:* deletions, and what was committed meanwhile, are asked for by update number besides
     //! (`src/directory/active_directory/follower.rs`); an account that does not see deletions is known as such
     //! (`src/directory/active_directory/rights.rs`), everything is then read every 15 minutes, and health says so.
+    //! And an update is counted a moment before it is shown, so that the cookie of that moment is past it for good: what was just
+    //! counted is asked for by number again three seconds later, and after a full read too
+    //! (`src/directory/active_directory/follower.rs`).
     //! *Tests:* two Samba controllers; an hour of edits in `make soak`.
     //!
     //! **A cookie is lost and deletions are never seen.** OpenLDAP answers a garbage cookie with a silent full

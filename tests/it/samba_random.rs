@@ -265,9 +265,12 @@ fn campaign(seed: u64, end: std::time::Instant) -> String {
     let urls = [0, 1].map(|n| format!("\"{}\"", pair.controllers[n].url()));
     let both = one.replace(&urls[0], &urls.join(", "));
     // Two controllers may disagree for a while about what both were told at once; the one that is followed counts.
-    let as_followed = |bailey: &Bailey, when: &str| {
-        let followed = bailey.json(&["sync", "status"])[0]["cursor"]["server"].to_string();
-        same_as_a_fresh_read_once_settled(bailey, &one.replace(&urls[0], &followed), when);
+    let as_followed = |bailey: &Bailey, pair: &Pair, when: &str| {
+        let status = bailey.json(&["sync", "status"]);
+        let followed = status[0]["cursor"]["server"].to_string();
+        same_as_a_fresh_read_once_settled(bailey, &one.replace(&urls[0], &followed), when, |guid| {
+            format!("followed: {status}\n{}", pair.say(guid))
+        });
     };
     let mut bailey = Bailey::with(&both);
     bailey.start();
@@ -298,11 +301,11 @@ fn campaign(seed: u64, end: std::time::Instant) -> String {
         }
         if rounds % 8 == 0 {
             pair.bring_back();
-            as_followed(&bailey, &format!("in round {rounds}, seed {seed}"));
+            as_followed(&bailey, &pair, &format!("in round {rounds}, seed {seed}"));
         }
     }
     pair.bring_back();
-    as_followed(&bailey, &format!("at the end, seed {seed}"));
+    as_followed(&bailey, &pair, &format!("at the end, seed {seed}"));
     assert!(bailey.terminate().success());
     assert!(bailey.ok(&["store", "verify"]).contains("all sound"));
     assert!(bailey.ok(&["audit", "verify"]).contains("the chain holds"));
@@ -336,6 +339,18 @@ impl Pair {
             let replicated = Samba::try_replicate(&self.controllers[at], &self.controllers[1 - at]);
             self.stuck = replicated.err().map(|said| said.lines().next().unwrap_or_default().to_owned());
         }
+    }
+
+    /// What both hold of an object, deleted or not.
+    fn say(&self, guid: &str) -> String {
+        let of = |controller: &Samba| {
+            let base = format!("<GUID={guid}>");
+            let names = ["isDeleted", "uSNCreated", "uSNChanged", "whenChanged", "lastKnownParent"];
+            let asked = ["-E", SHOW_DELETED, "-s", "base", "-b", &base, "(objectClass=*)"];
+            let found = controller.search(&asked.iter().chain(&names).copied().collect::<Vec<_>>());
+            format!("{}: {found:?}\n", controller.url())
+        };
+        self.controllers.iter().map(of).collect()
     }
 
     fn stop_one(&mut self) {

@@ -79,7 +79,16 @@ impl Containers {
     /// The container `guid`, told to have changed, is now at `dn`.
     pub(super) fn moved(&mut self, source: &LdapSource, guid: Guid, dn: &Dn) -> Move {
         let now = dn.normalised();
-        let before = self.names.insert(guid, now.clone()).filter(|_| self.settled);
+        let known = self.names.insert(guid, now.clone());
+        if let Some(known) = known.as_ref().filter(|known| **known != now) {
+            // What is below went with it. Under its old name, one that comes to that name later would seem to have stayed.
+            for name in self.names.values_mut() {
+                if let Some(rest) = name.strip_suffix(known.as_str()).filter(|rest| rest.ends_with(',')) {
+                    *name = format!("{rest}{now}");
+                }
+            }
+        }
+        let before = known.filter(|_| self.settled);
         if before.as_ref() == Some(&now) {
             return Move::Elsewhere;
         }

@@ -31,6 +31,11 @@ const POSITION_EVERY: Duration = Duration::from_secs(600);
 /// A bell that could not be hung, or fell silent, is hung again after this long.
 const BELL_AGAIN: Duration = Duration::from_secs(300);
 
+/// A controller may count an update a moment before it shows it: Samba's counter lies in another file than its objects, and
+/// the two are committed one after the other. What was counted is asked for once more after this long, when a commit that
+/// had begun is over.
+const SHOWN_WITHIN: Duration = Duration::from_secs(3);
+
 /// An object that is told to have changed.
 pub(super) struct Seen {
     pub(super) guid: Guid,
@@ -73,6 +78,10 @@ pub(super) struct Follower<'a> {
     contexts: Vec<Dn>,
     containers: Containers,
     position: Position,
+    /// What a container's change up to here did was seen by the full read.
+    read_to: u64,
+    /// An update that was counted, and when; it is certain once it was asked for [`SHOWN_WITHIN`] later.
+    counted: Option<(u64, Instant)>,
     /// The cursor handed over last; what is stored until the next step is complete.
     handed: Cursor,
     handed_at: Instant,
@@ -117,6 +126,8 @@ impl<'a> Follower<'a> {
             containers: Containers::read(source, &mut connection, &contexts).await?,
             connection,
             contexts,
+            read_to: if position.proven { position.certain } else { position.usn },
+            counted: (position.certain < position.usn).then(|| (position.usn, Instant::now())),
             position,
             handed: cursor.clone(),
             handed_at: Instant::now(),
@@ -144,9 +155,15 @@ impl<'a> Follower<'a> {
             tokio::select! {
                 () = self.into.closed() => return Ok(None),
                 () = rang => {}
-                () = tokio::time::sleep(self.source.settings.follow_every) => {}
+                () = tokio::time::sleep(self.until_next()) => {}
             }
         }
+    }
+
+    /// Time until the next question, if nothing happens.
+    fn until_next(&self) -> Duration {
+        let every = self.source.settings.follow_every;
+        self.counted.map_or(every, |(_, at)| every.min(SHOWN_WITHIN.saturating_sub(at.elapsed())))
     }
 
     /// Asks once, and hands over what follows.
@@ -162,7 +179,8 @@ impl<'a> Follower<'a> {
         if self.bell.as_ref().is_none_or(Bell::is_silent) && self.bell_hung.elapsed() >= BELL_AGAIN {
             self.hang_bell(&root).await;
         }
-        if highest == self.position.usn {
+        let ripe = self.counted.is_some_and(|(_, at)| at.elapsed() >= SHOWN_WITHIN);
+        if highest == self.position.usn && !ripe {
             self.containers.settle();
             return Ok(Asked::Told);
         }
@@ -177,6 +195,12 @@ impl<'a> Follower<'a> {
         // A busy controller reads its clock, waits, and then reads its numbers: what they count was changed by now at the
         // latest, and not by what the clock showed.
         next.time = Controller::clock(&root).and_then(|clock| clock.checked_add(took).ok()).unwrap_or(next.time);
+        if let Some((shown, _)) = self.counted.take_if(|_| ripe) {
+            next.certain = shown;
+        }
+        if highest != next.certain {
+            self.counted.get_or_insert((highest, asked));
+        }
         self.position = next;
         let handed = self.hand_over(told, received).await?;
         self.containers.settle();
@@ -193,9 +217,11 @@ impl<'a> Follower<'a> {
 
     /// Asks in the way of the position, which moves on.
     async fn ask(&mut self, next: &mut Position, told: &mut Told, highest: u64) -> Result<Asked, DirectoryError> {
-        let since = self.position.usn;
-        let Way::Dirsync { everything, cookies } = &mut next.way else {
-            return self.ask_by_number(What::Everything, since, told).await;
+        let since = self.position.certain;
+        let (everything, cookies) = match &mut next.way {
+            Way::Dirsync { everything, cookies } if highest != self.position.usn => (everything, cookies),
+            // Without cookies; or nothing was counted since they were given, and only what was counted then is in question.
+            _ => return self.ask_by_number(What::Everything, since, told).await,
         };
         let sight = if *everything { Sight::Everything } else { Sight::Readable };
         for cookie in cookies {
@@ -204,8 +230,10 @@ impl<'a> Follower<'a> {
                 return Ok(Asked::Full(why));
             }
         }
-        // Samba's DirSync does not tell deletions that came from another controller.
-        if let Asked::Full(why) = self.ask_by_number(What::Deletions, since, told).await? {
+        // Samba's DirSync does not tell deletions that came from another controller. And what was counted and not yet shown
+        // may be in the cookie, and is then never told.
+        let what = if self.position.usn == since { What::Deletions } else { What::Everything };
+        if let Asked::Full(why) = self.ask_by_number(what, since, told).await? {
             return Ok(Asked::Full(why));
         }
         // And it puts into the cookie how far it is when an answer ends. What was committed after the answer began is in
@@ -218,7 +246,8 @@ impl<'a> Follower<'a> {
 
     async fn ask_by_number(&mut self, what: What, since: u64, told: &mut Told) -> Result<Asked, DirectoryError> {
         for context in &self.contexts {
-            let asked = usn::tell(self.source, &mut self.connection, context, (what, since), told).await?;
+            let ask = usn::Ask { what, since, read_to: self.read_to };
+            let asked = usn::tell(self.source, &mut self.connection, context, ask, told).await?;
             if let Asked::Full(why) = asked {
                 return Ok(Asked::Full(why));
             }
@@ -276,7 +305,8 @@ impl<'a> Follower<'a> {
         if !containers::CLASSES.iter().any(is) {
             return Ok(None);
         }
-        let dn = containers::name_of(&entry.dn);
+        // The head of a partition changes often, and stays where it is.
+        let dn = containers::name_of(&entry.dn).filter(|dn| !self.contexts.contains(dn));
         Ok(dn.map(|dn| {
             let means = self.containers.moved(self.source, guid, &dn);
             (dn, means)

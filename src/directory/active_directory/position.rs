@@ -14,6 +14,11 @@ use crate::base::Timestamp;
 pub(super) const DIRSYNC: &str = "dirsync";
 pub(super) const USN: &str = "usn";
 
+/// What was counted just before everything was read may not have been shown yet ([`Position::certain`]). It was the work of one
+/// transaction, since a controller commits one at a time; one that replicates has 402 objects at most (Samba), and a
+/// person's has a few. As many are asked for again.
+const BEGUN: u64 = 500;
+
 /// Longest cookie kept: it grows with the number of domain controllers, 24 bytes each.
 const MAX_COOKIE: usize = 32 << 10;
 
@@ -26,8 +31,11 @@ pub(super) struct Position {
     service: String,
     /// Which life of its database.
     invocation: String,
-    /// Everything up to this update sequence number is covered.
+    /// Everything up to this update sequence number was asked for.
     pub(super) usn: u64,
+    /// Up to this one it was asked for so late that nothing can have been missing from the answer: the next question by number
+    /// begins here. A controller may count an update a moment before it shows it.
+    pub(super) certain: u64,
     /// The controller's clock when it was taken.
     pub(super) time: Timestamp,
     /// A question was answered from here. A position just taken is not doubted for what replicated with a clock that is ahead.
@@ -83,6 +91,7 @@ impl Position {
             service: controller.service.clone(),
             invocation: controller.invocation.clone(),
             usn: controller.usn,
+            certain: controller.usn.saturating_sub(BEGUN),
             time: controller.time,
             proven: false,
             way,
@@ -167,7 +176,7 @@ mod tests {
 
     fn position() -> Position {
         let Controller { service, invocation, usn, time, .. } = controller();
-        Position { question: String::new(), service, invocation, usn, time, proven: false, way: Way::Usn }
+        Position { question: String::new(), service, invocation, usn, certain: usn, time, proven: false, way: Way::Usn }
     }
 
     #[test]

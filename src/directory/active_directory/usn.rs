@@ -17,26 +17,35 @@ pub(super) enum What {
     Deletions,
 }
 
-/// What changed in a partition after update `since`.
+/// A question for what changed after update `since`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask {
+    pub(super) what: What,
+    pub(super) since: u64,
+    /// Up to this update all is held as it was, names and places included.
+    pub(super) read_to: u64,
+}
+
+/// What changed in a partition, by `ask`.
 pub(super) async fn tell(
     source: &LdapSource,
     connection: &mut Connection,
     context: &Dn,
-    (what, since): (What, u64),
+    ask: Ask,
     told: &mut Told,
 ) -> Result<Asked, DirectoryError> {
-    let filter = changed_after(source, what, since).map_err(|error| DirectoryError::Setup {
+    let filter = changed_after(source, ask).map_err(|error| DirectoryError::Setup {
         what: "changes by update sequence number".to_owned(),
         why: error.to_string(),
     })?;
-    let names = ["objectGUID", "isDeleted", "uSNCreated"].map(str::to_owned);
+    let names = ["objectGUID", "isDeleted", "uSNChanged"].map(str::to_owned);
     let question = Question::below(context, filter, names.to_vec().into()).with(extension::show_deleted());
     let mut cookie = Vec::new();
     loop {
         let mut answers = connection.search_page(&question, source.settings.page_size, &cookie).await?;
         let outcome = loop {
             match answers.next().await? {
-                Answer::Entry(raw, _) => match seen(source, &raw, since) {
+                Answer::Entry(raw, _) => match seen(source, &raw, ask) {
                     Ok(seen) => told.add(seen),
                     Err(why) => return Ok(Asked::Full(why)),
                 },
@@ -56,7 +65,7 @@ pub(super) async fn tell(
 }
 
 /// `objectClass`, not `objectCategory`: the category goes when an object is deleted.
-fn changed_after(source: &LdapSource, what: What, since: u64) -> Result<Filter, AttributeError> {
+fn changed_after(source: &LdapSource, Ask { what, since, .. }: Ask) -> Result<Filter, AttributeError> {
     let next = since.saturating_add(1).to_string().into_bytes();
     let changed = Filter::GreaterOrEqual("uSNChanged".parse()?, next);
     let any = Filter::Or(source.intake.classes().chain(containers::filters()?).collect());
@@ -66,11 +75,11 @@ fn changed_after(source: &LdapSource, what: What, since: u64) -> Result<Filter, 
     })
 }
 
-fn seen(source: &LdapSource, raw: &RawEntry, since: u64) -> Result<Seen, String> {
+fn seen(source: &LdapSource, raw: &RawEntry, ask: Ask) -> Result<Seen, String> {
     let guid = source.intake.id_of(raw)?;
-    let is_deleted = raw.values("isDeleted").iter().any(|value| value.eq_ignore_ascii_case(b"true"));
-    let created =
-        raw.values("uSNCreated").first().and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
-    // What was created since cannot have had anything below it before. Of all else it is not known what changed.
-    Ok(Seen { guid, is_deleted, may_have_moved: created.is_none_or(|created| created <= since) })
+    let first = |name: &str| raw.values(name).first().and_then(|value| std::str::from_utf8(value).ok());
+    let is_deleted = first("isDeleted").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let changed = first("uSNChanged").and_then(|value| value.parse::<u64>().ok());
+    // Of a later change it is not known what it was; and one created since may have been handed over by its first name.
+    Ok(Seen { guid, is_deleted, may_have_moved: changed.is_none_or(|changed| changed > ask.read_to) })
 }

@@ -80,14 +80,9 @@ impl Domain {
         }
     }
 
-    fn next_usn(&mut self) -> u64 {
-        self.usn += 1;
-        self.usn
-    }
-
     /// Adds an object of this class with these attributes.
     pub(crate) fn add(&mut self, number: u32, rdn: &str, classes: &[&str], attributes: &[(&str, &str)]) -> Guid {
-        let usn = self.next_usn();
+        let usn = self.count();
         let guid = guid(number);
         let one = |value: &str| vec![value.as_bytes().to_vec()];
         let mut held: BTreeMap<String, Vec<Vec<u8>>> =
@@ -125,7 +120,18 @@ impl Domain {
     }
 
     pub(crate) fn set(&mut self, guid: Guid, name: &str, values: Vec<Vec<u8>>) {
-        let usn = self.next_usn();
+        let usn = self.count();
+        self.show(usn, guid, name, values);
+    }
+
+    /// Counts an update without showing it, as a domain controller does for a moment.
+    pub(crate) fn count(&mut self) -> u64 {
+        self.usn += 1;
+        self.usn
+    }
+
+    /// Shows an update that was counted as `usn`.
+    pub(crate) fn show(&mut self, usn: u64, guid: Guid, name: &str, values: Vec<Vec<u8>>) {
         let object = self.objects.get_mut(&guid).unwrap();
         object.attributes.insert(name.to_ascii_lowercase(), values);
         object.usn = usn;
@@ -133,7 +139,7 @@ impl Domain {
 
     /// As a domain controller deletes: renamed, moved, stripped of most, kept as a tombstone.
     pub(crate) fn delete(&mut self, guid: Guid) {
-        let usn = self.next_usn();
+        let usn = self.count();
         let object = self.objects.get_mut(&guid).unwrap();
         let rdn = object.dn.split(',').next().unwrap().to_owned();
         object.dn = format!("{rdn}\\0ADEL:{guid},CN=Deleted Objects,{DOMAIN}");
@@ -169,7 +175,9 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    pub(crate) async fn start(domain: Domain) -> Self {
+    /// Serves a domain in which nothing was committed for long.
+    pub(crate) async fn start(mut domain: Domain) -> Self {
+        domain.usn += 1_000;
         let domain = Arc::new(Mutex::new(domain));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (theirs, log) = (Arc::clone(&domain), Arc::clone(&asked));

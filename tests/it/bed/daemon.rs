@@ -233,8 +233,14 @@ pub(crate) fn same_as_a_fresh_read(bailey: &Bailey, directories: &str, when: &st
 }
 
 /// As [`same_as_a_fresh_read`] where the directory itself may still be settling, as controllers that replicate are: reads
-/// anew each time, since what was read first may not be what stands in the end.
-pub(crate) fn same_as_a_fresh_read_once_settled(bailey: &Bailey, directories: &str, when: &str) {
+/// anew each time, since what was read first may not be what stands in the end. `asked` tells what the controllers
+/// themselves say of an object, by its GUID, when it differs to the end.
+pub(crate) fn same_as_a_fresh_read_once_settled(
+    bailey: &Bailey,
+    directories: &str,
+    when: &str,
+    asked: impl Fn(&str) -> String,
+) {
     let met = std::cell::RefCell::new(Vec::new());
     let converged = converges(PATIENCE, || {
         let fresh = Bailey::with(directories);
@@ -242,7 +248,10 @@ pub(crate) fn same_as_a_fresh_read_once_settled(bailey: &Bailey, directories: &s
         *met.borrow_mut() = difference(&bailey.model(), &fresh.model());
         met.borrow().is_empty()
     });
-    assert!(converged, "{when}: not the state of a fresh read:\n{}\n{}", met.borrow().join("\n"), bailey.log());
+    let met = met.into_inner().join("\n");
+    let guids = met.split("\\\"guid\\\":\\\"").skip(1).filter_map(|rest| rest.split('\\').next());
+    let said: String = guids.collect::<std::collections::BTreeSet<_>>().into_iter().map(asked).collect();
+    assert!(converged, "{when}: not the state of a fresh read:\n{met}\n{said}\n{}", bailey.log());
 }
 
 /// What differs between two models, a line each; the first few.
