@@ -18,7 +18,7 @@
 //! |---|---|---|
 //! | 0 | [`base`] | time, randomness, secrets, typed ids, whose fault an error is |
 //! | 1 | [`telemetry`] | logs, metrics, how the parts of the daemon are |
-//! | 1 | [`model`] | what exists: people, groups, machines, edges, names; pure values |
+//! | 1 | [`model`] | what exists: people, groups, machines, edges, roles, policies, names; pure values |
 //! | 1 | [`directory`] | speaks LDAP, has never heard of IAM |
 //! | 2 | [`store`] | persistence with history, behind one narrow trait |
 //! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |

@@ -3,6 +3,8 @@
 use crate::audit::AuditError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
+use crate::model::TagError;
+use crate::policy::PolicyError;
 use crate::store::StoreError;
 use crate::store::export::ExportError;
 use crate::sync::SyncError;
@@ -32,6 +34,56 @@ pub enum AdminError {
         /// What it may be.
         limit: String,
     },
+    /// There is something of that name already.
+    #[error("there is a {kind} `{name}` already")]
+    Exists {
+        /// Of which kind.
+        kind: &'static str,
+        /// Its name, in small letters.
+        name: String,
+    },
+    /// There is no such part of something.
+    #[error("there is no {what}")]
+    NoSuch {
+        /// What was asked for.
+        what: String,
+    },
+    /// Something still hangs on what is to go.
+    #[error("{what}; {remedy}")]
+    DeleteConflict {
+        /// What stands in the way.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// There would be more of it than there may be.
+    #[error("{what} is too much: {limit}")]
+    LimitExceeded {
+        /// What was asked for.
+        what: String,
+        /// How much may be.
+        limit: String,
+    },
+    /// It is not ours to change.
+    #[error("{what} and cannot be changed here; {remedy}")]
+    Unmodifiable {
+        /// Why not.
+        what: String,
+        /// What to do instead.
+        remedy: String,
+    },
+    /// A document says something that cannot be.
+    #[error("{what}")]
+    MalformedPolicy {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A text is no policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A tag is none.
+    #[error(transparent)]
+    Tag(#[from] TagError),
     /// The thing is in no state for that.
     #[error("{what}; {remedy}")]
     NotNow {
@@ -57,12 +109,40 @@ pub enum AdminError {
     Directory(#[from] DirectoryError),
 }
 
+impl AdminError {
+    /// A word for it in audit records and answers: IAM's, where IAM has one.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchDirectory { .. } => "NotFound",
+            Self::OutOfBounds { .. } | Self::Tag(_) => "InvalidInput",
+            Self::Exists { .. } => "EntityAlreadyExists",
+            Self::DeleteConflict { .. } => "DeleteConflict",
+            Self::LimitExceeded { .. } => "LimitExceeded",
+            Self::Unmodifiable { .. } => "UnmodifiableEntity",
+            Self::MalformedPolicy { .. } | Self::Policy(_) => "MalformedPolicyDocument",
+            Self::NotNow { .. } => "NotNow",
+            Self::Store(StoreError::Conflict { .. }) => "ConcurrentModification",
+            Self::Sync(_) | Self::Store(_) | Self::Audit(_) | Self::Export(_) | Self::Directory(_) => "Failed",
+        }
+    }
+}
+
 impl Faulty for AdminError {
     fn fault(&self) -> Fault {
         match self {
-            Self::NotFound { .. } | Self::NoSuchDirectory { .. } | Self::OutOfBounds { .. } | Self::NotNow { .. } => {
-                Fault::Caller
-            }
+            Self::NotFound { .. }
+            | Self::NoSuchDirectory { .. }
+            | Self::OutOfBounds { .. }
+            | Self::Exists { .. }
+            | Self::NoSuch { .. }
+            | Self::DeleteConflict { .. }
+            | Self::LimitExceeded { .. }
+            | Self::Unmodifiable { .. }
+            | Self::MalformedPolicy { .. }
+            | Self::Policy(_)
+            | Self::Tag(_)
+            | Self::NotNow { .. } => Fault::Caller,
             Self::Sync(error) => error.fault(),
             Self::Store(error) => error.fault(),
             Self::Audit(error) => error.fault(),

@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod directories;
 pub mod error;
+pub mod iam;
 pub mod lines;
 pub mod page;
 pub mod past;
@@ -19,9 +20,10 @@ pub mod views;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use error::AdminError;
+use rand::rngs::StdRng;
 
 use crate::audit::Audit;
 use crate::base::{Clock, Timestamp};
@@ -44,6 +46,8 @@ pub struct Admin {
     pub work: PathBuf,
     /// The configured directories.
     pub directories: Directories,
+    /// Where ids come from.
+    pub rng: Arc<Mutex<StdRng>>,
 }
 
 impl Admin {

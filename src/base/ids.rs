@@ -82,6 +82,18 @@ typed_id!(
     /// A machine or workload in the model.
     ResourceId
 );
+typed_id!(
+    /// A role in the model.
+    RoleId
+);
+typed_id!(
+    /// A managed policy in the model.
+    PolicyId
+);
+typed_id!(
+    /// An instance profile in the model.
+    InstanceProfileId
+);
 
 /// The immutable id a directory gives an object: objectGUID, entryUUID or nsUniqueId.
 ///

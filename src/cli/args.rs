@@ -10,6 +10,8 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::iam::holders::{Bounding, Holding};
+use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::output::Format;
 use super::policy::Policy;
 use crate::base::{Guid, Timestamp};
@@ -98,9 +100,15 @@ pub enum Verb {
     Check,
     /// Read the directories now and apply what changed
     Sync(Sync),
-    /// Policies: decide and examine them, without a store
+    /// Roles, and who may assume them
+    #[command(subcommand)]
+    Role(RoleVerb),
+    /// Policies: those in the store; decide and examine them without one
     #[command(subcommand)]
     Policy(Policy),
+    /// Instance profiles: the names under which machines find their roles
+    #[command(subcommand)]
+    InstanceProfile(ProfileVerb),
     /// The configured directories
     #[command(subcommand)]
     Directory(Directory),
@@ -222,6 +230,12 @@ pub enum User {
         #[arg(long, value_name = "NEW_GUID")]
         to: Option<Guid>,
     },
+    /// Policies.
+    #[command(flatten)]
+    Holding(Holding),
+    /// Boundary and tags.
+    #[command(flatten)]
+    Bounding(Bounding),
 }
 
 /// `bailey group`.
@@ -242,6 +256,9 @@ pub enum Group {
         #[arg(value_name = "NAME_OR_ID")]
         which: String,
     },
+    /// Policies.
+    #[command(flatten)]
+    Holding(Holding),
 }
 
 /// `bailey resource`.
@@ -363,7 +380,10 @@ fn digest(text: &str) -> Result<String, String> {
 }
 
 /// A moment: with an offset as it says, otherwise UTC; a day is its first instant.
-fn moment(text: &str) -> Result<Timestamp, String> {
+///
+/// # Errors
+/// When it is none; says how one is written.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
     let utc = |time: jiff::civil::DateTime| jiff::tz::Offset::UTC.to_timestamp(time).ok();
     let read = match text.parse::<Timestamp>() {
         Ok(moment) => Some(moment),
@@ -422,6 +442,22 @@ mod tests {
             "user restore jsmith --to 3f2504e0-4f89-11d3-9a0c-0305e82c3301",
             "group list",
             "group show admins",
+            "group attach admins ReadOnlyAccess",
+            "user put-policy ann s3 -",
+            "user boundary ann AuditorBoundary",
+            "user boundary ann --none",
+            "user tag ann team=red cost=1",
+            "role create Deploy --trust trust.json --path /app/ --max-session 7200 --tag a=b --boundary X",
+            "role assign Deploy --to group/ops --from 2026-03-12 --until 2026-04-12 --reason release",
+            "role unassign Deploy --to resource/web1",
+            "role assignments --limit 5",
+            "role untag Deploy team",
+            "policy list --templates",
+            "policy create s3-read policy.json --path /app/",
+            "policy update s3-read policy.json --keep-default",
+            "policy show s3-read --version v2",
+            "policy holders s3-read",
+            "instance-profile add-role web Deploy",
             "resource list",
             "resource show web1",
             "history show jsmith --at 2026-03-12",
@@ -453,6 +489,12 @@ mod tests {
             "user restore jsmith --to jsmith2",
             "directory remove Corp",
             "history show jsmith --at yesterday",
+            "user boundary ann",
+            "user boundary ann X --none",
+            "group boundary ops X",
+            "role assign Deploy --to ops",
+            "role update Deploy",
+            "user tag ann team",
             "check --url http://localhost --socket s",
             "--url http://localhost check --socket s",
             "check --output yaml",

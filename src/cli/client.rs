@@ -137,6 +137,22 @@ impl Client {
         self.whole(request(Method::POST, path, json(payload)?)?).await
     }
 
+    /// Sets what is at `path` to `payload`.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a no.
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, payload: &impl Serialize) -> Result<T, ClientError> {
+        self.whole(request(Method::PUT, path, json(payload)?)?).await
+    }
+
+    /// Takes away what is at `path`.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a no.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.whole(request(Method::DELETE, path, Bytes::new())?).await
+    }
+
     /// Asks for `path`, whose answer comes line by line.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod args;
 pub mod check;
 pub mod client;
 pub mod completions;
+pub mod iam;
 pub mod kerberos;
 pub mod output;
 pub mod people;
@@ -95,7 +96,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Store(args::Store::Export { file }) => stores::export(&global, &file).await?,
         Verb::Store(args::Store::Import { file }) => tokio::task::block_in_place(|| stores::import(&global, &file))?,
         Verb::Store(args::Store::Verify) => tokio::task::block_in_place(|| stores::verify(&global))?,
-        Verb::Policy(verb) => tokio::task::block_in_place(|| policy::run(&global, &verb))?,
+        Verb::Policy(verb) => policy::run(&global, verb).await?,
+        Verb::Role(verb) => iam::roles::role(&mut Session::open(&global).await?, verb).await?,
+        Verb::InstanceProfile(verb) => iam::roles::profile(&mut Session::open(&global).await?, verb).await?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
         Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,
         Verb::User(verb) => people::user(&mut Session::open(&global).await?, verb).await?,

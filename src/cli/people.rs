@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::args::{self, Group, History, Listing, Resource, State, User};
+use super::iam::holders;
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
 use crate::admin::past::{Past, PastState, PastVersion};
@@ -166,6 +167,8 @@ fn hours(value: &serde_json::Value) -> String {
 pub async fn user(session: &mut Session, verb: User) -> anyhow::Result<Exit> {
     match verb {
         User::List(listing) => list(session, "users", &listing, None, USERS).await,
+        User::Holding(verb) => holders::holding(session, "users", verb).await,
+        User::Bounding(verb) => holders::bounding(session, "users", verb).await,
         User::Show { who, verify: false } => show(session, "users", &who).await,
         User::Show { who, verify: true } => verify(session, &who).await,
         User::Restore { who, to } => {
@@ -213,6 +216,7 @@ async fn verify(session: &mut Session, who: &str) -> anyhow::Result<Exit> {
 pub async fn group(session: &mut Session, verb: Group) -> anyhow::Result<Exit> {
     let which = match verb {
         Group::List { listing, holds } => return list(session, "groups", &listing, holds, OTHERS).await,
+        Group::Holding(verb) => return holders::holding(session, "groups", verb).await,
         Group::Show { which } => which,
     };
     let group: GroupShown = session.client.get(&format!("/v1/groups/{}", encoded(&which))).await?;

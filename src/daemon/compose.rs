@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use nix::unistd::Uid;
@@ -13,11 +13,12 @@ use super::fleet::{self, Fleet};
 use super::lifecycle::{self, Exit, Lifecycle, Reload};
 use super::upkeep::Regression;
 use super::{Daemon, retention, run};
+use crate::admin::iam::templates;
 use crate::admin::{Admin, Directories};
 use crate::audit::{Audit, Identity};
 use crate::authn::local::{LocalRoles, Members};
-use crate::base::Timestamp;
 use crate::base::clock::{Clock, SteadyClock, SystemClock};
+use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::gate::Gate;
 use crate::http::{App, socket};
@@ -107,7 +108,9 @@ pub fn parts(
         clock: Arc::clone(&clock),
         work: config.state_directory.join("work"),
         directories: Directories::default(),
+        rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
+    templates::settle(&admin.store, admin.now())?;
     let app = App {
         admin,
         store: ready.store,

@@ -94,7 +94,25 @@ impl Gate {
         resource: &str,
         now: Timestamp,
     ) -> Result<Authorized, GateError> {
-        let event = event(operation, resource, caller.kind());
+        self.authorize_about(caller, operation, resource, &[], now)
+    }
+
+    /// As [`Gate::authorize`], with more that the record is to say of what is asked: names and values, never secrets.
+    ///
+    /// # Errors
+    /// When the caller may not, or when it cannot be recorded.
+    pub fn authorize_about(
+        &self,
+        caller: Caller,
+        operation: Operation,
+        resource: &str,
+        about: &[(&'static str, String)],
+        now: Timestamp,
+    ) -> Result<Authorized, GateError> {
+        let mut event = event(operation, resource, caller.kind());
+        for (name, value) in about {
+            event = event.with(name, printable(value).into_owned());
+        }
         if !operation.allowed_for(caller.kind()) {
             return Err(self.deny(&caller, operation, &event, now));
         }

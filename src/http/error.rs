@@ -144,10 +144,17 @@ impl From<StoreError> for Failure {
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::NotFound { .. } | AdminError::NoSuchDirectory { .. } => {
-                Self::coded(&error, StatusCode::NOT_FOUND, "NotFound")
+            AdminError::NotFound { .. } | AdminError::NoSuchDirectory { .. } | AdminError::NoSuch { .. } => {
+                Self::coded(&error, StatusCode::NOT_FOUND, error.code())
             }
-            AdminError::NotNow { .. } => Self::coded(&error, StatusCode::CONFLICT, "NotNow"),
+            AdminError::NotNow { .. }
+            | AdminError::Exists { .. }
+            | AdminError::DeleteConflict { .. }
+            | AdminError::LimitExceeded { .. } => Self::coded(&error, StatusCode::CONFLICT, error.code()),
+            AdminError::Unmodifiable { .. }
+            | AdminError::MalformedPolicy { .. }
+            | AdminError::Policy(_)
+            | AdminError::Tag(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
             AdminError::Sync(error) => error.into(),
             AdminError::Store(error) => error.into(),
             AdminError::Audit(error) => error.into(),

@@ -9,10 +9,12 @@ use hyper::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::{App, Failure};
+use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::local::{Peer, from_peer};
 use crate::base::{Fault, Timestamp};
 use crate::gate::{Authorized, Operation};
+use crate::store::StoreError;
 
 /// An authenticated caller who asks for the operation of the route that was met.
 pub struct Asked {
@@ -28,12 +30,54 @@ impl Asked {
     /// # Errors
     /// When the caller may not, or when it cannot be recorded.
     pub async fn authorize(self, resource: &str) -> Result<Authorized, Failure> {
+        self.authorize_about(resource, Vec::new()).await
+    }
+
+    /// As [`Asked::authorize`], with more that the audit record is to say of what is asked.
+    ///
+    /// # Errors
+    /// When the caller may not, or when it cannot be recorded.
+    pub async fn authorize_about(
+        self,
+        resource: &str,
+        about: Vec<(&'static str, String)>,
+    ) -> Result<Authorized, Failure> {
         let resource = resource.to_owned();
         let Self { caller, operation, app, now } = self;
-        let decision = tokio::task::spawn_blocking(move || app.gate.authorize(caller, operation, &resource, now));
+        let ask = move || app.gate.authorize_about(caller, operation, &resource, &about, now);
+        let decision = tokio::task::spawn_blocking(ask);
         match decision.await {
             Ok(decision) => Ok(decision?),
             Err(ended) => Err(Failure::bug(&format!("the decision on {operation} ended early: {ended}"))),
+        }
+    }
+}
+
+impl Asked {
+    /// Asks the gate about a request that has a body. The gate comes first: somebody who may not do it learns nothing about
+    /// how it would be asked. A body that cannot be read is recorded as a failure.
+    ///
+    /// # Errors
+    /// When the caller may not, it cannot be recorded, or the body cannot be read.
+    pub async fn authorize_body<T>(
+        self,
+        body: Result<Payload<T>, Failure>,
+        resource: impl FnOnce(&T) -> String,
+        about: Vec<(&'static str, String)>,
+    ) -> Result<(Authorized, T), Failure> {
+        let (app, now) = (Arc::clone(&self.app), self.now);
+        match body {
+            Ok(Payload(body)) => Ok((self.authorize_about(&resource(&body), about).await?, body)),
+            Err(failure) => {
+                let allowed = self.authorize_about("", about).await?;
+                let outcome = Outcome::failed("InvalidRequest", &failure.public().message);
+                let recorded = app.store.run(move |_| {
+                    allowed.complete(&outcome, now);
+                    Ok::<_, StoreError>(())
+                });
+                recorded.await?;
+                Err(failure)
+            }
         }
     }
 }

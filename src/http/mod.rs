@@ -9,6 +9,7 @@ pub mod backup;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod iam;
 pub mod limits;
 pub mod model;
 pub mod ndjson;

@@ -15,7 +15,6 @@ use crate::admin::past::{Past, PastState};
 use crate::admin::people::{People, Query};
 use crate::admin::verify::Verification;
 use crate::admin::views::{EntityView, GroupShown, Page, Shown};
-use crate::audit::Outcome;
 use crate::base::{Guid, Timestamp};
 use crate::gate::Operation;
 use crate::model::MemberKind;
@@ -114,21 +113,7 @@ async fn restore_user(
     Path(who): Path<String>,
     payload: Result<Payload<RestorePayload>, Failure>,
 ) -> Result<Json<EntityView>, Failure> {
-    // The gate first: somebody who may not do it learns nothing about how it would be asked.
-    let allowed = asked.authorize(&who).await?;
-    let to = match payload {
-        Ok(Payload(RestorePayload { to })) => to,
-        Err(failure) => {
-            let outcome = Outcome::failed("InvalidRequest", &failure.public().message);
-            let now = app.clock.now();
-            let recorded = app.store.run(move |_| {
-                allowed.complete(&outcome, now);
-                Ok::<_, AdminError>(())
-            });
-            recorded.await?;
-            return Err(failure);
-        }
-    };
+    let (allowed, RestorePayload { to }) = asked.authorize_body(payload, |_| who.clone(), Vec::new()).await?;
     Ok(Json(app.admin.restore_user(allowed, to).await?))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::handler::Handler;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::{Extension, Json, Router, middleware};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hyper::{Method, StatusCode};
@@ -61,6 +61,28 @@ impl Routes {
         self.add(Method::POST, path, operation, post(handler))
     }
 
+    /// Adds a route that sets something.
+    #[must_use]
+    pub fn put<H: Handler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        operation: Operation,
+        handler: H,
+    ) -> Self {
+        self.add(Method::PUT, path, operation, put(handler))
+    }
+
+    /// Adds a route that takes something away.
+    #[must_use]
+    pub fn delete<H: Handler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        operation: Operation,
+        handler: H,
+    ) -> Self {
+        self.add(Method::DELETE, path, operation, delete(handler))
+    }
+
     /// Adds the routes of another file.
     #[must_use]
     pub fn with(self, add: impl FnOnce(Self) -> Self) -> Self {
@@ -88,6 +110,7 @@ pub fn routes() -> Routes {
         .get("/v1/audit/verify", Operation::VerifyAudit, verify_audit)
         .get("/v1/health", Operation::GetHealth, get_health)
         .with(super::backup::add)
+        .with(super::iam::add)
         .with(super::model::add)
         .with(super::syncs::add)
 }

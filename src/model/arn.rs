@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{AccountId, IamName};
+use super::{AccountId, IamName, IamPath, PolicyName};
 
-/// The name of a user, group or resource that policies and SDKs use.
+/// The name of an object that policies and SDKs use.
 ///
 /// The partition is `aws` so that existing policies, CLIs and SDKs work unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +21,33 @@ impl Arn {
     #[must_use]
     pub fn group(account: &AccountId, name: &IamName) -> Self {
         Self(format!("arn:aws:iam::{account}:group/{name}"))
+    }
+
+    /// `arn:aws:iam::ACCOUNT:role/PATH/NAME`
+    #[must_use]
+    pub fn role(account: &AccountId, path: &IamPath, name: &IamName) -> Self {
+        Self(format!("arn:aws:iam::{account}:role{path}{name}"))
+    }
+
+    /// `arn:aws:iam::ACCOUNT:policy/PATH/NAME`, `aws` in the place of the account where a policy belongs to every one.
+    #[must_use]
+    pub fn policy(account: Option<&AccountId>, path: &IamPath, name: &PolicyName) -> Self {
+        match account {
+            Some(account) => Self(format!("arn:aws:iam::{account}:policy{path}{name}")),
+            None => Self(format!("arn:aws:iam::aws:policy{path}{name}")),
+        }
+    }
+
+    /// `arn:aws:iam::ACCOUNT:instance-profile/PATH/NAME`
+    #[must_use]
+    pub fn instance_profile(account: &AccountId, path: &IamPath, name: &PolicyName) -> Self {
+        Self(format!("arn:aws:iam::{account}:instance-profile{path}{name}"))
+    }
+
+    /// The ARN's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// `arn:aws:bailey::ACCOUNT:resource/NAME`: IAM has no kind for a machine that is not in EC2.

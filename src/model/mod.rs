@@ -1,4 +1,4 @@
-//! What exists: people, groups, machines, the edges between them, and who acts on them.
+//! What exists: people, groups, machines, the edges between them; roles, policies and who holds them; and who acts.
 //!
 //! Pure values: no I/O, no async, no clock. The store writes them, `sync` derives them from a
 //! directory, `admin` changes them. How they came to be or who may touch them is not decided here.
@@ -6,30 +6,48 @@
 pub mod account;
 pub mod actor;
 pub mod arn;
+pub mod assignment;
 pub mod domain;
+pub mod entitlements;
 pub mod entity;
 pub mod group;
+pub mod holder;
+pub mod instance_profile;
 pub mod label;
 pub mod logon_hours;
+pub mod managed_policy;
 pub mod membership;
 pub mod name;
 pub mod origin;
+pub mod path;
 pub mod reference;
 pub mod resource;
+pub mod role;
 pub mod standing;
+pub mod tags;
+pub mod unique_id;
 pub mod user;
 
 pub use account::AccountId;
 pub use actor::Actor;
 pub use arn::Arn;
+pub use assignment::Assignment;
 pub use domain::{Domain, Domains};
+pub use entitlements::Entitlements;
 pub use entity::Entity;
 pub use group::{Group, GroupScope};
+pub use holder::Holder;
+pub use instance_profile::InstanceProfile;
 pub use label::DirectoryLabel;
 pub use logon_hours::LogonHours;
+pub use managed_policy::ManagedPolicy;
 pub use membership::{Member, MemberKind, RefHash};
-pub use name::IamName;
+pub use name::{IamName, PolicyName};
 pub use origin::Origin;
+pub use path::IamPath;
 pub use resource::Resource;
+pub use role::{Role, Trust};
 pub use standing::{Inactive, Presence, Standing};
+pub use tags::{TagError, Tags};
+pub use unique_id::UniqueId;
 pub use user::User;

@@ -12,15 +12,40 @@ use super::DirectoryLabel;
 /// Longest IAM user or group name (IAM API reference, `userNameType` and `groupNameType` share 64 for users).
 pub const LONGEST: usize = 64;
 
+/// Longest name of a policy or an instance profile (IAM API reference, `policyNameType`, `instanceProfileNameType`).
+pub const LONGEST_OF_POLICIES: usize = 128;
+
 /// A name in IAM's alphabet. Compared exactly; [`IamName::folded`] is what must be unique.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IamName(String);
 
+/// The name of a policy, managed or inline, or of an instance profile.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PolicyName(String);
+
 /// Text that is not an IAM name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an IAM name: use 1 to 64 of letters, digits and _+=,.@-")]
-pub struct NameError(String);
+#[error("`{text}` is not an IAM name: use 1 to {longest} of letters, digits and _+=,.@-")]
+pub struct NameError {
+    text: String,
+    longest: usize,
+}
+
+impl PolicyName {
+    /// What must be unique in an account.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl IamName {
     /// The name for what a directory calls `text`: compatibility forms are unified (NFKC), accents
@@ -97,37 +122,45 @@ fn is_combining(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)
 }
 
-impl FromStr for IamName {
-    type Err = NameError;
+/// What every kind of name is: text of the alphabet, parsed and printed.
+macro_rules! named {
+    ($name:ident, $longest:expr) => {
+        impl FromStr for $name {
+            type Err = NameError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        if (1..=LONGEST).contains(&text.len()) && text.chars().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NameError(crate::base::text::printable(text).into_owned()))
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                if (1..=$longest).contains(&text.len()) && text.chars().all(allowed) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(NameError { text: crate::base::text::printable(text).into_owned(), longest: $longest })
+                }
+            }
         }
-    }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for IamName {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
-    }
-}
-
-impl From<IamName> for String {
-    fn from(name: IamName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for IamName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+named!(IamName, LONGEST);
+named!(PolicyName, LONGEST_OF_POLICIES);
 
 #[cfg(test)]
 mod tests {

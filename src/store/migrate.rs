@@ -20,13 +20,21 @@ pub(super) struct Migration {
 }
 
 /// Every step there is, by [`Migration::from`]. Layout 1 is the first.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    from: 1,
-    what: "groups are found by SID",
-    // No group of layout 1 has one; each gets its row when a read brings the SID. The number keeps older versions, which
-    // would leave such rows behind, out of the store.
-    run: |_, _| Ok(()),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        from: 1,
+        what: "groups are found by SID",
+        // No group of layout 1 has one; each gets its row when a read brings the SID. The number keeps older versions,
+        // which would leave such rows behind, out of the store.
+        run: |_, _| Ok(()),
+    },
+    Migration {
+        from: 2,
+        what: "roles, policies and assignments",
+        // There are none in layout 2. Older versions would delete people and leave what hangs on them.
+        run: |_, _| Ok(()),
+    },
+];
 
 /// Brings `store` from layout `found` to `wanted`.
 ///

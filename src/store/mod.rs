@@ -25,6 +25,7 @@ pub mod error;
 mod execute;
 pub mod export;
 pub mod history;
+pub mod iam;
 pub mod identity;
 pub mod import;
 pub mod memory;

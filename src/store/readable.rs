@@ -4,8 +4,9 @@
 //! known layout reads `hex/...`, so each key has exactly one spelling and each spelling one key.
 
 use super::schema;
+use super::schema::iam::Named;
 use crate::base::Sid;
-use crate::model::MemberKind;
+use crate::model::{Holder, MemberKind};
 
 /// `key` in words.
 #[must_use]
@@ -44,6 +45,29 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             _ => None,
         },
         "relink" => keyed(b'K', &[&member_hex(rest)?], 17),
+        "role" | "policy" | "instance-profile" => keyed(named(space)?.space(), &[rest], 16),
+        "policy-version" => {
+            let (policy, number) = rest.split_once('/')?;
+            keyed(b'V', &[policy, &format!("{:08x}", number.parse::<u32>().ok()?)], 20)
+        }
+        "iam-name" => {
+            let (kind, rest) = rest.split_once('/')?;
+            let (account, name) = rest.split_once('/')?;
+            Some([&[b'Z', named(kind)?.byte()], account.as_bytes(), b"\0", name.as_bytes()].concat())
+        }
+        "entitlements" => keyed(b'T', &[&holder_hex(rest)?], 17),
+        "held-by" => {
+            let (policy, holder) = rest.split_once('/')?;
+            keyed(b'X', &[policy, &holder_hex(holder)?], 33)
+        }
+        "assignment" => {
+            let (member, role) = rest.rsplit_once('/')?;
+            keyed(b'Q', &[&member_hex(member)?, role], 33)
+        }
+        "assignment-back" => {
+            let (role, member) = rest.split_once('/')?;
+            keyed(b'C', &[role, &member_hex(member)?], 33)
+        }
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())
@@ -97,6 +121,30 @@ fn words(key: &[u8]) -> Option<String> {
             format!("group-by-sid/{}/{sid}/{group}", hex::encode(rest.get(..4)?))
         }
         b'K' => format!("relink/{}", member_words(rest)?),
+        b'L' => format!("role/{}", hex::encode(rest)),
+        b'Y' => format!("policy/{}", hex::encode(rest)),
+        b'W' => format!("instance-profile/{}", hex::encode(rest)),
+        b'V' => {
+            let (policy, number) = schema::iam::parse_policy_version(key)?;
+            format!("policy-version/{policy}/{number}")
+        }
+        b'Z' => {
+            let (kind, account, name) = schema::iam::parse_name(key)?;
+            format!("iam-name/{}/{account}/{name}", kind.word())
+        }
+        b'T' => format!("entitlements/{}", holder_words(rest)?),
+        b'X' => {
+            let (policy, holder) = rest.split_at_checked(16)?;
+            format!("held-by/{}/{}", hex::encode(policy), holder_words(holder)?)
+        }
+        b'Q' => {
+            let (member, role) = rest.split_at_checked(17)?;
+            format!("assignment/{}/{}", member_words(member)?, hex::encode(role))
+        }
+        b'C' => {
+            let (role, member) = rest.split_at_checked(16)?;
+            format!("assignment-back/{}/{}", hex::encode(role), member_words(member)?)
+        }
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -132,6 +180,25 @@ fn member_hex(text: &str) -> Option<String> {
     Some(format!("{:02x}{id}", kind(of)?.byte()))
 }
 
+fn holder_words(bytes: &[u8]) -> Option<String> {
+    let (kind, id) = bytes.split_first()?;
+    let holder = Holder::from_parts(*kind, id.try_into().ok()?)?;
+    Some(format!("{}/{}", holder.kind(), hex::encode(id)))
+}
+
+fn holder_hex(text: &str) -> Option<String> {
+    let (of, id) = text.split_once('/')?;
+    let byte = HOLDERS.iter().find(|(word, _)| *word == of)?.1;
+    Some(format!("{byte:02x}{id}"))
+}
+
+/// Words and bytes of the kinds of [`Holder`].
+const HOLDERS: [(&str, u8); 3] = [("user", 1), ("group", 2), ("role", 4)];
+
+fn named(word: &str) -> Option<Named> {
+    Named::ALL.into_iter().find(|kind| kind.word() == word)
+}
+
 /// The key in `space` whose hexadecimal parts make `length` bytes.
 fn keyed(space: u8, parts: &[&str], length: usize) -> Option<Vec<u8>> {
     let mut key = vec![space];
@@ -161,8 +228,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{GroupId, UserId};
+    use crate::base::{GroupId, PolicyId, RoleId, UserId};
     use crate::model::{Member, RefHash};
+    use crate::store::schema::iam;
 
     #[test]
     fn every_layout_has_words() {
@@ -190,6 +258,20 @@ mod tests {
             assert_eq!(describe(&key), text);
             assert_eq!(parse(&text), Some(key));
         }
+        let (policy, role) = (PolicyId::from_bytes([3; 16]), RoleId::from_bytes([4; 16]));
+        let (holder, p, r) = (Holder::Role(role), policy.to_string(), role.to_string());
+        for (key, text) in [
+            (iam::role(&role), format!("role/{r}")),
+            (iam::policy_version(&policy, 2), format!("policy-version/{p}/2")),
+            (iam::name(Named::Policy, None, "x/y"), "iam-name/policy/aws/x/y".to_owned()),
+            (iam::entitlements(&holder), format!("entitlements/role/{r}")),
+            (iam::held_by(&policy, &holder), format!("held-by/{p}/role/{r}")),
+            (iam::assignment(&member, &role), format!("assignment/user/{u}/{r}")),
+            (iam::assignment_back(&role, &member), format!("assignment-back/{r}/user/{u}")),
+        ] {
+            assert_eq!(describe(&key), text);
+            assert_eq!(parse(&text), Some(key));
+        }
         let back = schema::dangling_back(&label, &reference, &group);
         assert!(describe(&back).starts_with("dangling-back/"));
         assert_eq!(parse(&describe(&back)), Some(back));
@@ -200,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWZTXQCSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

@@ -16,6 +16,15 @@
 //! | `B` the same backwards | directory prefix (4), ref hash, group id | nothing | no |
 //! | `I` groups by SID | directory prefix (4), SID (8 to 68), group id | nothing | no |
 //! | `K` re-linked objects | member kind, derived id (16) | id (16) it stands for | yes |
+//! | `L` roles | role id | [`Role`] as JSON | yes |
+//! | `Y` managed policies | policy id | [`ManagedPolicy`] as JSON | yes |
+//! | `V` versions of policies | policy id, number (4) | the document | yes |
+//! | `W` instance profiles | profile id | [`InstanceProfile`] as JSON | yes |
+//! | `Z` names of roles, policies, profiles | kind byte, account, 0, folded name | id (16) | no |
+//! | `T` entitlements | holder byte, holder id | [`Entitlements`] as JSON | yes |
+//! | `X` policies' holders | policy id, holder byte, holder id | nothing | no |
+//! | `Q` assignments | member kind, member id, role id | [`Assignment`] as JSON | yes |
+//! | `C` the same backwards | role id, member kind, member id | nothing | no |
 //! | `S` sync state | label, 0, name | JSON | no |
 //! | `P` held changes | digest (32), 0 or 1, chunk number | JSON | no |
 //! | `A` chained log | sequence number (8) | record | no |
@@ -23,22 +32,31 @@
 //! | `H` history | key, revision that superseded it (8) | the row before | - |
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
+//! Keys of roles, policies and what hangs on whom are in [`iam`].
+//!
 //! [`rows`]: super::rows
 //! [`User`]: crate::model::User
 //! [`Group`]: crate::model::Group
 //! [`Resource`]: crate::model::Resource
 //! [`RefHash`]: crate::model::RefHash
+//! [`Role`]: crate::model::Role
+//! [`ManagedPolicy`]: crate::model::ManagedPolicy
+//! [`InstanceProfile`]: crate::model::InstanceProfile
+//! [`Entitlements`]: crate::model::Entitlements
+//! [`Assignment`]: crate::model::Assignment
+
+pub mod iam;
 
 use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
 pub fn is_historied(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'U' | b'G' | b'R' | b'E' | b'K'))
+    matches!(key.first(), Some(b'U' | b'G' | b'R' | b'E' | b'K')) || iam::is_historied(key)
 }
 
 fn key(space: u8, parts: &[&[u8]]) -> Vec<u8> {

@@ -4,6 +4,8 @@
 //! bears them; history and journal parse; the numbers of the log have no gap. Whether the log's
 //! hashes chain is for `audit` to say, which can read its records: [`log_rows`] gives them.
 
+mod iam;
+
 use serde::Serialize;
 
 use super::execute::{HEAD, read_head, unpack};
@@ -101,6 +103,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'A') => check_log(key, last_log),
         Some(b'O') => check_open_log(snapshot, key, value),
         Some(b'M' | b'S' | b'P') => Ok(()),
+        Some(b'L' | b'Y' | b'W' | b'V' | b'Z' | b'T' | b'X' | b'Q' | b'C') => iam::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")
@@ -161,7 +164,7 @@ fn check_history(key: &[u8], value: &[u8]) -> Result<(), String> {
     expect(before.revision < superseded_at, "it was superseded before it was written")?;
     match schema::parse_entity(of) {
         Some(_) => plain(rows::decode(of, before.value)).map(drop),
-        None => Ok(()),
+        None => iam::check_alone(of, &before.value),
     }
 }
 

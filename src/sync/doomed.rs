@@ -6,7 +6,7 @@ use super::error::SyncError;
 use super::stored::scan_all;
 use crate::base::GroupId;
 use crate::model::{DirectoryLabel, Member};
-use crate::store::{Snapshot, rows, schema};
+use crate::store::{Snapshot, iam, rows, schema};
 
 /// Rows that go with somebody.
 #[derive(Debug, Default)]
@@ -31,6 +31,7 @@ impl Doomed {
             doomed.keys.insert(name);
         }
         doomed.keys.insert(schema::entity(subject));
+        doomed.keys.extend(iam::rows_of(snapshot, subject)?);
         for (key, _) in scan_all(snapshot, &schema::groups_of(subject))? {
             if let Some((member, group)) = schema::parse_edge_back(&key) {
                 doomed.edge(&group, &member);

@@ -33,13 +33,13 @@ fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
     let gate = Gate::new(Audit::open(tiny.store(), identity, state.path()).unwrap());
     let records = || tail::last(&tiny.store(), u64::MAX).unwrap();
 
-    let mut table = format!("{:<22}{:<8}", "operation", "record");
+    let mut table = format!("{:<32}{:<8}", "operation", "record");
     for kind in CallerKind::ALL {
         let _ = write!(table, "{:<16}", kind.to_string());
     }
     for operation in Operation::ALL {
         let record = if operation.recorded() { "yes" } else { "-" };
-        let _ = write!(table, "\n{:<22}{record:<8}", operation.name());
+        let _ = write!(table, "\n{:<32}{record:<8}", operation.name());
         for kind in CallerKind::ALL {
             let before = records().len();
             let decision = match gate.authorize(caller(*kind), *operation, "x", now) {

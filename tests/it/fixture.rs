@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use bailey::admin::{Admin, Directories};
 use bailey::audit::{Audit, Identity};
@@ -14,6 +14,8 @@ use bailey::http::serve::{Ending, serve};
 use bailey::http::socket::{self, Settings, Socket};
 use bailey::http::{App, v1};
 use bailey::telemetry::Board;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +54,9 @@ impl Fixture {
             clock: Arc::clone(&shared),
             work: state.path().join("work"),
             directories: Directories::default(),
+            rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         };
+        bailey::admin::iam::templates::settle(&admin.store, admin.now()).unwrap();
         let app = App {
             admin,
             store: tiny.store(),

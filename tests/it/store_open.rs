@@ -143,10 +143,11 @@ fn a_start_cut_short_before_the_marker_is_made_good() {
 
 #[test]
 fn a_newer_layout_and_an_unknown_older_one_are_refused() {
+    let newer = schema::SCHEMA_VERSION + 1;
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
-    put(&open(&settings).store, &schema::meta("schema"), b"3");
-    refusal(&settings, &["its layout is 3 and this version knows 2", "newer version"]);
+    put(&open(&settings).store, &schema::meta("schema"), newer.to_string().as_bytes());
+    refusal(&settings, &[&format!("its layout is {newer} and this version knows {}", newer - 1), "newer version"]);
 
     let dir = tempfile::tempdir().unwrap();
     let settings = self::settings(dir.path());

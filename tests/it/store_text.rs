@@ -193,11 +193,12 @@ fn an_export_that_is_not_whole_leaves_no_store() {
     swapped.swap(2, 3);
     let mut twice = lines.clone();
     twice.insert(3, lines[3]);
-    let newer = text.replacen("\"schema\":2", "\"schema\":3", 1);
+    let layout = |number: u32| format!("\"schema\":{number}");
+    let newer = text.replacen(&layout(schema::SCHEMA_VERSION), &layout(99), 1);
     for (damaged, words) in [
         (String::new(), "empty"),
         ("hello\n".to_owned(), "line 1"),
-        (newer, "its layout is 3"),
+        (newer, "its layout is 99"),
         (cut.clone(), "last line is missing"),
         (String::from_utf8_lossy(&cut.as_bytes()[..cut.len() - 9]).into_owned(), "line "),
         (less.join("\n"), "rows, where"),

@@ -1,14 +1,14 @@
 //! `bailey policy lint`.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use super::KindName;
 use crate::cli::Exit;
 use crate::cli::args::Global;
+use crate::cli::iam::read;
 use crate::cli::output::{Format, Output};
 use crate::policy::{Document, Kind, PolicyError, Warning, lint};
 
@@ -32,22 +32,13 @@ struct Fault {
 
 /// Examines `file`.
 pub(super) fn run(global: &Global, file: &Path, kind: Option<KindName>, strict: bool) -> anyhow::Result<Exit> {
-    let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = read(file)?;
     let kind = kind.map_or_else(|| kind_of(&text), Kind::from);
     let parsed = Document::parse(&text, kind);
     let warnings = parsed.as_ref().map(|document| lint(document, &text)).unwrap_or_default();
     let exit = if parsed.is_err() || strict && !warnings.is_empty() { Exit::Failed } else { Exit::Done };
     print(file, parsed.err(), warnings, &mut Output::standard(global.output))?;
     Ok(exit)
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().lock().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file)
 }
 
 /// What a policy with these elements can only be for; a person's mistakes are told by the parser.

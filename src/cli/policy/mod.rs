@@ -1,4 +1,5 @@
-//! `bailey policy`: decides and examines policies on their own, without a store or a daemon.
+//! `bailey policy`: decides and examines policies on their own, without a store or a daemon. What it does with those in the
+//! store is in [`super::iam::policies`].
 
 mod eval;
 mod lint;
@@ -10,6 +11,8 @@ use clap::{Subcommand, ValueEnum};
 
 use super::Exit;
 use super::args::Global;
+use super::iam::policies::{self, Managed};
+use super::session::Session;
 use crate::policy::Kind;
 
 /// `bailey policy`.
@@ -43,6 +46,9 @@ pub enum Policy {
         #[arg(long)]
         strict: bool,
     },
+    /// Policies in the store.
+    #[command(flatten)]
+    Managed(Managed),
 }
 
 /// What a policy is attached to.
@@ -75,11 +81,12 @@ impl From<KindName> for Kind {
 /// Does the verb.
 ///
 /// # Errors
-/// When what is to be read cannot be, or the reader is gone.
-pub fn run(global: &Global, verb: &Policy) -> anyhow::Result<Exit> {
+/// When what is to be read cannot be, the reader is gone, or an operation fails.
+pub async fn run(global: &Global, verb: Policy) -> anyhow::Result<Exit> {
     match verb {
-        Policy::Eval { jsonl: _ } => eval::run(),
-        Policy::Template { name } => templates::run(global, name.as_deref()),
-        Policy::Lint { file, kind, strict } => lint::run(global, file, *kind, *strict),
+        Policy::Eval { jsonl: _ } => tokio::task::block_in_place(eval::run),
+        Policy::Template { name } => tokio::task::block_in_place(|| templates::run(global, name.as_deref())),
+        Policy::Lint { file, kind, strict } => tokio::task::block_in_place(|| lint::run(global, &file, kind, strict)),
+        Policy::Managed(verb) => policies::run(&mut Session::open(global).await?, verb).await,
     }
 }

@@ -1,0 +1,113 @@
+//! Roles, policies, and what hangs on whom: the operations that administrators have on them.
+//!
+//! Named as IAM names them, so that the IAM API is a matter of names and XML. What the directory owns (people, groups,
+//! memberships) is not changed here; what is attached to them is ours.
+//!
+//! ```text
+//!  policies      managed policies and their versions
+//!  templates     the ready-made ones, which belong to every account
+//!  roles         roles, and who may assume them
+//!  trust         trust policies, bound to whom they name
+//!  holders       what is attached to a user, group or role: policies, a boundary, tags
+//!  assignments   who may assume which role, on one line
+//!  profiles      instance profiles
+//! ```
+
+pub mod assignments;
+pub mod find;
+pub mod holders;
+pub mod policies;
+pub mod profiles;
+pub mod roles;
+pub mod templates;
+pub mod trust;
+pub mod views;
+
+use std::sync::PoisonError;
+
+use super::{Admin, AdminError};
+use crate::audit::Outcome;
+use crate::base::Timestamp;
+use crate::gate::Authorized;
+use crate::model::{AccountId, Actor};
+use crate::policy::{Document, Kind, Warning, lint};
+use crate::store::{Commit, Snapshot};
+
+/// A change that is being put together, on one snapshot.
+pub(crate) struct Change<'a> {
+    snapshot: &'a dyn Snapshot,
+    account: &'a AccountId,
+    actor: &'a Actor,
+    now: Timestamp,
+    commit: Commit,
+    outcome: Outcome,
+}
+
+impl Change<'_> {
+    /// Tells the audit log one thing more that came of it.
+    fn note(&mut self, name: &str, value: impl Into<String>) {
+        let outcome = std::mem::replace(&mut self.outcome, Outcome::success());
+        self.outcome = outcome.with(name, value.into());
+    }
+}
+
+impl Admin {
+    /// Works out a change and carries it out, with the record of it in the same commit. Somebody else's change of the same
+    /// rows in between is a conflict. Blocks.
+    fn change<R>(
+        &self,
+        asked: Authorized,
+        work: impl FnOnce(&mut Change<'_>) -> Result<R, AdminError>,
+    ) -> Result<R, AdminError> {
+        let (now, actor, intent) = (asked.at(), asked.actor(), asked.operation().intent());
+        let worked = self.store.read(|snapshot| {
+            let commit = Commit::new(actor.clone(), now, intent);
+            let account = &self.account;
+            let mut change = Change { snapshot, account, actor: &actor, now, commit, outcome: Outcome::success() };
+            let answer = work(&mut change)?;
+            Ok::<_, AdminError>((answer, change.commit, change.outcome))
+        });
+        match worked {
+            // What is so already: nothing happens, and that is recorded.
+            Ok((answer, commit, outcome)) if commit.is_empty() => {
+                asked.complete(&outcome, self.now());
+                Ok(answer)
+            }
+            Ok((answer, commit, outcome)) => {
+                asked.commit(&self.store, commit, &outcome, self.now())?;
+                Ok(answer)
+            }
+            Err(error) => {
+                asked.complete(&Outcome::failed(error.code(), &error), self.now());
+                Err(error)
+            }
+        }
+    }
+
+    /// Sixteen bytes that nobody can guess.
+    fn fresh_id(&self) -> [u8; 16] {
+        rand::RngExt::random(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Longest document, white space included: a row has to hold the longest policy of each sort.
+const LONGEST_DOCUMENT: usize = 32 * 1024;
+
+/// Refuses a document that cannot be what it is to be, or is longer than `limit`, white space not counted (IAM User Guide,
+/// "IAM and STS character limits"). Answers what is worth a thought about it.
+fn examine(text: &str, kind: Kind, limit: usize) -> Result<Vec<Warning>, AdminError> {
+    let document = Document::parse(text, kind)?;
+    let length = counted(text);
+    if length > limit || text.len() > LONGEST_DOCUMENT {
+        return Err(AdminError::LimitExceeded {
+            what: format!("a policy of {length} characters"),
+            limit: format!("{limit} are allowed here, white space not counted"),
+        });
+    }
+    Ok(lint(&document, text))
+}
+
+/// Characters of a document that count towards its limit.
+fn counted(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
+}

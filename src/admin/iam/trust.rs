@@ -1,0 +1,154 @@
+//! Trust policies: bound to whom they name when they are written, shown with the names of today.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::super::AdminError;
+use super::find;
+use super::views::role_arn;
+use crate::model::{AccountId, Arn, Holder, MemberKind, Trust};
+use crate::policy::{Document, Kind};
+use crate::store::{Snapshot, StoreError, iam, rows};
+
+/// Binds a document to whom it names: users and roles of `account` become their unique ids. Whoever is not there cannot be
+/// trusted, as in AWS: a name that somebody gets later would bring the trust with it.
+///
+/// # Errors
+/// When it is no trust policy, it names somebody who is not there, or the store cannot be read.
+pub(super) fn bind(snapshot: &dyn Snapshot, account: &AccountId, text: &str) -> Result<Trust, AdminError> {
+    Document::parse(text, Kind::Trust)?;
+    let mut bound = BTreeMap::new();
+    let document = rewrite(text, |principal| {
+        let Some((holder, arn)) = named(snapshot, account, principal)? else { return Ok(None) };
+        if arn.as_str() != principal {
+            return Err(unknown(principal));
+        }
+        let id = holder.unique_id();
+        bound.insert(id.clone(), holder);
+        Ok(Some(id.to_string()))
+    })?;
+    Ok(Trust { document, bound })
+}
+
+/// The document with the ARNs of today. Of somebody deleted the unique id stays, as AWS shows it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn show(snapshot: &dyn Snapshot, account: &AccountId, trust: &Trust) -> Result<String, AdminError> {
+    let ids: BTreeMap<&str, &Holder> = trust.bound.iter().map(|(id, holder)| (id.as_str(), holder)).collect();
+    rewrite(&trust.document, |principal| {
+        let Some(holder) = ids.get(principal) else { return Ok(None) };
+        Ok(arn_of(snapshot, account, holder)?.map(|arn| arn.to_string()))
+    })
+}
+
+/// The ARN of a holder, if it is still there.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn arn_of(snapshot: &dyn Snapshot, account: &AccountId, holder: &Holder) -> Result<Option<Arn>, StoreError> {
+    let member = match holder {
+        Holder::Role(id) => return Ok(iam::role(snapshot, id)?.map(|role| role_arn(&role))),
+        Holder::User(id) => crate::model::Member::User(*id),
+        Holder::Group(id) => crate::model::Member::Group(*id),
+    };
+    let entity = rows::entity(snapshot, &member)?;
+    Ok(entity.map(|(_, entity)| match member.kind() {
+        MemberKind::Group => Arn::group(account, entity.name()),
+        _ => Arn::user(account, entity.name()),
+    }))
+}
+
+/// Whom of `account` an ARN names, with the ARN as it is spelt; `None` when it names nobody of `account`.
+fn named(snapshot: &dyn Snapshot, account: &AccountId, arn: &str) -> Result<Option<(Holder, Arn)>, AdminError> {
+    let Some(rest) = arn.strip_prefix(&format!("arn:aws:iam::{account}:")) else { return Ok(None) };
+    let holder = match rest.split_once('/') {
+        Some(("user", _)) => find::holder(snapshot, account, find::HolderKind::User, arn),
+        Some(("role", _)) => find::holder(snapshot, account, find::HolderKind::Role, arn),
+        // The account itself.
+        _ => return Ok(None),
+    };
+    let holder = holder.map_err(|error| match error {
+        AdminError::NotFound { .. } => unknown(arn),
+        other => other,
+    })?;
+    Ok(arn_of(snapshot, account, &holder)?.map(|arn| (holder, arn)))
+}
+
+fn unknown(principal: &str) -> AdminError {
+    AdminError::MalformedPolicy {
+        what: format!("invalid principal in policy: there is no `{}`", crate::base::text::printable(principal)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Statements<'a> {
+    #[serde(borrow, rename = "Statement")]
+    statements: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Statement<'a> {
+    #[serde(borrow, rename = "Principal")]
+    principal: Option<&'a RawValue>,
+}
+
+/// `text` with what `to` answers in the place of each principal under `AWS`; all else stays byte for byte.
+fn rewrite(text: &str, mut to: impl FnMut(&str) -> Result<Option<String>, AdminError>) -> Result<String, AdminError> {
+    let broken = |error: serde_json::Error| AdminError::MalformedPolicy { what: error.to_string() };
+    let Statements { statements } = serde_json::from_str(text).map_err(broken)?;
+    let statements: Vec<Statement<'_>> = if statements.get().starts_with('[') {
+        serde_json::from_str(statements.get()).map_err(broken)?
+    } else {
+        vec![serde_json::from_str(statements.get()).map_err(broken)?]
+    };
+    let mut rewritten = String::with_capacity(text.len());
+    let mut rest = text;
+    for principal in statements.iter().filter_map(|statement| statement.principal) {
+        let mut value: Value = serde_json::from_str(principal.get()).map_err(broken)?;
+        let mut changed = false;
+        if let Some(aws) = value.get_mut("AWS") {
+            let each: Vec<&mut Value> = match aws {
+                Value::Array(each) => each.iter_mut().collect(),
+                one => vec![one],
+            };
+            for one in each {
+                if let Some(replacement) = one.as_str().map(&mut to).transpose()?.flatten() {
+                    *one = Value::String(replacement);
+                    changed = true;
+                }
+            }
+        }
+        // It was borrowed from `text`, and statements come in their order.
+        let start = principal.get().as_ptr().addr().saturating_sub(rest.as_ptr().addr());
+        let Some((before, behind)) = rest.split_at_checked(start) else { continue };
+        let Some(after) = behind.get(principal.get().len()..).filter(|_| changed) else { continue };
+        rewritten.push_str(before);
+        rewritten.push_str(&value.to_string());
+        rest = after;
+    }
+    rewritten.push_str(rest);
+    Ok(rewritten)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals_are_replaced_where_they_stand_and_nowhere_else() {
+        let text = r#"{ "Statement" : [
+            {"Effect":"Allow","Principal":{"AWS":"a"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"x":"a"}}},
+            {"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"},
+            {"Effect":"Allow","Principal":{"AWS":["b","a"],"Service":"a"},"Action":"sts:AssumeRole"}]}"#;
+        let to = |one: &str| Ok((one == "a").then(|| "NEW".to_owned()));
+        let expected = text.replace(r#"{"AWS":"a"}"#, r#"{"AWS":"NEW"}"#).replace(r#"["b","a"]"#, r#"["b","NEW"]"#);
+        assert_eq!(rewrite(text, to).unwrap(), expected);
+        assert_eq!(rewrite(text, |_| Ok(None)).unwrap(), text);
+        let single = r#"{"Statement":{"Principal":{"AWS":"\u0061"}}}"#;
+        assert_eq!(rewrite(single, to).unwrap(), r#"{"Statement":{"Principal":{"AWS":"NEW"}}}"#);
+    }
+}

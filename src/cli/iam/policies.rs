@@ -1,0 +1,227 @@
+//! `bailey policy list`, `create` and the like: policies in the store.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::holders::tags;
+use super::{document, done, go_on, tag, warn};
+use crate::admin::iam::policies::{NewPolicy, NewVersion};
+use crate::admin::iam::views::{HolderView, Page, PolicyView, VersionView};
+use crate::cli::Exit;
+use crate::cli::output::{Column, Format, moment};
+use crate::cli::session::{Session, encoded, query};
+use crate::model::{IamPath, PolicyName};
+
+/// Managed policies: what can be done with those in the store.
+#[derive(Debug, Subcommand)]
+pub enum Managed {
+    /// List managed policies
+    List {
+        /// The ready-made ones instead of your own
+        #[arg(long)]
+        templates: bool,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Go on behind this one
+        #[arg(long, value_name = "NAME")]
+        after: Option<String>,
+    },
+    /// Show a managed policy and the document that counts, or one of its versions
+    Show {
+        /// Name or ARN
+        policy: String,
+        /// Which version, such as `v2`
+        #[arg(long)]
+        version: Option<String>,
+    },
+    /// Make a managed policy
+    Create {
+        /// Its name
+        name: PolicyName,
+        /// The document; `-` is standard input
+        file: PathBuf,
+        /// Where, such as `/app/`
+        #[arg(long, default_value = "/")]
+        path: IamPath,
+        /// For people to read
+        #[arg(long, default_value = "")]
+        description: String,
+        /// A tag; may be repeated
+        #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+        tags: Vec<(String, String)>,
+    },
+    /// Add a version, and make it count
+    Update {
+        /// Name or ARN
+        policy: String,
+        /// The document; `-` is standard input
+        file: PathBuf,
+        /// Leave the version that counts as it is
+        #[arg(long)]
+        keep_default: bool,
+    },
+    /// Make a version count
+    Default {
+        /// Name or ARN
+        policy: String,
+        /// Which version, such as `v2`
+        version: String,
+    },
+    /// Delete a version that does not count
+    DeleteVersion {
+        /// Name or ARN
+        policy: String,
+        /// Which version, such as `v2`
+        version: String,
+    },
+    /// Delete a policy that nobody holds
+    Delete {
+        /// Name or ARN
+        policy: String,
+    },
+    /// List who holds a policy
+    Holders {
+        /// Name or ARN
+        policy: String,
+    },
+    /// Set tags
+    Tag {
+        /// Name or ARN
+        policy: String,
+        /// The tags
+        #[arg(required = true, value_name = "KEY=VALUE", value_parser = tag)]
+        tags: Vec<(String, String)>,
+    },
+    /// Take tags away
+    Untag {
+        /// Name or ARN
+        policy: String,
+        /// Their keys
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+}
+
+const POLICIES: &[Column<PolicyView>] = &[
+    Column { title: "name", cell: |policy| policy.name.clone() },
+    Column { title: "path", cell: |policy| policy.path.clone() },
+    Column { title: "version", cell: |policy| format!("v{}", policy.default_version) },
+    Column { title: "changed", cell: |policy| moment(policy.updated) },
+    Column { title: "description", cell: |policy| policy.description.clone() },
+];
+
+const RECORD: &[Column<PolicyView>] = &[
+    Column { title: "name", cell: |policy| policy.name.clone() },
+    Column { title: "arn", cell: |policy| policy.arn.clone() },
+    Column { title: "id", cell: |policy| policy.id.clone() },
+    Column { title: "description", cell: |policy| policy.description.clone() },
+    Column { title: "counts", cell: |policy| format!("v{}", policy.default_version) },
+    Column { title: "versions", cell: versions },
+    Column { title: "holders", cell: |policy| policy.holders.map(|count| count.to_string()).unwrap_or_default() },
+    Column { title: "tags", cell: |policy| tags(&policy.tags) },
+];
+
+fn versions(policy: &PolicyView) -> String {
+    let version = |(number, at): (&u32, &_)| format!("v{number} of {}", moment(*at));
+    policy.versions.iter().map(version).collect::<Vec<_>>().join(", ")
+}
+
+const HOLDERS: &[Column<HolderView>] = &[
+    Column { title: "kind", cell: |holder| holder.kind.clone() },
+    Column { title: "name", cell: |holder| holder.name.clone() },
+    Column { title: "as", cell: |holder| holding(holder).to_owned() },
+];
+
+fn holding(holder: &HolderView) -> &'static str {
+    match (holder.attached, holder.boundary) {
+        (true, true) => "policy and boundary",
+        (false, true) => "boundary",
+        _ => "policy",
+    }
+}
+
+/// Does the verb.
+///
+/// # Errors
+/// When the operation fails.
+pub async fn run(session: &mut Session, verb: Managed) -> anyhow::Result<Exit> {
+    match verb {
+        Managed::List { templates, limit, after } => {
+            let parameters =
+                [("templates", Some(templates.to_string())), ("limit", Some(limit.to_string())), ("after", after)];
+            let page: Page<PolicyView> = session.client.get(&format!("/v1/policies{}", query(&parameters))).await?;
+            session.output.listing(&page.items, POLICIES)?;
+            go_on(page.next)?;
+        }
+        Managed::Show { policy, version: Some(version) } => {
+            let path = format!("/v1/policies/{}/versions/{}", encoded(&policy), encoded(&version));
+            let found: VersionView = session.client.get(&path).await?;
+            match session.output.format() {
+                Format::Json => session.output.json(&found)?,
+                Format::Table => session.output.line(found.document.get())?,
+            }
+        }
+        Managed::Show { policy, version: None } => {
+            let found: PolicyView = session.client.get(&one(&policy)).await?;
+            session.output.record(&found, RECORD)?;
+            if let Some(document) = found.document.filter(|_| session.output.format() == Format::Table) {
+                session.output.line(document.get())?;
+            }
+        }
+        Managed::Create { name, file, path, description, tags } => {
+            let document = document(&file)?;
+            let new = NewPolicy { name, path, description, document, tags: tags.into_iter().collect() };
+            let made: PolicyView = session.client.post("/v1/policies", &new).await?;
+            written(session, &made)?;
+        }
+        Managed::Update { policy, file, keep_default } => {
+            let new = NewVersion { document: document(&file)?, set_as_default: !keep_default };
+            let path = format!("/v1/policies/{}/versions", encoded(&policy));
+            let made: PolicyView = session.client.post(&path, &new).await?;
+            written(session, &made)?;
+        }
+        Managed::Default { policy, version } => {
+            let path = format!("/v1/policies/{}/default/{}", encoded(&policy), encoded(&version));
+            let made: PolicyView = session.client.put(&path, &json!({})).await?;
+            written(session, &made)?;
+        }
+        Managed::DeleteVersion { policy, version } => {
+            let path = format!("/v1/policies/{}/versions/{}", encoded(&policy), encoded(&version));
+            let () = session.client.delete(&path).await?;
+            done(session, "deleted")?;
+        }
+        Managed::Delete { policy } => {
+            let () = session.client.delete(&one(&policy)).await?;
+            done(session, "deleted")?;
+        }
+        Managed::Holders { policy } => {
+            let holders: Vec<HolderView> = session.client.get(&format!("{}/holders", one(&policy))).await?;
+            session.output.listing(&holders, HOLDERS)?;
+        }
+        Managed::Tag { policy, tags } => {
+            let tags: std::collections::BTreeMap<String, String> = tags.into_iter().collect();
+            let made: PolicyView =
+                session.client.put(&format!("{}/tags", one(&policy)), &json!({ "tags": tags })).await?;
+            written(session, &made)?;
+        }
+        Managed::Untag { policy, keys } => {
+            let made: PolicyView =
+                session.client.post(&format!("{}/untag", one(&policy)), &json!({ "keys": keys })).await?;
+            written(session, &made)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn one(policy: &str) -> String {
+    format!("/v1/policies/{}", encoded(policy))
+}
+
+fn written(session: &mut Session, policy: &PolicyView) -> anyhow::Result<()> {
+    warn(&policy.warnings)?;
+    session.output.record(policy, RECORD)?;
+    Ok(())
+}

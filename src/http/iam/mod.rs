@@ -1,0 +1,81 @@
+//! Routes of roles, policies, and what hangs on whom.
+
+mod holders;
+mod policies;
+mod roles;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::extract::Payload;
+use super::v1::Routes;
+use super::{App, Failure};
+use crate::admin::people::{LARGEST_PAGE, PAGE};
+use crate::admin::{Admin, AdminError};
+
+/// Adds these routes.
+pub(super) fn add(routes: Routes) -> Routes {
+    routes.with(policies::add).with(roles::add).with(holders::add)
+}
+
+type Shared = State<Arc<App>>;
+
+/// A body that may be unreadable, which is told only to those who may ask.
+type Body<T> = Result<Payload<T>, Failure>;
+
+/// A policy as a body.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentBody {
+    document: Box<RawValue>,
+}
+
+/// Tags as a body.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TagsBody {
+    tags: BTreeMap<String, String>,
+}
+
+/// Keys of tags as a body.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeysBody {
+    keys: Vec<String>,
+}
+
+/// Which part of a listing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    /// What to go on behind.
+    #[serde(default)]
+    after: Option<String>,
+    /// Items a page.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+impl Listing {
+    fn limit(&self) -> Result<usize, Failure> {
+        let limit = self.limit.unwrap_or(PAGE);
+        if (1..=LARGEST_PAGE).contains(&limit) {
+            return Ok(limit);
+        }
+        Err(Failure::invalid(&format!("`limit` must be 1 to {LARGEST_PAGE}")))
+    }
+}
+
+/// Does blocking work with the operations.
+async fn work<R: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&Admin) -> Result<R, AdminError> + Send + 'static,
+) -> Result<Json<R>, Failure> {
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| work(&admin)).await?))
+}

@@ -1,0 +1,349 @@
+//! Roles, policies and what hangs on whom: as an operator uses them, and what befalls them when the directory changes.
+
+use bailey::authn::local::Role;
+use bailey::cli::client::{Client, ClientError};
+use bailey::store::iam::named;
+use bailey::store::verify::verify;
+use bailey::store::{Commit, Intent, Store, memory, schema};
+use serde_json::{Value, json};
+
+use crate::bed::daemon::Bailey;
+use crate::bed::slapd::{SUFFIX, group, person};
+use crate::bed::{Options, Slapd, wait_until};
+use crate::fixture::Fixture;
+
+const ACCOUNT: &str = "123456789012";
+
+fn document(action: &str) -> Value {
+    json!({"Version": "2012-10-17", "Statement": [{"Sid": "S", "Effect": "Allow", "Action": action, "Resource": "*"}]})
+}
+
+fn trust(principal: &str) -> Value {
+    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}})
+}
+
+async fn refusal(answer: Result<Value, ClientError>) -> (String, String) {
+    match answer {
+        Err(ClientError::Refused(error)) => (error.code, error.message),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn post(client: &Client, path: &str, body: Value) -> Value {
+    client.post(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+async fn put(client: &Client, path: &str, body: Value) -> Value {
+    client.put(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[tokio::test]
+async fn a_policy_has_versions_of_which_one_counts() {
+    let fixture = Fixture::new(Some(Role::Operator));
+    let served = fixture.serve().await;
+    let client = &served.client;
+    let made =
+        post(client, "/v1/policies", json!({"name": "p", "path": "/app/", "document": document("s3:Get*")})).await;
+    assert_eq!(made["arn"], format!("arn:aws:iam::{ACCOUNT}:policy/app/p"));
+    assert!(made["id"].as_str().unwrap().starts_with("ANPA"));
+    for n in 2..=5 {
+        let made =
+            post(client, "/v1/policies/p/versions", json!({"document": document("s3:Put*"), "set_as_default": n == 3}))
+                .await;
+        assert_eq!(made["default_version"], if n < 3 { 1 } else { 3 });
+    }
+    let sixth = client.post("/v1/policies/p/versions", &json!({"document": document("*")})).await;
+    assert_eq!(refusal(sixth).await.0, "LimitExceeded");
+    assert_eq!(refusal(client.delete("/v1/policies/p/versions/v3").await).await.0, "DeleteConflict");
+    let () = client.delete("/v1/policies/p/versions/v2").await.unwrap();
+    assert_eq!(refusal(client.delete("/v1/policies/p/versions/v2").await).await.0, "NotFound");
+    let made = post(client, "/v1/policies/P/versions", json!({"document": document("s3:*")})).await;
+    assert_eq!(made["versions"].as_object().unwrap().keys().collect::<Vec<_>>(), ["1", "3", "4", "5", "6"]);
+    let shown: Value = client.get("/v1/policies/p/versions/6").await.unwrap();
+    assert_eq!((&shown["document"], &shown["is_default"]), (&document("s3:*"), &json!(false)));
+    let () = client.delete("/v1/policies/p").await.unwrap();
+    assert_eq!(refusal(client.get("/v1/policies/p").await).await.0, "NotFound");
+}
+
+/// Every no that a document, a name or a limit can cause.
+#[tokio::test]
+async fn what_cannot_be_is_refused_with_a_word_for_programs() {
+    let fixture = Fixture::new(Some(Role::Operator));
+    let served = fixture.serve().await;
+    let client = &served.client;
+    post(client, "/v1/policies", json!({"name": "p", "document": document("s3:Get*")})).await;
+    post(client, "/v1/policies", json!({"name": "ReadOnlyAccess", "document": document("s3:Get*")})).await;
+    post(client, "/v1/roles", json!({"name": "r"})).await;
+    let long: Vec<String> = (0..600).map(|n| format!("s3:Get{n:05}")).collect();
+    let long = json!({"Statement": {"Effect": "Allow", "Action": long, "Resource": "*"}});
+    let statement = |extra: Value| {
+        let mut statement = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+        statement.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        json!({"Statement": statement})
+    };
+    let elsewhere = |name: &str| format!("arn:aws:iam::{ACCOUNT}:{name}");
+    let posts = [
+        ("policies", json!({"name": "P", "document": document("s3:*")}), "EntityAlreadyExists", "already"),
+        ("policies", json!({"name": "a b", "document": document("s3:*")}), "InvalidRequest", "1 to 128"),
+        ("policies", json!({"name": "q", "document": {}}), "MalformedPolicyDocument", "Statement"),
+        ("policies", json!({"name": "q", "document": long}), "LimitExceeded", "6144 are allowed"),
+        (
+            "policies",
+            json!({"name": "q", "document": statement(json!({"Principal": "*"}))}),
+            "MalformedPolicyDocument",
+            "Principal",
+        ),
+        ("policies", json!({"name": "q", "path": "app", "document": document("s3:*")}), "InvalidRequest", "no path"),
+        ("policies", json!({"name": "q", "tags": {"aws:x": ""}, "document": document("s3:*")}), "InvalidInput", "aws:"),
+        ("policies/ReadOnlyAccess/versions", json!({"document": document("*")}), "NotNow", "say which"),
+        (
+            "policies/arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FReadOnlyAccess/versions",
+            json!({"document": document("*")}),
+            "UnmodifiableEntity",
+            "copy it",
+        ),
+        ("roles", json!({"name": "R"}), "EntityAlreadyExists", "role `r`"),
+        ("roles", json!({"name": "s", "max_session": 43_201}), "InvalidRequest", "3600 to 43200"),
+        ("roles", json!({"name": "s", "boundary": "none"}), "NotFound", "no policy `none`"),
+        ("roles", json!({"name": "s", "trust": document("s3:*")}), "MalformedPolicyDocument", "neither `Resource`"),
+        (
+            "roles",
+            json!({"name": "s", "trust": trust(&elsewhere("user/nobody"))}),
+            "MalformedPolicyDocument",
+            "invalid principal",
+        ),
+        (
+            "roles",
+            json!({"name": "s", "trust": trust(&elsewhere("role/x/r"))}),
+            "MalformedPolicyDocument",
+            "invalid principal",
+        ),
+        ("roles", json!({"name": "s", "colour": "red"}), "InvalidRequest", "colour"),
+    ];
+    for (path, body, code, words) in posts {
+        let (found, message) = refusal(client.post(&format!("/v1/{path}"), &body).await).await;
+        assert!(found == code && message.contains(words), "{path} {body}: {found}: {message}");
+    }
+    let puts = [
+        ("roles/r/policies/nothing", json!({}), "NotFound", "no policy"),
+        ("roles/none/policies/p", json!({}), "NotFound", "no role"),
+        ("users/none/policies/p", json!({}), "NotFound", "no user"),
+        ("roles/r/inline/x", json!({"document": {"Statement": []}}), "MalformedPolicyDocument", "Statement"),
+        ("roles/r/inline/a%20b", json!({"document": document("*")}), "InvalidRequest", "1 to 128"),
+        ("roles/r/assigned/user/none", json!({}), "NotFound", "no user"),
+        ("roles/r/assigned/team/x", json!({}), "InvalidRequest", "`user`, `group` or `resource`"),
+        ("policies/p/default/v9", json!({}), "NotFound", "there are v1"),
+        ("policies/p/default/x", json!({}), "InvalidRequest", "`v1`"),
+    ];
+    for (path, body, code, words) in puts {
+        let (found, message) = refusal(client.put(&format!("/v1/{path}"), &body).await).await;
+        assert!(found == code && message.contains(words), "{path} {body}: {found}: {message}");
+    }
+    for path in ["roles/r/policies/p", "roles/r/inline/x", "roles/r/boundary", "instance-profiles/x"] {
+        assert_eq!(refusal(client.delete(&format!("/v1/{path}")).await).await.0, "NotFound", "{path}");
+    }
+    // Each of them was recorded as begun and as failed.
+    let log = bailey::audit::tail::last(&fixture.tiny.store(), u64::MAX).unwrap();
+    let failed = log.iter().filter(|line| line.json.contains("errorCode")).count();
+    assert_eq!(failed, 16 + 9 + 4);
+}
+
+#[tokio::test]
+async fn what_hangs_on_a_role_keeps_it_and_what_it_holds() {
+    let fixture = Fixture::new(Some(Role::Operator));
+    let served = fixture.serve().await;
+    let client = &served.client;
+    post(client, "/v1/policies", json!({"name": "p", "document": document("s3:Get*")})).await;
+    post(client, "/v1/roles", json!({"name": "r", "boundary": "AuditorBoundary", "tags": {"team": "red"}})).await;
+    let held = put(client, "/v1/roles/r/policies/p", json!({})).await;
+    assert_eq!(held["attached"], json!([format!("arn:aws:iam::{ACCOUNT}:policy/p")]));
+    put(client, "/v1/roles/r/policies/p", json!({})).await;
+    put(client, "/v1/roles/r/inline/own", json!({"document": document("s3:Put*")})).await;
+    post(client, "/v1/instance-profiles", json!({"name": "web"})).await;
+    put(client, "/v1/instance-profiles/web/role/r", json!({})).await;
+    let (code, message) = refusal(client.delete("/v1/roles/r").await).await;
+    assert_eq!(code, "DeleteConflict");
+    assert!(
+        message.contains("attached policies: 1, inline policies: 1, instance profiles that hold it: 1"),
+        "{message}"
+    );
+    assert_eq!(refusal(client.delete("/v1/policies/p").await).await.0, "DeleteConflict");
+    assert_eq!(refusal(client.delete("/v1/instance-profiles/web").await).await.0, "DeleteConflict");
+    let holders: Value = client.get("/v1/policies/AuditorBoundary/holders").await.unwrap();
+    assert_eq!(
+        (&holders[0]["name"], &holders[0]["boundary"], &holders[0]["attached"]),
+        (&json!("r"), &json!(true), &json!(false))
+    );
+    // A trust policy may name the role itself: it is bound to its id, and shown by its name.
+    let itself = trust(&format!("arn:aws:iam::{ACCOUNT}:role/r"));
+    let shown = put(client, "/v1/roles/r/trust", json!({"document": itself})).await;
+    assert_eq!(shown["trust"], itself);
+    let account = ACCOUNT.parse().unwrap();
+    let stored = fixture.tiny.store().read(|snapshot| named::<bailey::model::Role>(snapshot, Some(&account), "r"));
+    let stored = stored.unwrap().unwrap().value.trust.unwrap();
+    assert!(stored.document.contains("\"AROA") && !stored.document.contains("role/r"), "{}", stored.document);
+
+    for path in ["roles/r/policies/p", "roles/r/inline/own", "instance-profiles/web/role/r"] {
+        let _: Value = client.delete(&format!("/v1/{path}")).await.unwrap();
+    }
+    for path in ["instance-profiles/web", "roles/r", "policies/p"] {
+        let () = client.delete(&format!("/v1/{path}")).await.unwrap();
+    }
+    let left = fixture.tiny.store().read(|snapshot| snapshot.scan(&bailey::store::KeyRange::prefix(b""), usize::MAX));
+    let left: Vec<u8> = left.unwrap().iter().map(|(key, _)| key[0]).filter(|space| b"LTXQCW".contains(space)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Of those who change the same at once, nobody overwrites what another wrote.
+#[tokio::test]
+async fn of_those_who_attach_at_once_every_one_is_heard_or_told() {
+    let fixture = Fixture::new(Some(Role::Operator));
+    let served = fixture.serve().await;
+    post(&served.client, "/v1/roles", json!({"name": "r"})).await;
+    for n in 0..16 {
+        post(&served.client, "/v1/policies", json!({"name": format!("p{n}"), "document": document("s3:Get*")})).await;
+    }
+    let attach = |n: u32| {
+        let client = served.client.clone();
+        tokio::spawn(async move { client.put::<Value>(&format!("/v1/roles/r/policies/p{n}"), &json!({})).await })
+    };
+    let mut attached = 0;
+    for answer in (0..16).map(attach).collect::<Vec<_>>() {
+        match answer.await.unwrap() {
+            Ok(_) => attached += 1,
+            Err(ClientError::Refused(error)) => assert_eq!(error.code, "ConcurrentModification"),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let held: Value = served.client.get("/v1/roles/r/policies").await.unwrap();
+    assert_eq!(held["attached"].as_array().unwrap().len(), attached);
+    assert!(attached > 0);
+}
+
+#[test]
+fn a_newer_template_is_offered_and_counts_only_where_nobody_holds_the_old_one() {
+    let store = Store::new(memory::Memory::new());
+    let now = "2026-03-12T12:00:00Z".parse().unwrap();
+    let settle = || bailey::admin::iam::templates::settle(&store, now).unwrap();
+    settle();
+    let revision = *store.watch().borrow();
+    settle();
+    assert_eq!(*store.watch().borrow(), revision, "what is there already is not written again");
+    // An older program's text, held by somebody or not.
+    let policy = |name: &str| {
+        let found = store.read(|snapshot| named::<bailey::model::ManagedPolicy>(snapshot, None, name));
+        found.unwrap().unwrap().value
+    };
+    let mut commit = Commit::new(bailey::model::Actor::task("test"), now, Intent::Widen);
+    for name in ["ReadOnlyAccess", "SecurityAudit"] {
+        commit.put(schema::iam::policy_version(&policy(name).id, 1), document("old:*").to_string().into());
+    }
+    let role = bailey::model::Holder::Role(bailey::base::RoleId::from_bytes([1; 16]));
+    commit.put(schema::iam::held_by(&policy("ReadOnlyAccess").id, &role), Vec::new());
+    store.commit(commit).unwrap();
+    settle();
+    let versions = |name: &str| (policy(name).default_version, policy(name).versions.len());
+    assert_eq!(versions("ReadOnlyAccess"), (1, 2));
+    assert_eq!(versions("SecurityAudit"), (2, 2));
+    assert_eq!(versions("BillingViewer"), (1, 1));
+}
+
+/// People come, are renamed and go in the directory; what hangs on them here follows the person, not the name.
+#[test]
+fn what_hangs_on_somebody_follows_the_person_and_goes_with_them() {
+    let slapd =
+        Slapd::start(Options { ldif: format!("{}\n{}", person("ann"), group("team", &["ann"])), ..Options::default() });
+    let mut bailey = Bailey::reading(&slapd, "");
+    bailey.start();
+    let file = |name: &str, content: &Value| {
+        let path = bailey.path(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let s3 = file("s3.json", &document("s3:Get*"));
+    let trusts = file("trust.json", &trust(&format!("arn:aws:iam::{ACCOUNT}:user/ann")));
+    let office = file("office.json", &json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}));
+    bailey.ok(&["policy", "create", "s3-read", &s3, "--path", "/app/"]);
+    bailey.ok(&["role", "create", "Deploy", "--trust", &trusts]);
+    bailey.ok(&["role", "attach", "Deploy", "s3-read"]);
+    bailey.ok(&["role", "assign", "Deploy", "--to", "group/team", "--condition", &office, "--reason", "release"]);
+    bailey.ok(&["role", "assign", "Deploy", "--to", "user/ann", "--until", "2026-01-01"]);
+    bailey.ok(&["user", "attach", "ann", "s3-read"]);
+    bailey.ok(&["user", "put-policy", "ann", "own", &s3]);
+    bailey.ok(&["user", "boundary", "ann", "AuditorBoundary"]);
+    bailey.ok(&["group", "attach", "team", "ReadOnlyAccess"]);
+    let before = bailey.json(&["user", "policies", "ann"]);
+    assert_eq!(before["boundary"], "arn:aws:iam::aws:policy/AuditorBoundary");
+
+    slapd.rename(&format!("uid=ann,ou=people,{SUFFIX}"), "uid=anna", None);
+    wait_until("a rename", || bailey.run(&["user", "show", "anna"]).status.success());
+    assert_eq!(bailey.json(&["user", "policies", "anna"]), before);
+    let role = bailey.json(&["role", "show", "Deploy"]);
+    assert_eq!(role["trust"], trust(&format!("arn:aws:iam::{ACCOUNT}:user/anna")));
+    let assigned: Vec<_> =
+        role["assigned_to"].as_array().unwrap().iter().map(|one| (&one["to"], &one["counts"])).collect();
+    assert_eq!(assigned, [(&json!("anna"), &json!(false)), (&json!("team"), &json!(true))]);
+    // Somebody else who gets the name gets nothing with it.
+    slapd.add_person("ann");
+    wait_until("a namesake", || bailey.run(&["user", "show", "ann"]).status.success());
+    assert_eq!(bailey.json(&["user", "policies", "ann"])["attached"], json!([]));
+
+    let export = bailey.path("export.jsonl");
+    bailey.ok(&["store", "export", export.to_str().unwrap()]);
+    let second = Bailey::reading(&slapd, "");
+    second.ok(&["store", "import", export.to_str().unwrap()]);
+    assert_eq!(second.json(&["role", "show", "Deploy"]), role);
+    assert!(second.ok(&["store", "verify"]).contains("all sound"));
+
+    // The directory goes, and with its people what hung on them; the role stays.
+    let text = std::fs::read_to_string(bailey.config()).unwrap();
+    std::fs::write(bailey.config(), &text[..text.find("[[directory]]").unwrap()]).unwrap();
+    bailey.signal("HUP");
+    wait_until("frozen people", || bailey.json(&["user", "show", "anna"])["state"] == "frozen");
+    let removal = bailey.run(&["directory", "remove", "corp"]);
+    if removal.status.code() == Some(3) {
+        let digest = bailey.json(&["sync", "held"])[0]["digest"].as_str().unwrap().to_owned();
+        bailey.ok(&["sync", "approve", &digest]);
+    }
+    let role = bailey.json(&["role", "show", "Deploy"]);
+    assert!(role["assigned_to"].is_null(), "{role}");
+    let principal = role["trust"]["Statement"]["Principal"]["AWS"].as_str().unwrap();
+    assert!(principal.starts_with("AIDA"), "of somebody deleted the id stays: {principal}");
+    let holders = bailey.json(&["policy", "holders", "s3-read"]);
+    assert_eq!(holders.as_array().unwrap().len(), 1, "{holders}");
+    assert!(bailey.ok(&["audit", "verify"]).contains("the chain holds"));
+    assert!(bailey.terminate().success(), "{}", bailey.log());
+    assert!(bailey.ok(&["store", "verify"]).contains("all sound"));
+}
+
+/// Damage of these rows is found.
+#[test]
+fn what_does_not_fit_together_is_found() {
+    let store = Store::new(memory::Memory::new());
+    let now = "2026-03-12T12:00:00Z".parse().unwrap();
+    bailey::admin::iam::templates::settle(&store, now).unwrap();
+    assert_eq!(verify(&store).unwrap().findings, []);
+    let role = bailey::base::RoleId::from_bytes([1; 16]);
+    let holder = bailey::model::Holder::Role(role);
+    let policy = store.read(|snapshot| named::<bailey::model::ManagedPolicy>(snapshot, None, "ReadOnlyAccess"));
+    let policy = policy.unwrap().unwrap().value.id;
+    let member = bailey::model::Member::User(bailey::base::UserId::from_bytes([2; 16]));
+    let mut commit = Commit::new(bailey::model::Actor::task("test"), now, Intent::Widen);
+    commit.put(schema::iam::held_by(&policy, &holder), Vec::new());
+    commit.put(schema::iam::entitlements(&holder), b"{}".to_vec());
+    commit.put(schema::iam::assignment_back(&role, &member), Vec::new());
+    commit.put(schema::iam::name(schema::iam::Named::Role, None, "ghost"), vec![1; 16]);
+    commit.put(schema::iam::role(&role), b"{\"not\":\"a role\"}".to_vec());
+    commit.delete(schema::iam::policy_version(&policy, 1));
+    store.commit(commit).unwrap();
+    let found: Vec<String> = verify(&store)
+        .unwrap()
+        .findings
+        .into_iter()
+        .map(|finding| format!("{}: {}", finding.key, finding.problem))
+        .collect();
+    for words in ["does not hold it", "no such assignment", "missing field", "its version 1 is not there"] {
+        assert!(found.iter().any(|line| line.contains(words)), "{words}: {found:#?}");
+    }
+    assert!(found.len() >= 5, "{found:#?}");
+}
