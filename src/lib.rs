@@ -23,7 +23,7 @@
 //! | 2 | [`store`] | persistence with history, behind one narrow trait |
 //! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |
 //! | 3 | [`audit`] | the chained record of what was done |
-//! | 3 | [`rights`] | who is in which group, and through which |
+//! | 3 | [`rights`] | who is in which group, through which, and what somebody's rights rest on |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |

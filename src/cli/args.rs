@@ -457,6 +457,7 @@ mod tests {
             "policy update s3-read policy.json --keep-default",
             "policy show s3-read --version v2",
             "policy holders s3-read",
+            "policy simulate --principal arn:aws:iam::123456789012:user/ann --action s3:Get --context a=b --without x",
             "instance-profile add-role web Deploy",
             "resource list",
             "resource show web1",

@@ -173,6 +173,8 @@ operations! {
     RestoreUser: Widens, Operator;
     /// Make a version of a managed policy count.
     SetDefaultPolicyVersion: Widens, Operator;
+    /// Whether a principal may do something, and why.
+    SimulatePrincipalPolicy: Shows, Viewer;
     /// Read a directory and apply what changed.
     StartSync: Widens, Operator;
     /// Set tags of a managed policy.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::context::Context;
-use super::decide::{Decision, Detail, Layer, Named, Policies, Reason, Verdict, decide};
-use super::document::{Document, Effect, Kind};
+use super::decide::{Decision, Detail, Layer, Named, Policies, Reason, decide};
+use super::document::{Document, Kind};
 use super::principal::Principal;
 use super::request::Request;
 use crate::base::text::printable;
@@ -213,11 +213,7 @@ impl<'a> CaseResult<'a> {
     }
 
     fn of(id: Option<&'a RawValue>, decision: Decision) -> Self {
-        let word = match decision.verdict {
-            Verdict::Allowed => "Allowed",
-            Verdict::ExplicitlyDenied => "ExplicitlyDenied",
-            Verdict::ImplicitlyDenied => "ImplicitlyDenied",
-        };
+        let word = decision.verdict.as_str();
         let reasons = decision.reasons.into_iter().map(Told::from).collect();
         Self { id, decision: word, reasons, missing: decision.missing }
     }
@@ -237,7 +233,8 @@ impl<'a> CaseResult<'a> {
 
 impl From<Reason> for Told {
     fn from(reason: Reason) -> Self {
-        let bare = |layer: Option<Layer>, what: String| Self {
+        let what = reason.to_string();
+        let bare = |layer: Option<Layer>| Self {
             layer: layer.map(|layer| layer.to_string()),
             policy: None,
             statement: None,
@@ -246,52 +243,16 @@ impl From<Reason> for Told {
             what,
         };
         match reason {
-            Reason::Statement { layer, policy, index, sid, effect } => {
-                let (effect, verb) = match effect {
-                    Effect::Allow => ("Allow", "allows it"),
-                    Effect::Deny => ("Deny", "denies it"),
-                };
-                let name = sid.as_ref().map(|sid| format!(" ({})", printable(sid))).unwrap_or_default();
-                let what = format!("statement {index}{name} of {} {verb}", printable(&policy));
-                Self {
-                    policy: Some(policy),
-                    statement: Some(index),
-                    sid,
-                    effect: Some(effect),
-                    ..bare(Some(layer), what)
-                }
-            }
-            Reason::NothingAllows(layer) => bare(Some(layer), format!("nothing in {} allows it", layer.words())),
-            Reason::NoSessionPolicy => {
-                bare(Some(Layer::Session), "a federated user may do nothing without a session policy".to_owned())
-            }
-            Reason::Root => bare(None, "the account's root needs no identity policy".to_owned()),
-        }
-    }
-}
-
-impl std::fmt::Display for Layer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Identity => f.write_str("identity"),
-            Self::Boundary => f.write_str("boundary"),
-            Self::Session => f.write_str("session"),
-            Self::ServiceControl(level) => write!(f, "scp[{level}]"),
-            Self::ResourceControl(level) => write!(f, "rcp[{level}]"),
-            Self::Resource => f.write_str("resource"),
-        }
-    }
-}
-
-impl Layer {
-    fn words(self) -> String {
-        match self {
-            Self::Identity => "the identity policies".to_owned(),
-            Self::Boundary => "the permissions boundary".to_owned(),
-            Self::Session => "the session policy".to_owned(),
-            Self::ServiceControl(level) => format!("the guardrails of the principal's account at level {level}"),
-            Self::ResourceControl(level) => format!("the guardrails of the resource's account at level {level}"),
-            Self::Resource => "the resource's policy".to_owned(),
+            Reason::Statement { layer, policy, index, sid, effect } => Self {
+                policy: Some(policy),
+                statement: Some(index),
+                sid,
+                effect: Some(effect.as_str()),
+                ..bare(Some(layer))
+            },
+            Reason::NothingAllows(layer) => bare(Some(layer)),
+            Reason::NoSessionPolicy => bare(Some(Layer::Session)),
+            Reason::Root => bare(None),
         }
     }
 }

@@ -26,6 +26,7 @@ mod context;
 mod decide;
 mod document;
 mod evaluate;
+mod explain;
 mod fault;
 mod index;
 mod json;

@@ -1,22 +1,29 @@
-//! Who is in which group, directly or through other groups, and through which.
+//! Who is in which group, through which; and what somebody's rights rest on.
 //!
 //! The one implementation of the membership closure: computed from stored rows at the moment of the
 //! question, never written down. Several parents and cycles are fine; a group that is gone or frozen
-//! gives nothing and leads nowhere. What groups entitle to is not decided here yet.
+//! gives nothing and leads nowhere. On it stand the documents that have a say about a principal, each with its way. What
+//! they say together is for `policy`.
 //!
 //! ```text
 //!  up        from a member to its groups      effective_groups, token_groups
 //!  ways      one step of that: what a group lists, a primary group, another directory's group
 //!  survey    from a group to the members it has no edge for
 //!  holds     whether a group is one of people or of machines
+//!  effective from a user or role to its policies, boundary, tags
+//!  assigned  assignments of roles, as the policies they stand for
 //! ```
 
+pub mod assigned;
+pub mod effective;
 mod holds;
 mod survey;
 mod ways;
 
 use std::collections::{HashSet, VecDeque};
 
+pub use assigned::Assigned;
+pub use effective::{Effective, Facts, Held};
 pub use holds::Holds;
 pub use survey::{Primaries, Survey};
 pub use ways::How;

@@ -316,6 +316,105 @@ fn what_hangs_on_somebody_follows_the_person_and_goes_with_them() {
     assert!(bailey.ok(&["store", "verify"]).contains("all sound"));
 }
 
+/// What is stored decides, and says by which way.
+#[test]
+fn a_simulation_decides_by_what_is_stored_and_says_the_way() {
+    let people = ["ann", "eve", "zoe"].map(person).join("\n");
+    let groups = [group("outer", &["zoe"]), group("team", &["ann"])].join("\n");
+    let slapd = Slapd::start(Options { ldif: format!("{people}\n{groups}"), ..Options::default() });
+    slapd.modify(&format!(
+        "dn: cn=outer,ou=groups,{SUFFIX}\nchangetype: modify\nadd: member\nmember: cn=team,ou=groups,{SUFFIX}\n"
+    ));
+    let mut bailey = Bailey::reading(&slapd, "");
+    bailey.start();
+    let file = |name: &str, content: &Value| {
+        let path = bailey.path(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let red = json!({"Version": "2012-10-17", "Statement": [{"Sid": "OwnTeam", "Effect": "Allow", "Action": "s3:*",
+        "Resource": "arn:aws:s3:::${aws:PrincipalTag/team}-*"}]});
+    let deny = json!({"Statement": {"Sid": "Never", "Effect": "Deny", "Action": "s3:Delete*", "Resource": "*"}});
+    let office = file("office.json", &json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}));
+    bailey.ok(&["policy", "create", "own-team", &file("red.json", &red)]);
+    bailey.ok(&["group", "attach", "outer", "own-team"]);
+    bailey.ok(&["user", "tag", "ann", "team=red"]);
+    bailey.ok(&["user", "put-policy", "ann", "never", &file("deny.json", &deny)]);
+    bailey.ok(&["role", "create", "Deploy"]);
+    bailey.ok(&["role", "attach", "Deploy", "ReadOnlyAccess"]);
+    bailey.ok(&["role", "assign", "Deploy", "--to", "group/outer", "--condition", &office]);
+
+    let user = |name: &str| format!("arn:aws:iam::{ACCOUNT}:user/{name}");
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/Deploy");
+    let ask = |principal: &str, action: &str, resource: &str, more: &[&str]| {
+        let words = [
+            &[
+                "policy",
+                "simulate",
+                "--principal",
+                principal,
+                "--action",
+                action,
+                "--resource",
+                resource,
+                "--output",
+                "json",
+            ],
+            more,
+        ]
+        .concat();
+        let output = bailey.run(&words);
+        let answers: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{words:?}: {output:?}"));
+        let decision = answers[0]["decision"].as_str().unwrap().to_owned();
+        assert_eq!(output.status.code(), Some(i32::from(decision != "Allowed")));
+        (decision, answers[0].clone())
+    };
+    let object = "arn:aws:s3:::red-reports/2026.pdf";
+    let (decision, answer) = ask(&user("ann"), "s3:GetObject", object, &[]);
+    assert_eq!(decision, "Allowed");
+    assert_eq!(answer["reasons"][0]["through"], json!(["user/ann", "group/team", "group/outer"]), "{answer}");
+    assert_eq!(answer["reasons"][0]["policy"], format!("arn:aws:iam::{ACCOUNT}:policy/own-team"));
+    let office_ip = ["--context", "aws:SourceIp=10.1.2.3"];
+    let session = format!("arn:aws:sts::{ACCOUNT}:assumed-role/Deploy/ann");
+    for (principal, action, resource, more, expected) in [
+        (user("ann"), "s3:DeleteObject", object, &[][..], "ExplicitlyDenied"),
+        (user("ann"), "s3:DeleteObject", object, &["--without", "never"], "Allowed"),
+        (user("ann"), "s3:GetObject", object, &["--without", "own-team"], "ImplicitlyDenied"),
+        (user("ann"), "s3:GetObject", object, &["--context", "aws:PrincipalTag/team=blue"], "ImplicitlyDenied"),
+        (user("eve"), "s3:GetObject", object, &[], "ImplicitlyDenied"),
+        (user("ann"), "sts:AssumeRole", &role, &[], "ImplicitlyDenied"),
+        (user("ann"), "sts:AssumeRole", &role, &office_ip, "Allowed"),
+        (user("eve"), "sts:AssumeRole", &role, &office_ip, "ImplicitlyDenied"),
+        (session.clone(), "s3:GetObject", object, &[], "Allowed"),
+        (session, "s3:PutObject", object, &[], "ImplicitlyDenied"),
+        (role.clone(), "s3:GetObject", object, &[], "Allowed"),
+        (format!("arn:aws:iam::{ACCOUNT}:root"), "s3:PutObject", object, &[], "Allowed"),
+    ] {
+        let (decision, answer) = ask(&principal, action, resource, more);
+        assert_eq!(decision, expected, "{principal} {action} {more:?}: {answer}");
+    }
+    // A missing address is told, and a boundary narrows what was allowed.
+    let (_, answer) = ask(&user("ann"), "sts:AssumeRole", &role, &[]);
+    assert_eq!(answer["missing"], json!(["aws:sourceip"]));
+    bailey.ok(&["user", "boundary", "ann", "BillingViewer"]);
+    let (decision, answer) = ask(&user("ann"), "s3:GetObject", object, &[]);
+    assert_eq!(decision, "ImplicitlyDenied");
+    assert!(answer["reasons"].to_string().contains("permissions boundary"), "{answer}");
+    // Whoever may not act may do nothing.
+    slapd.delete(&format!("uid=ann,ou=people,{SUFFIX}"));
+    wait_until("a leaver", || bailey.json(&["user", "show", "ann"])["state"] == "gone");
+    let (decision, answer) = ask(&user("ann"), "s3:GetObject", object, &[]);
+    assert_eq!(decision, "ImplicitlyDenied");
+    assert!(answer["reasons"][0]["what"].as_str().unwrap().contains("gone from the directory"), "{answer}");
+    for (principal, words) in
+        [("ann", "no principal"), ("arn:aws:iam::999999999999:user/ann", "in account"), (&user("nobody"), "no user")]
+    {
+        let output = bailey.run(&["policy", "simulate", "--principal", principal, "--action", "s3:GetObject"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(words), "{principal}: {said}");
+    }
+}
+
 /// Damage of these rows is found.
 #[test]
 fn what_does_not_fit_together_is_found() {

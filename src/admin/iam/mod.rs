@@ -11,6 +11,7 @@
 //!  holders       what is attached to a user, group or role: policies, a boundary, tags
 //!  assignments   who may assume which role, on one line
 //!  profiles      instance profiles
+//!  simulate      may this principal do that, by what is stored
 //! ```
 
 pub mod assignments;
@@ -19,6 +20,7 @@ pub mod holders;
 pub mod policies;
 pub mod profiles;
 pub mod roles;
+pub mod simulate;
 pub mod templates;
 pub mod trust;
 pub mod views;

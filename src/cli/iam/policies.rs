@@ -8,6 +8,7 @@ use serde_json::json;
 use super::holders::tags;
 use super::{document, done, go_on, tag, warn};
 use crate::admin::iam::policies::{NewPolicy, NewVersion};
+use crate::admin::iam::simulate::{Because, Simulated, Simulation};
 use crate::admin::iam::views::{HolderView, Page, PolicyView, VersionView};
 use crate::cli::Exit;
 use crate::cli::output::{Column, Format, moment};
@@ -81,6 +82,27 @@ pub enum Managed {
     Delete {
         /// Name or ARN
         policy: String,
+    },
+    /// Ask whether somebody may do something, by what is stored now, and why
+    ///
+    /// Every action is asked about every resource. What AWS fills in for such a principal is known: its ARN, name, tags, the
+    /// time. The rest, such as aws:SourceIp, is absent unless given. Exit code 1 where something is not allowed.
+    Simulate {
+        /// The ARN of a user, a role, a session of a role, or the account's root
+        #[arg(long, value_name = "ARN")]
+        principal: String,
+        /// What is to be done, such as `s3:GetObject`; may be repeated
+        #[arg(long = "action", required = true, value_name = "ACTION")]
+        actions: Vec<String>,
+        /// To what; may be repeated [default: nothing in particular]
+        #[arg(long = "resource", value_name = "ARN")]
+        resources: Vec<String>,
+        /// A context key and its value; a key with several values is repeated
+        #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
+        context: Vec<(String, String)>,
+        /// As if this policy were gone; may be repeated
+        #[arg(long, value_name = "POLICY")]
+        without: Vec<String>,
     },
     /// List who holds a policy
     Holders {
@@ -197,6 +219,15 @@ pub async fn run(session: &mut Session, verb: Managed) -> anyhow::Result<Exit> {
             let () = session.client.delete(&one(&policy)).await?;
             done(session, "deleted")?;
         }
+        Managed::Simulate { principal, actions, resources, context, without } => {
+            let mut values = std::collections::BTreeMap::<String, Vec<String>>::new();
+            for (key, value) in context {
+                values.entry(key).or_default().push(value);
+            }
+            let question = Simulation { principal, actions, resources, context: values, without };
+            let answers: Vec<Simulated> = session.client.post("/v1/simulate", &question).await?;
+            return simulated(session, &answers);
+        }
         Managed::Holders { policy } => {
             let holders: Vec<HolderView> = session.client.get(&format!("{}/holders", one(&policy))).await?;
             session.output.listing(&holders, HOLDERS)?;
@@ -214,6 +245,29 @@ pub async fn run(session: &mut Session, verb: Managed) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+const ANSWERS: &[Column<Simulated>] = &[
+    Column { title: "action", cell: |answer| answer.action.clone() },
+    Column { title: "resource", cell: |answer| answer.resource.clone() },
+    Column { title: "decision", cell: |answer| answer.decision.clone() },
+    Column { title: "because", cell: because },
+];
+
+/// The reasons, each with the way to it.
+fn because(answer: &Simulated) -> String {
+    let one = |because: &Because| match because.through.as_slice() {
+        [] => because.what.clone(),
+        through => format!("{} [{}]", because.what, through.join(" → ")),
+    };
+    let missing = (!answer.missing.is_empty()).then(|| format!("without a value: {}", answer.missing.join(", ")));
+    answer.reasons.iter().map(one).chain(missing).collect::<Vec<_>>().join("; ")
+}
+
+fn simulated(session: &mut Session, answers: &[Simulated]) -> anyhow::Result<Exit> {
+    session.output.listing(answers, ANSWERS)?;
+    let allowed = answers.iter().all(|answer| answer.decision == "Allowed");
+    Ok(if allowed { Exit::Done } else { Exit::Failed })
 }
 
 fn one(policy: &str) -> String {

@@ -1,0 +1,245 @@
+//! What if: may this principal do that, by what is stored now.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::people::People;
+use super::super::{Admin, AdminError};
+use super::find;
+use crate::base::text::printable;
+use crate::gate::Authorized;
+use crate::model::{Entitlements, Entity, Holder, MemberKind, Role};
+use crate::policy::{Detail, Named, Principal, Reason, Request, decide};
+use crate::rights::{Effective, assigned};
+use crate::store::{Snapshot, iam};
+
+/// Questions of one simulation.
+const MOST_QUESTIONS: usize = 1_000;
+
+/// What is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Simulation {
+    /// The ARN of a user, a role, a session of a role, or the account's root.
+    pub principal: String,
+    /// What is to be done.
+    pub actions: Vec<String>,
+    /// To what; nothing in particular, if nothing is said.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// Context keys and their values, in the place of those known.
+    #[serde(default)]
+    pub context: BTreeMap<String, Vec<String>>,
+    /// Policies to be left out: ARNs, names, or names of inline policies.
+    #[serde(default)]
+    pub without: Vec<String>,
+}
+
+/// The answer to one question.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Simulated {
+    /// What is to be done.
+    pub action: String,
+    /// To what.
+    pub resource: String,
+    /// `Allowed`, `ExplicitlyDenied` or `ImplicitlyDenied`.
+    pub decision: String,
+    /// Why.
+    pub reasons: Vec<Because>,
+    /// Context keys without a value that were asked for: with one it might have come out otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+/// A reason, and the way to it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Because {
+    /// In words.
+    pub what: String,
+    /// The policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The statement in it, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<usize>,
+    /// From the principal to what the policy hangs on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<String>,
+}
+
+/// Who is asked about.
+struct Subject {
+    principal: Principal,
+    /// `None` is the account's root, which nothing hangs on.
+    effective: Option<Effective>,
+    /// Why it can do nothing at all, whatever policies say.
+    inactive: Option<String>,
+}
+
+impl Admin {
+    /// Answers each action about each resource. Blocks.
+    ///
+    /// # Errors
+    /// When the principal is none of this account, a question makes no sense, or the store cannot be read.
+    pub fn simulate(&self, asked: &Authorized, simulation: &Simulation) -> Result<Vec<Simulated>, AdminError> {
+        let resources =
+            if simulation.resources.is_empty() { vec!["*".to_owned()] } else { simulation.resources.clone() };
+        if simulation.actions.is_empty() || simulation.actions.len() * resources.len() > MOST_QUESTIONS {
+            return Err(AdminError::OutOfBounds {
+                what: "actions".to_owned(),
+                limit: format!("one at least, and times resources {MOST_QUESTIONS} at most"),
+            });
+        }
+        let people = People::at(&self.store, &self.account, asked.at())?;
+        self.store.read(|snapshot| {
+            let mut subject = self.subject(snapshot, &people, &simulation.principal)?;
+            if let Some(effective) = &mut subject.effective {
+                leave_out(effective, &simulation.without)?;
+            }
+            let mut answers = Vec::new();
+            for action in &simulation.actions {
+                for resource in &resources {
+                    answers.push(self.answer(snapshot, &subject, (action, resource), simulation, asked)?);
+                }
+            }
+            Ok(answers)
+        })
+    }
+
+    fn subject(&self, snapshot: &dyn Snapshot, people: &People<'_>, arn: &str) -> Result<Subject, AdminError> {
+        let principal = Principal::parse(arn).map_err(invalid)?;
+        let ours = |rest: &str| arn.strip_prefix(&format!("arn:aws:{rest}")).map(str::to_owned);
+        let account = &self.account;
+        let of_role = |role: Role, session: Option<&str>| {
+            let effective = Effective::of_role(snapshot, &role, session)?;
+            let principal = principal.clone().with_unique_id(effective.facts.unique_id.as_str());
+            Ok::<_, AdminError>(Subject { principal, effective: Some(effective), inactive: None })
+        };
+        if let Some(session) = ours(&format!("sts::{account}:assumed-role/")) {
+            let (role, name) = session.split_once('/').unwrap_or((&session, ""));
+            return of_role(find::role(snapshot, account, role)?.value, Some(name));
+        }
+        if ours(&format!("iam::{account}:role/")).is_some() {
+            return of_role(find::role(snapshot, account, arn)?.value, None);
+        }
+        if ours(&format!("iam::{account}:user/")).is_some() {
+            let member = find::member(snapshot, MemberKind::User, arn)?;
+            let entity = crate::store::rows::entity(snapshot, &member)?.map(|(_, entity)| entity);
+            if let Some(Entity::User(user)) = entity {
+                let effective = Effective::of_user(snapshot, account, &user, people.terms())?;
+                let frozen = people.terms().frozen.contains(&user.origin.directory);
+                let inactive = match user.standing.active(people.terms().now) {
+                    _ if frozen => Some("its directory is no longer configured".to_owned()),
+                    Ok(()) => None,
+                    Err(why) => Some(format!("it may not act: {why}")),
+                };
+                let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
+                return Ok(Subject { principal, effective: Some(effective), inactive });
+            }
+        }
+        if arn == format!("arn:aws:iam::{account}:root") {
+            return Ok(Subject { principal, effective: None, inactive: None });
+        }
+        Err(AdminError::NoSuch { what: format!("principal `{}` in account {account}", printable(arn)) })
+    }
+
+    fn answer(
+        &self,
+        snapshot: &dyn Snapshot,
+        subject: &Subject,
+        (action, resource): (&str, &str),
+        simulation: &Simulation,
+        asked: &Authorized,
+    ) -> Result<Simulated, AdminError> {
+        let answer = |decision: &str, reasons, missing| Simulated {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            decision: decision.to_owned(),
+            reasons,
+            missing,
+        };
+        let mut context = subject.effective.as_ref().map(|found| found.facts.context(asked.at())).unwrap_or_default();
+        let about = self.about(snapshot, resource)?;
+        for (key, value) in about.iter().flat_map(|held| held.tags.iter()) {
+            for space in ["aws:ResourceTag", "iam:ResourceTag"] {
+                context.set(&format!("{space}/{key}"), vec![value.to_owned()]);
+            }
+        }
+        for (key, values) in &simulation.context {
+            context.set(key, values.clone());
+        }
+        let request = Request::new(subject.principal.clone(), action, resource, context).map_err(invalid)?;
+        if let Some(why) = &subject.inactive {
+            let because = Because { what: why.clone(), policy: None, statement: None, through: Vec::new() };
+            return Ok(answer("ImplicitlyDenied", vec![because], Vec::new()));
+        }
+        let trust = match (&subject.effective, self.role_of(snapshot, resource)?) {
+            (Some(effective), Some(role)) if action.to_ascii_lowercase().starts_with("sts:") => {
+                let document = assigned::trust(&role, &effective.assigned, &effective.facts.unique_id)?;
+                document.map(|document| (format!("trust of role/{}", role.name), document))
+            }
+            _ => None,
+        };
+        let mut policies = subject.effective.as_ref().map(Effective::policies).unwrap_or_default();
+        policies.resource = trust.as_ref().map(|(name, document)| Named { name, document });
+        let decision = decide(&request, &policies, Detail::Deciding);
+        let because = |reason: Reason| {
+            let what = reason.to_string();
+            let (policy, statement) = match reason {
+                Reason::Statement { policy, index, .. } => (Some(policy), Some(index)),
+                _ => (None, None),
+            };
+            let found = subject.effective.as_ref().zip(policy.as_deref());
+            let through = found.and_then(|(effective, name)| effective.through(name)).unwrap_or_default().to_vec();
+            Because { what, policy, statement, through }
+        };
+        let reasons = decision.reasons.into_iter().map(because).collect();
+        let missing = decision.missing.into_iter().map(String::from).collect();
+        Ok(answer(decision.verdict.as_str(), reasons, missing))
+    }
+
+    /// The role of ours that the resource is.
+    fn role_of(&self, snapshot: &dyn Snapshot, resource: &str) -> Result<Option<Role>, AdminError> {
+        if !resource.starts_with(&format!("arn:aws:iam::{}:role/", self.account)) {
+            return Ok(None);
+        }
+        match find::role(snapshot, &self.account, resource) {
+            Ok(role) => Ok(Some(role.value)),
+            Err(AdminError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What hangs on the resource, where it is a user or role of ours.
+    fn about(&self, snapshot: &dyn Snapshot, resource: &str) -> Result<Option<Entitlements>, AdminError> {
+        let kind = [("user", find::HolderKind::User), ("role", find::HolderKind::Role)].into_iter();
+        let kind =
+            kind.into_iter().find(|(word, _)| resource.starts_with(&format!("arn:aws:iam::{}:{word}/", self.account)));
+        let Some((_, kind)) = kind else { return Ok(None) };
+        let holder: Holder = match find::holder(snapshot, &self.account, kind, resource) {
+            Ok(holder) => holder,
+            Err(AdminError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(iam::entitlements(snapshot, &holder)?.value))
+    }
+}
+
+/// Takes policies out by ARN or name. One that is not there is a mistake of whoever asks.
+fn leave_out(effective: &mut Effective, without: &[String]) -> Result<(), AdminError> {
+    for name in without {
+        let meant = |held: &str| held == name || held.rsplit('/').next() == Some(name);
+        let before = effective.identity.len() + usize::from(effective.boundary.is_some());
+        effective.identity.retain(|held| !meant(&held.name));
+        effective.boundary.take_if(|held| meant(&held.name));
+        if effective.identity.len() + usize::from(effective.boundary.is_some()) == before {
+            return Err(AdminError::NoSuch { what: format!("policy `{}` that has a say there", printable(name)) });
+        }
+    }
+    Ok(())
+}
+
+fn invalid(error: impl std::fmt::Display) -> AdminError {
+    AdminError::MalformedPolicy { what: error.to_string() }
+}

@@ -1,0 +1,111 @@
+//! Assignments as policies: what an assignment says on one line, in the two documents that IAM needs for it.
+//!
+//! So the one evaluator decides about them, a Deny anywhere still wins, and a condition means what it means elsewhere.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::effective::{Held, parsed};
+use crate::base::Timestamp;
+use crate::model::{Arn, Assignment, Member, Role, UniqueId};
+use crate::policy::{Document, Kind};
+use crate::store::schema::iam as keys;
+use crate::store::{Snapshot, StoreError, iam};
+
+/// What somebody who may assume a role does for it: sessions may carry tags and say who is behind them.
+const ACTIONS: &str = r#"["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]"#;
+
+/// An assignment that counts, and the way by which it came.
+#[derive(Debug, Clone)]
+pub struct Assigned {
+    /// What it says.
+    pub assignment: Assignment,
+    /// The role.
+    pub role: Role,
+    /// From the principal to whom it is assigned, such as `user/ann`, `group/team`.
+    pub through: Vec<String>,
+}
+
+/// The assignments to `to` itself that count at `now`.
+pub(super) fn of(
+    snapshot: &dyn Snapshot,
+    to: &Member,
+    through: &[String],
+    now: Timestamp,
+) -> Result<Vec<Assigned>, StoreError> {
+    let mut found = Vec::new();
+    for assignment in iam::assignments_of(snapshot, to)?.into_iter().filter(|assignment| assignment.counts(now)) {
+        let missing = || StoreError::corrupt(&keys::role(&assignment.role), "it is assigned, and it is not there");
+        let role = iam::role(snapshot, &assignment.role)?.ok_or_else(missing)?;
+        found.push(Assigned { assignment, role, through: through.to_vec() });
+    }
+    Ok(found)
+}
+
+impl Assigned {
+    /// What it is called in reasons.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let to = self.through.last().map(String::as_str).unwrap_or_default();
+        format!("assignment of role/{} to {to}", self.role.name)
+    }
+
+    /// The half that hangs on whoever may assume the role.
+    ///
+    /// # Errors
+    /// When its stored condition is none.
+    pub(super) fn permission(&self) -> Result<Held, StoreError> {
+        let role = Arn::role(&self.role.account, &self.role.path, &self.role.name);
+        let statement = self.statement(&format!(r#""Resource":{}"#, Value::from(role.as_str())));
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+        Ok(Held { document: parsed(&text, &self.name())?, name: self.name(), through: self.through.clone() })
+    }
+
+    /// An allow for what an assignment is about, under its conditions.
+    fn statement(&self, about: &str) -> String {
+        let condition = self.assignment.condition.as_deref();
+        let condition = condition.map(|condition| format!(r#","Condition":{condition}"#)).unwrap_or_default();
+        format!(r#"{{"Sid":"Assignment","Effect":"Allow","Action":{ACTIONS},{about}{condition}}}"#)
+    }
+}
+
+/// Who may assume `role`, for a question about the principal with this id: the role's trust policy, and with it the half of
+/// each of the principal's assignments that hangs on the role. `None` when it trusts nobody.
+///
+/// # Errors
+/// When a stored document or condition is none.
+pub fn trust(role: &Role, assigned: &[Assigned], principal: &UniqueId) -> Result<Option<Document>, StoreError> {
+    let damaged = |why: String| StoreError::corrupt(&keys::role(&role.id), why);
+    let (version, mut statements) = match &role.trust {
+        Some(trust) => written(&trust.document).map_err(|error| damaged(error.to_string()))?,
+        None => ("2012-10-17".to_owned(), Vec::new()),
+    };
+    let about = format!(r#""Principal":{{"AWS":"{principal}"}}"#);
+    let ours = assigned.iter().filter(|one| one.role.id == role.id);
+    statements.extend(ours.map(|one| one.statement(&about)));
+    if statements.is_empty() {
+        return Ok(None);
+    }
+    let text = format!(r#"{{"Version":{},"Statement":[{}]}}"#, Value::from(version), statements.join(","));
+    Document::parse(&text, Kind::Trust).map(Some).map_err(|error| damaged(error.to_string()))
+}
+
+/// Version and statements of a document, as they are written.
+fn written(document: &str) -> Result<(String, Vec<String>), serde_json::Error> {
+    #[derive(serde::Deserialize)]
+    struct Written<'a> {
+        #[serde(rename = "Version", default)]
+        version: Option<String>,
+        #[serde(borrow, rename = "Statement")]
+        statements: &'a RawValue,
+    }
+    let Written { version, statements } = serde_json::from_str(document)?;
+    let texts = if statements.get().starts_with('[') {
+        let each: Vec<&RawValue> = serde_json::from_str(statements.get())?;
+        each.into_iter().map(|one| one.get().to_owned()).collect()
+    } else {
+        vec![statements.get().to_owned()]
+    };
+    // Without a version the older one is meant, in which `${..}` is text.
+    Ok((version.unwrap_or_else(|| "2008-10-17".to_owned()), texts))
+}
