@@ -28,6 +28,7 @@ main() {
   start_directory
   write_configuration
   start_bailey
+  make_roles
   write_env
   say_what_is_where
   if [[ -n ${DETACH:-} ]]; then
@@ -86,6 +87,26 @@ start_bailey() {
   echo "$BAILEY" >"$DEMO/bailey.program"
   wait_for 60 bailey_is_ready_or_gone || { cat "$DEMO/bailey.log" >&2; die "bailey is not ready after a minute; its log is above"; }
   is_running "$DEMO/bailey.pid" "$BAILEY" || { cat "$DEMO/bailey.log" >&2; die "bailey did not start; its log is above"; }
+}
+
+# The roles that the company's groups are named after, each with a ready-made policy.
+make_roles() {
+  local role policy description
+  while IFS='|' read -r role policy description; do
+    bailey role create "$role" --description "$description"
+    bailey role attach "$role" "$policy"
+  done <<'ROLES'
+admin|AdministratorAccess|Runs the production account
+poweruser|PowerUserAccess|Builds in the production account
+readonly|ReadOnlyAccess|Looks around in the production account
+billing|BillingViewer|Reads the bills
+auditor|SecurityAudit|Reviews how things are configured
+ROLES
+  bailey role boundary auditor AuditorBoundary
+}
+
+bailey() {
+  "$BAILEY" --config "$DEMO/bailey.toml" "$@" >>"$DEMO/roles.log" || { cat "$DEMO/roles.log" >&2; die "the demo's roles could not be made"; }
 }
 
 bailey_is_ready_or_gone() {

@@ -27,7 +27,8 @@ use rand::rngs::StdRng;
 
 use crate::audit::Audit;
 use crate::base::{Clock, Timestamp};
-use crate::model::{AccountId, DirectoryLabel};
+use crate::model::{AccountId, DirectoryLabel, GroupRules};
+use crate::rights::Terms;
 use crate::store::Store;
 use crate::sync::worker::Handle;
 
@@ -46,6 +47,8 @@ pub struct Admin {
     pub work: PathBuf,
     /// The configured directories.
     pub directories: Directories,
+    /// What names of groups say about roles; a reload exchanges them.
+    pub rules: Arc<RwLock<GroupRules>>,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
 }
@@ -55,6 +58,16 @@ impl Admin {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// On what terms memberships and rights count at `now`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn terms(&self, now: Timestamp) -> Result<Terms, AdminError> {
+        let people = people::People::at(&self.store, &self.account, now)?;
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Terms { rules, ..people.terms().clone() })
     }
 
     /// The worker of a configured directory.

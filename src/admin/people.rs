@@ -84,7 +84,7 @@ impl<'a> People<'a> {
         let domains = Domains::new(domains);
         let frozen: HashMap<_, _> =
             states.into_iter().filter_map(|(label, state)| Some((label, state.frozen_since?))).collect();
-        let terms = Terms { frozen: frozen.keys().cloned().collect(), domains, now };
+        let terms = Terms { frozen: frozen.keys().cloned().collect(), domains, ..Terms::at(now) };
         Ok(Self { store, account, frozen, terms, directories })
     }
 

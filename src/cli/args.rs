@@ -451,6 +451,7 @@ mod tests {
             "role assign Deploy --to group/ops --from 2026-03-12 --until 2026-04-12 --reason release",
             "role unassign Deploy --to resource/web1",
             "role assignments --limit 5",
+            "role coverage",
             "role untag Deploy team",
             "policy list --templates",
             "policy create s3-read policy.json --path /app/",

@@ -68,6 +68,8 @@ pub enum Form {
     Name,
     /// IP addresses of DNS servers, with or without a port.
     Nameservers,
+    /// A regular expression.
+    Pattern,
     /// A Kerberos principal.
     Principal,
     /// Text that must not be seen.
@@ -82,6 +84,8 @@ pub enum Form {
     Tags,
     /// Numbers of users of this machine.
     Uids,
+    /// Text with `${name}` for what a pattern captured.
+    Template,
     /// LDAP URLs.
     Urls,
     /// A whole number within these bounds.
@@ -92,7 +96,7 @@ pub enum Form {
 pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
 
 /// Sections that may stand several times, as `[[..]]`.
-const REPEATED: &[&str] = &["directory"];
+const REPEATED: &[&str] = &["directory", "group_role"];
 
 /// Every key, in the order of `config/example.toml`.
 #[rustfmt::skip]
@@ -118,6 +122,10 @@ pub const KEYS: &[Key] = &[
 
     optional("kerberos.keytab_file", Form::File, "the keytab with the keys of the accounts we sign in as"),
     optional("kerberos.keytab_credential", Form::Name, "the systemd credential that holds the keytab"),
+
+    required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),
+    optional("group_role.account", Form::Template, "account of the role, instead of ${account} or the home account"),
+    optional("group_role.role", Form::Template, "name of the role, instead of ${role}"),
 
     required("directory.label", Form::Label, "short name; part of every id derived from the directory"),
     defaulted("directory.kind", Form::Choice(KINDS), r#""ldap""#, "which family its servers are of; other defaults follow"),
@@ -239,6 +247,8 @@ impl Form {
             Self::Name => "a name, in quotes",
             Self::Names => r#"a list of names, such as ["bailey-admin"]"#,
             Self::Nameservers => r#"a list of IP addresses, such as ["10.0.0.10", "10.0.0.11:5353"]"#,
+            Self::Pattern => r"a regular expression, such as '^aws-(?<account>\d{12})-(?<role>.+)$'",
+            Self::Template => r#"text, with ${name} for what the pattern captures, such as "team-${team}""#,
             Self::Principal => r#"a Kerberos principal with its realm, such as "svc-bailey@CORP.EXAMPLE.COM""#,
             Self::Secret => "text, in quotes",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,

@@ -17,6 +17,7 @@ mod access;
 mod directory;
 mod fault;
 mod files;
+mod group_role;
 mod kerberos;
 mod keys;
 mod listen;
@@ -43,7 +44,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use presets::{PRESETS, Preset};
 pub use store::Store;
 
-use crate::model::AccountId;
+use crate::model::{AccountId, GroupRules};
 use fault::Faults;
 use files::Files;
 use section::Section;
@@ -65,6 +66,8 @@ pub struct Config {
     pub log: Log,
     /// Where the keys are by which we sign in to directories by Kerberos.
     pub kerberos: Kerberos,
+    /// What names of groups say about roles.
+    pub group_rules: GroupRules,
     /// The directories, in the order of the file. May be empty: the people of a directory that was
     /// taken out stay, frozen, until they are removed.
     pub directories: Vec<DirectoryConfig>,
@@ -124,6 +127,7 @@ impl Config {
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
+            group_rules: group_role::all(&top.sections("group_role")),
             account: account?,
             directories: directories?,
         })

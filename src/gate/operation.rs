@@ -117,6 +117,8 @@ operations! {
     GetResource: Shows, Viewer;
     /// One role, with all that hangs on it.
     GetRole: Shows, Viewer;
+    /// What the rules of group names make of the groups there are.
+    GetRoleCoverage: Shows, Viewer;
     /// One inline policy of a role.
     GetRolePolicy: Shows, Viewer;
     /// How the syncs are doing.

@@ -1,13 +1,15 @@
-//! Assignments as policies: what an assignment says on one line, in the two documents that IAM needs for it.
+//! Assignments as policies: what an assignment says on one line, in the two documents that IAM needs for it. The name of a
+//! group that a rule knows is an assignment, too.
 //!
 //! So the one evaluator decides about them, a Deny anywhere still wins, and a condition means what it means elsewhere.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::Terms;
 use super::effective::{Held, parsed};
 use crate::base::Timestamp;
-use crate::model::{Arn, Assignment, Member, Role, UniqueId};
+use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role, UniqueId};
 use crate::policy::{Document, Kind};
 use crate::store::schema::iam as keys;
 use crate::store::{Snapshot, StoreError, iam};
@@ -22,6 +24,8 @@ pub struct Assigned {
     pub assignment: Assignment,
     /// The role.
     pub role: Role,
+    /// The rule of group names that says so, from 0; `None` where somebody assigned it.
+    pub rule: Option<usize>,
     /// From the principal to whom it is assigned, such as `user/ann`, `group/team`.
     pub through: Vec<String>,
 }
@@ -37,9 +41,47 @@ pub(super) fn of(
     for assignment in iam::assignments_of(snapshot, to)?.into_iter().filter(|assignment| assignment.counts(now)) {
         let missing = || StoreError::corrupt(&keys::role(&assignment.role), "it is assigned, and it is not there");
         let role = iam::role(snapshot, &assignment.role)?.ok_or_else(missing)?;
-        found.push(Assigned { assignment, role, through: through.to_vec() });
+        found.push(Assigned { assignment, role, rule: None, through: through.to_vec() });
     }
     Ok(found)
+}
+
+/// The role that the name of `group` says its members may assume, where a rule knows it and there is such a role.
+pub(super) fn by_name(
+    snapshot: &dyn Snapshot,
+    home: &AccountId,
+    group: &Group,
+    through: &[String],
+    terms: &Terms,
+) -> Result<Option<Assigned>, StoreError> {
+    let Some(Implied { rule, account, role }) = terms.rules.of(&group.original_name) else { return Ok(None) };
+    let Some(role) = implied_role(snapshot, home, account.as_deref(), &role)? else { return Ok(None) };
+    let assignment = Assignment {
+        to: Member::Group(group.id),
+        role: role.id,
+        condition: None,
+        not_before: None,
+        not_after: None,
+        reason: String::new(),
+        by: Actor::task("group_role"),
+        created: role.created,
+    };
+    Ok(Some(Assigned { assignment, role, rule: Some(rule), through: through.to_vec() }))
+}
+
+/// The role that a rule means, if there is one.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn implied_role(
+    snapshot: &dyn Snapshot,
+    home: &AccountId,
+    account: Option<&str>,
+    role: &str,
+) -> Result<Option<Role>, StoreError> {
+    let account = account.map_or_else(|| Some(home.clone()), |account| account.parse().ok());
+    let (Some(account), Ok(name)) = (account, role.parse::<IamName>()) else { return Ok(None) };
+    Ok(iam::named::<Role>(snapshot, Some(&account), name.as_str())?.map(|read| read.value))
 }
 
 impl Assigned {
@@ -47,7 +89,10 @@ impl Assigned {
     #[must_use]
     pub fn name(&self) -> String {
         let to = self.through.last().map(String::as_str).unwrap_or_default();
-        format!("assignment of role/{} to {to}", self.role.name)
+        match self.rule {
+            Some(rule) => format!("group_role[{rule}] of role/{} to {to}", self.role.name),
+            None => format!("assignment of role/{} to {to}", self.role.name),
+        }
     }
 
     /// The half that hangs on whoever may assume the role.

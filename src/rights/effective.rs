@@ -86,6 +86,7 @@ impl Effective {
             let group = Holder::Group(reached.group.id);
             reader.policies(&iam::entitlements(snapshot, &group)?.value, &through)?;
             assigned.extend(assigned::of(snapshot, &Member::Group(reached.group.id), &through, terms.now)?);
+            assigned.extend(assigned::by_name(snapshot, account, &reached.group, &through, terms)?);
         }
         for one in &assigned {
             reader.identity.push(one.permission()?);

@@ -11,7 +11,7 @@
 //!  survey    from a group to the members it has no edge for
 //!  holds     whether a group is one of people or of machines
 //!  effective from a user or role to its policies, boundary, tags
-//!  assigned  assignments of roles, as the policies they stand for
+//!  assigned  roles by assignment or by a group's name, as the policies these stand for
 //! ```
 
 pub mod assigned;
@@ -29,7 +29,7 @@ pub use survey::{Primaries, Survey};
 pub use ways::How;
 
 use crate::base::{GroupId, Timestamp};
-use crate::model::{DirectoryLabel, Domains, Entity, Group, GroupScope, Member};
+use crate::model::{DirectoryLabel, Domains, Entity, Group, GroupRules, GroupScope, Member};
 use crate::store::{Snapshot, StoreError, rows};
 
 /// Longest chain of nested groups followed. Real directories stay below ten; a chain this long is a mistake or an attack.
@@ -45,6 +45,8 @@ pub struct Terms {
     pub frozen: HashSet<DirectoryLabel>,
     /// Directories whose groups may hold members of each other. Empty: no directory's groups hold anybody of another.
     pub domains: Domains,
+    /// What names of groups say about roles.
+    pub rules: GroupRules,
     /// The moment.
     pub now: Timestamp,
 }
@@ -53,7 +55,7 @@ impl Terms {
     /// Terms at `now` under which every directory stands for itself.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { frozen: HashSet::new(), domains: Domains::default(), now }
+        Self { frozen: HashSet::new(), domains: Domains::default(), rules: GroupRules::default(), now }
     }
 }
 

@@ -169,7 +169,9 @@ fn the_example_means_what_the_defaults_mean() {
             "urls = [\"ldaps://ldap.example.com\"]",
         );
     let written_out = machine.load_text(&example).unwrap();
-    let left_out = machine.load_text(MINIMAL).unwrap();
+    // A rule has no default; the example shows one.
+    let rule = "[[group_role]]\npattern = '^aws-(?<account>\\d{12})-(?<role>.+)$'\n";
+    let left_out = machine.load_text(&format!("{MINIMAL}\n{rule}")).unwrap();
     assert_eq!(format!("{written_out:#?}"), format!("{left_out:#?}"));
 }
 
@@ -200,6 +202,11 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
             // Looked at only where it is used.
             Some("bind_principal") => minimal("bind = \"gssapi\"\nbind_principal = 2026-01-01", &["bind_"]),
             Some(inner) => minimal(&format!("{inner} = 2026-01-01"), &[&format!("{inner} =")]),
+            None if key.path == "group_role.pattern" => minimal("[[group_role]]\npattern = 2026-01-01", &[]),
+            None if key.path.starts_with("group_role.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                minimal(&format!("[[group_role]]\npattern = '(?<role>a)'\n{inner} = 2026-01-01"), &[])
+            }
             None => format!("{} = 2026-01-01\n{}", key.path, minimal("", &[&format!("{} =", key.path)])),
         };
         let faults = Machine::new().faults(&text);

@@ -415,6 +415,84 @@ fn a_simulation_decides_by_what_is_stored_and_says_the_way() {
     }
 }
 
+/// Names of groups say who may assume what, from the moment they are read.
+#[test]
+fn names_of_groups_say_roles_and_the_report_says_what_they_come_to() {
+    let people = ["ann", "eve"].map(person).join("\n");
+    let admin = format!("aws-{ACCOUNT}-admin");
+    let groups = [group(&admin, &["ann"]), group("aws-999999999999-ops", &["eve"]), group("team-red", &["eve"])];
+    let slapd = Slapd::start(Options { ldif: format!("{people}\n{}", groups.join("\n")), ..Options::default() });
+    let mut bailey = Bailey::reading(&slapd, "");
+    let rules = r#"
+[[group_role]]
+pattern = '^aws-(?<account>\d{12})-(?<role>.+)$'
+[[group_role]]
+pattern = 'team-(?<team>.+)|aws-.*-admin'
+role = "Team-${team}"
+[[group_role]]
+pattern = 'nothing-(?<role>.+)'
+"#;
+    let text = std::fs::read_to_string(bailey.config()).unwrap();
+    std::fs::write(bailey.config(), format!("{text}{rules}")).unwrap();
+    bailey.start();
+    let coverage = || {
+        let output = bailey.run(&["role", "coverage", "--output", "json"]);
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (code, report) = coverage();
+    assert_eq!(code, Some(1));
+    let first = |group: &str, account: &str, role: &str, exists: bool| json!({"group": group, "account": account, "role": role, "exists": exists, "people": 1});
+    assert_eq!(
+        report["rules"][0]["groups"],
+        json!([first(&admin, ACCOUNT, "admin", false), first("aws-999999999999-ops", "999999999999", "ops", false)])
+    );
+    assert_eq!(report["rules"][1]["groups"], json!([first("team-red", ACCOUNT, "Team-red", false)]));
+    assert_eq!(report["rules"][2]["groups"], json!([]));
+    assert_eq!(report["conflicts"], json!([{"group": admin, "roles": ["admin", "Team-"]}]));
+    assert_eq!(report["missing_roles"].as_array().unwrap().len(), 3);
+    assert_eq!((&report["unmatched"], &report["unmatched_count"]), (&json!(["staff"]), &json!(1)));
+    let page = bailey.run(&["role", "coverage"]);
+    let page = String::from_utf8_lossy(&page.stdout).into_owned();
+    for words in ["no such role", "rule 2 fits no group", "rules disagree about", "no rule fits staff"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+
+    let assumes = |who: &str, role: &str| {
+        let principal = format!("arn:aws:iam::{ACCOUNT}:user/{who}");
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/{role}");
+        let words = [
+            "policy",
+            "simulate",
+            "--principal",
+            &principal,
+            "--action",
+            "sts:AssumeRole",
+            "--resource",
+            &role,
+            "--output",
+            "json",
+        ];
+        serde_json::from_slice::<Value>(&bailey.run(&words).stdout).unwrap()[0].clone()
+    };
+    assert_eq!(
+        assumes("ann", "admin")["decision"],
+        "ImplicitlyDenied",
+        "a role that is not there gives nobody anything"
+    );
+    bailey.ok(&["role", "create", "admin"]);
+    bailey.ok(&["role", "create", "Team-red"]);
+    let answer = assumes("ann", "admin");
+    assert_eq!(answer["decision"], "Allowed", "{answer}");
+    let reasons = answer["reasons"].to_string();
+    assert!(reasons.contains(&format!("group_role[0] of role/admin to group/{admin}")), "{reasons}");
+    assert_eq!(assumes("eve", "Team-red")["decision"], "Allowed");
+    assert_eq!(assumes("eve", "admin")["decision"], "ImplicitlyDenied");
+    // A reload takes the rules away.
+    std::fs::write(bailey.config(), text).unwrap();
+    bailey.signal("HUP");
+    wait_until("no rules", || assumes("ann", "admin")["decision"] == "ImplicitlyDenied");
+}
+
 /// Damage of these rows is found.
 #[test]
 fn what_does_not_fit_together_is_found() {

@@ -10,11 +10,13 @@
 //!  trust         trust policies, bound to whom they name
 //!  holders       what is attached to a user, group or role: policies, a boundary, tags
 //!  assignments   who may assume which role, on one line
+//!  coverage      what the rules of group names make of the groups there are
 //!  profiles      instance profiles
 //!  simulate      may this principal do that, by what is stored
 //! ```
 
 pub mod assignments;
+pub mod coverage;
 pub mod find;
 pub mod holders;
 pub mod policies;

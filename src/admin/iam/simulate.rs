@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::people::People;
 use super::super::{Admin, AdminError};
 use super::find;
 use crate::base::text::printable;
 use crate::gate::Authorized;
 use crate::model::{Entitlements, Entity, Holder, MemberKind, Role};
 use crate::policy::{Detail, Named, Principal, Reason, Request, decide};
-use crate::rights::{Effective, assigned};
+use crate::rights::{Effective, Terms, assigned};
 use crate::store::{Snapshot, iam};
 
 /// Questions of one simulation.
@@ -91,9 +90,9 @@ impl Admin {
                 limit: format!("one at least, and times resources {MOST_QUESTIONS} at most"),
             });
         }
-        let people = People::at(&self.store, &self.account, asked.at())?;
+        let terms = self.terms(asked.at())?;
         self.store.read(|snapshot| {
-            let mut subject = self.subject(snapshot, &people, &simulation.principal)?;
+            let mut subject = self.subject(snapshot, &terms, &simulation.principal)?;
             if let Some(effective) = &mut subject.effective {
                 leave_out(effective, &simulation.without)?;
             }
@@ -107,7 +106,7 @@ impl Admin {
         })
     }
 
-    fn subject(&self, snapshot: &dyn Snapshot, people: &People<'_>, arn: &str) -> Result<Subject, AdminError> {
+    fn subject(&self, snapshot: &dyn Snapshot, terms: &Terms, arn: &str) -> Result<Subject, AdminError> {
         let principal = Principal::parse(arn).map_err(invalid)?;
         let ours = |rest: &str| arn.strip_prefix(&format!("arn:aws:{rest}")).map(str::to_owned);
         let account = &self.account;
@@ -127,9 +126,9 @@ impl Admin {
             let member = find::member(snapshot, MemberKind::User, arn)?;
             let entity = crate::store::rows::entity(snapshot, &member)?.map(|(_, entity)| entity);
             if let Some(Entity::User(user)) = entity {
-                let effective = Effective::of_user(snapshot, account, &user, people.terms())?;
-                let frozen = people.terms().frozen.contains(&user.origin.directory);
-                let inactive = match user.standing.active(people.terms().now) {
+                let effective = Effective::of_user(snapshot, account, &user, terms)?;
+                let frozen = terms.frozen.contains(&user.origin.directory);
+                let inactive = match user.standing.active(terms.now) {
                     _ if frozen => Some("its directory is no longer configured".to_owned()),
                     Ok(()) => None,
                     Err(why) => Some(format!("it may not act: {why}")),

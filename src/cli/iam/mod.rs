@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!  roles      bailey role, bailey instance-profile
+//!  coverage   bailey role coverage
 //!  policies   bailey policy list, create, ...: those in the store
 //!  holders    what users, groups and roles have in common: attach, put-policy, boundary, tag
 //! ```
 
+pub mod coverage;
 pub mod holders;
 pub mod policies;
 pub mod roles;

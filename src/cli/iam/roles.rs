@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
+use super::coverage;
 use super::holders::{self, Bounding, Holding, tags};
 use super::{document, done, go_on, tag, warn};
 use crate::admin::iam::assignments::Terms;
+use crate::admin::iam::coverage::Coverage;
 use crate::admin::iam::profiles::NewProfile;
 use crate::admin::iam::roles::{NewRole, RoleUpdate};
 use crate::admin::iam::views::{AssignmentView, Page, ProfileView, RoleView};
@@ -106,6 +108,10 @@ pub enum RoleVerb {
     },
     /// List everybody's assignments
     Assignments(Part),
+    /// Show what the rules of group names make of the groups there are, and who gets what by it
+    ///
+    /// Exit code 1 where something is amiss: a rule that fits nothing, a role that is not there, rules that disagree.
+    Coverage,
     /// Policies.
     #[command(flatten)]
     Holding(Holding),
@@ -289,6 +295,10 @@ pub async fn role(session: &mut Session, verb: RoleVerb) -> anyhow::Result<Exit>
         RoleVerb::Unassign { role, to } => {
             let () = session.client.delete(&assignment(&role, &to)).await?;
             done(session, "taken away")?;
+        }
+        RoleVerb::Coverage => {
+            let found: Coverage = session.client.get("/v1/coverage").await?;
+            return coverage::print(session, &found);
         }
         RoleVerb::Assignments(part) => {
             let page: Page<AssignmentView> = session.client.get(&format!("/v1/assignments{}", part.query())).await?;

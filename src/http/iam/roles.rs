@@ -7,6 +7,7 @@ use super::super::extract::{Asked, Params};
 use super::super::v1::Routes;
 use super::{Body, DocumentBody, Failure, Listing, Shared, work};
 use crate::admin::iam::assignments::Terms;
+use crate::admin::iam::coverage::Coverage;
 use crate::admin::iam::profiles::NewProfile;
 use crate::admin::iam::roles::{NewRole, RoleUpdate};
 use crate::admin::iam::views::{AssignmentView, Page, ProfileView, RoleView};
@@ -23,6 +24,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .get("/v1/assignments", Operation::ListAssignments, list_assignments)
         .put("/v1/roles/{role}/assigned/{kind}/{who}", Operation::AssignRole, assign)
         .delete("/v1/roles/{role}/assigned/{kind}/{who}", Operation::UnassignRole, unassign)
+        .get("/v1/coverage", Operation::GetRoleCoverage, coverage)
         .get("/v1/instance-profiles", Operation::ListInstanceProfiles, list_profiles)
         .post("/v1/instance-profiles", Operation::CreateInstanceProfile, create_profile)
         .get("/v1/instance-profiles/{profile}", Operation::GetInstanceProfile, show_profile)
@@ -104,6 +106,11 @@ async fn unassign(
 ) -> Result<Json<()>, Failure> {
     let allowed = asked.authorize_about(&role, vec![("to", format!("{kind}/{who}"))]).await?;
     work(&app, move |admin| admin.unassign_role(allowed, &kind, &who)).await
+}
+
+async fn coverage(State(app): Shared, asked: Asked) -> Result<Json<Coverage>, Failure> {
+    let allowed = asked.authorize("").await?;
+    work(&app, move |admin| admin.role_coverage(&allowed)).await
 }
 
 async fn list_profiles(
