@@ -15,6 +15,7 @@ ROOT=$(cd "$HERE/../.." && pwd)
 DEMO=${DEMO:-$ROOT/.demo}
 PROFILE=${PROFILE:-release}
 ACCOUNT=123456789012
+STAGING=210987654321
 DEMO_USER=ukoenig # leads team platform: four roads lead her to a role
 
 # shellcheck source=config/demo/slapd.sh
@@ -74,7 +75,7 @@ write_configuration() {
   # A Unix socket's path holds 107 bytes (unix(7)); a deep checkout needs another place.
   ((${#SOCKET} < 100)) || SOCKET=$(mktemp -d)/bailey.sock
   HEALTH_PORT=$(free_port)
-  sed -e "s|@ACCOUNT@|$ACCOUNT|" -e "s|@STATE@|$DEMO/state|" -e "s|@SOCKET@|$SOCKET|" -e "s|@UID@|$(id -u)|" \
+  sed -e "s|@ACCOUNT@|$ACCOUNT|" -e "s|@STAGING@|$STAGING|" -e "s|@STATE@|$DEMO/state|" -e "s|@SOCKET@|$SOCKET|" -e "s|@UID@|$(id -u)|" \
     -e "s|@HEALTH_PORT@|$HEALTH_PORT|" -e "s|@LDAP_URL@|$LDAP_URL|" -e "s|@CA_FILE@|$DEMO/slapd/ca.pem|" \
     -e "s|@SYNC_DN@|$LDAP_SYNC_DN|" -e "s|@SYNC_PASSWORD_FILE@|$DEMO/slapd/sync.password|" -e "s|@BASE@|$LDAP_BASE|" \
     "$HERE/bailey.toml.in" >"$DEMO/bailey.toml"
@@ -91,16 +92,18 @@ start_bailey() {
 
 # The roles that the company's groups are named after, each with a ready-made policy.
 make_roles() {
-  local role policy description
-  while IFS='|' read -r role policy description; do
-    bailey role create "$role" --description "$description"
-    bailey role attach "$role" "$policy"
-  done <<'ROLES'
-admin|AdministratorAccess|Runs the production account
-poweruser|PowerUserAccess|Builds in the production account
-readonly|ReadOnlyAccess|Looks around in the production account
-billing|BillingViewer|Reads the bills
-auditor|SecurityAudit|Reviews how things are configured
+  local account role policy description
+  while IFS='|' read -r account role policy description; do
+    bailey role create "$role" --account "$account" --description "$description"
+    bailey role attach "$account/$role" "$policy"
+  done <<ROLES
+$ACCOUNT|admin|AdministratorAccess|Runs the production account
+$ACCOUNT|poweruser|PowerUserAccess|Builds in the production account
+$ACCOUNT|readonly|ReadOnlyAccess|Looks around in the production account
+$ACCOUNT|billing|BillingViewer|Reads the bills
+$ACCOUNT|auditor|SecurityAudit|Reviews how things are configured
+$STAGING|poweruser|PowerUserAccess|Builds in the staging account
+$STAGING|readonly|ReadOnlyAccess|Looks around in the staging account
 ROLES
   bailey role boundary auditor AuditorBoundary
 }

@@ -27,7 +27,7 @@ use rand::rngs::StdRng;
 
 use crate::audit::Audit;
 use crate::base::{Clock, Timestamp};
-use crate::model::{AccountId, DirectoryLabel, GroupRules};
+use crate::model::{Account, AccountId, Accounts, DirectoryLabel, GroupRules};
 use crate::rights::Terms;
 use crate::store::Store;
 use crate::sync::worker::Handle;
@@ -47,6 +47,8 @@ pub struct Admin {
     pub work: PathBuf,
     /// The configured directories.
     pub directories: Directories,
+    /// Accounts besides it, whose roles its people may assume; a reload exchanges them.
+    pub others: Arc<RwLock<Vec<Account>>>,
     /// What names of groups say about roles; a reload exchanges them.
     pub rules: Arc<RwLock<GroupRules>>,
     /// Where ids come from.
@@ -58,6 +60,13 @@ impl Admin {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The accounts that can hold roles.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        let declared = self.others.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Accounts { home: self.account.clone(), declared }
     }
 
     /// On what terms memberships and rights count at `now`.

@@ -452,6 +452,8 @@ mod tests {
             "role unassign Deploy --to resource/web1",
             "role assignments --limit 5",
             "role coverage",
+            "role list --account 210987654321 --limit 5",
+            "role create ops --account 210987654321",
             "role untag Deploy team",
             "policy list --templates",
             "policy create s3-read policy.json --path /app/",

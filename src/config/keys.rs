@@ -96,7 +96,7 @@ pub enum Form {
 pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
 
 /// Sections that may stand several times, as `[[..]]`.
-const REPEATED: &[&str] = &["directory", "group_role"];
+const REPEATED: &[&str] = &["directory", "group_role", "other_account"];
 
 /// Every key, in the order of `config/example.toml`.
 #[rustfmt::skip]
@@ -122,6 +122,10 @@ pub const KEYS: &[Key] = &[
 
     optional("kerberos.keytab_file", Form::File, "the keytab with the keys of the accounts we sign in as"),
     optional("kerberos.keytab_credential", Form::Name, "the systemd credential that holds the keytab"),
+
+    required("other_account.id", Form::Account, "its number"),
+    optional("other_account.name", Form::Name, "its name, for people to read"),
+    defaulted("other_account.kind", Form::Choice(&["local", "aws"]), r#""local""#, "who decides there: Bailey, or AWS, which trusts it"),
 
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),
     optional("group_role.account", Form::Template, "account of the role, instead of ${account} or the home account"),

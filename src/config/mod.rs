@@ -14,6 +14,7 @@
 //! comes through [`Surroundings`].
 
 mod access;
+mod account;
 mod directory;
 mod fault;
 mod files;
@@ -44,7 +45,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use presets::{PRESETS, Preset};
 pub use store::Store;
 
-use crate::model::{AccountId, GroupRules};
+use crate::model::{Account, AccountId, GroupRules};
 use fault::Faults;
 use files::Files;
 use section::Section;
@@ -54,6 +55,8 @@ use section::Section;
 pub struct Config {
     /// The account all users and groups belong to.
     pub account: AccountId,
+    /// Other accounts, whose roles these may assume.
+    pub accounts: Vec<Account>,
     /// Where the store lives.
     pub state_directory: PathBuf,
     /// Where we listen.
@@ -118,7 +121,8 @@ impl Config {
     }
 
     fn meant(top: &Section<'_>, files: &Files<'_>) -> Option<Self> {
-        let account = top.required("account");
+        let account: Option<AccountId> = top.required("account");
+        let accounts = account::all(&top.sections("other_account"), account.as_ref());
         let directories = directory::all(&top.sections("directory"), files);
         Some(Self {
             state_directory: files.path(top.read("state_directory")),
@@ -129,6 +133,7 @@ impl Config {
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
             group_rules: group_role::all(&top.sections("group_role")),
             account: account?,
+            accounts,
             directories: directories?,
         })
     }

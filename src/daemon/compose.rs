@@ -108,6 +108,7 @@ pub fn parts(
         clock: Arc::clone(&clock),
         work: config.state_directory.join("work"),
         directories: Directories::default(),
+        others: Arc::new(RwLock::new(config.accounts)),
         rules: Arc::new(RwLock::new(config.group_rules)),
         rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
@@ -198,6 +199,7 @@ async fn apply_reload(app: &App, exchange: &tokio::sync::mpsc::Sender<Fleet>, co
     let (admin, labels) = (app.admin.clone(), fleet.labels());
     app.store.run(move |_| fleet::freeze(&admin, &labels)).await?;
     exchange.send(fleet).await.map_err(|_| anyhow::anyhow!("the daemon is ending"))?;
+    *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);
     Ok(())

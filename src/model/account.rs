@@ -47,6 +47,62 @@ impl fmt::Display for AccountId {
     }
 }
 
+/// An account besides the home account, whose roles the people of the home account may assume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its number.
+    pub id: AccountId,
+    /// For people to read.
+    pub name: String,
+    /// Who decides there.
+    pub kind: AccountKind,
+}
+
+/// Who decides what a role of an account may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// Bailey does.
+    #[default]
+    Local,
+    /// AWS does: it is an account there that trusts Bailey as its identity provider.
+    Aws,
+}
+
+impl AccountKind {
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Aws => "aws",
+        }
+    }
+}
+
+/// The accounts there are.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// The one that all users and groups belong to.
+    pub home: AccountId,
+    /// The others.
+    pub declared: Vec<Account>,
+}
+
+impl Accounts {
+    /// The home account alone.
+    #[must_use]
+    pub fn of(home: AccountId) -> Self {
+        Self { home, declared: Vec::new() }
+    }
+
+    /// True of an account that can hold roles here.
+    #[must_use]
+    pub fn holds(&self, account: &AccountId) -> bool {
+        *account == self.home || self.declared.iter().any(|declared| declared.id == *account)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,7 @@ pub mod tags;
 pub mod unique_id;
 pub mod user;
 
-pub use account::AccountId;
+pub use account::{Account, AccountId, AccountKind, Accounts};
 pub use actor::Actor;
 pub use arn::Arn;
 pub use assignment::Assignment;

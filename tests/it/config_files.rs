@@ -169,8 +169,9 @@ fn the_example_means_what_the_defaults_mean() {
             "urls = [\"ldaps://ldap.example.com\"]",
         );
     let written_out = machine.load_text(&example).unwrap();
-    // A rule has no default; the example shows one.
-    let rule = "[[group_role]]\npattern = '^aws-(?<account>\\d{12})-(?<role>.+)$'\n";
+    // A rule or another account has no default; the example shows one of each.
+    let rule =
+        "[[other_account]]\nid = \"210987654321\"\n[[group_role]]\npattern = '^aws-(?<account>\\d{12})-(?<role>.+)$'\n";
     let left_out = machine.load_text(&format!("{MINIMAL}\n{rule}")).unwrap();
     assert_eq!(format!("{written_out:#?}"), format!("{left_out:#?}"));
 }
@@ -203,6 +204,11 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
             Some("bind_principal") => minimal("bind = \"gssapi\"\nbind_principal = 2026-01-01", &["bind_"]),
             Some(inner) => minimal(&format!("{inner} = 2026-01-01"), &[&format!("{inner} =")]),
             None if key.path == "group_role.pattern" => minimal("[[group_role]]\npattern = 2026-01-01", &[]),
+            None if key.path == "other_account.id" => minimal("[[other_account]]\nid = 2026-01-01", &[]),
+            None if key.path.starts_with("other_account.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                minimal(&format!("[[other_account]]\nid = \"210987654321\"\n{inner} = 2026-01-01"), &[])
+            }
             None if key.path.starts_with("group_role.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[group_role]]\npattern = '(?<role>a)'\n{inner} = 2026-01-01"), &[])
@@ -215,6 +221,31 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
             "{}: {faults:?}",
             key.path
         );
+    }
+}
+
+#[test]
+fn an_account_is_declared_once_and_the_home_account_never() {
+    let other = |id: &str| format!("[[other_account]]\nid = \"{id}\"\nkind = \"aws\"");
+    let faults = |text: &str| -> Vec<String> {
+        Machine::new().faults(&minimal(text, &[])).into_iter().map(|fault| fault.problem).collect()
+    };
+    assert_eq!(faults(&other("123456789012")), ["is the home account"]);
+    assert_eq!(faults(&[other("210987654321"), other("210987654321")].join("\n")), ["is declared twice"]);
+    let config = Machine::new().load_text(&minimal(&other("210987654321"), &[])).unwrap();
+    assert_eq!(config.accounts.len(), 1);
+}
+
+#[test]
+fn a_rule_that_makes_no_sense_is_told_where_it_stands() {
+    for (rule, words) in [
+        ("pattern = 'a('", "not a regular expression"),
+        ("pattern = 'a'", "captures no `(?<role>..)`"),
+        ("pattern = '(?<role>a)'\nrole = \"${team}\"", "`${team}` is asked for"),
+    ] {
+        let faults = Machine::new().faults(&minimal(&format!("[[group_role]]\n{rule}"), &[]));
+        assert!(faults.len() == 1 && faults[0].problem.contains(words), "{rule}: {faults:?}");
+        assert_eq!(faults[0].key, "group_role.pattern");
     }
 }
 

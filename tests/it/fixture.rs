@@ -54,6 +54,7 @@ impl Fixture {
             clock: Arc::clone(&shared),
             work: state.path().join("work"),
             directories: Directories::default(),
+            others: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         };

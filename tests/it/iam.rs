@@ -424,6 +424,8 @@ fn names_of_groups_say_roles_and_the_report_says_what_they_come_to() {
     let slapd = Slapd::start(Options { ldif: format!("{people}\n{}", groups.join("\n")), ..Options::default() });
     let mut bailey = Bailey::reading(&slapd, "");
     let rules = r#"
+[[other_account]]
+id = "999999999999"
 [[group_role]]
 pattern = '^aws-(?<account>\d{12})-(?<role>.+)$'
 [[group_role]]
@@ -487,6 +489,34 @@ pattern = 'nothing-(?<role>.+)'
     assert!(reasons.contains(&format!("group_role[0] of role/admin to group/{admin}")), "{reasons}");
     assert_eq!(assumes("eve", "Team-red")["decision"], "Allowed");
     assert_eq!(assumes("eve", "admin")["decision"], "ImplicitlyDenied");
+    // A role of another account: both sides have to allow it, and the rule is both.
+    let ops = bailey.json(&["role", "create", "ops", "--account", "999999999999"]);
+    assert_eq!(ops["arn"], "arn:aws:iam::999999999999:role/ops");
+    assert_eq!(bailey.json(&["role", "show", "999999999999/ops"])["id"], ops["id"]);
+    assert_eq!(bailey.json(&["role", "list", "--account", "999999999999"]).as_array().unwrap().len(), 1);
+    let decides = |principal: &str, action: &str, resource: &str| {
+        let words = [
+            "policy",
+            "simulate",
+            "--principal",
+            principal,
+            "--action",
+            action,
+            "--resource",
+            resource,
+            "--output",
+            "json",
+        ];
+        serde_json::from_slice::<Value>(&bailey.run(&words).stdout).unwrap()[0]["decision"].clone()
+    };
+    let elsewhere = "arn:aws:iam::999999999999:role/ops";
+    assert_eq!(decides(&format!("arn:aws:iam::{ACCOUNT}:user/eve"), "sts:AssumeRole", elsewhere), "Allowed");
+    assert_eq!(decides(&format!("arn:aws:iam::{ACCOUNT}:user/ann"), "sts:AssumeRole", elsewhere), "ImplicitlyDenied");
+    bailey.ok(&["role", "attach", "999999999999/ops", "ReadOnlyAccess"]);
+    let session = "arn:aws:sts::999999999999:assumed-role/ops/eve";
+    assert_eq!(decides(session, "s3:GetObject", "arn:aws:s3:::a/b"), "Allowed");
+    let undeclared = bailey.run(&["role", "create", "ops", "--account", "888888888888"]);
+    assert!(String::from_utf8_lossy(&undeclared.stderr).contains("declare it as [[other_account]]"));
     // A reload takes the rules away.
     std::fs::write(bailey.config(), text).unwrap();
     bailey.signal("HUP");

@@ -151,6 +151,7 @@ impl Office {
             clock: Arc::clone(&runner.clock),
             work: runner.work.clone(),
             directories: Directories::default(),
+            others: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
             rng: std::sync::Arc::new(std::sync::Mutex::new(rand::SeedableRng::from_seed([7; 32]))),
         };

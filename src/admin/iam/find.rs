@@ -8,7 +8,7 @@ use crate::model::{AccountId, Holder, InstanceProfile, ManagedPolicy, Member, Me
 use crate::store::Snapshot;
 use crate::store::iam::{self, Object, Read};
 
-/// The role that `text` means: a name in any case, an ARN, or an id.
+/// The role that `text` means: a name in any case, of the home account `account`; `ACCOUNT/NAME`; an ARN; or an id.
 ///
 /// # Errors
 /// When there is none, or the store cannot be read.
@@ -16,7 +16,13 @@ pub fn role(snapshot: &dyn Snapshot, account: &AccountId, text: &str) -> Result<
     let by_id = text.parse::<RoleId>().ok();
     let found = match by_id {
         Some(id) => iam::object::<Role>(snapshot, id.as_bytes())?,
-        None => by_name(snapshot, account, text, "role", |role: &Role| super::views::role_arn(role).to_string())?,
+        None => {
+            let arn = |role: &Role| super::views::role_arn(role).to_string();
+            match account_in(text) {
+                Some((other, name)) => by_name(snapshot, &other, name, "role", arn)?,
+                None => by_name(snapshot, account, text, "role", arn)?,
+            }
+        }
     };
     found.ok_or_else(|| missing("role", text))
 }
@@ -97,6 +103,15 @@ pub enum HolderKind {
     Group,
     /// A role.
     Role,
+}
+
+/// The account that an ARN or `ACCOUNT/NAME` says, and what to look for there.
+fn account_in(text: &str) -> Option<(AccountId, &str)> {
+    if let Some(rest) = text.strip_prefix("arn:aws:iam::") {
+        return Some((rest.split(':').next()?.parse().ok()?, text));
+    }
+    let (account, name) = text.split_once('/')?;
+    Some((account.parse().ok()?, name))
 }
 
 fn by_name<T: Object>(

@@ -33,7 +33,7 @@ use super::{Admin, AdminError};
 use crate::audit::Outcome;
 use crate::base::Timestamp;
 use crate::gate::Authorized;
-use crate::model::{AccountId, Actor};
+use crate::model::{AccountId, Accounts, Actor};
 use crate::policy::{Document, Kind, Warning, lint};
 use crate::store::{Commit, Snapshot};
 
@@ -41,6 +41,7 @@ use crate::store::{Commit, Snapshot};
 pub(crate) struct Change<'a> {
     snapshot: &'a dyn Snapshot,
     account: &'a AccountId,
+    accounts: &'a Accounts,
     actor: &'a Actor,
     now: Timestamp,
     commit: Commit,
@@ -64,10 +65,11 @@ impl Admin {
         work: impl FnOnce(&mut Change<'_>) -> Result<R, AdminError>,
     ) -> Result<R, AdminError> {
         let (now, actor, intent) = (asked.at(), asked.actor(), asked.operation().intent());
+        let accounts = self.accounts();
         let worked = self.store.read(|snapshot| {
             let commit = Commit::new(actor.clone(), now, intent);
-            let account = &self.account;
-            let mut change = Change { snapshot, account, actor: &actor, now, commit, outcome: Outcome::success() };
+            let (account, accounts, actor) = (&accounts.home, &accounts, &actor);
+            let mut change = Change { snapshot, account, accounts, actor, now, commit, outcome: Outcome::success() };
             let answer = work(&mut change)?;
             Ok::<_, AdminError>((answer, change.commit, change.outcome))
         });

@@ -11,7 +11,7 @@ use super::{Change, examine, find, holders, trust};
 use crate::base::RoleId;
 use crate::gate::Authorized;
 use crate::model::role::{SESSION_BOUNDS, USUAL_SESSION};
-use crate::model::{Entitlements, Holder, IamName, IamPath, Role, Trust};
+use crate::model::{AccountId, Accounts, Entitlements, Holder, IamName, IamPath, Role, Trust};
 use crate::policy::{Kind, Warning};
 use crate::store::Snapshot;
 use crate::store::iam::{self, Object, Read};
@@ -28,6 +28,9 @@ const LONGEST_DESCRIPTION: usize = 1_000;
 pub struct NewRole {
     /// Its name.
     pub name: IamName,
+    /// The account it is to belong to; the home account, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// Where.
     #[serde(default)]
     pub path: IamPath,
@@ -70,7 +73,7 @@ impl Admin {
             let (trust, warnings) = trusted.unzip();
             let role = Role {
                 id,
-                account: change.account.clone(),
+                account: declared(change.accounts, new.account.as_ref())?,
                 path: new.path.clone(),
                 name: new.name.clone(),
                 description: check_description(&new.description)?,
@@ -106,7 +109,7 @@ impl Admin {
             let holder = Holder::Role(role.id);
             let held = iam::entitlements(change.snapshot, &holder)?;
             let assigned = iam::assigned_to(change.snapshot, &role.id)?.len();
-            let profiles = iam::profiles_with(change.snapshot, change.account, &role.id)?.len();
+            let profiles = iam::profiles_with(change.snapshot, &role.account, &role.id)?.len();
             let (attached, inline) = (held.value.attached.len(), held.value.inline.len());
             let in_the_way = [
                 (attached, "attached policies"),
@@ -187,14 +190,20 @@ impl Admin {
         })
     }
 
-    /// A page of roles, by name. Blocks.
+    /// A page of the roles of an account, the home account if none is named, by name. Blocks.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn roles(&self, after: Option<&str>, limit: usize) -> Result<Page<RoleView>, AdminError> {
-        let now = self.now();
+    /// When the account is none of ours, or the store cannot be read.
+    pub fn roles(
+        &self,
+        account: Option<&AccountId>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<RoleView>, AdminError> {
+        let (now, accounts) = (self.now(), self.accounts());
+        let account = declared(&accounts, account)?;
         self.store.read(|snapshot| {
-            let found = iam::page::<Role>(snapshot, Some(&self.account), after, limit)?;
+            let found = iam::page::<Role>(snapshot, Some(&account), after, limit)?;
             let next = found.last().filter(|_| found.len() == limit).map(|last| last.name.to_string());
             let items = found.iter().map(|role| RoleView::of(snapshot, &self.account, role, now));
             Ok(Page { items: items.collect::<Result<_, AdminError>>()?, next })
@@ -202,10 +211,19 @@ impl Admin {
     }
 }
 
+/// The account that is named, or the home account.
+fn declared(accounts: &Accounts, account: Option<&AccountId>) -> Result<AccountId, AdminError> {
+    let account = account.unwrap_or(&accounts.home);
+    if accounts.holds(account) {
+        return Ok(account.clone());
+    }
+    Err(AdminError::NoSuch { what: format!("account {account}; declare it as [[other_account]] in the configuration") })
+}
+
 /// A trust policy, examined and bound.
 fn trusted(change: &Change<'_>, document: &RawValue) -> Result<(Trust, Vec<Warning>), AdminError> {
     let warnings = examine(document.get(), Kind::Trust, LONGEST_TRUST)?;
-    Ok((trust::bind(change.snapshot, change.account, document.get())?, warnings))
+    Ok((trust::bind(change.snapshot, change.accounts, document.get())?, warnings))
 }
 
 /// Refuses a name that another object of the account has.

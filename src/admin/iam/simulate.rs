@@ -109,17 +109,17 @@ impl Admin {
     fn subject(&self, snapshot: &dyn Snapshot, terms: &Terms, arn: &str) -> Result<Subject, AdminError> {
         let principal = Principal::parse(arn).map_err(invalid)?;
         let ours = |rest: &str| arn.strip_prefix(&format!("arn:aws:{rest}")).map(str::to_owned);
-        let account = &self.account;
+        let (account, of) = (&self.account, principal.account().to_owned());
         let of_role = |role: Role, session: Option<&str>| {
             let effective = Effective::of_role(snapshot, &role, session)?;
             let principal = principal.clone().with_unique_id(effective.facts.unique_id.as_str());
             Ok::<_, AdminError>(Subject { principal, effective: Some(effective), inactive: None })
         };
-        if let Some(session) = ours(&format!("sts::{account}:assumed-role/")) {
+        if let Some(session) = ours(&format!("sts::{of}:assumed-role/")) {
             let (role, name) = session.split_once('/').unwrap_or((&session, ""));
-            return of_role(find::role(snapshot, account, role)?.value, Some(name));
+            return of_role(find::role(snapshot, account, &format!("{of}/{role}"))?.value, Some(name));
         }
-        if ours(&format!("iam::{account}:role/")).is_some() {
+        if ours(&format!("iam::{of}:role/")).is_some() {
             return of_role(find::role(snapshot, account, arn)?.value, None);
         }
         if ours(&format!("iam::{account}:user/")).is_some() {
@@ -200,7 +200,7 @@ impl Admin {
 
     /// The role of ours that the resource is.
     fn role_of(&self, snapshot: &dyn Snapshot, resource: &str) -> Result<Option<Role>, AdminError> {
-        if !resource.starts_with(&format!("arn:aws:iam::{}:role/", self.account)) {
+        if !resource.starts_with("arn:aws:iam::") {
             return Ok(None);
         }
         match find::role(snapshot, &self.account, resource) {

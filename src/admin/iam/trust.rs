@@ -9,20 +9,20 @@ use serde_json::value::RawValue;
 use super::super::AdminError;
 use super::find;
 use super::views::role_arn;
-use crate::model::{AccountId, Arn, Holder, MemberKind, Trust};
+use crate::model::{AccountId, Accounts, Arn, Holder, MemberKind, Trust};
 use crate::policy::{Document, Kind};
 use crate::store::{Snapshot, StoreError, iam, rows};
 
-/// Binds a document to whom it names: users and roles of `account` become their unique ids. Whoever is not there cannot be
+/// Binds a document to whom it names: users and roles of our accounts become their unique ids. Whoever is not there cannot be
 /// trusted, as in AWS: a name that somebody gets later would bring the trust with it.
 ///
 /// # Errors
 /// When it is no trust policy, it names somebody who is not there, or the store cannot be read.
-pub(super) fn bind(snapshot: &dyn Snapshot, account: &AccountId, text: &str) -> Result<Trust, AdminError> {
+pub(super) fn bind(snapshot: &dyn Snapshot, accounts: &Accounts, text: &str) -> Result<Trust, AdminError> {
     Document::parse(text, Kind::Trust)?;
     let mut bound = BTreeMap::new();
     let document = rewrite(text, |principal| {
-        let Some((holder, arn)) = named(snapshot, account, principal)? else { return Ok(None) };
+        let Some((holder, arn)) = named(snapshot, accounts, principal)? else { return Ok(None) };
         if arn.as_str() != principal {
             return Err(unknown(principal));
         }
@@ -62,12 +62,17 @@ pub fn arn_of(snapshot: &dyn Snapshot, account: &AccountId, holder: &Holder) -> 
     }))
 }
 
-/// Whom of `account` an ARN names, with the ARN as it is spelt; `None` when it names nobody of `account`.
-fn named(snapshot: &dyn Snapshot, account: &AccountId, arn: &str) -> Result<Option<(Holder, Arn)>, AdminError> {
-    let Some(rest) = arn.strip_prefix(&format!("arn:aws:iam::{account}:")) else { return Ok(None) };
+/// Whom of our accounts an ARN names, with the ARN as it is spelt; `None` when it names nobody of them.
+fn named(snapshot: &dyn Snapshot, accounts: &Accounts, arn: &str) -> Result<Option<(Holder, Arn)>, AdminError> {
+    let Some((account, rest)) = arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(':')) else {
+        return Ok(None);
+    };
+    let ours = account.parse::<AccountId>().is_ok_and(|account| accounts.holds(&account));
+    let home = &accounts.home;
     let holder = match rest.split_once('/') {
-        Some(("user", _)) => find::holder(snapshot, account, find::HolderKind::User, arn),
-        Some(("role", _)) => find::holder(snapshot, account, find::HolderKind::Role, arn),
+        Some(("user" | "role", _)) if !ours => return Ok(None),
+        Some(("user", _)) => find::holder(snapshot, home, find::HolderKind::User, arn),
+        Some(("role", _)) => find::holder(snapshot, home, find::HolderKind::Role, arn),
         // The account itself.
         _ => return Ok(None),
     };
@@ -75,7 +80,7 @@ fn named(snapshot: &dyn Snapshot, account: &AccountId, arn: &str) -> Result<Opti
         AdminError::NotFound { .. } => unknown(arn),
         other => other,
     })?;
-    Ok(arn_of(snapshot, account, &holder)?.map(|arn| (holder, arn)))
+    Ok(arn_of(snapshot, home, &holder)?.map(|arn| (holder, arn)))
 }
 
 fn unknown(principal: &str) -> AdminError {

@@ -18,13 +18,20 @@ use crate::cli::Exit;
 use crate::cli::args::moment as parse_moment;
 use crate::cli::output::{Column, Format, moment};
 use crate::cli::session::{Session, encoded, query};
-use crate::model::{IamName, IamPath, PolicyName};
+use crate::model::{AccountId, IamName, IamPath, PolicyName};
 
 /// `bailey role`.
 #[derive(Debug, Subcommand)]
 pub enum RoleVerb {
-    /// List roles
-    List(Part),
+    /// List the roles of an account
+    List {
+        /// Of which account [default: the home account]
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+        /// Which part of them
+        #[command(flatten)]
+        part: Part,
+    },
     /// Show a role: what hangs on it, who may assume it
     Show {
         /// Name or ARN
@@ -34,6 +41,9 @@ pub enum RoleVerb {
     Create {
         /// Its name
         name: IamName,
+        /// The account it is to belong to [default: the home account]
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
         /// Who may assume it, as a trust policy, besides those it is assigned to; `-` is standard input
         #[arg(long, value_name = "FILE")]
         trust: Option<PathBuf>,
@@ -256,8 +266,10 @@ pub async fn role(session: &mut Session, verb: RoleVerb) -> anyhow::Result<Exit>
     match verb {
         RoleVerb::Holding(verb) => return holders::holding(session, "roles", verb).await,
         RoleVerb::Bounding(verb) => return holders::bounding(session, "roles", verb).await,
-        RoleVerb::List(part) => {
-            let page: Page<RoleView> = session.client.get(&format!("/v1/roles{}", part.query())).await?;
+        RoleVerb::List { account, part: Part { limit, after } } => {
+            let account = account.map(|account| account.to_string());
+            let parameters = [("account", account), ("limit", Some(limit.to_string())), ("after", after)];
+            let page: Page<RoleView> = session.client.get(&format!("/v1/roles{}", query(&parameters))).await?;
             session.output.listing(&page.items, ROLES)?;
             go_on(page.next)?;
         }
@@ -265,10 +277,10 @@ pub async fn role(session: &mut Session, verb: RoleVerb) -> anyhow::Result<Exit>
             let found: RoleView = session.client.get(&one(&role)).await?;
             show(session, &found)?;
         }
-        RoleVerb::Create { name, trust, path, description, max_session, boundary, tags } => {
+        RoleVerb::Create { name, account, trust, path, description, max_session, boundary, tags } => {
             let trust = trust.map(|file| document(&file)).transpose()?;
             let tags = tags.into_iter().collect();
-            let new = NewRole { name, path, description, trust, max_session, boundary, tags };
+            let new = NewRole { name, account, path, description, trust, max_session, boundary, tags };
             let made: RoleView = session.client.post("/v1/roles", &new).await?;
             show(session, &made)?;
         }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use serde::Deserialize;
 
 use super::super::extract::{Asked, Params};
 use super::super::v1::Routes;
@@ -12,6 +13,7 @@ use crate::admin::iam::profiles::NewProfile;
 use crate::admin::iam::roles::{NewRole, RoleUpdate};
 use crate::admin::iam::views::{AssignmentView, Page, ProfileView, RoleView};
 use crate::gate::Operation;
+use crate::model::AccountId;
 
 pub(super) fn add(routes: Routes) -> Routes {
     routes
@@ -33,14 +35,28 @@ pub(super) fn add(routes: Routes) -> Routes {
         .delete("/v1/instance-profiles/{profile}/role/{role}", Operation::RemoveRoleFromInstanceProfile, take_role)
 }
 
+/// Which roles.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// Of which account; the home account, if nothing is said.
+    #[serde(default)]
+    account: Option<AccountId>,
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
 async fn list(
     State(app): Shared,
     asked: Asked,
-    Params(listing): Params<Listing>,
+    Params(Which { account, after, limit }): Params<Which>,
 ) -> Result<Json<Page<RoleView>>, Failure> {
     let _allowed = asked.authorize("").await?;
+    let listing = Listing { after, limit };
     let limit = listing.limit()?;
-    work(&app, move |admin| admin.roles(listing.after.as_deref(), limit)).await
+    work(&app, move |admin| admin.roles(account.as_ref(), listing.after.as_deref(), limit)).await
 }
 
 async fn create(State(app): Shared, asked: Asked, body: Body<NewRole>) -> Result<Json<RoleView>, Failure> {
