@@ -100,11 +100,14 @@ impl Admin {
         let derived = origin::user_id(label, &guid);
         let (state, doomed) = self.store.read(|snapshot| {
             let state = state::load(snapshot, label)?;
-            Ok::<_, SyncError>((state, Doomed::of(snapshot, &Member::User(derived), label)?.keys))
+            Ok::<_, SyncError>((state, Doomed::of(snapshot, &Member::User(derived), label)?))
         })?;
         let mut commit = Commit::new(actor.clone(), now, Intent::Widen);
         commit.audit = audit;
-        for key in doomed {
+        for (row, claimed) in doomed.claimed {
+            commit.unclaimed_since(&row, claimed);
+        }
+        for key in doomed.keys {
             commit.delete(key);
         }
         commit.put(schema::relink(MemberKind::User, derived.as_bytes()), old.id.as_bytes().to_vec());

@@ -121,9 +121,9 @@ impl Assigned {
 /// When a stored document or condition is none.
 pub fn trust(role: &Role, assigned: &[Assigned], principal: &UniqueId) -> Result<Option<Document>, StoreError> {
     let damaged = |why: String| StoreError::corrupt(&keys::role(&role.id), why);
-    let (version, mut statements) = match &role.trust {
+    let mut statements = match &role.trust {
         Some(trust) => written(&trust.document).map_err(|error| damaged(error.to_string()))?,
-        None => ("2012-10-17".to_owned(), Vec::new()),
+        None => Vec::new(),
     };
     let about = format!(r#""Principal":{{"AWS":"{principal}"}}"#);
     let ours = assigned.iter().filter(|one| one.role.id == role.id);
@@ -131,12 +131,12 @@ pub fn trust(role: &Role, assigned: &[Assigned], principal: &UniqueId) -> Result
     if statements.is_empty() {
         return Ok(None);
     }
-    let text = format!(r#"{{"Version":{},"Statement":[{}]}}"#, Value::from(version), statements.join(","));
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
     Document::parse(&text, Kind::Trust).map(Some).map_err(|error| damaged(error.to_string()))
 }
 
-/// Version and statements of a document, as they are written.
-fn written(document: &str) -> Result<(String, Vec<String>), serde_json::Error> {
+/// The statements of a document, as they would be written in version 2012-10-17: assignments have variables.
+fn written(document: &str) -> Result<Vec<String>, serde_json::Error> {
     #[derive(serde::Deserialize)]
     struct Written<'a> {
         #[serde(rename = "Version", default)]
@@ -145,12 +145,25 @@ fn written(document: &str) -> Result<(String, Vec<String>), serde_json::Error> {
         statements: &'a RawValue,
     }
     let Written { version, statements } = serde_json::from_str(document)?;
-    let texts = if statements.get().starts_with('[') {
-        let each: Vec<&RawValue> = serde_json::from_str(statements.get())?;
-        each.into_iter().map(|one| one.get().to_owned()).collect()
-    } else {
-        vec![statements.get().to_owned()]
-    };
-    // Without a version the older one is meant, in which `${..}` is text.
-    Ok((version.unwrap_or_else(|| "2008-10-17".to_owned()), texts))
+    let texts: Vec<&RawValue> =
+        if statements.get().starts_with('[') { serde_json::from_str(statements.get())? } else { vec![statements] };
+    // Without a version the older one is meant, in which `${..}` is text; in the newer one `${$}` is the dollar itself.
+    let old = version.is_none_or(|version| version != "2012-10-17");
+    let meant = |text: &RawValue| if old { text.get().replace("${", "${$}{") } else { text.get().to_owned() };
+    Ok(texts.into_iter().map(meant).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_the_older_version_stay_text() {
+        let one = r#"{"Effect":"Allow","Condition":{"StringEquals":{"a":"${aws:username}"}}}"#;
+        let document = |version: &str| format!(r#"{{{version}"Statement":[{one}]}}"#);
+        assert_eq!(written(&document(r#""Version":"2012-10-17","#)).unwrap(), [one]);
+        let old = one.replace("${aws", "${$}{aws");
+        assert_eq!(written(&document("")).unwrap(), [old.as_str()]);
+        assert_eq!(written(&document(r#""Version":"2008-10-17","#)).unwrap(), [old.as_str()]);
+    }
 }

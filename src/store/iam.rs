@@ -249,6 +249,14 @@ pub fn rows_of(snapshot: &dyn Snapshot, member: &Member) -> Result<Vec<Vec<u8>>,
     Ok(found)
 }
 
+/// When something came to hang on `row` last; 0 when nothing ever did.
+///
+/// # Errors
+/// When the row cannot be read.
+pub fn claimed(snapshot: &dyn Snapshot, row: &[u8]) -> Result<Revision, StoreError> {
+    Ok(snapshot.get(&keys::claims(row))?.map_or(0, |row| row.revision))
+}
+
 /// What was there at a key when it was read: it is to be so still when the commit is carried out.
 fn as_read(revision: Revision) -> Expect {
     if revision == 0 { Expect::Absent } else { Expect::At(revision) }
@@ -279,12 +287,26 @@ impl Commit {
         Ok(())
     }
 
-    /// Deletes an object that was read at `revision`, and its name.
-    pub fn delete_object<T: Object>(&mut self, object: &T, revision: Revision) {
+    /// Deletes an object that was read at `revision`, and its name; nothing may have come to hang on it since `claimed` was
+    /// read.
+    pub fn delete_object<T: Object>(&mut self, object: &T, revision: Revision, claimed: Revision) {
         let (key, name) = keys_of(object);
         self.expect(key.clone(), Expect::At(revision));
+        self.unclaimed_since(&key, claimed);
+        self.delete(keys::claims(&key));
         self.delete(key);
         self.delete(name);
+    }
+
+    /// Says that something comes to hang on `row`, which has to be there.
+    pub fn claim(&mut self, row: &[u8]) {
+        self.expect(row.to_vec(), Expect::Present);
+        self.put(keys::claims(row), Vec::new());
+    }
+
+    /// Demands that nothing came to hang on `row` since [`claimed`] was read.
+    pub fn unclaimed_since(&mut self, row: &[u8], claimed: Revision) {
+        self.expect(keys::claims(row), as_read(claimed));
     }
 
     /// Makes what hangs on `holder`, read as `before`, say `after`.
@@ -309,8 +331,7 @@ impl Commit {
             self.delete(keys::held_by(policy, holder));
         }
         for policy in are.difference(&were) {
-            // A policy that goes at this moment must not leave a holder behind.
-            self.expect(keys::policy(policy), Expect::Present);
+            self.claim(&keys::policy(policy));
             self.put(keys::held_by(policy, holder), Vec::new());
         }
         Ok(())
@@ -323,8 +344,8 @@ impl Commit {
     pub fn put_assignment(&mut self, assignment: &Assignment, revision: Revision) -> Result<(), StoreError> {
         let key = keys::assignment(&assignment.to, &assignment.role);
         self.expect(key.clone(), as_read(revision));
-        self.expect(keys::role(&assignment.role), Expect::Present);
-        self.expect(super::schema::entity(&assignment.to), Expect::Present);
+        self.claim(&keys::role(&assignment.role));
+        self.claim(&super::schema::entity(&assignment.to));
         self.put(key, to_json(assignment)?);
         self.put(keys::assignment_back(&assignment.role, &assignment.to), Vec::new());
         Ok(())

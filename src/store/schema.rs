@@ -25,6 +25,7 @@
 //! | `X` policies' holders | policy id, holder byte, holder id | nothing | no |
 //! | `Q` assignments | member kind, member id, role id | [`Assignment`] as JSON | yes |
 //! | `C` the same backwards | role id, member kind, member id | nothing | no |
+//! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
 //! | `S` sync state | label, 0, name | JSON | no |
 //! | `P` held changes | digest (32), 0 or 1, chunk number | JSON | no |
 //! | `A` chained log | sequence number (8) | record | no |

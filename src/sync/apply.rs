@@ -165,6 +165,8 @@ struct Writer<'a> {
 struct Batch {
     rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     changes: usize,
+    /// Rows that go, and when something came to hang on them last.
+    claimed: Vec<(Vec<u8>, Revision)>,
     /// True when something in it may give access.
     widens: bool,
 }
@@ -336,6 +338,7 @@ impl Writer<'_> {
             let total = total(&mut self.totals, subject.kind());
             *total = total.saturating_sub(1);
         }
+        self.batch.claimed.extend(doomed.claimed);
         for key in doomed.keys {
             let edge = schema::parse_edge(&key).is_some();
             if self.batch.remove(key) && edge {
@@ -358,6 +361,9 @@ impl Writer<'_> {
         let mut commit = Commit::new(self.run.actor.clone(), self.run.now, intent);
         commit.audit = Some(self.audit);
         commit.writes.extend(batch.rows);
+        for (row, claimed) in batch.claimed {
+            commit.unclaimed_since(&row, claimed);
+        }
         let key = schema::sync_state(&self.run.settings.label, "state");
         for (rule, count) in self.narrowed.drain() {
             self.window.add(rule, count, self.run.now);

@@ -6,13 +6,15 @@ use super::error::SyncError;
 use super::stored::scan_all;
 use crate::base::GroupId;
 use crate::model::{DirectoryLabel, Member};
-use crate::store::{Snapshot, iam, rows, schema};
+use crate::store::{Revision, Snapshot, iam, rows, schema};
 
 /// Rows that go with somebody.
 #[derive(Debug, Default)]
 pub struct Doomed {
     /// Keys of the rows.
     pub keys: HashSet<Vec<u8>>,
+    /// When something came to hang on them last, by row: nothing may have since ([`iam::claimed`]).
+    pub claimed: Vec<(Vec<u8>, Revision)>,
     /// True when the directory still had it.
     pub present: bool,
 }
@@ -30,8 +32,14 @@ impl Doomed {
         if snapshot.get(&name)?.is_some_and(|row| row.value == subject.id_bytes()) {
             doomed.keys.insert(name);
         }
-        doomed.keys.insert(schema::entity(subject));
-        doomed.keys.extend(iam::rows_of(snapshot, subject)?);
+        let row = schema::entity(subject);
+        let claimed = iam::claimed(snapshot, &row)?;
+        if claimed > 0 {
+            doomed.keys.insert(schema::iam::claims(&row));
+            doomed.keys.extend(iam::rows_of(snapshot, subject)?);
+        }
+        doomed.claimed.push((row.clone(), claimed));
+        doomed.keys.insert(row);
         for (key, _) in scan_all(snapshot, &schema::groups_of(subject))? {
             if let Some((member, group)) = schema::parse_edge_back(&key) {
                 doomed.edge(&group, &member);

@@ -523,6 +523,97 @@ pattern = 'nothing-(?<role>.+)'
     wait_until("no rules", || assumes("ann", "admin")["decision"] == "ImplicitlyDenied");
 }
 
+/// Whoever deletes something and whoever hangs something on it at the same moment: one of them is told, whichever comes first.
+#[test]
+fn nothing_comes_to_hang_on_what_is_being_deleted() {
+    use bailey::model::{Assignment, Entitlements, Holder, ManagedPolicy, Member, Role, role};
+    use bailey::store::iam::{Read, claimed, entitlements};
+    use bailey::store::schema::iam as keys;
+    let now = "2026-03-12T12:00:00Z".parse().unwrap();
+    let by = || bailey::model::Actor::task("test");
+    let fresh = || Commit::new(by(), now, Intent::Widen);
+    let made = || {
+        let store = Store::new(memory::Memory::new());
+        bailey::admin::iam::templates::settle(&store, now).unwrap();
+        let role = Role {
+            id: bailey::base::RoleId::from_bytes([1; 16]),
+            account: ACCOUNT.parse().unwrap(),
+            path: "/".parse().unwrap(),
+            name: "r".parse().unwrap(),
+            description: String::new(),
+            trust: None,
+            max_session: role::USUAL_SESSION,
+            created: now,
+        };
+        let mut commit = fresh();
+        commit.add_object(&role).unwrap();
+        let user = Member::User(bailey::base::UserId::from_bytes([2; 16]));
+        commit.put(schema::entity(&user), vec![0; 16]);
+        store.commit(commit).unwrap();
+        (store, role, user)
+    };
+    // Each pair is put together on the same state: what hangs something, and what deletes.
+    let attach = |store: &Store, role: &Role| {
+        let holder = Holder::Role(role.id);
+        let policy = store.read(|snapshot| named::<ManagedPolicy>(snapshot, None, "SecurityAudit")).unwrap().unwrap();
+        let before = store.read(|snapshot| entitlements(snapshot, &holder)).unwrap();
+        let after = Entitlements { attached: [policy.value.id].into(), ..Entitlements::default() };
+        let since = store.read(|snapshot| claimed(snapshot, &keys::policy(&policy.value.id))).unwrap();
+        let (mut hang, mut delete) = (fresh(), fresh());
+        hang.expect(keys::role(&role.id), bailey::store::Expect::Present);
+        hang.put_entitlements(&holder, &before, &after).unwrap();
+        delete.delete_object(&policy.value, policy.revision, since);
+        [hang, delete]
+    };
+    let assign = |store: &Store, role: &Role, user: Member| {
+        let assignment = Assignment {
+            to: user,
+            role: role.id,
+            condition: None,
+            not_before: None,
+            not_after: None,
+            reason: String::new(),
+            by: by(),
+            created: now,
+        };
+        let mut hang = fresh();
+        hang.put_assignment(&assignment, 0).unwrap();
+        let read: Read<Role> = store.read(|snapshot| named(snapshot, Some(&role.account), "r")).unwrap().unwrap();
+        (hang, read)
+    };
+    for first in [0, 1] {
+        let (store, role, user) = made();
+        let mut pairs = vec![attach(&store, &role)];
+        let (hang, read) = assign(&store, &role, user);
+        let mut delete = fresh();
+        delete.delete_object(&role, read.revision, store.read(|s| claimed(s, &keys::role(&role.id))).unwrap());
+        pairs.push([hang, delete]);
+        for (number, mut pair) in pairs.into_iter().enumerate() {
+            if first == 1 {
+                pair.reverse();
+            }
+            let [one, other] = pair;
+            // The second pair stands on a state that the first has changed elsewhere.
+            store.commit(one).unwrap_or_else(|error| panic!("{first} {number}: {error}"));
+            assert!(store.commit(other).is_err(), "{first} {number}");
+        }
+        // The same of somebody whom the sync deletes.
+        let (store, role, user) = made();
+        let (hang, _) = assign(&store, &role, user);
+        let row = schema::entity(&user);
+        let mut delete = fresh();
+        delete.unclaimed_since(&row, store.read(|s| claimed(s, &row)).unwrap());
+        delete.delete(row);
+        let mut pair = [hang, delete];
+        if first == 1 {
+            pair.reverse();
+        }
+        let [one, other] = pair;
+        store.commit(one).unwrap();
+        assert!(store.commit(other).is_err(), "{first}, a person");
+    }
+}
+
 /// Damage of these rows is found.
 #[test]
 fn what_does_not_fit_together_is_found() {

@@ -48,7 +48,7 @@ impl Admin {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let role = find::role(change.snapshot, change.account, &which)?.value;
-            let to = find::member(change.snapshot, member_kind(kind)?, to)?;
+            let to = find::member(change.snapshot, change.account, member_kind(kind)?, to)?;
             check(terms)?;
             let before = iam::assignment(change.snapshot, &to, &role.id)?;
             let assignment = Assignment {
@@ -75,7 +75,7 @@ impl Admin {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let role = find::role(change.snapshot, change.account, &which)?.value;
-            let member = find::member(change.snapshot, member_kind(kind)?, to)?;
+            let member = find::member(change.snapshot, change.account, member_kind(kind)?, to)?;
             let found = iam::assignment(change.snapshot, &member, &role.id)?;
             let Some(Read { value, revision }) = found else {
                 let name = name_of(change.snapshot, &member)?;

@@ -74,11 +74,11 @@ pub fn holder(
 ) -> Result<Holder, AdminError> {
     Ok(match kind {
         HolderKind::Role => Holder::Role(role(snapshot, account, text)?.value.id),
-        HolderKind::User => match member(snapshot, MemberKind::User, text)? {
+        HolderKind::User => match member(snapshot, account, MemberKind::User, text)? {
             Member::User(id) => Holder::User(id),
             _ => return Err(missing("user", text)),
         },
-        HolderKind::Group => match member(snapshot, MemberKind::Group, text)? {
+        HolderKind::Group => match member(snapshot, account, MemberKind::Group, text)? {
             Member::Group(id) => Holder::Group(id),
             _ => return Err(missing("group", text)),
         },
@@ -89,9 +89,19 @@ pub fn holder(
 ///
 /// # Errors
 /// When there is none, or the store cannot be read.
-pub fn member(snapshot: &dyn Snapshot, kind: MemberKind, text: &str) -> Result<Member, AdminError> {
-    let name = if text.starts_with("arn:") { text.rsplit('/').next().unwrap_or_default() } else { text };
-    Ok(people::find(snapshot, kind, name)?.member())
+pub fn member(
+    snapshot: &dyn Snapshot,
+    account: &AccountId,
+    kind: MemberKind,
+    text: &str,
+) -> Result<Member, AdminError> {
+    let arn = match kind {
+        MemberKind::User => format!("arn:aws:iam::{account}:user/"),
+        MemberKind::Group => format!("arn:aws:iam::{account}:group/"),
+        MemberKind::Resource => format!("arn:aws:bailey::{account}:resource/"),
+    };
+    // What is no ARN of that kind is looked for as it is, and not found.
+    Ok(people::find(snapshot, kind, text.strip_prefix(&arn).unwrap_or(text))?.member())
 }
 
 /// What can hold policies, as routes name it.

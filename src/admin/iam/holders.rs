@@ -9,9 +9,10 @@ use super::find::{self, HolderKind};
 use super::views::{EntitlementsView, holder_names, raw, told};
 use super::{Change, counted, examine};
 use crate::gate::Authorized;
-use crate::model::{Entitlements, PolicyName, Tags};
+use crate::model::{Entitlements, Holder, PolicyName, Tags};
 use crate::policy::{Kind, Warning};
-use crate::store::iam;
+use crate::store::schema::iam as keys;
+use crate::store::{Expect, iam};
 
 /// Most characters of all inline policies of one holder, white space not counted (IAM User Guide, "IAM and STS character
 /// limits").
@@ -202,6 +203,12 @@ impl Admin {
             change.note("holder", arn);
             let warnings = work(change, &mut after)?;
             if after != before.value {
+                // Somebody who is deleted at this moment must leave nothing behind; of a role the entitlements say so.
+                let row = keys::holder_row(&holder);
+                match holder {
+                    Holder::Role(_) => change.commit.expect(row, Expect::Present),
+                    Holder::User(_) | Holder::Group(_) => change.commit.claim(&row),
+                }
                 change.commit.put_entitlements(&holder, &before, &after)?;
             }
             let view = EntitlementsView::of(change.snapshot, &after)?;

@@ -102,7 +102,6 @@ const LONGEST_DOCUMENT: usize = 32 * 1024;
 /// Refuses a document that cannot be what it is to be, or is longer than `limit`, white space not counted (IAM User Guide,
 /// "IAM and STS character limits"). Answers what is worth a thought about it.
 fn examine(text: &str, kind: Kind, limit: usize) -> Result<Vec<Warning>, AdminError> {
-    let document = Document::parse(text, kind)?;
     let length = counted(text);
     if length > limit || text.len() > LONGEST_DOCUMENT {
         return Err(AdminError::LimitExceeded {
@@ -110,6 +109,7 @@ fn examine(text: &str, kind: Kind, limit: usize) -> Result<Vec<Warning>, AdminEr
             limit: format!("{limit} are allowed here, white space not counted"),
         });
     }
+    let document = Document::parse(text, kind)?;
     Ok(lint(&document, text))
 }
 

@@ -92,7 +92,8 @@ impl Admin {
             for number in policy.versions.keys() {
                 change.commit.delete(keys::policy_version(&policy.id, *number));
             }
-            change.commit.delete_object(&policy, revision);
+            let claimed = iam::claimed(change.snapshot, &keys::policy(&policy.id))?;
+            change.commit.delete_object(&policy, revision, claimed);
             change.note("policy", policy.arn().to_string());
             Ok(())
         })

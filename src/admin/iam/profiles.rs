@@ -11,6 +11,7 @@ use crate::base::InstanceProfileId;
 use crate::gate::Authorized;
 use crate::model::{IamPath, InstanceProfile, PolicyName};
 use crate::store::iam::{self, Read};
+use crate::store::schema::iam as keys;
 
 /// An instance profile to be made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,7 +65,8 @@ impl Admin {
                     remedy: "take the role out first".to_owned(),
                 });
             }
-            change.commit.delete_object(&profile, revision);
+            // Nothing hangs on a profile.
+            change.commit.delete_object(&profile, revision, 0);
             change.note("profile", profile_arn(&profile).to_string());
             Ok(())
         })
@@ -86,8 +88,7 @@ impl Admin {
                 });
             }
             profile.role = Some(role.id);
-            // A role that goes at this moment must not stay in a profile.
-            change.commit.expect(crate::store::schema::iam::role(&role.id), crate::store::Expect::Present);
+            change.commit.claim(&keys::role(&role.id));
             change.commit.put_object(&profile, revision)?;
             change.note("role", role.name.to_string());
             Ok(ProfileView::of(change.snapshot, &profile)?)

@@ -15,6 +15,7 @@ use crate::model::{AccountId, Accounts, Entitlements, Holder, IamName, IamPath, 
 use crate::policy::{Kind, Warning};
 use crate::store::Snapshot;
 use crate::store::iam::{self, Object, Read};
+use crate::store::schema::iam as keys;
 
 /// Longest trust policy, white space not counted: the most AWS raises its quota to.
 const LONGEST_TRUST: usize = 4_096;
@@ -129,7 +130,8 @@ impl Admin {
                 });
             }
             change.commit.put_entitlements(&holder, &held, &Entitlements::default())?;
-            change.commit.delete_object(&role, revision);
+            let claimed = iam::claimed(change.snapshot, &keys::role(&role.id))?;
+            change.commit.delete_object(&role, revision, claimed);
             change.note("role", role_arn(&role).to_string());
             Ok(())
         })

@@ -123,7 +123,7 @@ impl Admin {
             return of_role(find::role(snapshot, account, arn)?.value, None);
         }
         if ours(&format!("iam::{account}:user/")).is_some() {
-            let member = find::member(snapshot, MemberKind::User, arn)?;
+            let member = find::member(snapshot, account, MemberKind::User, arn)?;
             let entity = crate::store::rows::entity(snapshot, &member)?.map(|(_, entity)| entity);
             if let Some(Entity::User(user)) = entity {
                 let effective = Effective::of_user(snapshot, account, &user, terms)?;

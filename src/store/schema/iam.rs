@@ -204,6 +204,26 @@ pub fn parse_assignment_back(key: &[u8]) -> Option<(RoleId, Member)> {
     Some((RoleId::from_bytes(*role), super::parse_member(member)?))
 }
 
+/// The claims of a row: written whenever something comes to hang on it, so that whoever deletes it can demand that nothing
+/// has since they looked.
+#[must_use]
+pub fn claims(row: &[u8]) -> Vec<u8> {
+    key(b'g', &[row])
+}
+
+/// The row whose claims a key is.
+#[must_use]
+pub fn parse_claims(key: &[u8]) -> Option<&[u8]> {
+    // Of rows that things can hang on alone, so that no spelling of a key nests.
+    key.strip_prefix(b"g").filter(|row| matches!(row.first(), Some(b'U' | b'G' | b'R' | b'L' | b'Y')))
+}
+
+/// The row of a holder itself.
+#[must_use]
+pub fn holder_row(holder: &Holder) -> Vec<u8> {
+    member_of(holder).map_or_else(|| object(Named::Role, holder.id_bytes()), |member| super::entity(&member))
+}
+
 /// The holder that a member is, unless it is a machine: machines hold no policies, they assume roles.
 #[must_use]
 pub fn holder_of(member: &Member) -> Option<Holder> {

@@ -39,9 +39,7 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
         Some(b'T') => {
             let holder = keys::parse_entitlements(key).ok_or(SHAPE)?;
             let held = plain(execute::from_json::<Entitlements>(key, value))?;
-            let row = keys::member_of(&holder)
-                .map_or_else(|| keys::object(Named::Role, holder.id_bytes()), |member| schema::entity(&member));
-            expect(there(snapshot, &row)?, "whose they are is not there")?;
+            expect(there(snapshot, &keys::holder_row(&holder))?, "whose they are is not there")?;
             for policy in held.policies() {
                 expect(there(snapshot, &keys::policy(&policy))?, &format!("its policy {policy} is not there"))?;
                 let back = there(snapshot, &keys::held_by(&policy, &holder))?;
@@ -60,6 +58,10 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             expect(there(snapshot, &schema::entity(&to))?, "whom it is to is not there")?;
             expect(there(snapshot, &keys::role(&role))?, "its role is not there")?;
             expect(there(snapshot, &keys::assignment_back(&role, &to))?, "its role does not lead back to it")
+        }
+        Some(b'g') => {
+            let row = keys::parse_claims(key).ok_or(SHAPE)?;
+            expect(there(snapshot, row)?, "the row they are of is not there")
         }
         _ => {
             let (role, to) = keys::parse_assignment_back(key).ok_or(SHAPE)?;
