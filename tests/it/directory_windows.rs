@@ -7,7 +7,7 @@ use bailey::base::Guid;
 use bailey::directory::{Arrival, Changes, Completeness, Cursor, LdapSource, Method, Settings, Severity, Source};
 use tokio::sync::mpsc;
 
-use crate::bed::controller::{Controller, DIRSYNC, Domain, guid};
+use crate::bed::controller::{Controller, DIRSYNC, DOMAIN, Domain, guid};
 use crate::bed::{names, next_change, read_all};
 
 fn source(settings: Settings) -> Arc<LdapSource> {
@@ -296,6 +296,34 @@ async fn shown_after_a_step(method: Method) {
     assert_eq!(came, [guid(1)], "{method:?}");
     controller.domain().show(counted, guid(2), "displayName", vec![b"shown late".to_vec()]);
     assert_eq!(next_step(&mut changes, &cursor).await.0, [guid(1), guid(2)], "{method:?}");
+}
+
+/// A unit that somebody makes elsewhere was nowhere before, so nothing of ours was in it.
+#[tokio::test]
+async fn a_new_unit_outside_of_what_is_read_is_no_reason_to_read_everything() {
+    let mut domain = Domain::new();
+    domain.add(50, "OU=Staff", &["top", "organizationalUnit"], &[]);
+    let person = domain.add(
+        1,
+        "CN=u1,OU=Staff",
+        &["top", "person", "organizationalPerson", "user"],
+        &[("sAMAccountName", "u1"), ("sAMAccountType", "805306368"), ("userAccountControl", "512")],
+    );
+    for method in [Method::Dirsync, Method::Usn] {
+        let controller = Controller::start(domain.clone()).await;
+        let only_under = vec![format!("OU=Staff,{DOMAIN}").parse().unwrap()];
+        let (source, cursor) = begin(Settings { method: Some(method), only_under, ..controller.settings() }).await;
+        let mut changes = follow(&source, cursor.clone());
+        controller.domain().set(person, "displayName", vec![b"first".to_vec()]);
+        let (_, _, cursor) = next_step(&mut changes, &cursor).await;
+        {
+            let mut domain = controller.domain();
+            domain.add(60, "OU=Elsewhere", &["top", "organizationalUnit"], &[]);
+            domain.set(person, "displayName", vec![b"second".to_vec()]);
+        }
+        let (came, _, _) = next_step(&mut changes, &cursor).await;
+        assert!(came.contains(&person), "{method:?}: {came:?}");
+    }
 }
 
 /// Restored, and busy since: its numbers have passed ours, but ours were given out twice.

@@ -88,6 +88,7 @@ impl Containers {
                 }
             }
         }
+        let is_new = known.is_none() && self.settled;
         let before = known.filter(|_| self.settled);
         if before.as_ref() == Some(&now) {
             return Move::Elsewhere;
@@ -97,6 +98,9 @@ impl Containers {
             |name: &str| holds_scope(source, name) || source.intake.covers(name) && under_base(source, name);
         if inside && before.as_deref().is_none_or(|before| !holds_scope(source, before)) {
             Move::Inside
+        } else if is_new && !holds_scope(source, &now) {
+            // It was nowhere before, so nothing of the scope was below it.
+            Move::Elsewhere
         } else if before.as_deref().is_none_or(concerned) || holds_scope(source, &now) {
             Move::Out
         } else {
