@@ -178,6 +178,22 @@ pub mod failures {
     //! that grants to whoever does not send it. *Here:* as AWS documents it, because policies are carried over, and told by
     //! `bailey policy lint` (`src/policy/lint.rs`). *Tests:* inside it, and `tests/fixtures/policies/operators.txt`.
     //!
+    //! # Saying who may do what
+    //!
+    //! **A name that returns brings the trust with it.** A policy that trusts `user/ann` would trust whoever is called so next
+    //! year. *Here:* a trust policy is bound to ids when it is written and names nobody who is not there; what hangs on
+    //! somebody hangs on their id (`src/admin/iam/trust.rs`). *Tests:* `tests/it/iam.rs`, a rename and a namesake.
+    //!
+    //! **A rule means more groups than it was meant for.** An expression that matches anywhere in a name takes
+    //! `old-aws-admin` for `aws-admin`, and one that backtracks stops a daemon. *Here:* rules fit whole names, in time linear in
+    //! the name, and `bailey role coverage` shows what they come to (`src/model/group_rule.rs`).
+    //!
+    //! **An update of the program changes rights.** *Here:* a newer ready-made policy is a further version, and the one that
+    //! counts stays where anybody holds it (`src/admin/iam/templates.rs`).
+    //!
+    //! **What is deleted while somebody attaches it stays attached.** *Here:* whatever comes to hang on a row claims it in the
+    //! same commit, and a deletion demands that nothing has (`src/store/iam.rs`).
+    //!
     //! # Keeping it
     //!
     //! **The database says done and means soon.** sled 0.34's `flush` is `sync_file_range`, which promises

@@ -76,7 +76,7 @@ impl Admin {
     pub fn terms(&self, now: Timestamp) -> Result<Terms, AdminError> {
         let people = people::People::at(&self.store, &self.account, now)?;
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Terms { rules, ..people.terms().clone() })
+        Ok(Terms { rules, accounts: Some(self.accounts()), ..people.terms().clone() })
     }
 
     /// The worker of a configured directory.

@@ -128,6 +128,7 @@ pub const KEYS: &[Key] = &[
     defaulted("other_account.kind", Form::Choice(&["local", "aws"]), r#""local""#, "who decides there: Bailey, or AWS, which trusts it"),
 
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),
+    optional("group_role.directory", Form::Label, "whose groups are meant, instead of the primary directory's or the only one's"),
     optional("group_role.account", Form::Template, "account of the role, instead of ${account} or the home account"),
     optional("group_role.role", Form::Template, "name of the role, instead of ${role}"),
 

@@ -131,7 +131,7 @@ impl Config {
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
-            group_rules: group_role::all(&top.sections("group_role")),
+            group_rules: group_role::all(&top.sections("group_role"), directories.as_deref().unwrap_or_default()),
             account: account?,
             accounts,
             directories: directories?,

@@ -14,7 +14,7 @@ use super::lifecycle::{self, Exit, Lifecycle, Reload};
 use super::upkeep::Regression;
 use super::{Daemon, retention, run};
 use crate::admin::iam::templates;
-use crate::admin::{Admin, Directories};
+use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, Identity};
 use crate::authn::local::{LocalRoles, Members};
 use crate::base::clock::{Clock, SteadyClock, SystemClock};
@@ -22,6 +22,7 @@ use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::gate::Gate;
 use crate::http::{App, socket};
+use crate::store::StoreError;
 use crate::store::open::{self, Init, Settings as StoreSettings};
 use crate::telemetry::Board;
 
@@ -112,7 +113,13 @@ pub fn parts(
         rules: Arc::new(RwLock::new(config.group_rules)),
         rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
-    templates::settle(&admin.store, admin.now())?;
+    match templates::settle(&admin.store, admin.now()) {
+        // On a full disk what takes access away has to go on; the templates come with a later start.
+        Err(error @ AdminError::Store(StoreError::Full { .. })) => {
+            tracing::warn!(%error, "templates are not up to date")
+        }
+        settled => settled?,
+    }
     let app = App {
         admin,
         store: ready.store,

@@ -118,7 +118,7 @@ operations! {
     /// One role, with all that hangs on it.
     GetRole: Shows, Viewer;
     /// What the rules of group names make of the groups there are.
-    GetRoleCoverage: Shows, Viewer;
+    GetRoleCoverage: Shows, Operator;
     /// One inline policy of a role.
     GetRolePolicy: Shows, Viewer;
     /// How the syncs are doing.

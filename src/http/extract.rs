@@ -62,14 +62,14 @@ impl Asked {
     pub async fn authorize_body<T>(
         self,
         body: Result<Payload<T>, Failure>,
-        resource: impl FnOnce(&T) -> String,
+        resource: impl FnOnce(Option<&T>) -> String,
         about: Vec<(&'static str, String)>,
     ) -> Result<(Authorized, T), Failure> {
         let (app, now) = (Arc::clone(&self.app), self.now);
         match body {
-            Ok(Payload(body)) => Ok((self.authorize_about(&resource(&body), about).await?, body)),
+            Ok(Payload(body)) => Ok((self.authorize_about(&resource(Some(&body)), about).await?, body)),
             Err(failure) => {
-                let allowed = self.authorize_about("", about).await?;
+                let allowed = self.authorize_about(&resource(None), about).await?;
                 let outcome = Outcome::failed("InvalidRequest", &failure.public().message);
                 let recorded = app.store.run(move |_| {
                     allowed.complete(&outcome, now);

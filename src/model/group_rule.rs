@@ -8,13 +8,18 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use super::{DirectoryLabel, Group};
+
 /// Longest pattern that is taken, compiled; a pattern of a screen is far below.
 const LARGEST: usize = 256 * 1024;
 
-/// A rule. Names are matched as the directory spells them, and as a whole: a pattern for `aws-admin` does not match
+/// A rule about the groups of one directory: another directory's administrators could name a group as they like. Of Active
+/// Directory's groups, only security groups are meant; whoever keeps a mailing list need not be trusted with names. Names are
+/// matched as the directory spells them, and as a whole: a pattern for `aws-admin` does not match
 /// `old-aws-admin`. Matching takes time linear in the name, whatever the pattern.
 #[derive(Clone)]
 pub struct GroupRule {
+    directory: DirectoryLabel,
     pattern: Regex,
     account: Option<Template>,
     role: Template,
@@ -64,7 +69,12 @@ impl GroupRule {
     ///
     /// # Errors
     /// When the pattern is none, or a part is asked for that it does not capture.
-    pub fn new(pattern: &str, account: Option<&str>, role: Option<&str>) -> Result<Self, GroupRuleError> {
+    pub fn new(
+        directory: DirectoryLabel,
+        pattern: &str,
+        account: Option<&str>,
+        role: Option<&str>,
+    ) -> Result<Self, GroupRuleError> {
         // As it is first, so that what is told about it is about what was written.
         Regex::new(pattern).map_err(|error| GroupRuleError::Pattern(last_line(&error.to_string())))?;
         let whole = regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(LARGEST).build();
@@ -73,7 +83,13 @@ impl GroupRule {
         let account = account.or_else(|| captures("account").then_some("${account}"));
         let account = account.map(|text| Template::parse(text, captures)).transpose()?;
         let role = Template::parse(role.unwrap_or("${role}"), captures)?;
-        Ok(Self { pattern, account, role })
+        Ok(Self { directory, pattern, account, role })
+    }
+
+    /// The directory whose groups it is about.
+    #[must_use]
+    pub fn directory(&self) -> &DirectoryLabel {
+        &self.directory
     }
 
     /// The pattern, as it is matched.
@@ -82,8 +98,9 @@ impl GroupRule {
         self.pattern.as_str()
     }
 
-    fn implied(&self, rule: usize, group: &str) -> Option<Implied> {
-        let captured = self.pattern.captures(group)?;
+    fn implied(&self, rule: usize, group: &Group) -> Option<Implied> {
+        let is_meant = self.directory == group.origin.directory && (group.scope.is_none() || group.security);
+        let captured = self.pattern.captures(&group.original_name).filter(|_| is_meant)?;
         let account = self.account.as_ref().map(|account| account.filled(&captured));
         Some(Implied { rule, account, role: self.role.filled(&captured) })
     }
@@ -126,15 +143,15 @@ impl fmt::Debug for GroupRule {
 pub struct GroupRules(Arc<[GroupRule]>);
 
 impl GroupRules {
-    /// What the first rule that matches says of `group`, spelt as its directory spells it.
+    /// What the first rule that matches says of `group`, by the name its directory gives it.
     #[must_use]
-    pub fn of(&self, group: &str) -> Option<Implied> {
+    pub fn of(&self, group: &Group) -> Option<Implied> {
         self.0.iter().enumerate().find_map(|(number, rule)| rule.implied(number, group))
     }
 
     /// What every rule that matches says of `group`.
     #[must_use]
-    pub fn all_of(&self, group: &str) -> Vec<Implied> {
+    pub fn all_of(&self, group: &Group) -> Vec<Implied> {
         self.0.iter().enumerate().filter_map(|(number, rule)| rule.implied(number, group)).collect()
     }
 
@@ -160,10 +177,29 @@ fn last_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{GroupId, Guid};
+    use crate::model::{GroupScope, IamName, Origin, Standing};
 
-    fn implied(pattern: &str, account: Option<&str>, role: Option<&str>, group: &str) -> Option<(String, String)> {
-        let rules: GroupRules = [GroupRule::new(pattern, account, role).unwrap()].into_iter().collect();
-        rules.of(group).map(|implied| (implied.account.unwrap_or_default(), implied.role))
+    fn corp() -> DirectoryLabel {
+        "corp".parse().unwrap()
+    }
+
+    fn group(name: &str) -> Group {
+        Group {
+            id: GroupId::from_bytes([1; 16]),
+            name: IamName::mapped(name, None, &[0; 16]),
+            original_name: name.to_owned(),
+            origin: Origin::new(corp(), Guid::from_bytes([0; 16]), "cn=x"),
+            standing: Standing::default(),
+            description: None,
+            scope: None,
+            security: false,
+        }
+    }
+
+    fn implied(pattern: &str, account: Option<&str>, role: Option<&str>, name: &str) -> Option<(String, String)> {
+        let rules: GroupRules = [GroupRule::new(corp(), pattern, account, role).unwrap()].into_iter().collect();
+        rules.of(&group(name)).map(|implied| (implied.account.unwrap_or_default(), implied.role))
     }
 
     #[test]
@@ -186,11 +222,22 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_matches_counts() {
-        let rule = |pattern, role| GroupRule::new(pattern, None, Some(role)).unwrap();
+        let rule = |pattern, role| GroupRule::new(corp(), pattern, None, Some(role)).unwrap();
         let rules: GroupRules = [rule("a.*", "first"), rule(".*", "second")].into_iter().collect();
-        assert_eq!(rules.of("ab").map(|implied| (implied.rule, implied.role)), Some((0, "first".to_owned())));
-        assert_eq!(rules.of("b").map(|implied| (implied.rule, implied.role)), Some((1, "second".to_owned())));
-        assert_eq!(rules.all_of("ab").len(), 2);
+        assert_eq!(rules.of(&group("ab")).map(|implied| (implied.rule, implied.role)), Some((0, "first".to_owned())));
+        assert_eq!(rules.of(&group("b")).map(|implied| (implied.rule, implied.role)), Some((1, "second".to_owned())));
+        assert_eq!(rules.all_of(&group("ab")).len(), 2);
+    }
+
+    #[test]
+    fn a_group_of_another_directory_and_a_mailing_list_mean_nothing() {
+        let rules: GroupRules = [GroupRule::new(corp(), "(?<role>.*)", None, None).unwrap()].into_iter().collect();
+        let elsewhere =
+            Group { origin: Origin::new("labs".parse().unwrap(), Guid::from_bytes([0; 16]), "cn=x"), ..group("admin") };
+        let list = Group { scope: Some(GroupScope::Global), ..group("admin") };
+        let security = Group { security: true, ..list.clone() };
+        let found = [group("admin"), elsewhere, list, security].map(|group| rules.of(&group).is_some());
+        assert_eq!(found, [true, false, false, true]);
     }
 
     #[test]
@@ -202,7 +249,7 @@ mod tests {
             ("(?<role>a)", Some("${role"), "without its"),
             ("(a{1000}){1000}", Some("x"), "size limit"),
         ] {
-            let error = GroupRule::new(pattern, None, role).unwrap_err().to_string();
+            let error = GroupRule::new(corp(), pattern, None, role).unwrap_err().to_string();
             assert!(error.contains(words), "{pattern}: {error}");
         }
     }

@@ -38,7 +38,7 @@ impl FromStr for IamPath {
     fn from_str(text: &str) -> Result<Self, PathError> {
         let framed = text.starts_with('/') && text.ends_with('/') && !text.contains("//");
         // A wildcard in an ARN would mean more than one object to whoever writes it into a policy.
-        let plain = text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*' | b'?' | b'"' | b'\\'));
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*' | b'?' | b'$' | b'"' | b'\\'));
         if framed && plain && text.len() <= LONGEST {
             Ok(Self(text.to_owned()))
         } else {
@@ -76,7 +76,18 @@ mod tests {
         for good in ["/", "/app/", "/division_abc/subdivision_xyz/"] {
             assert_eq!(good.parse::<IamPath>().unwrap().as_str(), good);
         }
-        for bad in ["", "app", "/app", "app/", "//", "/a b/", "/a*/", "/ä/", &format!("/{}/", "x".repeat(511))] {
+        for bad in [
+            "",
+            "app",
+            "/app",
+            "app/",
+            "//",
+            "/a b/",
+            "/a*/",
+            "/${aws:username}/",
+            "/ä/",
+            &format!("/{}/", "x".repeat(511)),
+        ] {
             assert!(bad.parse::<IamPath>().is_err(), "{bad}");
         }
     }

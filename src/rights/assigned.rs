@@ -8,8 +8,7 @@ use serde_json::value::RawValue;
 
 use super::Terms;
 use super::effective::{Held, parsed};
-use crate::base::Timestamp;
-use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role, UniqueId};
+use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role};
 use crate::policy::{Document, Kind};
 use crate::store::schema::iam as keys;
 use crate::store::{Snapshot, StoreError, iam};
@@ -35,12 +34,16 @@ pub(super) fn of(
     snapshot: &dyn Snapshot,
     to: &Member,
     through: &[String],
-    now: Timestamp,
+    terms: &Terms,
 ) -> Result<Vec<Assigned>, StoreError> {
     let mut found = Vec::new();
-    for assignment in iam::assignments_of(snapshot, to)?.into_iter().filter(|assignment| assignment.counts(now)) {
+    let counting = iam::assignments_of(snapshot, to)?.into_iter().filter(|assignment| assignment.counts(terms.now));
+    for assignment in counting {
         let missing = || StoreError::corrupt(&keys::role(&assignment.role), "it is assigned, and it is not there");
         let role = iam::role(snapshot, &assignment.role)?.ok_or_else(missing)?;
+        if !terms.holds(&role.account) {
+            continue;
+        }
         found.push(Assigned { assignment, role, rule: None, through: through.to_vec() });
     }
     Ok(found)
@@ -54,8 +57,9 @@ pub(super) fn by_name(
     through: &[String],
     terms: &Terms,
 ) -> Result<Option<Assigned>, StoreError> {
-    let Some(Implied { rule, account, role }) = terms.rules.of(&group.original_name) else { return Ok(None) };
-    let Some(role) = implied_role(snapshot, home, account.as_deref(), &role)? else { return Ok(None) };
+    let Some(Implied { rule, account, role }) = terms.rules.of(group) else { return Ok(None) };
+    let role = implied_role(snapshot, home, account.as_deref(), &role)?;
+    let Some(role) = role.filter(|role| terms.holds(&role.account)) else { return Ok(None) };
     let assignment = Assignment {
         to: Member::Group(group.id),
         role: role.id,
@@ -114,18 +118,21 @@ impl Assigned {
     }
 }
 
-/// Who may assume `role`, for a question about the principal with this id: the role's trust policy, and with it the half of
-/// each of the principal's assignments that hangs on the role. `None` when it trusts nobody.
+/// Who may assume `role`, for a question about a principal of `account` with these assignments: the role's trust policy, and
+/// with it the half of each assignment that hangs on the role. `None` when it trusts nobody.
+///
+/// That half names the account and not the principal, as an administrator of AWS would write it: a principal that is named
+/// itself needs no policy of its own, and its boundary would not count.
 ///
 /// # Errors
 /// When a stored document or condition is none.
-pub fn trust(role: &Role, assigned: &[Assigned], principal: &UniqueId) -> Result<Option<Document>, StoreError> {
+pub fn trust(role: &Role, assigned: &[Assigned], account: &AccountId) -> Result<Option<Document>, StoreError> {
     let damaged = |why: String| StoreError::corrupt(&keys::role(&role.id), why);
     let mut statements = match &role.trust {
         Some(trust) => written(&trust.document).map_err(|error| damaged(error.to_string()))?,
         None => Vec::new(),
     };
-    let about = format!(r#""Principal":{{"AWS":"{principal}"}}"#);
+    let about = format!(r#""Principal":{{"AWS":"{account}"}}"#);
     let ours = assigned.iter().filter(|one| one.role.id == role.id);
     statements.extend(ours.map(|one| one.statement(&about)));
     if statements.is_empty() {
@@ -148,9 +155,24 @@ fn written(document: &str) -> Result<Vec<String>, serde_json::Error> {
     let texts: Vec<&RawValue> =
         if statements.get().starts_with('[') { serde_json::from_str(statements.get())? } else { vec![statements] };
     // Without a version the older one is meant, in which `${..}` is text; in the newer one `${$}` is the dollar itself.
-    let old = version.is_none_or(|version| version != "2012-10-17");
-    let meant = |text: &RawValue| if old { text.get().replace("${", "${$}{") } else { text.get().to_owned() };
-    Ok(texts.into_iter().map(meant).collect())
+    if version.is_some_and(|version| version == "2012-10-17") {
+        return Ok(texts.into_iter().map(|text| text.get().to_owned()).collect());
+    }
+    let meant = |text: &RawValue| {
+        let mut statement: Value = serde_json::from_str(text.get())?;
+        dollars_are_text(&mut statement);
+        Ok(statement.to_string())
+    };
+    texts.into_iter().map(meant).collect()
+}
+
+fn dollars_are_text(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace("${", "${$}{"),
+        Value::Array(items) => items.iter_mut().for_each(dollars_are_text),
+        Value::Object(members) => members.values_mut().for_each(dollars_are_text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 #[cfg(test)]
@@ -159,7 +181,7 @@ mod tests {
 
     #[test]
     fn variables_of_the_older_version_stay_text() {
-        let one = r#"{"Effect":"Allow","Condition":{"StringEquals":{"a":"${aws:username}"}}}"#;
+        let one = r#"{"Condition":{"StringEquals":{"a":"${aws:username}"}},"Effect":"Allow"}"#;
         let document = |version: &str| format!(r#"{{{version}"Statement":[{one}]}}"#);
         assert_eq!(written(&document(r#""Version":"2012-10-17","#)).unwrap(), [one]);
         let old = one.replace("${aws", "${$}{aws");

@@ -35,7 +35,7 @@ pub struct Effective {
     pub assigned: Vec<Assigned>,
     /// What conditions can ask about it.
     pub facts: Facts,
-    /// Set when a limit ended the search for groups: what lies beyond counts for nothing.
+    /// Set when a limit ended the search for groups: then everything is denied.
     pub cut_short: Option<String>,
 }
 
@@ -79,20 +79,26 @@ impl Effective {
         let Closure { groups, cut_short } = effective_groups(snapshot, &member, terms)?;
         let names: BTreeMap<GroupId, String> =
             groups.iter().map(|reached| (reached.group.id, format!("group/{}", reached.group.name))).collect();
-        let mut assigned = assigned::of(snapshot, &member, &own, terms.now)?;
+        let mut assigned = assigned::of(snapshot, &member, &own, terms)?;
         for reached in &groups {
             let passed = reached.through.iter().chain([&reached.group.id]).filter_map(|id| names.get(id));
             let through: Vec<String> = own.iter().chain(passed).cloned().collect();
             let group = Holder::Group(reached.group.id);
             reader.policies(&iam::entitlements(snapshot, &group)?.value, &through)?;
-            assigned.extend(assigned::of(snapshot, &Member::Group(reached.group.id), &through, terms.now)?);
+            assigned.extend(assigned::of(snapshot, &Member::Group(reached.group.id), &through, terms)?);
             assigned.extend(assigned::by_name(snapshot, account, &reached.group, &through, terms)?);
         }
         for one in &assigned {
             reader.identity.push(one.permission()?);
         }
-        // What an administrator hangs on somebody here stands above what the directory says.
+        if let Some(why) = &cut_short {
+            // A group beyond may hold a Deny.
+            let name = format!("the search for groups ended early ({why})");
+            reader.identity.push(Held { document: parsed(NOTHING, &name)?, name, through: own });
+        }
+        // What an administrator hangs on somebody here stands above what the directory says; keys have no case.
         let mut tags = user.tags.clone();
+        tags.retain(|key, _| !held.tags.iter().any(|(ours, _)| ours.to_lowercase() == key.to_lowercase()));
         tags.extend(held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
         let facts = Facts {
             arn: Arn::user(account, &user.name).to_string(),
@@ -184,6 +190,9 @@ impl Facts {
         context
     }
 }
+
+/// Denies everything.
+const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
 /// Reads documents, and collects those that count together.
 struct Reader<'a> {

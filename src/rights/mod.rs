@@ -29,7 +29,7 @@ pub use survey::{Primaries, Survey};
 pub use ways::How;
 
 use crate::base::{GroupId, Timestamp};
-use crate::model::{DirectoryLabel, Domains, Entity, Group, GroupRules, GroupScope, Member};
+use crate::model::{AccountId, Accounts, DirectoryLabel, Domains, Entity, Group, GroupRules, GroupScope, Member};
 use crate::store::{Snapshot, StoreError, rows};
 
 /// Longest chain of nested groups followed. Real directories stay below ten; a chain this long is a mistake or an attack.
@@ -47,6 +47,8 @@ pub struct Terms {
     pub domains: Domains,
     /// What names of groups say about roles.
     pub rules: GroupRules,
+    /// Accounts whose roles count; `None` is all of them.
+    pub accounts: Option<Accounts>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -55,7 +57,13 @@ impl Terms {
     /// Terms at `now` under which every directory stands for itself.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { frozen: HashSet::new(), domains: Domains::default(), rules: GroupRules::default(), now }
+        Self { frozen: HashSet::new(), domains: Domains::default(), rules: GroupRules::default(), accounts: None, now }
+    }
+
+    /// Whether roles of `account` count.
+    #[must_use]
+    pub fn holds(&self, account: &AccountId) -> bool {
+        self.accounts.as_ref().is_none_or(|accounts| accounts.holds(account))
     }
 }
 

@@ -215,12 +215,12 @@ pub fn assignments_of(snapshot: &dyn Snapshot, to: &Member) -> Result<Vec<Assign
     rows.iter().map(|(key, row)| from_json(key, &row.value)).collect()
 }
 
-/// Everybody to whom `role` is assigned, in key order.
+/// The first `limit` of those to whom `role` is assigned, in key order.
 ///
 /// # Errors
 /// When a row cannot be read, or is damaged.
-pub fn assigned_to(snapshot: &dyn Snapshot, role: &RoleId) -> Result<Vec<Member>, StoreError> {
-    let rows = snapshot.scan(&KeyRange::prefix(&keys::assigned_to(role)), usize::MAX)?;
+pub fn assigned_to(snapshot: &dyn Snapshot, role: &RoleId, limit: usize) -> Result<Vec<Member>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&keys::assigned_to(role)), limit)?;
     let member = |key: &[u8]| {
         let (_, member) =
             keys::parse_assignment_back(key).ok_or_else(|| StoreError::corrupt(key, "it names nobody"))?;

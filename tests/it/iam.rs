@@ -131,6 +131,7 @@ async fn what_cannot_be_is_refused_with_a_word_for_programs() {
         ("roles/r/inline/x", json!({"document": {"Statement": []}}), "MalformedPolicyDocument", "Statement"),
         ("roles/r/inline/a%20b", json!({"document": document("*")}), "InvalidRequest", "1 to 128"),
         ("roles/r/assigned/user/none", json!({}), "NotFound", "no user"),
+        ("roles/r/assigned/user/none", json!({"condition": null}), "NotFound", "no user"),
         ("roles/r/assigned/team/x", json!({}), "InvalidRequest", "`user`, `group` or `resource`"),
         ("policies/p/default/v9", json!({}), "NotFound", "there are v1"),
         ("policies/p/default/x", json!({}), "InvalidRequest", "`v1`"),
@@ -145,7 +146,7 @@ async fn what_cannot_be_is_refused_with_a_word_for_programs() {
     // Each of them was recorded as begun and as failed.
     let log = bailey::audit::tail::last(&fixture.tiny.store(), u64::MAX).unwrap();
     let failed = log.iter().filter(|line| line.json.contains("errorCode")).count();
-    assert_eq!(failed, 16 + 9 + 4);
+    assert_eq!(failed, 16 + 10 + 4);
 }
 
 #[tokio::test]
@@ -268,6 +269,12 @@ fn what_hangs_on_somebody_follows_the_person_and_goes_with_them() {
     bailey.ok(&["role", "attach", "Deploy", "s3-read"]);
     bailey.ok(&["role", "assign", "Deploy", "--to", "group/team", "--condition", &office, "--reason", "release"]);
     bailey.ok(&["role", "assign", "Deploy", "--to", "user/ann", "--until", "2026-01-01"]);
+    // A condition that asks for nothing is a mistake, and never a grant without conditions.
+    for nothing in [json!(null), json!({}), json!({"IpAddress": {}}), json!([])] {
+        let nothing = file("nothing.json", &nothing);
+        let refused = bailey.run(&["role", "assign", "Deploy", "--to", "group/team", "--condition", &nothing]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    }
     bailey.ok(&["user", "attach", "ann", "s3-read"]);
     bailey.ok(&["user", "put-policy", "ann", "own", &s3]);
     bailey.ok(&["user", "boundary", "ann", "AuditorBoundary"]);
@@ -400,6 +407,9 @@ fn a_simulation_decides_by_what_is_stored_and_says_the_way() {
     let (decision, answer) = ask(&user("ann"), "s3:GetObject", object, &[]);
     assert_eq!(decision, "ImplicitlyDenied");
     assert!(answer["reasons"].to_string().contains("permissions boundary"), "{answer}");
+    // So is a role that was assigned: both halves of an assignment are within the boundary.
+    let (decision, answer) = ask(&user("ann"), "sts:AssumeRole", &role, &office_ip);
+    assert_eq!(decision, "ImplicitlyDenied", "{answer}");
     // Whoever may not act may do nothing.
     slapd.delete(&format!("uid=ann,ou=people,{SUFFIX}"));
     wait_until("a leaver", || bailey.json(&["user", "show", "ann"])["state"] == "gone");
@@ -424,8 +434,6 @@ fn names_of_groups_say_roles_and_the_report_says_what_they_come_to() {
     let slapd = Slapd::start(Options { ldif: format!("{people}\n{}", groups.join("\n")), ..Options::default() });
     let mut bailey = Bailey::reading(&slapd, "");
     let rules = r#"
-[[other_account]]
-id = "999999999999"
 [[group_role]]
 pattern = '^aws-(?<account>\d{12})-(?<role>.+)$'
 [[group_role]]
@@ -489,7 +497,28 @@ pattern = 'nothing-(?<role>.+)'
     assert!(reasons.contains(&format!("group_role[0] of role/admin to group/{admin}")), "{reasons}");
     assert_eq!(assumes("eve", "Team-red")["decision"], "Allowed");
     assert_eq!(assumes("eve", "admin")["decision"], "ImplicitlyDenied");
-    // A role of another account: both sides have to allow it, and the rule is both.
+    // A reload takes the rules away.
+    std::fs::write(bailey.config(), text).unwrap();
+    bailey.signal("HUP");
+    wait_until("no rules", || assumes("ann", "admin")["decision"] == "ImplicitlyDenied");
+}
+
+/// A role of another account is spelt with it, and takes both sides: a rule of group names is both.
+#[test]
+fn a_role_of_another_account_takes_both_sides() {
+    let people = ["ann", "eve"].map(person).join("\n");
+    let ops = group("aws-999999999999-ops", &["eve"]);
+    let slapd = Slapd::start(Options { ldif: format!("{people}\n{ops}"), ..Options::default() });
+    let mut bailey = Bailey::reading(&slapd, "");
+    let more = r#"
+[[other_account]]
+id = "999999999999"
+[[group_role]]
+pattern = 'aws-(?<account>\d{12})-(?<role>.+)'
+"#;
+    let text = std::fs::read_to_string(bailey.config()).unwrap();
+    std::fs::write(bailey.config(), format!("{text}{more}")).unwrap();
+    bailey.start();
     let ops = bailey.json(&["role", "create", "ops", "--account", "999999999999"]);
     assert_eq!(ops["arn"], "arn:aws:iam::999999999999:role/ops");
     assert_eq!(bailey.json(&["role", "show", "999999999999/ops"])["id"], ops["id"]);
@@ -515,12 +544,21 @@ pattern = 'nothing-(?<role>.+)'
     bailey.ok(&["role", "attach", "999999999999/ops", "ReadOnlyAccess"]);
     let session = "arn:aws:sts::999999999999:assumed-role/ops/eve";
     assert_eq!(decides(session, "s3:GetObject", "arn:aws:s3:::a/b"), "Allowed");
+    bailey.ok(&["instance-profile", "create", "web"]);
+    let stray = bailey.run(&["instance-profile", "add-role", "web", "999999999999/ops"]);
+    assert!(String::from_utf8_lossy(&stray.stderr).contains("of its own account"));
     let undeclared = bailey.run(&["role", "create", "ops", "--account", "888888888888"]);
     assert!(String::from_utf8_lossy(&undeclared.stderr).contains("declare it as [[other_account]]"));
-    // A reload takes the rules away.
-    std::fs::write(bailey.config(), text).unwrap();
+    // An account that is declared no more takes its roles with it.
+    std::fs::write(
+        bailey.config(),
+        format!("{text}{}", more.replace("[[other_account]]\nid = \"999999999999\"\n", "")),
+    )
+    .unwrap();
     bailey.signal("HUP");
-    wait_until("no rules", || assumes("ann", "admin")["decision"] == "ImplicitlyDenied");
+    wait_until("an account taken out", || {
+        decides(&format!("arn:aws:iam::{ACCOUNT}:user/eve"), "sts:AssumeRole", elsewhere) == "ImplicitlyDenied"
+    });
 }
 
 /// Whoever deletes something and whoever hangs something on it at the same moment: one of them is told, whichever comes first.

@@ -22,7 +22,7 @@ const LONGEST_CONDITION: usize = 2_048;
 #[serde(default, deny_unknown_fields)]
 pub struct Terms {
     /// A `Condition` block of the policy language.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub condition: Option<Box<RawValue>>,
     /// It counts from then on.
     pub not_before: Option<Timestamp>,
@@ -63,6 +63,7 @@ impl Admin {
             };
             change.commit.put_assignment(&assignment, before.map_or(0, |before| before.revision))?;
             change.note("to", format!("{kind}/{}", name_of(change.snapshot, &to)?));
+            change.note("terms", told(terms));
             AssignmentView::of(change.snapshot, &assignment, &role, change.now)
         })
     }
@@ -118,6 +119,15 @@ impl Admin {
     }
 }
 
+/// Terms as the audit log has them.
+fn told(terms: &Terms) -> String {
+    let Terms { condition, not_before, not_after, reason } = terms;
+    let from = not_before.map(|from| format!("from {from} ")).unwrap_or_default();
+    let until = not_after.map(|until| format!("until {until} ")).unwrap_or_default();
+    let condition = condition.as_ref().map(|condition| format!("if {} ", condition.get())).unwrap_or_default();
+    format!("{from}{until}{condition}{reason}").trim_end().to_owned()
+}
+
 fn view(
     snapshot: &dyn Snapshot,
     to: &Member,
@@ -128,6 +138,11 @@ fn view(
         return Ok(None);
     };
     Ok(Some(AssignmentView::of(snapshot, &found.value, &role, now)?))
+}
+
+/// What is there, `null` included: it is none of the conditions there are, and never the absence of one.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Refuses terms that could never hold, or that are no condition.
@@ -142,5 +157,14 @@ fn check(terms: &Terms) -> Result<(), AdminError> {
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*","Condition":{}}}}}"#,
         condition.get()
     );
-    examine(&statement, Kind::Identity, LONGEST_CONDITION).map(drop)
+    examine(&statement, Kind::Identity, LONGEST_CONDITION)?;
+    let asks: serde_json::Value = serde_json::from_str(condition.get()).unwrap_or_default();
+    let operators = asks.as_object().into_iter().flat_map(|operators| operators.values());
+    let mut keys = operators.map(|keys| keys.as_object().map_or(0, serde_json::Map::len));
+    if keys.clone().next().is_some() && keys.all(|count| count > 0) {
+        return Ok(());
+    }
+    Err(AdminError::MalformedPolicy {
+        what: "the condition asks for nothing; leave it out if that is meant".to_owned(),
+    })
 }

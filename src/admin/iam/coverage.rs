@@ -81,7 +81,7 @@ impl Admin {
         };
         each(&self.store, MemberKind::Group, |entity| match &entity {
             Entity::Group(group) if counts(&entity) => {
-                Ok(self.cover(group, &terms.rules.all_of(&group.original_name), &mut coverage, &mut places)?)
+                Ok(self.cover(group, &terms.rules.all_of(group), &mut coverage, &mut places)?)
             }
             _ => Ok(()),
         })?;

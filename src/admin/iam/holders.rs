@@ -24,6 +24,9 @@ fn inline_limit(kind: HolderKind) -> usize {
     }
 }
 
+/// Managed policies attached to one holder: the most AWS raises its quota to.
+const MOST_ATTACHED: usize = 20;
+
 /// Longest row of entitlements, in bytes of its documents: it has to fit with its tags and white space.
 const LONGEST_ROW: usize = 48 * 1024;
 
@@ -53,6 +56,12 @@ impl Admin {
             let policy = find::policy(change.snapshot, change.account, policy)?.value;
             change.note("policy", policy.arn().to_string());
             held.attached.insert(policy.id);
+            if held.attached.len() > MOST_ATTACHED {
+                return Err(AdminError::LimitExceeded {
+                    what: format!("policy {} there", held.attached.len()),
+                    limit: format!("{MOST_ATTACHED} are allowed; join some of them"),
+                });
+            }
             Ok(Vec::new())
         })
     }
@@ -101,6 +110,7 @@ impl Admin {
                 });
             }
             change.note("policy", name.to_string());
+            change.note("document_sha256", super::digest(document.get()));
             Ok(warnings)
         })
     }
@@ -174,7 +184,11 @@ impl Admin {
         kind: HolderKind,
         set: &BTreeMap<String, String>,
     ) -> Result<EntitlementsView, AdminError> {
-        self.change_holder(asked, kind, |_, held| set_tags(&mut held.tags, set).map(|()| Vec::new()))
+        self.change_holder(asked, kind, |change, held| {
+            let told: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            change.note("tags", told.join(" "));
+            set_tags(&mut held.tags, set).map(|()| Vec::new())
+        })
     }
 
     /// Takes tags of a user or role away; those that are not there are no fault. Blocks.
@@ -182,7 +196,8 @@ impl Admin {
     /// # Errors
     /// When there is no such holder, or a part fails.
     pub fn untag(&self, asked: Authorized, kind: HolderKind, keys: &[String]) -> Result<EntitlementsView, AdminError> {
-        self.change_holder(asked, kind, |_, held| {
+        self.change_holder(asked, kind, |change, held| {
+            change.note("tags", keys.join(" "));
             remove_tags(&mut held.tags, keys);
             Ok(Vec::new())
         })
@@ -202,6 +217,7 @@ impl Admin {
             let (_, arn) = holder_names(change.snapshot, change.account, &holder)?;
             change.note("holder", arn);
             let warnings = work(change, &mut after)?;
+            super::fits(&after, "policies and tags")?;
             if after != before.value {
                 // Somebody who is deleted at this moment must leave nothing behind; of a role the entitlements say so.
                 let row = keys::holder_row(&holder);

@@ -29,13 +29,15 @@ pub mod views;
 
 use std::sync::PoisonError;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Admin, AdminError};
 use crate::audit::Outcome;
 use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::{AccountId, Accounts, Actor};
 use crate::policy::{Document, Kind, Warning, lint};
-use crate::store::{Commit, Snapshot};
+use crate::store::{Commit, LONGEST_VALUE, Snapshot};
 
 /// A change that is being put together, on one snapshot.
 pub(crate) struct Change<'a> {
@@ -97,7 +99,7 @@ impl Admin {
 }
 
 /// Longest document, white space included: a row has to hold the longest policy of each sort.
-const LONGEST_DOCUMENT: usize = 32 * 1024;
+const LONGEST_DOCUMENT: usize = 20 * 1024;
 
 /// Refuses a document that cannot be what it is to be, or is longer than `limit`, white space not counted (IAM User Guide,
 /// "IAM and STS character limits"). Answers what is worth a thought about it.
@@ -111,6 +113,24 @@ fn examine(text: &str, kind: Kind, limit: usize) -> Result<Vec<Warning>, AdminEr
     }
     let document = Document::parse(text, kind)?;
     Ok(lint(&document, text))
+}
+
+/// A document in the audit log: by its digest. Its text stands in the history of its row, under the record's number.
+fn digest(document: &str) -> String {
+    hex::encode(Sha256::digest(document))
+}
+
+/// Refuses what would not fit into a row.
+fn fits<T: serde::Serialize>(value: &T, what: &str) -> Result<(), AdminError> {
+    // What cannot be written at all is told by the commit.
+    let length = serde_json::to_vec(value).map_or(0, |row| row.len());
+    if length <= LONGEST_VALUE {
+        return Ok(());
+    }
+    Err(AdminError::LimitExceeded {
+        what: format!("{what}: {length} bytes together"),
+        limit: format!("{LONGEST_VALUE} are kept; white space counts here"),
+    })
 }
 
 /// Characters of a document that count towards its limit.

@@ -66,10 +66,12 @@ impl Admin {
             policy.account = Some(change.account.clone());
             policy.description.clone_from(&new.description);
             policy.tags = super::holders::tags_of(&new.tags)?;
+            super::fits(&policy, "description and tags")?;
             super::roles::must_be_free::<ManagedPolicy>(change.snapshot, &policy, "policy")?;
             change.commit.add_object(&policy)?;
             change.commit.put(keys::policy_version(&id, 1), new.document.get().into());
             change.note("policy", policy.arn().to_string());
+            change.note("document_sha256", super::digest(new.document.get()));
             Ok(PolicyView { warnings: told(warnings), ..PolicyView::of(&policy) })
         })
     }
@@ -125,6 +127,8 @@ impl Admin {
             change.commit.put_object(&policy, revision)?;
             change.note("policy", policy.arn().to_string());
             change.note("version", format!("v{number}"));
+            change.note("default", if new.set_as_default { "yes" } else { "no" });
+            change.note("document_sha256", super::digest(new.document.get()));
             Ok(PolicyView { warnings: told(warnings), ..PolicyView::of(&policy) })
         })
     }
@@ -272,6 +276,10 @@ impl Admin {
         self.change(asked, |change| {
             let Read { value: mut policy, revision } = own(change, &which)?;
             change_tags(&mut policy.tags)?;
+            super::fits(&policy, "description and tags")?;
+            let tags: Vec<String> = policy.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            change.note("policy", policy.arn().to_string());
+            change.note("tags", tags.join(" "));
             change.commit.put_object(&policy, revision)?;
             Ok(PolicyView::of(&policy))
         })

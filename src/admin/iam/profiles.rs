@@ -44,6 +44,7 @@ impl Admin {
                 created: change.now,
                 tags: holders::tags_of(&new.tags)?,
             };
+            super::fits(&profile, "tags")?;
             roles::must_be_free::<InstanceProfile>(change.snapshot, &profile, "instance profile")?;
             change.commit.add_object(&profile)?;
             change.note("profile", profile_arn(&profile).to_string());
@@ -81,6 +82,12 @@ impl Admin {
         self.change(asked, |change| {
             let Read { value: mut profile, revision } = find::profile(change.snapshot, change.account, &which)?;
             let role = find::role(change.snapshot, change.account, role)?.value;
+            if role.account != profile.account {
+                return Err(AdminError::NotNow {
+                    what: format!("`{}` is a role of account {}", role.name, role.account),
+                    remedy: format!("an instance profile holds a role of its own account, {}", profile.account),
+                });
+            }
             if profile.role.is_some() {
                 return Err(AdminError::LimitExceeded {
                     what: format!("a second role in `{}`", profile.name),

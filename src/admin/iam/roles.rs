@@ -20,6 +20,10 @@ use crate::store::schema::iam as keys;
 /// Longest trust policy, white space not counted: the most AWS raises its quota to.
 const LONGEST_TRUST: usize = 4_096;
 
+/// Assignments shown of one role, and of each in a listing.
+const SHOWN: usize = 1_000;
+const LISTED: usize = 20;
+
 /// Longest description (IAM API reference, `roleDescriptionType`).
 const LONGEST_DESCRIPTION: usize = 1_000;
 
@@ -91,9 +95,10 @@ impl Admin {
                 ..Entitlements::default()
             };
             let none = Read { value: Entitlements::default(), revision: 0 };
+            super::fits(&held, "tags")?;
             change.commit.put_entitlements(&Holder::Role(id), &none, &held)?;
             change.note("role", role_arn(&role).to_string());
-            let view = RoleView::of(change.snapshot, change.account, &role, change.now)?;
+            let view = RoleView::of(change.snapshot, change.account, &role, change.now, SHOWN)?;
             let entitlements = super::views::EntitlementsView::of(change.snapshot, &held)?;
             Ok(RoleView { entitlements, warnings: told(warnings.unwrap_or_default()), ..view })
         })
@@ -109,7 +114,7 @@ impl Admin {
             let Read { value: role, revision } = find::role(change.snapshot, change.account, &which)?;
             let holder = Holder::Role(role.id);
             let held = iam::entitlements(change.snapshot, &holder)?;
-            let assigned = iam::assigned_to(change.snapshot, &role.id)?.len();
+            let assigned = iam::assigned_to(change.snapshot, &role.id, SHOWN)?.len();
             let profiles = iam::profiles_with(change.snapshot, &role.account, &role.id)?.len();
             let (attached, inline) = (held.value.attached.len(), held.value.inline.len());
             let in_the_way = [
@@ -160,6 +165,7 @@ impl Admin {
     pub fn update_trust(&self, asked: Authorized, document: &RawValue) -> Result<RoleView, AdminError> {
         self.change_role(asked, |change, role| {
             let (trust, warnings) = trusted(change, document)?;
+            change.note("document_sha256", super::digest(document.get()));
             role.trust = Some(trust);
             Ok(warnings)
         })
@@ -176,7 +182,7 @@ impl Admin {
             let warnings = work(change, &mut role)?;
             change.commit.put_object(&role, revision)?;
             change.note("role", role_arn(&role).to_string());
-            let view = RoleView::of(change.snapshot, change.account, &role, change.now)?;
+            let view = RoleView::of(change.snapshot, change.account, &role, change.now, SHOWN)?;
             Ok(RoleView { warnings: told(warnings), ..view })
         })
     }
@@ -188,7 +194,7 @@ impl Admin {
     pub fn role(&self, asked: &Authorized) -> Result<RoleView, AdminError> {
         self.store.read(|snapshot| {
             let role = find::role(snapshot, &self.account, asked.resource())?.value;
-            RoleView::of(snapshot, &self.account, &role, self.now())
+            RoleView::of(snapshot, &self.account, &role, self.now(), SHOWN)
         })
     }
 
@@ -207,7 +213,7 @@ impl Admin {
         self.store.read(|snapshot| {
             let found = iam::page::<Role>(snapshot, Some(&account), after, limit)?;
             let next = found.last().filter(|_| found.len() == limit).map(|last| last.name.to_string());
-            let items = found.iter().map(|role| RoleView::of(snapshot, &self.account, role, now));
+            let items = found.iter().map(|role| RoleView::of(snapshot, &self.account, role, now, LISTED));
             Ok(Page { items: items.collect::<Result<_, AdminError>>()?, next })
         })
     }

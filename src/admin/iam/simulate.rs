@@ -175,7 +175,7 @@ impl Admin {
         }
         let trust = match (&subject.effective, self.role_of(snapshot, resource)?) {
             (Some(effective), Some(role)) if action.to_ascii_lowercase().starts_with("sts:") => {
-                let document = assigned::trust(&role, &effective.assigned, &effective.facts.unique_id)?;
+                let document = assigned::trust(&role, &effective.assigned, &effective.facts.account)?;
                 document.map(|document| (format!("trust of role/{}", role.name), document))
             }
             _ => None,
@@ -228,9 +228,12 @@ impl Admin {
 /// Takes policies out by ARN or name. One that is not there is a mistake of whoever asks.
 fn leave_out(effective: &mut Effective, without: &[String]) -> Result<(), AdminError> {
     for name in without {
-        let meant = |held: &str| held == name || held.rsplit('/').next() == Some(name);
+        // The last part of an ARN and of an inline policy's name is its name; of an assignment it is somebody's.
+        let named = |held: &str| held.starts_with("arn:") || held.contains("/policy/");
+        let meant = |held: &str| held == name || named(held) && held.rsplit('/').next() == Some(name);
         let before = effective.identity.len() + usize::from(effective.boundary.is_some());
         effective.identity.retain(|held| !meant(&held.name));
+        effective.assigned.retain(|one| !meant(&one.name()));
         effective.boundary.take_if(|held| meant(&held.name));
         if effective.identity.len() + usize::from(effective.boundary.is_some()) == before {
             return Err(AdminError::NoSuch { what: format!("policy `{}` that has a say there", printable(name)) });

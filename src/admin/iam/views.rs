@@ -48,7 +48,7 @@ pub struct RoleView {
     pub trust: Option<Box<RawValue>>,
     /// What hangs on it.
     pub entitlements: EntitlementsView,
-    /// To whom it is assigned.
+    /// To whom it is assigned: the first 1,000, in listings the first 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assigned_to: Vec<AssignmentView>,
     /// What is worth a thought about the trust policy just written.
@@ -207,16 +207,22 @@ pub fn profile_arn(profile: &InstanceProfile) -> Arn {
 }
 
 impl RoleView {
-    /// Shows a role with all that hangs on it.
+    /// Shows a role with all that hangs on it, and the first `most` of those it is assigned to.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn of(snapshot: &dyn Snapshot, account: &AccountId, role: &Role, now: Timestamp) -> Result<Self, AdminError> {
+    pub fn of(
+        snapshot: &dyn Snapshot,
+        account: &AccountId,
+        role: &Role,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Self, AdminError> {
         let holder = Holder::Role(role.id);
         let held = iam::entitlements(snapshot, &holder)?.value;
         let trust = role.trust.as_ref().map(|trust| trust::show(snapshot, account, trust)).transpose()?;
         let mut assigned_to = Vec::new();
-        for member in iam::assigned_to(snapshot, &role.id)? {
+        for member in iam::assigned_to(snapshot, &role.id, most)? {
             if let Some(found) = iam::assignment(snapshot, &member, &role.id)? {
                 assigned_to.push(AssignmentView::of(snapshot, &found.value, role, now)?);
             }

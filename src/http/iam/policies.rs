@@ -54,7 +54,8 @@ async fn list(
 }
 
 async fn create(State(app): Shared, asked: Asked, body: Body<NewPolicy>) -> Result<Json<PolicyView>, Failure> {
-    let (allowed, new) = asked.authorize_body(body, |new| new.name.to_string(), Vec::new()).await?;
+    let (allowed, new) =
+        asked.authorize_body(body, |new| new.map(|new| new.name.to_string()).unwrap_or_default(), Vec::new()).await?;
     work(&app, move |admin| admin.create_policy(allowed, &new)).await
 }
 
@@ -140,7 +141,9 @@ async fn untag(
 }
 
 async fn simulate(State(app): Shared, asked: Asked, body: Body<Simulation>) -> Result<Json<Vec<Simulated>>, Failure> {
-    let (allowed, simulation) = asked.authorize_body(body, |asked| asked.principal.clone(), Vec::new()).await?;
+    let (allowed, simulation) = asked
+        .authorize_body(body, |asked| asked.map(|asked| asked.principal.clone()).unwrap_or_default(), Vec::new())
+        .await?;
     work(&app, move |admin| admin.simulate(&allowed, &simulation)).await
 }
 

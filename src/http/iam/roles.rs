@@ -60,7 +60,8 @@ async fn list(
 }
 
 async fn create(State(app): Shared, asked: Asked, body: Body<NewRole>) -> Result<Json<RoleView>, Failure> {
-    let (allowed, new) = asked.authorize_body(body, |new| new.name.to_string(), Vec::new()).await?;
+    let (allowed, new) =
+        asked.authorize_body(body, |new| new.map(|new| new.name.to_string()).unwrap_or_default(), Vec::new()).await?;
     work(&app, move |admin| admin.create_role(allowed, &new)).await
 }
 
@@ -144,7 +145,8 @@ async fn create_profile(
     asked: Asked,
     body: Body<NewProfile>,
 ) -> Result<Json<ProfileView>, Failure> {
-    let (allowed, new) = asked.authorize_body(body, |new| new.name.to_string(), Vec::new()).await?;
+    let (allowed, new) =
+        asked.authorize_body(body, |new| new.map(|new| new.name.to_string()).unwrap_or_default(), Vec::new()).await?;
     work(&app, move |admin| admin.create_instance_profile(allowed, &new)).await
 }
 
