@@ -4,7 +4,7 @@ use crate::audit::AuditError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
 use crate::model::TagError;
-use crate::policy::PolicyError;
+use crate::policy::{PolicyError, RequestError};
 use crate::store::StoreError;
 use crate::store::export::ExportError;
 use crate::sync::SyncError;
@@ -81,6 +81,9 @@ pub enum AdminError {
     /// A text is no policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A question to policies makes no sense.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// A tag is none.
     #[error(transparent)]
     Tag(#[from] TagError),
@@ -115,7 +118,7 @@ impl AdminError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchDirectory { .. } => "NotFound",
-            Self::OutOfBounds { .. } | Self::Tag(_) => "InvalidInput",
+            Self::OutOfBounds { .. } | Self::Request(_) | Self::Tag(_) => "InvalidInput",
             Self::Exists { .. } => "EntityAlreadyExists",
             Self::DeleteConflict { .. } => "DeleteConflict",
             Self::LimitExceeded { .. } => "LimitExceeded",
@@ -141,6 +144,7 @@ impl Faulty for AdminError {
             | Self::Unmodifiable { .. }
             | Self::MalformedPolicy { .. }
             | Self::Policy(_)
+            | Self::Request(_)
             | Self::Tag(_)
             | Self::NotNow { .. } => Fault::Caller,
             Self::Sync(error) => error.fault(),

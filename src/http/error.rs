@@ -154,6 +154,7 @@ impl From<AdminError> for Failure {
             AdminError::Unmodifiable { .. }
             | AdminError::MalformedPolicy { .. }
             | AdminError::Policy(_)
+            | AdminError::Request(_)
             | AdminError::Tag(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
             AdminError::Sync(error) => error.into(),
             AdminError::Store(error) => error.into(),

@@ -149,6 +149,32 @@ async fn what_cannot_be_is_refused_with_a_word_for_programs() {
     assert_eq!(failed, 16 + 10 + 4);
 }
 
+/// What fits each limit of its own and not into one row together is told as a limit, and no fault of ours.
+#[tokio::test]
+async fn what_does_not_fit_into_a_row_and_a_question_that_is_none_are_told_as_such() {
+    let fixture = Fixture::new(Some(Role::Operator));
+    let served = fixture.serve().await;
+    let client = &served.client;
+    post(client, "/v1/roles", json!({"name": "r"})).await;
+    let tags: serde_json::Map<String, Value> =
+        (0..50).map(|n| (format!("{n:02}{}", "𝔞".repeat(126)), json!("𝔟".repeat(256)))).collect();
+    let (code, message) = refusal(client.put("/v1/roles/r/tags", &json!({ "tags": tags })).await).await;
+    assert!(code == "LimitExceeded" && message.contains("65535 are kept"), "{code}: {message}");
+    for n in 0..20 {
+        post(client, "/v1/policies", json!({"name": format!("p{n}"), "document": document("s3:Get*")})).await;
+        put(client, &format!("/v1/roles/r/policies/p{n}"), json!({})).await;
+    }
+    assert_eq!(refusal(client.put("/v1/roles/r/policies/ReadOnlyAccess", &json!({})).await).await.0, "LimitExceeded");
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    for (principal, action, resource) in
+        [("\u{1b}[2J", "s3:Get", "*"), (&root, "s3", "*"), (&root, "s3:Get", "bucket"), (&root, "s3:Get\0", "*")]
+    {
+        let question = json!({"principal": principal, "actions": [action], "resources": [resource]});
+        let (code, message) = refusal(client.post("/v1/simulate", &question).await).await;
+        assert!(code == "InvalidInput" && !message.contains('\u{1b}'), "{question}: {code}: {message}");
+    }
+}
+
 #[tokio::test]
 async fn what_hangs_on_a_role_keeps_it_and_what_it_holds() {
     let fixture = Fixture::new(Some(Role::Operator));

@@ -27,9 +27,6 @@ fn inline_limit(kind: HolderKind) -> usize {
 /// Managed policies attached to one holder: the most AWS raises its quota to.
 const MOST_ATTACHED: usize = 20;
 
-/// Longest row of entitlements, in bytes of its documents: it has to fit with its tags and white space.
-const LONGEST_ROW: usize = 48 * 1024;
-
 impl Admin {
     /// What hangs on somebody. Blocks.
     ///
@@ -101,9 +98,8 @@ impl Admin {
             let limit = inline_limit(kind);
             let warnings = examine(document.get(), Kind::Identity, limit)?;
             held.inline.insert(name.clone(), document.get().to_owned());
-            let (all, bytes) =
-                held.inline.values().fold((0, 0), |(all, bytes), text| (all + counted(text), bytes + text.len()));
-            if all > limit || bytes > LONGEST_ROW {
+            let all: usize = held.inline.values().map(|text| counted(text)).sum();
+            if all > limit {
                 return Err(AdminError::LimitExceeded {
                     what: format!("inline policies of {all} characters together"),
                     limit: format!("{limit} are allowed, white space not counted; make a managed policy of some"),

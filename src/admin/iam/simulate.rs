@@ -9,7 +9,7 @@ use super::find;
 use crate::base::text::printable;
 use crate::gate::Authorized;
 use crate::model::{Entitlements, Entity, Holder, MemberKind, Role};
-use crate::policy::{Detail, Named, Principal, Reason, Request, decide};
+use crate::policy::{Detail, Named, Principal, Reason, Request, RequestError, decide};
 use crate::rights::{Effective, Terms, assigned};
 use crate::store::{Snapshot, iam};
 
@@ -107,7 +107,7 @@ impl Admin {
     }
 
     fn subject(&self, snapshot: &dyn Snapshot, terms: &Terms, arn: &str) -> Result<Subject, AdminError> {
-        let principal = Principal::parse(arn).map_err(invalid)?;
+        let principal = Principal::parse(arn).map_err(RequestError::from)?;
         let ours = |rest: &str| arn.strip_prefix(&format!("arn:aws:{rest}")).map(str::to_owned);
         let (account, of) = (&self.account, principal.account().to_owned());
         let of_role = |role: Role, session: Option<&str>| {
@@ -168,7 +168,7 @@ impl Admin {
         for (key, values) in &simulation.context {
             context.set(key, values.clone());
         }
-        let request = Request::new(subject.principal.clone(), action, resource, context).map_err(invalid)?;
+        let request = Request::new(subject.principal.clone(), action, resource, context)?;
         if let Some(why) = &subject.inactive {
             let because = Because { what: why.clone(), policy: None, statement: None, through: Vec::new() };
             return Ok(answer("ImplicitlyDenied", vec![because], Vec::new()));
@@ -240,8 +240,4 @@ fn leave_out(effective: &mut Effective, without: &[String]) -> Result<(), AdminE
         }
     }
     Ok(())
-}
-
-fn invalid(error: impl std::fmt::Display) -> AdminError {
-    AdminError::MalformedPolicy { what: error.to_string() }
 }
