@@ -142,7 +142,11 @@ const CONFINED: &[Confined] = &[
     Confined("aws_lc_rs", &["keys/", "base/secret", "saml_xml", "attest", "authn/"], "sign and seal through `keys`"),
     Confined("hmac", &["keys/", "base/secret", "saml_xml", "attest", "authn/"], "sign and seal through `keys`"),
     Confined("reqwest", &["fetch"], "fetch through `fetch`, which holds the rules against request forgery"),
-    Confined("quick_xml", &["saml_xml"], "parse through `saml_xml`, which yields only what a signature covered"),
+    Confined(
+        "quick_xml",
+        &["saml_xml", "http/query/"],
+        "parse through `saml_xml`, which yields only what a signature covered; answers are written in `http/query`",
+    ),
 ];
 
 /// Types whose existence proves that something was done. They are made in one place, cannot be copied,
