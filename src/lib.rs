@@ -24,6 +24,7 @@
 //! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |
 //! | 3 | [`audit`] | the chained record of what was done |
 //! | 3 | [`rights`] | who is in which group, through which, and what somebody's rights rest on |
+//! | 4 | [`keys`] | sealing keys: what lies in the store as a secret, and what opens it |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
@@ -44,6 +45,7 @@ pub mod daemon;
 pub mod directory;
 pub mod gate;
 pub mod http;
+pub mod keys;
 pub mod manual;
 pub mod model;
 pub mod policy;

@@ -1,8 +1,10 @@
-//! What exists: people, groups, machines, the edges between them; roles, policies and who holds them; and who acts.
+//! What exists: people, groups, machines, the edges between them; roles, policies and who holds them; credentials; and who
+//! acts.
 //!
 //! Pure values: no I/O, no async, no clock. The store writes them, `sync` derives them from a
 //! directory, `admin` changes them. How they came to be or who may touch them is not decided here.
 
+pub mod access_key;
 pub mod account;
 pub mod actor;
 pub mod arn;
@@ -18,17 +20,21 @@ pub mod label;
 pub mod logon_hours;
 pub mod managed_policy;
 pub mod membership;
+pub mod mfa_device;
 pub mod name;
 pub mod origin;
 pub mod path;
 pub mod reference;
 pub mod resource;
 pub mod role;
+pub mod root;
+pub mod sealed;
 pub mod standing;
 pub mod tags;
 pub mod unique_id;
 pub mod user;
 
+pub use access_key::{AccessKey, AccessKeyId, CredentialOwner, LastUsed};
 pub use account::{Account, AccountId, AccountKind, Accounts};
 pub use actor::Actor;
 pub use arn::Arn;
@@ -44,11 +50,14 @@ pub use label::DirectoryLabel;
 pub use logon_hours::LogonHours;
 pub use managed_policy::ManagedPolicy;
 pub use membership::{Member, MemberKind, RefHash};
+pub use mfa_device::MfaDevice;
 pub use name::{IamName, PolicyName};
 pub use origin::Origin;
 pub use path::IamPath;
 pub use resource::Resource;
 pub use role::{Role, Trust};
+pub use root::Root;
+pub use sealed::{KeyNumber, Sealed};
 pub use standing::{Inactive, Presence, Standing};
 pub use tags::{TagError, Tags};
 pub use unique_id::UniqueId;

@@ -258,7 +258,7 @@ pub fn claimed(snapshot: &dyn Snapshot, row: &[u8]) -> Result<Revision, StoreErr
 }
 
 /// What was there at a key when it was read: it is to be so still when the commit is carried out.
-fn as_read(revision: Revision) -> Expect {
+pub(super) fn as_read(revision: Revision) -> Expect {
     if revision == 0 { Expect::Absent } else { Expect::At(revision) }
 }
 

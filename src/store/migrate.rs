@@ -34,6 +34,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // There are none in layout 2. Older versions would delete people and leave what hangs on them.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 3,
+        what: "credentials",
+        // There are none in layout 3. Older versions would delete people and leave their keys.
+        run: |_, _| Ok(()),
+    },
 ];
 
 /// Brings `store` from layout `found` to `wanted`.

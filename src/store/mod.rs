@@ -21,6 +21,7 @@
 //! * Calls block. Async callers go through [`Store::run`], the one seam to the blocking pool.
 
 pub mod commit;
+pub mod credentials;
 pub mod error;
 mod execute;
 pub mod export;

@@ -4,9 +4,10 @@
 //! known layout reads `hex/...`, so each key has exactly one spelling and each spelling one key.
 
 use super::schema;
+use super::schema::credentials::Setting;
 use super::schema::iam::Named;
 use crate::base::Sid;
-use crate::model::{Holder, MemberKind};
+use crate::model::{AccessKeyId, CredentialOwner, Holder, MemberKind};
 
 /// `key` in words.
 #[must_use]
@@ -71,6 +72,26 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         "assignment-back" => {
             let (role, member) = rest.split_once('/')?;
             keyed(b'C', &[role, &member_hex(member)?], 33)
+        }
+        "access-key" => access_key_id(rest).map(|id| schema::credentials::access_key(&id)),
+        "last-used" => access_key_id(rest).map(|id| schema::credentials::last_used(&id)),
+        "access-key-of" => {
+            let (owner, id) = owned(rest)?;
+            Some(schema::credentials::access_key_of(&owner, &access_key_id(id)?))
+        }
+        "login-profile" => {
+            let (owner, rest) = owned(rest)?;
+            rest.is_empty().then(|| schema::credentials::login_profile(&owner))
+        }
+        "mfa-device" => Some(schema::credentials::mfa_device(rest)),
+        "mfa-device-of" => {
+            let (owner, name) = owned(rest)?;
+            Some(schema::credentials::mfa_device_of(&owner, name))
+        }
+        "sealing-key" => Some(schema::credentials::sealing_key(rest.parse().ok()?)),
+        "setting" => {
+            let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
+            Some(schema::credentials::setting(which))
         }
         "sync" => {
             let (label, name) = rest.split_once('/')?;
@@ -150,6 +171,20 @@ fn words(key: &[u8]) -> Option<String> {
             let (role, member) = rest.split_at_checked(16)?;
             format!("assignment-back/{}/{}", hex::encode(role), member_words(member)?)
         }
+        b'a' => format!("access-key/{}", schema::credentials::parse_key_id(key)?),
+        b'u' => format!("last-used/{}", schema::credentials::parse_key_id(key)?),
+        b'b' => {
+            let (owner, id) = schema::credentials::parse_access_key_of(key)?;
+            format!("access-key-of/{}/{id}", owner_words(&owner))
+        }
+        b'p' => format!("login-profile/{}/", owner_words(&schema::credentials::parse_login_profile(key)?)),
+        b'm' => format!("mfa-device/{}", schema::credentials::parse_mfa_device(key)?),
+        b'n' => {
+            let (owner, name) = schema::credentials::parse_mfa_device_of(key)?;
+            format!("mfa-device-of/{}/{name}", owner_words(&owner))
+        }
+        b'k' => format!("sealing-key/{}", schema::credentials::parse_sealing_key(key)?),
+        b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -183,6 +218,26 @@ fn member_words(bytes: &[u8]) -> Option<String> {
 fn member_hex(text: &str) -> Option<String> {
     let (of, id) = text.split_once('/')?;
     Some(format!("{:02x}{id}", kind(of)?.byte()))
+}
+
+fn access_key_id(text: &str) -> Option<AccessKeyId> {
+    text.parse().ok()
+}
+
+fn owner_words(owner: &CredentialOwner) -> String {
+    match owner {
+        CredentialOwner::Root => "root".to_owned(),
+        CredentialOwner::User(id) => format!("user/{id}"),
+    }
+}
+
+/// The owner that `text` begins with, and what is behind it.
+fn owned(text: &str) -> Option<(CredentialOwner, &str)> {
+    if let Some(rest) = text.strip_prefix("root/") {
+        return Some((CredentialOwner::Root, rest));
+    }
+    let (id, rest) = text.strip_prefix("user/")?.split_once('/')?;
+    Some((CredentialOwner::User(id.parse().ok()?), rest))
 }
 
 fn holder_words(bytes: &[u8]) -> Option<String> {
@@ -235,7 +290,7 @@ mod tests {
     use super::*;
     use crate::base::{GroupId, PolicyId, RoleId, UserId};
     use crate::model::{Member, RefHash};
-    use crate::store::schema::iam;
+    use crate::store::schema::{credentials, iam};
 
     #[test]
     fn every_layout_has_words() {
@@ -278,6 +333,20 @@ mod tests {
             assert_eq!(describe(&key), text);
             assert_eq!(parse(&text), Some(key));
         }
+        let (owner, id) = (CredentialOwner::User(user), "AKIAIOSFODNN7EXAMPLE".parse().unwrap());
+        for (key, text) in [
+            (credentials::access_key(&id), format!("access-key/{id}")),
+            (credentials::access_key_of(&CredentialOwner::Root, &id), format!("access-key-of/root/{id}")),
+            (credentials::last_used(&id), format!("last-used/{id}")),
+            (credentials::login_profile(&owner), format!("login-profile/user/{u}/")),
+            (credentials::mfa_device("x/y"), "mfa-device/x/y".to_owned()),
+            (credentials::mfa_device_of(&owner, "x/y"), format!("mfa-device-of/user/{u}/x/y")),
+            (credentials::sealing_key(3), "sealing-key/3".to_owned()),
+            (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),
+        ] {
+            assert_eq!(describe(&key), text);
+            assert_eq!(parse(&text), Some(key));
+        }
         let back = schema::dangling_back(&label, &reference, &group);
         assert!(describe(&back).starts_with("dangling-back/"));
         assert_eq!(parse(&describe(&back)), Some(back));
@@ -288,7 +357,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWZTXQCgSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWZTXQCgabupmnksSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

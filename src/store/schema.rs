@@ -25,6 +25,14 @@
 //! | `X` policies' holders | policy id, holder byte, holder id | nothing | no |
 //! | `Q` assignments | member kind, member id, role id | [`Assignment`] as JSON | yes |
 //! | `C` the same backwards | role id, member kind, member id | nothing | no |
+//! | `a` access keys | access key id | [`AccessKey`] as JSON | no |
+//! | `b` access keys of | owner byte, owner id, access key id | nothing | no |
+//! | `u` access keys' last use | access key id | [`LastUsed`] as JSON | no |
+//! | `p` passwords of local users | owner byte, owner id | hashes as JSON | no |
+//! | `m` devices of the second factor | folded path and name | [`MfaDevice`] as JSON | no |
+//! | `n` devices of | owner byte, owner id, folded path and name | nothing | no |
+//! | `k` sealing keys | number (4) | the key, sealed, as JSON | no |
+//! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
 //! | `S` sync state | label, 0, name | JSON | no |
 //! | `P` held changes | digest (32), 0 or 1, chunk number | JSON | no |
@@ -33,7 +41,7 @@
 //! | `H` history | key, revision that superseded it (8) | the row before | - |
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
-//! Keys of roles, policies and what hangs on whom are in [`iam`].
+//! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`].
 //!
 //! [`rows`]: super::rows
 //! [`User`]: crate::model::User
@@ -45,19 +53,25 @@
 //! [`InstanceProfile`]: crate::model::InstanceProfile
 //! [`Entitlements`]: crate::model::Entitlements
 //! [`Assignment`]: crate::model::Assignment
+//! [`AccessKey`]: crate::model::AccessKey
+//! [`LastUsed`]: crate::model::LastUsed
+//! [`MfaDevice`]: crate::model::MfaDevice
 
+pub mod credentials;
 pub mod iam;
 
 use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
 pub fn is_historied(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'U' | b'G' | b'R' | b'E' | b'K')) || iam::is_historied(key)
+    matches!(key.first(), Some(b'U' | b'G' | b'R' | b'E' | b'K'))
+        || iam::is_historied(key)
+        || credentials::is_historied(key)
 }
 
 fn key(space: u8, parts: &[&[u8]]) -> Vec<u8> {

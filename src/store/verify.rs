@@ -4,6 +4,7 @@
 //! bears them; history and journal parse; the numbers of the log have no gap. Whether the log's
 //! hashes chain is for `audit` to say, which can read its records: [`log_rows`] gives them.
 
+mod credentials;
 mod iam;
 
 use serde::Serialize;
@@ -104,6 +105,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'O') => check_open_log(snapshot, key, value),
         Some(b'M' | b'S' | b'P') => Ok(()),
         Some(b'L' | b'Y' | b'W' | b'V' | b'Z' | b'T' | b'X' | b'Q' | b'C' | b'g') => iam::check(snapshot, key, value),
+        Some(b'a' | b'b' | b'u' | b'p' | b'm' | b'n' | b'k' | b's') => credentials::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")
@@ -164,6 +166,7 @@ fn check_history(key: &[u8], value: &[u8]) -> Result<(), String> {
     expect(before.revision < superseded_at, "it was superseded before it was written")?;
     match schema::parse_entity(of) {
         Some(_) => plain(rows::decode(of, before.value)).map(drop),
+        None if of.first() == Some(&b's') => credentials::check_setting(of, &before.value),
         None => iam::check_alone(of, &before.value),
     }
 }

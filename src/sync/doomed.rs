@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::error::SyncError;
 use super::stored::scan_all;
 use crate::base::GroupId;
-use crate::model::{DirectoryLabel, Member};
-use crate::store::{Revision, Snapshot, iam, rows, schema};
+use crate::model::{CredentialOwner, DirectoryLabel, Member};
+use crate::store::{Revision, Snapshot, credentials, iam, rows, schema};
 
 /// Rows that go with somebody.
 #[derive(Debug, Default)]
@@ -37,6 +37,9 @@ impl Doomed {
         if claimed > 0 {
             doomed.keys.insert(schema::iam::claims(&row));
             doomed.keys.extend(iam::rows_of(snapshot, subject)?);
+            if let Member::User(id) = subject {
+                doomed.keys.extend(credentials::rows_of(snapshot, &CredentialOwner::User(*id))?);
+            }
         }
         doomed.claimed.push((row.clone(), claimed));
         doomed.keys.insert(row);

@@ -215,7 +215,7 @@ pub fn claims(row: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn parse_claims(key: &[u8]) -> Option<&[u8]> {
     // Of rows that things can hang on alone, so that no spelling of a key nests.
-    key.strip_prefix(b"g").filter(|row| matches!(row.first(), Some(b'U' | b'G' | b'R' | b'L' | b'Y')))
+    key.strip_prefix(b"g").filter(|row| matches!(row.first(), Some(b'U' | b'G' | b'R' | b'L' | b'Y' | b'k')))
 }
 
 /// The row of a holder itself.
