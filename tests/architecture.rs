@@ -151,8 +151,13 @@ const CONFINED: &[Confined] = &[
 
 /// Types whose existence proves that something was done. They are made in one place, cannot be copied,
 /// conjured by `Default` or read from bytes, and nobody else can fill their fields.
-const PROOFS: &[Proof] =
-    &[Proof("audit", "Opened"), Proof("authn", "Caller"), Proof("gate", "Authorized"), Proof("sync", "Cleared")];
+const PROOFS: &[Proof] = &[
+    Proof("audit", "Opened"),
+    Proof("authn", "Caller"),
+    Proof("authn", "Verified"),
+    Proof("gate", "Authorized"),
+    Proof("sync", "Cleared"),
+];
 
 /// Production lines of a file: without its tests.
 const MEDIAN_LINES: usize = 220;

@@ -1,10 +1,12 @@
 //! Who is calling, and how surely.
 //!
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
-//! act for a name it read somewhere. Each way of authenticating has a file of its own; today that
-//! is [`local`], the peer of the Unix socket. What a caller may do is the gate's business.
+//! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
+//! peer of the Unix socket, and [`sigv4`], who holds an access key. What a caller may do is the gate's
+//! business.
 
 pub mod local;
+pub mod sigv4;
 
 use std::fmt;
 
