@@ -4,8 +4,9 @@
 #
 #   BAILEY_SOAK_CYCLES=1000 BAILEY_SOAK_MINUTES=60 SEED=42 benches/soak.sh
 #
-# Tests read BAILEY_SOAK_CYCLES for their counts; proptest reads the next two variables. BAILEY_SOAK_MINUTES is how long two
-# domain controllers are edited while they, and Bailey, are killed.
+# Tests read BAILEY_SOAK_CYCLES for their counts (1000 are 100,000 requests signed by botocore, and a million changes to
+# them); proptest reads the next two variables. BAILEY_SOAK_MINUTES is how long two domain controllers are edited while
+# they, and Bailey, are killed.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

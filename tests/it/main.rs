@@ -39,6 +39,7 @@ mod run;
 mod samba;
 mod samba_random;
 mod several;
+mod sigv4;
 mod simulated;
 mod store_conformance;
 mod store_crash;
