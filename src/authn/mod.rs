@@ -2,11 +2,17 @@
 //!
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
 //! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
-//! peer of the Unix socket, and [`sigv4`], who holds an access key. What a caller may do is the gate's
+//! peer of the Unix socket, and who signs with an access key. What a caller may do is the gate's
 //! business.
+//!
+//! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
+//! second factors, [`sigv4`] for signatures, [`limiter`] against guessing. They answer questions; none of them makes a caller.
 
+pub mod limiter;
 pub mod local;
+pub mod password;
 pub mod sigv4;
+pub mod totp;
 
 use std::fmt;
 
