@@ -82,6 +82,7 @@ const MODULES: &[Module] = &[
             "audit",
             "sync",
             "authn",
+            "keys",
             "gate",
             "admin",
             "grants",

@@ -3,8 +3,10 @@
 use crate::audit::AuditError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
+use crate::keys::KeysError;
 use crate::model::TagError;
 use crate::policy::{PolicyError, RequestError};
+use crate::rights::FindError;
 use crate::store::StoreError;
 use crate::store::export::ExportError;
 use crate::sync::SyncError;
@@ -95,6 +97,9 @@ pub enum AdminError {
         /// What to do.
         remedy: String,
     },
+    /// Secrets cannot be sealed or opened.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A sync operation failed.
     #[error(transparent)]
     Sync(#[from] SyncError),
@@ -112,6 +117,19 @@ pub enum AdminError {
     Directory(#[from] DirectoryError),
 }
 
+impl From<FindError> for AdminError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NotFound { kind, who } => Self::NotFound { kind, who },
+            FindError::Ambiguous { what, own, template } => Self::NotNow {
+                what: format!("`{what}` is a policy of this account and a template"),
+                remedy: format!("say which: {own} or {template}"),
+            },
+            FindError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl AdminError {
     /// A word for it in audit records and answers: IAM's, where IAM has one.
     #[must_use]
@@ -126,7 +144,9 @@ impl AdminError {
             Self::MalformedPolicy { .. } | Self::Policy(_) => "MalformedPolicyDocument",
             Self::NotNow { .. } => "NotNow",
             Self::Store(StoreError::Conflict { .. }) => "ConcurrentModification",
-            Self::Sync(_) | Self::Store(_) | Self::Audit(_) | Self::Export(_) | Self::Directory(_) => "Failed",
+            Self::Keys(_) | Self::Sync(_) | Self::Store(_) | Self::Audit(_) | Self::Export(_) | Self::Directory(_) => {
+                "Failed"
+            }
         }
     }
 }
@@ -147,6 +167,7 @@ impl Faulty for AdminError {
             | Self::Request(_)
             | Self::Tag(_)
             | Self::NotNow { .. } => Fault::Caller,
+            Self::Keys(error) => error.fault(),
             Self::Sync(error) => error.fault(),
             Self::Store(error) => error.fault(),
             Self::Audit(error) => error.fault(),

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::AdminError;
 use super::page::EXAMPLES;
-use super::people::kind_word;
 use crate::base::GroupId;
 use crate::model::{Entity, Member};
+use crate::rights::find::kind_word;
 use crate::store::{Store, StoreError, rows};
 use crate::sync::SyncError;
 use crate::sync::change::{Act, Change, Field, Rule};

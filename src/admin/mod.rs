@@ -14,7 +14,9 @@ pub mod past;
 pub mod people;
 pub mod preview;
 pub mod restore;
+pub mod sealing;
 pub mod syncs;
+pub mod uses;
 pub mod verify;
 pub mod views;
 
@@ -27,9 +29,10 @@ use rand::rngs::StdRng;
 
 use crate::audit::Audit;
 use crate::base::{Clock, Timestamp};
+use crate::keys::Keys;
 use crate::model::{Account, AccountId, Accounts, DirectoryLabel, GroupRules};
 use crate::rights::Terms;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::sync::worker::Handle;
 
 /// What operations work on; clones share it.
@@ -51,6 +54,10 @@ pub struct Admin {
     pub others: Arc<RwLock<Vec<Account>>>,
     /// What names of groups say about roles; a reload exchanges them.
     pub rules: Arc<RwLock<GroupRules>>,
+    /// What seals secrets.
+    pub keys: Keys,
+    /// When access keys were used last.
+    pub uses: uses::Uses,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
 }
@@ -73,7 +80,7 @@ impl Admin {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn terms(&self, now: Timestamp) -> Result<Terms, AdminError> {
+    pub fn terms(&self, now: Timestamp) -> Result<Terms, StoreError> {
         let people = people::People::at(&self.store, &self.account, now)?;
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Terms { rules, accounts: Some(self.accounts()), ..people.terms().clone() })

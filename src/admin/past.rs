@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::people::find;
 use super::views::EntityView;
 use super::{Admin, AdminError};
 use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::{Actor, Entity, Member, MemberKind};
+use crate::rights::FindError;
+use crate::rights::find::{by_name_or_id, kind_word};
 use crate::store::{KeyRange, Snapshot, history, rows, schema};
 use crate::sync::SyncError;
 use crate::sync::change::{Field, diff};
@@ -81,7 +82,7 @@ impl Admin {
                 });
             }
             let id = hex::encode(member.id_bytes());
-            Ok(Past { id, kind: super::people::kind_word(member.kind()).to_owned(), versions })
+            Ok(Past { id, kind: kind_word(member.kind()).to_owned(), versions })
         })
     }
 
@@ -108,10 +109,10 @@ impl Admin {
     fn whom(&self, snapshot: &dyn Snapshot, who: &str) -> Result<Member, AdminError> {
         let kinds = [MemberKind::User, MemberKind::Group, MemberKind::Resource];
         for kind in kinds {
-            match find(snapshot, kind, who) {
+            match by_name_or_id(snapshot, kind, who) {
                 Ok(entity) => return Ok(entity.member()),
-                Err(AdminError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
+                Err(FindError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         if let Some(id) = hex::decode(who).ok().and_then(|id| <[u8; 16]>::try_from(id).ok()) {

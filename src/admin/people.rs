@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::error::AdminError;
 use super::views::{By, EdgeView, EntityView, GroupShown, MemberView, MembershipView, Page, Shown, State};
 use crate::base::{GroupId, Timestamp};
-use crate::model::{AccountId, DirectoryLabel, Domains, Entity, IamName, Member, MemberKind};
+use crate::model::{AccountId, DirectoryLabel, Domains, Entity, Member, MemberKind};
+use crate::rights::find::{by_name_or_id, kind_word};
 use crate::rights::{self, Closure, Holds, How, Primaries, Reached, Survey, Terms};
 use crate::store::{KeyRange, Snapshot, Store, StoreError, history, rows, schema};
 use crate::sync::{SyncError, state, stored};
@@ -162,7 +163,7 @@ impl<'a> People<'a> {
     /// When there is none of that name or id, or the store cannot be read.
     pub fn show(&self, kind: MemberKind, who: &str) -> Result<Shown, AdminError> {
         self.store.read(|snapshot| {
-            let entity = find(snapshot, kind, who)?;
+            let entity = by_name_or_id(snapshot, kind, who)?;
             let (groups, cut_short) = self.memberships(snapshot, &entity.member())?;
             Ok(Shown { entity: self.view(&entity), groups, cut_short })
         })
@@ -173,7 +174,7 @@ impl<'a> People<'a> {
     /// # Errors
     /// When there is none of that name or id, or the store cannot be read.
     pub fn show_group(&self, who: &str) -> Result<GroupShown, AdminError> {
-        let Entity::Group(group) = self.store.read(|snapshot| find(snapshot, MemberKind::Group, who))? else {
+        let Entity::Group(group) = self.store.read(|snapshot| by_name_or_id(snapshot, MemberKind::Group, who))? else {
             return Err(SyncError::Bug("a group that is none".to_owned()).into());
         };
         // Outside of the snapshot: it looks at everybody, and commits wait for a snapshot to end.
@@ -254,32 +255,6 @@ fn edge(snapshot: &dyn Snapshot, reached: &Reached, from: &Member) -> Result<Edg
     };
     let by = reached.how.into();
     Ok(EdgeView { directory: group.origin.directory.clone(), listed_in: group.origin.dn.clone(), revision, since, by })
-}
-
-/// Who is meant: an IAM name in any case, or an id.
-///
-/// # Errors
-/// When there is none, or the store cannot be read.
-pub fn find(snapshot: &dyn Snapshot, kind: MemberKind, who: &str) -> Result<Entity, AdminError> {
-    let missing =
-        || AdminError::NotFound { kind: kind_word(kind), who: crate::base::text::printable(who).into_owned() };
-    let by_name = match who.parse::<IamName>() {
-        Ok(name) => rows::holder(snapshot, kind, &name)?,
-        Err(_) => None,
-    };
-    let by_id = || hex::decode(who).ok().and_then(|id| Some(Member::from_parts(kind, id.try_into().ok()?)));
-    let member = by_name.or_else(by_id).ok_or_else(missing)?;
-    Ok(rows::entity(snapshot, &member)?.ok_or_else(missing)?.1)
-}
-
-/// A kind in words.
-#[must_use]
-pub fn kind_word(kind: MemberKind) -> &'static str {
-    match kind {
-        MemberKind::User => "user",
-        MemberKind::Group => "group",
-        MemberKind::Resource => "resource",
-    }
 }
 
 fn matches(view: &EntityView, query: &Query, needle: Option<&str>) -> bool {

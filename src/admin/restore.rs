@@ -4,7 +4,6 @@
 //! asking for it only looks now. A rebuilt account is another object with another GUID: linking it makes the old
 //! user, with its id and all that hangs on it, stand for the new object from then on.
 
-use super::people::find;
 use super::views::EntityView;
 use super::{Admin, AdminError};
 use crate::audit::Outcome;
@@ -12,6 +11,7 @@ use crate::base::{Guid, Timestamp};
 use crate::directory::{Arrival, Kind, Wanted};
 use crate::gate::Authorized;
 use crate::model::{Actor, Entity, Member, MemberKind, User, origin};
+use crate::rights::find::by_name_or_id;
 use crate::store::{Commit, Intent, rows, schema};
 use crate::sync::doomed::Doomed;
 use crate::sync::progress::Unwatched;
@@ -50,7 +50,10 @@ impl Admin {
         to: Option<Guid>,
     ) -> Result<EntityView, AdminError> {
         let name = who.to_owned();
-        let user = self.store.run(move |store| store.read(|snapshot| find(snapshot, MemberKind::User, &name))).await?;
+        let user = self
+            .store
+            .run(move |store| store.read(|snapshot| by_name_or_id(snapshot, MemberKind::User, &name)))
+            .await?;
         let Entity::User(user) = user else { return Err(SyncError::Bug("a user that is none".to_owned()).into()) };
         if user.standing.is_present() {
             return Err(AdminError::NotNow {

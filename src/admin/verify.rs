@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::people::{People, find};
+use super::people::People;
 use super::{Admin, AdminError};
 use crate::base::{Sid, Timestamp};
 use crate::gate::Authorized;
 use crate::model::{DirectoryLabel, Entity, Group, MemberKind};
+use crate::rights::find::by_name_or_id;
 use crate::rights::{self, Closure, Terms};
 use crate::store::{Snapshot, StoreError, rows};
 
@@ -57,7 +58,8 @@ impl Admin {
     /// When there is no such user, its directory is not configured, has no `tokenGroups` or does not answer.
     pub async fn verify_user(&self, asked: &Authorized) -> Result<Verification, AdminError> {
         let who = asked.resource().to_owned();
-        let user = self.store.run(move |store| store.read(|snapshot| find(snapshot, MemberKind::User, &who))).await?;
+        let user =
+            self.store.run(move |store| store.read(|snapshot| by_name_or_id(snapshot, MemberKind::User, &who))).await?;
         let origin = user.origin();
         let source = self.directory(&origin.directory)?.runner.source.clone();
         let token = source.token_groups(&origin.guid).await?.ok_or_else(|| AdminError::NotNow {
@@ -161,6 +163,7 @@ mod tests {
         let ann = Entity::User(User {
             id: origin::user_id(&ann.directory, &ann.guid),
             name: "ann".parse().unwrap(),
+            path: crate::model::IamPath::default(),
             login: "ann".to_owned(),
             origin: ann,
             standing: Standing::default(),
@@ -187,6 +190,7 @@ mod tests {
             put(&Entity::Group(Group {
                 id,
                 name: IamName::mapped(name, None, id.as_bytes()),
+                path: crate::model::IamPath::default(),
                 original_name: name.to_owned(),
                 origin,
                 standing: Standing::default(),

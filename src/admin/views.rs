@@ -180,11 +180,7 @@ impl EntityView {
 /// The ARN of `entity`.
 #[must_use]
 pub fn arn(entity: &Entity, account: &AccountId) -> Arn {
-    match entity {
-        Entity::User(_) => Arn::user(account, entity.name()),
-        Entity::Group(_) => Arn::group(account, entity.name()),
-        Entity::Resource(_) => Arn::resource(account, entity.name()),
-    }
+    Arn::entity(account, entity)
 }
 
 /// A group that somebody is in, and the way to it.

@@ -199,6 +199,7 @@ impl UserIdentity {
             Actor::Person { user, name } => {
                 Self { r#type: "IAMUser".into(), principal_id: user.to_string(), user_name: Some(clean(name)), ..blank }
             }
+            Actor::Root => Self { r#type: "Root".into(), principal_id: identity.account.to_string(), ..blank },
             Actor::Session { session } => Self { r#type: "AssumedRole".into(), principal_id: clean(session), ..blank },
             Actor::Local { uid } => Self { r#type: "LocalUser".into(), principal_id: format!("uid:{uid}"), ..blank },
             Actor::Task { name } => {

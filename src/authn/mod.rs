@@ -2,15 +2,17 @@
 //!
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
 //! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
-//! peer of the Unix socket, and who signs with an access key. What a caller may do is the gate's
-//! business.
+//! peer of the Unix socket; [`signed`], who signs requests with an access key. What a caller may do is the
+//! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
-//! second factors, [`sigv4`] for signatures, [`limiter`] against guessing. They answer questions; none of them makes a caller.
+//! second factors, [`sigv4`] for signatures, [`limiter`] against guessing. They answer questions; none of
+//! them makes a caller.
 
 pub mod limiter;
 pub mod local;
 pub mod password;
+pub mod signed;
 pub mod sigv4;
 pub mod totp;
 
@@ -18,6 +20,7 @@ use std::fmt;
 
 use crate::model::Actor;
 use local::{Local, Role};
+use signed::Signed;
 
 /// Proof that somebody was authenticated. One a request; never copied, never read from anywhere.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct Caller(Kind);
 #[derive(Debug)]
 enum Kind {
     Local(Local),
+    Signed(Box<Signed>),
 }
 
 /// What sort of caller it is: a column of the authorization matrix.
@@ -33,17 +37,23 @@ enum Kind {
 pub enum CallerKind {
     /// Somebody on this machine.
     Local(Role),
+    /// The root of the account, with an access key.
+    Root,
+    /// A user with an access key.
+    User,
 }
 
 impl CallerKind {
     /// Every sort of caller.
-    pub const ALL: &[Self] = &[Self::Local(Role::Operator), Self::Local(Role::Viewer)];
+    pub const ALL: &[Self] = &[Self::Local(Role::Operator), Self::Local(Role::Viewer), Self::Root, Self::User];
 }
 
 impl fmt::Display for CallerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(role) => write!(f, "local-{role}"),
+            Self::Root => f.write_str("root"),
+            Self::User => f.write_str("user"),
         }
     }
 }
@@ -54,6 +64,7 @@ impl Caller {
     pub fn kind(&self) -> CallerKind {
         match &self.0 {
             Kind::Local(local) => CallerKind::Local(local.role()),
+            Kind::Signed(signed) => signed.kind(),
         }
     }
 
@@ -62,6 +73,16 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         match &self.0 {
             Kind::Local(local) => Actor::Local { uid: local.uid() },
+            Kind::Signed(signed) => signed.actor(),
+        }
+    }
+
+    /// Who signed, if that is how it was authenticated.
+    #[must_use]
+    pub fn signed(&self) -> Option<&Signed> {
+        match &self.0 {
+            Kind::Local(_) => None,
+            Kind::Signed(signed) => Some(signed),
         }
     }
 }
@@ -70,7 +91,14 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Local(local) => local.fmt(f),
+            Kind::Signed(signed) => signed.fmt(f),
         }
+    }
+}
+
+impl From<Signed> for Caller {
+    fn from(signed: Signed) -> Self {
+        Self(Kind::Signed(Box::new(signed)))
     }
 }
 

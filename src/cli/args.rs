@@ -10,7 +10,9 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::iam::credentials::{AccessKeyVerb, Init, KeyVerb, RootVerb};
 use super::iam::holders::{Bounding, Holding};
+use super::iam::local::{LocalGroup, LocalUser};
 use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::output::Format;
 use super::policy::Policy;
@@ -96,10 +98,23 @@ pub enum Verb {
         #[arg(long)]
         init: bool,
     },
+    /// Make the account's root, once, and say which group administers
+    ///
+    /// Shows root's access key this one time. The daemon is not ready before.
+    Init(Init),
     /// Find what would go wrong: in the configuration, its files, and at the directories
     Check,
     /// Read the directories now and apply what changed
     Sync(Sync),
+    /// Access keys of users: what programs sign their requests with
+    #[command(subcommand)]
+    AccessKey(AccessKeyVerb),
+    /// The account's root
+    #[command(subcommand)]
+    Root(RootVerb),
+    /// The keys that seal secrets in the store
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// Roles, and who may assume them
     #[command(subcommand)]
     Role(RoleVerb),
@@ -230,6 +245,9 @@ pub enum User {
         #[arg(long, value_name = "NEW_GUID")]
         to: Option<Guid>,
     },
+    /// Those that no directory knows.
+    #[command(flatten)]
+    Local(LocalUser),
     /// Policies.
     #[command(flatten)]
     Holding(Holding),
@@ -256,6 +274,9 @@ pub enum Group {
         #[arg(value_name = "NAME_OR_ID")]
         which: String,
     },
+    /// Those that no directory knows.
+    #[command(flatten)]
+    Local(LocalGroup),
     /// Policies.
     #[command(flatten)]
     Holding(Holding),
@@ -442,6 +463,19 @@ mod tests {
             "user restore jsmith --to 3f2504e0-4f89-11d3-9a0c-0305e82c3301",
             "group list",
             "group show admins",
+            "user create contractor --expires 2026-12-31 --path /x/ --tag a=b --boundary AuditorBoundary",
+            "user update contractor --disable",
+            "user delete contractor",
+            "group create firefighters --description x",
+            "group add firefighters ann",
+            "group remove firefighters ann",
+            "access-key create ann --secret-file f",
+            "access-key disable ann AKIAIOSFODNN7EXAMPLE",
+            "access-key show AKIAIOSFODNN7EXAMPLE",
+            "root show",
+            "root lock",
+            "key rotate",
+            "init --administrators admins --secret-file f",
             "group attach admins ReadOnlyAccess",
             "user put-policy ann s3 -",
             "user boundary ann AuditorBoundary",
@@ -493,6 +527,9 @@ mod tests {
             "user restore jsmith --to jsmith2",
             "directory remove Corp",
             "history show jsmith --at yesterday",
+            "user update ann",
+            "user update ann --enable --disable",
+            "init --administrators a --no-administrators",
             "user boundary ann",
             "user boundary ann X --none",
             "group boundary ops X",

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::args::{self, Group, History, Listing, Resource, State, User};
-use super::iam::holders;
+use super::iam::{holders, local};
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
 use crate::admin::past::{Past, PastState, PastVersion};
@@ -30,7 +30,7 @@ const OTHERS: &[Column<EntityView>] = &[
     Column { title: "state", cell: |entity| entity.state.as_str().to_owned() },
 ];
 
-const RECORD: &[Column<EntityView>] = &[
+pub(super) const RECORD: &[Column<EntityView>] = &[
     Column { title: "name", cell: |entity| entity.name.clone() },
     Column { title: "arn", cell: |entity| entity.arn.clone() },
     Column { title: "id", cell: |entity| entity.id.clone() },
@@ -167,6 +167,7 @@ fn hours(value: &serde_json::Value) -> String {
 pub async fn user(session: &mut Session, verb: User) -> anyhow::Result<Exit> {
     match verb {
         User::List(listing) => list(session, "users", &listing, None, USERS).await,
+        User::Local(verb) => local::user(session, verb).await,
         User::Holding(verb) => holders::holding(session, "users", verb).await,
         User::Bounding(verb) => holders::bounding(session, "users", verb).await,
         User::Show { who, verify: false } => show(session, "users", &who).await,
@@ -216,6 +217,7 @@ async fn verify(session: &mut Session, who: &str) -> anyhow::Result<Exit> {
 pub async fn group(session: &mut Session, verb: Group) -> anyhow::Result<Exit> {
     let which = match verb {
         Group::List { listing, holds } => return list(session, "groups", &listing, holds, OTHERS).await,
+        Group::Local(verb) => return local::group(session, verb).await,
         Group::Holding(verb) => return holders::holding(session, "groups", verb).await,
         Group::Show { which } => which,
     };

@@ -123,6 +123,10 @@ pub const KEYS: &[Key] = &[
     optional("kerberos.keytab_file", Form::File, "the keytab with the keys of the accounts we sign in as"),
     optional("kerberos.keytab_credential", Form::Name, "the systemd credential that holds the keytab"),
 
+    optional("keys.master_key_file", Form::File, "the key that seals secrets; `master.key` in the state directory, if nothing is said"),
+    optional("keys.master_key_credential", Form::Name, "the systemd credential that holds it"),
+    optional("keys.previous_master_key_file", Form::File, "the one before it, while it is exchanged"),
+
     required("other_account.id", Form::Account, "its number"),
     optional("other_account.name", Form::Name, "its name, for people to read"),
     defaulted("other_account.kind", Form::Choice(&["local", "aws"]), r#""local""#, "who decides there: Bailey, or AWS, which trusts it"),

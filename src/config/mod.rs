@@ -25,6 +25,7 @@ mod listen;
 mod log;
 mod presets;
 mod raw;
+mod sealing;
 mod section;
 mod store;
 mod units;
@@ -69,6 +70,8 @@ pub struct Config {
     pub log: Log,
     /// Where the keys are by which we sign in to directories by Kerberos.
     pub kerberos: Kerberos,
+    /// Where the master key is, which seals every secret that has to be readable again.
+    pub keys: crate::keys::Settings,
     /// What names of groups say about roles.
     pub group_rules: GroupRules,
     /// The directories, in the order of the file. May be empty: the people of a directory that was
@@ -124,8 +127,10 @@ impl Config {
         let account: Option<AccountId> = top.required("account");
         let accounts = account::all(&top.sections("other_account"), account.as_ref());
         let directories = directory::all(&top.sections("directory"), files);
+        let state_directory = files.path(top.read("state_directory"));
         Some(Self {
-            state_directory: files.path(top.read("state_directory")),
+            keys: sealing::meant(&top.section("keys"), files, &state_directory),
+            state_directory,
             listen: Listen::meant(&top.section("listen"), files),
             access: Access::meant(&top.section("access")),
             store: Store::meant(&top.section("store")),

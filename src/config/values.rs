@@ -141,10 +141,12 @@ impl Meant for AccountId {
 
 impl Meant for DirectoryLabel {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
-        let taken = |text: &str| {
-            (text == "local").then(|| "`local` is taken: it names what this machine keeps itself".to_owned())
-        };
-        from_text(written, misfits, |text| text.parse().map_err(|_| taken(text)))
+        from_text(written, misfits, |text| match text.parse::<Self>() {
+            Ok(label) if label.is_local() => {
+                Err(Some("`local` is taken: it names what this machine keeps itself".to_owned()))
+            }
+            parsed => parsed.map_err(|_| None),
+        })
     }
 }
 

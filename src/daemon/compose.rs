@@ -20,8 +20,9 @@ use crate::authn::local::{LocalRoles, Members};
 use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
-use crate::gate::Gate;
+use crate::gate::{Gate, Judge};
 use crate::http::{App, socket};
+use crate::keys::Keys;
 use crate::store::StoreError;
 use crate::store::open::{self, Init, Settings as StoreSettings};
 use crate::telemetry::Board;
@@ -111,6 +112,8 @@ pub fn parts(
         directories: Directories::default(),
         others: Arc::new(RwLock::new(config.accounts)),
         rules: Arc::new(RwLock::new(config.group_rules)),
+        keys: Keys::open(&ready.store, &config.keys, clock.now())?,
+        uses: crate::admin::uses::Uses::default(),
         rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
     match templates::settle(&admin.store, admin.now()) {
@@ -120,10 +123,12 @@ pub fn parts(
         }
         settled => settled?,
     }
+    let asked = admin.clone();
+    let judge = Judge::new(admin.store.clone(), admin.account.clone(), Arc::new(move |now| asked.terms(now)));
     let app = App {
         admin,
         store: ready.store,
-        gate: Gate::new(audit.clone()),
+        gate: Gate::new(audit.clone(), judge),
         audit,
         clock,
         board: Board::default(),

@@ -44,6 +44,9 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
                 let event = Event::reading("ClockWentBack").with("seconds", behind.unsigned_abs());
                 round.audit.note(&Actor::task("clock"), &event, &Outcome::success(), now);
             }
+            if let Err(error) = round.admin.uses.settle(&round.store, now) {
+                tracing::warn!(%error, "when access keys were used is not written down yet");
+            }
             round.gate.settle_denials(now);
             round.audit.settle_owed(now)?;
             round.audit.close_unfinished(now).map(drop)

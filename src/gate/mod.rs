@@ -1,18 +1,21 @@
 //! The only yes: may this caller do this operation, now?
 //!
-//! Owns the list of operations ([`Operation`]), the decision, and the proof [`Authorized`] that an
-//! operation needs. A no is written to the audit log; a yes to anything that changes something has
-//! its begun record on disk before the proof exists. What an operation does is not decided here.
+//! Owns the list of operations ([`Operation`]), what each is about ([`target`]), the decision, and the proof [`Authorized`]
+//! that an operation needs. A no is written to the audit log; a yes to anything that changes something has its begun record
+//! on disk before the proof exists. What an operation does is not decided here.
 //!
-//! For callers on this machine the decision is the table `Operation::least`: operators may do
-//! everything, viewers may look at the model but not at the audit log.
+//! For callers on this machine the decision is the table `Operation::least`: operators may do everything, viewers may look at
+//! the model but not at the audit log. For everybody else policies decide, by the same evaluator that answers simulations.
 
 mod denials;
+mod judge;
 mod operation;
+pub mod target;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use judge::{Asking, Judge, TermsAt};
 pub use operation::Operation;
 
 use crate::audit::{Audit, AuditError, Event, Opened, Outcome, Trace};
@@ -38,6 +41,26 @@ pub enum GateError {
         /// What it would take.
         needs: &'static str,
     },
+    /// Policies do not let the caller do it. The words are those that AWS has for it, since programs look for them.
+    #[error("User: {caller} is not authorized to perform: {action} on resource: {resource} {because}")]
+    NotAuthorized {
+        /// Who asked.
+        caller: String,
+        /// For what.
+        action: String,
+        /// To what.
+        resource: String,
+        /// Why not: the layer, and the statement if one denies it.
+        because: String,
+    },
+    /// Whether the caller may cannot be found out, so it may not.
+    #[error("whether that is allowed cannot be decided: {why}")]
+    Undecided {
+        /// Why.
+        why: String,
+        /// Whose fault that is.
+        fault: Fault,
+    },
     /// The caller may, but it cannot be recorded, so it may not happen.
     #[error("{operation}: {why}")]
     NotRecorded {
@@ -51,7 +74,8 @@ pub enum GateError {
 impl Faulty for GateError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Denied { .. } => Fault::Caller,
+            Self::Denied { .. } | Self::NotAuthorized { .. } => Fault::Caller,
+            Self::Undecided { fault, .. } => *fault,
             Self::NotRecorded { why, .. } => why.fault(),
         }
     }
@@ -61,6 +85,7 @@ impl Faulty for GateError {
 #[derive(Clone)]
 pub struct Gate {
     audit: Audit,
+    judge: Judge,
     denials: Arc<Denials>,
 }
 
@@ -76,10 +101,10 @@ pub struct Authorized {
 }
 
 impl Gate {
-    /// A gate that writes to `audit`.
+    /// A gate that writes to `audit` and has `judge` say what policies allow.
     #[must_use]
-    pub fn new(audit: Audit) -> Self {
-        Self { audit, denials: Arc::default() }
+    pub fn new(audit: Audit, judge: Judge) -> Self {
+        Self { audit, judge, denials: Arc::default() }
     }
 
     /// Whether `caller` may do `operation` to `resource` (a name, a digest, or empty) at `now`.
@@ -94,10 +119,10 @@ impl Gate {
         resource: &str,
         now: Timestamp,
     ) -> Result<Authorized, GateError> {
-        self.authorize_about(caller, operation, resource, &[], now)
+        self.authorize_about(caller, operation, resource, &Asking::default(), now)
     }
 
-    /// As [`Gate::authorize`], with more that the record is to say of what is asked: names and values, never secrets.
+    /// As [`Gate::authorize`], with more of what is asked: for the record, and for conditions.
     ///
     /// # Errors
     /// When the caller may not, or when it cannot be recorded.
@@ -106,25 +131,37 @@ impl Gate {
         caller: Caller,
         operation: Operation,
         resource: &str,
-        about: &[(&'static str, String)],
+        asking: &Asking,
         now: Timestamp,
     ) -> Result<Authorized, GateError> {
-        let mut event = event(operation, resource, caller.kind());
-        for (name, value) in about {
+        let mut event = event(operation, resource, &caller);
+        for (name, value) in &asking.notes {
             event = event.with(name, printable(value).into_owned());
         }
-        if !operation.allowed_for(caller.kind()) {
-            return Err(self.deny(&caller, operation, &event, now));
+        match (operation.allowed_for(caller.kind()), caller.signed()) {
+            (Some(true), _) => {}
+            (None, Some(signed)) => {
+                if let Err(denied) = self.judge.decide(signed, operation, resource, asking, now) {
+                    self.note_denial(&caller.actor(), &event, &denied, now);
+                    return Err(denied);
+                }
+            }
+            // A caller of whom neither the table nor policies say anything may do nothing.
+            (Some(false) | None, _) => return Err(self.deny(&caller, operation, &event, now)),
         }
         let actor = caller.actor();
         let trace = match operation.effect() {
-            Effect::Shows => None,
-            Effect::ShowsTheLog | Effect::Narrows => Some(self.audit.trace(&actor, &event, now)),
+            // Each use of root is written down, and said aloud.
+            Effect::Shows if caller.kind() != CallerKind::Root => None,
+            Effect::Shows | Effect::ShowsTheLog | Effect::Narrows => Some(self.audit.trace(&actor, &event, now)),
             Effect::Widens => {
                 let opened = self.audit.begin(&actor, &event, now);
                 Some(Trace::Opened(opened.map_err(|error| GateError::NotRecorded { operation, why: error })?))
             }
         };
+        if caller.kind() == CallerKind::Root {
+            tracing::warn!(%operation, resource = %printable(resource), "root is in use");
+        }
         Ok(Authorized { caller, operation, resource: resource.to_owned(), at: now, trace })
     }
 
@@ -145,6 +182,15 @@ impl Gate {
     pub fn turn_away(&self, stranger: &StrangerError, operation: Operation, now: Timestamp) {
         let event = Event::reading(operation.name()).with("caller", "stranger");
         self.note_denial(&Actor::Local { uid: stranger.uid() }, &event, stranger, now);
+    }
+
+    /// Writes down that a signature was refused: `about` says of which key, from where, and why. Blocks.
+    pub fn refuse_signature(&self, about: &[(&'static str, String)], why: &dyn fmt::Display, now: Timestamp) {
+        let mut event = Event::reading("VerifySignature");
+        for (name, value) in about {
+            event = event.with(name, printable(value).into_owned());
+        }
+        self.note_denial(&Actor::task("signatures"), &event, why, now);
     }
 
     /// Writes down how many denials were passed over, once their minute is over. Blocks.
@@ -170,13 +216,22 @@ impl Gate {
     }
 }
 
-fn event(operation: Operation, resource: &str, caller: CallerKind) -> Event {
+fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {
     let event = match operation.effect() {
         Effect::Shows | Effect::ShowsTheLog => Event::reading(operation.name()),
         Effect::Narrows => Event::narrowing(operation.name()),
         Effect::Widens => Event { intent: Intent::Widen, ..Event::new(operation.name()) },
     };
-    let event = event.with("caller", caller.to_string());
+    let mut event = event.with("caller", caller.kind().to_string());
+    if let Some(signed) = caller.signed() {
+        event = event.with("access_key", signed.key().to_string());
+        if let Some(ip) = signed.from().ip {
+            event = event.with("source_ip", ip.to_string());
+        }
+        if let Some(agent) = &signed.from().user_agent {
+            event = event.with("user_agent", printable(agent).into_owned());
+        }
+    }
     if resource.is_empty() { event } else { event.with("resource", printable(resource).into_owned()) }
 }
 
@@ -197,6 +252,12 @@ impl Authorized {
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Who is behind it.

@@ -118,8 +118,10 @@ impl IntoResponse for Failure {
 impl From<GateError> for Failure {
     fn from(error: GateError) -> Self {
         match error {
-            GateError::Denied { .. } => Self::coded(&error, StatusCode::FORBIDDEN, "AccessDenied"),
-            GateError::NotRecorded { .. } => Self::of(&error),
+            GateError::NotAuthorized { .. } | GateError::Denied { .. } => {
+                Self::coded(&error, StatusCode::FORBIDDEN, "AccessDenied")
+            }
+            GateError::Undecided { .. } | GateError::NotRecorded { .. } => Self::of(&error),
         }
     }
 }
@@ -159,6 +161,7 @@ impl From<AdminError> for Failure {
             AdminError::Sync(error) => error.into(),
             AdminError::Store(error) => error.into(),
             AdminError::Audit(error) => error.into(),
+            AdminError::Keys(_) => Self::coded(&error, StatusCode::SERVICE_UNAVAILABLE, "KeysUnavailable"),
             AdminError::OutOfBounds { .. } | AdminError::Directory(_) | AdminError::Export(_) => Self::of(&error),
         }
     }

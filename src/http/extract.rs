@@ -44,7 +44,7 @@ impl Asked {
     ) -> Result<Authorized, Failure> {
         let resource = resource.to_owned();
         let Self { caller, operation, app, now } = self;
-        let ask = move || app.gate.authorize_about(caller, operation, &resource, &about, now);
+        let ask = move || app.gate.authorize_about(caller, operation, &resource, &about.into(), now);
         let decision = tokio::task::spawn_blocking(ask);
         match decision.await {
             Ok(decision) => Ok(decision?),

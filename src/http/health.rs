@@ -15,7 +15,9 @@ use hyper::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
 use super::{App, Failure, limits};
+use crate::admin::AdminError;
 use crate::base::Timestamp;
+use crate::keys::{KeysError, Standing};
 use crate::store::EngineHealth;
 use crate::telemetry::{Condition, Metric, Part};
 
@@ -78,9 +80,14 @@ pub(super) async fn examine(app: Arc<App>) -> Health {
     let mut parts = app.board.read(now);
     let asked = Arc::clone(&app);
     // Asking the engine for its size may touch the disk.
-    let examined = tokio::task::spawn_blocking(move || (asked.store.health(), asked.audit.owed())).await;
-    match examined {
-        Ok((engine, owed)) => {
+    let examined = tokio::task::spawn_blocking(move || {
+        let root = asked.admin.is_initialized();
+        (asked.store.health(), asked.audit.owed(), root, asked.admin.keys.standing())
+    });
+    match examined.await {
+        Ok((engine, owed, root, keys)) => {
+            parts.insert("root".to_owned(), root_part(root));
+            parts.insert("keys".to_owned(), keys_part(keys));
             publish(&engine);
             parts.insert("store".to_owned(), store_part(&engine));
             parts.insert("audit".to_owned(), audit_part(owed));
@@ -104,6 +111,27 @@ fn store_part(engine: &EngineHealth) -> Part {
         return Part::yellow("the disk is full: only what narrows access is accepted; free some space");
     }
     Part::green(format!("{} on disk", bytes(engine.bytes_on_disk)))
+}
+
+/// Before there is a root, nobody but the operators of this machine could set anything right.
+fn root_part(made: Result<bool, AdminError>) -> Part {
+    match made {
+        Ok(true) => Part::green("made"),
+        Ok(false) => Part::yellow("not made yet: run `bailey init`").ready(false),
+        Err(error) => Part::red(format!("cannot be found out: {error}")),
+    }
+}
+
+/// Everything else works without them, so a daemon whose keys cannot be used is ready.
+fn keys_part(standing: Result<Standing, KeysError>) -> Part {
+    match standing {
+        Ok(standing) if standing.retiring.is_empty() => Part::green(format!("sealing key {}", standing.current)),
+        Ok(standing) => Part::yellow(format!(
+            "sealing key {}; older ones are still in use: run `bailey key rotate`",
+            standing.current
+        )),
+        Err(error) => Part::red(error.to_string()).ready(true),
+    }
 }
 
 fn audit_part(owed: usize) -> Part {

@@ -1,3 +1,5 @@
+//! Sealing, another master key, and rotation under way.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;

@@ -17,6 +17,8 @@ pub enum Actor {
         /// Name at that time.
         name: String,
     },
+    /// The root of the account.
+    Root,
     /// A session that acts for a role.
     Session {
         /// Session id.
@@ -46,6 +48,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Person { user, name } => write!(f, "person {name} ({user})"),
+            Self::Root => f.write_str("root"),
             Self::Session { session } => write!(f, "session {session}"),
             Self::Local { uid } => write!(f, "local uid {uid}"),
             Self::Task { name } => write!(f, "task {name}"),

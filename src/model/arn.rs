@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, IamName, IamPath, PolicyName};
+use super::{AccountId, Entity, IamName, IamPath, PolicyName};
 
 /// The name of an object that policies and SDKs use.
 ///
@@ -11,16 +11,38 @@ use super::{AccountId, IamName, IamPath, PolicyName};
 pub struct Arn(String);
 
 impl Arn {
-    /// `arn:aws:iam::ACCOUNT:user/NAME`
+    /// `arn:aws:iam::ACCOUNT:root`
     #[must_use]
-    pub fn user(account: &AccountId, name: &IamName) -> Self {
-        Self(format!("arn:aws:iam::{account}:user/{name}"))
+    pub fn root(account: &AccountId) -> Self {
+        Self(format!("arn:aws:iam::{account}:root"))
     }
 
-    /// `arn:aws:iam::ACCOUNT:group/NAME`
+    /// `arn:aws:iam::ACCOUNT:user/PATH/NAME`
     #[must_use]
-    pub fn group(account: &AccountId, name: &IamName) -> Self {
-        Self(format!("arn:aws:iam::{account}:group/{name}"))
+    pub fn user(account: &AccountId, path: &IamPath, name: &IamName) -> Self {
+        Self(format!("arn:aws:iam::{account}:user{path}{name}"))
+    }
+
+    /// `arn:aws:iam::ACCOUNT:group/PATH/NAME`
+    #[must_use]
+    pub fn group(account: &AccountId, path: &IamPath, name: &IamName) -> Self {
+        Self(format!("arn:aws:iam::{account}:group{path}{name}"))
+    }
+
+    /// `arn:aws:iam::ACCOUNT:mfa/NAME`, the serial number of a virtual device; `name` has its path before it.
+    #[must_use]
+    pub fn mfa_device(account: &AccountId, name: &str) -> Self {
+        Self(format!("arn:aws:iam::{account}:mfa/{name}"))
+    }
+
+    /// The ARN of a user, group or machine.
+    #[must_use]
+    pub fn entity(account: &AccountId, entity: &Entity) -> Self {
+        match entity {
+            Entity::User(user) => Self::user(account, &user.path, &user.name),
+            Entity::Group(group) => Self::group(account, &group.path, &group.name),
+            Entity::Resource(resource) => Self::resource(account, &resource.name),
+        }
     }
 
     /// `arn:aws:iam::ACCOUNT:role/PATH/NAME`

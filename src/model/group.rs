@@ -2,16 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IamName, Origin, Standing};
+use super::{IamName, IamPath, Origin, Standing};
 use crate::base::GroupId;
 
-/// A group of the home account, synced from a directory. Its members are edges of their own.
+/// A group of the home account: synced from a directory, or made here. Its members are edges of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// Stays the same through renames and moves.
     pub id: GroupId,
     /// The name in ARNs.
     pub name: IamName,
+    /// The path in ARNs; `/` of every group that comes from a directory.
+    #[serde(default, skip_serializing_if = "IamPath::is_root")]
+    pub path: IamPath,
     /// The name as the directory spells it.
     pub original_name: String,
     /// The directory object behind it.

@@ -188,6 +188,7 @@ mod tests {
         Group {
             id: GroupId::from_bytes([1; 16]),
             name: IamName::mapped(name, None, &[0; 16]),
+            path: crate::model::IamPath::default(),
             original_name: name.to_owned(),
             origin: Origin::new(corp(), Guid::from_bytes([0; 16]), "cn=x"),
             standing: Standing::default(),

@@ -15,10 +15,22 @@ pub struct DirectoryLabel(String);
 
 /// Text that cannot label a directory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` cannot label a directory: use 1 to 32 of a-z, 0-9 and -, starting with a letter; `local` is taken")]
+#[error("`{0}` cannot label a directory: use 1 to 32 of a-z, 0-9 and -, starting with a letter")]
 pub struct LabelError(String);
 
 impl DirectoryLabel {
+    /// What stands in the place of a directory with those whom no directory knows. None can be configured under it.
+    #[must_use]
+    pub fn local() -> Self {
+        Self("local".to_owned())
+    }
+
+    /// Whether it is [`DirectoryLabel::local`].
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.0 == "local"
+    }
+
     /// The label's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -33,7 +45,7 @@ impl FromStr for DirectoryLabel {
         let well_formed = text.len() <= 32
             && text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if well_formed && text != "local" {
+        if well_formed {
             Ok(Self(text.to_owned()))
         } else {
             Err(LabelError(crate::base::text::printable(text).into_owned()))
@@ -69,7 +81,7 @@ mod tests {
     fn labels_are_short_and_plain() {
         assert!("corp".parse::<DirectoryLabel>().is_ok());
         assert!("eu-west-2".parse::<DirectoryLabel>().is_ok());
-        for bad in ["", "Corp", "2corp", "corp.example", "local", &"a".repeat(33)] {
+        for bad in ["", "Corp", "2corp", "corp.example", &"a".repeat(33)] {
             assert!(bad.parse::<DirectoryLabel>().is_err(), "{bad}");
         }
     }

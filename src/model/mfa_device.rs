@@ -37,6 +37,9 @@ pub struct Enabled {
     pub since: Timestamp,
     /// The time step of the last code that was taken: neither it nor one before is taken again (RFC 6238, section 5.2).
     pub last_step: u64,
+    /// How many steps the device's clock is ahead of ours, or behind, as it was when it was enabled or followed anew.
+    #[serde(default)]
+    pub drift: i64,
 }
 
 impl MfaDevice {

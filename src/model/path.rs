@@ -19,6 +19,12 @@ pub struct IamPath(String);
 pub struct PathError(String);
 
 impl IamPath {
+    /// Whether it is `/`.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.0 == "/"
+    }
+
     /// The path's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

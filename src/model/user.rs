@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IamName, Origin, Standing};
+use super::{IamName, IamPath, Origin, Standing};
 use crate::base::{Sid, Timestamp, UserId};
 
-/// A user of the home account, synced from a directory.
+/// A user of the home account: synced from a directory, or made here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Stays the same through renames, moves and re-linking.
     pub id: UserId,
     /// The name in ARNs.
     pub name: IamName,
+    /// The path in ARNs; `/` of everybody who comes from a directory.
+    #[serde(default, skip_serializing_if = "IamPath::is_root")]
+    pub path: IamPath,
     /// The login attribute as the directory spells it.
     pub login: String,
     /// The directory object behind it.

@@ -101,7 +101,7 @@ impl Effective {
         tags.retain(|key, _| !held.tags.iter().any(|(ours, _)| ours.to_lowercase() == key.to_lowercase()));
         tags.extend(held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
         let facts = Facts {
-            arn: Arn::user(account, &user.name).to_string(),
+            arn: Arn::user(account, &user.path, &user.name).to_string(),
             account: account.clone(),
             kind: "User",
             unique_id: holder.unique_id(),

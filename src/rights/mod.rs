@@ -9,6 +9,7 @@
 //!  up        from a member to its groups      effective_groups, token_groups
 //!  ways      one step of that: what a group lists, a primary group, another directory's group
 //!  survey    from a group to the members it has no edge for
+//!  find      what is meant by a name, an id or an ARN
 //!  holds     whether a group is one of people or of machines
 //!  effective from a user or role to its policies, boundary, tags
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
@@ -16,6 +17,7 @@
 
 pub mod assigned;
 pub mod effective;
+pub mod find;
 mod holds;
 mod survey;
 mod ways;
@@ -24,6 +26,7 @@ use std::collections::{HashSet, VecDeque};
 
 pub use assigned::Assigned;
 pub use effective::{Effective, Facts, Held};
+pub use find::{FindError, HolderKind};
 pub use holds::Holds;
 pub use survey::{Primaries, Survey};
 pub use ways::How;
@@ -178,6 +181,7 @@ mod tests {
             let group = Group {
                 id: group_id(n),
                 name: IamName::mapped(&format!("g{n}"), None, &[0; 16]),
+                path: crate::model::IamPath::default(),
                 original_name: format!("g{n}"),
                 origin: Origin::new("corp".parse().unwrap(), Guid::from_bytes([0; 16]), format!("cn=g{n}")),
                 standing: Standing { presence, ..Standing::default() },

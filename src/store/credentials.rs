@@ -128,9 +128,17 @@ impl Commit {
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn add_access_key(&mut self, new: &AccessKey) -> Result<(), StoreError> {
+        self.claim_owner(&new.owner);
+        self.add_first_access_key(new)
+    }
+
+    /// Writes the access key of somebody whose own row is in the same commit.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn add_first_access_key(&mut self, new: &AccessKey) -> Result<(), StoreError> {
         let key = keys::access_key(&new.id);
         self.expect(key.clone(), Expect::Absent);
-        self.claim_owner(&new.owner);
         self.claim(&keys::sealing_key(new.secret.key));
         self.put(key, to_json(new)?);
         self.put(keys::access_key_of(&new.owner, &new.id), Vec::new());
@@ -156,6 +164,25 @@ impl Commit {
         self.delete(key);
         self.delete(keys::access_key_of(&old.owner, &old.id));
         self.delete(keys::last_used(&old.id));
+    }
+
+    /// Writes when a key was used last, if there is such a key still and that is not written yet.
+    ///
+    /// # Errors
+    /// When it cannot be read, or written as JSON.
+    pub fn put_last_used(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        id: &AccessKeyId,
+        used: &LastUsed,
+    ) -> Result<(), StoreError> {
+        let key = keys::access_key(id);
+        let told = last_used(snapshot, id)?;
+        if snapshot.get(&key)?.is_some() && told.as_ref() != Some(used) {
+            self.expect(key, Expect::Present);
+            self.put(keys::last_used(id), to_json(used)?);
+        }
+        Ok(())
     }
 
     /// Writes a device that was read at `revision`, 0 if it is new, as `before`.

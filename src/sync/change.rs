@@ -222,6 +222,7 @@ mod tests {
         User {
             id: UserId::from_bytes([1; 16]),
             name: "ann".parse().unwrap(),
+            path: crate::model::IamPath::default(),
             login: "ann".to_owned(),
             origin: Origin::new("corp".parse().unwrap(), Guid::from_bytes([2; 16]), "uid=ann,dc=example"),
             standing: Standing::default(),

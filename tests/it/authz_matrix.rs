@@ -1,60 +1,121 @@
-//! Who may do what on this machine, as a table that a person reviews.
+//! Who may do what, as a table that a person reviews.
 
 use std::fmt::Write as _;
 
-use bailey::audit::{Audit, Identity, tail};
-use bailey::authn::local::{LocalRoles, Members, Peer, Role, from_peer};
-use bailey::authn::{Caller, CallerKind};
+use bailey::audit::{Outcome, tail};
+use bailey::authn::local::{Peer, Role, from_peer};
+use bailey::authn::sigv4::{Expected, Request};
+use bailey::authn::{Caller, CallerKind, signed};
 use bailey::base::Timestamp;
-use bailey::gate::{Gate, Operation};
+use bailey::gate::{Authorized, Operation};
+use serde_json::{Value, json};
 
+use crate::bed::signer::Credentials;
+use crate::fixture::{self, Fixture, Served};
 use crate::golden;
-use crate::tiny_store::Tiny;
 
-/// This process in the role that `kind` asks for.
-fn caller(kind: CallerKind) -> Caller {
-    let me = Peer::this_process();
-    let members = Members { uids: [me.uid()].into(), groups: Vec::new() };
-    let nobody = LocalRoles { owner: u32::MAX, operators: Members::default(), viewers: Members::default() };
-    let roles = match kind {
-        CallerKind::Local(Role::Operator) => LocalRoles { operators: members, ..nobody },
-        CallerKind::Local(Role::Viewer) => LocalRoles { viewers: members, ..nobody },
-    };
-    let caller = from_peer(me, &roles).unwrap();
-    assert_eq!(caller.kind(), kind);
-    caller
+/// A column: somebody who asks.
+enum Who {
+    Local(Role),
+    Signs(Credentials),
 }
 
-#[test]
-fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
-    let now: Timestamp = "2026-03-12T12:00:00Z".parse().unwrap();
-    let (tiny, state) = (Tiny::default(), tempfile::tempdir().unwrap());
-    let identity = Identity { account: "123456789012".parse().unwrap(), build: String::new(), node: String::new() };
-    let gate = Gate::new(Audit::open(tiny.store(), identity, state.path()).unwrap());
-    let records = || tail::last(&tiny.store(), u64::MAX).unwrap();
+struct Office {
+    fixture: Fixture,
+    served: Served,
+}
 
+impl Office {
+    async fn new() -> Self {
+        let fixture = Fixture::new(Some(Role::Operator));
+        let served = fixture.serve().await;
+        Self { fixture, served }
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        self.served.client.post(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    async fn key(&self, path: &str) -> Credentials {
+        let made = self.post(path, json!({})).await;
+        let text = |member: &str| made[member].as_str().unwrap().to_owned();
+        Credentials { id: text("id"), secret: text("secret") }
+    }
+
+    /// A local user with these policies and an access key.
+    async fn user(&self, name: &str, policies: &[&str]) -> Credentials {
+        self.post("/v1/users", json!({ "name": name })).await;
+        for policy in policies {
+            let path = format!("/v1/users/{name}/policies/{policy}");
+            let _: Value = self.served.client.put(&path, &json!({})).await.unwrap();
+        }
+        self.key(&format!("/v1/users/{name}/access-keys")).await
+    }
+
+    fn caller(&self, who: &Who) -> Caller {
+        match who {
+            Who::Local(role) => from_peer(Peer::this_process(), &fixture::roles(Some(*role))).unwrap(),
+            Who::Signs(credentials) => self.signs(credentials).unwrap(),
+        }
+    }
+
+    fn signs(&self, credentials: &Credentials) -> Result<Caller, signed::SignedError> {
+        let app = &self.fixture.app;
+        let (now, body) = (app.admin.now(), "Action=Any");
+        let headers = credentials.sign("bailey.example", "iam", body, now);
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let request = Request { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
+        let expected = Expected { services: &["iam"], presigned: &[], regions: &[] };
+        let (store, keys) = (&app.store, &app.admin.keys);
+        let from = signed::From::default();
+        signed::authenticate((store, keys), &app.admin.account, &request, &expected, from, now)
+            .map(|(caller, _)| caller)
+    }
+
+    fn records(&self) -> Vec<tail::Line> {
+        tail::last(&self.fixture.app.store, u64::MAX).unwrap()
+    }
+
+    fn ask(&self, who: &Who, operation: Operation, now: Timestamp) -> Result<Authorized, bailey::gate::GateError> {
+        self.fixture.app.gate.authorize(self.caller(who), operation, "x", now)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
+    let office = Office::new().await;
+    let columns = [
+        ("local-operator", Who::Local(Role::Operator)),
+        ("local-viewer", Who::Local(Role::Viewer)),
+        ("root", Who::Signs(office.key("/v1/init").await)),
+        ("administrator", Who::Signs(office.user("boss", &["AdministratorAccess"]).await)),
+        ("reader", Who::Signs(office.user("reader", &["ReadOnlyAccess"]).await)),
+        ("nobody", Who::Signs(office.user("nobody", &[]).await)),
+    ];
+    let now: Timestamp = office.fixture.app.admin.now();
     let mut table = format!("{:<32}{:<8}", "operation", "record");
-    for kind in CallerKind::ALL {
-        let _ = write!(table, "{:<16}", kind.to_string());
+    for (title, _) in &columns {
+        let _ = write!(table, "{title:<16}");
     }
     for operation in Operation::ALL {
         let record = if operation.recorded() { "yes" } else { "-" };
         let _ = write!(table, "\n{:<32}{record:<8}", operation.name());
-        for kind in CallerKind::ALL {
-            let before = records().len();
-            let decision = match gate.authorize(caller(*kind), *operation, "x", now) {
+        for (title, who) in &columns {
+            let before = office.records().len();
+            // Each use of root is recorded.
+            let recorded = operation.recorded() || *title == "root";
+            let decision = match office.ask(who, *operation, now) {
                 Ok(authorized) => {
                     assert_eq!((authorized.operation(), authorized.resource()), (*operation, "x"));
-                    assert_eq!(authorized.audit_seq().is_some(), operation.recorded(), "{operation}");
-                    authorized.complete(&bailey::audit::Outcome::success(), now);
-                    let left = if operation.recorded() { 2 } else { 0 };
-                    assert_eq!(records().len() - before, left, "{operation} {kind}");
+                    assert_eq!(authorized.audit_seq().is_some(), recorded, "{operation}");
+                    authorized.complete(&Outcome::success(), now);
+                    let left = if recorded { 2 } else { 0 };
+                    assert_eq!(office.records().len() - before, left, "{operation} {title}");
                     "allow"
                 }
                 Err(error) => {
                     assert!(error.to_string().contains(operation.name()), "{error}");
-                    let last = records().pop().unwrap().json;
-                    assert!(last.contains("AccessDenied") && last.contains(operation.name()), "{last}");
                     "deny"
                 }
             };
@@ -63,6 +124,22 @@ fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
     }
     let table: String = table.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
     golden::assert_golden("authz-matrix.txt", &table);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_is_recorded_with_its_reason() {
+    let office = Office::new().await;
+    office.key("/v1/init").await;
+    let who = Who::Signs(office.user("nobody", &[]).await);
+    assert_eq!(office.caller(&who).kind(), CallerKind::User);
+    let error = office.ask(&who, Operation::CreateRole, office.fixture.app.admin.now()).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "User: arn:aws:iam::123456789012:user/nobody is not authorized to perform: iam:CreateRole on resource: \
+         arn:aws:iam::123456789012:role/x because no identity-based policy allows the iam:CreateRole action"
+    );
+    let last = office.records().pop().unwrap().json;
+    assert!(last.contains("AccessDenied") && last.contains("CreateRole") && last.contains("AKIA"), "{last}");
 }
 
 #[test]

@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
+use bailey::admin::iam::root::Initialization;
 use bailey::admin::{Admin, Directories};
 use bailey::audit::{Audit, Identity};
-use bailey::authn::local::{LocalRoles, Members, Peer, Role};
+use bailey::authn::local::{LocalRoles, Members, Peer, Role, from_peer};
 use bailey::base::clock::FakeClock;
+use bailey::base::{Secret, Timestamp};
 use bailey::cli::client::Client;
-use bailey::gate::Gate;
+use bailey::gate::{Gate, Judge, Operation};
 use bailey::http::serve::{Ending, serve};
-use bailey::http::socket::{self, Settings, Socket};
+use bailey::http::socket::{self, Socket};
 use bailey::http::{App, v1};
+use bailey::keys::{Keys, Settings, Source};
+use bailey::store::Store;
 use bailey::telemetry::Board;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -56,13 +60,16 @@ impl Fixture {
             directories: Directories::default(),
             others: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
+            keys: crate::fixture::keys(&tiny.store()),
+            uses: bailey::admin::uses::Uses::default(),
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         };
         bailey::admin::iam::templates::settle(&admin.store, admin.now()).unwrap();
+        let gate = gate(&admin);
         let app = App {
             admin,
             store: tiny.store(),
-            gate: Gate::new(audit.clone()),
+            gate,
             audit,
             clock: shared,
             board: Board::default(),
@@ -73,13 +80,20 @@ impl Fixture {
         Self { tiny, app: Arc::new(app), clock, state }
     }
 
+    /// What `bailey init` does, for nobody's use.
+    pub(crate) fn make_root(&self) {
+        let caller = from_peer(Peer::this_process(), &roles(Some(Role::Operator))).unwrap();
+        let asked = self.app.gate.authorize(caller, Operation::InitializeAccount, "", self.app.admin.now()).unwrap();
+        self.app.admin.initialize(asked, &Initialization::default()).unwrap();
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.state.path().join("socket")
     }
 
     /// Serves on a real socket.
     pub(crate) async fn serve(&self) -> Served {
-        let settings = Settings { path: self.path(), group: None };
+        let settings = socket::Settings { path: self.path(), group: None };
         let (listener, file) = socket::bind(&settings).await.unwrap();
         let ending = Ending { soft: self.app.draining.clone(), ..Ending::default() };
         let serving = tokio::spawn(serve(listener, v1::router(Arc::clone(&self.app)), ending.clone()));
@@ -92,6 +106,19 @@ pub(crate) struct Served {
     pub(crate) ending: Ending,
     pub(crate) serving: JoinHandle<()>,
     pub(crate) file: Socket,
+}
+
+/// Keys of a store that a master key of its own seals.
+pub(crate) fn keys(store: &Store) -> Keys {
+    let text = Secret::new("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=".to_owned());
+    Keys::open(store, &Settings { current: Source::Text(text), previous: None }, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+/// A gate that asks `admin` on what terms rights count.
+pub(crate) fn gate(admin: &Admin) -> Gate {
+    let asked = admin.clone();
+    let judge = Judge::new(admin.store.clone(), admin.account.clone(), Arc::new(move |now| asked.terms(now)));
+    Gate::new(admin.audit.clone(), judge)
 }
 
 /// Roles that give this process `role`, whatever its uid is.

@@ -38,6 +38,10 @@ async fn json(address: SocketAddr, path: &str) -> (u16, serde_json::Value) {
 async fn ready_once_every_directory_was_read_and_then_for_good() {
     let fixture = Fixture::new(None);
     let address = listening(&fixture.app).await;
+    let (status, body) = json(address, "/readyz").await;
+    assert_eq!((status, &body["parts"]["root"]["ready"]), (503, &false.into()));
+    assert!(body["parts"]["root"]["words"].as_str().unwrap().contains("bailey init"), "{body}");
+    fixture.make_root();
     fixture.app.board.post("directory/corp", Part::yellow("not read yet").ready(false));
     let (status, body) = json(address, "/readyz").await;
     assert_eq!((status, &body["ready"], &body["status"]), (503, &false.into(), &"yellow".into()));

@@ -22,6 +22,7 @@ fn user(n: u8, name: &str) -> User {
     User {
         id: origin::user_id(&origin.directory, &origin.guid),
         name: name.parse().unwrap(),
+        path: bailey::model::IamPath::default(),
         login: name.to_owned(),
         origin,
         standing: Standing::default(),
@@ -40,6 +41,7 @@ fn group(n: u8, name: &str) -> Group {
     Group {
         id: origin::group_id(&origin.directory, &origin.guid),
         name: name.parse().unwrap(),
+        path: bailey::model::IamPath::default(),
         original_name: name.to_owned(),
         origin,
         standing: Standing::default(),

@@ -153,9 +153,11 @@ impl Office {
             directories: Directories::default(),
             others: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
+            keys: crate::fixture::keys(&runner.store),
+            uses: bailey::admin::uses::Uses::default(),
             rng: std::sync::Arc::new(std::sync::Mutex::new(rand::SeedableRng::from_seed([7; 32]))),
         };
-        let gate = Gate::new(runner.audit.clone());
+        let gate = crate::fixture::gate(&admin);
         let (worker, handle) = Worker::new(Arc::new(runner), StdRng::seed_from_u64(1));
         admin.directories.replace([(world.label().clone(), handle)].into());
         let stop = CancellationToken::new();

@@ -4,6 +4,9 @@
 //! memberships) is not changed here; what is attached to them is ours.
 //!
 //! ```text
+//!  local         users and groups that no directory knows
+//!  root          the account itself
+//!  access_keys   what programs sign with
 //!  policies      managed policies and their versions
 //!  templates     the ready-made ones, which belong to every account
 //!  roles         roles, and who may assume them
@@ -15,13 +18,15 @@
 //!  simulate      may this principal do that, by what is stored
 //! ```
 
+pub mod access_keys;
 pub mod assignments;
 pub mod coverage;
-pub mod find;
 pub mod holders;
+pub mod local;
 pub mod policies;
 pub mod profiles;
 pub mod roles;
+pub mod root;
 pub mod simulate;
 pub mod templates;
 pub mod trust;
@@ -37,6 +42,8 @@ use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::{AccountId, Accounts, Actor};
 use crate::policy::{Document, Kind, Warning, lint};
+use crate::rights::find;
+pub use crate::rights::find::HolderKind;
 use crate::store::{Commit, LONGEST_VALUE, Snapshot};
 
 /// A change that is being put together, on one snapshot.

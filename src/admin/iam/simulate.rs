@@ -10,7 +10,7 @@ use crate::base::text::printable;
 use crate::gate::Authorized;
 use crate::model::{Entitlements, Entity, Holder, MemberKind, Role};
 use crate::policy::{Detail, Named, Principal, Reason, Request, RequestError, decide};
-use crate::rights::{Effective, Terms, assigned};
+use crate::rights::{Effective, FindError, Terms, assigned};
 use crate::store::{Snapshot, iam};
 
 /// Questions of one simulation.
@@ -205,8 +205,8 @@ impl Admin {
         }
         match find::role(snapshot, &self.account, resource) {
             Ok(role) => Ok(Some(role.value)),
-            Err(AdminError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
+            Err(FindError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -218,8 +218,8 @@ impl Admin {
         let Some((_, kind)) = kind else { return Ok(None) };
         let holder: Holder = match find::holder(snapshot, &self.account, kind, resource) {
             Ok(holder) => holder,
-            Err(AdminError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(FindError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         Ok(Some(iam::entitlements(snapshot, &holder)?.value))
     }

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::super::AdminError;
 use super::find;
 use super::views::role_arn;
-use crate::model::{AccountId, Accounts, Arn, Holder, MemberKind, Trust};
+use crate::model::{AccountId, Accounts, Arn, Holder, Trust};
 use crate::policy::{Document, Kind};
+use crate::rights::FindError;
 use crate::store::{Snapshot, StoreError, iam, rows};
 
 /// Binds a document to whom it names: users and roles of our accounts become their unique ids. Whoever is not there cannot be
@@ -56,10 +57,7 @@ pub fn arn_of(snapshot: &dyn Snapshot, account: &AccountId, holder: &Holder) -> 
         Holder::Group(id) => crate::model::Member::Group(*id),
     };
     let entity = rows::entity(snapshot, &member)?;
-    Ok(entity.map(|(_, entity)| match member.kind() {
-        MemberKind::Group => Arn::group(account, entity.name()),
-        _ => Arn::user(account, entity.name()),
-    }))
+    Ok(entity.map(|(_, entity)| Arn::entity(account, &entity)))
 }
 
 /// Whom of our accounts an ARN names, with the ARN as it is spelt; `None` when it names nobody of them.
@@ -77,8 +75,8 @@ fn named(snapshot: &dyn Snapshot, accounts: &Accounts, arn: &str) -> Result<Opti
         _ => return Ok(None),
     };
     let holder = holder.map_err(|error| match error {
-        AdminError::NotFound { .. } => unknown(arn),
-        other => other,
+        FindError::NotFound { .. } => unknown(arn),
+        other => other.into(),
     })?;
     Ok(arn_of(snapshot, home, &holder)?.map(|arn| (holder, arn)))
 }

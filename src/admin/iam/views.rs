@@ -13,6 +13,7 @@ use crate::model::{
     UniqueId,
 };
 use crate::policy::Warning;
+use crate::rights::find::kind_word;
 use crate::store::{Snapshot, StoreError, iam, rows};
 
 /// A page of a listing.
@@ -298,7 +299,7 @@ impl AssignmentView {
         now: Timestamp,
     ) -> Result<Self, AdminError> {
         Ok(Self {
-            kind: super::super::people::kind_word(assignment.to.kind()).to_owned(),
+            kind: kind_word(assignment.to.kind()).to_owned(),
             to: name_of(snapshot, &assignment.to)?,
             role: role.name.to_string(),
             role_arn: role_arn(role).to_string(),

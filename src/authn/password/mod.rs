@@ -57,7 +57,7 @@ pub struct Salt([u8; SALT]);
 
 /// The password was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verified {
+pub struct Matching {
     /// Its hash is a cheaper one than is made today: replace it, now that the password is here.
     pub rehash: bool,
 }
@@ -117,13 +117,13 @@ impl Passwords {
     ///
     /// # Errors
     /// When too many are at it, or the hash cannot be read.
-    pub fn verify(&self, password: &Secret<String>, hash: &str) -> Result<Option<Verified>, PasswordError> {
+    pub fn verify(&self, password: &Secret<String>, hash: &str) -> Result<Option<Matching>, PasswordError> {
         let (hash, cost) = payable(hash)?;
         let _turn = self.queue.turn()?;
         let password = normal(password);
         // The crate compares in constant time.
         match self.argon2().verify_password(password.expose().as_bytes(), &hash) {
-            Ok(()) => Ok(Some(Verified { rehash: self.cheap(&hash, &cost) })),
+            Ok(()) => Ok(Some(Matching { rehash: self.cheap(&hash, &cost) })),
             Err(argon2::password_hash::Error::PasswordInvalid) => Ok(None),
             Err(_) => Err(PasswordError::Unhashed),
         }

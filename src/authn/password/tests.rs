@@ -41,7 +41,7 @@ fn a_password_is_hashed_at_the_cost_that_owasp_recommends() {
     let passwords = Passwords::default();
     let hash = passwords.hash(&secret(GOOD), salt(1)).unwrap();
     assert!(hash.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{hash}");
-    assert_eq!(passwords.verify(&secret(GOOD), &hash), Ok(Some(Verified { rehash: false })));
+    assert_eq!(passwords.verify(&secret(GOOD), &hash), Ok(Some(Matching { rehash: false })));
     passwords.verify_nobody(&secret(GOOD)).unwrap();
 }
 
@@ -71,7 +71,7 @@ fn a_password_hashed_at_a_lower_cost_is_verified_and_wants_hashing_anew() {
     for (memory, passes, rehash) in [(8, 1, true), (32, 3, true), (64, 1, false), (128, 2, false)] {
         let then = Passwords { cost: Params::new(memory, passes, 1, None).unwrap(), ..Passwords::default() };
         let hash = then.hash(&secret(GOOD), salt(1)).unwrap();
-        assert_eq!(today.verify(&secret(GOOD), &hash), Ok(Some(Verified { rehash })), "{memory} {passes}");
+        assert_eq!(today.verify(&secret(GOOD), &hash), Ok(Some(Matching { rehash })), "{memory} {passes}");
     }
 }
 

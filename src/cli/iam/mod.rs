@@ -4,11 +4,15 @@
 //!  roles      bailey role, bailey instance-profile
 //!  coverage   bailey role coverage
 //!  policies   bailey policy list, create, ...: those in the store
+//!  local      bailey user create, bailey group create, ...: those that no directory knows
+//!  credentials bailey access-key, root, key, init
 //!  holders    what users, groups and roles have in common: attach, put-policy, boundary, tag
 //! ```
 
 pub mod coverage;
+pub mod credentials;
 pub mod holders;
+pub mod local;
 pub mod policies;
 pub mod roles;
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::super::extract::{Asked, Payload};
 use super::super::v1::Routes;
 use super::{Body, DocumentBody, Failure, KeysBody, Shared, TagsBody, work};
-use crate::admin::iam::find::HolderKind;
+use crate::admin::iam::HolderKind;
 use crate::admin::iam::views::EntitlementsView;
 use crate::gate::Operation;
 use crate::model::PolicyName;

@@ -1,6 +1,8 @@
 //! Routes of roles, policies, and what hangs on whom.
 
+mod credentials;
 mod holders;
+mod local;
 mod policies;
 mod roles;
 
@@ -20,7 +22,7 @@ use crate::admin::{Admin, AdminError};
 
 /// Adds these routes.
 pub(super) fn add(routes: Routes) -> Routes {
-    routes.with(policies::add).with(roles::add).with(holders::add)
+    routes.with(policies::add).with(roles::add).with(holders::add).with(local::add).with(credentials::add)
 }
 
 type Shared = State<Arc<App>>;

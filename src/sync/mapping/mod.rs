@@ -16,7 +16,9 @@ pub use active_directory::{ATTRIBUTES as ACTIVE_DIRECTORY, not_a_person};
 use crate::base::text::hidden;
 use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::directory::{Entry, Kind};
-use crate::model::{Entity, Group, IamName, Member, MemberKind, Origin, RefHash, Resource, Standing, User, origin};
+use crate::model::{
+    Entity, Group, IamName, IamPath, Member, MemberKind, Origin, RefHash, Resource, Standing, User, origin,
+};
 
 use super::settings::{Mapping, Settings};
 
@@ -129,6 +131,7 @@ impl Reader<'_> {
         Ok(Entity::User(User {
             id: user,
             name: self.wished_name(&login, id),
+            path: IamPath::default(),
             login,
             primary_group: active_directory::primary_group(self.entry, &origin)?,
             origin,
@@ -148,6 +151,7 @@ impl Reader<'_> {
         Ok(Entity::Group(Group {
             id: group,
             name: self.wished_name(&name, id),
+            path: IamPath::default(),
             original_name: name,
             origin: self.origin()?,
             standing,

@@ -15,6 +15,7 @@ pub(crate) mod enclosure;
 pub(crate) mod ldap_tools;
 pub(crate) mod samba;
 pub(crate) mod scripted;
+pub(crate) mod signer;
 pub(crate) mod slapd;
 pub(crate) mod snapshot;
 

@@ -1,0 +1,210 @@
+//! What policies say of a caller: its effective documents, loaded here and now, against what it asks for.
+//!
+//! Nobody hands documents in, so nobody can hand in others. An error on the way is a no.
+
+use std::sync::Arc;
+
+use super::GateError;
+use super::operation::Operation;
+use super::target::{About, Target};
+use crate::authn::signed::Signed;
+use crate::base::{Faulty, Timestamp};
+use crate::model::AccountId;
+use crate::policy::{Context, Detail, Layer, Policies, Principal, Reason, Request, RequestError, Verdict, decide};
+use crate::rights::{Effective, Terms};
+use crate::store::{Snapshot, Store, StoreError};
+
+/// More of what is asked than an operation and a resource.
+#[derive(Debug, Clone, Default)]
+pub struct Asking {
+    /// What the audit record is to say: names and values, never secrets.
+    pub notes: Vec<(&'static str, String)>,
+    /// Tags that come with the request: `aws:RequestTag/KEY` and `aws:TagKeys`.
+    pub tags: Vec<(String, Option<String>)>,
+    /// The managed policy that is to be attached or detached: `iam:PolicyARN`.
+    pub policy: Option<String>,
+    /// The boundary that is to be set: `iam:PermissionsBoundary`.
+    pub boundary: Option<String>,
+}
+
+impl From<Vec<(&'static str, String)>> for Asking {
+    fn from(notes: Vec<(&'static str, String)>) -> Self {
+        Self { notes, ..Self::default() }
+    }
+}
+
+/// On what terms memberships and rights count at a moment.
+pub type TermsAt = Arc<dyn Fn(Timestamp) -> Result<Terms, StoreError> + Send + Sync>;
+
+/// Decides by policies.
+#[derive(Clone)]
+pub struct Judge {
+    store: Store,
+    account: AccountId,
+    terms: TermsAt,
+}
+
+impl Judge {
+    /// A judge of `account`'s callers.
+    #[must_use]
+    pub fn new(store: Store, account: AccountId, terms: TermsAt) -> Self {
+        Self { store, account, terms }
+    }
+
+    /// Whether `signed` may do `operation` to what `resource` means.
+    pub(super) fn decide(
+        &self,
+        signed: &Signed,
+        operation: Operation,
+        resource: &str,
+        asking: &Asking,
+        now: Timestamp,
+    ) -> Result<(), GateError> {
+        let terms = (self.terms)(now).map_err(undecided)?;
+        let decided = self.store.read(|snapshot| {
+            let target = Target::of(snapshot, &self.account, operation.about(), resource)?;
+            let asked = Asked { signed, operation, target: &target, asking };
+            asked.decide(snapshot, &self.account, &terms).map(|because| (because, target.arn))
+        });
+        match decided.map_err(|error| match error {
+            DecideError::Store(error) => undecided(error),
+            DecideError::Request(error) => GateError::Undecided { why: error.to_string(), fault: error.fault() },
+        })? {
+            (None, _) => Ok(()),
+            (Some(because), resource) => {
+                let (caller, action) = (signed.to_string(), operation.action());
+                Err(GateError::NotAuthorized { caller, action, resource, because })
+            }
+        }
+    }
+}
+
+fn undecided(error: StoreError) -> GateError {
+    GateError::Undecided { fault: error.fault(), why: error.to_string() }
+}
+
+/// Why nothing was decided.
+#[derive(Debug, thiserror::Error)]
+enum DecideError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// A question to policies.
+struct Asked<'a> {
+    signed: &'a Signed,
+    operation: Operation,
+    target: &'a Target,
+    asking: &'a Asking,
+}
+
+impl Asked<'_> {
+    /// `None` is a yes; otherwise why it is none.
+    fn decide(
+        &self,
+        snapshot: &dyn Snapshot,
+        account: &AccountId,
+        terms: &Terms,
+    ) -> Result<Option<String>, DecideError> {
+        let principal = Principal::parse(self.signed.arn().as_str()).map_err(RequestError::from)?;
+        let effective = match self.signed.user() {
+            None => None,
+            Some(user) if terms.frozen.contains(&user.origin.directory) => {
+                return Ok(Some("because its directory is no longer configured".to_owned()));
+            }
+            Some(user) => Some(Effective::of_user(snapshot, account, user, terms)?),
+        };
+        let mut context = match &effective {
+            Some(effective) => effective.facts.context(terms.now),
+            None => root_context(self.signed, terms.now),
+        };
+        self.add(snapshot, account, &mut context)?;
+        let principal = match &effective {
+            Some(effective) => principal.with_unique_id(effective.facts.unique_id.as_str()),
+            None => principal,
+        };
+        let request = Request::new(principal, &self.operation.action(), &self.target.arn, context)?;
+        let policies = effective.as_ref().map_or_else(Policies::default, Effective::policies);
+        let decision = decide(&request, &policies, Detail::Deciding);
+        Ok(match decision.verdict {
+            Verdict::Allowed => None,
+            Verdict::ExplicitlyDenied => Some(with_an_explicit_deny(&decision.reasons)),
+            Verdict::ImplicitlyDenied => {
+                let layer = decision.reasons.iter().find_map(|reason| match reason {
+                    Reason::NothingAllows(layer) => Some(*layer),
+                    _ => None,
+                });
+                let nothing = match layer {
+                    Some(Layer::Boundary) => "no permissions boundary",
+                    Some(Layer::ServiceControl(_)) => "no service control policy",
+                    _ => "no identity-based policy",
+                };
+                Some(format!("because {nothing} allows the {} action", self.operation.action()))
+            }
+        })
+    }
+
+    /// What the request itself brings for conditions.
+    fn add(&self, snapshot: &dyn Snapshot, account: &AccountId, context: &mut Context) -> Result<(), DecideError> {
+        let from = self.signed.from();
+        let mut set = |key: &str, values: Vec<String>| {
+            context.set(key, values);
+        };
+        set("aws:SecureTransport", vec![from.secure.to_string()]);
+        set("aws:RequestedRegion", vec![self.signed.region().to_owned()]);
+        if let Some(ip) = from.ip {
+            set("aws:SourceIp", vec![ip.to_string()]);
+        }
+        if let Some(agent) = &from.user_agent {
+            set("aws:UserAgent", vec![agent.clone()]);
+        }
+        for (key, value) in self.target.tags.iter() {
+            set(&format!("aws:ResourceTag/{key}"), vec![value.to_owned()]);
+            set(&format!("iam:ResourceTag/{key}"), vec![value.to_owned()]);
+        }
+        if self.target.arn != "*" {
+            set("aws:ResourceAccount", vec![account.to_string()]);
+        }
+        set("aws:TagKeys", self.asking.tags.iter().map(|(key, _)| key.clone()).collect());
+        for (key, value) in &self.asking.tags {
+            set(&format!("aws:RequestTag/{key}"), value.iter().cloned().collect());
+        }
+        for (key, said) in [("iam:PolicyARN", &self.asking.policy), ("iam:PermissionsBoundary", &self.asking.boundary)]
+        {
+            if let Some(said) = said {
+                // By the ARN of what is found, not by how it was spelt.
+                let policy = Target::of(snapshot, account, About::Policy, said)?;
+                set(key, vec![policy.arn]);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn with_an_explicit_deny(reasons: &[Reason]) -> String {
+    let statement = reasons.iter().find_map(|reason| match reason {
+        Reason::Statement { policy, index, sid, .. } => {
+            let sid = sid.as_ref().map(|sid| format!(" `{sid}`")).unwrap_or_default();
+            Some(format!(": statement {index}{sid} of {policy}"))
+        }
+        _ => None,
+    });
+    format!("with an explicit deny{}", statement.unwrap_or_default())
+}
+
+fn root_context(signed: &Signed, now: Timestamp) -> Context {
+    let mut context = Context::default();
+    for (key, value) in [
+        ("aws:PrincipalArn", signed.arn().to_string()),
+        ("aws:PrincipalAccount", signed.account().to_string()),
+        ("aws:PrincipalType", "Account".to_owned()),
+        ("aws:userid", signed.account().to_string()),
+        ("aws:CurrentTime", format!("{now:.0}")),
+        ("aws:EpochTime", now.as_second().to_string()),
+    ] {
+        context.set(key, vec![value]);
+    }
+    context
+}
