@@ -130,7 +130,11 @@ const CONFINED: &[Confined] = &[
     Confined("hickory_resolver", &["directory/discovery/resolver"], "ask `directory/discovery`"),
     Confined("ldap3", &["directory/ldap"], "ask for a `directory::Source`"),
     Confined("libgssapi", &["directory/ldap/sasl/gss"], "sign in through `directory/ldap/sasl`"),
-    Confined("x509_parser", &["directory/ldap/sasl/binding"], "take what is needed of a certificate as an argument"),
+    Confined(
+        "x509_parser",
+        &["directory/ldap/sasl/binding", "http/tls"],
+        "take what is needed of a certificate as an argument",
+    ),
     Confined("sled", &["store/sled"], "use the `store::Store`"),
     Confined("axum", &["http/", "http.rs"], "return a value and let `http/` write the answer"),
     Confined("hyper", &["http/", "http.rs", "cli/"], "return a value and let `http/` write the answer"),

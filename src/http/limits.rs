@@ -17,7 +17,7 @@ use crate::telemetry::Metric;
 /// Largest body of a request.
 pub const LARGEST_BODY: usize = 1024 * 1024;
 
-/// Longest time for the head of a request to come.
+/// Longest time for the head of a request to come, and for a connection to stay idle before it.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// Longest time for the body of a request to come.
@@ -31,6 +31,21 @@ pub const LARGEST_HEAD: usize = 16 * 1024;
 
 /// Connections served at the same time by one listener; more wait in the backlog.
 pub const MOST_CONNECTIONS: usize = 256;
+
+/// The same of the public listener: at 1 MiB for a body and some 60 KiB for a connection well below the unit's memory.
+pub const MOST_PUBLIC_CONNECTIONS: usize = 512;
+
+/// Most of these for one client address: a company behind one translated address fits, and nobody takes all the room.
+pub const MOST_CONNECTIONS_OF_ONE: usize = 64;
+
+/// Longest time for the handshake of TLS.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// Longest time that nothing of an answer is taken by the public listener's clients.
+pub const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// Longest path and query of a request to the public listener, in bytes.
+pub const LONGEST_URI: usize = 8 * 1024;
 
 /// Reads the body within the limits, runs the route, and counts the answer.
 pub(super) async fn hold(request: Request, next: Next) -> Response {

@@ -1,21 +1,28 @@
 //! The HTTP shell: listeners, limits, routes, and what outsiders learn of an error.
 //!
-//! Owns the local socket ([`socket`]), the health listener ([`health`]), the JSON interface
-//! ([`v1`]), the one mapping of errors to answers ([`error`]), and the accept loop with its limits
-//! ([`serve`]). The web framework is imported here and nowhere else. A route only unpacks a request,
+//! Owns the local socket ([`socket`]), the health listener ([`health`]), the public listener
+//! ([`public`]), the JSON interface ([`v1`]), the one mapping of errors to answers ([`error`]), and
+//! the accept loop with its limits ([`serve`]). The web framework is imported here and nowhere else. A route only unpacks a request,
 //! asks the gate and calls one operation; it decides nothing.
 
+pub mod arrive;
 pub mod backup;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod hosts;
 pub mod iam;
 pub mod limits;
 pub mod model;
 pub mod ndjson;
+pub mod origin;
+pub mod patient;
+pub mod places;
+pub mod public;
 pub mod serve;
 pub mod socket;
 pub mod syncs;
+pub mod tls;
 pub mod v1;
 
 use std::sync::{Arc, RwLock};

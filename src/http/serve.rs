@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::limits::{HEAD_TIME, LARGEST_HEAD, MOST_CONNECTIONS, MOST_HEADERS};
+use super::places::Place;
 use crate::authn::local::Peer;
 
 /// Where connections come from.
@@ -48,12 +49,14 @@ pub struct Opened<Io> {
     pub io: Io,
     /// What is known of the connection; every request on it carries these among its extensions.
     pub marks: Extensions,
+    /// What it takes of the room its address has, until it ends.
+    pub place: Option<Place>,
 }
 
 impl<Io> Opened<Io> {
     /// A connection of which nothing is known.
     pub fn unmarked(io: Io) -> Self {
-        Self { io, marks: Extensions::new() }
+        Self { io, marks: Extensions::new(), place: None }
     }
 }
 
@@ -163,7 +166,7 @@ async fn connection<T>(opened: Opened<T>, router: Router, ending: &Ending)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Opened { io, marks } = opened;
+    let Opened { io, marks, place } = opened;
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().extend(marks.clone());
@@ -187,6 +190,7 @@ where
             }
         }
     };
+    drop(place);
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended badly");
     }

@@ -53,6 +53,8 @@ metrics! {
     BuildInfo = Gauge "bailey_build_info",
     /// Seconds the wall clock lags behind the highest time seen.
     ClockRegression = Gauge "bailey_clock_regression_seconds",
+    /// Connections to the public listener that were not opened: their address had all it may have, or the handshake failed.
+    ConnectionsRefused = Counter "bailey_connections_refused_total",
     /// 1 while a server of a directory answers, 0 while it does not.
     DirectoryServerUp = Gauge "bailey_directory_server_up",
     /// Requests answered, by route and status.

@@ -1,0 +1,265 @@
+//! The public listener: HTTPS for whoever has a network between them and us, or plain HTTP for this machine alone.
+//!
+//! Owns its socket, the handshake, how many connections an address may have, and the few routes that need no name.
+//! What every request passes is in [`super::arrive`], certificates in [`super::tls`]. Certificate, hosts and proxies can
+//! be exchanged while it runs; its address cannot.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use axum::{Router, middleware};
+use hyper::StatusCode;
+use hyper::http::Extensions;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
+
+use super::hosts::Hosts;
+use super::limits::{self, HANDSHAKE_TIME, MOST_CONNECTIONS_OF_ONE, MOST_PUBLIC_CONNECTIONS};
+use super::origin::{Proxies, Wire};
+use super::patient::Patient;
+use super::places::{Place, Places};
+use super::serve::{self, Accept, Ending, Opened};
+use super::tls::{Files, Loaded, Tls, TlsError, Validity};
+use super::{App, Failure, arrive};
+use crate::base::{Fault, Faulty};
+use crate::telemetry::Metric;
+
+/// What the public listener is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Certificate and key; without them it is plain HTTP, which is for loopback addresses.
+    pub tls: Option<Files>,
+    /// Proxies whose word about a request's origin counts.
+    pub trusted_proxies: Proxies,
+    /// The names it answers to.
+    pub hosts: Hosts,
+}
+
+/// Why there is no public listener, or not the one asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// It would be another listener.
+    #[error("`https.{0}` cannot change while the daemon runs; restart it")]
+    NeedsRestart(&'static str),
+    /// The system refuses.
+    #[error("cannot listen on {address} for HTTPS: {why}; choose another `https.listen`")]
+    Refused {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Faulty for ListenError {
+    fn fault(&self) -> Fault {
+        Fault::Operator
+    }
+}
+
+/// What requests are held to.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// Whose word about a request's origin counts.
+    pub(super) proxies: Proxies,
+    /// The names that are answered to.
+    pub(super) hosts: Hosts,
+}
+
+/// What of the listener can be seen and exchanged while it runs.
+#[derive(Debug)]
+pub struct Front {
+    address: SocketAddr,
+    tls: Option<Tls>,
+    rules: RwLock<Arc<Rules>>,
+    /// As configured, to tell a change from none: port 0 is bound to another.
+    listen: SocketAddr,
+}
+
+/// New settings that were found to work.
+pub struct Prepared {
+    rules: Rules,
+    loaded: Option<Loaded>,
+}
+
+/// The listener.
+pub struct Public {
+    listener: TcpListener,
+    front: Arc<Front>,
+    places: Places,
+}
+
+impl Public {
+    /// Reads the certificate and listens.
+    ///
+    /// # Errors
+    /// When a file cannot be used or the system refuses.
+    pub async fn bind(settings: &Settings) -> Result<Self, ListenError> {
+        let Prepared { rules, loaded } = Prepared::read(settings)?;
+        let refused = |why| ListenError::Refused { address: settings.listen, why };
+        let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
+        let front = Front {
+            address: listener.local_addr().map_err(refused)?,
+            tls: loaded.map(Tls::new),
+            rules: RwLock::new(Arc::new(rules)),
+            listen: settings.listen,
+        };
+        Ok(Self { listener, front: Arc::new(front), places: Places::new(MOST_CONNECTIONS_OF_ONE) })
+    }
+
+    /// What of it can be seen and exchanged.
+    #[must_use]
+    pub fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front)
+    }
+
+    /// Serves `router` until the end, each request behind what all of them pass.
+    pub async fn serve(self, router: Router, ending: Ending) {
+        let router = router.layer(middleware::from_fn_with_state(self.front(), arrive::arrive));
+        serve::serve(self, router, ending).await;
+    }
+}
+
+/// The routes of the public listener.
+pub fn router(app: Arc<App>) -> Router {
+    let method = async || {
+        let message = "this path has another method";
+        Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Fault::Caller).into_response()
+    };
+    Router::new()
+        .route("/", get(async || "Bailey, a bridge between a company's directory and short-lived access\n"))
+        .fallback(async || Failure::not_found("there is no such path"))
+        .method_not_allowed_fallback(method)
+        .with_state(app)
+        .layer(middleware::from_fn(limits::hold))
+}
+
+impl Prepared {
+    fn read(settings: &Settings) -> Result<Self, TlsError> {
+        let loaded = settings.tls.as_ref().map(Loaded::read).transpose()?;
+        let rules = Rules { proxies: settings.trusted_proxies.clone(), hosts: settings.hosts.clone() };
+        Ok(Self { rules, loaded })
+    }
+}
+
+impl Front {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How long the certificate in use is good; `None` of plain HTTP.
+    #[must_use]
+    pub fn validity(&self) -> Option<Validity> {
+        self.tls.as_ref().map(Tls::validity)
+    }
+
+    /// Why newer certificate files are not in use.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.tls.as_ref().and_then(Tls::trouble)
+    }
+
+    /// Takes certificate files up that changed; says whether it did. Blocks.
+    ///
+    /// # Errors
+    /// When they changed and cannot be used; what is in use stays.
+    pub fn refresh(&self) -> Result<bool, TlsError> {
+        self.tls.as_ref().map_or(Ok(false), Tls::refresh)
+    }
+
+    /// Whether new settings would work, without changing anything. Blocks.
+    ///
+    /// # Errors
+    /// When a file cannot be used, or they are those of another listener.
+    pub fn prepare(&self, settings: &Settings) -> Result<Prepared, ListenError> {
+        if settings.listen != self.listen {
+            return Err(ListenError::NeedsRestart("listen"));
+        }
+        if settings.tls.is_some() != self.tls.is_some() {
+            return Err(ListenError::NeedsRestart("certificate"));
+        }
+        Ok(Prepared::read(settings)?)
+    }
+
+    /// Holds everything that comes from now on to new settings. Connections that are open keep their certificate.
+    pub fn exchange(&self, prepared: Prepared) {
+        let Prepared { rules, loaded } = prepared;
+        if let (Some(tls), Some(loaded)) = (&self.tls, loaded) {
+            tls.exchange(loaded);
+        }
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// What requests are held to now.
+    pub(super) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A connection before its handshake.
+pub struct Raw {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Option<Place>,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Accept for Public {
+    const MOST: usize = MOST_PUBLIC_CONNECTIONS;
+
+    type Raw = Raw;
+    type Io = Patient<Either<TcpStream, TlsStream<TcpStream>>>;
+
+    /// A connection beyond what its address may have is closed without a word: an answer would cost what it is to save.
+    async fn next(&self) -> io::Result<Raw> {
+        loop {
+            let (stream, peer) = self.listener.accept().await?;
+            // A listener for both families tells IPv4 peers as ::ffff:0:0/96 (RFC 4291 2.5.5.2).
+            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+            let place = self.places.take(peer.ip());
+            // A proxy speaks for many: it is held to the limit of all alone.
+            if place.is_none() && !self.front.rules().proxies.contains(peer.ip()) {
+                Metric::ConnectionsRefused.counter(&[("why", "address")]).increment(1);
+                tracing::debug!(%peer, limit = MOST_CONNECTIONS_OF_ONE, "its address has all the connections it may have");
+                continue;
+            }
+            // Only fails when the other end is gone again; the first read will say so.
+            let _ = stream.set_nodelay(true);
+            return Ok(Raw { stream, peer, place, tls: self.front.tls.as_ref().map(Tls::config) });
+        }
+    }
+
+    async fn open(Raw { stream, peer, place, tls }: Raw) -> io::Result<Opened<Self::Io>> {
+        let (io, wire) = match tls {
+            None => (Either::Left(stream), Wire::plain(peer)),
+            Some(config) => {
+                let stream = handshake(stream, config).await.inspect_err(|_| {
+                    Metric::ConnectionsRefused.counter(&[("why", "handshake")]).increment(1);
+                })?;
+                let wire = Wire::encrypted(peer, stream.get_ref().1);
+                (Either::Right(stream), wire)
+            }
+        };
+        let mut marks = Extensions::new();
+        marks.insert(wire);
+        Ok(Opened { io: Patient::new(io), marks, place })
+    }
+}
+
+async fn handshake(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<TlsStream<TcpStream>> {
+    let done = tokio::time::timeout(HANDSHAKE_TIME, TlsAcceptor::from(config).accept(stream)).await;
+    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long"))?
+}
