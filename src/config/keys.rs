@@ -60,6 +60,8 @@ pub enum Form {
     Filter,
     /// `true` or `false`.
     Flag,
+    /// Names or addresses of hosts.
+    Hosts,
     /// The label of a directory.
     Label,
     /// Names of groups of this machine.
@@ -68,6 +70,8 @@ pub enum Form {
     Name,
     /// IP addresses of DNS servers, with or without a port.
     Nameservers,
+    /// IP addresses and networks.
+    Networks,
     /// A regular expression.
     Pattern,
     /// A Kerberos principal.
@@ -107,6 +111,13 @@ pub const KEYS: &[Key] = &[
     defaulted("listen.socket", Form::File, r#""/run/bailey/bailey.sock""#, "the socket the command line talks to"),
     optional("listen.socket_group", Form::Name, "only this group and root may open the socket"),
     defaulted("listen.health", Form::Address, r#""127.0.0.1:9323""#, "address of /healthz, /readyz and /metrics"),
+
+    optional("https.listen", Form::Address, "address of the public listener"),
+    optional("https.certificate", Form::File, "our certificate, then those that lead to its authority"),
+    optional("https.key", Form::File, "its private key"),
+    optional("https.client_ca", Form::File, "authorities of the certificates clients are asked for"),
+    defaulted("https.trusted_proxies", Form::Networks, "[]", "proxies whose word counts about where a request comes from"),
+    defaulted("https.hosts", Form::Hosts, "[]", "names clients use; requests for others are refused"),
 
     defaulted("access.operator_uids", Form::Uids, "[0]", "users of this machine that may change things"),
     defaulted("access.operator_groups", Form::Names, r#"["bailey-admin"]"#, "groups whose members may change things"),
@@ -252,10 +263,12 @@ impl Form {
             Self::File => r#"a path, such as "/etc/bailey/ca.pem""#,
             Self::Filter => r#"an LDAP filter, such as "(employeeType=active)""#,
             Self::Flag => "true or false",
+            Self::Hosts => r#"a list of host names without ports, such as ["bailey.example.com"]"#,
             Self::Label => r#"1 to 32 of a-z, 0-9 and -, starting with a letter, such as "corp""#,
             Self::Name => "a name, in quotes",
             Self::Names => r#"a list of names, such as ["bailey-admin"]"#,
             Self::Nameservers => r#"a list of IP addresses, such as ["10.0.0.10", "10.0.0.11:5353"]"#,
+            Self::Networks => r#"a list of addresses and networks, such as ["10.0.0.5", "2001:db8:1::/48"]"#,
             Self::Pattern => r"a regular expression, such as '^aws-(?<account>\d{12})-(?<role>.+)$'",
             Self::Template => r#"text, with ${name} for what the pattern captures, such as "team-${team}""#,
             Self::Principal => r#"a Kerberos principal with its realm, such as "svc-bailey@CORP.EXAMPLE.COM""#,

@@ -19,6 +19,7 @@ mod directory;
 mod fault;
 mod files;
 mod group_role;
+mod https;
 mod kerberos;
 mod keys;
 mod listen;
@@ -46,6 +47,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use presets::{PRESETS, Preset};
 pub use store::Store;
 
+use crate::http::public;
 use crate::model::{Account, AccountId, GroupRules};
 use fault::Faults;
 use files::Files;
@@ -62,6 +64,8 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// Where we listen.
     pub listen: Listen,
+    /// The public listener, where there is to be one.
+    pub https: Option<public::Settings>,
     /// Who may do what over the socket.
     pub access: Access,
     /// How the store is kept.
@@ -132,6 +136,7 @@ impl Config {
             keys: sealing::meant(&top.section("keys"), files, &state_directory),
             state_directory,
             listen: Listen::meant(&top.section("listen"), files),
+            https: https::meant(&top.section("https"), files),
             access: Access::meant(&top.section("access")),
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),

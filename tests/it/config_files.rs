@@ -411,12 +411,54 @@ fn each_contradiction_is_found() {
         ("[listen.socket]", &[], "listen.socket", "found a table"),
         ("[[log]]", &[], "log", "is a section"),
     ];
-    for (with, without, key, words) in CASES {
+    each_has_its_fault(CASES);
+}
+
+/// Each case has the one fault it names.
+fn each_has_its_fault(cases: &[Case]) {
+    for (with, without, key, words) in cases {
         let faults = Machine::new().faults(&minimal(with, without));
         let found = faults.iter().any(|fault| fault.key == *key && fault.problem.contains(words));
         assert!(found, "{with:?}: expected `{key}: {words}`, found {faults:#?}");
         assert_eq!(faults.len(), 1, "{with:?}: {faults:#?}");
     }
+}
+
+#[test]
+fn a_listener_that_would_be_open_or_unreachable_is_found() {
+    each_has_its_fault(&[
+        ("[https]\nlisten = \"0.0.0.0:8443\"\nhosts = [\"b.test\"]", &[], "https.listen", "in the clear"),
+        ("[https]\nlisten = \"127.0.0.1:8443\"\ncertificate = \"bailey.toml\"", &[], "https.certificate", "has no key"),
+        ("[https]\nlisten = \"127.0.0.1:8443\"\nkey = \"bailey.toml\"", &[], "https.key", "has no certificate"),
+        ("[https]\nlisten = \"127.0.0.1:8443\"\nclient_ca = \"bailey.toml\"", &[], "https.client_ca", "is for TLS"),
+        (
+            "[https]\nlisten = \"[::]:8443\"\ncertificate = \"bailey.toml\"\nkey = \"bailey.toml\"",
+            &[],
+            "https.hosts",
+            "names nothing",
+        ),
+        ("[https]\nhosts = [\"b.test\"]", &[], "https.hosts", "nothing listens"),
+        ("[https]\nlisten = \"localhost:8443\"", &[], "https.listen", "found \"localhost:8443\""),
+        ("[https]\nlisten = \"[::1]:1\"\nhosts = [\"b.test:1\"]", &[], "https.hosts", "found \"b.test:1\""),
+        (
+            "[https]\nlisten = \"[::1]:1\"\ntrusted_proxies = [\"::/0\"]",
+            &[],
+            "https.trusted_proxies",
+            "everybody's word",
+        ),
+        (
+            "[https]\nlisten = \"[::1]:1\"\ntrusted_proxies = [\"10.0.0.7/8\"]",
+            &[],
+            "https.trusted_proxies",
+            "write 10.0.0.0/8",
+        ),
+        (
+            "[https]\nlisten = \"[::1]:1\"\ntrusted_proxies = [\"proxy\"]",
+            &[],
+            "https.trusted_proxies",
+            "found \"proxy\"",
+        ),
+    ]);
 }
 
 #[test]
@@ -438,6 +480,12 @@ fn what_looks_dangerous_and_is_not_passes() {
         ("", &["primary"]),
         ("only_under = [\"OU=People, DC=Example, DC=com\"]", &[]),
         ("[directory.guard]\ndeletions = { share = \"10%\" }", &[]),
+        ("[https]\nlisten = \"127.0.0.1:8080\"", &[]),
+        ("[https]\nlisten = \"[::1]:8080\"\ntrusted_proxies = [\"127.0.0.1\", \"::ffff:10.0.0.0/104\"]", &[]),
+        (
+            "[https]\nlisten = \"0.0.0.0:443\"\ncertificate = \"bailey.toml\"\nkey = \"bailey.toml\"\nhosts = [\"b.test\", \"::1\"]",
+            &[],
+        ),
     ] {
         if let Err(error) = Machine::new().load_text(&minimal(with, without)) {
             panic!("{with:?}: {error}");
@@ -470,6 +518,22 @@ fn a_socket_that_cannot_be_bound_is_found_before_the_start() {
     assert!(Machine::new().load_text(&listen(107)).is_ok());
     let faults = Machine::new().faults(&listen(108));
     assert!(faults[0].key == "listen.socket" && faults[0].problem.contains("holds 107"), "{faults:?}");
+}
+
+#[test]
+fn a_key_others_can_read_is_refused() {
+    let machine = Machine::new();
+    machine.write("https.pem", "", 0o644);
+    machine.write("https.key", "", 0o644);
+    let lines = "[https]\nlisten = \"127.0.0.1:8443\"\ncertificate = \"https.pem\"\nkey = \"https.key\"";
+    let faults = machine.faults(&minimal(lines, &[]));
+    assert!(
+        faults.len() == 1 && faults[0].key == "https.key" && faults[0].remedy.starts_with("chmod o="),
+        "{faults:?}"
+    );
+    machine.write("https.key", "", 0o640);
+    let settings = machine.load_text(&minimal(lines, &[])).unwrap().https.unwrap();
+    assert_eq!(settings.tls.unwrap().key, machine.path("https.key"));
 }
 
 #[test]
