@@ -29,7 +29,7 @@
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
 //! | 8 | [`admin`] | all operations on the model and their listings |
-//! | 10 | [`http`] | listeners, routes, and what outsiders learn of an error |
+//! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
 //! | 11 | [`config`] | one file, checked whole, every fault told at once |
 //! | 12 | [`daemon`] | wires the parts, serves until told to end |
 //! | 13 | [`cli`] | words in, a verb done, an exit code out |

@@ -234,6 +234,28 @@ pub mod failures {
     //! **Records vanish.** *Here:* numbered without gaps and chained by hash; `bailey audit verify` names the
     //! first that does not fit (`src/audit/mod.rs`). *Tests:* alter, remove, reorder, insert, cut off.
     //!
+    //! # Being reached over the network
+    //!
+    //! **The caller says where it comes from.** seaweedfs#8304 came to trust `X-Forwarded-For` and #11231 had to take that
+    //! back; minio#4736 and scality/cloudserver#2201 are of the kind. *Here:* the address is the connection's, unless that is
+    //! a proxy the configuration names; then the right-most hop that is none. What stands further left is not looked at, and a
+    //! hop that counts and cannot be read refuses the request (`src/http/origin.rs`). A proxy's client certificate is nobody
+    //! else's. *Tests:* inside it, the property that no client can be another; `tests/it/https.rs`.
+    //!
+    //! **A page elsewhere asks us under its own name** (DNS rebinding), or has a link made of the host it was asked for.
+    //! *Here:* a request names one host, of the list, in target and header alike, or is refused (`src/http/hosts.rs`). *Tests:*
+    //! inside it, and `tests/it/https.rs`.
+    //!
+    //! **Connections that never end.** Half a handshake, half a head, half a body, an answer nobody takes; thousands of them from
+    //! one address (RUSTSEC-2024-0336, and RUSTSEC-2024-0332 for HTTP/2). *Here:* each has its time (`src/http/limits.rs`,
+    //! `src/http/patient.rs`), a handshake runs in its connection's own task (`src/http/serve.rs`), an address, or a network of 64
+    //! bits, has so many places (`src/http/places.rs`), and HTTP/2 is not spoken (`src/http/tls.rs`). *Tests:* inside them,
+    //! and `tests/it/https.rs`. What remains: many addresses together can take all the places for as long as those times.
+    //!
+    //! **A certificate expires, or its renewal breaks the service.** *Here:* files are looked at every minute, taken up only if
+    //! key and certificate belong together, and otherwise left with an error while the old ones go on; health tells the end two
+    //! weeks ahead (`src/daemon/https.rs`). *Tests:* `tests/it/https.rs`.
+    //!
     //! # Running it
     //!
     //! **A daemon that could do anything.** *Here:* `systemd/bailey.service` takes away what is not needed;
@@ -282,6 +304,22 @@ pub mod defaults {
     //!
     //! **The socket is open to all, its operations are not** (unless `socket_group` narrows it). Who calls is the kernel's word (SO_PEERCRED),
     //! which no file mode improves; a refusal can then say why.
+    //!
+    //! **Nothing public without `https.listen`, no plain HTTP beyond loopback.** What travels there later are credentials.
+    //!
+    //! **No trusted proxy, no host by default.** Both are facts about a network that only its people know; a guess would be
+    //! somebody's way in.
+    //!
+    //! **64 connections of one address, 512 in all.** A company behind one translated address fits into 64; 512 bodies of 1 MiB
+    //! stay well below the unit's `MemoryMax`. Trusted proxies are exempt from the former: they speak for many.
+    //!
+    //! **10 seconds for handshake, head and idleness, 30 for the body and for an answer to be taken.** A slow line needs one or
+    //! two; what takes longer keeps a place from somebody.
+    //!
+    //! **No TLS session is resumed.** A resumed one skips the client's certificate; it saves a signature, which is cheap.
+    //!
+    //! **14 days before a certificate expires health is yellow.** Who renews by machine does so a month ahead, so by then it
+    //! failed; who renews by hand needs the two weeks.
     //!
     //! **A store of the demo opens with `--demo` alone.** So no demonstration becomes production by being left
     //! running.

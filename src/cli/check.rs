@@ -4,10 +4,15 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::output::{Format, Output};
+use crate::base::Timestamp;
 use crate::base::text::printable_within;
 use crate::config::ConfigError;
+use crate::daemon::https;
 use crate::directory::{DirectoryError, Finding, Severity};
+use crate::http::public;
+use crate::http::tls::Loaded;
 use crate::model::DirectoryLabel;
+use crate::telemetry::Condition;
 
 /// Columns before the text of a finding: as many as `warning` and two blanks take.
 const INDENT: usize = 9;
@@ -44,6 +49,26 @@ pub fn findings(error: &ConfigError) -> Vec<Finding> {
 pub fn unusable(label: &DirectoryLabel, error: &DirectoryError) -> Finding {
     let subject = format!("directory {label}");
     Finding::new(Severity::Fault, subject, error.to_string(), "correct the file or address it names")
+}
+
+/// The public listener, as a finding: whether its certificate can be used, and for how long.
+#[must_use]
+pub fn listener(settings: &public::Settings, now: Timestamp) -> Finding {
+    let subject = "https";
+    let listens = format!("is to listen on {}", settings.listen);
+    let Some(files) = &settings.tls else {
+        return Finding::new(Severity::Fine, subject, format!("{listens}, without TLS, for this machine alone"), "");
+    };
+    let part = match Loaded::read(files) {
+        Ok(loaded) => https::certificate(&listens, loaded.validity(), None, now),
+        Err(error) => return Finding::new(Severity::Fault, subject, error.to_string(), "correct the file it names"),
+    };
+    let (severity, remedy) = match part.condition {
+        Condition::Green => (Severity::Fine, ""),
+        Condition::Yellow => (Severity::Warning, "renew it; a new file is used without a restart"),
+        Condition::Red => (Severity::Fault, "put a certificate in place that is good now"),
+    };
+    Finding::new(severity, subject, part.words, remedy)
 }
 
 /// Prints findings, the worst first, each with what to do; below them the commands some of them come with, whole and

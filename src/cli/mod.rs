@@ -24,6 +24,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::rng;
 use crate::config::{Config, ConfigError};
 use crate::daemon::compose::Opening;
@@ -134,6 +135,7 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     };
     let _tickets = kerberos::prepare(&config)?;
     let mut findings = vec![sound(global, &config)];
+    findings.extend(config.https.as_ref().map(|settings| check::listener(settings, SystemClock.now())));
     for directory in config.directories {
         let label = directory.sync.label.clone();
         match LdapSource::new(directory.source, rand::RngExt::random(&mut rng::from_os()?)) {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::fleet::{self, Fleet};
 use super::lifecycle::{self, Exit, Lifecycle, Reload};
 use super::upkeep::Regression;
-use super::{Daemon, retention, run};
+use super::{Daemon, https, retention, run};
 use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, Identity};
@@ -21,6 +21,7 @@ use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::gate::{Gate, Judge};
+use crate::http::public::{Front, ListenError, Public};
 use crate::http::{App, socket};
 use crate::keys::Keys;
 use crate::store::StoreError;
@@ -177,6 +178,10 @@ pub async fn serve(
     let health = tokio::net::TcpListener::bind(config.listen.health).await.map_err(|why| {
         anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health)
     })?;
+    let https = match &config.https {
+        Some(settings) => Some(Public::bind(settings).await?),
+        None => None,
+    };
     let opening = Opening { patience: HANDOVER, ..opening };
     let Parts { app, regression, directories } =
         tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
@@ -195,22 +200,37 @@ pub async fn serve(
     lifecycle.spawn("directories", fleet::run(first, admin.clone(), next, ending.soft.clone()));
     lifecycle.spawn("health of directories", fleet::post_health(admin, app.board.clone(), ending.soft.clone()));
     lifecycle.spawn("retention", retention::run(Arc::clone(&app), keep, ending.soft));
-    let reloading = Arc::clone(&app);
+    let (reloading, front) = (Arc::clone(&app), https.as_ref().map(Public::front));
     let reload: Reload = Box::new(move || {
-        let (app, exchange, config) = (Arc::clone(&reloading), exchange.clone(), reload());
-        Box::pin(async move { apply_reload(&app, &exchange, config?).await })
+        let (app, exchange, front, config) = (Arc::clone(&reloading), exchange.clone(), front.clone(), reload());
+        Box::pin(async move { apply_reload(&app, &exchange, front.as_deref(), config?).await })
     });
-    let daemon = Daemon { app, regression, socket, health };
+    let daemon = Daemon { app, regression, socket, health, https };
     Ok(run(daemon, lifecycle, signals, reload).await)
 }
 
-/// Takes a changed configuration up: directories and roles. What needs another store or listener needs a restart.
-async fn apply_reload(app: &App, exchange: &tokio::sync::mpsc::Sender<Fleet>, config: Config) -> anyhow::Result<()> {
+/// Takes a changed configuration up: directories, roles, and the public listener's certificate, hosts and proxies. What
+/// needs another store or listener needs a restart. Whatever can fail comes before whatever changes something.
+async fn apply_reload(
+    app: &App,
+    exchange: &tokio::sync::mpsc::Sender<Fleet>,
+    front: Option<&Front>,
+    config: Config,
+) -> anyhow::Result<()> {
     anyhow::ensure!(config.account == app.admin.account, "`account` cannot change while the daemon runs; restart it");
+    let prepared = match (front, &config.https) {
+        (Some(front), Some(settings)) => Some((front, front.prepare(settings)?)),
+        (None, None) => None,
+        _ => return Err(ListenError::NeedsRestart("listen").into()),
+    };
     let fleet = Fleet::build(&app.admin, config.directories)?;
     let (admin, labels) = (app.admin.clone(), fleet.labels());
     app.store.run(move |_| fleet::freeze(&admin, &labels)).await?;
     exchange.send(fleet).await.map_err(|_| anyhow::anyhow!("the daemon is ending"))?;
+    if let Some((front, prepared)) = prepared {
+        front.exchange(prepared);
+        https::post(front, &app.board, app.clock.now());
+    }
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);

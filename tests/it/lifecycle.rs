@@ -62,6 +62,7 @@ async fn daemon_of(fixture: &Fixture) -> Daemon {
         regression: Box::new(|| 0),
         socket: socket::bind(&settings).await.unwrap(),
         health: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        https: None,
     }
 }
 

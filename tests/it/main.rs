@@ -26,6 +26,7 @@ mod e2e;
 mod fixture;
 mod golden;
 mod health;
+mod https;
 mod iam;
 #[cfg(feature = "gssapi")]
 mod kerberos;

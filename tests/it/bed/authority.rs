@@ -50,6 +50,19 @@ impl Authority {
         Leaf { certificate_file, key_file, certificate, key }
     }
 
+    /// As [`Authority::issue`], as a file with the certificate and one with the key, which then lie at `files`. They are
+    /// put there as a renewal does it: written elsewhere and moved, so that nobody reads half a file.
+    pub(crate) fn renew(&self, hosts: &[&str], files: [&Path; 2]) -> Leaf {
+        let leaf = self.issue("renewed", hosts);
+        for (from, to) in [&leaf.certificate_file, &leaf.key_file].into_iter().zip(files) {
+            let beside = to.with_extension("new");
+            std::fs::copy(from, &beside).unwrap();
+            std::fs::set_permissions(&beside, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            std::fs::rename(&beside, to).unwrap();
+        }
+        leaf
+    }
+
     fn path(&self) -> &Path {
         self.directory.path()
     }
