@@ -1,10 +1,12 @@
 //! What can go wrong with an operation.
 
 use crate::audit::AuditError;
+use crate::authn::password::PasswordError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
 use crate::keys::KeysError;
 use crate::model::TagError;
+use crate::model::password_policy::PasswordPolicyError;
 use crate::policy::{PolicyError, RequestError};
 use crate::rights::FindError;
 use crate::store::StoreError;
@@ -97,6 +99,27 @@ pub enum AdminError {
         /// What to do.
         remedy: String,
     },
+    /// A password breaks rules.
+    #[error("the password is refused: {what}")]
+    PasswordPolicy {
+        /// Every rule it breaks.
+        what: String,
+    },
+    /// The rules for passwords cannot be so.
+    #[error(transparent)]
+    Rules(#[from] PasswordPolicyError),
+    /// The password is another.
+    #[error("the old password is wrong")]
+    WrongPassword,
+    /// A code of the second factor is none.
+    #[error("the codes are refused: {why}")]
+    WrongCode {
+        /// Why.
+        why: String,
+    },
+    /// A password cannot be checked now.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// Secrets cannot be sealed or opened.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -139,14 +162,22 @@ impl AdminError {
             Self::OutOfBounds { .. } | Self::Request(_) | Self::Tag(_) => "InvalidInput",
             Self::Exists { .. } => "EntityAlreadyExists",
             Self::DeleteConflict { .. } => "DeleteConflict",
+            Self::PasswordPolicy { .. } => "PasswordPolicyViolation",
+            Self::Rules(_) => "ValidationError",
+            Self::WrongPassword => "AccessDenied",
+            Self::WrongCode { .. } => "InvalidAuthenticationCode",
             Self::LimitExceeded { .. } => "LimitExceeded",
             Self::Unmodifiable { .. } => "UnmodifiableEntity",
             Self::MalformedPolicy { .. } | Self::Policy(_) => "MalformedPolicyDocument",
             Self::NotNow { .. } => "NotNow",
             Self::Store(StoreError::Conflict { .. }) => "ConcurrentModification",
-            Self::Keys(_) | Self::Sync(_) | Self::Store(_) | Self::Audit(_) | Self::Export(_) | Self::Directory(_) => {
-                "Failed"
-            }
+            Self::Password(_)
+            | Self::Keys(_)
+            | Self::Sync(_)
+            | Self::Store(_)
+            | Self::Audit(_)
+            | Self::Export(_)
+            | Self::Directory(_) => "Failed",
         }
     }
 }
@@ -166,7 +197,12 @@ impl Faulty for AdminError {
             | Self::Policy(_)
             | Self::Request(_)
             | Self::Tag(_)
+            | Self::PasswordPolicy { .. }
+            | Self::Rules(_)
+            | Self::WrongPassword
+            | Self::WrongCode { .. }
             | Self::NotNow { .. } => Fault::Caller,
+            Self::Password(error) => error.fault(),
             Self::Keys(error) => error.fault(),
             Self::Sync(error) => error.fault(),
             Self::Store(error) => error.fault(),

@@ -28,9 +28,11 @@ pub use error::AdminError;
 use rand::rngs::StdRng;
 
 use crate::audit::Audit;
+use crate::authn::limiter::Attempts;
+use crate::authn::password::Passwords;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
-use crate::model::{Account, AccountId, Accounts, DirectoryLabel, GroupRules};
+use crate::model::{Account, AccountId, Accounts, CredentialOwner, DirectoryLabel, GroupRules};
 use crate::rights::Terms;
 use crate::store::{Store, StoreError};
 use crate::sync::worker::Handle;
@@ -58,6 +60,10 @@ pub struct Admin {
     pub keys: Keys,
     /// When access keys were used last.
     pub uses: uses::Uses,
+    /// Hashes and checks passwords.
+    pub passwords: Arc<Passwords>,
+    /// Who guessed wrong, and how often.
+    pub attempts: Arc<Attempts<CredentialOwner>>,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
 }

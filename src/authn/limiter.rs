@@ -88,6 +88,12 @@ impl Faulty for TooOftenError {
     }
 }
 
+impl<K: Clone + Eq + Hash> Default for Attempts<K> {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
 impl<K: Hash + Eq + Clone> Attempts<K> {
     /// No attempts yet.
     #[must_use]

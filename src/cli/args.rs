@@ -11,6 +11,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum}
 use clap_complete::Shell;
 
 use super::iam::credentials::{AccessKeyVerb, Init, KeyVerb, RootVerb};
+use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
 use super::iam::holders::{Bounding, Holding};
 use super::iam::local::{LocalGroup, LocalUser};
 use super::iam::roles::{ProfileVerb, RoleVerb};
@@ -109,6 +110,12 @@ pub enum Verb {
     /// Access keys of users: what programs sign their requests with
     #[command(subcommand)]
     AccessKey(AccessKeyVerb),
+    /// Virtual devices of the second factor
+    #[command(subcommand)]
+    Mfa(MfaVerb),
+    /// The account as a whole
+    #[command(subcommand)]
+    Account(AccountVerb),
     /// The account's root
     #[command(subcommand)]
     Root(RootVerb),
@@ -248,6 +255,9 @@ pub enum User {
     /// Those that no directory knows.
     #[command(flatten)]
     Local(LocalUser),
+    /// Their passwords.
+    #[command(flatten)]
+    Password(PasswordVerb),
     /// Policies.
     #[command(flatten)]
     Holding(Holding),
@@ -472,6 +482,14 @@ mod tests {
             "access-key create ann --secret-file f",
             "access-key disable ann AKIAIOSFODNN7EXAMPLE",
             "access-key show AKIAIOSFODNN7EXAMPLE",
+            "user set-password contractor --must-change --password-file -",
+            "user clear-password contractor",
+            "mfa create ann-phone --png f",
+            "mfa enable ann ann-phone 123456 654321",
+            "mfa list --user ann",
+            "account summary",
+            "account alias example",
+            "account password-policy --minimum-length 20 --word example --max-age-days 0",
             "root show",
             "root lock",
             "key rotate",

@@ -100,6 +100,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Policy(verb) => policy::run(&global, verb).await?,
         Verb::Init(verb) => iam::credentials::init(&mut Session::open(&global).await?, verb).await?,
         Verb::AccessKey(verb) => iam::credentials::access_key(&mut Session::open(&global).await?, verb).await?,
+        Verb::Mfa(verb) => iam::factors::mfa(&mut Session::open(&global).await?, verb).await?,
+        Verb::Account(verb) => iam::factors::account(&mut Session::open(&global).await?, verb).await?,
         Verb::Root(verb) => iam::credentials::root(&mut Session::open(&global).await?, verb).await?,
         Verb::Key(verb) => iam::credentials::key(&mut Session::open(&global).await?, verb).await?,
         Verb::Role(verb) => iam::roles::role(&mut Session::open(&global).await?, verb).await?,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::args::{self, Group, History, Listing, Resource, State, User};
-use super::iam::{holders, local};
+use super::iam::{factors, holders, local};
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
 use crate::admin::past::{Past, PastState, PastVersion};
@@ -168,6 +168,7 @@ pub async fn user(session: &mut Session, verb: User) -> anyhow::Result<Exit> {
     match verb {
         User::List(listing) => list(session, "users", &listing, None, USERS).await,
         User::Local(verb) => local::user(session, verb).await,
+        User::Password(verb) => factors::password(session, verb).await,
         User::Holding(verb) => holders::holding(session, "users", verb).await,
         User::Bounding(verb) => holders::bounding(session, "users", verb).await,
         User::Show { who, verify: false } => show(session, "users", &who).await,

@@ -115,6 +115,8 @@ pub fn parts(
         rules: Arc::new(RwLock::new(config.group_rules)),
         keys: Keys::open(&ready.store, &config.keys, clock.now())?,
         uses: crate::admin::uses::Uses::default(),
+        passwords: Arc::default(),
+        attempts: Arc::default(),
         rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
     match templates::settle(&admin.store, admin.now()) {

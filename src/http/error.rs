@@ -161,6 +161,13 @@ impl From<AdminError> for Failure {
             AdminError::Sync(error) => error.into(),
             AdminError::Store(error) => error.into(),
             AdminError::Audit(error) => error.into(),
+            AdminError::PasswordPolicy { .. } | AdminError::Rules(_) => {
+                Self::coded(&error, StatusCode::BAD_REQUEST, error.code())
+            }
+            AdminError::WrongPassword | AdminError::WrongCode { .. } => {
+                Self::coded(&error, StatusCode::FORBIDDEN, error.code())
+            }
+            AdminError::Password(_) => Self::coded(&error, StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             AdminError::Keys(_) => Self::coded(&error, StatusCode::SERVICE_UNAVAILABLE, "KeysUnavailable"),
             AdminError::OutOfBounds { .. } | AdminError::Directory(_) | AdminError::Export(_) => Self::of(&error),
         }

@@ -12,7 +12,7 @@ use super::schema::credentials as keys;
 use super::schema::credentials::Setting;
 use super::schema::iam as iam_keys;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError, schema};
-use crate::model::{AccessKey, AccessKeyId, CredentialOwner, KeyNumber, LastUsed, Member, MfaDevice};
+use crate::model::{AccessKey, AccessKeyId, CredentialOwner, KeyNumber, LastUsed, LoginProfile, Member, MfaDevice};
 
 fn read<T: DeserializeOwned>(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Read<T>>, StoreError> {
     let Some(Row { revision, value }) = snapshot.get(key)? else { return Ok(None) };
@@ -47,6 +47,17 @@ pub fn access_keys_of(snapshot: &dyn Snapshot, owner: &CredentialOwner) -> Resul
 /// When the row cannot be read, or is damaged.
 pub fn last_used(snapshot: &dyn Snapshot, id: &AccessKeyId) -> Result<Option<LastUsed>, StoreError> {
     Ok(read(snapshot, &keys::last_used(id))?.map(|read| read.value))
+}
+
+/// The password of somebody whom no directory knows, if they have one.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn login_profile(
+    snapshot: &dyn Snapshot,
+    owner: &CredentialOwner,
+) -> Result<Option<Read<LoginProfile>>, StoreError> {
+    read(snapshot, &keys::login_profile(owner))
 }
 
 /// The device whose path and name are `name`, in whatever case they are written.
@@ -183,6 +194,30 @@ impl Commit {
             self.put(keys::last_used(id), to_json(used)?);
         }
         Ok(())
+    }
+
+    /// Writes the password of somebody that was read at `revision`, 0 if there was none.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_login_profile(
+        &mut self,
+        owner: &CredentialOwner,
+        profile: &LoginProfile,
+        revision: Revision,
+    ) -> Result<(), StoreError> {
+        let key = keys::login_profile(owner);
+        self.expect(key.clone(), as_read(revision));
+        self.claim_owner(owner);
+        self.put(key, to_json(profile)?);
+        Ok(())
+    }
+
+    /// Deletes the password of somebody that was read at `revision`.
+    pub fn delete_login_profile(&mut self, owner: &CredentialOwner, revision: Revision) {
+        let key = keys::login_profile(owner);
+        self.expect(key.clone(), Expect::At(revision));
+        self.delete(key);
     }
 
     /// Writes a device that was read at `revision`, 0 if it is new, as `before`.

@@ -62,6 +62,8 @@ impl Fixture {
             rules: std::sync::Arc::default(),
             keys: crate::fixture::keys(&tiny.store()),
             uses: bailey::admin::uses::Uses::default(),
+            passwords: std::sync::Arc::default(),
+            attempts: std::sync::Arc::default(),
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         };
         bailey::admin::iam::templates::settle(&admin.store, admin.now()).unwrap();

@@ -16,6 +16,7 @@ mod bed_itself;
 mod cli_frame;
 mod client;
 mod config_files;
+mod credentials;
 mod demo;
 mod directory_discovery;
 mod directory_hostile;

@@ -155,6 +155,8 @@ impl Office {
             rules: std::sync::Arc::default(),
             keys: crate::fixture::keys(&runner.store),
             uses: bailey::admin::uses::Uses::default(),
+            passwords: std::sync::Arc::default(),
+            attempts: std::sync::Arc::default(),
             rng: std::sync::Arc::new(std::sync::Mutex::new(rand::SeedableRng::from_seed([7; 32]))),
         };
         let gate = crate::fixture::gate(&admin);

@@ -7,6 +7,9 @@
 //!  local         users and groups that no directory knows
 //!  root          the account itself
 //!  access_keys   what programs sign with
+//!  passwords     of local users, and the rules for them
+//!  mfa           virtual devices of the second factor
+//!  account       the account as a whole
 //!  policies      managed policies and their versions
 //!  templates     the ready-made ones, which belong to every account
 //!  roles         roles, and who may assume them
@@ -19,10 +22,13 @@
 //! ```
 
 pub mod access_keys;
+pub mod account;
 pub mod assignments;
 pub mod coverage;
 pub mod holders;
 pub mod local;
+pub mod mfa;
+pub mod passwords;
 pub mod policies;
 pub mod profiles;
 pub mod roles;

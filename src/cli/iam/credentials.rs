@@ -321,7 +321,7 @@ impl Destination {
         let lines = format!("AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}\n", told.key.id, told.secret);
         match &self.secret_file {
             Some(path) => {
-                let written = write_closed(path, &lines);
+                let written = write_closed(path, lines.as_bytes());
                 written.with_context(|| {
                     format!(
                         "access key {} was made, and {} cannot be written: delete the key",
@@ -337,8 +337,9 @@ impl Destination {
     }
 }
 
-fn write_closed(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file that is new and closed to others.
+pub(super) fn write_closed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.sync_all()
 }

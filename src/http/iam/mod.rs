@@ -1,6 +1,8 @@
 //! Routes of roles, policies, and what hangs on whom.
 
+mod account;
 mod credentials;
+mod factors;
 mod holders;
 mod local;
 mod policies;
@@ -22,7 +24,14 @@ use crate::admin::{Admin, AdminError};
 
 /// Adds these routes.
 pub(super) fn add(routes: Routes) -> Routes {
-    routes.with(policies::add).with(roles::add).with(holders::add).with(local::add).with(credentials::add)
+    routes
+        .with(policies::add)
+        .with(roles::add)
+        .with(holders::add)
+        .with(local::add)
+        .with(credentials::add)
+        .with(factors::add)
+        .with(account::add)
 }
 
 type Shared = State<Arc<App>>;

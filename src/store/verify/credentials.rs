@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{expect, plain, there};
-use crate::model::{AccessKey, CredentialOwner, LastUsed, MfaDevice, Root};
+use crate::model::{AccessKey, CredentialOwner, LastUsed, LoginProfile, MfaDevice, PasswordPolicy, Root};
 use crate::store::credentials;
 use crate::store::schema::credentials as keys;
 use crate::store::schema::credentials::Setting;
@@ -32,7 +32,10 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             let id = keys::parse_key_id(key).ok_or(SHAPE)?;
             expect(there(snapshot, &keys::access_key(&id))?, "its access key is not there")
         }
-        Some(b'p') => owner_is_there(snapshot, &keys::parse_login_profile(key).ok_or(SHAPE)?),
+        Some(b'p') => {
+            plain(execute::from_json::<LoginProfile>(key, value))?;
+            owner_is_there(snapshot, &keys::parse_login_profile(key).ok_or(SHAPE)?)
+        }
         Some(b'm') => {
             let device = plain(execute::from_json::<MfaDevice>(key, value))?;
             expect(keys::mfa_device(&device.folded()) == key, "it holds the device of another key")?;
@@ -58,7 +61,8 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
 pub(super) fn check_setting(key: &[u8], value: &[u8]) -> Result<(), String> {
     match keys::parse_setting(key).ok_or(SHAPE)? {
         Setting::Root => plain(execute::from_json::<Root>(key, value)).map(drop),
-        Setting::Alias | Setting::PasswordPolicy => plain(execute::from_json::<Value>(key, value)).map(drop),
+        Setting::PasswordPolicy => plain(execute::from_json::<PasswordPolicy>(key, value)).map(drop),
+        Setting::Alias => plain(execute::from_json::<String>(key, value)).map(drop),
     }
 }
 
