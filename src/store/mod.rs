@@ -33,6 +33,7 @@ pub mod memory;
 mod migrate;
 mod nesting;
 pub mod open;
+pub mod overlay;
 mod place;
 pub mod prune;
 pub mod readable;
@@ -49,6 +50,7 @@ pub use commit::{Append, Commit, Committed, Expect, Intent, Link, Sealed};
 pub use error::StoreError;
 pub use execute::{Head, LONGEST_VALUE};
 pub use open::{Init, Ready, Settings, open};
+pub use overlay::{Laid, Overlay};
 
 use crate::telemetry::Metric;
 
