@@ -9,6 +9,7 @@
 //!     every fault with its place        patterns, conditions,                 the order of layers,
 //!     (fails closed)                    principals, per statement             one table
 //!                          \__ lint: what may be written, and is hardly ever meant
+//!                          \__ classes: what it comes to, in a few words
 //! ```
 //!
 //! Three rules hold throughout. *Nothing is left to err at evaluation:* what cannot be evaluated is refused when it is
@@ -21,6 +22,7 @@
 mod action;
 mod arn;
 mod case;
+pub mod classes;
 mod condition;
 mod context;
 mod decide;
