@@ -41,6 +41,7 @@ pub mod state;
 pub mod stored;
 pub mod tally;
 pub mod worker;
+mod written;
 
 pub use error::SyncError;
 pub use report::Report;
