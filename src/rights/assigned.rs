@@ -6,9 +6,9 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Terms;
 use super::effective::{Held, parsed};
-use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role};
+use super::{Closure, Terms};
+use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role, User};
 use crate::policy::{Document, Kind};
 use crate::store::schema::iam as keys;
 use crate::store::{Snapshot, StoreError, iam};
@@ -27,6 +27,26 @@ pub struct Assigned {
     pub rule: Option<usize>,
     /// From the principal to whom it is assigned, such as `user/ann`, `group/team`.
     pub through: Vec<String>,
+}
+
+/// The roles that `user`, who is in the groups of `closure`, may assume by assignment or by a group's name.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn all(
+    snapshot: &dyn Snapshot,
+    account: &AccountId,
+    user: &User,
+    closure: &Closure,
+    terms: &Terms,
+) -> Result<Vec<Assigned>, StoreError> {
+    let own = [format!("user/{}", user.name)];
+    let mut assigned = of(snapshot, &Member::User(user.id), &own, terms)?;
+    for (reached, through) in closure.ways(&own) {
+        assigned.extend(of(snapshot, &Member::Group(reached.group.id), &through, terms)?);
+        assigned.extend(by_name(snapshot, account, &reached.group, &through, terms)?);
+    }
+    Ok(assigned)
 }
 
 /// The assignments to `to` itself that count at `now`.
@@ -107,7 +127,7 @@ impl Assigned {
         let role = Arn::role(&self.role.account, &self.role.path, &self.role.name);
         let statement = self.statement(&format!(r#""Resource":{}"#, Value::from(role.as_str())));
         let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
-        Ok(Held { document: parsed(&text, &self.name())?, name: self.name(), through: self.through.clone() })
+        Ok(Held { document: parsed(&text, &self.name())?, text, name: self.name(), through: self.through.clone() })
     }
 
     /// An allow for what an assignment is about, under its conditions.

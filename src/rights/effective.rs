@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::assigned::{self, Assigned};
-use super::{Closure, Terms, effective_groups};
-use crate::base::{GroupId, PolicyId, Timestamp};
+use super::{Terms, effective_groups};
+use crate::base::{PolicyId, Timestamp};
 use crate::model::{AccountId, Arn, Entitlements, Holder, Member, Role, UniqueId, User};
 use crate::policy::{Context, Document, Kind, Named, Policies};
 use crate::store::schema::iam as keys;
@@ -20,6 +20,8 @@ pub struct Held {
     pub name: String,
     /// What it says.
     pub document: Document,
+    /// The same as it is written.
+    pub text: String,
     /// From the principal to what the document hangs on, such as `user/ann`, `group/team`.
     pub through: Vec<String>,
 }
@@ -76,25 +78,21 @@ impl Effective {
         let mut reader = Reader { snapshot, identity: Vec::new() };
         reader.policies(&held, &own)?;
         let boundary = held.boundary.map(|id| reader.managed(&id, &own)).transpose()?;
-        let Closure { groups, cut_short } = effective_groups(snapshot, &member, terms)?;
-        let names: BTreeMap<GroupId, String> =
-            groups.iter().map(|reached| (reached.group.id, format!("group/{}", reached.group.name))).collect();
-        let mut assigned = assigned::of(snapshot, &member, &own, terms)?;
-        for reached in &groups {
-            let passed = reached.through.iter().chain([&reached.group.id]).filter_map(|id| names.get(id));
-            let through: Vec<String> = own.iter().chain(passed).cloned().collect();
+        let closure = effective_groups(snapshot, &member, terms)?;
+        for (reached, through) in closure.ways(&own) {
             let group = Holder::Group(reached.group.id);
             reader.policies(&iam::entitlements(snapshot, &group)?.value, &through)?;
-            assigned.extend(assigned::of(snapshot, &Member::Group(reached.group.id), &through, terms)?);
-            assigned.extend(assigned::by_name(snapshot, account, &reached.group, &through, terms)?);
         }
+        let assigned = assigned::all(snapshot, account, user, &closure, terms)?;
         for one in &assigned {
             reader.identity.push(one.permission()?);
         }
+        let cut_short = closure.cut_short;
         if let Some(why) = &cut_short {
             // A group beyond may hold a Deny.
             let name = format!("the search for groups ended early ({why})");
-            reader.identity.push(Held { document: parsed(NOTHING, &name)?, name, through: own });
+            let (document, text) = (parsed(NOTHING, &name)?, NOTHING.to_owned());
+            reader.identity.push(Held { document, text, name, through: own });
         }
         // What an administrator hangs on somebody here stands above what the directory says; keys have no case.
         let mut tags = user.tags.clone();
@@ -210,7 +208,8 @@ impl Reader<'_> {
         let whose = through.last().map(String::as_str).unwrap_or_default();
         for (name, text) in &held.inline {
             let document = parsed(text, &format!("inline policy {name} of {whose}"))?;
-            self.identity.push(Held { name: format!("{whose}/policy/{name}"), document, through: through.to_vec() });
+            let name = format!("{whose}/policy/{name}");
+            self.identity.push(Held { name, document, text: text.clone(), through: through.to_vec() });
         }
         Ok(())
     }
@@ -222,7 +221,7 @@ impl Reader<'_> {
         let text = iam::policy_version(self.snapshot, id, policy.default_version)?.ok_or_else(missing)?;
         let name = policy.arn().to_string();
         let document = parsed(&text, &name)?;
-        Ok(Held { name, document, through: through.to_vec() })
+        Ok(Held { name, document, text, through: through.to_vec() })
     }
 }
 

@@ -13,21 +13,32 @@
 //!  holds     whether a group is one of people or of machines
 //!  effective from a user or role to its policies, boundary, tags
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
+//!  prospect  a store as it is and as it would be: what both say about people
+//!  below     everybody a group holds, where either state says so
+//!  position  what one of the two says about one person
+//!  effects   who gains and loses what from one state to the other
 //! ```
 
 pub mod assigned;
+mod below;
 pub mod effective;
 pub mod find;
+pub mod effects;
 mod holds;
+pub mod position;
+mod prospect;
 mod survey;
 mod ways;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 pub use assigned::Assigned;
+pub use below::{Below, Roots};
 pub use effective::{Effective, Facts, Held};
 pub use find::{FindError, HolderKind};
+pub use effects::Effects;
 pub use holds::Holds;
+pub use prospect::Prospect;
 pub use survey::{Primaries, Survey};
 pub use ways::How;
 
@@ -88,6 +99,18 @@ pub struct Reached {
     pub through: Vec<GroupId>,
     /// What makes the last step of the way a membership.
     pub how: How,
+}
+
+impl Closure {
+    /// Each group with the way to it in words, such as `user/ann`, `group/team`: `own`, then every group passed and itself.
+    pub(crate) fn ways<'a>(&'a self, own: &'a [String]) -> impl Iterator<Item = (&'a Reached, Vec<String>)> {
+        let names: HashMap<GroupId, String> =
+            self.groups.iter().map(|reached| (reached.group.id, format!("group/{}", reached.group.name))).collect();
+        self.groups.iter().map(move |reached| {
+            let passed = reached.through.iter().chain([&reached.group.id]).filter_map(|id| names.get(id));
+            (reached, own.iter().chain(passed).cloned().collect())
+        })
+    }
 }
 
 /// The groups that `member` is effectively in.
