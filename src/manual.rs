@@ -92,6 +92,13 @@ pub mod failures {
     //! that dies after page k of n for every k, answers result codes 3, 4, 11, 51, 52, 53 and 80, or finds
     //! nothing: no deletion in any case.
     //!
+    //! **One small change takes everything from everybody.** A group taken out of another, or renamed, is one line of a
+    //! change log, and no count of changes shows that three hundred people lose a role by it. *Here:* a dry run and
+    //! held changes say who gains and loses what, by the code that decides, asked about the rows that would be
+    //! written (`src/sync/foresight.rs`, `src/store/overlay.rs`); `rights_lost` holds what takes more roles than
+    //! somebody set (`src/sync/revoking.rs`). *Tests:* random edits after which rights differ as foretold, and with
+    //! no loss allowed nobody who may act loses a role (`tests/it/sync_rights.rs`).
+    //!
     //! **Half an attribute is taken for all of it** (`member;range=0-1499`): pg-ldap-sync#32 emptied groups.
     //! *Here:* an attribute that comes in slices is fetched to its end, all slices from one moment
     //! (`src/directory/ranges.rs`); where one is missing, or for any other option nobody asked for, the entry is
@@ -288,6 +295,10 @@ pub mod defaults {
     //!
     //! **Members lost by one group: 10 %, where it has more than 20.** Teams are reshuffled; halves of
     //! departments are not.
+    //!
+    //! **No limit of roles lost.** Holding a loss means that somebody keeps a right that the directory took away: how
+    //! many that may be, the security lead of a company says, not we. What it would have caught is shown in any case.
+    //! And a run without the limit reads nobody's rights.
     //!
     //! **Suspended before deleted.** People come back: a mistake upstream, a new contract, a rebuilt account.
     //! Until then nothing they had is gone, and their name is free for someone else.

@@ -93,6 +93,7 @@ impl Admin {
             tripped: removal.tripped,
             doubts: Vec::new(),
             skipped: crate::sync::state::Skipped::default(),
+            effects: None,
             revision: None,
             look_again: Vec::new(),
         })

@@ -35,6 +35,7 @@ use crate::keys::Keys;
 use crate::model::{Account, AccountId, Accounts, CredentialOwner, DirectoryLabel, GroupRules};
 use crate::rights::Terms;
 use crate::store::{Store, StoreError};
+use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::sync::worker::Handle;
 
 /// What operations work on; clones share it.
@@ -75,11 +76,17 @@ impl Admin {
         self.clock.now()
     }
 
+    /// On what grounds rights are worked out.
+    #[must_use]
+    pub fn grounds(&self) -> Grounds {
+        let (others, rules) = (Arc::clone(&self.others), Arc::clone(&self.rules));
+        Grounds { account: self.account.clone(), others, rules, most_people: MOST_PEOPLE }
+    }
+
     /// The accounts that can hold roles.
     #[must_use]
     pub fn accounts(&self) -> Accounts {
-        let declared = self.others.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Accounts { home: self.account.clone(), declared }
+        self.grounds().accounts()
     }
 
     /// On what terms memberships and rights count at `now`.
@@ -87,9 +94,7 @@ impl Admin {
     /// # Errors
     /// When the store cannot be read.
     pub fn terms(&self, now: Timestamp) -> Result<Terms, StoreError> {
-        let people = people::People::at(&self.store, &self.account, now)?;
-        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Terms { rules, accounts: Some(self.accounts()), ..people.terms().clone() })
+        self.store.read(|snapshot| self.grounds().terms(snapshot, now))
     }
 
     /// The worker of a configured directory.

@@ -3,36 +3,52 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::lines::Lines;
-use super::page::{Paging, Shown};
+use super::page::{FEW_LINES, Paging, Shown};
 use super::syncs::{SyncEvent, last_event, watch_steps};
 use super::{Admin, AdminError};
+use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::DirectoryLabel;
 use crate::sync::change::Change;
+use crate::sync::foresight::{Ahead, Effects, Foresight};
 use crate::sync::held::{self, Held};
+use crate::sync::names::Settled;
 use crate::sync::progress::Watched;
 use crate::sync::worker::{Command, Handle};
 use crate::sync::{Report, SyncError};
 
 impl Admin {
-    /// One set with its changes in words, on a page if `gathered` and many; the digest may be cut to its first 8
-    /// digits. Blocks.
+    /// One set with its changes in words, on a page if `gathered` and many, and what they would do to rights; the digest
+    /// may be cut to its first 8 digits. Blocks.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub fn held_changes(&self, asked: &Authorized, gathered: bool) -> Result<(Held, Shown), AdminError> {
+    pub fn held_changes(&self, asked: &Authorized, gathered: bool) -> Result<(Held, Shown, Effects), AdminError> {
         let digest = asked.resource();
         let (held, changes) = self.store.read(|snapshot| {
             let (_, held) = held::find(snapshot, digest)?;
             let changes = held::changes(snapshot, &held)?;
             Ok::<_, SyncError>((held, changes))
         })?;
-        if !gathered {
-            return Ok((held, Shown::Lines(Lines::of(&self.store, &changes, true)?)));
-        }
-        let mut paging = Paging::new(self.store.clone());
-        changes.iter().try_for_each(|change| paging.change(change, true))?;
-        Ok((held, paging.end()))
+        let shown = if gathered {
+            let mut paging = Paging::new(self.store.clone());
+            changes.iter().try_for_each(|change| paging.change(change, true))?;
+            paging.end()
+        } else {
+            Shown::Lines(Lines::of(&self.store, &changes, true)?)
+        };
+        let effects = self.effects_of_held(&held, changes, asked.at())?;
+        Ok((held, shown, as_asked(effects, gathered)))
+    }
+
+    /// What held changes would do to rights as they are now.
+    fn effects_of_held(&self, held: &Held, changes: Vec<Change>, now: Timestamp) -> Result<Effects, AdminError> {
+        let (grounds, settled) = (self.grounds(), Settled::default());
+        let (store, label) = (&self.store, &held.directory);
+        let foresight = Foresight { store, label, grounds: &grounds, settled: &settled, now };
+        let mut ahead = Ahead::default();
+        changes.into_iter().try_for_each(|change| foresight.take(&mut ahead, change, true))?;
+        Ok(foresight.effects(ahead)?)
     }
 
     /// Lists what a sync of `label` would change, as it is found; memberships come last, gathered by group. If
@@ -72,7 +88,8 @@ impl Admin {
             None => Ok(()),
         };
         handle.send(Command::Dry { progress: Box::new(progress), list: Box::new(list), reply }).await?;
-        let report = watch_steps(steps, answer, events).await?;
+        let mut report = watch_steps(steps, answer, events).await?;
+        report.effects = report.effects.map(|effects| as_asked(effects, gathered));
         if let Ok(listing) = listed.try_recv() {
             for event in listing.end() {
                 let _ = events.send(event).await;
@@ -80,6 +97,14 @@ impl Admin {
         }
         Ok(report)
     }
+}
+
+/// Effects as they are shown: of many people, where they are to be gathered, what it comes to.
+fn as_asked(mut effects: Effects, gathered: bool) -> Effects {
+    if gathered && effects.affected > FEW_LINES as u64 {
+        effects.people.clear();
+    }
+    effects
 }
 
 /// What is done with the changes of a dry run.

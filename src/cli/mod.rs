@@ -7,6 +7,7 @@ pub mod args;
 pub mod check;
 pub mod client;
 pub mod completions;
+pub mod effects;
 pub mod iam;
 pub mod kerberos;
 pub mod output;

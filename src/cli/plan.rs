@@ -210,7 +210,7 @@ fn remainder(further: &Further) -> String {
 }
 
 /// ` and 809 more`, where there are more than those named.
-fn remaining(count: u64, named: &[String]) -> String {
+pub(super) fn remaining(count: u64, named: &[String]) -> String {
     match count.saturating_sub(named.len() as u64) {
         0 => String::new(),
         more if named.is_empty() => grouped(more),
@@ -253,7 +253,7 @@ fn reason(limit: &Tripped, about: &str) -> String {
 }
 
 /// `1234567` as `1,234,567`.
-fn grouped(count: u64) -> String {
+pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -266,6 +266,6 @@ fn grouped(count: u64) -> String {
 }
 
 /// A sentence with names in it, which may be long together.
-fn printable_sentence(text: &str) -> String {
+pub(super) fn printable_sentence(text: &str) -> String {
     printable_within(text, 4 * SHOWN).into_owned()
 }

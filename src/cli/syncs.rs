@@ -8,7 +8,7 @@ use super::args::{Directory, Sync, SyncAbout, SyncRun};
 use super::output::{Column, Format, moment};
 use super::progress::{Meter, Progress};
 use super::session::{Session, encoded, remark};
-use super::{Exit, check, plan, status};
+use super::{Exit, check, effects, plan, status};
 use crate::admin::directories::Removed;
 use crate::admin::lines::MembersLine;
 use crate::admin::syncs::{SyncEvent, SyncStatus};
@@ -87,6 +87,7 @@ async fn show_held(session: &mut Session, digest: &str, all: bool) -> anyhow::Re
         plan::limits(&mut session.output, &shown.held.tripped, &plan::groups_in(&shown.lines))?;
         plan::lines(&mut session.output, shown.lines)?;
     }
+    effects::print(&mut session.output, &shown.effects)?;
     session.output.sentence("")?;
     let width = next.iter().map(|(verb, _)| verb.len()).max().unwrap_or_default();
     for (verb, what) in next {
@@ -166,8 +167,13 @@ async fn one(session: &mut Session, label: &DirectoryLabel, run: &SyncRun) -> an
     }
     let groups = page.as_ref().map_or_else(|| plan::groups_in(&lines), |page| page.groups.clone());
     plan::lines(&mut session.output, lines)?;
-    if let Some(page) = page {
-        plan::page(&mut session.output, &page, &report.tripped)?;
+    if let Some(page) = &page {
+        plan::page(&mut session.output, page, &report.tripped)?;
+    }
+    if let Some(effects) = &report.effects {
+        effects::print(&mut session.output, effects)?;
+    }
+    if page.is_some() {
         session.output.sentence("\nbailey sync --dry-run --all   lists every line\n")?;
     }
     if session.output.format() == Format::Table {

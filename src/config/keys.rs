@@ -215,6 +215,8 @@ pub const KEYS: &[Key] = &[
     defaulted("directory.guard.emptied_groups.share", Form::Share, r#""5%""#, "the same, of all stored"),
     defaulted("directory.guard.renames.count", COUNT, "5", "objects that may change their name in ARNs"),
     defaulted("directory.guard.renames.share", Form::Share, r#""5%""#, "the same, of all stored"),
+    optional("directory.guard.rights_lost.count", COUNT, "roles that people may lose through groups"),
+    optional("directory.guard.rights_lost.share", Form::Share, "the same, of all that people have"),
     defaulted("directory.guard.sentinels", Form::Dns, "[]", "entries that every full read must bring"),
     defaulted("directory.guard.window", Form::Duration, r#""1h""#, "changes within this time count together"),
 ];

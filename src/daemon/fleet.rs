@@ -49,6 +49,7 @@ impl Fleet {
                 audit: admin.audit.clone(),
                 source: Arc::new(LdapSource::new(source, seed)?),
                 settings: Arc::new(sync),
+                grounds: admin.grounds(),
                 clock: Arc::clone(&admin.clock),
                 work: admin.work.clone(),
                 insecure,

@@ -20,6 +20,7 @@ use crate::directory::Finding;
 use crate::gate::Operation;
 use crate::model::DirectoryLabel;
 use crate::sync::Report;
+use crate::sync::foresight::Effects;
 use crate::sync::held::Held;
 
 /// Adds these routes.
@@ -101,6 +102,9 @@ pub struct HeldShown {
     /// The same on a page, instead of lines, where that was asked for and there are many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Box<Page>>,
+    /// Who would gain and lose which rights.
+    #[serde(default)]
+    pub effects: Effects,
 }
 
 async fn held_changes(
@@ -111,10 +115,10 @@ async fn held_changes(
 ) -> Result<Json<HeldShown>, Failure> {
     let allowed = asked.authorize(&digest).await?;
     let admin = app.admin.clone();
-    let (held, shown) = app.store.run(move |_| admin.held_changes(&allowed, gathered)).await?;
+    let (held, shown, effects) = app.store.run(move |_| admin.held_changes(&allowed, gathered)).await?;
     Ok(Json(match shown {
-        Shown::Lines(lines) => HeldShown { held, lines, page: None },
-        Shown::Page(page) => HeldShown { held, lines: Vec::new(), page: Some(page) },
+        Shown::Lines(lines) => HeldShown { held, lines, page: None, effects },
+        Shown::Page(page) => HeldShown { held, lines: Vec::new(), page: Some(page), effects },
     }))
 }
 

@@ -77,7 +77,7 @@ impl Apply<'_> {
                 window: self.after.window.clone(),
                 batched: 0,
                 widens: false,
-                narrowed: HashMap::from([(Rule::Emptied, verdict.emptied)]),
+                narrowed: HashMap::from([(Rule::Emptied, verdict.emptied), (Rule::Rights, verdict.rights_lost)]),
                 applied: Applied::default(),
                 audit,
                 pipeline,

@@ -130,6 +130,8 @@ pub enum Rule {
     Loss(GroupId),
     /// A group loses its last member. No single change is that; it is counted once they have happened.
     Emptied,
+    /// Somebody loses a role. No single change is that, either.
+    Rights,
 }
 
 impl Change {
@@ -164,6 +166,21 @@ impl Change {
         first16(&hash.finalize())
     }
 
+    /// True when it can take a role from somebody and is no evidence about one person alone: what the directory says of a
+    /// person who is gone or switched off is never held for what it does to rights, however many there are.
+    #[must_use]
+    pub fn may_revoke(&self) -> bool {
+        let of_one = |member: &Member| !matches!(member, Member::Group(_));
+        match (&self.act, self.rule) {
+            (Act::Leave { member }, Some(Rule::Deletion)) => !of_one(member),
+            (Act::Update { .. }, Some(Rule::Deletion | Rule::Suspension)) => !of_one(&self.subject),
+            (Act::Update { fields, .. }, _) => bear_on_rights(fields),
+            (Act::Leave { .. } | Act::Settle { .. }, _) => true,
+            // A group is deleted long after it was gone.
+            (Act::Add { .. } | Act::Delete | Act::Join { .. } | Act::Respell { .. } | Act::Await { .. }, _) => false,
+        }
+    }
+
     /// True when it only takes away.
     #[must_use]
     pub fn narrows(&self) -> bool {
@@ -177,6 +194,29 @@ impl Change {
 
 fn is_time(path: &str) -> bool {
     path == "standing.presence.since"
+}
+
+/// Fields of rows on which nobody's rights hang, by path or by its beginning.
+const HARMLESS: [&str; 10] = [
+    "name",
+    "login",
+    "display_name",
+    "mail",
+    "employee_id",
+    "description",
+    "tags.",
+    "password_changed",
+    "must_change_password",
+    "standing.locked_since",
+];
+
+/// True when somebody's groups, roles or policies can hang on one of `fields`. Tags are not among them: what conditions make
+/// of them is decided request by request.
+#[must_use]
+pub fn bear_on_rights(fields: &[Field]) -> bool {
+    let harmless =
+        |path: &str| HARMLESS.iter().any(|field| path == *field || field.ends_with('.') && path.starts_with(field));
+    fields.iter().any(|field| !harmless(&field.path))
 }
 
 /// What differs between two rows, by dotted path.

@@ -38,11 +38,15 @@ pub struct Verdict {
     pub tripped: Vec<Tripped>,
     /// Groups that lose their last member, and may.
     pub emptied: u64,
+    /// Roles that people lose through groups, and may.
+    pub rights_lost: u64,
     deletions: bool,
     suspensions: bool,
     renames: bool,
     losses: bool,
     groups: HashSet<GroupId>,
+    /// Fingerprints of changes that together take too many roles from people.
+    revoking: HashSet<[u8; 16]>,
     decided: Decided,
 }
 
@@ -66,6 +70,10 @@ impl Decided {
         self.approved.is_empty() && self.refused.is_empty() && self.open.is_empty()
     }
 
+    fn knows(&self, print: &[u8; 16]) -> bool {
+        self.approved.contains(print) || self.stays(print)
+    }
+
     /// True when these changes stay as they are.
     fn stays(&self, print: &[u8; 16]) -> bool {
         self.refused.contains(print) || self.open.contains(print)
@@ -77,14 +85,39 @@ impl Verdict {
     /// back, and nobody has approved exactly this change.
     #[must_use]
     pub fn holds(&self, change: &Change) -> bool {
-        let Some(rule) = change.rule else { return false };
-        if self.decided.is_empty() { self.holds_rule(rule) } else { self.holds_print(rule, &change.fingerprint()) }
+        if self.decided.is_empty() && self.revoking.is_empty() {
+            return change.rule.is_some_and(|rule| self.holds_rule(rule));
+        }
+        // What appears is never held, and there is a lot of it.
+        (change.rule.is_some() || change.may_revoke()) && self.holds_known(change.rule, &change.fingerprint())
     }
 
     /// The same for a change known by its fingerprint.
     #[must_use]
     pub fn holds_print(&self, rule: Rule, print: &[u8; 16]) -> bool {
-        self.decided.stays(print) || self.holds_rule(rule) && !self.decided.approved.contains(print)
+        self.holds_known(Some(rule), print)
+    }
+
+    fn holds_known(&self, rule: Option<Rule>, print: &[u8; 16]) -> bool {
+        let holds = rule.is_some_and(|rule| self.holds_rule(rule)) || self.revoking.contains(print);
+        self.decided.stays(print) || holds && !self.decided.approved.contains(print)
+    }
+
+    /// True when a person has decided about exactly this change.
+    #[must_use]
+    pub fn is_decided(&self, change: &Change) -> bool {
+        !self.decided.is_empty() && self.decided.knows(&change.fingerprint())
+    }
+
+    /// Judges how many roles people lose: `revoking` are the changes that take them, by fingerprint.
+    pub(super) fn weigh_rights(&mut self, planned: u64, lately: u64, allowed: u64, revoking: HashSet<[u8; 16]>) {
+        if planned == 0 || planned.saturating_add(lately) <= allowed {
+            self.rights_lost = planned;
+            return;
+        }
+        let (limit, about) = ("rights_lost".to_owned(), String::new());
+        self.tripped.push(Tripped { limit, about, planned, lately, allowed });
+        self.revoking = revoking;
     }
 
     /// True when somebody has approved exactly this change.
@@ -105,7 +138,7 @@ impl Verdict {
             Rule::Suspension => self.suspensions,
             Rule::Rename => self.renames,
             Rule::Loss(group) => self.losses || self.groups.contains(&group),
-            Rule::Emptied => false,
+            Rule::Emptied | Rule::Rights => false,
         }
     }
 

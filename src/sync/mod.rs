@@ -5,6 +5,7 @@
 //!  stored rows --> known --/  stage ----/        >-- plan --> guard --> apply --> store
 //!  events --> mapping --> look-ups ----- delta -/     |         |
 //!                                                   names     held (until a person decides)
+//!                                                     \--- foresight: what it does to rights
 //! ```
 //!
 //! Owns what an entry means, the plan, the guard's limits and the order in which rows are written.
@@ -17,8 +18,10 @@ pub mod change;
 pub mod delta;
 pub mod doomed;
 pub mod error;
+pub mod foresight;
 mod framing;
 pub mod full;
+pub mod grounds;
 pub mod guard;
 pub mod held;
 pub mod known;
@@ -31,6 +34,7 @@ pub mod progress;
 pub mod reference;
 pub mod removal;
 pub mod report;
+mod revoking;
 pub mod run;
 pub mod settings;
 pub mod spool;
@@ -44,6 +48,7 @@ pub mod worker;
 mod written;
 
 pub use error::SyncError;
+pub use grounds::Grounds;
 pub use report::Report;
 pub use run::Runner;
 pub use settings::Settings;

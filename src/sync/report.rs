@@ -7,6 +7,7 @@ use super::state::Skipped;
 use super::tally::Tally;
 use crate::base::{Guid, Timestamp};
 use crate::model::DirectoryLabel;
+use crate::rights::Effects;
 
 /// What one run did or, dry, would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Report {
     pub doubts: Vec<String>,
     /// Entries that could not be used.
     pub skipped: Skipped,
+    /// Who gains and loses which rights; worked out for a dry run alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Effects>,
     /// Last revision written.
     pub revision: Option<u64>,
     /// Groups worth another look in a moment; the worker's own business.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::apply::{Applied, Apply, superseded};
-use super::change::Change;
+use super::change::{Change, Rule};
 use super::delta::{Delta, MOST_LOOK_UPS, guid_of};
 use super::error::SyncError;
+use super::foresight::{Ahead, Foresight};
 use super::full::Full;
+use super::grounds::Grounds;
 use super::guard::{self, Bench, Verdict};
 use super::held::{self, HeldSet, Sight};
 use super::names::Settled;
@@ -17,6 +19,7 @@ use super::plan::Plan;
 use super::progress::Progress;
 use super::reference;
 use super::report::Report;
+use super::revoking;
 use super::settings::Settings;
 use super::staging::{self, Staging};
 use super::state::{self, SyncState};
@@ -24,6 +27,7 @@ use crate::audit::{Audit, Event};
 use crate::base::{Clock, Guid, Timestamp};
 use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Reading, Source, Wanted};
 use crate::model::{Actor, Domain, MemberKind};
+use crate::rights::Effects;
 use crate::store::{Revision, Store, schema};
 
 /// Reasons to doubt a read that are kept; one is enough to doubt it.
@@ -43,6 +47,8 @@ pub struct Runner {
     pub source: Arc<dyn Source>,
     /// The directory's rules.
     pub settings: Arc<Settings>,
+    /// On what grounds rights are worked out.
+    pub grounds: Grounds,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where work files go.
@@ -305,7 +311,14 @@ impl Runner {
         let mut after = before.clone();
         after.window.forget(now, self.settings.guard.window);
         let decided = self.store.read(|snapshot| held::decided(snapshot, &self.settings.label))?;
-        let verdict = guard::judge(plan, Bench { limits: &self.settings.guard, window: &after.window, decided })?;
+        let limits = &self.settings.guard;
+        let mut verdict = guard::judge(plan, Bench { limits, window: &after.window, decided })?;
+        if let Some(limit) = &limits.rights_lost {
+            let lately = after.window.of(Rule::Rights);
+            // Names are settled once it is known what is held.
+            let settled = Settled::default();
+            revoking::judge(plan, &mut verdict, limit, lately, &self.foresight(&settled, now))?;
+        }
         let names = std::mem::take(&mut plan.names);
         let holds = |(rule, print): &(_, _)| verdict.holds_print(*rule, print);
         let settled = names.settle(&self.store, &self.settings.label, now, holds)?;
@@ -322,7 +335,7 @@ impl Runner {
         started: Timestamp,
         list: &mut Listing,
     ) -> Result<Report, SyncError> {
-        let (verdict, _, _) = self.judge(&mut plan, before, started)?;
+        let (verdict, settled, _) = self.judge(&mut plan, before, started)?;
         let mut set = HeldSet::new(&self.settings.label, verdict.why().to_vec(), &self.work, Sight::Partial);
         let (mut applied, mut held, mut refused) = (0, 0, 0);
         plan.for_each(|change| {
@@ -339,7 +352,30 @@ impl Runner {
         })?;
         let held_digest = (held > 0).then(|| hex::encode(set.digest()));
         let report = self.report(&plan, &verdict, started);
-        Ok(Report { dry_run: true, applied, held, refused, held_digest, ..report })
+        let effects = Some(self.effects(&mut plan, &verdict, &settled, started)?);
+        Ok(Report { dry_run: true, applied, held, refused, held_digest, effects, ..report })
+    }
+
+    /// What `plan` does to rights: what happens of it, and then what is held.
+    fn effects(
+        &self,
+        plan: &mut Plan,
+        verdict: &Verdict,
+        settled: &Settled,
+        now: Timestamp,
+    ) -> Result<Effects, SyncError> {
+        let (foresight, mut ahead) = (self.foresight(settled, now), Ahead::default());
+        for held in [false, true] {
+            plan.for_each(|change| match verdict.refuses(&change) || verdict.holds(&change) != held {
+                true => Ok(()),
+                false => foresight.take(&mut ahead, change, held),
+            })?;
+        }
+        foresight.effects(ahead)
+    }
+
+    fn foresight<'a>(&'a self, settled: &'a Settled, now: Timestamp) -> Foresight<'a> {
+        Foresight { store: &self.store, label: &self.settings.label, grounds: &self.grounds, settled, now }
     }
 
     /// Judges `plan`, applies what may be applied, and keeps the rest for a person to decide.
@@ -445,6 +481,7 @@ impl Runner {
             tripped: why.iter().take(held::REASONS_KEPT).cloned().collect(),
             doubts: plan.doubts.clone(),
             skipped: plan.skipped.clone(),
+            effects: None,
             revision: None,
             look_again: Vec::new(),
         }

@@ -42,6 +42,7 @@ impl Settings {
                 losses: none,
                 emptied_groups: none,
                 renames: none,
+                rights_lost: None,
                 sentinels: Vec::new(),
                 window: Duration::ZERO,
             },
@@ -100,6 +101,9 @@ pub struct Guard {
     pub emptied_groups: Limit,
     /// People, groups and machines that change their IAM name.
     pub renames: Limit,
+    /// Roles that people lose through groups: each person and role counts once. `None`: as many as there are, and nobody's
+    /// rights are looked at.
+    pub rights_lost: Option<Limit>,
     /// DNs that must be in every full read; if one is missing nothing is taken for gone.
     pub sentinels: Vec<String>,
     /// Changes count together within this time, so that many small steps trip like one large one.

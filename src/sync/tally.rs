@@ -176,7 +176,7 @@ impl Tally {
             (Some(Rule::Deletion), _) => less(self.gone.of(kind)),
             (Some(Rule::Suspension), _) => less(self.suspended.of(kind)),
             (Some(Rule::Rename), _) => less(self.renamed.of(kind)),
-            (Some(Rule::Emptied) | None, _) => {}
+            (Some(Rule::Emptied | Rule::Rights) | None, _) => {}
         }
     }
 

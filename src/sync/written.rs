@@ -1,4 +1,4 @@
-//! The rows that changes write.
+//! The rows that changes write: for `apply`, which commits them, and for `foresight`, which only looks at what they mean.
 
 use std::collections::BTreeMap;
 

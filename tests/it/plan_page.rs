@@ -3,7 +3,9 @@
 use bailey::admin::lines::{Line, MembersLine, RowLine};
 use bailey::admin::page::{Sheet, Shown};
 use bailey::cli::output::{Format, Output};
-use bailey::cli::plan;
+use bailey::cli::{effects, plan};
+use bailey::rights::Effects;
+use bailey::rights::effects::{Right, Sum};
 use bailey::sync::change::Field;
 use bailey::sync::guard::Tripped;
 use serde_json::json;
@@ -66,26 +68,62 @@ fn tripped() -> Vec<Tripped> {
     std::iter::once(limit("deletions", String::new(), 415, 200)).chain(groups).collect()
 }
 
-fn printed(lines: Vec<Line>) -> String {
+/// What such a plan might do to rights.
+fn rights() -> Effects {
+    let through = |groups: &[&str]| groups.iter().map(|group| format!("group/{group}")).collect::<Vec<_>>();
+    let role = |name: &str, rule, groups: &[&str]| Right::Role {
+        role: name.to_owned(),
+        conditional: false,
+        kept_under_conditions: false,
+        rule,
+        through: through(groups),
+    };
+    let policy = "arn:aws:iam::123456789012:policy/app/reports".to_owned();
+    let reads = "s3: reads (Get*, List*) on arn:aws:s3:::reports/*".to_owned();
+    let allow = Right::Allow { actions: reads, policy, through: through(&["team-002"]) };
+    let policy = "group/contractors/policy/never".to_owned();
+    let deny = Right::Deny { actions: "iam: everything".to_owned(), policy, through: through(&["contractors"]) };
+    let sum = |held: bool, gained: bool, right: Right, count: u64| {
+        let first = ["ann", "bob", "cid"].into_iter().take(count as usize).map(str::to_owned).collect();
+        Sum { held, gained, right, count, first }
+    };
+    Effects {
+        affected: 1_700,
+        sums: vec![
+            sum(true, false, role("Deploy", None, &["team-039", "outer"]), 312),
+            sum(false, false, role("210987654321/poweruser", Some(0), &["aws-210987654321-poweruser"]), 41),
+            sum(false, false, allow, 1),
+            sum(false, true, role("Deploy", None, &["team-040"]), 812),
+            sum(false, true, deny, 2),
+        ],
+        looked_at: 10_000,
+        not_looked_at: 2_345,
+        ..Effects::default()
+    }
+}
+
+fn printed(lines: Vec<Line>, rights: &Effects) -> String {
     let mut sheet = Sheet::default();
     lines.into_iter().for_each(|line| sheet.line(line));
     let Shown::Page(page) = sheet.end(&MembersLine::default()) else { panic!("thousands of lines are a page") };
     let mut bytes = Vec::new();
-    plan::page(&mut Output::new(&mut bytes, Format::Table, None), &page, &tripped()).unwrap();
+    let mut output = Output::new(&mut bytes, Format::Table, None);
+    plan::page(&mut output, &page, &tripped()).unwrap();
+    effects::print(&mut output, rights).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
 #[test]
 fn thousands_of_changes_fit_on_a_page_that_a_person_can_read() {
-    let page = printed(plan());
-    assert!(page.lines().count() <= 60, "{} lines", page.lines().count());
+    let page = printed(plan(), &rights());
+    assert!(page.lines().count() <= 70, "{} lines", page.lines().count());
     assert_golden("plan-page.txt", &page);
 }
 
 #[test]
 fn a_name_from_the_directory_cannot_drive_the_terminal() {
     let hostile = |n| row("add", "user", format!("eve{n}\u{1b}[2J\n"), "OU=\u{202e}x,DC=corp", Vec::new());
-    let page = printed((0..40).map(hostile).collect());
+    let page = printed((0..40).map(hostile).collect(), &Effects::default());
     assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page:?}");
     assert_eq!(page.lines().count(), 1, "{page}");
 }

@@ -8,13 +8,15 @@ use bailey::base::{Guid, Sid};
 use bailey::directory::Kind;
 use bailey::gate::Operation;
 use bailey::model::{Domain, Domains, Member, MemberKind, origin};
+use bailey::rights::effects::PersonChange;
 use bailey::rights::{self, Terms};
 use bailey::store::{Commit, Intent, schema};
 use bailey::sync::state;
 
 use crate::simulated::Simulated;
 use crate::sync_leavers::Office;
-use crate::world::{World, settings};
+use crate::sync_rights::{a_role, assignment};
+use crate::world::{World, limit, settings};
 
 const GLOBAL_SECURITY: &str = "-2147483646";
 
@@ -93,6 +95,28 @@ impl Forest {
     }
 }
 
+/// Gives members of `group` a role.
+fn assign(forest: &Forest, role: &str, group: Guid) {
+    let to = Member::Group(origin::group_id(forest.world.label(), &group));
+    let mut commit = Commit::new(bailey::model::Actor::task("test"), forest.world.now(), Intent::Widen);
+    commit.add_object(&a_role(role)).unwrap();
+    forest.world.store().commit(commit).unwrap();
+    let mut commit = Commit::new(bailey::model::Actor::task("test"), forest.world.now(), Intent::Widen);
+    commit.put_assignment(&assignment(role, to), 0).unwrap();
+    forest.world.store().commit(commit).unwrap();
+}
+
+/// What a dry run of `forest` says about roles, and what a real one then holds.
+fn foreseen_and_held(forest: &Forest) -> (Vec<String>, u64) {
+    let effects = forest.world.dry().0.effects.unwrap();
+    let of = |change: &PersonChange| {
+        let loses = change.loses.iter().map(|right| format!("{} {}", change.name, right.words(false, false)));
+        let gains = change.gains.iter().map(|right| format!("{} {}", change.name, right.words(true, false)));
+        loses.chain(gains).collect::<Vec<_>>()
+    };
+    (effects.people.iter().flat_map(of).collect(), forest.world.full().held)
+}
+
 fn terms(domains: &[&Forest]) -> Terms {
     let all = domains.iter().map(|one| (one.world.label().clone(), one.domain()));
     Terms { domains: Domains::new(all), ..Terms::at("2026-03-12T12:00:00Z".parse().unwrap()) }
@@ -108,6 +132,45 @@ fn groups(world: &World, member: &Member, terms: &Terms) -> Vec<String> {
 
 fn corp() -> Forest {
     Forest::new("dc=example,dc=test", "S-1-5-21-1-1-1")
+}
+
+#[test]
+fn roles_that_come_without_an_edge_are_foreseen_and_held_like_others() {
+    let corp = corp();
+    let labs = corp.beside("labs", "dc=labs,dc=test", "S-1-5-21-2-2-2");
+    let (ann, everybody) = (corp.person("ann", "1104"), corp.group("Domain Users", "513"));
+    corp.person("bea", "1105");
+    let (staff, guests) = (corp.group("staff", "1200"), labs.group("guests", "1300"));
+    corp.world.directory.tree().join(staff, everybody);
+    labs.lists_foreign(guests, "S-1-5-21-1-1-1-1104");
+    let (mut corp, mut labs) = (corp, labs);
+    for forest in [&mut corp, &mut labs] {
+        forest.full();
+        forest.noted();
+        forest.world.adjust(|settings| settings.guard.rights_lost = Some(limit(0)));
+    }
+    assign(&corp, "Deploy", staff);
+    assign(&labs, "Audit", guests);
+
+    // Two people are in a group by naming it, and it leaves another.
+    corp.world.directory.leave(staff, everybody);
+    let both = ["ann", "bea"].map(|who| format!("{who} loses role Deploy (through group Domain_Users -> staff)"));
+    assert_eq!(foreseen_and_held(&corp), (both.to_vec(), 1));
+    corp.world.directory.join(staff, everybody);
+    assert_eq!(foreseen_and_held(&corp), (Vec::new(), 0));
+    // One of them names another group.
+    corp.world.directory.tree().set(ann, "primaryGroupID", &[b"515"]);
+    assert_eq!(foreseen_and_held(&corp), (both[..1].to_vec(), 1));
+    corp.world.directory.tree().set(ann, "primaryGroupID", &[b"513"]);
+    assert_eq!(foreseen_and_held(&corp), (Vec::new(), 0));
+    // A group of another domain no longer lists somebody.
+    labs.world.directory.tree().unlist(guests, "member", |_| true);
+    labs.world.directory.tree().touch(guests);
+    assert_eq!(foreseen_and_held(&labs), (vec!["ann loses role Audit (through group guests@labs)".to_owned()], 1));
+    labs.lists_foreign(guests, "S-1-5-21-1-1-1-1104");
+    labs.lists_foreign(guests, "S-1-5-21-1-1-1-1105");
+    assert_eq!(foreseen_and_held(&labs), (vec!["bea gains role Audit (through group guests@labs)".to_owned()], 0));
+    corp.world.assert_sound();
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn dn(rng: &mut StdRng, login: &str) -> String {
 }
 
 /// One edit; what it was, in words.
-fn edit(rng: &mut StdRng, tree: &mut Tree) -> Option<String> {
+pub(crate) fn edit(rng: &mut StdRng, tree: &mut Tree) -> Option<String> {
     let mut said = String::new();
     let login = *LOGINS.choose(rng).unwrap();
     // Names borne in between, which no event tells and `refint` may have used, are made good by full reads alone (see

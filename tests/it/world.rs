@@ -11,6 +11,7 @@ use bailey::directory::Changes;
 use bailey::model::{Actor, DirectoryLabel, Entity, Member, MemberKind, origin};
 use bailey::store::{Engine, KeyRange, Store, memory::Memory, schema, verify};
 use bailey::sync::change::Change;
+use bailey::sync::grounds::{Grounds, MOST_PEOPLE};
 use bailey::sync::progress::Unwatched;
 use bailey::sync::settings::{Guard, Limit, Mapping, Settings};
 use bailey::sync::state::{self, SyncState};
@@ -43,6 +44,7 @@ pub(crate) fn open_guard() -> Guard {
         losses: all,
         emptied_groups: all,
         renames: all,
+        rights_lost: None,
         sentinels: Vec::new(),
         window: Duration::from_secs(3_600),
     }
@@ -99,6 +101,12 @@ impl World {
             audit,
             source: Arc::new(directory.clone()),
             settings: Arc::new(settings),
+            grounds: Grounds {
+                account: "123456789012".parse().unwrap(),
+                others: Arc::default(),
+                rules: Arc::default(),
+                most_people: MOST_PEOPLE,
+            },
             clock: Arc::clone(&clock) as Arc<dyn bailey::base::Clock>,
             work: files.path().join("work"),
             insecure: false,

@@ -14,6 +14,7 @@ pub(super) fn meant(section: &Section<'_>) -> Guard {
         losses: limit(section, "losses"),
         emptied_groups: limit(section, "emptied_groups"),
         renames: limit(section, "renames"),
+        rights_lost: optional_limit(section, "rights_lost"),
         sentinels: section.read::<Vec<Dn>>("sentinels").iter().map(Dn::to_string).collect(),
         window: section.read("window"),
     }
@@ -23,4 +24,12 @@ fn limit(guard: &Section<'_>, name: &str) -> Limit {
     let section = guard.section(name);
     let Share(share) = section.read("share");
     Limit { count: section.read("count"), share }
+}
+
+/// A limit that is not set where neither half of it is written; a half that is not written allows none.
+fn optional_limit(guard: &Section<'_>, name: &str) -> Option<Limit> {
+    let section = guard.section(name);
+    let (count, share) = (section.optional("count"), section.optional("share"));
+    let is_set = section.has("count") || section.has("share");
+    is_set.then(|| Limit { count: count.unwrap_or_default(), share: share.map_or(0.0, |Share(share)| share) })
 }
