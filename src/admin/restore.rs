@@ -110,7 +110,7 @@ impl Admin {
         for (row, claimed) in doomed.claimed {
             commit.unclaimed_since(&row, claimed);
         }
-        for key in doomed.keys {
+        for key in doomed.keys.into_iter().chain(doomed.name) {
             commit.delete(key);
         }
         commit.put(schema::relink(MemberKind::User, derived.as_bytes()), old.id.as_bytes().to_vec());

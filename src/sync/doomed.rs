@@ -11,8 +11,10 @@ use crate::store::{Revision, Snapshot, credentials, iam, rows, schema};
 /// Rows that go with somebody.
 #[derive(Debug, Default)]
 pub struct Doomed {
-    /// Keys of the rows.
+    /// Keys of the rows, without its name's.
     pub keys: HashSet<Vec<u8>>,
+    /// Key of its name's row: somebody else may take the name before it goes.
+    pub name: Option<Vec<u8>>,
     /// When something came to hang on them last, by row: nothing may have since ([`iam::claimed`]).
     pub claimed: Vec<(Vec<u8>, Revision)>,
     /// True when the directory still had it.
@@ -30,7 +32,7 @@ impl Doomed {
         doomed.present = entity.standing().is_present();
         let name = schema::name(subject.kind(), &entity.name().folded());
         if snapshot.get(&name)?.is_some_and(|row| row.value == subject.id_bytes()) {
-            doomed.keys.insert(name);
+            doomed.name = Some(name);
         }
         let row = schema::entity(subject);
         let claimed = iam::claimed(snapshot, &row)?;

@@ -188,16 +188,17 @@ impl<'a> Written<'a> {
     }
 
     fn delete(&mut self, subject: Member, before: &impl Before) -> Result<usize, SyncError> {
-        // What comes before a deletion only takes away, so what was written before is all there is to go, and some of it may
-        // be going already.
+        // What comes before a deletion gives nobody anything but names, so what was written before is all there is to go, and
+        // some of it may be going already. A name goes to somebody who is switched off and renamed at once, for one.
         let doomed = before.read(|snapshot| Doomed::of(snapshot, &subject, self.label))?;
         if doomed.present {
             let total = total(&mut self.totals, subject.kind());
             *total = total.saturating_sub(1);
         }
         self.claimed.extend(doomed.claimed);
-        let count = doomed.keys.len();
-        for key in doomed.keys {
+        let name = doomed.name.filter(|name| !matches!(self.rows.get(name), Some(Some(_))));
+        let count = doomed.keys.len() + name.iter().len();
+        for key in doomed.keys.into_iter().chain(name) {
             let edge = schema::parse_edge(&key).is_some();
             if self.remove(key) && edge {
                 self.totals.memberships = self.totals.memberships.saturating_sub(1);

@@ -1,6 +1,7 @@
 //! Who gets which name, when more than one wants it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bailey::base::Guid;
 use bailey::directory::Kind;
@@ -258,4 +259,24 @@ fn two_directories_never_take_names_from_one_another() {
     assert_eq!(theirs.name(bob), "bob@labs");
     ours.assert_sound();
     assert_ne!(Member::User(origin::user_id(ours.label(), &bob)), Member::User(origin::user_id(theirs.label(), &bob)));
+}
+
+/// Whoever is deleted for good and whoever takes the name in the same run, in either order of their ids.
+#[test]
+fn a_deletion_leaves_the_name_to_somebody_switched_off_who_takes_it() {
+    for (goes, comes) in [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)] {
+        let directory = Simulated::new(true);
+        let people = directory.people("p", 3);
+        let world = World::new(&directory);
+        world.full();
+        directory.delete(people[goes]);
+        world.full();
+        world.pass(Duration::from_secs(31 * 86_400));
+        directory.rename(people[comes], &format!("p{goes}"));
+        directory.disable(people[comes]);
+        world.full();
+        assert_eq!(world.name(people[comes]), format!("p{goes}"));
+        assert!(world.user(people[goes]).is_none());
+        world.assert_counted();
+    }
 }
