@@ -29,6 +29,7 @@
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
 //! | 8 | [`admin`] | all operations on the model and their listings |
+//! | 9 | [`iam`] | the IAM Query API: names, parameters and answers of its actions |
 //! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
 //! | 11 | [`config`] | one file, checked whole, every fault told at once |
 //! | 12 | [`daemon`] | wires the parts, serves until told to end |
@@ -45,6 +46,7 @@ pub mod daemon;
 pub mod directory;
 pub mod gate;
 pub mod http;
+pub mod iam;
 pub mod keys;
 pub mod manual;
 pub mod model;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Guid, Sid, Timestamp};
-use crate::model::{AccountId, Arn, DirectoryLabel, Entity, GroupScope, Inactive, Presence};
+use crate::model::{AccountId, Arn, DirectoryLabel, Entity, GroupScope, Inactive, Presence, UniqueId};
 use crate::rights::{Holds, How};
 
 /// A user, group or resource.
@@ -13,6 +13,9 @@ use crate::rights::{Holds, How};
 pub struct EntityView {
     /// Stays the same through renames.
     pub id: String,
+    /// The id that policies and SDKs know it by: `AIDA..`, `AGPA..`.
+    #[serde(default)]
+    pub unique_id: String,
     /// IAM name.
     pub name: String,
     /// ARN.
@@ -129,6 +132,7 @@ impl EntityView {
         };
         let origin = entity.origin();
         let mut view = Self {
+            unique_id: UniqueId::of_member(&entity.member()).to_string(),
             id: hex::encode(entity.member().id_bytes()),
             name: entity.name().to_string(),
             arn: arn(entity, account).to_string(),

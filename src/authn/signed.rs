@@ -11,7 +11,9 @@ use super::{Caller, CallerKind};
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::keys::{Keys, KeysError, access_key_owner};
-use crate::model::{AccessKey, AccessKeyId, AccountId, Actor, Arn, CredentialOwner, Entity, Member, Root, User};
+use crate::model::{
+    AccessKey, AccessKeyId, AccountId, Actor, Arn, CredentialOwner, Entity, Member, Root, UniqueId, User,
+};
 use crate::store::schema::credentials::Setting;
 use crate::store::{Store, StoreError, credentials, rows};
 
@@ -194,6 +196,13 @@ impl Signed {
     #[must_use]
     pub fn arn(&self) -> Arn {
         self.user().map_or_else(|| Arn::root(&self.account), |user| Arn::user(&self.account, &user.path, &user.name))
+    }
+
+    /// Its unique id; the account's number of root.
+    #[must_use]
+    pub fn unique_id(&self) -> String {
+        let of_user = |user: &User| UniqueId::of_member(&Member::User(user.id)).to_string();
+        self.user().map_or_else(|| self.account.to_string(), of_user)
     }
 
     /// The account.

@@ -17,6 +17,7 @@ use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, Identity};
 use crate::authn::local::{LocalRoles, Members};
+use crate::authn::sigv4::Replays;
 use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
@@ -132,6 +133,7 @@ pub fn parts(
         admin,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
+        replays: Replays::since(clock.now()),
         audit,
         clock,
         board: Board::default(),

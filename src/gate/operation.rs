@@ -211,20 +211,38 @@ operations! {
     ListDirectories: Shows, Viewer, bailey About::Account;
     /// Who holds a managed policy.
     ListEntitiesForPolicy: Shows, Viewer, iam About::Policy;
+    /// The inline policies of a group.
+    ListGroupPolicies: Shows, Viewer, iam About::Group;
     /// Groups, searched and paged.
     ListGroups: Shows, Viewer, iam About::Account;
+    /// The groups that a user is in.
+    ListGroupsForUser: Shows, Viewer, iam About::User;
     /// Changes that the guard holds.
     ListHeldChanges: Shows, Viewer, bailey About::Account;
     /// Instance profiles, paged.
     ListInstanceProfiles: Shows, Viewer, iam About::Account;
+    /// The instance profiles that hold a role.
+    ListInstanceProfilesForRole: Shows, Viewer, iam About::Role;
     /// A user's devices of the second factor.
     ListMFADevices: Shows, Viewer, iam About::User;
     /// Managed policies, paged.
     ListPolicies: Shows, Viewer, iam About::Account;
+    /// Tags of a managed policy.
+    ListPolicyTags: Shows, Viewer, iam About::Policy;
+    /// The versions of a managed policy.
+    ListPolicyVersions: Shows, Viewer, iam About::Policy;
     /// Machines, searched and paged.
     ListResources: Shows, Viewer, bailey About::Account;
+    /// The inline policies of a role.
+    ListRolePolicies: Shows, Viewer, iam About::Role;
+    /// Tags of a role.
+    ListRoleTags: Shows, Viewer, iam About::Role;
     /// Roles, paged.
     ListRoles: Shows, Viewer, iam About::Account;
+    /// The inline policies of a user.
+    ListUserPolicies: Shows, Viewer, iam About::User;
+    /// Tags of a user.
+    ListUserTags: Shows, Viewer, iam About::User;
     /// People, searched and paged.
     ListUsers: Shows, Viewer, iam About::Account;
     /// All virtual devices of the second factor.

@@ -19,6 +19,7 @@ pub mod origin;
 pub mod patient;
 pub mod places;
 pub mod public;
+pub mod query;
 pub mod serve;
 pub mod socket;
 pub mod syncs;
@@ -42,6 +43,7 @@ pub use error::{Failure, PublicError};
 use crate::admin::Admin;
 use crate::audit::Audit;
 use crate::authn::local::{LocalRoles, Peer};
+use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;
 use crate::store::Store;
@@ -63,6 +65,8 @@ pub struct App {
     pub board: Board,
     /// Who has which role on this machine; a reload replaces it.
     pub roles: RwLock<LocalRoles>,
+    /// Signatures that were taken.
+    pub replays: Replays,
     /// Renders `/metrics`, where metrics are recorded.
     pub metrics: Option<PrometheusHandle>,
     /// Cancelled when the daemon is to end: answers that would go on for ever end then.

@@ -26,7 +26,7 @@ use super::patient::Patient;
 use super::places::{Place, Places};
 use super::serve::{self, Accept, Ending, Opened};
 use super::tls::{Files, Loaded, Tls, TlsError, Validity};
-use super::{App, Failure, arrive};
+use super::{App, Failure, arrive, query};
 use crate::base::{Fault, Faulty};
 use crate::telemetry::Metric;
 
@@ -138,7 +138,7 @@ pub fn router(app: Arc<App>) -> Router {
         Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Fault::Caller).into_response()
     };
     Router::new()
-        .route("/", get(async || "Bailey, a bridge between a company's directory and short-lived access\n"))
+        .route("/", get(query::visit).post(query::call))
         .fallback(async || Failure::not_found("there is no such path"))
         .method_not_allowed_fallback(method)
         .with_state(app)

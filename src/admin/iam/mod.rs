@@ -4,6 +4,7 @@
 //! memberships) is not changed here; what is attached to them is ours.
 //!
 //! ```text
+//!  listing       users and groups as IAM lists them
 //!  local         users and groups that no directory knows
 //!  root          the account itself
 //!  access_keys   what programs sign with
@@ -26,6 +27,7 @@ pub mod account;
 pub mod assignments;
 pub mod coverage;
 pub mod holders;
+pub mod listing;
 pub mod local;
 pub mod mfa;
 pub mod passwords;

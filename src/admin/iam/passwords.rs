@@ -175,6 +175,16 @@ impl Admin {
         Ok(set.map_or_else(|| (PasswordPolicy::default(), false), |read| (read.value, true)))
     }
 
+    /// The company's words that may not be in a password. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn forbidden_words(&self) -> Result<Vec<String>, AdminError> {
+        let set =
+            self.store.read(|snapshot| credentials::setting::<PasswordPolicy>(snapshot, Setting::PasswordPolicy))?;
+        Ok(set.map(|read| read.value.words).unwrap_or_default())
+    }
+
     /// Sets the rules. Passwords that are there stay until they are changed. Blocks.
     ///
     /// # Errors

@@ -225,6 +225,17 @@ impl Admin {
         Ok(Page { items: found.iter().map(PolicyView::of).collect(), next })
     }
 
+    /// How many hold the policy with this ARN, as far as is counted. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn count_holders(&self, arn: &str) -> Result<usize, AdminError> {
+        self.store.read(|snapshot| {
+            let policy = find::policy(snapshot, &self.account, arn)?.value;
+            Ok(iam::holders_of(snapshot, &policy.id, None, MOST_COUNTED)?.len())
+        })
+    }
+
     /// A page of those who hold a policy. Blocks.
     ///
     /// # Errors
@@ -237,6 +248,7 @@ impl Admin {
                 let held = iam::entitlements(snapshot, &holder)?.value;
                 let (name, arn) = holder_names(snapshot, &self.account, &holder)?;
                 holders.push(HolderView {
+                    unique_id: holder.unique_id().to_string(),
                     kind: holder.kind().to_owned(),
                     name,
                     arn,

@@ -52,6 +52,18 @@ impl Admin {
         })
     }
 
+    /// The instance profiles that hold a role. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such role, or the store cannot be read.
+    pub fn profiles_of_role(&self, asked: &Authorized) -> Result<Vec<ProfileView>, AdminError> {
+        self.store.read(|snapshot| {
+            let role = find::role(snapshot, &self.account, asked.resource())?.value;
+            let profiles = iam::profiles_with(snapshot, &role.account, &role.id)?;
+            Ok(profiles.iter().map(|profile| ProfileView::of(snapshot, profile)).collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Deletes an instance profile that holds no role. Blocks.
     ///
     /// # Errors

@@ -104,6 +104,17 @@ impl Admin {
         })
     }
 
+    /// The role of this name, for answers about what it is part of. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn role_called(&self, name: &str) -> Result<RoleView, AdminError> {
+        self.store.read(|snapshot| {
+            let role = find::role(snapshot, &self.account, name)?.value;
+            RoleView::of(snapshot, &self.account, &role, self.now(), 0)
+        })
+    }
+
     /// Deletes a role that nothing hangs on and nobody is assigned. Blocks.
     ///
     /// # Errors

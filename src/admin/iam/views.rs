@@ -137,6 +137,9 @@ pub struct HolderView {
     pub name: String,
     /// Its ARN.
     pub arn: String,
+    /// Its unique id.
+    #[serde(default)]
+    pub unique_id: String,
     /// It is attached.
     pub attached: bool,
     /// It is the boundary.

@@ -1,0 +1,244 @@
+//! `POST /`: the Query API, as unmodified AWS command lines and SDKs speak it.
+//!
+//! One place verifies the signature, before anything of the request is looked at; then comes the action, then the gate, then
+//! the operation. An answer is XML, an error too. What is asked in a form is asked in the body alone; a presigned address
+//! may ask who one is, and nothing else.
+
+mod xml;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
+use rand::RngExt as _;
+
+use super::App;
+use super::origin::Origin;
+use crate::authn::Caller;
+use crate::authn::signed::{self, SignedError};
+use crate::authn::sigv4::{Expected, Request, SigV4Error, Verified, Way};
+use crate::base::Timestamp;
+use crate::gate::Operation;
+use crate::iam::{self, Action, IamError, Node, Params};
+use crate::store::StoreError;
+use xml::Sign;
+
+/// What signatures may be for.
+const EXPECTED: Expected<'_> = Expected { services: &["iam", "sts"], presigned: &["sts"], regions: &[] };
+
+/// Versions of the services' interfaces, and their namespaces.
+const VERSIONS: [(&str, &str, &str); 2] = [
+    ("iam", "2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/"),
+    ("sts", "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/"),
+];
+
+/// A request with all that a decision needs of it.
+struct Asked {
+    app: Arc<App>,
+    from: signed::From,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    now: Timestamp,
+}
+
+/// Answers whoever looks in: a presigned address is a call, anybody else is told where they are.
+pub(super) async fn visit(
+    app: State<Arc<App>>,
+    origin: Extension<Origin>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if uri.query().is_some_and(|query| query.contains("X-Amz-")) || headers.contains_key(AUTHORIZATION) {
+        return call(app, origin, method, uri, headers, body).await;
+    }
+    "Bailey, a bridge between a company's directory and short-lived access\n".into_response()
+}
+
+/// Answers one call.
+pub(super) async fn call(
+    State(app): State<Arc<App>>,
+    Extension(origin): Extension<Origin>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let request_id = request_id(&app);
+    let now = app.clock.now();
+    let store = app.store.clone();
+    let from = from(&origin, &headers);
+    let asked = Asked { app, from, method, uri, headers, body, now };
+    // A signature is arithmetic, and everything behind it reads the store: all of it blocks.
+    let answered = store.run(move |_| Ok::<_, StoreError>(asked.answer())).await;
+    let (namespace, answered) = match answered {
+        Ok((service, answered)) => (namespace(service), answered),
+        Err(error) => {
+            tracing::error!(%error, "a call ended early");
+            let failure = IamError::new(500, "ServiceFailure", "this is a fault of the service; its log says more");
+            (namespace("iam"), Err(failure))
+        }
+    };
+    let sign = Sign { namespace, request_id: &request_id };
+    match answered {
+        Ok((action, result)) => written(200, xml::answer(action, &result, &sign), &request_id),
+        Err(error) => written(error.status, xml::error(&error, &sign), &request_id),
+    }
+}
+
+type Answered = Result<(&'static str, Vec<Node>), IamError>;
+
+impl Asked {
+    /// The service that was asked, and its answer. Blocks.
+    fn answer(self) -> (&'static str, Answered) {
+        match self.authenticate() {
+            Ok((caller, verified)) => {
+                let service = if verified.scope().service() == "sts" { "sts" } else { "iam" };
+                (service, self.act(service, caller, &verified))
+            }
+            Err(error) => ("iam", Err(refused(&error))),
+        }
+    }
+
+    fn authenticate(&self) -> Result<(Caller, Verified), SignedError> {
+        let headers: Vec<(&str, &[u8])> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let request = Request {
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            query: self.uri.query().unwrap_or_default(),
+            headers: &headers,
+            body: &self.body,
+        };
+        let admin = &self.app.admin;
+        let parts = (&self.app.store, &admin.keys);
+        let found = signed::authenticate(parts, &admin.account, &request, &EXPECTED, self.from.clone(), self.now);
+        match &found {
+            Ok((caller, _)) => {
+                if let Some(signed) = caller.signed() {
+                    admin.uses.note(signed.key(), signed.service(), signed.region(), self.now);
+                }
+            }
+            Err(error) => self.note(error),
+        }
+        found
+    }
+
+    /// A signature that is refused is worth a record, whosever it claims to be; within limits, for it costs its sender
+    /// nothing.
+    fn note(&self, error: &SignedError) {
+        let mut about = vec![("code", error.code().to_owned())];
+        if let Some(ip) = self.from.ip {
+            about.push(("source_ip", ip.to_string()));
+        }
+        self.app.gate.refuse_signature(&about, error, self.now);
+    }
+
+    fn act(&self, service: &str, caller: Caller, verified: &Verified) -> Answered {
+        let params = self.params(verified)?;
+        let action = action(service, &params)?;
+        if verified.way() == Way::Presigned && action.operation != Operation::GetCallerIdentity {
+            let message = "a presigned address may ask who one is, and nothing else";
+            return Err(IamError::new(403, "AccessDenied", message));
+        }
+        let signed = caller.signed().ok_or_else(|| IamError::new(403, "AccessDenied", "it is not signed"))?;
+        let (resource, asking) = (action.about)(&params, signed)?;
+        let job = (action.job)(&params)?;
+        if !action.operation.read_only() {
+            // Each signature changes something once: a captured request does not do it again.
+            self.app
+                .replays
+                .admit(verified, self.now)
+                .map_err(|replayed| IamError::new(replayed.status(), replayed.code(), replayed.to_string()))?;
+        }
+        let allowed = self.app.gate.authorize_about(caller, action.operation, &resource, &asking, self.now)?;
+        Ok((action.name, job.run(&self.app.admin, allowed)?))
+    }
+
+    /// The form: in the body of a POST, in the address of a presigned request.
+    fn params(&self, verified: &Verified) -> Result<Params, IamError> {
+        let form: &[u8] = match verified.way() {
+            Way::Presigned => self.uri.query().unwrap_or_default().as_bytes(),
+            Way::Header if self.uri.query().is_some_and(|query| !query.is_empty()) => {
+                let message = "parameters belong into the body of a POST, not into the address";
+                return Err(IamError::new(400, "MalformedQueryString", message));
+            }
+            Way::Header => &self.body,
+        };
+        Params::read(url::form_urlencoded::parse(form).map(|(name, value)| (name.into_owned(), value.into_owned())))
+    }
+}
+
+/// The action that is asked for.
+fn action(service: &str, params: &Params) -> Result<&'static Action, IamError> {
+    let name = params.text("Action").ok_or_else(|| {
+        IamError::new(400, "MissingAction", "the parameter Action is missing: it names what is to be done")
+    })?;
+    let shown = crate::base::text::printable_within(name, 64).into_owned();
+    let version = VERSIONS.iter().find(|(of, ..)| *of == service).map_or("", |(_, version, _)| version);
+    let asked = params.text("Version").unwrap_or_default();
+    match iam::action(service, name) {
+        Some(action) if asked == version => Ok(action),
+        _ => {
+            let asked = crate::base::text::printable_within(asked, 32);
+            let message = format!("Could not find operation {shown} for version {asked} of {service}");
+            Err(IamError::new(400, "InvalidAction", message))
+        }
+    }
+}
+
+/// Why somebody is nobody, in the words that SDKs know.
+fn refused(error: &SignedError) -> IamError {
+    match error {
+        SignedError::Signature(wrong) => IamError::new(wrong.status(), wrong.code(), wrong.message()),
+        SignedError::UnknownKey { .. } => {
+            let unknown = SigV4Error::UnknownKey;
+            IamError::new(unknown.status(), unknown.code(), unknown.message())
+        }
+        SignedError::Inactive { .. } => IamError::new(403, error.code(), error.to_string()),
+        SignedError::Keys(why) => {
+            tracing::error!(error = %why, "a signature cannot be verified");
+            IamError::new(503, "ServiceUnavailable", "signatures cannot be verified now; the operator has to act")
+        }
+        SignedError::Store(why) => {
+            tracing::error!(error = %why, "a signature cannot be verified");
+            IamError::new(500, "ServiceFailure", "this is a fault of the service; its log says more")
+        }
+    }
+}
+
+fn from(origin: &Origin, headers: &HeaderMap) -> signed::From {
+    let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map(str::to_owned);
+    let ip: IpAddr = origin.client;
+    signed::From { ip: Some(ip), secure: origin.secure, user_agent }
+}
+
+fn namespace(service: &str) -> &'static str {
+    VERSIONS.iter().find(|(of, ..)| *of == service).map_or("", |(_, _, namespace)| namespace)
+}
+
+/// Names the request, as AWS does, in the form of a UUID.
+fn request_id(app: &App) -> String {
+    let mut rng = app.admin.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string()
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+fn written(status: u16, xml: Vec<u8>, request_id: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = (status, xml).into_response();
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        answer.headers_mut().insert(REQUEST_ID, id);
+    }
+    answer
+}

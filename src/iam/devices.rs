@@ -1,0 +1,112 @@
+//! Actions on virtual devices of the second factor.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::answer::{list, nodes, rest, text, time};
+use super::{
+    About, Action, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, user_or_self,
+};
+use crate::admin::iam::mfa::{Codes, DeviceView, NewDevice};
+use crate::authn::signed::Signed;
+use crate::gate::{Asking, Operation as Op};
+
+pub(super) const ACTIONS: &[Action] = &[
+    iam("CreateVirtualMFADevice", Op::CreateVirtualMFADevice, |p, _| fresh(p, "VirtualMFADeviceName"), create),
+    iam("DeactivateMFADevice", Op::DeactivateMFADevice, device_of, deactivate),
+    iam("DeleteVirtualMFADevice", Op::DeleteVirtualMFADevice, device, |_| {
+        changes(|admin, asked| nothing(admin.delete_mfa_device(asked)))
+    }),
+    iam("EnableMFADevice", Op::EnableMFADevice, device_of, enable),
+    iam("ListMFADevices", Op::ListMFADevices, user_or_self, list_of_user),
+    iam("ListVirtualMFADevices", Op::ListVirtualMFADevices, super::account, list_all),
+    iam("ResyncMFADevice", Op::ResyncMFADevice, device_of, resync),
+];
+
+/// It is about a device.
+fn device(params: &Params, _: &Signed) -> About {
+    Ok((params.required("SerialNumber")?.to_owned(), Asking::default()))
+}
+
+/// It is about a user and a device.
+fn device_of(params: &Params, signed: &Signed) -> About {
+    let (about, asking) = user_or_self(params, signed)?;
+    let notes = vec![("device", params.required("SerialNumber")?.to_owned())];
+    Ok((about, Asking { notes, ..asking }))
+}
+
+fn create(params: &Params) -> Result<Job, IamError> {
+    let new = NewDevice {
+        name: params.required("VirtualMFADeviceName")?.to_owned(),
+        path: params.parsed("Path")?.unwrap_or_default(),
+        tags: params.tags()?,
+    };
+    changes(move |admin, asked| {
+        let made = admin.create_mfa_device(asked, &new)?;
+        // Blobs are base64 once more, whatever is in them: the seed is base 32 and then that.
+        let fields = vec![
+            text("SerialNumber", &made.device.serial),
+            text("Base32StringSeed", STANDARD.encode(made.seed.expose())),
+            text("QRCodePNG", STANDARD.encode(made.picture.expose())),
+        ];
+        Ok(vec![nodes("VirtualMFADevice", fields)])
+    })
+}
+
+fn codes(params: &Params) -> Result<(String, Codes), IamError> {
+    let serial = params.required("SerialNumber")?.to_owned();
+    let codes = Codes { first: params.secret("AuthenticationCode1")?, second: params.secret("AuthenticationCode2")? };
+    Ok((serial, codes))
+}
+
+fn enable(params: &Params) -> Result<Job, IamError> {
+    let (serial, codes) = codes(params)?;
+    changes(move |admin, asked| nothing(admin.enable_mfa_device(asked, &serial, &codes)))
+}
+
+fn resync(params: &Params) -> Result<Job, IamError> {
+    let (serial, codes) = codes(params)?;
+    changes(move |admin, asked| nothing(admin.resync_mfa_device(asked, &serial, &codes)))
+}
+
+fn deactivate(params: &Params) -> Result<Job, IamError> {
+    let serial = params.required("SerialNumber")?.to_owned();
+    changes(move |admin, asked| nothing(admin.deactivate_mfa_device(asked, &serial)))
+}
+
+fn list_of_user(params: &Params) -> Result<Job, IamError> {
+    let paging = params.paging()?;
+    reads(move |admin, asked| {
+        let (devices, next) = part(admin.mfa_devices(asked)?, &paging)?;
+        paged("MFADevices", &devices, next, |device: &DeviceView| {
+            vec![
+                text("UserName", device.user.clone().unwrap_or_default()),
+                text("SerialNumber", &device.serial),
+                time("EnableDate", device.enabled.unwrap_or_default()),
+            ]
+        })
+    })
+}
+
+fn list_all(params: &Params) -> Result<Job, IamError> {
+    let paging = params.paging()?;
+    let status = params.text("AssignmentStatus").map(str::to_owned);
+    reads(move |admin, _| {
+        let page = admin.virtual_mfa_devices(paging.after.as_deref(), paging.limit)?;
+        let wanted = |device: &&DeviceView| match status.as_deref() {
+            Some("Assigned") => device.user.is_some(),
+            Some("Unassigned") => device.user.is_none(),
+            _ => true,
+        };
+        let mut answer = vec![list("VirtualMFADevices", page.items.iter().filter(wanted).map(fields))];
+        answer.extend(rest(page.next));
+        Ok(answer)
+    })
+}
+
+fn fields(device: &DeviceView) -> Vec<Node> {
+    let mut fields = vec![text("SerialNumber", &device.serial)];
+    fields.extend(device.user.as_ref().map(|user| nodes("User", vec![text("UserName", user)])));
+    fields.extend(device.enabled.map(|since| time("EnableDate", since)));
+    fields
+}
