@@ -59,10 +59,20 @@ slapd_authority() (
   printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n' >server.cnf
   key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null; }
   key ca.key && key server.key
-  openssl req -x509 -new -key ca.key -days 30 -subj "/CN=Example Instruments directory CA" -out ca.pem \
+  openssl req -x509 -new -key ca.key -days 30 -subj "/CN=Example Instruments demo CA" -out ca.pem \
     -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
   openssl req -new -key server.key -subj "/CN=localhost" -out server.csr
   openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.cnf -out server.pem 2>/dev/null
+)
+
+# A certificate for localhost in directory $2, signed by the authority in directory $1.
+web_certificate() (
+  umask 077
+  mkdir -p "$2"
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$2/web.key" 2>/dev/null
+  openssl req -new -key "$2/web.key" -subj "/CN=localhost" -out "$2/web.csr"
+  openssl x509 -req -in "$2/web.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -CAcreateserial -days 30 -extfile "$1/server.cnf" \
+    -out "$2/web.pem" 2>/dev/null
 )
 
 slapd_configuration() {

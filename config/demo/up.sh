@@ -17,6 +17,7 @@ PROFILE=${PROFILE:-release}
 ACCOUNT=123456789012
 STAGING=210987654321
 DEMO_USER=ukoenig # leads team platform: four roads lead her to a role
+ADMINISTRATORS=unix-admins # who may do everything here; she is one of them
 
 # shellcheck source=config/demo/slapd.sh
 . "$HERE/slapd.sh"
@@ -29,7 +30,9 @@ main() {
   start_directory
   write_configuration
   start_bailey
+  make_root
   make_roles
+  make_key
   write_env
   say_what_is_where
   if [[ -n ${DETACH:-} ]]; then
@@ -75,8 +78,11 @@ write_configuration() {
   # A Unix socket's path holds 107 bytes (unix(7)); a deep checkout needs another place.
   ((${#SOCKET} < 100)) || SOCKET=$(mktemp -d)/bailey.sock
   HEALTH_PORT=$(free_port)
+  HTTPS_PORT=$(free_port)
+  web_certificate "$DEMO/slapd/tls" "$DEMO/web"
   sed -e "s|@ACCOUNT@|$ACCOUNT|" -e "s|@STAGING@|$STAGING|" -e "s|@STATE@|$DEMO/state|" -e "s|@SOCKET@|$SOCKET|" -e "s|@UID@|$(id -u)|" \
     -e "s|@HEALTH_PORT@|$HEALTH_PORT|" -e "s|@LDAP_URL@|$LDAP_URL|" -e "s|@CA_FILE@|$DEMO/slapd/ca.pem|" \
+    -e "s|@HTTPS_PORT@|$HTTPS_PORT|" -e "s|@WEB@|$DEMO/web|" \
     -e "s|@SYNC_DN@|$LDAP_SYNC_DN|" -e "s|@SYNC_PASSWORD_FILE@|$DEMO/slapd/sync.password|" -e "s|@BASE@|$LDAP_BASE|" \
     "$HERE/bailey.toml.in" >"$DEMO/bailey.toml"
 }
@@ -86,8 +92,20 @@ start_bailey() {
   setsid "$BAILEY" run --demo --config "$DEMO/bailey.toml" >"$DEMO/bailey.log" 2>&1 </dev/null &
   echo $! >"$DEMO/bailey.pid"
   echo "$BAILEY" >"$DEMO/bailey.program"
-  wait_for 60 bailey_is_ready_or_gone || { cat "$DEMO/bailey.log" >&2; die "bailey is not ready after a minute; its log is above"; }
+  wait_for 60 bailey_is_there_or_gone || { cat "$DEMO/bailey.log" >&2; die "bailey has read nothing after a minute; its log is above"; }
   is_running "$DEMO/bailey.pid" "$BAILEY" || { cat "$DEMO/bailey.log" >&2; die "bailey did not start; its log is above"; }
+}
+
+# The account's root, and who administers it. Nobody needs root here, so it is locked away at once.
+make_root() {
+  bailey init --administrators "$ADMINISTRATORS" --secret-file "$DEMO/root.env"
+  bailey root lock
+  wait_for 60 is_ready || { cat "$DEMO/bailey.log" >&2; die "bailey is not ready after a minute; its log is above"; }
+}
+
+# An access key of an administrator, for AWS command lines and SDKs.
+make_key() {
+  bailey access-key create "$DEMO_USER" --secret-file "$DEMO/administrator.env"
 }
 
 # The roles that the company's groups are named after, each with a ready-made policy.
@@ -112,8 +130,10 @@ bailey() {
   "$BAILEY" --config "$DEMO/bailey.toml" "$@" >>"$DEMO/roles.log" || { cat "$DEMO/roles.log" >&2; die "the demo's roles could not be made"; }
 }
 
-bailey_is_ready_or_gone() {
-  is_ready || has_ended "$DEMO/bailey.pid" "$BAILEY"
+# The group of administrators has come from the directory: the first read is done.
+bailey_is_there_or_gone() {
+  [[ -S $SOCKET ]] && "$BAILEY" --config "$DEMO/bailey.toml" group show "$ADMINISTRATORS" >/dev/null 2>&1 ||
+    has_ended "$DEMO/bailey.pid" "$BAILEY"
 }
 
 # GET /readyz answers 200. By bash alone: a bare machine has no curl.
@@ -128,6 +148,7 @@ is_ready() (
 write_env() {
   cat >"$DEMO/env.new" <<ENV
 BAILEY=$BAILEY
+BAILEY_URL=https://localhost:$HTTPS_PORT
 BAILEY_HEALTH_URL=http://127.0.0.1:$HEALTH_PORT
 BAILEY_CONFIG=$DEMO/bailey.toml
 BAILEY_SOCKET=$SOCKET
@@ -141,6 +162,16 @@ LDAP_ADMIN_PASSWORD=$(cat "$DEMO/slapd/admin.password")
 LDAPTLS_CACERT=$DEMO/slapd/ca.pem
 DEMO_USER=$DEMO_USER
 DEMO_PASSWORD=$(cat "$DEMO/demo.password")
+$(cat "$DEMO/administrator.env")
+AWS_DEFAULT_REGION=us-east-1
+AWS_ENDPOINT_URL_IAM=https://localhost:$HTTPS_PORT
+AWS_ENDPOINT_URL_STS=https://localhost:$HTTPS_PORT
+AWS_EC2_METADATA_DISABLED=true
+AWS_CA_BUNDLE=$DEMO/slapd/ca.pem
+SSL_CERT_FILE=$DEMO/slapd/ca.pem
+CURL_CA_BUNDLE=$DEMO/slapd/ca.pem
+REQUESTS_CA_BUNDLE=$DEMO/slapd/ca.pem
+NODE_EXTRA_CA_CERTS=$DEMO/slapd/ca.pem
 ENV
   mv "$DEMO/env.new" "$DEMO/env"
 }
@@ -152,6 +183,7 @@ The bridge stands.
 
   directory   $LDAP_URL   $(grep -c '^uid: ' "$HERE/company.ldif") people, $(grep -c '^dn: cn=.*,ou=groups' "$HERE/company.ldif") groups
   bailey      $SOCKET   log in $DEMO/bailey.log
+  https       https://localhost:$HTTPS_PORT   IAM and STS, as AWS command lines and SDKs speak them
   health      http://127.0.0.1:$HEALTH_PORT/readyz   (/healthz, /metrics)
   all names   $DEMO/env
 
@@ -164,6 +196,7 @@ and change something in the directory and see it arrive:
 
   \$BAILEY user list --config \$BAILEY_CONFIG
   \$BAILEY user show $DEMO_USER --config \$BAILEY_CONFIG
+  aws iam list-roles --endpoint-url \$BAILEY_URL
   printf 'dn: uid=%s,%s\nchangetype: modify\nreplace: title\ntitle: Bridge Builder\n' \$DEMO_USER \$LDAP_PEOPLE_BASE |
     ldapmodify -x -H \$LDAP_URL -D \$LDAP_ADMIN_DN -w \$LDAP_ADMIN_PASSWORD && \$BAILEY user show $DEMO_USER --config \$BAILEY_CONFIG
 

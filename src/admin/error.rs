@@ -17,7 +17,7 @@ use crate::sync::SyncError;
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// There is nobody of that name.
-    #[error("there is no {kind} `{who}`; give the name or the 32-digit id, `bailey {kind} list --search` helps")]
+    #[error("there is no {kind} `{who}`; give its name, its ARN or its id; `bailey {kind} list` helps")]
     NotFound {
         /// `user`, `group` or `resource`.
         kind: &'static str,

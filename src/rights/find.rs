@@ -12,7 +12,7 @@ use crate::store::{Snapshot, StoreError, rows};
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// There is none of that name.
-    #[error("there is no {kind} `{who}`; give the name or the 32-digit id, `bailey {kind} list` helps")]
+    #[error("there is no {kind} `{who}`; give its name, its ARN or its id; `bailey {kind} list` helps")]
     NotFound {
         /// `user`, `group`, `role` ..
         kind: &'static str,
