@@ -507,6 +507,7 @@ mod tests {
             "role list --account 210987654321 --limit 5",
             "role create ops --account 210987654321",
             "role untag Deploy team",
+            "policy actions role",
             "policy list --templates",
             "policy create s3-read policy.json --path /app/",
             "policy update s3-read policy.json --keep-default",

@@ -10,6 +10,7 @@
 mod denials;
 mod judge;
 mod operation;
+pub mod table;
 pub mod target;
 
 use std::fmt;

@@ -142,6 +142,18 @@ async fn a_no_is_recorded_with_its_reason() {
     assert!(last.contains("AccessDenied") && last.contains("CreateRole") && last.contains("AKIA"), "{last}");
 }
 
+/// The documentation of what policies can say about us, as a reviewer reads it.
+#[test]
+fn the_table_of_actions_is_what_a_person_has_read() {
+    let mut table = format!("{:<38}{:<7}{:<52}{}\n", "action", "level", "resource", "condition keys");
+    for row in bailey::gate::table::rows() {
+        let line = format!("{:<38}{:<7}{:<52}{}", row.action, row.level, row.resource, row.keys.join(" "));
+        let _ = writeln!(table, "{}", line.trim_end());
+    }
+    let _ = writeln!(table, "\nin every signed request: {}", bailey::gate::table::ALWAYS.join(" "));
+    golden::assert_golden("actions.txt", &table);
+}
+
 #[test]
 fn operations_stand_in_alphabetical_order() {
     let names: Vec<_> = Operation::ALL.iter().map(|operation| operation.name()).collect();

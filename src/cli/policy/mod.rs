@@ -1,6 +1,7 @@
 //! `bailey policy`: decides and examines policies on their own, without a store or a daemon. What it does with those in the
 //! store is in [`super::iam::policies`].
 
+mod actions;
 mod eval;
 mod lint;
 mod templates;
@@ -18,6 +19,11 @@ use crate::policy::Kind;
 /// `bailey policy`.
 #[derive(Debug, Subcommand)]
 pub enum Policy {
+    /// List what policies can say about Bailey itself: actions, resources, condition keys
+    Actions {
+        /// Only those that have this in their name
+        search: Option<String>,
+    },
     /// Decide cases from standard input
     ///
     /// A case a line, as JSON: {"id", "request": {"principal", "action", "resource", "resourceAccount", "context"},
@@ -84,6 +90,7 @@ impl From<KindName> for Kind {
 /// When what is to be read cannot be, the reader is gone, or an operation fails.
 pub async fn run(global: &Global, verb: Policy) -> anyhow::Result<Exit> {
     match verb {
+        Policy::Actions { search } => tokio::task::block_in_place(|| actions::run(global, search.as_deref())),
         Policy::Eval { jsonl: _ } => tokio::task::block_in_place(eval::run),
         Policy::Template { name } => tokio::task::block_in_place(|| templates::run(global, name.as_deref())),
         Policy::Lint { file, kind, strict } => tokio::task::block_in_place(|| lint::run(global, &file, kind, strict)),
