@@ -94,6 +94,10 @@ typed_id!(
     /// An instance profile in the model.
     InstanceProfileId
 );
+typed_id!(
+    /// A guardrail in the model.
+    GuardrailId
+);
 
 /// The immutable id a directory gives an object: objectGUID, entryUUID or nsUniqueId.
 ///

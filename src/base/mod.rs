@@ -14,6 +14,6 @@ pub mod text;
 
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
-pub use ids::{GroupId, Guid, InstanceProfileId, PolicyId, ResourceId, RoleId, UserId};
+pub use ids::{GroupId, GuardrailId, Guid, InstanceProfileId, PolicyId, ResourceId, RoleId, UserId};
 pub use secret::Secret;
 pub use sid::Sid;

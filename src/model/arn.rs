@@ -66,6 +66,14 @@ impl Arn {
         Self(format!("arn:aws:iam::{account}:instance-profile{path}{name}"))
     }
 
+    /// `arn:aws:bailey::ACCOUNT:guardrail/NAME`. Not AWS's `arn:aws:organizations::ACCOUNT:policy/o-ID/TYPE/p-ID`: that has ids
+    /// in the place of a name, of an organization which there is none of here, and what looks like it and reads otherwise
+    /// would mislead programs that take it apart.
+    #[must_use]
+    pub fn guardrail(account: &AccountId, name: &PolicyName) -> Self {
+        Self(format!("arn:aws:bailey::{account}:guardrail/{name}"))
+    }
+
     /// The ARN's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -14,7 +14,9 @@ use super::schema::iam as keys;
 use super::schema::iam::Named;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::{InstanceProfileId, PolicyId, RoleId};
-use crate::model::{AccountId, Assignment, Entitlements, Holder, InstanceProfile, ManagedPolicy, Member, Role};
+use crate::model::{
+    AccountId, Assignment, Entitlements, Guardrail, Holder, InstanceProfile, ManagedPolicy, Member, Role,
+};
 
 /// What has a name of its own in an account.
 pub trait Object: Serialize + DeserializeOwned {
@@ -72,6 +74,23 @@ impl Object for InstanceProfile {
 
     fn account(&self) -> Option<&AccountId> {
         Some(&self.account)
+    }
+
+    fn folded(&self) -> String {
+        self.name.folded()
+    }
+}
+
+impl Object for Guardrail {
+    const KIND: Named = Named::Guardrail;
+
+    fn id_bytes(&self) -> &[u8; 16] {
+        self.id.as_bytes()
+    }
+
+    /// Of none alone: it is attached to any number of them.
+    fn account(&self) -> Option<&AccountId> {
+        None
     }
 
     fn folded(&self) -> String {
@@ -155,6 +174,15 @@ pub fn page<T: Object>(
         objects.push(found.value);
     }
     Ok(objects)
+}
+
+/// Every object of a kind, whatever its account, in the order of ids. For kinds of which there are few.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn all<T: Object>(snapshot: &dyn Snapshot) -> Result<Vec<T>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&keys::objects(T::KIND)), usize::MAX)?;
+    rows.iter().map(|(key, row)| from_json(key, &row.value)).collect()
 }
 
 /// The document of a version.

@@ -46,7 +46,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             _ => None,
         },
         "relink" => keyed(b'K', &[&member_hex(rest)?], 17),
-        "role" | "policy" | "instance-profile" => keyed(named(space)?.space(), &[rest], 16),
+        "role" | "policy" | "instance-profile" | "guardrail" => keyed(named(space)?.space(), &[rest], 16),
         "policy-version" => {
             let (policy, number) = rest.split_once('/')?;
             keyed(b'V', &[policy, &format!("{:08x}", number.parse::<u32>().ok()?)], 20)
@@ -149,6 +149,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'L' => format!("role/{}", hex::encode(rest)),
         b'Y' => format!("policy/{}", hex::encode(rest)),
         b'W' => format!("instance-profile/{}", hex::encode(rest)),
+        b'r' => format!("guardrail/{}", hex::encode(rest)),
         b'V' => {
             let (policy, number) = schema::iam::parse_policy_version(key)?;
             format!("policy-version/{policy}/{number}")
@@ -288,7 +289,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{GroupId, PolicyId, RoleId, UserId};
+    use crate::base::{GroupId, GuardrailId, PolicyId, RoleId, UserId};
     use crate::model::{Member, RefHash};
     use crate::store::schema::{credentials, iam};
 
@@ -323,6 +324,8 @@ mod tests {
         for (key, text) in [
             (iam::role(&role), format!("role/{r}")),
             (iam::policy_version(&policy, 2), format!("policy-version/{p}/2")),
+            (iam::guardrail(&GuardrailId::from_bytes([3; 16])), format!("guardrail/{p}")),
+            (iam::name(Named::Guardrail, None, "regions"), "iam-name/guardrail/aws/regions".to_owned()),
             (iam::name(Named::Policy, None, "x/y"), "iam-name/policy/aws/x/y".to_owned()),
             (iam::entitlements(&holder), format!("entitlements/role/{r}")),
             (iam::claims(&iam::role(&role)), format!("claims/role/{r}")),
@@ -357,7 +360,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWZTXQCgabupmnksSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWrZTXQCgabupmnksSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

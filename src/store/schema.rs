@@ -20,7 +20,8 @@
 //! | `Y` managed policies | policy id | [`ManagedPolicy`] as JSON | yes |
 //! | `V` versions of policies | policy id, number (4) | the document | yes |
 //! | `W` instance profiles | profile id | [`InstanceProfile`] as JSON | yes |
-//! | `Z` names of roles, policies, profiles | kind byte, account, 0, folded name | id (16) | no |
+//! | `r` guardrails | guardrail id | [`Guardrail`] as JSON | yes |
+//! | `Z` names of roles, policies, profiles, guardrails | kind byte, account, 0, folded name | id (16) | no |
 //! | `T` entitlements | holder byte, holder id | [`Entitlements`] as JSON | yes |
 //! | `X` policies' holders | policy id, holder byte, holder id | nothing | no |
 //! | `Q` assignments | member kind, member id, role id | [`Assignment`] as JSON | yes |
@@ -51,6 +52,7 @@
 //! [`Role`]: crate::model::Role
 //! [`ManagedPolicy`]: crate::model::ManagedPolicy
 //! [`InstanceProfile`]: crate::model::InstanceProfile
+//! [`Guardrail`]: crate::model::Guardrail
 //! [`Entitlements`]: crate::model::Entitlements
 //! [`Assignment`]: crate::model::Assignment
 //! [`AccessKey`]: crate::model::AccessKey

@@ -1,7 +1,7 @@
 //! Keys of roles, policies, and what hangs on whom. The table is in [`super`].
 
 use super::key;
-use crate::base::{InstanceProfileId, PolicyId, RoleId};
+use crate::base::{GuardrailId, InstanceProfileId, PolicyId, RoleId};
 use crate::model::{AccountId, Holder, Member};
 
 /// What has a name of its own in an account.
@@ -13,11 +13,13 @@ pub enum Named {
     Policy,
     /// An instance profile.
     InstanceProfile,
+    /// A guardrail.
+    Guardrail,
 }
 
 impl Named {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Role, Self::Policy, Self::InstanceProfile];
+    pub const ALL: [Self; 4] = [Self::Role, Self::Policy, Self::InstanceProfile, Self::Guardrail];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -26,6 +28,7 @@ impl Named {
             Self::Role => 1,
             Self::Policy => 2,
             Self::InstanceProfile => 3,
+            Self::Guardrail => 4,
         }
     }
 
@@ -35,13 +38,14 @@ impl Named {
         Self::ALL.into_iter().find(|kind| kind.byte() == byte)
     }
 
-    /// `role`, `policy` or `instance-profile`.
+    /// `role`, `policy`, `instance-profile` or `guardrail`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Role => "role",
             Self::Policy => "policy",
             Self::InstanceProfile => "instance-profile",
+            Self::Guardrail => "guardrail",
         }
     }
 
@@ -52,13 +56,20 @@ impl Named {
             Self::Role => b'L',
             Self::Policy => b'Y',
             Self::InstanceProfile => b'W',
+            Self::Guardrail => b'r',
         }
     }
 }
 
 /// Spaces whose superseded rows move into history.
 pub(super) fn is_historied(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'L' | b'Y' | b'V' | b'W' | b'T' | b'Q'))
+    matches!(key.first(), Some(b'L' | b'Y' | b'V' | b'W' | b'r' | b'T' | b'Q'))
+}
+
+/// Prefix of all rows of a kind.
+#[must_use]
+pub fn objects(kind: Named) -> Vec<u8> {
+    vec![kind.space()]
 }
 
 /// The row of what has a name, by its id.
@@ -83,6 +94,12 @@ pub fn policy(id: &PolicyId) -> Vec<u8> {
 #[must_use]
 pub fn instance_profile(id: &InstanceProfileId) -> Vec<u8> {
     object(Named::InstanceProfile, id.as_bytes())
+}
+
+/// A guardrail's row.
+#[must_use]
+pub fn guardrail(id: &GuardrailId) -> Vec<u8> {
+    object(Named::Guardrail, id.as_bytes())
 }
 
 /// The document of a version of a policy.
@@ -265,6 +282,10 @@ mod tests {
         let key = name(Named::Role, Some(&account), "deploy");
         assert_eq!(parse_name(&key), Some((Named::Role, "123456789012", "deploy")));
         assert_eq!(parse_name(&name(Named::Policy, None, "x")), Some((Named::Policy, "aws", "x")));
+        for kind in Named::ALL {
+            assert_eq!(Named::from_byte(kind.byte()), Some(kind));
+            assert!(is_historied(&object(kind, &[1; 16])) && object(kind, &[1; 16]).starts_with(&objects(kind)));
+        }
         assert!([&b"T\x031234567890123456"[..], b"Q", b"X", b"V123"].iter().all(|key| {
             parse_entitlements(key).is_none() && parse_assignment(key).is_none() && parse_held_by(key).is_none()
         }));

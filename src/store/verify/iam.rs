@@ -1,7 +1,7 @@
 //! The rows of roles, policies and what hangs on whom.
 
 use super::{expect, plain, there};
-use crate::model::{Assignment, Entitlements, InstanceProfile, ManagedPolicy, Role};
+use crate::model::{Assignment, Entitlements, Guardrail, InstanceProfile, ManagedPolicy, Role};
 use crate::store::iam::{self, Object};
 use crate::store::schema::iam as keys;
 use crate::store::schema::iam::Named;
@@ -18,6 +18,7 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             let role = profile.role.map(|role| there(snapshot, &keys::role(&role))).transpose()?;
             expect(role != Some(false), "its role is not there")
         }
+        Some(b'r') => object::<Guardrail>(snapshot, key, value).map(drop),
         Some(b'Y') => {
             let policy = object::<ManagedPolicy>(snapshot, key, value)?;
             expect(
@@ -77,6 +78,7 @@ pub(super) fn check_alone(key: &[u8], value: &[u8]) -> Result<(), String> {
             Some(b'L') => execute::from_json::<Role>(key, value).map(drop),
             Some(b'Y') => execute::from_json::<ManagedPolicy>(key, value).map(drop),
             Some(b'W') => execute::from_json::<InstanceProfile>(key, value).map(drop),
+            Some(b'r') => execute::from_json::<Guardrail>(key, value).map(drop),
             Some(b'T') => execute::from_json::<Entitlements>(key, value).map(drop),
             Some(b'Q') => execute::from_json::<Assignment>(key, value).map(drop),
             _ => Ok(()),
@@ -101,6 +103,7 @@ fn name(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String>
         Named::Role => bears::<Role>(snapshot, &id, key),
         Named::Policy => bears::<ManagedPolicy>(snapshot, &id, key),
         Named::InstanceProfile => bears::<InstanceProfile>(snapshot, &id, key),
+        Named::Guardrail => bears::<Guardrail>(snapshot, &id, key),
     }?;
     expect(borne, "nothing it leads to bears this name")
 }
