@@ -1,8 +1,8 @@
 //! The decision: in which order documents of several kinds count, as AWS documents it ("Policy evaluation logic").
 //!
 //! 1. A matching `Deny` anywhere ends it.
-//! 2. Guardrails of the principal's account must allow at every level. (Those of the resource's account hold what AWS
-//!    attaches to all of them, a full allow, so they only deny.)
+//! 2. Guardrails of the principal's account must allow at every level, its root included. (Those of the resource's account
+//!    hold what AWS attaches to all of them, a full allow, so they only deny.)
 //! 3. Within one account a resource's policy that names who asks *itself* is enough. One that means *everybody* is, too,
 //!    within the session policy: it knows nothing of what this session was to be for, and there AWS itself is more generous.
 //!    One that names the role, or the user, *behind* a session is an allow like those of identity

@@ -101,6 +101,12 @@ impl Document {
         self.statements.get(index)?.sid.as_deref()
     }
 
+    /// Whether a statement of it has this effect.
+    #[must_use]
+    pub fn has(&self, effect: Effect) -> bool {
+        self.statements.iter().any(|statement| statement.effect == effect)
+    }
+
     /// How many statements it has.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -56,10 +56,16 @@ pub fn lint(document: &Document, text: &str) -> Vec<Warning> {
             let what = format!("another statement has the Sid `{sid}` already; reasons could not tell them apart");
             warn("sid-twice", what, "give every statement a name of its own");
         }
-        if statement.effect == Effect::Allow {
+        if statement.effect == Effect::Allow && document.kind == Kind::ResourceControl {
+            let what = "it changes nothing: guardrails of resources deny, and all else they let be";
+            warn("guardrail-allow", what.to_owned(), "take it out, or deny what is not to be");
+        } else if statement.effect == Effect::Allow {
             allows(statement, document.kind, &mut warn);
         }
-        principals(statement, &mut warn);
+        // A guardrail of resources is about everybody, whatever it does.
+        if document.kind != Kind::ResourceControl {
+            principals(statement, &mut warn);
+        }
         never_matches(statement, &mut warn);
     }
     warnings
@@ -223,6 +229,10 @@ mod tests {
         let deny = r#"{"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": {"AWS": "111122223333"}}"#;
         assert_eq!(codes(Kind::Resource, deny), ["not-principal"]);
         assert_eq!(trust(r#""Effect": "Allow", "Principal": {"AWS": "111122223333"}"#), [""; 0]);
+        let guardrail =
+            |effect: &str| format!(r#"{{"Effect": "{effect}", "Principal": "*", "Action": "*", "Resource": "*"}}"#);
+        assert_eq!(codes(Kind::ResourceControl, &guardrail("Allow")), ["guardrail-allow"]);
+        assert_eq!(codes(Kind::ResourceControl, &guardrail("Deny")), [""; 0]);
     }
 
     #[test]

@@ -82,6 +82,12 @@ impl Request {
         Ok(self)
     }
 
+    /// The account that owns the resource.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// Whether who asks and what it is about belong to one account.
     pub(super) fn is_within_account(&self) -> bool {
         *self.owner == *self.principal.account()

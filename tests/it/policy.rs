@@ -83,7 +83,7 @@ fn documents_decide_in_their_order() {
     }
 }
 
-/// The documents a heading names: an identity policy, or the boundary on an administrator.
+/// The documents a heading names: an identity policy, or the boundary on an administrator, or a guardrail of one.
 fn under_heading(heading: &str) -> Value {
     let read = |name: &str| -> Value {
         let file = format!("{}/config/policies/{}.json", env!("CARGO_MANIFEST_DIR"), name.trim());
@@ -91,6 +91,7 @@ fn under_heading(heading: &str) -> Value {
     };
     let named: Vec<Value> = heading.split('+').map(read).collect();
     match heading.ends_with("Boundary") {
+        _ if heading.contains("guardrail-") => json!({ "identity": [read("AdministratorAccess")], "scps": [named] }),
         true => json!({ "identity": [read("AdministratorAccess")], "boundary": named }),
         false => json!({ "identity": named }),
     }
