@@ -189,6 +189,23 @@ impl Facts {
     }
 }
 
+/// What AWS fills in for the root of `account`, which nothing hangs on.
+#[must_use]
+pub fn root_context(account: &AccountId, now: Timestamp) -> Context {
+    let mut context = Context::default();
+    for (key, value) in [
+        ("aws:PrincipalArn", Arn::root(account).to_string()),
+        ("aws:PrincipalAccount", account.to_string()),
+        ("aws:PrincipalType", "Account".to_owned()),
+        ("aws:userid", account.to_string()),
+        ("aws:CurrentTime", format!("{now:.0}")),
+        ("aws:EpochTime", now.as_second().to_string()),
+    ] {
+        context.set(key, vec![value]);
+    }
+    context
+}
+
 /// Denies everything.
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
@@ -228,5 +245,10 @@ impl Reader<'_> {
 /// A stored document. It was parsed before it was stored, so one that cannot be is damage, and nobody is allowed anything by
 /// what is left of it.
 pub(super) fn parsed(text: &str, name: &str) -> Result<Document, StoreError> {
-    Document::parse(text, Kind::Identity).map_err(|error| StoreError::Broken { why: format!("{name}: {error}") })
+    parsed_as(text, Kind::Identity, name)
+}
+
+/// The same, of a document of another kind.
+pub(super) fn parsed_as(text: &str, kind: Kind, name: &str) -> Result<Document, StoreError> {
+    Document::parse(text, kind).map_err(|error| StoreError::Broken { why: format!("{name}: {error}") })
 }

@@ -3,8 +3,10 @@
 //! The one place that says so: the gate decides about what is found here, and operations change what is found here.
 
 use crate::base::text::printable;
-use crate::base::{Fault, Faulty, PolicyId, RoleId};
-use crate::model::{AccountId, Arn, Entity, Holder, IamName, InstanceProfile, ManagedPolicy, Member, MemberKind, Role};
+use crate::base::{Fault, Faulty, GuardrailId, PolicyId, RoleId};
+use crate::model::{
+    AccountId, Arn, Entity, Guardrail, Holder, IamName, InstanceProfile, ManagedPolicy, Member, MemberKind, Role,
+};
 use crate::store::iam::{self, Object, Read};
 use crate::store::{Snapshot, StoreError, rows};
 
@@ -93,6 +95,21 @@ pub fn policy(snapshot: &dyn Snapshot, account: &AccountId, text: &str) -> Resul
 pub fn profile(snapshot: &dyn Snapshot, account: &AccountId, text: &str) -> Result<Read<InstanceProfile>, FindError> {
     let arn = |of: &InstanceProfile| Arn::instance_profile(&of.account, &of.path, &of.name).to_string();
     by_name(snapshot, account, text, "instance-profile", arn)?.ok_or_else(|| missing("instance profile", text))
+}
+
+/// The guardrail that `text` means: a name in any case, an ARN, or an id.
+///
+/// # Errors
+/// When there is none, or the store cannot be read.
+pub fn guardrail(snapshot: &dyn Snapshot, home: &AccountId, text: &str) -> Result<Read<Guardrail>, FindError> {
+    let found = if let Ok(id) = text.parse::<GuardrailId>() {
+        iam::object::<Guardrail>(snapshot, id.as_bytes())?
+    } else {
+        let name = text.rsplit('/').next().unwrap_or_default();
+        let meant = |found: &Guardrail| text == name || found.arn(home).as_str() == text;
+        iam::named::<Guardrail>(snapshot, None, name)?.filter(|found| meant(&found.value))
+    };
+    found.ok_or_else(|| missing("guardrail", text))
 }
 
 /// The one whom `kind` and `text` mean, such as `user` and `ann`.

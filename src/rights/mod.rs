@@ -12,6 +12,7 @@
 //!  find      what is meant by a name, an id or an ARN
 //!  holds     whether a group is one of people or of machines
 //!  effective from a user or role to its policies, boundary, tags
+//!  guardrails beyond what nobody of an account reaches, by level
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
 //!  prospect  a store as it is and as it would be: what both say about people
 //!  below     everybody a group holds, where either state says so
@@ -24,6 +25,7 @@ mod below;
 pub mod effective;
 pub mod effects;
 pub mod find;
+pub mod guardrails;
 mod holds;
 pub mod position;
 mod prospect;
@@ -34,9 +36,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 pub use assigned::Assigned;
 pub use below::{Below, Roots};
-pub use effective::{Effective, Facts, Held};
+pub use effective::{Effective, Facts, Held, root_context};
 pub use effects::Effects;
 pub use find::{FindError, HolderKind};
+pub use guardrails::{Guardrails, Sides};
 pub use holds::Holds;
 pub use prospect::Prospect;
 pub use survey::{Primaries, Survey};
