@@ -1,6 +1,7 @@
 //! What policies say of a caller: its effective documents, loaded here and now, against what it asks for.
 //!
-//! Nobody hands documents in, so nobody can hand in others. An error on the way is a no.
+//! Nobody hands documents in, so nobody can hand in others; guardrails bind everybody who signs, root included. An error on
+//! the way is a no.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use crate::authn::signed::Signed;
 use crate::base::{Faulty, Timestamp};
 use crate::model::AccountId;
 use crate::policy::{Context, Detail, Layer, Policies, Principal, Reason, Request, RequestError, Verdict, decide};
-use crate::rights::{Effective, Terms};
+use crate::rights::guardrails::Level;
+use crate::rights::{Effective, Guardrails, Sides, Terms, root_context};
 use crate::store::{Snapshot, Store, StoreError};
 
 /// More of what is asked than an operation and a resource.
@@ -118,7 +120,7 @@ impl Asked<'_> {
         };
         let mut context = match &effective {
             Some(effective) => effective.facts.context(terms.now),
-            None => root_context(self.signed, terms.now),
+            None => root_context(self.signed.account(), terms.now),
         };
         self.add(snapshot, account, &mut context)?;
         let principal = match &effective {
@@ -126,7 +128,10 @@ impl Asked<'_> {
             None => principal,
         };
         let request = Request::new(principal, &self.operation.action(), &self.target.arn, context)?;
-        let policies = effective.as_ref().map_or_else(Policies::default, Effective::policies);
+        let guardrails = Guardrails::read(snapshot, account)?;
+        let sides = Sides::of(self.signed.account(), &request, terms);
+        let mut policies = effective.as_ref().map_or_else(Policies::default, Effective::policies);
+        guardrails.bind(&sides, &mut policies);
         let decision = decide(&request, &policies, Detail::Deciding);
         Ok(match decision.verdict {
             Verdict::Allowed => None,
@@ -141,7 +146,8 @@ impl Asked<'_> {
                     Some(Layer::ServiceControl(_)) => "no service control policy",
                     _ => "no identity-based policy",
                 };
-                Some(format!("because {nothing} allows the {} action", self.operation.action()))
+                let level = layer.and_then(|layer| guardrails.level(layer, &sides)).map(which).unwrap_or_default();
+                Some(format!("because {nothing} allows the {} action{level}", self.operation.action()))
             }
         })
     }
@@ -185,26 +191,21 @@ impl Asked<'_> {
 
 fn with_an_explicit_deny(reasons: &[Reason]) -> String {
     let statement = reasons.iter().find_map(|reason| match reason {
-        Reason::Statement { policy, index, sid, .. } => {
+        Reason::Statement { layer, policy, index, sid, .. } => {
             let sid = sid.as_ref().map(|sid| format!(" `{sid}`")).unwrap_or_default();
-            Some(format!(": statement {index}{sid} of {policy}"))
+            let sort = match layer {
+                Layer::ServiceControl(_) => " in a service control policy",
+                Layer::ResourceControl(_) => " in a resource control policy",
+                _ => "",
+            };
+            Some(format!("{sort}: statement {index}{sid} of {policy}"))
         }
         _ => None,
     });
     format!("with an explicit deny{}", statement.unwrap_or_default())
 }
 
-fn root_context(signed: &Signed, now: Timestamp) -> Context {
-    let mut context = Context::default();
-    for (key, value) in [
-        ("aws:PrincipalArn", signed.arn().to_string()),
-        ("aws:PrincipalAccount", signed.account().to_string()),
-        ("aws:PrincipalType", "Account".to_owned()),
-        ("aws:userid", signed.account().to_string()),
-        ("aws:CurrentTime", format!("{now:.0}")),
-        ("aws:EpochTime", now.as_second().to_string()),
-    ] {
-        context.set(key, vec![value]);
-    }
-    context
+/// Which guardrails do not allow it, behind the words that programs look for.
+fn which(level: Level<'_>) -> String {
+    format!(" (attached to {}: {})", level.on, level.names.join(", "))
 }

@@ -8,9 +8,9 @@ use super::super::{Admin, AdminError};
 use super::find;
 use crate::base::text::printable;
 use crate::gate::Authorized;
-use crate::model::{Entitlements, Entity, Holder, MemberKind, Role};
-use crate::policy::{Detail, Named, Principal, Reason, Request, RequestError, decide};
-use crate::rights::{Effective, FindError, Terms, assigned};
+use crate::model::{AccountId, Entitlements, Entity, Holder, MemberKind, Role};
+use crate::policy::{Context, Detail, Layer, Named, Policies, Principal, Reason, Request, RequestError, decide};
+use crate::rights::{Effective, FindError, Guardrails, Sides, Terms, assigned, root_context};
 use crate::store::{Snapshot, iam};
 
 /// Questions of one simulation.
@@ -30,7 +30,7 @@ pub struct Simulation {
     /// Context keys and their values, in the place of those known.
     #[serde(default)]
     pub context: BTreeMap<String, Vec<String>>,
-    /// Policies to be left out: ARNs, names, or names of inline policies.
+    /// Policies and guardrails to be left out: ARNs, names, or names of inline policies.
     #[serde(default)]
     pub without: Vec<String>,
 }
@@ -62,7 +62,7 @@ pub struct Because {
     /// The statement in it, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<usize>,
-    /// From the principal to what the policy hangs on.
+    /// From the principal to what the policy hangs on; of guardrails what they are attached to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
 }
@@ -70,10 +70,22 @@ pub struct Because {
 /// Who is asked about.
 struct Subject {
     principal: Principal,
+    /// Its account.
+    account: AccountId,
     /// `None` is the account's root, which nothing hangs on.
     effective: Option<Effective>,
     /// Why it can do nothing at all, whatever policies say.
     inactive: Option<String>,
+}
+
+/// What all questions of a simulation have in common.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    snapshot: &'a dyn Snapshot,
+    subject: &'a Subject,
+    guardrails: &'a Guardrails,
+    simulation: &'a Simulation,
+    terms: &'a Terms,
 }
 
 impl Admin {
@@ -93,13 +105,13 @@ impl Admin {
         let terms = self.terms(asked.at())?;
         self.store.read(|snapshot| {
             let mut subject = self.subject(snapshot, &terms, &simulation.principal)?;
-            if let Some(effective) = &mut subject.effective {
-                leave_out(effective, &simulation.without)?;
-            }
+            let mut guardrails = Guardrails::read(snapshot, &self.account)?;
+            leave_out(&mut subject, &mut guardrails, &simulation.without)?;
+            let question = Question { snapshot, subject: &subject, guardrails: &guardrails, simulation, terms: &terms };
             let mut answers = Vec::new();
             for action in &simulation.actions {
                 for resource in &resources {
-                    answers.push(self.answer(snapshot, &subject, (action, resource), simulation, asked)?);
+                    answers.push(self.answer(&question, action, resource)?);
                 }
             }
             Ok(answers)
@@ -113,7 +125,8 @@ impl Admin {
         let of_role = |role: Role, session: Option<&str>| {
             let effective = Effective::of_role(snapshot, &role, session)?;
             let principal = principal.clone().with_unique_id(effective.facts.unique_id.as_str());
-            Ok::<_, AdminError>(Subject { principal, effective: Some(effective), inactive: None })
+            let account = role.account.clone();
+            Ok::<_, AdminError>(Subject { principal, account, effective: Some(effective), inactive: None })
         };
         if let Some(session) = ours(&format!("sts::{of}:assumed-role/")) {
             let (role, name) = session.split_once('/').unwrap_or((&session, ""));
@@ -134,23 +147,17 @@ impl Admin {
                     Err(why) => Some(format!("it may not act: {why}")),
                 };
                 let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
-                return Ok(Subject { principal, effective: Some(effective), inactive });
+                return Ok(Subject { principal, account: account.clone(), effective: Some(effective), inactive });
             }
         }
         if arn == format!("arn:aws:iam::{account}:root") {
-            return Ok(Subject { principal, effective: None, inactive: None });
+            return Ok(Subject { principal, account: account.clone(), effective: None, inactive: None });
         }
         Err(AdminError::NoSuch { what: format!("principal `{}` in account {account}", printable(arn)) })
     }
 
-    fn answer(
-        &self,
-        snapshot: &dyn Snapshot,
-        subject: &Subject,
-        (action, resource): (&str, &str),
-        simulation: &Simulation,
-        asked: &Authorized,
-    ) -> Result<Simulated, AdminError> {
+    fn answer(&self, question: &Question<'_>, action: &str, resource: &str) -> Result<Simulated, AdminError> {
+        let Question { snapshot, subject, guardrails, terms, .. } = *question;
         let answer = |decision: &str, reasons, missing| Simulated {
             action: action.to_owned(),
             resource: resource.to_owned(),
@@ -158,16 +165,7 @@ impl Admin {
             reasons,
             missing,
         };
-        let mut context = subject.effective.as_ref().map(|found| found.facts.context(asked.at())).unwrap_or_default();
-        let about = self.about(snapshot, resource)?;
-        for (key, value) in about.iter().flat_map(|held| held.tags.iter()) {
-            for space in ["aws:ResourceTag", "iam:ResourceTag"] {
-                context.set(&format!("{space}/{key}"), vec![value.to_owned()]);
-            }
-        }
-        for (key, values) in &simulation.context {
-            context.set(key, values.clone());
-        }
+        let context = self.context(question, resource)?;
         let request = Request::new(subject.principal.clone(), action, resource, context)?;
         if let Some(why) = &subject.inactive {
             let because = Because { what: why.clone(), policy: None, statement: None, through: Vec::new() };
@@ -180,22 +178,33 @@ impl Admin {
             }
             _ => None,
         };
-        let mut policies = subject.effective.as_ref().map(Effective::policies).unwrap_or_default();
+        let mut policies = subject.effective.as_ref().map_or_else(Policies::default, Effective::policies);
         policies.resource = trust.as_ref().map(|(name, document)| Named { name, document });
+        let sides = Sides::of(&subject.account, &request, terms);
+        guardrails.bind(&sides, &mut policies);
         let decision = decide(&request, &policies, Detail::Deciding);
-        let because = |reason: Reason| {
-            let what = reason.to_string();
-            let (policy, statement) = match reason {
-                Reason::Statement { policy, index, .. } => (Some(policy), Some(index)),
-                _ => (None, None),
-            };
-            let found = subject.effective.as_ref().zip(policy.as_deref());
-            let through = found.and_then(|(effective, name)| effective.through(name)).unwrap_or_default().to_vec();
-            Because { what, policy, statement, through }
-        };
-        let reasons = decision.reasons.into_iter().map(because).collect();
+        let reasons = decision.reasons.into_iter().map(|reason| because(reason, question, &sides)).collect();
         let missing = decision.missing.into_iter().map(String::from).collect();
         Ok(answer(decision.verdict.as_str(), reasons, missing))
+    }
+
+    /// What conditions can look at: what is known of the principal and the resource, and what the question says.
+    fn context(&self, question: &Question<'_>, resource: &str) -> Result<Context, AdminError> {
+        let Question { snapshot, subject, simulation, terms, .. } = *question;
+        let mut context = match &subject.effective {
+            Some(effective) => effective.facts.context(terms.now),
+            None => root_context(&subject.account, terms.now),
+        };
+        let about = self.about(snapshot, resource)?;
+        for (key, value) in about.iter().flat_map(|held| held.tags.iter()) {
+            for space in ["aws:ResourceTag", "iam:ResourceTag"] {
+                context.set(&format!("{space}/{key}"), vec![value.to_owned()]);
+            }
+        }
+        for (key, values) in &simulation.context {
+            context.set(key, values.clone());
+        }
+        Ok(context)
     }
 
     /// The role of ours that the resource is.
@@ -225,17 +234,46 @@ impl Admin {
     }
 }
 
-/// Takes policies out by ARN or name. One that is not there is a mistake of whoever asks.
-fn leave_out(effective: &mut Effective, without: &[String]) -> Result<(), AdminError> {
+/// A reason in words, and by which way the policy in it came to have a say.
+fn because(reason: Reason, question: &Question<'_>, sides: &Sides) -> Because {
+    let what = reason.to_string();
+    let level = |layer: Layer| question.guardrails.level(layer, sides);
+    match reason {
+        Reason::Statement { layer, policy, index, .. } => {
+            let effective = question.subject.effective.as_ref();
+            let through = match level(layer) {
+                Some(level) => vec![level.on.to_string()],
+                None => effective.and_then(|effective| effective.through(&policy)).unwrap_or_default().to_vec(),
+            };
+            Because { what, policy: Some(policy), statement: Some(index), through }
+        }
+        Reason::NothingAllows(layer) => match level(layer) {
+            Some(level) => {
+                let what = format!("{what}: {}", level.names.join(", "));
+                Because { what, policy: None, statement: None, through: vec![level.on.to_string()] }
+            }
+            None => Because { what, policy: None, statement: None, through: Vec::new() },
+        },
+        _ => Because { what, policy: None, statement: None, through: Vec::new() },
+    }
+}
+
+/// Takes policies and guardrails out by ARN or name. One that is not there is a mistake of whoever asks.
+fn leave_out(subject: &mut Subject, guardrails: &mut Guardrails, without: &[String]) -> Result<(), AdminError> {
     for name in without {
         // The last part of an ARN and of an inline policy's name is its name; of an assignment it is somebody's.
         let named = |held: &str| held.starts_with("arn:") || held.contains("/policy/");
         let meant = |held: &str| held == name || named(held) && held.rsplit('/').next() == Some(name);
-        let before = effective.identity.len() + usize::from(effective.boundary.is_some());
-        effective.identity.retain(|held| !meant(&held.name));
-        effective.assigned.retain(|one| !meant(&one.name()));
-        effective.boundary.take_if(|held| meant(&held.name));
-        if effective.identity.len() + usize::from(effective.boundary.is_some()) == before {
+        let mut found = guardrails.leave_out(meant);
+        if let Some(effective) = &mut subject.effective {
+            let count = |effective: &Effective| effective.identity.len() + usize::from(effective.boundary.is_some());
+            let before = count(effective);
+            effective.identity.retain(|held| !meant(&held.name));
+            effective.assigned.retain(|one| !meant(&one.name()));
+            effective.boundary.take_if(|held| meant(&held.name));
+            found |= count(effective) < before;
+        }
+        if !found {
             return Err(AdminError::NoSuch { what: format!("policy `{}` that has a say there", printable(name)) });
         }
     }
