@@ -195,6 +195,16 @@ pub mod failures {
     //! `old-aws-admin` for `aws-admin`, and one that backtracks stops a daemon. *Here:* rules fit whole names, in time linear in
     //! the name, and `bailey role coverage` shows what they come to (`src/model/group_rule.rs`).
     //!
+    //! **A guardrail locks its makers out.** An account of AWS whose last allow is detached can be repaired from the
+    //! management account, which none binds; in an organization of one there is nothing above. *Here:* guardrails bind whoever
+    //! signs, root included, and operators of the machine never, whose calls no policy decides (`src/rights/guardrails.rs`).
+    //! One that would leave nobody who signs able to repair is told when it is attached, changed or detached
+    //! (`src/admin/iam/lockout.rs`), and one that cannot be read lets nobody do anything. *Tests:* `tests/it/guardrails.rs`.
+    //!
+    //! **A guardrail is about the wrong account.** Between two accounts the one that asks and the one that owns differ, and so
+    //! do their guardrails. *Here:* those of services are taken by the principal's account, those of resources by the
+    //! resource's (`src/rights/guardrails.rs`). *Tests:* a table of both in `tests/it/guardrails.rs`.
+    //!
     //! **An update of the program changes rights.** *Here:* a newer ready-made policy is a further version, and the one that
     //! counts stays where anybody holds it (`src/admin/iam/templates.rs`).
     //!

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 
 use super::iam::credentials::{AccessKeyVerb, Init, KeyVerb, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
+use super::iam::guardrails::GuardrailVerb;
 use super::iam::holders::{Bounding, Holding};
 use super::iam::local::{LocalGroup, LocalUser};
 use super::iam::roles::{ProfileVerb, RoleVerb};
@@ -128,6 +129,9 @@ pub enum Verb {
     /// Policies: those in the store; decide and examine them without one
     #[command(subcommand)]
     Policy(Policy),
+    /// Guardrails: beyond what nobody of an account reaches, whatever else allows it
+    #[command(subcommand)]
+    Guardrail(GuardrailVerb),
     /// Instance profiles: the names under which machines find their roles
     #[command(subcommand)]
     InstanceProfile(ProfileVerb),
@@ -514,6 +518,13 @@ mod tests {
             "policy show s3-read --version v2",
             "policy holders s3-read",
             "policy simulate --principal arn:aws:iam::123456789012:user/ann --action s3:Get --context a=b --without x",
+            "guardrail list",
+            "guardrail create regions policy.json --kind service --description x",
+            "guardrail update regions policy.json",
+            "guardrail update regions --description x",
+            "guardrail attach regions --to organization",
+            "guardrail detach regions --from account/123456789012",
+            "guardrail delete regions",
             "instance-profile add-role web Deploy",
             "resource list",
             "resource show web1",
@@ -554,6 +565,10 @@ mod tests {
             "group boundary ops X",
             "role assign Deploy --to ops",
             "role update Deploy",
+            "guardrail create regions policy.json",
+            "guardrail create regions policy.json --kind scp",
+            "guardrail update regions",
+            "guardrail attach regions --to account/1",
             "user tag ann team",
             "check --url http://localhost --socket s",
             "--url http://localhost check --socket s",

@@ -79,6 +79,8 @@ operations! {
     AssignRole: Widens, Operator, bailey About::Role;
     /// Attach a managed policy to a group.
     AttachGroupPolicy: Widens, Operator, iam About::Group;
+    /// Attach a guardrail to the organization or to an account; beside others it may allow what they did not.
+    AttachGuardrail: Widens, Operator, bailey About::Account;
     /// Attach a managed policy to a role.
     AttachRolePolicy: Widens, Operator, iam About::Role;
     /// Attach a managed policy to a user.
@@ -93,6 +95,8 @@ operations! {
     CreateAccountAlias: Widens, Operator, iam About::Account;
     /// Make a group.
     CreateGroup: Widens, Operator, iam About::New(Kind::Group);
+    /// Make a guardrail, which binds nobody yet.
+    CreateGuardrail: Widens, Operator, bailey About::Account;
     /// Make an instance profile.
     CreateInstanceProfile: Widens, Operator, iam About::New(Kind::InstanceProfile);
     /// Give a local user a password.
@@ -119,6 +123,8 @@ operations! {
     DeleteGroup: Narrows, Operator, iam About::Group;
     /// Delete an inline policy of a group.
     DeleteGroupPolicy: Widens, Operator, iam About::Group;
+    /// Delete a guardrail that is attached to nothing.
+    DeleteGuardrail: Narrows, Operator, bailey About::Account;
     /// Delete an instance profile.
     DeleteInstanceProfile: Narrows, Operator, iam About::InstanceProfile;
     /// Take a local user's password away.
@@ -143,6 +149,8 @@ operations! {
     DeleteVirtualMFADevice: Narrows, Operator, iam About::MfaDevice;
     /// Detach a managed policy from a group; it may be one that denies.
     DetachGroupPolicy: Widens, Operator, iam About::Group;
+    /// Detach a guardrail; what it denied may be allowed from then on.
+    DetachGuardrail: Widens, Operator, bailey About::Account;
     /// Detach a managed policy from a role; it may be one that denies.
     DetachRolePolicy: Widens, Operator, iam About::Role;
     /// Detach a managed policy from a user; it may be one that denies.
@@ -163,6 +171,8 @@ operations! {
     GetGroup: Shows, Viewer, iam About::Group;
     /// One inline policy of a group.
     GetGroupPolicy: Shows, Viewer, iam About::Group;
+    /// One guardrail, with its document.
+    GetGuardrail: Shows, Viewer, bailey About::Account;
     /// How the daemon and its parts are.
     GetHealth: Shows, Viewer, bailey About::Account;
     /// What was true of a row, and when.
@@ -217,6 +227,8 @@ operations! {
     ListGroups: Shows, Viewer, iam About::Account;
     /// The groups that a user is in.
     ListGroupsForUser: Shows, Viewer, iam About::User;
+    /// All guardrails, and what they are attached to.
+    ListGuardrails: Shows, Viewer, bailey About::Account;
     /// Changes that the guard holds.
     ListHeldChanges: Shows, Viewer, bailey About::Account;
     /// Instance profiles, paged.
@@ -307,6 +319,8 @@ operations! {
     UpdateAssumeRolePolicy: Widens, Operator, iam About::Role;
     /// Change what a group that was made here says of itself.
     UpdateGroup: Widens, Operator, iam About::Group;
+    /// Say anew what a guardrail says.
+    UpdateGuardrail: Widens, Operator, bailey About::Account;
     /// Set a local user's password.
     UpdateLoginProfile: Widens, Operator, iam About::User;
     /// Change what a role says of itself.

@@ -15,35 +15,35 @@ use crate::fixture::{self, Fixture, Served};
 use crate::golden;
 
 /// A column: somebody who asks.
-enum Who {
+pub(crate) enum Who {
     Local(Role),
     Signs(Credentials),
 }
 
-struct Office {
-    fixture: Fixture,
-    served: Served,
+pub(crate) struct Office {
+    pub(crate) fixture: Fixture,
+    pub(crate) served: Served,
 }
 
 impl Office {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let fixture = Fixture::new(Some(Role::Operator));
         let served = fixture.serve().await;
         Self { fixture, served }
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         self.served.client.post(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    async fn key(&self, path: &str) -> Credentials {
+    pub(crate) async fn key(&self, path: &str) -> Credentials {
         let made = self.post(path, json!({})).await;
         let text = |member: &str| made[member].as_str().unwrap().to_owned();
         Credentials { id: text("id"), secret: text("secret") }
     }
 
     /// A local user with these policies and an access key.
-    async fn user(&self, name: &str, policies: &[&str]) -> Credentials {
+    pub(crate) async fn user(&self, name: &str, policies: &[&str]) -> Credentials {
         self.post("/v1/users", json!({ "name": name })).await;
         for policy in policies {
             let path = format!("/v1/users/{name}/policies/{policy}");
@@ -73,11 +73,16 @@ impl Office {
             .map(|(caller, _)| caller)
     }
 
-    fn records(&self) -> Vec<tail::Line> {
+    pub(crate) fn records(&self) -> Vec<tail::Line> {
         tail::last(&self.fixture.app.store, u64::MAX).unwrap()
     }
 
-    fn ask(&self, who: &Who, operation: Operation, now: Timestamp) -> Result<Authorized, bailey::gate::GateError> {
+    pub(crate) fn ask(
+        &self,
+        who: &Who,
+        operation: Operation,
+        now: Timestamp,
+    ) -> Result<Authorized, bailey::gate::GateError> {
         self.fixture.app.gate.authorize(self.caller(who), operation, "x", now)
     }
 }

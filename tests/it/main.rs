@@ -27,6 +27,7 @@ mod e2e;
 mod effects;
 mod fixture;
 mod golden;
+mod guardrails;
 mod health;
 mod https;
 mod iam;

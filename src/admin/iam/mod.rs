@@ -13,6 +13,8 @@
 //!  account       the account as a whole
 //!  policies      managed policies and their versions
 //!  templates     the ready-made ones, which belong to every account
+//!  guardrails    beyond what nobody of an account reaches
+//!  lockout       whether a guardrail shuts everybody out
 //!  roles         roles, and who may assume them
 //!  trust         trust policies, bound to whom they name
 //!  holders       what is attached to a user, group or role: policies, a boundary, tags
@@ -26,9 +28,11 @@ pub mod access_keys;
 pub mod account;
 pub mod assignments;
 pub mod coverage;
+pub mod guardrails;
 pub mod holders;
 pub mod listing;
 pub mod local;
+mod lockout;
 pub mod mfa;
 pub mod passwords;
 pub mod policies;

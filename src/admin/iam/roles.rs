@@ -231,7 +231,7 @@ impl Admin {
 }
 
 /// The account that is named, or the home account.
-fn declared(accounts: &Accounts, account: Option<&AccountId>) -> Result<AccountId, AdminError> {
+pub(super) fn declared(accounts: &Accounts, account: Option<&AccountId>) -> Result<AccountId, AdminError> {
     let account = account.unwrap_or(&accounts.home);
     if accounts.holds(account) {
         return Ok(account.clone());

@@ -1,18 +1,20 @@
 //! Roles, policies and what hangs on whom: the words, and what they print.
 //!
 //! ```text
-//!  roles      bailey role, bailey instance-profile
-//!  coverage   bailey role coverage
-//!  policies   bailey policy list, create, ...: those in the store
-//!  local      bailey user create, bailey group create, ...: those that no directory knows
+//!  roles        bailey role, bailey instance-profile
+//!  coverage     bailey role coverage
+//!  policies     bailey policy list, create, ...: those in the store
+//!  guardrails   bailey guardrail
+//!  local        bailey user create, bailey group create, ...: those that no directory knows
 //!  credentials  bailey access-key, root, key, init
-//!  factors    bailey mfa, bailey account, passwords of local users
-//!  holders    what users, groups and roles have in common: attach, put-policy, boundary, tag
+//!  factors      bailey mfa, bailey account, passwords of local users
+//!  holders      what users, groups and roles have in common: attach, put-policy, boundary, tag
 //! ```
 
 pub mod coverage;
 pub mod credentials;
 pub mod factors;
+pub mod guardrails;
 pub mod holders;
 pub mod local;
 pub mod policies;

@@ -3,6 +3,7 @@
 mod account;
 mod credentials;
 mod factors;
+mod guardrails;
 mod holders;
 mod local;
 mod policies;
@@ -26,6 +27,7 @@ use crate::admin::{Admin, AdminError};
 pub(super) fn add(routes: Routes) -> Routes {
     routes
         .with(policies::add)
+        .with(guardrails::add)
         .with(roles::add)
         .with(holders::add)
         .with(local::add)
