@@ -74,7 +74,7 @@ fn keys(operation: Operation) -> Vec<&'static str> {
     {
         keys.push("iam:PermissionsBoundary");
     }
-    if name.starts_with("Attach") || name.starts_with("Detach") {
+    if (name.starts_with("Attach") || name.starts_with("Detach")) && name.ends_with("Policy") {
         keys.push("iam:PolicyARN");
     }
     if taggable {

@@ -73,7 +73,7 @@ impl Guardrails {
         attached.sort_by(|a, b| a.held.name.cmp(&b.held.name));
         let name = "FullAWSAccess".to_owned();
         let document = parsed_as(FULL, Kind::ServiceControl, &name)?;
-        Ok(Self { attached, full: Held { name, document, through: Vec::new() } })
+        Ok(Self { attached, full: Held { name, document, text: FULL.to_owned(), through: Vec::new() } })
     }
 
     /// Puts them where they count when something is asked between `sides`.
@@ -134,7 +134,7 @@ impl Attached {
     fn of(home: &AccountId, guardrail: Guardrail) -> Result<Self, StoreError> {
         let name = guardrail.arn(home).to_string();
         let document = parsed_as(&guardrail.document, language(guardrail.kind), &name)?;
-        let held = Held { name, document, through: Vec::new() };
+        let held = Held { name, document, text: guardrail.document, through: Vec::new() };
         Ok(Self { kind: guardrail.kind, on: guardrail.on, held })
     }
 }

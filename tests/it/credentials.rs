@@ -272,7 +272,7 @@ async fn the_account_has_an_alias_and_a_summary() {
     for bad in ["Example", "a", "-ab", "ab--c"] {
         assert_eq!(
             code(client.put(&format!("/v1/account/alias/{bad}"), &json!({})).await).await,
-            "OutOfBounds",
+            "InvalidRequest",
             "{bad}"
         );
     }
