@@ -4,14 +4,16 @@
 //! `tests/architecture.rs` holds them to it.
 //!
 //! ```text
-//!   AD / LDAP                                              people at this machine
-//!       |                                                            |
-//!   directory --> sync: plan, guard, apply --> store        authn --> gate --> admin --> http
-//!    entries,      drift becomes a safe         rows and     who is    the      the       socket,
-//!    cursors       change of the model          history      calling   yes/no   operations health
+//!   AD / LDAP                                   people at this machine          programs and people that sign
+//!       |                                                 |                                |
+//!   directory --> sync: plan, guard, apply --> store    authn <---------------------- http: socket,
+//!    entries,      drift becomes a safe         rows      who is calling               HTTPS, health
+//!    cursors       change of the model          and        |                               ^
+//!                                               history    gate --> admin <-- iam ---------+
+//!    keys seal what is secret in it                        yes/no   operations, API
 //!                          \__________ audit: begun before, completed after __________/
 //!
-//!   rights reads the store; daemon wires it all; config and cli stand outside
+//!   rights reads the store, policy decides; daemon wires it all; config and cli stand outside
 //! ```
 //!
 //! | rank | module | what it owns |
@@ -29,6 +31,7 @@
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
 //! | 8 | [`admin`] | all operations on the model and their listings |
+//! | 9 | [`access`] | decisions for applications: may somebody do something |
 //! | 9 | [`iam`] | the IAM Query API: names, parameters and answers of its actions |
 //! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
 //! | 11 | [`config`] | one file, checked whole, every fault told at once |
@@ -36,6 +39,7 @@
 //! | 13 | [`cli`] | words in, a verb done, an exit code out |
 //! | - | [`manual`] | documentation only: known failures, what stops each, why each default |
 
+pub mod access;
 pub mod admin;
 pub mod audit;
 pub mod authn;

@@ -225,7 +225,7 @@ pub mod failures {
     //!
     //! **Secrets at rest.** *Here:* passwords live in files or credentials, are held in `base::Secret`, which
     //! wipes itself and cannot be printed or compared by accident (`src/base/secret.rs`), and never reach the
-    //! store. Files others can read are a finding of `bailey check`. Core dumps are off in the unit. *Tests:*
+    //! store unsealed. Files others can read are a finding of `bailey check`. Core dumps are off in the unit. *Tests:*
     //! inside `src/base/secret.rs`.
     //!
     //! **A newer schema, an older program.** *Here:* the store says its version; a newer one is refused, an
@@ -272,6 +272,29 @@ pub mod failures {
     //! **A certificate expires, or its renewal breaks the service.** *Here:* files are looked at every minute, taken up only if
     //! key and certificate belong together, and otherwise left with an error while the old ones go on; health tells the end two
     //! weeks ahead (`src/daemon/https.rs`). *Tests:* `tests/it/https.rs`.
+    //!
+    //! **A signature that is not looked at on one path** (MinIO CVE-2025-31489, CVE-2026-40344, CVE-2026-41145). *Here:* one
+    //! place makes the proof that routes need (`src/authn/sigv4/claim.rs`), header and address together are refused, the body is
+    //! hashed always, `UNSIGNED-PAYLOAD` is refused by name. *Tests:* `tests/it/sigv4.rs`: ten thousand requests signed by
+    //! botocore, a hundred thousand changed by a byte.
+    //!
+    //! **A captured request is sent again** (keystone CVE-2020-12692). *Here:* five minutes, and what changes something takes
+    //! each signature once; one that was made before a restart is not taken after it (`src/authn/sigv4/replay.rs`). *Tests:*
+    //! inside it, under a race.
+    //!
+    //! **Signatures checked for others** (keystone CVE-2025-65073). *Here:* there is no way to have a foreign request's
+    //! signature checked: what is verified is the request itself.
+    //!
+    //! **A name that is spelt another way slips past a Deny.** *Here:* the gate decides about the ARN of what is found by the
+    //! words of the request, and operations find it by the same code (`src/gate/target.rs`, `src/rights/find.rs`).
+    //!
+    //! **A password file, cracked at leisure; a second factor, guessed.** *Here:* Argon2id, two at a time, behind a short queue
+    //! (`src/authn/password/mod.rs`); a deny list that asks how many guesses it takes (`src/authn/password/judge.rs`); five wrong
+    //! tries in a quarter of an hour (`src/authn/limiter.rs`); each code is taken once (`src/authn/totp.rs`).
+    //!
+    //! **Secrets in a stolen backup.** *Here:* what has to be readable again is sealed, bound to its owner, by keys whose own key
+    //! is elsewhere (`src/keys/mod.rs`); a row in the place of another does not open. *Tests:* `tests/it/credentials.rs` looks
+    //! for told secrets in every byte of the store.
     //!
     //! # Running it
     //!
@@ -326,7 +349,13 @@ pub mod defaults {
     //! **The socket is open to all, its operations are not** (unless `socket_group` narrows it). Who calls is the kernel's word (SO_PEERCRED),
     //! which no file mode improves; a refusal can then say why.
     //!
-    //! **Nothing public without `https.listen`, no plain HTTP beyond loopback.** What travels there later are credentials.
+    //! **The master key beside the store.** It works without a word, and guards what leaves the machine: exports and backups.
+    //! Whoever wants more gives it by systemd, bound to the TPM.
+    //!
+    //! **Any region in a signature.** Clients sign for the region they happen to be configured for, and a key is good here
+    //! alone, whatever it says.
+    //!
+    //! **Nothing public without `https.listen`, no plain HTTP beyond loopback.** What travels there are credentials.
     //!
     //! **No trusted proxy, no host by default.** Both are facts about a network that only its people know; a guess would be
     //! somebody's way in.

@@ -6,6 +6,7 @@
 //! asks the gate and calls one operation; it decides nothing.
 
 pub mod arrive;
+pub mod authorize;
 pub mod backup;
 pub mod error;
 pub mod extract;

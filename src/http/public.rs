@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::response::IntoResponse as _;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 use hyper::StatusCode;
 use hyper::http::Extensions;
@@ -26,7 +26,7 @@ use super::patient::Patient;
 use super::places::{Place, Places};
 use super::serve::{self, Accept, Ending, Opened};
 use super::tls::{Files, Loaded, Tls, TlsError, Validity};
-use super::{App, Failure, arrive, query};
+use super::{App, Failure, arrive, authorize, query};
 use crate::base::{Fault, Faulty};
 use crate::telemetry::Metric;
 
@@ -139,6 +139,7 @@ pub fn router(app: Arc<App>) -> Router {
     };
     Router::new()
         .route("/", get(query::visit).post(query::call))
+        .route("/v1/authorize", post(authorize::signed))
         .fallback(async || Failure::not_found("there is no such path"))
         .method_not_allowed_fallback(method)
         .with_state(app)

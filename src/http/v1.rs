@@ -109,6 +109,7 @@ pub fn routes() -> Routes {
         .get("/v1/audit/tail", Operation::TailAudit, tail_audit)
         .get("/v1/audit/verify", Operation::VerifyAudit, verify_audit)
         .get("/v1/health", Operation::GetHealth, get_health)
+        .with(super::authorize::add)
         .with(super::backup::add)
         .with(super::iam::add)
         .with(super::model::add)

@@ -426,7 +426,8 @@ async fn a_request_is_for_a_host_of_ours_or_refused() {
         (format!("GET / HTTP/1.1\r\nHost: {NAME}\r\nHost: {NAME}\r\n\r\n"), 400, "2 Host headers"),
         (format!("GET / HTTP/1.1\r\nHost: x@{NAME}\r\n\r\n"), 400, "not a host name"),
         (format!("CONNECT evil.example:443 HTTP/1.1\r\nHost: {NAME}\r\n\r\n"), 400, "its Host header names"),
-        (format!("POST / HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 0\r\n\r\n"), 405, "another method"),
+        (format!("POST / HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 0\r\n\r\n"), 403, "MissingAuthenticationToken"),
+        (format!("PUT / HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 0\r\n\r\n"), 405, "another method"),
         (format!("GET /{long} HTTP/1.1\r\nHost: {NAME}\r\n\r\n"), 414, "8192 are the limit"),
         (format!("GET /nothing HTTP/1.1\r\nHost: {NAME}\r\n\r\n"), 404, "\"NotFound\""),
     ] {

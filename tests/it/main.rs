@@ -10,6 +10,7 @@
 )]
 
 mod audit_chain;
+mod authorize;
 mod authz_matrix;
 mod bed;
 mod bed_itself;

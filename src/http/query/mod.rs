@@ -37,14 +37,64 @@ const VERSIONS: [(&str, &str, &str); 2] = [
     ("sts", "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/"),
 ];
 
-/// A request with all that a decision needs of it.
-struct Asked {
-    app: Arc<App>,
+/// A request as it was sent.
+pub(super) struct Sent {
     from: signed::From,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    /// Its body.
+    pub(super) body: Bytes,
+}
+
+impl Sent {
+    /// A request from `origin`.
+    pub(super) fn new(origin: &Origin, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
+        Self { from: from(origin, &headers), method, uri, headers, body }
+    }
+}
+
+/// Who sent it, by its signature. One that is refused is worth a record, whosever it claims to be; within limits, for it
+/// costs its sender nothing. Blocks.
+pub(super) fn authenticate(
+    app: &App,
+    sent: &Sent,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<(Caller, Verified), SignedError> {
+    let headers: Vec<(&str, &[u8])> =
+        sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let request = Request {
+        method: sent.method.as_str(),
+        path: sent.uri.path(),
+        query: sent.uri.query().unwrap_or_default(),
+        headers: &headers,
+        body: &sent.body,
+    };
+    let admin = &app.admin;
+    let parts = (&app.store, &admin.keys);
+    let found = signed::authenticate(parts, &admin.account, &request, expected, sent.from.clone(), now);
+    match &found {
+        Ok((caller, _)) => {
+            if let Some(signed) = caller.signed() {
+                admin.uses.note(signed.key(), signed.service(), signed.region(), now);
+            }
+        }
+        Err(error) => {
+            let mut about = vec![("code", error.code().to_owned())];
+            if let Some(ip) = sent.from.ip {
+                about.push(("source_ip", ip.to_string()));
+            }
+            app.gate.refuse_signature(&about, error, now);
+        }
+    }
+    found
+}
+
+/// A call, with what it is carried out with.
+struct Call {
+    app: Arc<App>,
+    sent: Sent,
     now: Timestamp,
 }
 
@@ -75,10 +125,9 @@ pub(super) async fn call(
     let request_id = request_id(&app);
     let now = app.clock.now();
     let store = app.store.clone();
-    let from = from(&origin, &headers);
-    let asked = Asked { app, from, method, uri, headers, body, now };
+    let call = Call { app, sent: Sent::new(&origin, method, uri, headers, body), now };
     // A signature is arithmetic, and everything behind it reads the store: all of it blocks.
-    let answered = store.run(move |_| Ok::<_, StoreError>(asked.answer())).await;
+    let answered = store.run(move |_| Ok::<_, StoreError>(call.answer())).await;
     let (namespace, answered) = match answered {
         Ok((service, answered)) => (namespace(service), answered),
         Err(error) => {
@@ -96,50 +145,16 @@ pub(super) async fn call(
 
 type Answered = Result<(&'static str, Vec<Node>), IamError>;
 
-impl Asked {
+impl Call {
     /// The service that was asked, and its answer. Blocks.
     fn answer(self) -> (&'static str, Answered) {
-        match self.authenticate() {
+        match authenticate(&self.app, &self.sent, &EXPECTED, self.now) {
             Ok((caller, verified)) => {
                 let service = if verified.scope().service() == "sts" { "sts" } else { "iam" };
                 (service, self.act(service, caller, &verified))
             }
             Err(error) => ("iam", Err(refused(&error))),
         }
-    }
-
-    fn authenticate(&self) -> Result<(Caller, Verified), SignedError> {
-        let headers: Vec<(&str, &[u8])> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let request = Request {
-            method: self.method.as_str(),
-            path: self.uri.path(),
-            query: self.uri.query().unwrap_or_default(),
-            headers: &headers,
-            body: &self.body,
-        };
-        let admin = &self.app.admin;
-        let parts = (&self.app.store, &admin.keys);
-        let found = signed::authenticate(parts, &admin.account, &request, &EXPECTED, self.from.clone(), self.now);
-        match &found {
-            Ok((caller, _)) => {
-                if let Some(signed) = caller.signed() {
-                    admin.uses.note(signed.key(), signed.service(), signed.region(), self.now);
-                }
-            }
-            Err(error) => self.note(error),
-        }
-        found
-    }
-
-    /// A signature that is refused is worth a record, whosever it claims to be; within limits, for it costs its sender
-    /// nothing.
-    fn note(&self, error: &SignedError) {
-        let mut about = vec![("code", error.code().to_owned())];
-        if let Some(ip) = self.from.ip {
-            about.push(("source_ip", ip.to_string()));
-        }
-        self.app.gate.refuse_signature(&about, error, self.now);
     }
 
     fn act(&self, service: &str, caller: Caller, verified: &Verified) -> Answered {
@@ -166,12 +181,12 @@ impl Asked {
     /// The form: in the body of a POST, in the address of a presigned request.
     fn params(&self, verified: &Verified) -> Result<Params, IamError> {
         let form: &[u8] = match verified.way() {
-            Way::Presigned => self.uri.query().unwrap_or_default().as_bytes(),
-            Way::Header if self.uri.query().is_some_and(|query| !query.is_empty()) => {
+            Way::Presigned => self.sent.uri.query().unwrap_or_default().as_bytes(),
+            Way::Header if self.sent.uri.query().is_some_and(|query| !query.is_empty()) => {
                 let message = "parameters belong into the body of a POST, not into the address";
                 return Err(IamError::new(400, "MalformedQueryString", message));
             }
-            Way::Header => &self.body,
+            Way::Header => &self.sent.body,
         };
         Params::read(url::form_urlencoded::parse(form).map(|(name, value)| (name.into_owned(), value.into_owned())))
     }
@@ -196,7 +211,7 @@ fn action(service: &str, params: &Params) -> Result<&'static Action, IamError> {
 }
 
 /// Why somebody is nobody, in the words that SDKs know.
-fn refused(error: &SignedError) -> IamError {
+pub(super) fn refused(error: &SignedError) -> IamError {
     match error {
         SignedError::Signature(wrong) => IamError::new(wrong.status(), wrong.code(), wrong.message()),
         SignedError::UnknownKey { .. } => {

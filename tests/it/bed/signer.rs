@@ -13,12 +13,24 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// The headers of `POST /` with this form as its body, signed at `now`.
     pub(crate) fn sign(&self, host: &str, service: &str, body: &str, now: Timestamp) -> Vec<(String, String)> {
+        self.sign_path("/", host, service, body, now)
+    }
+
+    /// The headers of a POST to `path`.
+    pub(crate) fn sign_path(
+        &self,
+        path: &str,
+        host: &str,
+        service: &str,
+        body: &str,
+        now: Timestamp,
+    ) -> Vec<(String, String)> {
         let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let day = &stamp[..8];
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         let signed = "content-type;host;x-amz-date";
         let canonical = format!(
-            "POST\n/\n\ncontent-type:{form}\nhost:{host}\nx-amz-date:{stamp}\n\n{signed}\n{}",
+            "POST\n{path}\n\ncontent-type:{form}\nhost:{host}\nx-amz-date:{stamp}\n\n{signed}\n{}",
             sha256(body.as_bytes())
         );
         let scope = format!("{day}/us-east-1/{service}/aws4_request");
