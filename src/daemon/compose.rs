@@ -133,6 +133,7 @@ pub fn parts(
         admin,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
+        rates: crate::http::rate::Rates::default(),
         replays: Replays::since(clock.now()),
         audit,
         clock,

@@ -15,7 +15,7 @@ use crate::base::rng;
 use crate::config::DirectoryConfig;
 use crate::directory::LdapSource;
 use crate::model::DirectoryLabel;
-use crate::store::{Commit, Expect, Intent, schema};
+use crate::store::{Commit, Expect, Intent, StoreError, schema};
 use crate::sync::worker::{Handle, Worker};
 use crate::sync::{Runner, SyncError, state};
 use crate::telemetry::{Board, Condition, Metric, Part};
@@ -140,31 +140,39 @@ pub async fn run(
 /// # Errors
 /// When the store fails.
 pub fn freeze(admin: &Admin, configured: &[DirectoryLabel]) -> Result<(), SyncError> {
-    let now = admin.now();
-    for (label, state) in admin.store.read(|snapshot| state::load_all(snapshot))? {
+    for (label, _) in admin.store.read(|snapshot| state::load_all(snapshot))? {
         let frozen = !configured.contains(&label);
-        if frozen == state.frozen_since.is_some() {
-            continue;
+        // A sync that is under way writes the same row: what it wrote is read, and frozen then.
+        while let Err(error) = set_frozen(admin, &label, frozen) {
+            if !matches!(error, SyncError::Store(StoreError::Conflict { .. })) {
+                return Err(error);
+            }
         }
-        let Some((revision, mut state)) = admin.store.read(|snapshot| state::load(snapshot, &label))? else { continue };
-        state.frozen_since = frozen.then_some(now);
-        let intent = if frozen { Intent::Narrow } else { Intent::Widen };
-        let event = crate::audit::Event {
-            intent,
-            ..crate::audit::Event::new(if frozen { "FreezeDirectory" } else { "ThawDirectory" })
-        };
-        let actor = crate::model::Actor::task("daemon");
-        let opened = admin.audit.begin(&actor, &event.with("directory", label.as_str()), now)?;
-        let mut commit = Commit::new(actor, now, intent);
-        let key = schema::sync_state(&label, "state");
-        commit.expect(key.clone(), Expect::At(revision));
-        commit.put(key, serde_json::to_vec(&state)?);
-        if let Err(not) = opened.commit(commit, &crate::audit::Outcome::success(), now) {
-            not.opened.complete(&crate::audit::Outcome::failed("NotCommitted", &not.error), now);
-            return Err(not.error.into());
-        }
-        tracing::warn!(directory = %label, frozen, "a directory was taken out of the configuration, or is back");
     }
+    Ok(())
+}
+
+fn set_frozen(admin: &Admin, label: &DirectoryLabel, frozen: bool) -> Result<(), SyncError> {
+    let now = admin.now();
+    let Some((revision, mut state)) = admin.store.read(|snapshot| state::load(snapshot, label))? else { return Ok(()) };
+    if frozen == state.frozen_since.is_some() {
+        return Ok(());
+    }
+    state.frozen_since = frozen.then_some(now);
+    let intent = if frozen { Intent::Narrow } else { Intent::Widen };
+    let name = if frozen { "FreezeDirectory" } else { "ThawDirectory" };
+    let event = crate::audit::Event { intent, ..crate::audit::Event::new(name) };
+    let actor = crate::model::Actor::task("daemon");
+    let opened = admin.audit.begin(&actor, &event.with("directory", label.as_str()), now)?;
+    let mut commit = Commit::new(actor, now, intent);
+    let key = schema::sync_state(label, "state");
+    commit.expect(key.clone(), Expect::At(revision));
+    commit.put(key, serde_json::to_vec(&state)?);
+    if let Err(not) = opened.commit(commit, &crate::audit::Outcome::success(), now) {
+        not.opened.complete(&crate::audit::Outcome::failed("NotCommitted", &not.error), now);
+        return Err(not.error.into());
+    }
+    tracing::warn!(directory = %label, frozen, "a directory was taken out of the configuration, or is back");
     Ok(())
 }
 

@@ -85,12 +85,12 @@ operations! {
     AttachRolePolicy: Widens, Operator, iam About::Role;
     /// Attach a managed policy to a user.
     AttachUserPolicy: Widens, Operator, iam About::User;
-    /// Change one's own password.
-    ChangePassword: Widens, Operator, iam About::User;
     /// Decide for an application whether the caller itself may do something.
     Authorize: Shows, Viewer, bailey About::Account;
     /// Decide for an application whether somebody may do something.
     AuthorizeAny: Shows, Viewer, bailey About::Account;
+    /// Change one's own password.
+    ChangePassword: Widens, Operator, iam About::User;
     /// Try everything a sync of a directory will need.
     CheckDirectory: Shows, Operator, bailey About::Directory;
     /// Make an access key.

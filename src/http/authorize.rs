@@ -63,6 +63,11 @@ pub(super) async fn signed(
 
 fn answer(app: &App, sent: &Sent, now: Timestamp) -> Result<Vec<Verdict>, Failure> {
     let (caller, _): (Caller, _) = query::authenticate(app, sent, &EXPECTED, now).map_err(|error| refused(&error))?;
+    let key = caller.signed().map(crate::authn::signed::Signed::key);
+    if key.is_some_and(|key| !app.rates.admit(key, now)) {
+        let message = "this access key asks too often; ask more questions at once";
+        return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "Throttling", message, Fault::Caller));
+    }
     let batch = serde_json::from_slice::<Batch>(&sent.body);
     let operation = access::operation(batch.as_ref().ok(), &caller);
     // The gate comes first: somebody who may not ask learns nothing about how it would be asked.

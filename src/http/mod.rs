@@ -21,6 +21,7 @@ pub mod patient;
 pub mod places;
 pub mod public;
 pub mod query;
+pub mod rate;
 pub mod serve;
 pub mod socket;
 pub mod syncs;
@@ -66,6 +67,8 @@ pub struct App {
     pub board: Board,
     /// Who has which role on this machine; a reload replaces it.
     pub roles: RwLock<LocalRoles>,
+    /// How many calls each access key made lately.
+    pub rates: rate::Rates,
     /// Signatures that were taken.
     pub replays: Replays,
     /// Renders `/metrics`, where metrics are recorded.

@@ -58,12 +58,16 @@ pub type About = Result<(String, Asking), IamError>;
 /// The pieces of the result.
 pub type Answered = Result<Vec<Node>, IamError>;
 
+/// What looks, and what changes.
+type Look = Box<dyn FnOnce(&Admin, &Authorized) -> Answered + Send>;
+type Deed = Box<dyn FnOnce(&Admin, Authorized) -> Answered + Send>;
+
 /// An action with its parameters, ready to be carried out once it is allowed.
 pub enum Job {
     /// It only looks.
-    Reads(Box<dyn FnOnce(&Admin, &Authorized) -> Answered + Send>),
+    Reads(Look),
     /// It changes something.
-    Changes(Box<dyn FnOnce(&Admin, Authorized) -> Answered + Send>),
+    Changes(Deed),
 }
 
 impl Job {

@@ -165,12 +165,15 @@ fn listed(admin: &Admin, which: &Which, paging: &Paging) -> Answered {
     let kinds = [("templates", which.templates, true), ("own", which.own, false)];
     let mut items: Vec<(&str, PolicyView)> = Vec::new();
     for (word, wanted, templates) in kinds {
+        if !wanted {
+            continue;
+        }
         let mut behind = match after {
             Some((at, name)) if at == word => Some(name.to_owned()),
             Some(("own", _)) if templates => continue,
             _ => None,
         };
-        while wanted {
+        loop {
             let page = admin.policies(templates, behind.as_deref(), paging.limit)?;
             for mut policy in page.items.into_iter().filter(|policy| policy.path.starts_with(&which.path)) {
                 let holders = admin.count_holders(&policy.arn)?;

@@ -72,6 +72,7 @@ impl Fixture {
             admin,
             store: tiny.store(),
             gate,
+            rates: bailey::http::rate::Rates::default(),
             replays: bailey::authn::sigv4::Replays::since(Timestamp::UNIX_EPOCH),
             audit,
             clock: shared,

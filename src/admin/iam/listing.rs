@@ -128,7 +128,7 @@ impl Admin {
             for reached in effective_groups(snapshot, &user, &terms)?.groups {
                 groups.push(self.listed_entity(snapshot, &Entity::Group(reached.group))?);
             }
-            groups.sort_by(|a, b| a.name.to_ascii_lowercase().cmp(&b.name.to_ascii_lowercase()));
+            groups.sort_by_key(|group: &Listed| group.name.to_ascii_lowercase());
             Ok(groups)
         })
     }

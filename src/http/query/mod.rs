@@ -165,6 +165,9 @@ impl Call {
             return Err(IamError::new(403, "AccessDenied", message));
         }
         let signed = caller.signed().ok_or_else(|| IamError::new(403, "AccessDenied", "it is not signed"))?;
+        if !self.app.rates.admit(signed.key(), self.now) {
+            return Err(IamError::new(400, "Throttling", "Rate exceeded: this access key makes too many calls"));
+        }
         let (resource, asking) = (action.about)(&params, signed)?;
         let job = (action.job)(&params)?;
         if !action.operation.read_only() {
