@@ -88,6 +88,11 @@ impl ActionPattern {
             && self.pattern.matches(&action.text, &Context::default()).unwrap_or_default()
     }
 
+    /// Its text, lower-case.
+    pub(super) fn print(&self) -> String {
+        self.pattern.print(Version::V2008)
+    }
+
     /// Whether everything matches.
     pub(super) fn is_everything(&self) -> bool {
         self.pattern.is_everything()

@@ -125,6 +125,20 @@ impl ArnPattern {
         (!unknown).then_some(true)
     }
 
+    /// Its text, in all its fields; `variables` as it was compiled with.
+    pub(super) fn print(&self, version: Version, variables: Variables) -> String {
+        let Self::Fields(fields) = self else { return "*".to_owned() };
+        let [resource, account, service, region, partition] = &**fields;
+        // Where no variable may stand `${$}` may not either: a dollar stands alone, as in the version without variables.
+        let before = match variables {
+            Variables::InResource => Version::V2008,
+            Variables::Anywhere => version,
+        };
+        let [partition, service, region, account] =
+            [partition, service, region, account].map(|field| field.print(before));
+        format!("arn:{partition}:{service}:{region}:{account}:{}", resource.print(version))
+    }
+
     /// Whether everything matches.
     pub(super) fn is_everything(&self) -> bool {
         match self {

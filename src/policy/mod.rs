@@ -10,6 +10,7 @@
 //!     (fails closed)                    principals, per statement             one table
 //!                          \__ lint: what may be written, and is hardly ever meant
 //!                          \__ classes: what it comes to, in a few words
+//!                          \__ print: the document again, as it was understood
 //! ```
 //!
 //! Three rules hold throughout. *Nothing is left to err at evaluation:* what cannot be evaluated is refused when it is
@@ -36,6 +37,7 @@ mod lint;
 mod parse;
 mod pattern;
 mod principal;
+mod print;
 mod request;
 mod templates;
 

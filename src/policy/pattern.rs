@@ -91,6 +91,23 @@ impl Pattern {
         Ok(Self(shape(parts)))
     }
 
+    /// Its text, for a document of this version, which has to be the one it was compiled for.
+    pub(super) fn print(&self, version: Version) -> String {
+        let mut text = String::new();
+        match &self.0 {
+            Shape::Everything => text.push('*'),
+            Shape::Exact(exact) => push_escaped(&mut text, exact, version),
+            Shape::Prefix(prefix) => {
+                push_escaped(&mut text, prefix, version);
+                text.push('*');
+            }
+            Shape::Wild(parts) | Shape::Variable(parts) => {
+                parts.iter().for_each(|part| part.print(&mut text, version));
+            }
+        }
+        text
+    }
+
     /// Whether everything matches.
     pub(super) fn is_everything(&self) -> bool {
         self.0 == Shape::Everything
@@ -153,6 +170,30 @@ impl Pattern {
             }
         }
         Some(whole == text)
+    }
+}
+
+impl Part {
+    fn print(&self, into: &mut String, version: Version) {
+        match self {
+            Self::Text(text) => push_escaped(into, text, version),
+            Self::One => into.push('?'),
+            Self::Many => into.push('*'),
+            Self::Variable { key, default: None } => into.extend(["${", key, "}"]),
+            // The quotes inside of a default are in pairs, or it would not have been read: it goes back as it is.
+            Self::Variable { key, default: Some(default) } => into.extend(["${", key, ", '", default, "'}"]),
+        }
+    }
+}
+
+/// Appends `text` so that it is read as text. The version without variables has no way to say so, and no need: what would be
+/// a wildcard there was read as one.
+fn push_escaped(into: &mut String, text: &str, version: Version) {
+    for c in text.chars() {
+        match c {
+            '*' | '?' | '$' if version.has_variables() => into.extend(['$', '{', c, '}']),
+            c => into.push(c),
+        }
     }
 }
 

@@ -94,6 +94,9 @@ impl Principal {
     }
 }
 
+/// How ARNs of CloudFront's identities begin, which stand where principals of AWS' do.
+const CLOUDFRONT: &str = "arn:aws:iam::cloudfront:user/";
+
 /// Twelve digits.
 pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
@@ -147,6 +150,18 @@ pub(super) enum Closeness {
 }
 
 impl PrincipalPattern {
+    /// The member of a `Principal` element under which it stands, and its text there.
+    fn written(&self) -> (&'static str, &str) {
+        match self {
+            Self::Everyone => ("AWS", "*"),
+            Self::Account(text) | Self::Arn { arn: text, .. } | Self::UniqueId(text) => ("AWS", text),
+            Self::Other { kind: OtherKind::CanonicalUser, name } if name.starts_with(CLOUDFRONT) => ("AWS", name),
+            Self::Other { kind: OtherKind::CanonicalUser, name } => ("CanonicalUser", name),
+            Self::Other { kind: OtherKind::Federated, name } => ("Federated", name),
+            Self::Other { kind: OtherKind::Service, name } => ("Service", name),
+        }
+    }
+
     /// How closely it names `principal`.
     pub(super) fn closeness(&self, principal: &Principal) -> Closeness {
         let yes = |is: bool, closeness| if is { closeness } else { Closeness::No };
@@ -202,7 +217,18 @@ pub(super) fn parse(node: &Node<'_, '_>) -> Result<Vec<PrincipalPattern>, Policy
             Ok(PrincipalPattern::Other { kind, name: name.into() })
         })?);
     }
+    // In which order the members stand means nothing, and makes no difference between two documents.
+    patterns.sort_by_key(|pattern| pattern.written().0);
     Ok(patterns)
+}
+
+/// The members of an element with these entries, which are in the parser's order.
+pub(super) fn members(patterns: &[PrincipalPattern]) -> impl Iterator<Item = (&'static str, Vec<&str>)> {
+    let alike = patterns.chunk_by(|one, next| one.written().0 == next.written().0);
+    alike.filter_map(|entries| {
+        let names = entries.iter().map(|pattern| pattern.written().1).collect();
+        entries.first().map(|first| (first.written().0, names))
+    })
 }
 
 fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
@@ -219,7 +245,7 @@ fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
         return Ok(PrincipalPattern::UniqueId(text.into()));
     }
     // An identity of CloudFront, which stands in the policies of many buckets and is nobody of ours.
-    if text.starts_with("arn:aws:iam::cloudfront:user/") {
+    if text.starts_with(CLOUDFRONT) {
         return Ok(PrincipalPattern::Other { kind: OtherKind::CanonicalUser, name: text.into() });
     }
     if text.contains(['*', '?']) {

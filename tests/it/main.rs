@@ -40,6 +40,7 @@ mod measure;
 mod plan_page;
 mod policy;
 mod policy_naive;
+mod policy_print;
 mod run;
 mod samba;
 mod samba_random;

@@ -9,16 +9,16 @@ use serde_json::{Map, Value, json};
 
 use crate::policy_naive;
 
-const OPERATORS: &str = include_str!("../fixtures/policies/operators.txt");
+pub(crate) const OPERATORS: &str = include_str!("../fixtures/policies/operators.txt");
 const TEMPLATES: &str = include_str!("../fixtures/policies/templates.txt");
-const ORDER: &str = include_str!("../fixtures/policies/order.jsonl");
+pub(crate) const ORDER: &str = include_str!("../fixtures/policies/order.jsonl");
 
-fn decided(case: &Value) -> String {
+pub(crate) fn decided(case: &Value) -> String {
     evaluate_case(&case.to_string()).decision().to_owned()
 }
 
 /// A case in which one statement's condition decides, with the values as the table writes them.
-fn case(effect: &str, operator: &str, wanted: &str, found: &str) -> Value {
+pub(crate) fn case(effect: &str, operator: &str, wanted: &str, found: &str) -> Value {
     let wanted: Vec<&str> = wanted.split_whitespace().collect();
     let mut statements = vec![json!({
         "Effect": effect, "Action": "*", "Resource": "*", "Condition": { operator: { "test:Key": wanted } }
@@ -200,7 +200,7 @@ enum Place {
 }
 
 const HOME: &str = "111122223333";
-const PRINCIPALS: [&str; 6] = [
+pub(crate) const PRINCIPALS: [&str; 6] = [
     "arn:aws:iam::111122223333:user/alice",
     "arn:aws:iam::111122223333:user/team/bob",
     "arn:aws:sts::111122223333:assumed-role/Deploy/alice",
@@ -217,7 +217,7 @@ const ACTIONS: [&str; 7] = [
     "sts:TagSession",
     "kms:Decrypt",
 ];
-const ACTION_PATTERNS: [&str; 12] = [
+pub(crate) const ACTION_PATTERNS: [&str; 12] = [
     "*",
     "s3:*",
     "S3:Get*",
@@ -240,7 +240,7 @@ const RESOURCES: [&str; 7] = [
     "arn:aws:iam::444455556666:role/X",
     "*",
 ];
-const RESOURCE_PATTERNS: [&str; 14] = [
+pub(crate) const RESOURCE_PATTERNS: [&str; 14] = [
     "*",
     "arn:aws:s3:::data/*",
     "arn:aws:s3:::data/a/?",
@@ -256,7 +256,7 @@ const RESOURCE_PATTERNS: [&str; 14] = [
     "arn:aws:s3:::data/${aws:TagKeys}/x",
     "arn:aws:iam::111122223333:role/Deploy",
 ];
-const WHO: [&str; 10] = [
+pub(crate) const WHO: [&str; 10] = [
     "*",
     HOME,
     "444455556666",
@@ -335,7 +335,7 @@ const KEYS: [Key; 8] = [
     ),
 ];
 
-fn some(rng: &mut StdRng, from: &[&str], most: usize) -> Value {
+pub(crate) fn some(rng: &mut StdRng, from: &[&str], most: usize) -> Value {
     let count = rng.random_range(1..=most);
     let all: Vec<&str> = (0..count).map(|_| *from.choose(rng).unwrap()).collect();
     if count == 1 && rng.random_bool(0.5) { json!(all[0]) } else { json!(all) }
@@ -390,7 +390,7 @@ fn document(rng: &mut StdRng, place: &Place) -> Value {
     document
 }
 
-fn random_case(rng: &mut StdRng) -> Value {
+pub(crate) fn random_case(rng: &mut StdRng) -> Value {
     let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
     let mut context = Map::new();
     for (key, _, values, _) in &KEYS {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::KindName;
+use super::{KindName, kind_of};
 use crate::cli::Exit;
 use crate::cli::args::Global;
 use crate::cli::iam::read;
 use crate::cli::output::{Format, Output};
-use crate::policy::{Document, Kind, PolicyError, Warning, lint};
+use crate::policy::{Document, PolicyError, Warning, lint};
 
 /// What was found, for programs.
 #[derive(Serialize)]
@@ -33,32 +33,11 @@ struct Fault {
 /// Examines `file`.
 pub(super) fn run(global: &Global, file: &Path, kind: Option<KindName>, strict: bool) -> anyhow::Result<Exit> {
     let text = read(file)?;
-    let kind = kind.map_or_else(|| kind_of(&text), Kind::from);
-    let parsed = Document::parse(&text, kind);
+    let parsed = Document::parse(&text, kind_of(&text, kind));
     let warnings = parsed.as_ref().map(|document| lint(document, &text)).unwrap_or_default();
     let exit = if parsed.is_err() || strict && !warnings.is_empty() { Exit::Failed } else { Exit::Done };
     print(file, parsed.err(), warnings, &mut Output::standard(global.output))?;
     Ok(exit)
-}
-
-/// What a policy with these elements can only be for; a person's mistakes are told by the parser.
-fn kind_of(text: &str) -> Kind {
-    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let statement = value.get("Statement");
-    let statements = match statement {
-        Some(serde_json::Value::Array(statements)) => statements.iter().collect(),
-        Some(statement) => vec![statement],
-        None => Vec::new(),
-    };
-    let has = |name: &str| {
-        let not = format!("Not{name}");
-        statements.iter().any(|statement| statement.get(name).is_some() || statement.get(&not).is_some())
-    };
-    match (has("Principal"), has("Resource")) {
-        (true, true) => Kind::Resource,
-        (true, false) => Kind::Trust,
-        (false, _) => Kind::Identity,
-    }
 }
 
 fn print<W: io::Write>(
@@ -97,15 +76,7 @@ fn print<W: io::Write>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn elements_say_what_it_is_for() {
-        let with = |elements: &str| format!(r#"{{"Statement": [{{"Effect": "Allow"{elements}}}]}}"#);
-        assert_eq!(kind_of(&with(r#", "Resource": "*""#)), Kind::Identity);
-        assert_eq!(kind_of(&with(r#", "Resource": "*", "NotPrincipal": "*""#)), Kind::Resource);
-        assert_eq!(kind_of(&with(r#", "Principal": "*""#)), Kind::Trust);
-        assert_eq!(kind_of("no JSON"), Kind::Identity);
-    }
+    use crate::policy::Kind;
 
     #[test]
     fn a_fault_is_told_where_an_editor_finds_it() {

@@ -4,6 +4,7 @@
 mod actions;
 mod eval;
 mod lint;
+mod print;
 mod templates;
 
 use std::path::PathBuf;
@@ -52,6 +53,18 @@ pub enum Policy {
         #[arg(long)]
         strict: bool,
     },
+    /// Show a policy as it was understood
+    ///
+    /// Everything is written out: the version, every list as a list, ARNs in all their fields, names in one case, networks,
+    /// numbers and times in one form each. In version 2012-10-17 what is no wildcard and no variable stands as `${*}`, `${?}` or
+    /// `${$}`. The output is a policy that decides the same.
+    Print {
+        /// The policy; `-` is standard input
+        file: PathBuf,
+        /// What it is to be attached to [default: what its elements say]
+        #[arg(long = "as", value_name = "KIND")]
+        kind: Option<KindName>,
+    },
     /// Policies in the store.
     #[command(flatten)]
     Managed(Managed),
@@ -94,6 +107,46 @@ pub async fn run(global: &Global, verb: Policy) -> anyhow::Result<Exit> {
         Policy::Eval { jsonl: _ } => tokio::task::block_in_place(eval::run),
         Policy::Template { name } => tokio::task::block_in_place(|| templates::run(global, name.as_deref())),
         Policy::Lint { file, kind, strict } => tokio::task::block_in_place(|| lint::run(global, &file, kind, strict)),
+        Policy::Print { file, kind } => tokio::task::block_in_place(|| print::run(&file, kind)),
         Policy::Managed(verb) => policies::run(&mut Session::open(global).await?, verb).await,
+    }
+}
+
+/// What the policy `text` is for: what was said, or else what one with its elements can only be for; a person's mistakes are
+/// told by the parser.
+fn kind_of(text: &str, said: Option<KindName>) -> Kind {
+    if let Some(kind) = said {
+        return kind.into();
+    }
+    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let statement = value.get("Statement");
+    let statements = match statement {
+        Some(serde_json::Value::Array(statements)) => statements.iter().collect(),
+        Some(statement) => vec![statement],
+        None => Vec::new(),
+    };
+    let has = |name: &str| {
+        let not = format!("Not{name}");
+        statements.iter().any(|statement| statement.get(name).is_some() || statement.get(&not).is_some())
+    };
+    match (has("Principal"), has("Resource")) {
+        (true, true) => Kind::Resource,
+        (true, false) => Kind::Trust,
+        (false, _) => Kind::Identity,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_say_what_it_is_for() {
+        let with = |elements: &str| format!(r#"{{"Statement": [{{"Effect": "Allow"{elements}}}]}}"#);
+        assert_eq!(kind_of(&with(r#", "Resource": "*""#), None), Kind::Identity);
+        assert_eq!(kind_of(&with(r#", "Resource": "*", "NotPrincipal": "*""#), None), Kind::Resource);
+        assert_eq!(kind_of(&with(r#", "Principal": "*""#), None), Kind::Trust);
+        assert_eq!(kind_of("no JSON", None), Kind::Identity);
+        assert_eq!(kind_of(&with(r#", "Resource": "*""#), Some(KindName::Scp)), Kind::ServiceControl);
     }
 }

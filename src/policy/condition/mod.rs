@@ -6,6 +6,7 @@
 //! keys or values").
 
 mod operator;
+mod print;
 mod value;
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ use super::pattern::{Pattern, Reading};
 use crate::base::Timestamp;
 use crate::base::text::printable;
 use operator::{Operator, Order, Quantifier, Test};
+pub(super) use print::{Block, blocks};
 use value::Number;
 
 /// One condition.

@@ -60,23 +60,23 @@ const EXACT: Test = Test::Text { wildcards: false, folded: false };
 const FOLDED: Test = Test::Text { wildcards: false, folded: true };
 const LIKE: Test = Test::Text { wildcards: true, folded: false };
 
-/// Name, test, and whether it is negated. Lower-case: AWS takes any case.
+/// Name, test, and whether it is negated. AWS takes any case. Of two names for one the first is what is printed.
 #[rustfmt::skip]
 const NAMES: [(&str, Test, bool); 27] = [
-    ("stringequals", EXACT, false), ("stringnotequals", EXACT, true),
-    ("stringequalsignorecase", FOLDED, false), ("stringnotequalsignorecase", FOLDED, true),
-    ("stringlike", LIKE, false), ("stringnotlike", LIKE, true),
-    ("numericequals", Test::Number(Order::Equal), false), ("numericnotequals", Test::Number(Order::Equal), true),
-    ("numericlessthan", Test::Number(Order::Less), false), ("numericlessthanequals", Test::Number(Order::LessOrEqual), false),
-    ("numericgreaterthan", Test::Number(Order::Greater), false), ("numericgreaterthanequals", Test::Number(Order::GreaterOrEqual), false),
-    ("dateequals", Test::Date(Order::Equal), false), ("datenotequals", Test::Date(Order::Equal), true),
-    ("datelessthan", Test::Date(Order::Less), false), ("datelessthanequals", Test::Date(Order::LessOrEqual), false),
-    ("dategreaterthan", Test::Date(Order::Greater), false), ("dategreaterthanequals", Test::Date(Order::GreaterOrEqual), false),
-    ("bool", Test::Bool, false), ("binaryequals", Test::Binary, false),
-    ("ipaddress", Test::Ip, false), ("notipaddress", Test::Ip, true),
-    ("arnequals", Test::Arn, false), ("arnlike", Test::Arn, false),
-    ("arnnotequals", Test::Arn, true), ("arnnotlike", Test::Arn, true),
-    ("null", Test::Null, false),
+    ("StringEquals", EXACT, false), ("StringNotEquals", EXACT, true),
+    ("StringEqualsIgnoreCase", FOLDED, false), ("StringNotEqualsIgnoreCase", FOLDED, true),
+    ("StringLike", LIKE, false), ("StringNotLike", LIKE, true),
+    ("NumericEquals", Test::Number(Order::Equal), false), ("NumericNotEquals", Test::Number(Order::Equal), true),
+    ("NumericLessThan", Test::Number(Order::Less), false), ("NumericLessThanEquals", Test::Number(Order::LessOrEqual), false),
+    ("NumericGreaterThan", Test::Number(Order::Greater), false), ("NumericGreaterThanEquals", Test::Number(Order::GreaterOrEqual), false),
+    ("DateEquals", Test::Date(Order::Equal), false), ("DateNotEquals", Test::Date(Order::Equal), true),
+    ("DateLessThan", Test::Date(Order::Less), false), ("DateLessThanEquals", Test::Date(Order::LessOrEqual), false),
+    ("DateGreaterThan", Test::Date(Order::Greater), false), ("DateGreaterThanEquals", Test::Date(Order::GreaterOrEqual), false),
+    ("Bool", Test::Bool, false), ("BinaryEquals", Test::Binary, false),
+    ("IpAddress", Test::Ip, false), ("NotIpAddress", Test::Ip, true),
+    ("ArnLike", Test::Arn, false), ("ArnEquals", Test::Arn, false),
+    ("ArnNotLike", Test::Arn, true), ("ArnNotEquals", Test::Arn, true),
+    ("Null", Test::Null, false),
 ];
 
 impl Operator {
@@ -90,12 +90,24 @@ impl Operator {
             None => (None, lower.as_str()),
         };
         let (rest, if_exists) = rest.strip_suffix("ifexists").map_or((rest, false), |rest| (rest, true));
-        let (_, test, negated) = NAMES.iter().find(|(name, ..)| *name == rest)?;
+        let (_, test, negated) = NAMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(rest))?;
         // Whether a key is there is asked of the key: neither of its values, nor if it is there.
         if *test == Test::Null && (if_exists || quantifier.is_some()) {
             return None;
         }
         Some(Self { quantifier, test: *test, negated: *negated, if_exists })
+    }
+
+    /// Its names, the usual one first.
+    pub(super) fn names(self) -> impl Iterator<Item = String> {
+        let before = match self.quantifier {
+            Some(Quantifier::All) => "ForAllValues:",
+            Some(Quantifier::Any) => "ForAnyValue:",
+            None => "",
+        };
+        let behind = if self.if_exists { "IfExists" } else { "" };
+        let same = NAMES.iter().filter(move |(_, test, negated)| (*test, *negated) == (self.test, self.negated));
+        same.map(move |(name, ..)| format!("{before}{name}{behind}"))
     }
 }
 

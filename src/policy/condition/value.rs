@@ -3,6 +3,7 @@
 //! Each is read the same way from a policy, where a fault is a fault, and from a request, where what cannot be read is no
 //! value of the kind.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use base64::Engine as _;
@@ -15,6 +16,8 @@ use crate::base::Timestamp;
 
 /// Decimal places of a number that count.
 const PLACES: usize = 9;
+/// One, in units of the last place.
+const ONE: u128 = 1_000_000_000;
 /// Digits before the point, at most: with the places they fit 128 bits.
 const DIGITS: usize = 28;
 /// Bits before an address of IPv4 in one of IPv6 (RFC 4291 2.5.5.2).
@@ -45,6 +48,15 @@ impl Number {
     }
 }
 
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (whole, part) = (self.0.unsigned_abs() / ONE, self.0.unsigned_abs() % ONE);
+        let places = format!(".{part:0PLACES$}");
+        write!(f, "{sign}{whole}{}", places.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
 /// A moment: seconds since 1970, or as ISO 8601 writes it (W3C's profile): a year, a day, or a time with its zone.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<i64>()
@@ -70,17 +82,18 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
     format!("{time}{zone}").parse().ok()
 }
 
-/// A network: `10.0.0.0/8`, `2001:db8::/32`, or a single address.
+/// A network: `10.0.0.0/8`, `2001:db8::/32`, or a single address. Bits of the host, which do not count, are not kept.
 pub(super) fn network(text: &str) -> Option<IpNet> {
     let network = text.parse::<IpNet>().ok().or_else(|| address(text).map(IpNet::from))?;
     let mapped = match network {
         IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(MAPPED)),
         IpNet::V4(_) => None,
     };
-    match mapped {
-        Some((v4, prefix)) => Ipv4Net::new(v4, prefix).ok().map(IpNet::V4),
-        None => Some(network),
-    }
+    let network = match mapped {
+        Some((v4, prefix)) => Ipv4Net::new(v4, prefix).ok().map(IpNet::V4)?,
+        None => network,
+    };
+    Some(network.trunc())
 }
 
 /// An address of a request. One of IPv4 in the clothes of IPv6 is one of IPv4: it must not slip past a rule about it.
