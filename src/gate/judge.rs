@@ -10,7 +10,7 @@ use super::operation::Operation;
 use super::target::{About, Target};
 use crate::authn::signed::Signed;
 use crate::base::{Faulty, Timestamp};
-use crate::model::AccountId;
+use crate::model::{AccountId, Arn};
 use crate::policy::{Context, Detail, Layer, Policies, Principal, Reason, Request, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
 use crate::rights::{Effective, Guardrails, Sides, Terms, root_context};
@@ -63,8 +63,14 @@ impl Judge {
         now: Timestamp,
     ) -> Result<(), GateError> {
         let terms = (self.terms)(now).map_err(undecided)?;
+        let root = Arn::root(&self.account).to_string();
         let decided = self.store.read(|snapshot| {
             let target = Target::of(snapshot, &self.account, operation.about(), resource)?;
+            // Root stands above every policy: a key of root's in the hands of somebody whom a boundary or a Deny limits would
+            // be a way past both. So no policy gives root's credentials to anybody, as none does in AWS.
+            if target.arn == root && signed.user().is_some() {
+                return Ok((Some("because only root itself may act on root".to_owned()), target.arn));
+            }
             let asked = Asked { signed, operation, target: &target, asking };
             asked.decide(snapshot, &self.account, &terms).map(|because| (because, target.arn))
         });
