@@ -6,7 +6,7 @@ use super::{
     reads, tagging, untagging,
 };
 use crate::admin::Admin;
-use crate::admin::iam::policies::{NewPolicy, NewVersion};
+use crate::admin::iam::policies::{NewPolicy, NewVersion, Usage};
 use crate::admin::iam::views::{HolderView, PolicyView};
 use crate::authn::signed::Signed;
 use crate::gate::Operation as Op;
@@ -31,16 +31,17 @@ pub(super) const ACTIONS: &[Action] = &[
 const MOST_HOLDERS: usize = 10_000;
 
 /// A policy as listings show it.
-pub(super) fn fields(view: &PolicyView) -> Vec<Node> {
+fn fields((view, usage): &(PolicyView, Usage)) -> Vec<Node> {
     let mut fields = vec![
         text("PolicyName", &view.name),
         text("PolicyId", &view.id),
         text("Arn", &view.arn),
         text("Path", &view.path),
         text("DefaultVersionId", format!("v{}", view.default_version)),
+        text("AttachmentCount", usage.attached.to_string()),
+        text("PermissionsBoundaryUsageCount", usage.boundaries.to_string()),
+        flag("IsAttachable", true),
     ];
-    fields.extend(view.holders.map(|count| text("AttachmentCount", count.to_string())));
-    fields.push(flag("IsAttachable", true));
     if !view.description.is_empty() {
         fields.push(text("Description", &view.description));
     }
@@ -48,10 +49,10 @@ pub(super) fn fields(view: &PolicyView) -> Vec<Node> {
     fields
 }
 
-fn whole(view: &PolicyView) -> Vec<Node> {
-    let mut fields = fields(view);
-    if !view.tags.is_empty() {
-        fields.push(tags(&view.tags));
+fn whole(shown: &(PolicyView, Usage)) -> Vec<Node> {
+    let mut fields = fields(shown);
+    if !shown.0.tags.is_empty() {
+        fields.push(tags(&shown.0.tags));
     }
     fields
 }
@@ -64,7 +65,10 @@ fn create(params: &Params) -> Result<Job, IamError> {
         document: params.document("PolicyDocument")?,
         tags: params.tags()?,
     };
-    changes(move |admin, asked| Ok(vec![nodes("Policy", whole(&admin.create_policy(asked, &new)?))]))
+    // Nobody holds it yet.
+    changes(move |admin, asked| {
+        Ok(vec![nodes("Policy", whole(&(admin.create_policy(asked, &new)?, Usage::default())))])
+    })
 }
 
 fn create_version(params: &Params) -> Result<Job, IamError> {
@@ -104,7 +108,11 @@ fn set_default(params: &Params) -> Result<Job, IamError> {
 }
 
 fn get(_: &Params) -> Result<Job, IamError> {
-    reads(|admin, asked| Ok(vec![nodes("Policy", whole(&admin.policy(asked)?))]))
+    reads(|admin, asked| {
+        let view = admin.policy(asked)?;
+        let usage = admin.policy_usage(&view.arn)?;
+        Ok(vec![nodes("Policy", whole(&(view, usage)))])
+    })
 }
 
 fn get_version(params: &Params) -> Result<Job, IamError> {
@@ -137,7 +145,20 @@ struct Which {
     own: bool,
     templates: bool,
     only_attached: bool,
+    /// `PermissionsPolicy` or `PermissionsBoundary`: only what is used as such.
+    used_as: Option<String>,
     path: String,
+}
+
+impl Which {
+    fn wants(&self, usage: Usage) -> bool {
+        let used = match self.used_as.as_deref() {
+            Some("PermissionsBoundary") => usage.boundaries > 0,
+            Some(_) => usage.attached > 0,
+            None => true,
+        };
+        used && (!self.only_attached || usage != Usage::default())
+    }
 }
 
 fn list_all(params: &Params) -> Result<Job, IamError> {
@@ -154,6 +175,7 @@ fn list_all(params: &Params) -> Result<Job, IamError> {
         own: scope != "AWS",
         templates: scope != "Local",
         only_attached: params.flag("OnlyAttached")?.unwrap_or(false),
+        used_as: params.text("PolicyUsageFilter").map(str::to_owned),
         path: params.text("PathPrefix").unwrap_or("/").to_owned(),
     };
     reads(move |admin, _| listed(admin, &which, &paging))
@@ -163,7 +185,7 @@ fn list_all(params: &Params) -> Result<Job, IamError> {
 fn listed(admin: &Admin, which: &Which, paging: &Paging) -> Answered {
     let after = paging.after.as_deref().map(|after| after.split_once('/').unwrap_or(("own", after)));
     let kinds = [("templates", which.templates, true), ("own", which.own, false)];
-    let mut items: Vec<(&str, PolicyView)> = Vec::new();
+    let mut items: Vec<(&str, (PolicyView, Usage))> = Vec::new();
     for (word, wanted, templates) in kinds {
         if !wanted {
             continue;
@@ -175,18 +197,17 @@ fn listed(admin: &Admin, which: &Which, paging: &Paging) -> Answered {
         };
         loop {
             let page = admin.policies(templates, behind.as_deref(), paging.limit)?;
-            for mut policy in page.items.into_iter().filter(|policy| policy.path.starts_with(&which.path)) {
-                let holders = admin.count_holders(&policy.arn)?;
-                if which.only_attached && holders == 0 {
+            for policy in page.items.into_iter().filter(|policy| policy.path.starts_with(&which.path)) {
+                let usage = admin.policy_usage(&policy.arn)?;
+                if !which.wants(usage) {
                     continue;
                 }
                 if items.len() == paging.limit {
-                    let next = items.last().map(|(word, last)| format!("{word}/{}", last.name));
-                    let views: Vec<PolicyView> = items.into_iter().map(|(_, view)| view).collect();
+                    let next = items.last().map(|(word, (last, _))| format!("{word}/{}", last.name));
+                    let views: Vec<_> = items.into_iter().map(|(_, view)| view).collect();
                     return paged("Policies", &views, next, fields);
                 }
-                policy.holders = Some(holders);
-                items.push((word, policy));
+                items.push((word, (policy, usage)));
             }
             behind = page.next;
             if behind.is_none() {
@@ -194,7 +215,7 @@ fn listed(admin: &Admin, which: &Which, paging: &Paging) -> Answered {
             }
         }
     }
-    let views: Vec<PolicyView> = items.into_iter().map(|(_, view)| view).collect();
+    let views: Vec<_> = items.into_iter().map(|(_, view)| view).collect();
     paged("Policies", &views, None, fields)
 }
 

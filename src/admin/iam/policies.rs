@@ -52,6 +52,15 @@ pub struct NewVersion {
     pub set_as_default: bool,
 }
 
+/// How many hold a policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// It is attached to them.
+    pub attached: usize,
+    /// It is their boundary.
+    pub boundaries: usize,
+}
+
 impl Admin {
     /// Makes a policy. Blocks.
     ///
@@ -225,14 +234,20 @@ impl Admin {
         Ok(Page { items: found.iter().map(PolicyView::of).collect(), next })
     }
 
-    /// How many hold the policy with this ARN, as far as is counted. Blocks.
+    /// How many hold the policy with this ARN, and as what, as far as is counted. Blocks.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub fn count_holders(&self, arn: &str) -> Result<usize, AdminError> {
+    pub fn policy_usage(&self, arn: &str) -> Result<Usage, AdminError> {
         self.store.read(|snapshot| {
-            let policy = find::policy(snapshot, &self.account, arn)?.value;
-            Ok(iam::holders_of(snapshot, &policy.id, None, MOST_COUNTED)?.len())
+            let policy = find::policy(snapshot, &self.account, arn)?.value.id;
+            let mut usage = Usage::default();
+            for holder in iam::holders_of(snapshot, &policy, None, MOST_COUNTED)? {
+                let held = iam::entitlements(snapshot, &holder)?.value;
+                usage.attached += usize::from(held.attached.contains(&policy));
+                usage.boundaries += usize::from(held.boundary == Some(policy));
+            }
+            Ok(usage)
         })
     }
 
