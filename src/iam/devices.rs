@@ -5,11 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::answer::{list, nodes, rest, text, time};
 use super::{
-    About, Action, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, user_or_self,
+    About, Action, Answered, IamError, Job, Params, changes, fresh, iam, nothing, paged, part, reads, user_or_self,
 };
+use crate::admin::iam::access_keys::ROOT;
 use crate::admin::iam::mfa::{Codes, DeviceView, NewDevice};
+use crate::admin::{Admin, AdminError};
 use crate::authn::signed::Signed;
-use crate::gate::{Asking, Operation as Op};
+use crate::gate::{Asking, Authorized, Operation as Op};
+use crate::model::MemberKind;
 
 pub(super) const ACTIONS: &[Action] = &[
     iam("CreateVirtualMFADevice", Op::CreateVirtualMFADevice, |p, _| fresh(p, "VirtualMFADeviceName"), create),
@@ -91,22 +94,37 @@ fn list_of_user(params: &Params) -> Result<Job, IamError> {
 fn list_all(params: &Params) -> Result<Job, IamError> {
     let paging = params.paging()?;
     let status = params.text("AssignmentStatus").map(str::to_owned);
-    reads(move |admin, _| {
+    reads(move |admin, asked| {
         let page = admin.virtual_mfa_devices(paging.after.as_deref(), paging.limit)?;
         let wanted = |device: &&DeviceView| match status.as_deref() {
             Some("Assigned") => device.user.is_some(),
             Some("Unassigned") => device.user.is_none(),
             _ => true,
         };
-        let mut answer = vec![list("VirtualMFADevices", page.items.iter().filter(wanted).map(fields))];
+        let shown = page.items.iter().filter(wanted).map(|device| fields(admin, asked, device));
+        let mut answer = vec![list("VirtualMFADevices", shown.collect::<Result<Vec<_>, _>>()?)];
         answer.extend(rest(page.next));
         Ok(answer)
     })
 }
 
-fn fields(device: &DeviceView) -> Vec<Node> {
+fn fields(admin: &Admin, asked: &Authorized, device: &DeviceView) -> Answered {
     let mut fields = vec![text("SerialNumber", &device.serial)];
-    fields.extend(device.user.as_ref().map(|user| nodes("User", vec![text("UserName", user)])));
+    if let Some(user) = &device.user {
+        fields.push(nodes("User", holder(admin, asked, user)?));
+    }
     fields.extend(device.enabled.map(|since| time("EnableDate", since)));
-    fields
+    Ok(fields)
+}
+
+/// Whoever holds a device, as one user is shown; by name alone where the row is gone.
+fn holder(admin: &Admin, asked: &Authorized, user: &str) -> Answered {
+    if user == ROOT {
+        return super::users::root_fields(admin, asked);
+    }
+    match admin.listed_called(MemberKind::User, user) {
+        Ok(listed) => Ok(super::users::fields(&listed)),
+        Err(AdminError::NotFound { .. }) => Ok(vec![text("UserName", user)]),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -2,15 +2,16 @@
 
 use super::answer::{nodes, tags, text, time};
 use super::{
-    About, Action, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, tagging, untagging,
-    user, user_or_self,
+    About, Action, Answered, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, tagging,
+    untagging, user, user_or_self,
 };
+use crate::admin::Admin;
 use crate::admin::iam::HolderKind;
 use crate::admin::iam::listing::Listed;
 use crate::admin::iam::local::users::{NewUser, UserUpdate};
 use crate::admin::views::EntityView;
 use crate::authn::signed::Signed;
-use crate::gate::Operation as Op;
+use crate::gate::{Authorized, Operation as Op};
 use crate::model::{Arn, MemberKind};
 
 pub(super) const ACTIONS: &[Action] = &[
@@ -87,11 +88,15 @@ fn get(_: &Params) -> Result<Job, IamError> {
         if asked.resource() != root {
             return Ok(vec![nodes("User", whole(&admin.listed_one(asked, MemberKind::User)?))]);
         }
-        // Of root the account's number is the id, and it has no name (IAM API reference, GetUser).
-        let created = admin.root(asked)?.created.unwrap_or_default();
-        let account = admin.account.to_string();
-        Ok(vec![nodes("User", vec![text("UserId", account), text("Arn", root), time("CreateDate", created)])])
+        Ok(vec![nodes("User", root_fields(admin, asked)?)])
     })
+}
+
+/// Of root the account's number is the id, and it has no name (IAM API reference, GetUser).
+pub(super) fn root_fields(admin: &Admin, asked: &Authorized) -> Answered {
+    let created = admin.root(asked)?.created.unwrap_or_default();
+    let arn = Arn::root(&admin.account).to_string();
+    Ok(vec![text("UserId", admin.account.to_string()), text("Arn", arn), time("CreateDate", created)])
 }
 
 fn list_all(params: &Params) -> Result<Job, IamError> {

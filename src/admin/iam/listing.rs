@@ -86,6 +86,17 @@ impl Admin {
         })
     }
 
+    /// The user or group of this name, for answers about what it is part of. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn listed_called(&self, kind: MemberKind, name: &str) -> Result<Listed, AdminError> {
+        self.store.read(|snapshot| {
+            let entity = find::entity(snapshot, &self.account, kind, name)?;
+            self.listed_entity(snapshot, &entity)
+        })
+    }
+
     /// The users that a group itself lists, in the order of ids; `after` is the `next` of the page before. Blocks.
     ///
     /// # Errors
