@@ -12,6 +12,7 @@
 mod audit_chain;
 mod authorize;
 mod authz_matrix;
+mod aws_clients;
 mod bed;
 mod bed_itself;
 mod cli_frame;
