@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{Company, Key};
+use super::{Company, Key, clock};
 use crate::run;
 
 /// Debian's own, which has the boto3 that `.ci/tools` installs.
@@ -181,7 +181,10 @@ impl Caller<'_> {
         let mut asked = self.ask("pages", action, params);
         asked["size"] = json!(size);
         match self.client.does(&asked).unwrap_or_else(|refused| panic!("{asked}: {refused:?}")) {
-            Value::Array(pages) => pages,
+            Value::Array(pages) => {
+                self.client.driven.borrow_mut().insert(action.to_owned());
+                pages
+            }
             other => panic!("{other}"),
         }
     }
@@ -262,7 +265,7 @@ pub(super) fn has(found: &Value, expected: &Value) {
 #[track_caller]
 pub(super) fn now(moment: &Value) {
     let seconds = moment["time"].as_i64().unwrap_or_else(|| panic!("no moment: {moment}"));
-    let off = jiff::Timestamp::now().as_second() - seconds;
+    let off = clock() - seconds;
     assert!((-NOW..=NOW).contains(&off), "{moment} is {off} seconds ago");
 }
 

@@ -17,6 +17,8 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bailey::base::Clock as _;
+use bailey::base::clock::SystemClock;
 use base64::Engine as _;
 use serde_json::Value;
 
@@ -180,9 +182,14 @@ fn base32(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// Seconds since 1970: what clients sign with and devices count by.
+fn clock() -> i64 {
+    SystemClock.now().as_second()
+}
+
 /// The code that a device with this seed (base 32) shows `steps` steps of half a minute from now (RFC 6238, RFC 4226).
 fn code(seed: &str, steps: i64) -> String {
-    let step = jiff::Timestamp::now().as_second() / 30 + steps;
+    let step = clock() / 30 + steps;
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &base32(seed));
     let tag = aws_lc_rs::hmac::sign(&key, &step.to_be_bytes());
     let digits = tag.as_ref();
