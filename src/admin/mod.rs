@@ -64,7 +64,8 @@ pub struct Admin {
     /// Hashes and checks passwords.
     pub passwords: Arc<Passwords>,
     /// Who guessed wrong, and how often.
-    pub attempts: Arc<Attempts<CredentialOwner>>,
+    /// By person and factor: the password, or a device's name.
+    pub attempts: Arc<Attempts<(CredentialOwner, String)>>,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
 }

@@ -6,7 +6,8 @@ use super::{Admin, AdminError};
 use crate::audit::Outcome;
 use crate::base::Timestamp;
 use crate::gate::Authorized;
-use crate::keys::RotationError;
+use crate::keys::{Rotated, RotationError};
+use crate::model::Actor;
 
 /// How the sealing keys are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,8 +45,7 @@ impl Admin {
     /// When there is no master key, something does not open, or the store fails; what was done stays done.
     pub fn rotate_sealing_key(&self, asked: Authorized) -> Result<SealingView, AdminError> {
         let actor = asked.actor();
-        let exchanged = self.keys.advance(&self.store, &actor, self.now());
-        let exchanged = exchanged.and_then(|_| self.keys.reseal(&self.store, &actor, self.now()));
+        let exchanged = self.exchange(&actor);
         let outcome = match &exchanged {
             Ok(done) => {
                 Outcome::success().with("sealing_key", u64::from(done.current)).with("resealed", done.resealed as u64)
@@ -64,5 +64,14 @@ impl Admin {
             retiring: standing.retiring,
             resealed: Some(done.resealed),
         })
+    }
+
+    /// What was cut short is finished before another key is made.
+    fn exchange(&self, actor: &Actor) -> Result<Rotated, RotationError> {
+        let now = self.now();
+        if self.keys.standing()?.retiring.is_empty() {
+            self.keys.advance(&self.store, actor, now)?;
+        }
+        self.keys.reseal(&self.store, actor, now)
     }
 }

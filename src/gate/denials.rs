@@ -12,6 +12,9 @@ use crate::model::Actor;
 /// Denials of one actor that are recorded each minute.
 const RECORDED: u32 = 100;
 
+/// Actors whose denials are counted apart.
+const MOST_CAUSES: usize = 10_000;
+
 /// Length of a window, in seconds.
 const WINDOW: i64 = 60;
 
@@ -29,6 +32,9 @@ impl Denials {
     /// Whether a denial of `actor` is to be recorded; if so, how many before it were passed over.
     pub(super) fn admit(&self, actor: &Actor, now: Timestamp) -> Option<u64> {
         let mut windows = self.lock();
+        // More causes than can be told apart are counted as one: memory is bounded whoever comes.
+        let crowd = Actor::task("many");
+        let actor = if windows.len() >= MOST_CAUSES && !windows.contains_key(actor) { &crowd } else { actor };
         let fresh = || Window { since: now, recorded: 0, passed_over: 0 };
         let window = windows.entry(actor.clone()).or_insert_with(fresh);
         let mut passed_over = 0;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::GateError;
 use super::operation::Operation;
-use super::target::{About, Target};
+use super::target::{About, Renaming, Target};
 use crate::authn::signed::Signed;
 use crate::base::{Faulty, Timestamp};
 use crate::model::{AccountId, Arn};
@@ -25,8 +25,11 @@ pub struct Asking {
     pub tags: Vec<(String, Option<String>)>,
     /// The managed policy that is to be attached or detached: `iam:PolicyARN`.
     pub policy: Option<String>,
-    /// The boundary that is to be set: `iam:PermissionsBoundary`.
+    /// The boundary that is to be set: `iam:PermissionsBoundary`, which otherwise is the one there is.
     pub boundary: Option<String>,
+    /// Another name or path that a user or group is to get: then both, what it is called and what it will be, have to be
+    /// allowed.
+    pub renaming: Option<Renaming>,
 }
 
 impl From<Vec<(&'static str, String)>> for Asking {
@@ -71,8 +74,16 @@ impl Judge {
             if target.arn == root && signed.user().is_some() {
                 return Ok((Some("because only root itself may act on root".to_owned()), target.arn));
             }
-            let asked = Asked { signed, operation, target: &target, asking };
-            asked.decide(snapshot, &self.account, &terms).map(|because| (because, target.arn))
+            let mut targets = vec![target.clone()];
+            targets.extend(asking.renaming.as_ref().map(|renaming| target.renamed(renaming)));
+            for target in targets {
+                let asked = Asked { signed, operation, target: &target, asking };
+                let because = asked.decide(snapshot, &self.account, &terms)?;
+                if because.is_some() {
+                    return Ok((because, target.arn));
+                }
+            }
+            Ok((None, target.arn))
         });
         match decided.map_err(|error| match error {
             DecideError::Store(error) => undecided(error),
@@ -165,16 +176,20 @@ impl Asked<'_> {
             context.set(key, values);
         };
         set("aws:SecureTransport", vec![from.secure.to_string()]);
-        set("aws:RequestedRegion", vec![self.signed.region().to_owned()]);
+        // As of every global service of AWS, whatever region the client happens to be configured for.
+        set("aws:RequestedRegion", vec!["us-east-1".to_owned()]);
         if let Some(ip) = from.ip {
             set("aws:SourceIp", vec![ip.to_string()]);
         }
         if let Some(agent) = &from.user_agent {
             set("aws:UserAgent", vec![agent.clone()]);
         }
-        for (key, value) in self.target.tags.iter() {
-            set(&format!("aws:ResourceTag/{key}"), vec![value.to_owned()]);
-            set(&format!("iam:ResourceTag/{key}"), vec![value.to_owned()]);
+        for (key, value) in &self.target.tags {
+            set(&format!("aws:ResourceTag/{key}"), vec![value.clone()]);
+            set(&format!("iam:ResourceTag/{key}"), vec![value.clone()]);
+        }
+        if let Some(boundary) = &self.target.boundary {
+            set("iam:PermissionsBoundary", vec![boundary.clone()]);
         }
         if self.target.arn != "*" {
             set("aws:ResourceAccount", vec![account.to_string()]);

@@ -14,6 +14,7 @@ pub mod table;
 pub mod target;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use judge::{Asking, Judge, TermsAt};
@@ -185,13 +186,24 @@ impl Gate {
         self.note_denial(&Actor::Local { uid: stranger.uid() }, &event, stranger, now);
     }
 
-    /// Writes down that a signature was refused: `about` says of which key, from where, and why. Blocks.
-    pub fn refuse_signature(&self, about: &[(&'static str, String)], why: &dyn fmt::Display, now: Timestamp) {
+    /// Writes down that a signature from `ip` was refused: `about` says of which key, if it claims one, and why. Each address
+    /// has its own limit of records a minute, so that nobody's noise hides what others try. Blocks.
+    pub fn refuse_signature(
+        &self,
+        ip: Option<IpAddr>,
+        about: Vec<(&'static str, String)>,
+        why: &dyn fmt::Display,
+        now: Timestamp,
+    ) {
+        let from = ip.map(|ip| format!(" from {ip}")).unwrap_or_default();
         let mut event = Event::reading("VerifySignature");
         for (name, value) in about {
-            event = event.with(name, printable(value).into_owned());
+            event = event.with(name, printable(&value).into_owned());
         }
-        self.note_denial(&Actor::task("signatures"), &event, why, now);
+        if let Some(ip) = ip {
+            event = event.with("source_ip", ip.to_string());
+        }
+        self.note_denial(&Actor::task(format!("signatures{from}")), &event, why, now);
     }
 
     /// Writes down how many denials were passed over, once their minute is over. Blocks.

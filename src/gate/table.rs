@@ -69,9 +69,7 @@ fn keys(operation: Operation) -> Vec<&'static str> {
     if name.starts_with("Untag") {
         keys.push("aws:TagKeys");
     }
-    if name.starts_with("Put") && name.ends_with("PermissionsBoundary")
-        || matches!(about, About::New(Kind::User | Kind::Role))
-    {
+    if matches!(about, About::User | About::Role | About::New(Kind::User | Kind::Role)) {
         keys.push("iam:PermissionsBoundary");
     }
     if (name.starts_with("Attach") || name.starts_with("Detach")) && name.ends_with("Policy") {

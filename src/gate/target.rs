@@ -3,6 +3,8 @@
 //! A caller says a name, an id or an ARN, in any case. What is decided about is what the operation will find by the same
 //! words ([`crate::rights::find`]); so no spelling of a name slips past a Deny.
 
+use std::collections::BTreeMap;
+
 use crate::model::{AccountId, Arn, Entity, Holder, MemberKind, Tags};
 use crate::rights::find;
 use crate::store::{Snapshot, StoreError, credentials, iam};
@@ -61,7 +63,9 @@ pub(super) struct Target {
     /// Its ARN, or `*`.
     pub(super) arn: String,
     /// What hangs on it as tags.
-    pub(super) tags: Tags,
+    pub(super) tags: BTreeMap<String, String>,
+    /// The boundary of a user or role, by ARN.
+    pub(super) boundary: Option<String>,
 }
 
 impl About {
@@ -111,26 +115,25 @@ impl Target {
         };
         let found = match kind {
             Kind::Role => match found(find::role(snapshot, account, text))? {
-                Some(role) => Some(Self {
-                    arn: Arn::role(&role.value.account, &role.value.path, &role.value.name).to_string(),
-                    tags: iam::entitlements(snapshot, &Holder::Role(role.value.id))?.value.tags,
-                }),
+                Some(role) => {
+                    let arn = Arn::role(&role.value.account, &role.value.path, &role.value.name).to_string();
+                    let held = iam::entitlements(snapshot, &Holder::Role(role.value.id))?.value;
+                    Some(Self { arn, tags: plain(&held.tags), boundary: boundary(snapshot, held.boundary)? })
+                }
                 None => None,
             },
             Kind::Policy => found(find::policy(snapshot, account, text))?
-                .map(|policy| Self { arn: policy.value.arn().to_string(), tags: policy.value.tags }),
-            Kind::InstanceProfile => found(find::profile(snapshot, account, text))?.map(|profile| Self {
-                arn: Arn::instance_profile(&profile.value.account, &profile.value.path, &profile.value.name)
-                    .to_string(),
-                tags: profile.value.tags,
+                .map(|policy| Self::tagged(policy.value.arn().to_string(), &policy.value.tags)),
+            Kind::InstanceProfile => found(find::profile(snapshot, account, text))?.map(|profile| {
+                let profile = profile.value;
+                let arn = Arn::instance_profile(&profile.account, &profile.path, &profile.name);
+                Self::tagged(arn.to_string(), &profile.tags)
             }),
             _ => {
                 let prefix = Arn::mfa_device(account, "").to_string();
                 let name = text.strip_prefix(&prefix).unwrap_or(text);
-                credentials::mfa_device(snapshot, name)?.map(|device| Self {
-                    arn: Arn::mfa_device(account, &device.value.name).to_string(),
-                    tags: device.value.tags,
-                })
+                let device = credentials::mfa_device(snapshot, name)?.map(|device| device.value);
+                device.map(|device| Self::tagged(Arn::mfa_device(account, &device.name).to_string(), &device.tags))
             }
         };
         Ok(found.unwrap_or_else(|| Self::bare(spelt(account, kind, text))))
@@ -141,22 +144,53 @@ impl Target {
             let kind = if kind == MemberKind::Group { Kind::Group } else { Kind::User };
             return Ok(Self::bare(spelt(account, kind, text)));
         };
-        let mut tags = Tags::default();
+        let mut target = Self::bare(Arn::entity(account, &entity).to_string());
         if let Entity::User(user) = &entity {
-            // What an administrator hangs on somebody stands above what the directory says, as with `aws:PrincipalTag`.
-            let told = user.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-            let held = iam::entitlements(snapshot, &Holder::User(user.id))?.value.tags;
-            for (key, value) in told.chain(held.iter()) {
-                // A directory's value that is no tag's is none here.
-                let _ = tags.set(key, value);
-            }
+            let held = iam::entitlements(snapshot, &Holder::User(user.id))?.value;
+            // What an administrator hangs on somebody stands above what the directory says, as with `aws:PrincipalTag`; keys
+            // have no case.
+            let ours = |key: &str| held.tags.iter().any(|(own, _)| own.to_lowercase() == key.to_lowercase());
+            target.tags = user.tags.iter().filter(|(key, _)| !ours(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            target.tags.extend(plain(&held.tags));
+            target.boundary = boundary(snapshot, held.boundary)?;
         }
-        Ok(Self { arn: Arn::entity(account, &entity).to_string(), tags })
+        Ok(target)
+    }
+
+    fn tagged(arn: String, tags: &Tags) -> Self {
+        Self { tags: plain(tags), ..Self::bare(arn) }
     }
 
     fn bare(arn: String) -> Self {
-        Self { arn, tags: Tags::default() }
+        Self { arn, tags: BTreeMap::new(), boundary: None }
     }
+
+    /// The same user or group as it is to be called.
+    pub(super) fn renamed(&self, renaming: &Renaming) -> Self {
+        let Some((start, rest)) = self.arn.split_once('/') else { return self.clone() };
+        let (path, name) =
+            rest.rsplit_once('/').map_or(("/".to_owned(), rest), |(path, name)| (format!("/{path}/"), name));
+        let (path, name) = (renaming.path.as_deref().unwrap_or(&path), renaming.name.as_deref().unwrap_or(name));
+        Self { arn: format!("{start}{path}{name}"), ..self.clone() }
+    }
+}
+
+/// Another name or path that somebody is to get.
+#[derive(Debug, Clone, Default)]
+pub struct Renaming {
+    /// The name, if it is to be another.
+    pub name: Option<String>,
+    /// The path, if it is to be another.
+    pub path: Option<String>,
+}
+
+fn plain(tags: &Tags) -> BTreeMap<String, String> {
+    tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn boundary(snapshot: &dyn Snapshot, id: Option<crate::base::PolicyId>) -> Result<Option<String>, StoreError> {
+    let policy = id.map(|id| iam::policy(snapshot, &id)).transpose()?.flatten();
+    Ok(policy.map(|policy| policy.arn().to_string()))
 }
 
 /// What is found, `None` if nothing is meant: then the decision is about what was said, and the operation will say that

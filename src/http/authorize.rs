@@ -72,7 +72,13 @@ fn answer(app: &App, sent: &Sent, now: Timestamp) -> Result<Vec<Verdict>, Failur
     let operation = access::operation(batch.as_ref().ok(), &caller);
     // The gate comes first: somebody who may not ask learns nothing about how it would be asked.
     let allowed = app.gate.authorize(caller, operation, "", now)?;
-    let batch = batch.map_err(|error| Failure::invalid(&format!("the body cannot be read: {error}")))?;
+    let batch = match batch {
+        Ok(batch) => batch,
+        Err(error) => {
+            allowed.complete(&crate::audit::Outcome::failed("InvalidRequest", &error), now);
+            return Err(Failure::invalid(&format!("the body cannot be read: {error}")));
+        }
+    };
     let answered = access::authorize(&app.admin, &allowed, &batch);
     let outcome = match &answered {
         Ok(_) => crate::audit::Outcome::success(),

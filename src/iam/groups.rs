@@ -16,7 +16,7 @@ pub(super) const ACTIONS: &[Action] = &[
     iam("GetGroup", Op::GetGroup, group, get),
     iam("ListGroups", Op::ListGroups, super::account, list_all),
     iam("RemoveUserFromGroup", Op::RemoveUserFromGroup, member, remove),
-    iam("UpdateGroup", Op::UpdateGroup, group, update),
+    iam("UpdateGroup", Op::UpdateGroup, |p, s| super::renaming(group(p, s)?, p, "NewGroupName"), update),
 ];
 
 /// A group as listings show it.

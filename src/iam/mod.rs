@@ -35,6 +35,7 @@ pub use params::{Paging, Params};
 use crate::admin::Admin;
 use crate::audit::Outcome;
 use crate::authn::signed::Signed;
+use crate::gate::target::Renaming;
 use crate::gate::{Asking, Authorized, Operation};
 
 /// One action of the API.
@@ -173,6 +174,13 @@ fn fresh(params: &Params, name: &str) -> About {
     let (path, name) = (params.text("Path").unwrap_or("/"), params.required(name)?);
     let boundary = params.text("PermissionsBoundary").map(str::to_owned);
     Ok((format!("{path}{name}"), Asking { boundary, ..tagging(params)? }))
+}
+
+/// It is to be called otherwise.
+fn renaming((about, asking): (String, Asking), params: &Params, name: &str) -> About {
+    let owned = |name: &str| params.text(name).map(str::to_owned);
+    let renaming = Some(Renaming { name: owned(name), path: owned("NewPath") });
+    Ok((about, Asking { renaming, ..asking }))
 }
 
 /// Tags come with it.

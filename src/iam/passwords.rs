@@ -42,19 +42,16 @@ fn change(params: &Params) -> Result<Job, IamError> {
 }
 
 fn create(params: &Params) -> Result<Job, IamError> {
-    let new = NewPassword {
-        password: params.secret("Password")?,
-        must_change: params.flag("PasswordResetRequired")?.unwrap_or(false),
-    };
+    let new = NewPassword { password: params.secret("Password")?, must_change: params.flag("PasswordResetRequired")? };
     changes(move |admin, asked| Ok(vec![nodes("LoginProfile", fields(&admin.create_login_profile(asked, &new)?))]))
 }
 
 fn update(params: &Params) -> Result<Job, IamError> {
     let must_change = params.flag("PasswordResetRequired")?;
     if params.text("Password").is_none() {
-        return changes(move |admin, asked| nothing(admin.demand_change(asked, must_change.unwrap_or(false))));
+        return changes(move |admin, asked| nothing(admin.demand_change(asked, must_change)));
     }
-    let new = NewPassword { password: params.secret("Password")?, must_change: must_change.unwrap_or(false) };
+    let new = NewPassword { password: params.secret("Password")?, must_change };
     changes(move |admin, asked| nothing(admin.update_login_profile(asked, &new)))
 }
 
@@ -105,8 +102,5 @@ fn update_policy(params: &Params) -> Result<Job, IamError> {
         hard_expiry: flag("HardExpiry")?,
         words: Vec::new(),
     };
-    changes(move |admin, asked| {
-        let words = admin.forbidden_words()?;
-        nothing(admin.update_password_policy(asked, PasswordPolicy { words, ..new }))
-    })
+    changes(move |admin, asked| nothing(admin.update_iam_password_policy(asked, new)))
 }

@@ -23,7 +23,7 @@ pub(super) const ACTIONS: &[Action] = &[
     iam("ListUserTags", Op::ListUserTags, user, |params| super::holders::tags_of(params, HolderKind::User)),
     iam("TagUser", Op::TagUser, tag_about, |params| super::holders::tag(params, HolderKind::User)),
     iam("UntagUser", Op::UntagUser, untag_about, |params| super::holders::untag(params, HolderKind::User)),
-    iam("UpdateUser", Op::UpdateUser, user, update),
+    iam("UpdateUser", Op::UpdateUser, |p, s| super::renaming(user(p, s)?, p, "NewUserName"), update),
 ];
 
 /// A user as listings show it.

@@ -31,6 +31,8 @@ pub struct Rotated {
     pub current: KeyNumber,
     /// Secrets that were sealed anew.
     pub resealed: usize,
+    /// Secrets that do not open, and keep their old key in the ring.
+    pub unreadable: usize,
 }
 
 impl Keys {
@@ -59,23 +61,30 @@ impl Keys {
     /// # Errors
     /// When something does not open, or the store fails; what was done stays done.
     pub fn reseal(&self, store: &Store, by: &Actor, now: Timestamp) -> Result<Rotated, RotationError> {
-        let mut resealed = 0;
-        loop {
-            let standing = self.standing()?;
-            let Some(old) = standing.retiring.first().copied() else {
-                return Ok(Rotated { current: standing.current, resealed });
-            };
-            let claimed = store.read(|snapshot| iam::claimed(snapshot, &keys::sealing_key(old)))?;
-            resealed += self.reseal_from(store, old, by, now)?;
-            let mut commit = Commit::new(by.clone(), now, Intent::Widen);
-            commit.delete_sealing_key(old, claimed);
-            match store.commit(commit) {
-                Ok(_) => self.forget(old),
-                // Something was sealed by it meanwhile: look again.
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+        let (mut resealed, mut unreadable) = (0, 0);
+        for old in self.standing()?.retiring {
+            loop {
+                let claimed = store.read(|snapshot| iam::claimed(snapshot, &keys::sealing_key(old)))?;
+                let (done, left) = self.reseal_from(store, old, by, now)?;
+                resealed += done;
+                if left > 0 {
+                    unreadable += left;
+                    break;
+                }
+                let mut commit = Commit::new(by.clone(), now, Intent::Widen);
+                commit.delete_sealing_key(old, claimed);
+                match store.commit(commit) {
+                    Ok(_) => {
+                        self.forget(old);
+                        break;
+                    }
+                    // Something was sealed by it meanwhile: look again.
+                    Err(StoreError::Conflict { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
+        Ok(Rotated { current: self.standing()?.current, resealed, unreadable })
     }
 
     fn forget(&self, number: KeyNumber) {
@@ -85,8 +94,8 @@ impl Keys {
         }
     }
 
-    /// Seals anew what key `old` sealed.
-    fn reseal_from(&self, store: &Store, old: KeyNumber, by: &Actor, now: Timestamp) -> Result<usize, RotationError> {
+    /// Seals anew what key `old` sealed: how many secrets, and how many do not open. One that is damaged holds up no other.
+    fn reseal_from(&self, store: &Store, old: KeyNumber, by: &Actor, now: Timestamp) -> Result<(usize, usize), RotationError> {
         let mut rows = Vec::new();
         for prefix in [keys::access_keys(), keys::mfa_devices()] {
             store.for_each(&KeyRange::prefix(&prefix), |key, _| {
@@ -94,11 +103,18 @@ impl Keys {
                 Ok::<_, StoreError>(())
             })?;
         }
-        let mut resealed = 0;
+        let (mut resealed, mut unreadable) = (0, 0);
         for row in rows {
             let mut commit = Commit::new(by.clone(), now, Intent::Widen);
-            if !self.reseal_row(store, &row, old, &mut commit)? {
-                continue;
+            match self.reseal_row(store, &row, old, &mut commit) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(RotationError::Keys(error @ KeysError::NotOpened { .. })) => {
+                    tracing::error!(%error, "a secret is lost; delete its access key or device");
+                    unreadable += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
             match store.commit(commit) {
                 Ok(_) => resealed += 1,
@@ -107,7 +123,7 @@ impl Keys {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(resealed)
+        Ok((resealed, unreadable))
     }
 
     /// Whether the row has something that `old` sealed; then `commit` seals it anew.

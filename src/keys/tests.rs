@@ -104,7 +104,7 @@ fn a_rotation_leaves_every_secret_readable_and_no_old_key() {
     assert_eq!(keys.standing().unwrap().retiring, [1]);
     let late = add(&store, &keys, 4).unwrap();
     let rotated = keys.reseal(&store, &Actor::task("test"), NOW).unwrap();
-    assert_eq!(rotated, Rotated { current: 2, resealed: 3 });
+    assert_eq!(rotated, Rotated { current: 2, resealed: 3, unreadable: 0 });
     let again = Keys::open(&store, &settings(1, None), NOW).unwrap();
     assert_eq!((again.standing().unwrap().current, again.standing().unwrap().retiring), (2, Vec::new()));
     assert!(ids.iter().chain([&late]).all(|id| opens(&store, &again, id)));

@@ -20,6 +20,10 @@ pub struct MfaDevice {
     pub seed: Sealed,
     /// When it was made.
     pub created: Timestamp,
+    /// The time step of the last code that was taken: neither it nor one before is taken again (RFC 6238, section 5.2),
+    /// whoever holds the device by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_step: Option<u64>,
     /// Whose it is, and since when: it counts from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<Enabled>,
@@ -35,8 +39,6 @@ pub struct Enabled {
     pub owner: CredentialOwner,
     /// Since when.
     pub since: Timestamp,
-    /// The time step of the last code that was taken: neither it nor one before is taken again (RFC 6238, section 5.2).
-    pub last_step: u64,
     /// How many steps the device's clock is ahead of ours, or behind, as it was when it was enabled or followed anew.
     #[serde(default)]
     pub drift: i64,

@@ -80,14 +80,15 @@ impl Admin {
             &mut *self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
         ));
         let seed = totp::seed(&mut rng);
-        let name = device_name(&new.path, &new.name)?;
         self.change(asked, |change| {
+            let name = device_name(&new.path, &new.name)?;
             if credentials::mfa_device(change.snapshot, &name)?.is_some() {
                 return Err(AdminError::Exists { kind: "virtual MFA device", name: name.to_ascii_lowercase() });
             }
             let sealed = self.keys.seal(&mfa_device_owner(&name.to_ascii_lowercase()), &seed)?;
             let tags = holders::tags_of(&new.tags)?;
-            let device = MfaDevice { name: name.clone(), seed: sealed, created: change.now, enabled: None, tags };
+            let created = change.now;
+            let device = MfaDevice { name: name.clone(), seed: sealed, created, last_step: None, enabled: None, tags };
             change.commit.put_mfa_device(None, &device, 0)?;
             let view = DeviceView::of(change.account, &device, None);
             change.note("device", view.serial.clone());
@@ -138,10 +139,9 @@ impl Admin {
                     limit: format!("{MOST} are allowed"),
                 });
             }
-            let pace = self.pace(change, owner, &before, codes, None)?;
-            let last_step = pace.last_step.unwrap_or_default();
-            let enabled = Enabled { owner, since: change.now, last_step, drift: pace.drift };
-            let after = MfaDevice { enabled: Some(enabled), ..before.clone() };
+            let pace = self.pace(change, owner, &before, codes)?;
+            let enabled = Enabled { owner, since: change.now, drift: pace.drift };
+            let after = MfaDevice { enabled: Some(enabled), last_step: pace.last_step, ..before.clone() };
             change.commit.put_mfa_device(Some(&before), &after, revision)?;
             change.note("user", name);
             Ok(())
@@ -157,10 +157,9 @@ impl Admin {
         self.change(asked, |change| {
             let (owner, name) = owner_of(change.snapshot, change.account, &which)?;
             let (Read { value: before, revision }, enabled) = theirs(change, serial, owner, &name)?;
-            let pace = self.pace(change, owner, &before, codes, Some(enabled.last_step))?;
-            let last_step = pace.last_step.unwrap_or(enabled.last_step);
-            let after =
-                MfaDevice { enabled: Some(Enabled { last_step, drift: pace.drift, ..enabled }), ..before.clone() };
+            let pace = self.pace(change, owner, &before, codes)?;
+            let enabled = Enabled { drift: pace.drift, ..enabled };
+            let after = MfaDevice { enabled: Some(enabled), last_step: pace.last_step, ..before.clone() };
             change.commit.put_mfa_device(Some(&before), &after, revision)?;
             change.note("user", name);
             Ok(())
@@ -223,14 +222,13 @@ impl Admin {
         owner: CredentialOwner,
         device: &MfaDevice,
         codes: &Codes,
-        last_step: Option<u64>,
     ) -> Result<totp::Pace, AdminError> {
-        let attempt = self.attempts.begin(owner, change.now).map_err(|error| AdminError::NotNow {
-            what: "codes were wrong too often".to_owned(),
-            remedy: error.to_string(),
+        // A window a device: codes of one that somebody holds the seed of do not let guesses at another go on.
+        let attempt = self.attempts.begin((owner, device.folded()), change.now).map_err(|error| {
+            AdminError::NotNow { what: "codes were wrong too often".to_owned(), remedy: error.to_string() }
         })?;
         let seed = self.keys.unseal(&mfa_device_owner(&device.folded()), &device.seed)?;
-        let pace = totp::verify_pair(&seed, codes.first.expose(), codes.second.expose(), last_step, change.now);
+        let pace = totp::verify_pair(&seed, codes.first.expose(), codes.second.expose(), device.last_step, change.now);
         let pace = pace.map_err(|error| AdminError::WrongCode { why: error.to_string() })?;
         self.attempts.succeeded(attempt);
         Ok(pace)

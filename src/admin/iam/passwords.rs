@@ -13,7 +13,10 @@ use crate::gate::Authorized;
 use crate::model::{CredentialOwner, Entity, LoginProfile, Member, PasswordPolicy};
 use crate::store::iam::Read;
 use crate::store::schema::credentials::Setting;
-use crate::store::{Snapshot, credentials, rows};
+use crate::store::{Revision, Snapshot, StoreError, credentials, rows};
+
+/// What wrong passwords are counted as, beside the names of devices, which have no blank.
+const PASSWORD: &str = "the password";
 
 /// What is shown of a password: never itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,8 +37,8 @@ pub struct LoginProfileView {
 pub struct NewPassword {
     /// The password.
     pub password: Secret<String>,
-    /// Whether its owner has to change it first.
-    pub must_change: bool,
+    /// Whether its owner has to change it first; as it was, if nothing is said.
+    pub must_change: Option<bool>,
 }
 
 /// Somebody whose password is to be changed, as read before the hashing.
@@ -75,14 +78,14 @@ impl Admin {
     ///
     /// # Errors
     /// When the user comes from a directory or has no password, or a part fails.
-    pub fn demand_change(&self, asked: Authorized, must_change: bool) -> Result<LoginProfileView, AdminError> {
+    pub fn demand_change(&self, asked: Authorized, must_change: Option<bool>) -> Result<LoginProfileView, AdminError> {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let subject = subject(change.snapshot, change.account, &which)?;
             let Some(Read { value: mut profile, revision }) = subject.profile else {
                 return Err(no_password(&subject.name));
             };
-            profile.must_change = must_change;
+            profile.must_change = must_change.unwrap_or(profile.must_change);
             change.commit.put_login_profile(&subject.owner, &profile, revision)?;
             change.note("user", subject.name.clone());
             Ok(view(&subject.name, &profile, &subject.policy))
@@ -101,9 +104,14 @@ impl Admin {
     ) -> Result<LoginProfileView, AdminError> {
         let which = asked.resource().to_owned();
         match self.knows_password(&which, old) {
-            Ok(()) => {
-                let new = NewPassword { password: new, must_change: false };
-                self.set_password(asked, &new, |_| Ok(()))
+            Ok(verified) => {
+                let new = NewPassword { password: new, must_change: Some(false) };
+                // Nothing may have befallen the password that was shown: a reset, or its end, wins.
+                self.set_password(asked, &new, |subject| {
+                    let same = subject.profile.as_ref().is_some_and(|read| read.revision == verified);
+                    let what = format!("the password of `{}`", subject.name);
+                    if same { Ok(()) } else { Err(StoreError::Conflict { what }.into()) }
+                })
             }
             Err(error) => {
                 asked.complete(&crate::audit::Outcome::failed(error.code(), &error), self.now());
@@ -112,9 +120,10 @@ impl Admin {
         }
     }
 
-    fn knows_password(&self, which: &str, old: &Secret<String>) -> Result<(), AdminError> {
+    /// The revision of the password that was found right.
+    fn knows_password(&self, which: &str, old: &Secret<String>) -> Result<Revision, AdminError> {
         let subject = self.store.read(|snapshot| subject(snapshot, &self.account, which))?;
-        let Some(Read { value: profile, .. }) = subject.profile else { return Err(no_password(&subject.name)) };
+        let Some(Read { value: profile, revision }) = subject.profile else { return Err(no_password(&subject.name)) };
         if !subject.policy.allow_users_to_change {
             return Err(AdminError::NotNow {
                 what: "users may not change their passwords here".to_owned(),
@@ -125,11 +134,11 @@ impl Admin {
             what: "the old password was wrong too often".to_owned(),
             remedy: error.to_string(),
         };
-        let attempt = self.attempts.begin(subject.owner, self.now()).map_err(too_often)?;
+        let attempt = self.attempts.begin((subject.owner, PASSWORD.to_owned()), self.now()).map_err(too_often)?;
         match self.passwords.verify(old, &profile.hash) {
             Ok(Some(_)) => {
                 self.attempts.succeeded(attempt);
-                Ok(())
+                Ok(revision)
             }
             Ok(None) => Err(AdminError::WrongPassword),
             Err(error) => {
@@ -175,16 +184,6 @@ impl Admin {
         Ok(set.map_or_else(|| (PasswordPolicy::default(), false), |read| (read.value, true)))
     }
 
-    /// The company's words that may not be in a password. Blocks.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn forbidden_words(&self) -> Result<Vec<String>, AdminError> {
-        let set =
-            self.store.read(|snapshot| credentials::setting::<PasswordPolicy>(snapshot, Setting::PasswordPolicy))?;
-        Ok(set.map(|read| read.value.words).unwrap_or_default())
-    }
-
     /// Sets the rules. Passwords that are there stay until they are changed. Blocks.
     ///
     /// # Errors
@@ -194,9 +193,29 @@ impl Admin {
         asked: Authorized,
         policy: PasswordPolicy,
     ) -> Result<PasswordPolicy, AdminError> {
+        self.set_password_policy(asked, |_| policy)
+    }
+
+    /// Sets the rules that IAM knows; the company's words, which it does not, stay. Blocks.
+    ///
+    /// # Errors
+    /// When a rule is out of bounds, or a part fails.
+    pub fn update_iam_password_policy(
+        &self,
+        asked: Authorized,
+        policy: PasswordPolicy,
+    ) -> Result<PasswordPolicy, AdminError> {
+        self.set_password_policy(asked, |before| PasswordPolicy { words: before.words, ..policy })
+    }
+
+    fn set_password_policy(
+        &self,
+        asked: Authorized,
+        after: impl FnOnce(PasswordPolicy) -> PasswordPolicy,
+    ) -> Result<PasswordPolicy, AdminError> {
         self.change(asked, |change| {
-            let policy = policy.checked()?;
             let before = credentials::setting::<PasswordPolicy>(change.snapshot, Setting::PasswordPolicy)?;
+            let policy = after(before.as_ref().map(|read| read.value.clone()).unwrap_or_default()).checked()?;
             change.commit.put_setting(Setting::PasswordPolicy, &policy, before.map_or(0, |read| read.revision))?;
             change.note("minimum_length", policy.minimum_length.to_string());
             Ok(policy)
@@ -245,10 +264,11 @@ impl Admin {
             let Subject { owner, name, profile, policy, .. } = subject;
             let (profile, revision) = match profile {
                 Some(Read { value: mut profile, revision }) => {
-                    profile.replace(hash, new.must_change, policy.reuse_prevention, change.now);
+                    let must_change = new.must_change.unwrap_or(profile.must_change);
+                    profile.replace(hash, must_change, policy.reuse_prevention, change.now);
                     (profile, revision)
                 }
-                None => (LoginProfile::new(hash, new.must_change, change.now), 0),
+                None => (LoginProfile::new(hash, new.must_change.unwrap_or(false), change.now), 0),
             };
             change.commit.put_login_profile(&owner, &profile, revision)?;
             noted(change, &name, &profile);

@@ -40,7 +40,7 @@ pub(super) fn add(routes: Routes) -> Routes {
 struct PasswordBody {
     password: String,
     #[serde(default)]
-    must_change: bool,
+    must_change: Option<bool>,
 }
 
 /// Two codes as they are sent.

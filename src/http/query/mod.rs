@@ -19,9 +19,10 @@ use rand::RngExt as _;
 
 use super::App;
 use super::origin::Origin;
+use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::signed::{self, SignedError};
-use crate::authn::sigv4::{Expected, Request, SigV4Error, Verified, Way};
+use crate::authn::sigv4::{Claim, Expected, Request, SigV4Error, Verified, Way};
 use crate::base::Timestamp;
 use crate::gate::Operation;
 use crate::iam::{self, Action, IamError, Node, Params};
@@ -82,10 +83,10 @@ pub(super) fn authenticate(
         }
         Err(error) => {
             let mut about = vec![("code", error.code().to_owned())];
-            if let Some(ip) = sent.from.ip {
-                about.push(("source_ip", ip.to_string()));
+            if let Ok(claim) = Claim::read(&request, expected, now) {
+                about.push(("access_key", claim.access_key_id().to_owned()));
             }
-            app.gate.refuse_signature(&about, error, now);
+            app.gate.refuse_signature(sent.from.ip, about, error, now);
         }
     }
     found
@@ -170,14 +171,15 @@ impl Call {
         }
         let (resource, asking) = (action.about)(&params, signed)?;
         let job = (action.job)(&params)?;
-        if !action.operation.read_only() {
-            // Each signature changes something once: a captured request does not do it again.
-            self.app
-                .replays
-                .admit(verified, self.now)
-                .map_err(|replayed| IamError::new(replayed.status(), replayed.code(), replayed.to_string()))?;
-        }
         let allowed = self.app.gate.authorize_about(caller, action.operation, &resource, &asking, self.now)?;
+        // Each signature changes something once: a captured request does not do it again. Behind the gate, so that those who
+        // may do nothing cannot fill the memory of signatures.
+        if !action.operation.read_only()
+            && let Err(replayed) = self.app.replays.admit(verified, self.now)
+        {
+            allowed.complete(&Outcome::failed(replayed.code(), &replayed), self.now);
+            return Err(IamError::new(replayed.status(), replayed.code(), replayed.to_string()));
+        }
         Ok((action.name, job.run(&self.app.admin, allowed)?))
     }
 
