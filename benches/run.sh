@@ -114,6 +114,14 @@ bench_policy() {
       *) say "$line" ;;
     esac
   done < <("$bench")
+  while read -r line; do
+    line=${line#measured: }
+    case $line in
+      *"every page"*) say "$line" ;;
+      "who-can"*) at_most "$line" s 1 ;;
+      *) at_most "$line" ms 1000 ;;
+    esac
+  done < <("$bench" who-can)
   DIR=$WORK
   mkdir -p "$DIR"
   "$bench" cases "$cases" >"$DIR/cases.jsonl"

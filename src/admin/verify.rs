@@ -90,8 +90,10 @@ fn compare(
 ) -> Result<Verification, StoreError> {
     let directory = &user.origin().directory;
     let Closure { groups, cut_short } = rights::token_groups(snapshot, &user.member(), directory, terms)?;
-    let ours: BTreeMap<Sid, Group> =
-        groups.into_iter().filter_map(|reached| Some((reached.group.origin.sid.clone()?, reached.group))).collect();
+    let ours: BTreeMap<Sid, Group> = groups
+        .into_iter()
+        .filter_map(|reached| Some((reached.group.origin.sid.clone()?, Group::clone(&reached.group))))
+        .collect();
     let both = ours.keys().filter(|sid| theirs.contains(*sid)).count() as u64;
     // Of another forest's groups the directory knows nothing.
     let only_here: BTreeSet<Compared> = ours

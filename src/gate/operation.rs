@@ -171,6 +171,10 @@ operations! {
     GetAccountSummary: Shows, Viewer, iam About::Account;
     /// Who one is.
     GetCallerIdentity: Shows, Viewer, sts About::Account;
+    /// Which context keys documents ask for.
+    GetContextKeysForCustomPolicy: Shows, Viewer, iam About::Account;
+    /// Which context keys a principal's policies ask for.
+    GetContextKeysForPrincipalPolicy: Shows, Viewer, iam About::Account;
     /// One group, with its members.
     GetGroup: Shows, Viewer, iam About::Group;
     /// One inline policy of a group.
@@ -293,6 +297,8 @@ operations! {
     RotateSealingKey: Widens, Operator, bailey About::Account;
     /// Make a version of a managed policy count.
     SetDefaultPolicyVersion: Widens, Operator, iam About::Policy;
+    /// Whether documents that are handed in would allow something, and why.
+    SimulateCustomPolicy: Shows, Viewer, iam About::Account;
     /// Whether a principal may do something, and why.
     SimulatePrincipalPolicy: Shows, Viewer, iam About::Account;
     /// Read a directory and apply what changed.
@@ -335,6 +341,8 @@ operations! {
     VerifyAudit: ShowsTheLog, Operator, bailey About::Account;
     /// Compare a person's groups with what the directory works out.
     VerifyUser: Shows, Operator, bailey About::User;
+    /// Who may do something, and by which way.
+    WhoCan: Shows, Operator, bailey About::Account;
 }
 
 impl Operation {

@@ -156,9 +156,15 @@ impl Params {
     /// # Errors
     /// When it is not there, or no JSON.
     pub fn document(&self, name: &str) -> Result<Box<RawValue>, IamError> {
-        let text = self.required(name)?.trim().to_owned();
-        RawValue::from_string(text)
-            .map_err(|error| IamError::new(400, "MalformedPolicyDocument", format!("Syntax errors in policy: {error}")))
+        document(self.required(name)?)
+    }
+
+    /// The policies in a list.
+    ///
+    /// # Errors
+    /// When one is not JSON.
+    pub fn documents(&self, name: &str) -> Result<Vec<Box<RawValue>>, IamError> {
+        self.list(name)?.into_iter().map(document).collect()
     }
 
     /// Which part of a listing is asked for.
@@ -190,6 +196,11 @@ impl Params {
         numbers.sort_unstable();
         Ok(numbers)
     }
+}
+
+fn document(text: &str) -> Result<Box<RawValue>, IamError> {
+    RawValue::from_string(text.trim().to_owned())
+        .map_err(|error| IamError::new(400, "MalformedPolicyDocument", format!("Syntax errors in policy: {error}")))
 }
 
 /// In the words that AWS has for it, which people search for.

@@ -3,7 +3,7 @@
 //! An ARN has six fields, `arn:partition:service:region:account:resource`, and what follows the fifth colon is the
 //! resource, colons included. A pattern with fewer fields goes on with `*`, if that is its last: `arn:aws:s3:*`.
 
-use super::context::Context;
+use super::context::{Context, Key};
 use super::document::Version;
 use super::pattern::{Pattern, Reading, split_variable};
 
@@ -139,6 +139,27 @@ impl ArnPattern {
         format!("arn:{partition}:{service}:{region}:{account}:{}", resource.print(version))
     }
 
+    /// Whether the ARN matches for some values of the variables.
+    pub(super) fn could_match(&self, arn: &ArnFields) -> bool {
+        self.each_field(arn, |pattern, text| {
+            pattern.has_variables() || pattern.matches(text, &Context::default()) == Some(true)
+        })
+    }
+
+    /// Whether the ARN matches whatever the variables' values are.
+    pub(super) fn must_match(&self, arn: &ArnFields) -> bool {
+        self.each_field(arn, |pattern, text| {
+            !pattern.has_variables() && pattern.matches(text, &Context::default()) == Some(true)
+        })
+    }
+
+    fn each_field(&self, arn: &ArnFields, fits: impl Fn(&Pattern, &str) -> bool) -> bool {
+        let Self::Fields(fields) = self else { return true };
+        let [resource, account, service, region, partition] = &**fields;
+        let texts = [(resource, 5), (account, 4), (service, 2), (region, 3), (partition, 1)];
+        texts.into_iter().all(|(pattern, field)| fits(pattern, arn.field(field)))
+    }
+
     /// Whether everything matches.
     pub(super) fn is_everything(&self) -> bool {
         match self {
@@ -148,7 +169,7 @@ impl ArnPattern {
     }
 
     /// The keys of its variables.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
         let fields: &[Pattern] = match self {
             Self::Everything => &[],
             Self::Fields(fields) => fields.as_slice(),

@@ -32,6 +32,40 @@ impl Context {
     }
 }
 
+/// The name of a key as a document spells it. Names have no case: it is looked up in lower case, and told as it is spelt.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    folded: Box<str>,
+    /// `None` where that is lower-case already.
+    spelt: Option<Box<str>>,
+}
+
+impl Key {
+    pub(super) fn of(text: &str) -> Self {
+        let folded = text.to_lowercase().into_boxed_str();
+        let spelt = (*folded != *text).then(|| text.into());
+        Self { folded, spelt }
+    }
+
+    /// In lower case.
+    pub(super) fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// As it is spelt.
+    pub(super) fn spelt(&self) -> &str {
+        self.spelt.as_ref().unwrap_or(&self.folded)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded == other.folded
+    }
+}
+
+impl Eq for Key {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,11 @@
 //! A document, parsed and compiled.
 
+use std::collections::BTreeMap;
+
 use super::action::ActionPattern;
 use super::arn::ArnPattern;
 use super::condition::Condition;
+use super::context::Key;
 use super::index::Index;
 use super::principal::PrincipalPattern;
 
@@ -119,21 +122,56 @@ impl Document {
         self.statements.is_empty()
     }
 
-    /// The context keys it asks for, lower-case, each once, in order.
+    /// The context keys it asks for, in conditions and variables: each once, in order, as it is spelt first.
     #[must_use]
     pub fn context_keys(&self) -> Vec<&str> {
-        let mut keys: Vec<&str> = Vec::new();
-        for statement in &self.statements {
-            keys.extend(
-                statement
-                    .conditions
-                    .iter()
-                    .flat_map(|condition| std::iter::once(condition.key()).chain(condition.variables())),
-            );
-            keys.extend(statement.resources.iter().flat_map(|choice| &choice.among).flat_map(ArnPattern::keys));
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+        context_keys([self])
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.statements.iter().flat_map(|statement| {
+            let resources = statement.resources.iter().flat_map(|choice| &choice.among).flat_map(ArnPattern::keys);
+            resources.chain(statement.conditions.iter().flat_map(Condition::keys))
+        })
+    }
+}
+
+/// The context keys that these documents ask for together, as [`Document::context_keys`] tells those of one.
+pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<&'a str> {
+    let mut keys = BTreeMap::new();
+    for key in documents.into_iter().flat_map(Document::keys) {
+        keys.entry(key.folded()).or_insert_with(|| key.spelt());
+    }
+    keys.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_once_in_order_as_they_are_spelt_first() {
+        let text = r#"{"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:PrincipalTag/Team, 'none'}-*",
+             "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"},
+                           "StringLike": {"s3:prefix": ["${aws:UserName}/*", "${*}"]}}},
+            {"Effect": "Deny", "NotAction": "s3:*", "NotResource": "arn:aws:s3:::${aws:userid}",
+             "Condition": {"Null": {"AWS:SOURCEIP": "true"}, "ArnLike": {"aws:SourceArn": "arn:aws:sns:*:${aws:PrincipalAccount}:*"}}}]}"#;
+        let document = Document::parse(text, Kind::Identity).unwrap();
+        let keys = [
+            "aws:PrincipalAccount",
+            "aws:PrincipalTag/Team",
+            "aws:SourceArn",
+            "aws:SourceIp",
+            "aws:userid",
+            "aws:UserName",
+            "s3:prefix",
+        ];
+        assert_eq!(document.context_keys(), keys);
+        let old = Document::parse(&text.replace("2012-10-17", "2008-10-17"), Kind::Identity).unwrap();
+        assert_eq!(old.context_keys(), ["aws:SourceArn", "aws:SourceIp", "s3:prefix"], "there, a variable is text");
+        let other = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"AWS:securetransport": "true"}, "Null": {"AWS:SourceIP": "true"}}}}"#;
+        let other = Document::parse(other, Kind::Identity).unwrap();
+        assert_eq!(context_keys([&old, &other]), ["AWS:securetransport", "aws:SourceArn", "aws:SourceIp", "s3:prefix"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What one document says to a request.
 
 use super::arn::ArnPattern;
-use super::context::Context;
+use super::context::{Context, Key};
 use super::document::{Document, Effect, Statement};
 use super::principal::Closeness;
 use super::request::{Request, Resource};
@@ -69,7 +69,7 @@ fn matches(statement: &Statement, request: &Request, bounded: bool, missing: &mu
     let context = &request.context;
     for condition in &statement.conditions {
         // Whatever comes of it: with a value it might be otherwise.
-        note(missing, std::iter::once(condition.key()).chain(condition.variables()), context);
+        note(missing, condition.keys(), context);
         if !condition.holds(context) {
             return None;
         }
@@ -118,8 +118,8 @@ fn what(statement: &Statement, request: &Request, missing: &mut Vec<Box<str>>) -
 }
 
 /// Notes those of `keys` that have no value.
-fn note<'a>(missing: &mut Vec<Box<str>>, keys: impl Iterator<Item = &'a str>, context: &Context) {
-    for key in keys.filter(|key| context.values(key).is_none()) {
+fn note<'a>(missing: &mut Vec<Box<str>>, keys: impl Iterator<Item = &'a Key>, context: &Context) {
+    for key in keys.map(Key::folded).filter(|key| context.values(key).is_none()) {
         if !missing.iter().any(|held| **held == *key) {
             missing.push(key.into());
         }

@@ -6,7 +6,7 @@
 //! Matching walks the text once and goes back to the last `*` alone, so it takes at most the pattern's length times the
 //! text's, whatever either holds.
 
-use super::context::Context;
+use super::context::{Context, Key};
 use super::document::Version;
 
 /// Parts of a pattern whose variables are stood in for without asking the heap.
@@ -35,7 +35,7 @@ enum Part {
     Text(String),
     One,
     Many,
-    Variable { key: Box<str>, default: Option<Box<str>> },
+    Variable { key: Key, default: Option<Box<str>> },
 }
 
 /// A part whose variable has been looked up.
@@ -127,13 +127,13 @@ impl Pattern {
     }
 
     /// The keys of its variables.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
         let parts: &[Part] = match &self.0 {
             Shape::Variable(parts) => parts,
             _ => &[],
         };
         parts.iter().filter_map(|part| match part {
-            Part::Variable { key, .. } => Some(&**key),
+            Part::Variable { key, .. } => Some(key),
             _ => None,
         })
     }
@@ -179,9 +179,9 @@ impl Part {
             Self::Text(text) => push_escaped(into, text, version),
             Self::One => into.push('?'),
             Self::Many => into.push('*'),
-            Self::Variable { key, default: None } => into.extend(["${", key, "}"]),
+            Self::Variable { key, default: None } => into.extend(["${", key.folded(), "}"]),
             // The quotes inside of a default are in pairs, or it would not have been read: it goes back as it is.
-            Self::Variable { key, default: Some(default) } => into.extend(["${", key, ", '", default, "'}"]),
+            Self::Variable { key, default: Some(default) } => into.extend(["${", key.folded(), ", '", default, "'}"]),
         }
     }
 }
@@ -239,7 +239,7 @@ fn variable(text: &str, reading: Reading) -> Result<(Part, &str), String> {
     if key.is_empty() || key.contains(|c: char| c.is_whitespace() || "*?${'".contains(c)) {
         return Err(format!("`{inside}` is not the name of a context key"));
     }
-    Ok((Part::Variable { key: key.to_lowercase().into(), default }, after))
+    Ok((Part::Variable { key: Key::of(key), default }, after))
 }
 
 /// What is inside of a variable, and what is behind. A brace in the quotes of a default is text.
@@ -267,6 +267,7 @@ fn plain(part: &Part) -> Piece<'_> {
 fn resolved<'a>(part: &'a Part, context: &'a Context) -> Option<Piece<'a>> {
     match part {
         Part::Variable { key, default } => {
+            let key = key.folded();
             let value = context.single(key).or(default.as_deref().filter(|_| context.values(key).is_none()))?;
             Some(Piece::Text(value))
         }

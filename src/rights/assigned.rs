@@ -3,13 +3,13 @@
 //!
 //! So the one evaluator decides about them, a Deny anywhere still wins, and a condition means what it means elsewhere.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::effective::{Held, parsed};
 use super::{Closure, Terms};
 use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role, User};
-use crate::policy::{Document, Kind};
 use crate::store::schema::iam as keys;
 use crate::store::{Snapshot, StoreError, iam};
 
@@ -20,13 +20,13 @@ const ACTIONS: &str = r#"["sts:AssumeRole","sts:TagSession","sts:SetSourceIdenti
 #[derive(Debug, Clone)]
 pub struct Assigned {
     /// What it says.
-    pub assignment: Assignment,
+    pub assignment: Arc<Assignment>,
     /// The role.
-    pub role: Role,
+    pub role: Arc<Role>,
     /// The rule of group names that says so, from 0; `None` where somebody assigned it.
     pub rule: Option<usize>,
     /// From the principal to whom it is assigned, such as `user/ann`, `group/team`.
-    pub through: Vec<String>,
+    pub through: Arc<[String]>,
 }
 
 /// The roles that `user`, who is in the groups of `closure`, may assume by assignment or by a group's name.
@@ -40,7 +40,7 @@ pub fn all(
     closure: &Closure,
     terms: &Terms,
 ) -> Result<Vec<Assigned>, StoreError> {
-    let own = [format!("user/{}", user.name)];
+    let own: Arc<[String]> = [format!("user/{}", user.name)].into();
     let mut assigned = of(snapshot, &Member::User(user.id), &own, terms)?;
     for (reached, through) in closure.ways(&own) {
         assigned.extend(of(snapshot, &Member::Group(reached.group.id), &through, terms)?);
@@ -53,7 +53,7 @@ pub fn all(
 pub(super) fn of(
     snapshot: &dyn Snapshot,
     to: &Member,
-    through: &[String],
+    through: &Arc<[String]>,
     terms: &Terms,
 ) -> Result<Vec<Assigned>, StoreError> {
     let mut found = Vec::new();
@@ -64,7 +64,8 @@ pub(super) fn of(
         if !terms.holds(&role.account) {
             continue;
         }
-        found.push(Assigned { assignment, role, rule: None, through: through.to_vec() });
+        let (assignment, role) = (Arc::new(assignment), Arc::new(role));
+        found.push(Assigned { assignment, role, rule: None, through: Arc::clone(through) });
     }
     Ok(found)
 }
@@ -74,7 +75,7 @@ pub(super) fn by_name(
     snapshot: &dyn Snapshot,
     home: &AccountId,
     group: &Group,
-    through: &[String],
+    through: &Arc<[String]>,
     terms: &Terms,
 ) -> Result<Option<Assigned>, StoreError> {
     let Some(Implied { rule, account, role }) = terms.rules.of(group) else { return Ok(None) };
@@ -90,7 +91,8 @@ pub(super) fn by_name(
         by: Actor::task("group_role"),
         created: role.created,
     };
-    Ok(Some(Assigned { assignment, role, rule: Some(rule), through: through.to_vec() }))
+    let (assignment, role) = (Arc::new(assignment), Arc::new(role));
+    Ok(Some(Assigned { assignment, role, rule: Some(rule), through: Arc::clone(through) }))
 }
 
 /// The role that a rule means, if there is one.
@@ -119,15 +121,11 @@ impl Assigned {
         }
     }
 
-    /// The half that hangs on whoever may assume the role.
-    ///
-    /// # Errors
-    /// When its stored condition is none.
-    pub(super) fn permission(&self) -> Result<Held, StoreError> {
+    /// The half that hangs on whoever may assume the role, as a document.
+    pub(super) fn permission(&self) -> String {
         let role = Arn::role(&self.role.account, &self.role.path, &self.role.name);
         let statement = self.statement(&format!(r#""Resource":{}"#, Value::from(role.as_str())));
-        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
-        Ok(Held { document: parsed(&text, &self.name())?, text, name: self.name(), through: self.through.clone() })
+        format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#)
     }
 
     /// An allow for what an assignment is about, under its conditions.
@@ -139,17 +137,16 @@ impl Assigned {
 }
 
 /// Who may assume `role`, for a question about a principal of `account` with these assignments: the role's trust policy, and
-/// with it the half of each assignment that hangs on the role. `None` when it trusts nobody.
+/// with it the half of each assignment that hangs on the role; as a document. `None` when it trusts nobody.
 ///
 /// That half names the account and not the principal, as an administrator of AWS would write it: a principal that is named
 /// itself needs no policy of its own, and its boundary would not count.
 ///
 /// # Errors
-/// When a stored document or condition is none.
-pub fn trust(role: &Role, assigned: &[Assigned], account: &AccountId) -> Result<Option<Document>, StoreError> {
-    let damaged = |why: String| StoreError::corrupt(&keys::role(&role.id), why);
+/// When its stored document is none.
+pub(super) fn trust(role: &Role, assigned: &[Assigned], account: &AccountId) -> Result<Option<String>, StoreError> {
     let mut statements = match &role.trust {
-        Some(trust) => written(&trust.document).map_err(|error| damaged(error.to_string()))?,
+        Some(trust) => written(&trust.document).map_err(|error| damaged(role, &error))?,
         None => Vec::new(),
     };
     let about = format!(r#""Principal":{{"AWS":"{account}"}}"#);
@@ -158,8 +155,12 @@ pub fn trust(role: &Role, assigned: &[Assigned], account: &AccountId) -> Result<
     if statements.is_empty() {
         return Ok(None);
     }
-    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
-    Document::parse(&text, Kind::Trust).map(Some).map_err(|error| damaged(error.to_string()))
+    Ok(Some(format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","))))
+}
+
+/// What a role is whose trust policy, or a condition of an assignment of it, cannot be read.
+pub(super) fn damaged(role: &Role, why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::corrupt(&keys::role(&role.id), why.to_string())
 }
 
 /// The statements of a document, as they would be written in version 2012-10-17: assignments have variables.

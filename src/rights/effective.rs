@@ -1,29 +1,29 @@
 //! What a principal's rights rest on: the documents that have a say about it, and the way by which each came.
 //!
-//! The one implementation, for the gate, simulations and reports. Everything is read at the moment of the question: nothing
-//! that a principal may do is written down anywhere.
+//! The one implementation, for the gate, simulations and reports; [`Library`] reads it. Everything is read at the moment of
+//! the question: nothing that a principal may do is written down anywhere.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::assigned::{self, Assigned};
-use super::{Terms, effective_groups};
-use crate::base::{PolicyId, Timestamp};
-use crate::model::{AccountId, Arn, Entitlements, Holder, Member, Role, UniqueId, User};
-use crate::policy::{Context, Document, Kind, Named, Policies};
-use crate::store::schema::iam as keys;
-use crate::store::{Snapshot, StoreError, iam};
+use super::assigned::Assigned;
+use super::{Library, Terms};
+use crate::base::{GroupId, Timestamp};
+use crate::model::{AccountId, Arn, UniqueId, User};
+use crate::policy::{Context, Document, Named, Policies};
+use crate::store::{Snapshot, StoreError};
 
 /// A document that has a say.
 #[derive(Debug, Clone)]
 pub struct Held {
     /// What it is called in reasons: the ARN of a managed policy, otherwise what and whose it is.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it says.
-    pub document: Document,
+    pub document: Arc<Document>,
     /// The same as it is written.
-    pub text: String,
+    pub text: Arc<str>,
     /// From the principal to what the document hangs on, such as `user/ann`, `group/team`.
-    pub through: Vec<String>,
+    pub through: Arc<[String]>,
 }
 
 /// All that a principal's rights rest on.
@@ -35,6 +35,10 @@ pub struct Effective {
     pub boundary: Option<Held>,
     /// Roles it may assume by assignment, now.
     pub assigned: Vec<Assigned>,
+    /// The groups it is in, directly or through others, nearest first.
+    pub groups: Vec<GroupId>,
+    /// What the way to its own policies begins with: `user/ann`.
+    pub label: String,
     /// What conditions can ask about it.
     pub facts: Facts,
     /// Set when a limit ended the search for groups: then everything is denied.
@@ -61,7 +65,7 @@ pub struct Facts {
 }
 
 impl Effective {
-    /// Of a user.
+    /// Of a user, for one question: [`Library`] answers several about less reading.
     ///
     /// # Errors
     /// When the store cannot be read or a row is damaged.
@@ -71,66 +75,7 @@ impl Effective {
         user: &User,
         terms: &Terms,
     ) -> Result<Self, StoreError> {
-        let member = Member::User(user.id);
-        let own = vec![format!("user/{}", user.name)];
-        let holder = Holder::User(user.id);
-        let held = iam::entitlements(snapshot, &holder)?.value;
-        let mut reader = Reader { snapshot, identity: Vec::new() };
-        reader.policies(&held, &own)?;
-        let boundary = held.boundary.map(|id| reader.managed(&id, &own)).transpose()?;
-        let closure = effective_groups(snapshot, &member, terms)?;
-        for (reached, through) in closure.ways(&own) {
-            let group = Holder::Group(reached.group.id);
-            reader.policies(&iam::entitlements(snapshot, &group)?.value, &through)?;
-        }
-        let assigned = assigned::all(snapshot, account, user, &closure, terms)?;
-        for one in &assigned {
-            reader.identity.push(one.permission()?);
-        }
-        let cut_short = closure.cut_short;
-        if let Some(why) = &cut_short {
-            // A group beyond may hold a Deny.
-            let name = format!("the search for groups ended early ({why})");
-            let (document, text) = (parsed(NOTHING, &name)?, NOTHING.to_owned());
-            reader.identity.push(Held { document, text, name, through: own });
-        }
-        // What an administrator hangs on somebody here stands above what the directory says; keys have no case.
-        let mut tags = user.tags.clone();
-        tags.retain(|key, _| !held.tags.iter().any(|(ours, _)| ours.to_lowercase() == key.to_lowercase()));
-        tags.extend(held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
-        let facts = Facts {
-            arn: Arn::user(account, &user.path, &user.name).to_string(),
-            account: account.clone(),
-            kind: "User",
-            unique_id: holder.unique_id(),
-            session: None,
-            username: Some(user.name.to_string()),
-            tags,
-        };
-        Ok(Self { identity: reader.identity, boundary, assigned, facts, cut_short })
-    }
-
-    /// Of a role, or of its session of this name.
-    ///
-    /// # Errors
-    /// When the store cannot be read or a row is damaged.
-    pub fn of_role(snapshot: &dyn Snapshot, role: &Role, session: Option<&str>) -> Result<Self, StoreError> {
-        let own = vec![format!("role/{}", role.name)];
-        let holder = Holder::Role(role.id);
-        let held = iam::entitlements(snapshot, &holder)?.value;
-        let mut reader = Reader { snapshot, identity: Vec::new() };
-        reader.policies(&held, &own)?;
-        let boundary = held.boundary.map(|id| reader.managed(&id, &own)).transpose()?;
-        let facts = Facts {
-            arn: Arn::role(&role.account, &role.path, &role.name).to_string(),
-            account: role.account.clone(),
-            kind: "AssumedRole",
-            unique_id: holder.unique_id(),
-            session: session.map(str::to_owned),
-            username: None,
-            tags: held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        };
-        Ok(Self { identity: reader.identity, boundary, assigned: Vec::new(), facts, cut_short: None })
+        Library::new(account, terms).at(snapshot).user(user)
     }
 
     /// The documents in the layers in which they count.
@@ -143,10 +88,15 @@ impl Effective {
         }
     }
 
-    /// By which way the document called `name` came.
+    /// By which way the document called `name` came, the first of several.
     #[must_use]
     pub fn through(&self, name: &str) -> Option<&[String]> {
-        self.identity.iter().chain(&self.boundary).find(|held| held.name == name).map(|held| held.through.as_slice())
+        self.ways(name).next()
+    }
+
+    /// By which ways the document called `name` came.
+    pub fn ways(&self, name: &str) -> impl Iterator<Item = &[String]> {
+        self.identity.iter().chain(&self.boundary).filter(move |held| *held.name == *name).map(|held| &*held.through)
     }
 }
 
@@ -187,6 +137,14 @@ impl Facts {
         set("aws:EpochTime", now.as_second().to_string());
         context
     }
+
+    /// Whether the key tells one user from another; all others are of the account, the moment or the request.
+    #[must_use]
+    pub fn tell_apart(key: &str) -> bool {
+        let key = key.to_lowercase();
+        let shared = ["aws:principalaccount", "aws:principaltype"].contains(&key.as_str());
+        (key.starts_with("aws:principal") || key.starts_with("aws:user")) && !shared
+    }
 }
 
 /// What AWS fills in for the root of `account`, which nothing hangs on.
@@ -206,49 +164,33 @@ pub fn root_context(account: &AccountId, now: Timestamp) -> Context {
     context
 }
 
-/// Denies everything.
-const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Reads documents, and collects those that count together.
-struct Reader<'a> {
-    snapshot: &'a dyn Snapshot,
-    identity: Vec<Held>,
-}
-
-impl Reader<'_> {
-    /// Everything that hangs at the end of `through`. What hangs at two ends is there twice, which changes no decision.
-    fn policies(&mut self, held: &Entitlements, through: &[String]) -> Result<(), StoreError> {
-        for id in &held.attached {
-            let found = self.managed(id, through)?;
-            self.identity.push(found);
-        }
-        let whose = through.last().map(String::as_str).unwrap_or_default();
-        for (name, text) in &held.inline {
-            let document = parsed(text, &format!("inline policy {name} of {whose}"))?;
-            let name = format!("{whose}/policy/{name}");
-            self.identity.push(Held { name, document, text: text.clone(), through: through.to_vec() });
-        }
-        Ok(())
+    #[test]
+    fn keys_that_tell_users_apart_are_known() {
+        let facts = |name: &str| Facts {
+            arn: format!("arn:aws:iam::123456789012:user/{name}"),
+            account: "123456789012".parse().unwrap(),
+            kind: "User",
+            unique_id: UniqueId::of_member(&crate::model::Member::User(crate::base::UserId::from_bytes(
+                [name.as_bytes()[0]; 16],
+            ))),
+            session: None,
+            username: Some(name.to_owned()),
+            tags: BTreeMap::from([(format!("team-{name}"), name.to_owned())]),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let alone = |facts: Facts| {
+            let mut context = facts.context(now);
+            for key in facts.context(now).keys().filter(|key| Facts::tell_apart(key)) {
+                context.set(key, Vec::new());
+            }
+            context.keys().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let shared = ["aws:currenttime", "aws:epochtime", "aws:principalaccount", "aws:principaltype"];
+        assert_eq!(alone(facts("ann")), shared);
+        assert_eq!(alone(facts("bertha")), shared);
     }
-
-    /// The managed policy with this id, in the version that counts.
-    fn managed(&self, id: &PolicyId, through: &[String]) -> Result<Held, StoreError> {
-        let missing = || StoreError::corrupt(&keys::policy(id), "somebody holds it, and it is not there");
-        let policy = iam::policy(self.snapshot, id)?.ok_or_else(missing)?;
-        let text = iam::policy_version(self.snapshot, id, policy.default_version)?.ok_or_else(missing)?;
-        let name = policy.arn().to_string();
-        let document = parsed(&text, &name)?;
-        Ok(Held { name, document, text, through: through.to_vec() })
-    }
-}
-
-/// A stored document. It was parsed before it was stored, so one that cannot be is damage, and nobody is allowed anything by
-/// what is left of it.
-pub(super) fn parsed(text: &str, name: &str) -> Result<Document, StoreError> {
-    parsed_as(text, Kind::Identity, name)
-}
-
-/// The same, of a document of another kind.
-pub(super) fn parsed_as(text: &str, kind: Kind, name: &str) -> Result<Document, StoreError> {
-    Document::parse(text, kind).map_err(|error| StoreError::Broken { why: format!("{name}: {error}") })
 }

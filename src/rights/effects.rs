@@ -6,6 +6,7 @@
 //! Not told either: rights by a trust policy that names somebody, which no change of a directory gives, and machines.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -204,7 +205,7 @@ pub struct Gathering {
     effects: Effects,
     sums: BTreeMap<(bool, bool, Right), Sum>,
     text: usize,
-    remembered: HashMap<String, BTreeSet<Piece>>,
+    remembered: HashMap<Arc<str>, BTreeSet<Piece>>,
 }
 
 impl Gathering {
@@ -245,7 +246,7 @@ impl Gathering {
 
     fn pieces(&mut self, side: &Side) -> Result<Vec<BTreeSet<Piece>>, StoreError> {
         let of = |document: &Document| {
-            if let Some(known) = self.remembered.get(&document.text) {
+            if let Some(known) = self.remembered.get(&*document.text) {
                 return Ok(known.clone());
             }
             let found = pieces(&document.text).map_err(|why| broken(&document.name, &why))?;
@@ -319,7 +320,7 @@ fn beyond(
             if !told.insert((effect == Effect::Deny, actions.clone(), document.name.clone())) {
                 continue;
             }
-            let (policy, through) = (document.name.clone(), document.through.clone());
+            let (policy, through) = (document.name.to_string(), document.through.to_vec());
             rights.push(match effect {
                 Effect::Allow => Right::Allow { actions, policy, through },
                 Effect::Deny => Right::Deny { actions, policy, through },

@@ -9,22 +9,23 @@
 //! And all people belong to the home account, so that guardrails which spared it would bind hardly anybody.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Terms;
-use super::effective::{Held, parsed_as};
+use super::effective::Held;
 use crate::model::{AccountId, Guardrail, GuardrailKind, GuardrailTarget};
-use crate::policy::{Effect, Kind, Layer, Named, Policies, Request};
+use crate::policy::{Document, Effect, Kind, Layer, Named, Policies, Request};
 use crate::store::{Snapshot, StoreError, iam};
 
 /// The guardrails that are attached to something, read at one moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Guardrails {
     attached: Vec<Attached>,
     /// What a level without guardrails holds where another has some.
     full: Held,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Attached {
     kind: GuardrailKind,
     on: BTreeSet<GuardrailTarget>,
@@ -71,9 +72,7 @@ impl Guardrails {
         let attached = attached.map(|guardrail| Attached::of(home, guardrail));
         let mut attached = attached.collect::<Result<Vec<_>, _>>()?;
         attached.sort_by(|a, b| a.held.name.cmp(&b.held.name));
-        let name = "FullAWSAccess".to_owned();
-        let document = parsed_as(FULL, Kind::ServiceControl, &name)?;
-        Ok(Self { attached, full: Held { name, document, text: FULL.to_owned(), through: Vec::new() } })
+        Ok(Self { attached, full: held("FullAWSAccess", FULL, Kind::ServiceControl)? })
     }
 
     /// Puts them where they count when something is asked between `sides`.
@@ -83,6 +82,11 @@ impl Guardrails {
             level.push(self.full.named());
         }
         policies.rcps = sides.owner.as_ref().and_then(|owner| self.levels(GuardrailKind::Resource, owner));
+    }
+
+    /// What they say, wherever they are attached.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &Document> {
+        self.attached.iter().map(|attached| &*attached.held.document)
     }
 
     /// Takes those out of whose name `meant` says so; whether there were any.
@@ -101,7 +105,7 @@ impl Guardrails {
             _ => return None,
         };
         let on = GuardrailTarget::levels(account).into_iter().nth(level)?;
-        let names = self.on(kind, &on).map(|held| held.name.as_str()).collect();
+        let names = self.on(kind, &on).map(|held| &*held.name).collect();
         Some(Level { on, names })
     }
 
@@ -133,10 +137,16 @@ impl Guardrails {
 impl Attached {
     fn of(home: &AccountId, guardrail: Guardrail) -> Result<Self, StoreError> {
         let name = guardrail.arn(home).to_string();
-        let document = parsed_as(&guardrail.document, language(guardrail.kind), &name)?;
-        let held = Held { name, document, text: guardrail.document, through: Vec::new() };
+        let held = held(&name, &guardrail.document, language(guardrail.kind))?;
         Ok(Self { kind: guardrail.kind, on: guardrail.on, held })
     }
+}
+
+/// A guardrail's document. It was parsed before it was stored, so one that cannot be is damage.
+fn held(name: &str, text: &str, kind: Kind) -> Result<Held, StoreError> {
+    let broken = |error| StoreError::Broken { why: format!("{name}: {error}") };
+    let document = Arc::new(Document::parse(text, kind).map_err(broken)?);
+    Ok(Held { name: name.into(), document, text: text.into(), through: Arc::default() })
 }
 
 impl Sides {

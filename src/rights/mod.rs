@@ -11,15 +11,20 @@
 //!  survey    from a group to the members it has no edge for
 //!  find      what is meant by a name, an id or an ARN
 //!  holds     whether a group is one of people or of machines
-//!  effective from a user or role to its policies, boundary, tags
+//!  effective what a user's or role's rights rest on: policies, boundary, tags
+//!  library   reads that, for one or for many: groups and documents once
 //!  guardrails beyond what nobody of an account reaches, by level
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
 //!  prospect  a store as it is and as it would be: what both say about people
 //!  below     everybody a group holds, where either state says so
 //!  position  what one of the two says about one person
 //!  effects   who gains and loses what from one state to the other
+//!  reach     from groups to the people in them, for all groups at once
+//!  who_can   from a question to those who could be allowed it at all
+//!  alike     those of whom the same was said before
 //! ```
 
+mod alike;
 pub mod assigned;
 mod below;
 pub mod effective;
@@ -27,13 +32,18 @@ pub mod effects;
 pub mod find;
 pub mod guardrails;
 mod holds;
+mod library;
 pub mod position;
 mod prospect;
+mod reach;
 mod survey;
 mod ways;
+pub mod who_can;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
+pub use alike::Alike;
 pub use assigned::Assigned;
 pub use below::{Below, Roots};
 pub use effective::{Effective, Facts, Held, root_context};
@@ -41,6 +51,7 @@ pub use effects::Effects;
 pub use find::{FindError, HolderKind};
 pub use guardrails::{Guardrails, Sides};
 pub use holds::Holds;
+pub use library::{Library, Reading};
 pub use prospect::Prospect;
 pub use survey::{Primaries, Survey};
 pub use ways::How;
@@ -48,6 +59,7 @@ pub use ways::How;
 use crate::base::{GroupId, Timestamp};
 use crate::model::{AccountId, Accounts, DirectoryLabel, Domains, Entity, Group, GroupRules, GroupScope, Member};
 use crate::store::{Snapshot, StoreError, rows};
+use ways::Graph;
 
 /// Longest chain of nested groups followed. Real directories stay below ten; a chain this long is a mistake or an attack.
 pub const DEEPEST: usize = 64;
@@ -97,7 +109,7 @@ pub struct Closure {
 #[derive(Debug, Clone)]
 pub struct Reached {
     /// The group.
-    pub group: Group,
+    pub group: Arc<Group>,
     /// The groups passed on the way, nearest to the member first; empty for direct membership.
     pub through: Vec<GroupId>,
     /// What makes the last step of the way a membership.
@@ -106,7 +118,7 @@ pub struct Reached {
 
 impl Closure {
     /// Each group with the way to it in words, such as `user/ann`, `group/team`: `own`, then every group passed and itself.
-    pub(crate) fn ways<'a>(&'a self, own: &'a [String]) -> impl Iterator<Item = (&'a Reached, Vec<String>)> {
+    pub(crate) fn ways<'a>(&'a self, own: &'a [String]) -> impl Iterator<Item = (&'a Reached, Arc<[String]>)> {
         let names: HashMap<GroupId, String> =
             self.groups.iter().map(|reached| (reached.group.id, format!("group/{}", reached.group.name))).collect();
         self.groups.iter().map(move |reached| {
@@ -121,7 +133,8 @@ impl Closure {
 /// # Errors
 /// When the store cannot be read or a row is damaged.
 pub fn effective_groups(snapshot: &dyn Snapshot, member: &Member, terms: &Terms) -> Result<Closure, StoreError> {
-    up(snapshot, member, terms, |_| true)
+    let start = rows::entity(snapshot, member)?.map(|(_, entity)| entity);
+    up(&mut Graph::default(), snapshot, (member, start.as_ref()), terms, |_| true)
 }
 
 /// The groups that Active Directory would put into the token of `member`, which is of `directory`: security groups,
@@ -135,29 +148,34 @@ pub fn token_groups(
     directory: &DirectoryLabel,
     terms: &Terms,
 ) -> Result<Closure, StoreError> {
-    up(snapshot, member, terms, |group| {
+    let start = rows::entity(snapshot, member)?.map(|(_, entity)| entity);
+    up(&mut Graph::default(), snapshot, (member, start.as_ref()), terms, |group| {
         group.security && (group.scope != Some(GroupScope::DomainLocal) || group.origin.directory == *directory)
     })
 }
 
-/// A walk from `member` up through all groups that count by `terms` and `also`, nearest first.
+/// A walk from `member`, which is `start`, up through all groups that count by `terms` and `also`, nearest first.
 fn up(
+    graph: &mut Graph,
     snapshot: &dyn Snapshot,
-    member: &Member,
+    (member, start): (&Member, Option<&Entity>),
     terms: &Terms,
     also: impl Fn(&Group) -> bool,
 ) -> Result<Closure, StoreError> {
     let mut closure = Closure::default();
     let mut seen: HashSet<GroupId> = HashSet::new();
-    let start = rows::entity(snapshot, member)?.map(|(_, entity)| entity);
-    let mut ahead = VecDeque::from([(*member, start, Vec::new())]);
+    let mut ahead: VecDeque<(Option<Arc<Group>>, Vec<GroupId>)> = VecDeque::from([(None, Vec::new())]);
     let mut edges = 0;
-    while let Some((from, entity, through)) = ahead.pop_front() {
+    while let Some((from, through)) = ahead.pop_front() {
         if through.len() >= DEEPEST {
             closure.cut_short = Some(format!("groups nested deeper than {DEEPEST}"));
             continue;
         }
-        for (id, how) in ways::up(snapshot, &from, entity.as_ref(), terms)? {
+        let steps = match &from {
+            None => ways::up(snapshot, member, start, terms)?.into(),
+            Some(group) => graph.above(snapshot, group, terms)?,
+        };
+        for &(id, how) in &*steps {
             edges += 1;
             if edges > MOST_EDGES {
                 closure.cut_short = Some(format!("more than {MOST_EDGES} memberships"));
@@ -166,14 +184,14 @@ fn up(
             if !seen.insert(id) {
                 continue;
             }
-            let Some(group) = rows::group(snapshot, &id)? else { continue };
+            let Some(group) = graph.group(snapshot, &id)? else { continue };
             if group.standing.active(terms.now).is_ok()
                 && !terms.frozen.contains(&group.origin.directory)
                 && also(&group)
             {
                 let mut onward = through.clone();
                 onward.push(id);
-                ahead.push_back((Member::Group(id), Some(Entity::Group(group.clone())), onward));
+                ahead.push_back((Some(Arc::clone(&group)), onward));
                 closure.groups.push(Reached { group, through: through.clone(), how });
             }
         }

@@ -1,6 +1,7 @@
 //! What one state of a store says about one person: groups, roles, documents; and what of it another state does not.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::effects::Right;
 use super::{Assigned, Closure, Effective, How, Prospect, assigned, effective_groups};
@@ -56,7 +57,7 @@ impl Position {
         let Some(user) = self.active else { return Ok(Side { name: self.name, ..Side::default() }) };
         let effective = Effective::of_user(snapshot, prospect.account, &user, prospect.terms)?;
         let assigned: BTreeSet<String> = effective.assigned.iter().map(Assigned::name).collect();
-        let documents = effective.identity.into_iter().filter(|held| !assigned.contains(&held.name));
+        let documents = effective.identity.into_iter().filter(|held| !assigned.contains(&*held.name));
         let documents = documents.map(|held| Document { name: held.name, text: held.text, through: held.through });
         Ok(Side { name: self.name, roles: effective.assigned, documents: documents.collect() })
     }
@@ -72,9 +73,9 @@ pub(super) struct Side {
 
 /// A document besides assignments.
 pub(super) struct Document {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) through: Vec<String>,
+    pub(super) name: Arc<str>,
+    pub(super) text: Arc<str>,
+    pub(super) through: Arc<[String]>,
 }
 
 impl Side {
@@ -86,7 +87,7 @@ impl Side {
             };
             let conditional = one.assignment.condition.is_some();
             let kept_under_conditions = !conditional && other.roles.iter().any(|kept| kept.role.id == one.role.id);
-            Right::Role { role, conditional, kept_under_conditions, rule: one.rule, through: one.through.clone() }
+            Right::Role { role, conditional, kept_under_conditions, rule: one.rule, through: one.through.to_vec() }
         };
         let mut rights: Vec<Right> = roles_beyond(&self.roles, &other.roles).into_iter().map(right).collect();
         rights.sort();

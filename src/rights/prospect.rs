@@ -1,5 +1,7 @@
 //! A store as it is, and as it would be once planned rows are written: both asked in the same way, and together.
 
+use std::sync::Arc;
+
 use super::Terms;
 use super::assigned;
 use super::effective_groups;
@@ -58,9 +60,10 @@ impl Prospect<'_> {
         if closure.cut_short.is_some() {
             return Ok(true);
         }
-        for group in itself.iter().chain(closure.groups.iter().map(|reached| &reached.group)) {
+        let nobody: Arc<[String]> = Arc::default();
+        for group in itself.iter().chain(closure.groups.iter().map(|reached| &*reached.group)) {
             let gives = !iam::assignments_of(snapshot, &Member::Group(group.id))?.is_empty()
-                || assigned::by_name(snapshot, self.account, group, &[], self.terms)?.is_some()
+                || assigned::by_name(snapshot, self.account, group, &nobody, self.terms)?.is_some()
                 || documents && !iam::entitlements(snapshot, &Holder::Group(group.id))?.value.is_empty();
             if gives {
                 return Ok(true);

@@ -7,10 +7,13 @@
 //!
 //! [`Domains`]: crate::model::Domains
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::Terms;
 use crate::base::GroupId;
 use crate::directory::dn::normal_form;
-use crate::model::{Entity, Member, RefHash, reference};
+use crate::model::{Entity, Group, Member, RefHash, reference};
 use crate::store::{Snapshot, StoreError, rows};
 
 /// What makes somebody a member of a group.
@@ -22,6 +25,41 @@ pub enum How {
     PrimaryGroup,
     /// The group lists it by this reference, from another directory.
     OtherDirectory(RefHash),
+}
+
+/// Groups and the steps up from them, each read once: for many questions about one state on the same terms.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    groups: HashMap<GroupId, Option<Arc<Group>>>,
+    ups: HashMap<GroupId, Arc<[(GroupId, How)]>>,
+}
+
+impl Graph {
+    /// The group with this id.
+    pub(super) fn group(&mut self, snapshot: &dyn Snapshot, id: &GroupId) -> Result<Option<Arc<Group>>, StoreError> {
+        if let Some(found) = self.groups.get(id) {
+            return Ok(found.clone());
+        }
+        let found = rows::group(snapshot, id)?.map(Arc::new);
+        self.groups.insert(*id, found.clone());
+        Ok(found)
+    }
+
+    /// The groups that `group` is directly in, as [`up`] tells them.
+    pub(super) fn above(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        group: &Group,
+        terms: &Terms,
+    ) -> Result<Arc<[(GroupId, How)]>, StoreError> {
+        if let Some(found) = self.ups.get(&group.id) {
+            return Ok(Arc::clone(found));
+        }
+        let entity = Entity::Group(group.clone());
+        let found: Arc<[_]> = up(snapshot, &Member::Group(group.id), Some(&entity), terms)?.into();
+        self.ups.insert(group.id, Arc::clone(&found));
+        Ok(found)
+    }
 }
 
 /// The groups that `from` is directly in, each once a way. `entity` is what `from` is; without a row it has edges alone.

@@ -204,6 +204,38 @@ pub fn entitlements(snapshot: &dyn Snapshot, holder: &Holder) -> Result<Read<Ent
     Ok(read.unwrap_or(Read { value: Entitlements::default(), revision: 0 }))
 }
 
+/// The first `limit` of those on whom something hangs, behind `after`, and what it is, in key order.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn all_entitlements(
+    snapshot: &dyn Snapshot,
+    after: Option<&Holder>,
+    limit: usize,
+) -> Result<Vec<(Holder, Entitlements)>, StoreError> {
+    let mut range = KeyRange::prefix(&keys::all_entitlements());
+    if let Some(after) = after {
+        range = range.after(&keys::entitlements(after));
+    }
+    let held = |(key, row): &(Vec<u8>, Row)| {
+        let holder = keys::parse_entitlements(key).ok_or_else(|| StoreError::corrupt(key, "it names no holder"))?;
+        Ok((holder, from_json(key, &row.value)?))
+    };
+    snapshot.scan(&range, limit)?.iter().map(held).collect()
+}
+
+/// The first `limit` roles of all accounts behind `after`, in the order of their ids.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn all_roles(snapshot: &dyn Snapshot, after: Option<&RoleId>, limit: usize) -> Result<Vec<Role>, StoreError> {
+    let mut range = KeyRange::prefix(&[Named::Role.space()]);
+    if let Some(after) = after {
+        range = range.after(&keys::role(after));
+    }
+    snapshot.scan(&range, limit)?.iter().map(|(key, row)| from_json(key, &row.value)).collect()
+}
+
 /// The first `limit` holders of `policy` behind `after`, in key order.
 ///
 /// # Errors

@@ -78,6 +78,21 @@ pub fn decode(key: &[u8], value: Vec<u8>) -> Result<Entity, StoreError> {
     EntityRow::parse(key, value)?.entity()
 }
 
+/// The primary group that the user or resource in this row names: for walks over everybody, that need no more of them.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is no such row.
+pub fn primary_group(key: &[u8], value: &[u8]) -> Result<Option<Sid>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Brief {
+        #[serde(default)]
+        primary_group: Option<Sid>,
+    }
+    let (_, json) = split(value).ok_or_else(|| StoreError::corrupt(key, "it has no digest"))?;
+    let brief: Brief = serde_json::from_slice(json).map_err(|why| StoreError::corrupt(key, why.to_string()))?;
+    Ok(brief.primary_group)
+}
+
 /// What `member` is, and the digest of its row.
 ///
 /// # Errors

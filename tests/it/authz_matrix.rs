@@ -105,7 +105,7 @@ async fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
     }
     for operation in Operation::ALL {
         let record = if operation.recorded() { "yes" } else { "-" };
-        let _ = write!(table, "\n{:<32}{record:<8}", operation.name());
+        let _ = write!(table, "\n{:<31} {record:<8}", operation.name());
         for (title, who) in &columns {
             let before = office.records().len();
             // Each use of root is recorded.

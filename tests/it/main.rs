@@ -33,6 +33,7 @@ mod guardrails;
 mod health;
 mod https;
 mod iam;
+mod iam_custom;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod lifecycle;
@@ -64,4 +65,5 @@ mod sync_random;
 mod sync_rights;
 mod systemd;
 mod tiny_store;
+mod who_can;
 mod world;

@@ -87,7 +87,7 @@ impl Company {
                 let effective = store.read(|snapshot| Effective::of_user(snapshot, account, &user, &terms)).unwrap();
                 let assigned: BTreeSet<String> = effective.assigned.iter().map(|one| one.name()).collect();
                 said.extend(effective.assigned.iter().map(|one| format!("role {}", one.role.name)));
-                let documents = effective.identity.iter().filter(|held| !assigned.contains(&held.name));
+                let documents = effective.identity.iter().filter(|held| !assigned.contains(&*held.name));
                 said.extend(documents.map(|held| action_of(&held.text)));
             }
             rights.insert(user.id, (user.name.to_string(), said));

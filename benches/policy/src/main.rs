@@ -2,7 +2,9 @@
 //!
 //! A principal has 20 policies of 10 statements, each about actions of a service on the resources of a team, from the
 //! company's network. Prints lines that begin with `measured:`; with the word `cases`, writes cases for `bailey policy
-//! eval` instead.
+//! eval` instead; with `who-can`, asks who may do something among 100,000 people.
+
+mod who_can;
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -22,9 +24,13 @@ const SERVICES: [&str; 10] = ["s3", "ec2", "sqs", "sns", "lambda", "dynamodb", "
 const USER: &str = "arn:aws:iam::111122223333:user/alice";
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some("cases") {
-        let count = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(20_000);
-        return write_cases(count);
+    match std::env::args().nth(1).as_deref() {
+        Some("cases") => {
+            let count = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(20_000);
+            return write_cases(count);
+        }
+        Some("who-can") => return who_can::run(),
+        _ => {}
     }
     decisions("few of 200 statements match", Shape::Few);
     decisions("all 200 statements match, and every condition is asked", Shape::All);

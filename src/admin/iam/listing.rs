@@ -7,7 +7,7 @@ use super::views::{Page, tags};
 use super::{HolderKind, find};
 use crate::base::Timestamp;
 use crate::gate::Authorized;
-use crate::model::{Arn, CredentialOwner, Entity, Holder, IamPath, Member, MemberKind, UniqueId};
+use crate::model::{Arn, CredentialOwner, Entity, Group, Holder, IamPath, Member, MemberKind, UniqueId};
 use crate::rights::effective_groups;
 use crate::store::{KeyRange, Snapshot, StoreError, credentials, history, iam, rows, schema};
 
@@ -137,7 +137,7 @@ impl Admin {
             let user = find::member(snapshot, &self.account, MemberKind::User, asked.resource())?;
             let mut groups = Vec::new();
             for reached in effective_groups(snapshot, &user, &terms)?.groups {
-                groups.push(self.listed_entity(snapshot, &Entity::Group(reached.group))?);
+                groups.push(self.listed_entity(snapshot, &Entity::Group(Group::clone(&reached.group)))?);
             }
             groups.sort_by_key(|group: &Listed| group.name.to_ascii_lowercase());
             Ok(groups)

@@ -21,13 +21,19 @@
 //!  assignments   who may assume which role, on one line
 //!  coverage      what the rules of group names make of the groups there are
 //!  profiles      instance profiles
+//!  question      a question about a principal, decided: for the two below
 //!  simulate      may this principal do that, by what is stored
+//!  who_can       who may do that, by what is stored
+//!  custom        would these documents allow that, whatever is stored
+//!  context_keys  what documents ask about a request
 //! ```
 
 pub mod access_keys;
 pub mod account;
 pub mod assignments;
+pub mod context_keys;
 pub mod coverage;
+pub mod custom;
 pub mod guardrails;
 pub mod holders;
 pub mod listing;
@@ -37,12 +43,14 @@ pub mod mfa;
 pub mod passwords;
 pub mod policies;
 pub mod profiles;
+mod question;
 pub mod roles;
 pub mod root;
 pub mod simulate;
 pub mod templates;
 pub mod trust;
 pub mod views;
+pub mod who_can;
 
 use std::sync::PoisonError;
 

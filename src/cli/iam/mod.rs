@@ -4,6 +4,7 @@
 //!  roles        bailey role, bailey instance-profile
 //!  coverage     bailey role coverage
 //!  policies     bailey policy list, create, ...: those in the store
+//!  who_can      bailey policy who-can
 //!  guardrails   bailey guardrail
 //!  local        bailey user create, bailey group create, ...: those that no directory knows
 //!  credentials  bailey access-key, root, key, init
@@ -19,6 +20,7 @@ pub mod holders;
 pub mod local;
 pub mod policies;
 pub mod roles;
+mod who_can;
 
 use std::io::{self, Read as _};
 use std::path::Path;

@@ -1,15 +1,17 @@
 //! `bailey policy list`, `create` and the like: policies in the store.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::holders::tags;
-use super::{document, done, go_on, tag, warn};
+use super::{document, done, go_on, tag, warn, who_can};
 use crate::admin::iam::policies::{NewPolicy, NewVersion};
 use crate::admin::iam::simulate::{Because, Simulated, Simulation};
 use crate::admin::iam::views::{HolderView, Page, PolicyView, VersionView};
+use crate::admin::iam::who_can::{Able, WhoCan};
 use crate::cli::Exit;
 use crate::cli::output::{Column, Format, moment};
 use crate::cli::session::{Session, encoded, query};
@@ -103,6 +105,29 @@ pub enum Managed {
         /// As if this policy were gone; may be repeated
         #[arg(long, value_name = "POLICY")]
         without: Vec<String>,
+    },
+    /// Ask who may do something, by what is stored now, and by which way
+    ///
+    /// Users and roles that may, and users who may assume such a role. Of conditions, what is known is as with `simulate`;
+    /// what was asked for and is absent stands beside each answer. People who may not act are left out, and counted.
+    WhoCan {
+        /// What is to be done, such as `s3:GetObject`
+        action: String,
+        /// To what; `*` is nothing in particular
+        #[arg(default_value = "*")]
+        resource: String,
+        /// A context key and its value; a key with several values is repeated
+        #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
+        context: Vec<(String, String)>,
+        /// Users or roles alone
+        #[arg(long)]
+        kind: Option<who_can::Kind>,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Go on behind this one
+        #[arg(long, value_name = "MARK")]
+        after: Option<String>,
     },
     /// List who holds a policy
     Holders {
@@ -220,20 +245,22 @@ pub async fn run(session: &mut Session, verb: Managed) -> anyhow::Result<Exit> {
             done(session, "deleted")?;
         }
         Managed::Simulate { principal, actions, resources, context, without } => {
-            let mut values = std::collections::BTreeMap::<String, Vec<String>>::new();
-            for (key, value) in context {
-                values.entry(key).or_default().push(value);
-            }
-            let question = Simulation { principal, actions, resources, context: values, without };
+            let question = Simulation { principal, actions, resources, context: gathered(context), without };
             let answers: Vec<Simulated> = session.client.post("/v1/simulate", &question).await?;
             return simulated(session, &answers);
+        }
+        Managed::WhoCan { action, resource, context, kind, limit, after } => {
+            let (context, kind) = (gathered(context), kind.map(Into::into));
+            let question = WhoCan { action, resource, context, kind, limit: Some(limit.try_into()?), after };
+            let able: Able = session.client.post("/v1/who-can", &question).await?;
+            who_can::print(session, able)?;
         }
         Managed::Holders { policy } => {
             let holders: Vec<HolderView> = session.client.get(&format!("{}/holders", one(&policy))).await?;
             session.output.listing(&holders, HOLDERS)?;
         }
         Managed::Tag { policy, tags } => {
-            let tags: std::collections::BTreeMap<String, String> = tags.into_iter().collect();
+            let tags: BTreeMap<String, String> = tags.into_iter().collect();
             let made: PolicyView =
                 session.client.put(&format!("{}/tags", one(&policy)), &json!({ "tags": tags })).await?;
             written(session, &made)?;
@@ -245,6 +272,15 @@ pub async fn run(session: &mut Session, verb: Managed) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Values by key.
+fn gathered(context: Vec<(String, String)>) -> BTreeMap<String, Vec<String>> {
+    let mut values = BTreeMap::<String, Vec<String>>::new();
+    for (key, value) in context {
+        values.entry(key).or_default().push(value);
+    }
+    values
 }
 
 const ANSWERS: &[Column<Simulated>] = &[

@@ -7,6 +7,7 @@ mod guardrails;
 mod holders;
 mod local;
 mod policies;
+mod questions;
 mod roles;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub(super) fn add(routes: Routes) -> Routes {
     routes
         .with(policies::add)
         .with(guardrails::add)
+        .with(questions::add)
         .with(roles::add)
         .with(holders::add)
         .with(local::add)

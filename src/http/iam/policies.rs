@@ -8,7 +8,6 @@ use super::super::extract::{Asked, Params};
 use super::super::v1::Routes;
 use super::{Body, Failure, KeysBody, Listing, Shared, TagsBody, work};
 use crate::admin::iam::policies::{NewPolicy, NewVersion};
-use crate::admin::iam::simulate::{Simulated, Simulation};
 use crate::admin::iam::views::{HolderView, Page, PolicyView, VersionView};
 use crate::admin::people::LARGEST_PAGE;
 use crate::gate::Operation;
@@ -26,7 +25,6 @@ pub(super) fn add(routes: Routes) -> Routes {
         .put("/v1/policies/{policy}/default/{version}", Operation::SetDefaultPolicyVersion, set_default)
         .put("/v1/policies/{policy}/tags", Operation::TagPolicy, tag)
         .post("/v1/policies/{policy}/untag", Operation::UntagPolicy, untag)
-        .post("/v1/simulate", Operation::SimulatePrincipalPolicy, simulate)
 }
 
 /// Which policies.
@@ -138,13 +136,6 @@ async fn untag(
 ) -> Result<Json<PolicyView>, Failure> {
     let (allowed, KeysBody { keys }) = asked.authorize_body(body, |_| policy, Vec::new()).await?;
     work(&app, move |admin| admin.untag_policy(allowed, &keys)).await
-}
-
-async fn simulate(State(app): Shared, asked: Asked, body: Body<Simulation>) -> Result<Json<Vec<Simulated>>, Failure> {
-    let (allowed, simulation) = asked
-        .authorize_body(body, |asked| asked.map(|asked| asked.principal.clone()).unwrap_or_default(), Vec::new())
-        .await?;
-    work(&app, move |admin| admin.simulate(&allowed, &simulation)).await
 }
 
 /// `v3`, or `3`.

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::arn::{ArnFields, ArnPattern, Variables};
-use super::context::Context;
+use super::context::{Context, Key};
 use super::document::Version;
 use super::fault::PolicyError;
 use super::json::{Node, Value};
@@ -29,8 +29,7 @@ use value::Number;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
     operator: Operator,
-    /// Lower-case.
-    key: Box<str>,
+    key: Key,
     values: Values,
 }
 
@@ -67,7 +66,7 @@ pub(super) fn parse(node: &Node<'_, '_>, version: Version) -> Result<Vec<Conditi
             }
             conditions.push(Condition {
                 operator,
-                key: key.name.to_lowercase().into(),
+                key: Key::of(&key.name),
                 values: Values::parse(operator.test, &values, version)?,
             });
         }
@@ -79,7 +78,7 @@ impl Condition {
     /// Whether it holds of what a request carries.
     pub(super) fn holds(&self, context: &Context) -> bool {
         let Operator { quantifier, negated, if_exists, .. } = self.operator;
-        let found = context.values(&self.key);
+        let found = context.values(self.key.folded());
         if let Values::Absence(wanted) = &self.values {
             return wanted.contains(&found.is_none());
         }
@@ -98,17 +97,18 @@ impl Condition {
 
     /// The key it asks for, lower-case.
     pub(super) fn key(&self) -> &str {
-        &self.key
+        self.key.folded()
     }
 
-    /// The keys of its variables, lower-case.
-    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+    /// The key it asks for, and those of its variables.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
         let (patterns, arns): (&[Pattern], &[ArnPattern]) = match &self.values {
             Values::Texts { patterns, .. } | Values::Flags(patterns) => (patterns, &[]),
             Values::Arns(arns) => (&[], arns),
             _ => (&[], &[]),
         };
-        patterns.iter().flat_map(Pattern::keys).chain(arns.iter().flat_map(ArnPattern::keys))
+        let variables = patterns.iter().flat_map(Pattern::keys).chain(arns.iter().flat_map(ArnPattern::keys));
+        std::iter::once(&self.key).chain(variables)
     }
 
     /// True when it passes of an absent key because it asks all of its values, and there is none.

@@ -31,13 +31,13 @@ pub(in crate::policy) fn blocks(conditions: &[Condition], version: Version) -> V
         let operator = condition.operator;
         let like_it = blocks.iter().filter(|block| block.operator == operator).count();
         let open = blocks.last().filter(|block| block.operator == operator);
-        let key = open.and_then(|block| block.spelling(&condition.key, like_it)).unwrap_or_else(|| {
+        let key = open.and_then(|block| block.spelling(condition.key.folded(), like_it)).unwrap_or_else(|| {
             blocks.push(Block { name: name(operator, like_it), keys: Vec::new(), operator, held: Vec::new() });
-            condition.key.to_string()
+            condition.key.folded().to_owned()
         });
         if let Some(block) = blocks.last_mut() {
             block.keys.push((key, condition.values.print(version)));
-            block.held.push(&condition.key);
+            block.held.push(condition.key.folded());
         }
     }
     blocks

@@ -1,0 +1,227 @@
+//! A question about a principal, and its decision: one for simulations and for who may do something.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::AdminError;
+use super::find;
+use super::simulate::Because;
+use crate::base::Timestamp;
+use crate::model::{AccountId, Arn, Holder, Role, User};
+use crate::policy::{
+    Context, Decision, Detail, Document, Layer, Named, Policies, Principal, Reason, Request, RequestError, Verdict,
+    decide,
+};
+use crate::rights::who_can::Sought;
+use crate::rights::{Effective, FindError, Guardrails, Reading, Sides, Terms, root_context};
+use crate::store::{Snapshot, iam};
+
+/// Who is asked about.
+pub(super) struct Subject {
+    pub(super) principal: Principal,
+    /// Its account.
+    account: AccountId,
+    /// `None` is the account's root, which nothing hangs on.
+    pub(super) effective: Option<Effective>,
+    /// Why it can do nothing at all, whatever policies say.
+    pub(super) inactive: Option<String>,
+    /// Beyond what it does not reach, whatever policies say.
+    pub(super) guardrails: Arc<Guardrails>,
+}
+
+/// What is asked, and all that is known of it whoever is asked about.
+pub(super) struct Question<'a> {
+    pub(super) action: String,
+    pub(super) resource: String,
+    /// Tags of the resource, where it is a user or role of ours.
+    tags: Vec<(String, String)>,
+    /// The role that the resource is, where its trust has a say.
+    role: Option<Role>,
+    /// Context keys and their values, in the place of those known.
+    context: &'a BTreeMap<String, Vec<String>>,
+}
+
+/// A question about somebody, ready to be decided.
+pub(super) struct Posed<'s> {
+    subject: &'s Subject,
+    request: Request,
+    trust: Option<(String, Arc<Document>)>,
+    sides: Sides,
+}
+
+impl Subject {
+    /// A user.
+    pub(super) fn of_user(reading: &mut Reading<'_, '_>, user: &User) -> Result<Self, AdminError> {
+        let effective = reading.user(user)?;
+        let inactive = inactive(reading.terms(), user);
+        let principal = Principal::parse(&effective.facts.arn).map_err(RequestError::from)?;
+        let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
+        let (account, guardrails) = (effective.facts.account.clone(), reading.guardrails()?);
+        Ok(Self { principal, account, effective: Some(effective), inactive, guardrails })
+    }
+
+    /// A role as `principal`, itself or its session of this name.
+    pub(super) fn of_role(
+        reading: &mut Reading<'_, '_>,
+        role: &Role,
+        session: Option<&str>,
+        principal: Principal,
+    ) -> Result<Self, AdminError> {
+        let effective = reading.role(role, session)?;
+        let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
+        let (account, guardrails) = (effective.facts.account.clone(), reading.guardrails()?);
+        Ok(Self { principal, account, effective: Some(effective), inactive: None, guardrails })
+    }
+
+    /// The account's root.
+    pub(super) fn root(reading: &mut Reading<'_, '_>, account: &AccountId) -> Result<Self, AdminError> {
+        let (principal, guardrails) = (root(account)?, reading.guardrails()?);
+        Ok(Self { principal, account: account.clone(), effective: None, inactive: None, guardrails })
+    }
+}
+
+impl<'a> Question<'a> {
+    /// Whether `action` may be done to `resource`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn new(
+        snapshot: &dyn Snapshot,
+        account: &AccountId,
+        (action, resource): (&str, &str),
+        context: &'a BTreeMap<String, Vec<String>>,
+    ) -> Result<Self, AdminError> {
+        let role = match action.to_ascii_lowercase().starts_with("sts:") {
+            true => role_of(snapshot, account, resource)?,
+            false => None,
+        };
+        let tags = tags_of(snapshot, account, resource)?;
+        Ok(Self { action: action.to_owned(), resource: resource.to_owned(), tags, role, context })
+    }
+
+    /// Of whom people are sought who could be allowed it.
+    ///
+    /// # Errors
+    /// What is wrong with action or resource.
+    pub(super) fn sought(&self, account: &AccountId) -> Result<Sought, AdminError> {
+        let request = Request::new(root(account)?, &self.action, &self.resource, Context::default())?;
+        Ok(Sought { request, role: self.role.clone() })
+    }
+
+    /// The question about somebody.
+    ///
+    /// # Errors
+    /// When it makes no sense, or the store cannot be read.
+    pub(super) fn about<'s>(
+        &self,
+        reading: &mut Reading<'_, '_>,
+        subject: &'s Subject,
+        now: Timestamp,
+    ) -> Result<Posed<'s>, AdminError> {
+        let mut context = match &subject.effective {
+            Some(effective) => effective.facts.context(now),
+            None => root_context(&subject.account, now),
+        };
+        for (key, value) in &self.tags {
+            for space in ["aws:ResourceTag", "iam:ResourceTag"] {
+                context.set(&format!("{space}/{key}"), vec![value.clone()]);
+            }
+        }
+        for (key, values) in self.context {
+            context.set(key, values.clone());
+        }
+        let request = Request::new(subject.principal.clone(), &self.action, &self.resource, context)?;
+        let trust = match (&subject.effective, &self.role) {
+            (Some(effective), Some(role)) => {
+                let document = reading.trust(role, &effective.assigned, &effective.facts.account)?;
+                document.map(|document| (format!("trust of role/{}", role.name), document))
+            }
+            _ => None,
+        };
+        let sides = Sides::of(&subject.account, &request, reading.terms());
+        Ok(Posed { subject, request, trust, sides })
+    }
+}
+
+impl Posed<'_> {
+    /// The answer.
+    pub(super) fn decide(&self, detail: Detail) -> Decision {
+        decide(&self.request, &self.policies(), detail)
+    }
+
+    /// Whether what the resource says of the principal is enough, whatever the principal's own policies say.
+    pub(super) fn resource_is_enough(&self) -> bool {
+        let policies = Policies { identity: Vec::new(), ..self.policies() };
+        policies.resource.is_some() && decide(&self.request, &policies, Detail::Deciding).verdict == Verdict::Allowed
+    }
+
+    fn policies(&self) -> Policies<'_> {
+        let mut policies = self.subject.effective.as_ref().map(Effective::policies).unwrap_or_default();
+        policies.resource = self.trust.as_ref().map(|(name, document)| Named { name, document });
+        self.subject.guardrails.bind(&self.sides, &mut policies);
+        policies
+    }
+
+    /// A reason in words, and by which way the policy in it came to have a say.
+    pub(super) fn because(&self, reason: Reason) -> Because {
+        let what = reason.to_string();
+        let level = |layer: Layer| self.subject.guardrails.level(layer, &self.sides);
+        match reason {
+            Reason::Statement { layer, policy, index, .. } => {
+                let effective = self.subject.effective.as_ref();
+                let through = match level(layer) {
+                    Some(level) => vec![level.on.to_string()],
+                    None => effective.and_then(|effective| effective.through(&policy)).unwrap_or_default().to_vec(),
+                };
+                Because { what, policy: Some(policy), statement: Some(index), through }
+            }
+            Reason::NothingAllows(layer) => match level(layer) {
+                Some(level) => {
+                    let what = format!("{what}: {}", level.names.join(", "));
+                    Because { what, policy: None, statement: None, through: vec![level.on.to_string()] }
+                }
+                None => Because { what, policy: None, statement: None, through: Vec::new() },
+            },
+            _ => Because { what, policy: None, statement: None, through: Vec::new() },
+        }
+    }
+}
+
+/// Why a user can do nothing at all, whatever policies say.
+pub(super) fn inactive(terms: &Terms, user: &User) -> Option<String> {
+    match user.standing.active(terms.now) {
+        _ if terms.frozen.contains(&user.origin.directory) => Some("its directory is no longer configured".to_owned()),
+        Ok(()) => None,
+        Err(why) => Some(format!("it may not act: {why}")),
+    }
+}
+
+fn root(account: &AccountId) -> Result<Principal, AdminError> {
+    Ok(Principal::parse(Arn::root(account).as_str()).map_err(RequestError::from)?)
+}
+
+/// The role of ours that the resource is.
+fn role_of(snapshot: &dyn Snapshot, account: &AccountId, resource: &str) -> Result<Option<Role>, AdminError> {
+    if !resource.starts_with("arn:aws:iam::") {
+        return Ok(None);
+    }
+    match find::role(snapshot, account, resource) {
+        Ok(role) => Ok(Some(role.value)),
+        Err(FindError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The tags that hang on the resource, where it is a user or role of ours.
+fn tags_of(snapshot: &dyn Snapshot, account: &AccountId, resource: &str) -> Result<Vec<(String, String)>, AdminError> {
+    let mut kinds = [("user", find::HolderKind::User), ("role", find::HolderKind::Role)].into_iter();
+    let kind = kinds.find(|(word, _)| resource.starts_with(&format!("arn:aws:iam::{account}:{word}/")));
+    let Some((_, kind)) = kind else { return Ok(Vec::new()) };
+    let holder: Holder = match find::holder(snapshot, account, kind, resource) {
+        Ok(holder) => holder,
+        Err(FindError::NotFound { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let held = iam::entitlements(snapshot, &holder)?.value;
+    Ok(held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+}

@@ -1,0 +1,336 @@
+//! Reads what rights rest on: for one principal, or for many of whom most share their groups and documents.
+//!
+//! What is kept between two questions are parsed texts, which say the same for ever, and rows of one state of the store, which
+//! are forgotten as soon as it has moved on. So an answer is never about two states at once, and a question about everybody
+//! can let commits pass between one page of people and the next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::assigned::{self, Assigned};
+use super::effective::{Effective, Facts, Held};
+use super::ways::Graph;
+use super::{Closure, Guardrails, Terms, up};
+use crate::base::{GroupId, PolicyId};
+use crate::model::{AccountId, Arn, Entitlements, Entity, Group, Holder, Member, Role, User};
+use crate::policy::{Document, Kind};
+use crate::store::schema::iam as keys;
+use crate::store::{Revision, Snapshot, StoreError, iam};
+
+/// Denies everything.
+const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
+
+/// Documents kept. There are some hundred; only inline policies of very many people are more, and are each asked for once.
+const MOST_PARSED: usize = 20_000;
+
+/// What was read, on what terms.
+#[derive(Debug)]
+pub struct Library<'t> {
+    account: &'t AccountId,
+    terms: &'t Terms,
+    /// The state that `rows` are of.
+    revision: Option<Revision>,
+    rows: Rows,
+    /// Documents by what they are attached as, and their text.
+    parsed: HashMap<(Kind, Arc<str>), Arc<Document>>,
+}
+
+/// Rows of one state.
+#[derive(Debug, Default)]
+struct Rows {
+    graph: Graph,
+    policies: HashMap<PolicyId, Titled>,
+    groups: HashMap<GroupId, Arc<Hanging>>,
+    guardrails: Option<Arc<Guardrails>>,
+}
+
+/// A document, and the same as it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) document: Arc<Document>,
+    text: Arc<str>,
+}
+
+/// A document and its name.
+#[derive(Debug, Clone)]
+pub(super) struct Titled {
+    name: Arc<str>,
+    pub(super) written: Written,
+}
+
+/// What hangs on a group.
+#[derive(Debug)]
+struct Hanging {
+    documents: Vec<Titled>,
+    /// Assignments and what they say, with the group alone as the way.
+    assigned: Vec<(Assigned, Titled)>,
+}
+
+impl<'t> Library<'t> {
+    /// An empty one, for principals of the home account `account`.
+    #[must_use]
+    pub fn new(account: &'t AccountId, terms: &'t Terms) -> Self {
+        Self { account, terms, revision: None, rows: Rows::default(), parsed: HashMap::new() }
+    }
+
+    /// Reads in `snapshot`.
+    pub fn at<'a>(&'a mut self, snapshot: &'a dyn Snapshot) -> Reading<'a, 't> {
+        if self.revision.replace(snapshot.revision()) != Some(snapshot.revision()) {
+            self.rows = Rows::default();
+        }
+        Reading { library: self, snapshot }
+    }
+
+    /// On what terms memberships and rights count.
+    #[must_use]
+    pub fn terms(&self) -> &'t Terms {
+        self.terms
+    }
+
+    /// A document, parsed once. It was parsed before it was stored, so one that cannot be is damage, and nobody is allowed
+    /// anything by what is left of it.
+    pub(super) fn parsed(&mut self, text: String, kind: Kind, name: &str) -> Result<Written, StoreError> {
+        let key = (kind, text.into());
+        if let Some(((_, text), document)) = self.parsed.get_key_value(&key) {
+            return Ok(Written { document: Arc::clone(document), text: Arc::clone(text) });
+        }
+        let broken = |error| StoreError::Broken { why: format!("{name}: {error}") };
+        let document = Arc::new(Document::parse(&key.1, kind).map_err(broken)?);
+        if self.parsed.len() >= MOST_PARSED {
+            self.parsed.clear();
+        }
+        let written = Written { document: Arc::clone(&document), text: Arc::clone(&key.1) };
+        self.parsed.insert(key, document);
+        Ok(written)
+    }
+}
+
+/// A library that is being read in, on one state of the store.
+pub struct Reading<'a, 't> {
+    library: &'a mut Library<'t>,
+    snapshot: &'a dyn Snapshot,
+}
+
+impl Reading<'_, '_> {
+    /// On what terms memberships and rights count.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        self.library.terms
+    }
+
+    /// All that the rights of a user rest on.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn user(&mut self, user: &User) -> Result<Effective, StoreError> {
+        let holder = Holder::User(user.id);
+        let own: Arc<[String]> = [format!("user/{}", user.name)].into();
+        let held = iam::entitlements(self.snapshot, &holder)?.value;
+        let mut identity = self.hung(&held, &own)?;
+        let boundary = self.boundary(&held, &own)?;
+        let member = Member::User(user.id);
+        let mut assigned = self.assigned(assigned::of(self.snapshot, &member, &own, self.library.terms)?)?;
+        let closure = self.groups(user)?;
+        for (reached, through) in closure.ways(&own) {
+            let hanging = self.group(&reached.group)?;
+            identity.extend(hanging.documents.iter().map(|titled| titled.held(&through)));
+            let along = |(one, permission): &(Assigned, Titled)| {
+                (Assigned { through: Arc::clone(&through), ..one.clone() }, permission.clone())
+            };
+            assigned.extend(hanging.assigned.iter().map(along));
+        }
+        identity.extend(assigned.iter().map(|(one, permission)| permission.held(&one.through)));
+        let Closure { groups, cut_short } = closure;
+        if let Some(why) = &cut_short {
+            // A group beyond may hold a Deny.
+            let name = format!("the search for groups ended early ({why})");
+            let written = self.library.parsed(NOTHING.to_owned(), Kind::Identity, &name)?;
+            identity.push(Titled { name: name.into(), written }.held(&own));
+        }
+        let account = self.library.account;
+        let facts = Facts {
+            arn: Arn::user(account, &user.path, &user.name).to_string(),
+            account: account.clone(),
+            kind: "User",
+            unique_id: holder.unique_id(),
+            session: None,
+            username: Some(user.name.to_string()),
+            tags: tags(user, &held),
+        };
+        let assigned = assigned.into_iter().map(|(one, _)| one).collect();
+        let groups = groups.iter().map(|reached| reached.group.id).collect();
+        let label = format!("user/{}", user.name);
+        Ok(Effective { identity, boundary, assigned, groups, label, facts, cut_short })
+    }
+
+    /// The groups that a user is effectively in.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn groups(&mut self, user: &User) -> Result<Closure, StoreError> {
+        let (member, entity) = (Member::User(user.id), Entity::User(user.clone()));
+        let Library { rows, terms, .. } = &mut *self.library;
+        up(&mut rows.graph, self.snapshot, (&member, Some(&entity)), terms, |_| true)
+    }
+
+    /// All that the rights of a role rest on, or of its session of this name.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn role(&mut self, role: &Role, session: Option<&str>) -> Result<Effective, StoreError> {
+        let own: Arc<[String]> = [format!("role/{}", role.name)].into();
+        let holder = Holder::Role(role.id);
+        let held = iam::entitlements(self.snapshot, &holder)?.value;
+        let facts = Facts {
+            arn: Arn::role(&role.account, &role.path, &role.name).to_string(),
+            account: role.account.clone(),
+            kind: "AssumedRole",
+            unique_id: holder.unique_id(),
+            session: session.map(str::to_owned),
+            username: None,
+            tags: held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        };
+        Ok(Effective {
+            identity: self.hung(&held, &own)?,
+            boundary: self.boundary(&held, &own)?,
+            assigned: Vec::new(),
+            groups: Vec::new(),
+            label: format!("role/{}", role.name),
+            facts,
+            cut_short: None,
+        })
+    }
+
+    /// The guardrails that are attached to something.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a document is damaged: then nobody is allowed anything.
+    pub fn guardrails(&mut self) -> Result<Arc<Guardrails>, StoreError> {
+        if let Some(found) = &self.library.rows.guardrails {
+            return Ok(Arc::clone(found));
+        }
+        let found = Arc::new(Guardrails::read(self.snapshot, self.library.account)?);
+        self.library.rows.guardrails = Some(Arc::clone(&found));
+        Ok(found)
+    }
+
+    /// The policies that hang on a group itself.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn policies_of(&mut self, group: &Group) -> Result<Vec<Held>, StoreError> {
+        let held = iam::entitlements(self.snapshot, &Holder::Group(group.id))?.value;
+        self.hung(&held, &[label(group)].into())
+    }
+
+    /// Every document that comes with a group, assignments included.
+    pub(super) fn documents_of(&mut self, group: &Group) -> Result<Vec<Arc<Document>>, StoreError> {
+        let hanging = self.group(group)?;
+        let permissions = hanging.assigned.iter().map(|(_, permission)| permission);
+        Ok(hanging.documents.iter().chain(permissions).map(|titled| Arc::clone(&titled.written.document)).collect())
+    }
+
+    /// An inline policy.
+    pub(super) fn parsed(&mut self, text: &str, name: &str) -> Result<Arc<Document>, StoreError> {
+        self.library.parsed(text.to_owned(), Kind::Identity, name).map(|written| written.document)
+    }
+
+    /// Who may assume `role`, for a question about a principal of `account` with these assignments: the role's trust policy,
+    /// and with it the half of each assignment that hangs on the role. `None` when it trusts nobody.
+    ///
+    /// # Errors
+    /// When a stored document or condition is none.
+    pub fn trust(
+        &mut self,
+        role: &Role,
+        assigned: &[Assigned],
+        account: &AccountId,
+    ) -> Result<Option<Arc<Document>>, StoreError> {
+        let Some(text) = assigned::trust(role, assigned, account)? else { return Ok(None) };
+        let parsed = self.library.parsed(text, Kind::Trust, "its trust");
+        parsed.map(|written| Some(written.document)).map_err(|error| assigned::damaged(role, &error))
+    }
+
+    /// The documents of a holder's own policies. What hangs at two ends is there twice, which changes no decision.
+    fn hung(&mut self, held: &Entitlements, through: &Arc<[String]>) -> Result<Vec<Held>, StoreError> {
+        let mut found = Vec::with_capacity(held.attached.len() + held.inline.len());
+        for id in &held.attached {
+            found.push(self.managed(id)?.held(through));
+        }
+        let whose = through.last().map(String::as_str).unwrap_or_default();
+        for (name, text) in &held.inline {
+            let told = format!("inline policy {name} of {whose}");
+            let written = self.library.parsed(text.clone(), Kind::Identity, &told)?;
+            let name = format!("{whose}/policy/{name}").into();
+            found.push(Titled { name, written }.held(through));
+        }
+        Ok(found)
+    }
+
+    fn boundary(&mut self, held: &Entitlements, through: &Arc<[String]>) -> Result<Option<Held>, StoreError> {
+        let Some(id) = &held.boundary else { return Ok(None) };
+        Ok(Some(self.managed(id)?.held(through)))
+    }
+
+    /// The managed policy with this id, in the version that counts.
+    pub(super) fn managed(&mut self, id: &PolicyId) -> Result<Titled, StoreError> {
+        if let Some(found) = self.library.rows.policies.get(id) {
+            return Ok(found.clone());
+        }
+        let missing = || StoreError::corrupt(&keys::policy(id), "somebody holds it, and it is not there");
+        let policy = iam::policy(self.snapshot, id)?.ok_or_else(missing)?;
+        let text = iam::policy_version(self.snapshot, id, policy.default_version)?.ok_or_else(missing)?;
+        let name: Arc<str> = policy.arn().as_str().into();
+        let written = self.library.parsed(text, Kind::Identity, &name)?;
+        let found = Titled { name, written };
+        self.library.rows.policies.insert(*id, found.clone());
+        Ok(found)
+    }
+
+    /// What hangs on a group.
+    fn group(&mut self, group: &Group) -> Result<Arc<Hanging>, StoreError> {
+        if let Some(found) = self.library.rows.groups.get(&group.id) {
+            return Ok(Arc::clone(found));
+        }
+        let (account, terms) = (self.library.account, self.library.terms);
+        let own: Arc<[String]> = [label(group)].into();
+        let titled =
+            |held: Held| Titled { name: held.name, written: Written { document: held.document, text: held.text } };
+        let documents = self.policies_of(group)?.into_iter().map(titled).collect();
+        let mut assigned = assigned::of(self.snapshot, &Member::Group(group.id), &own, terms)?;
+        assigned.extend(assigned::by_name(self.snapshot, account, group, &own, terms)?);
+        let hanging = Arc::new(Hanging { documents, assigned: self.assigned(assigned)? });
+        self.library.rows.groups.insert(group.id, Arc::clone(&hanging));
+        Ok(hanging)
+    }
+
+    /// Assignments, each with the half of it that hangs on whoever may assume the role.
+    fn assigned(&mut self, all: Vec<Assigned>) -> Result<Vec<(Assigned, Titled)>, StoreError> {
+        let mut found = Vec::with_capacity(all.len());
+        for one in all {
+            let name = one.name();
+            let written = self.library.parsed(one.permission(), Kind::Identity, &name)?;
+            found.push((one, Titled { name: name.into(), written }));
+        }
+        Ok(found)
+    }
+}
+
+impl Titled {
+    fn held(&self, through: &Arc<[String]>) -> Held {
+        let Written { document, text } = self.written.clone();
+        Held { name: Arc::clone(&self.name), document, text, through: Arc::clone(through) }
+    }
+}
+
+/// The tags of a user. What an administrator hangs on somebody here stands above what the directory says; keys have no case.
+fn tags(user: &User, held: &Entitlements) -> BTreeMap<String, String> {
+    let mut tags = user.tags.clone();
+    tags.retain(|key, _| !held.tags.iter().any(|(ours, _)| ours.to_lowercase() == key.to_lowercase()));
+    tags.extend(held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
+    tags
+}
+
+fn label(group: &Group) -> String {
+    format!("group/{}", group.name)
+}
