@@ -1,12 +1,13 @@
 //! What can go wrong with an operation.
 
+use super::iam::reports::ReportError;
 use crate::audit::AuditError;
 use crate::authn::password::PasswordError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
 use crate::keys::KeysError;
-use crate::model::TagError;
 use crate::model::password_policy::PasswordPolicyError;
+use crate::model::{OidcProviderError, SamlProviderError, TagError};
 use crate::policy::{PolicyError, RequestError};
 use crate::rights::FindError;
 use crate::store::StoreError;
@@ -91,6 +92,15 @@ pub enum AdminError {
     /// A tag is none.
     #[error(transparent)]
     Tag(#[from] TagError),
+    /// A provider cannot be described so.
+    #[error(transparent)]
+    Oidc(#[from] OidcProviderError),
+    /// The same of one that speaks SAML.
+    #[error(transparent)]
+    Saml(#[from] SamlProviderError),
+    /// A report is not there to be shown.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// The thing is in no state for that.
     #[error("{what}; {remedy}")]
     NotNow {
@@ -159,7 +169,10 @@ impl AdminError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchDirectory { .. } => "NotFound",
-            Self::OutOfBounds { .. } | Self::Request(_) | Self::Tag(_) => "InvalidInput",
+            Self::OutOfBounds { .. } | Self::Request(_) | Self::Tag(_) | Self::Oidc(_) | Self::Saml(_) => {
+                "InvalidInput"
+            }
+            Self::Report(error) => error.code(),
             Self::Exists { .. } => "EntityAlreadyExists",
             Self::DeleteConflict { .. } => "DeleteConflict",
             Self::PasswordPolicy { .. } => "PasswordPolicyViolation",
@@ -197,6 +210,9 @@ impl Faulty for AdminError {
             | Self::Policy(_)
             | Self::Request(_)
             | Self::Tag(_)
+            | Self::Oidc(_)
+            | Self::Saml(_)
+            | Self::Report(_)
             | Self::PasswordPolicy { .. }
             | Self::Rules(_)
             | Self::WrongPassword

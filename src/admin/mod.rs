@@ -66,6 +66,8 @@ pub struct Admin {
     /// Who guessed wrong, and how often.
     /// By person and factor: the password, or a device's name.
     pub attempts: Arc<Attempts<(CredentialOwner, String)>>,
+    /// Reports that were put together and not called for yet.
+    pub reports: Arc<iam::reports::Reports>,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
 }

@@ -98,6 +98,14 @@ typed_id!(
     /// A guardrail in the model.
     GuardrailId
 );
+typed_id!(
+    /// An OpenID Connect provider in the model.
+    OidcProviderId
+);
+typed_id!(
+    /// A SAML provider in the model.
+    SamlProviderId
+);
 
 /// The immutable id a directory gives an object: objectGUID, entryUUID or nsUniqueId.
 ///

@@ -14,6 +14,8 @@ pub mod text;
 
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
-pub use ids::{GroupId, GuardrailId, Guid, InstanceProfileId, PolicyId, ResourceId, RoleId, UserId};
+pub use ids::{
+    GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId, ResourceId, RoleId, SamlProviderId, UserId,
+};
 pub use secret::Secret;
 pub use sid::Sid;

@@ -15,6 +15,7 @@ use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
 use super::iam::guardrails::GuardrailVerb;
 use super::iam::holders::{Bounding, Holding};
 use super::iam::local::{LocalGroup, LocalUser};
+use super::iam::providers::ProviderVerb;
 use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::output::Format;
 use super::policy::Policy;
@@ -135,6 +136,9 @@ pub enum Verb {
     /// Instance profiles: the names under which machines find their roles
     #[command(subcommand)]
     InstanceProfile(ProfileVerb),
+    /// Providers of identity, as they are described; nobody is signed in by them yet
+    #[command(subcommand)]
+    Provider(ProviderVerb),
     /// The configured directories
     #[command(subcommand)]
     Directory(Directory),

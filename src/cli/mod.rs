@@ -108,6 +108,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Role(verb) => iam::roles::role(&mut Session::open(&global).await?, verb).await?,
         Verb::Guardrail(verb) => iam::guardrails::run(&mut Session::open(&global).await?, verb).await?,
         Verb::InstanceProfile(verb) => iam::roles::profile(&mut Session::open(&global).await?, verb).await?,
+        Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
         Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,
         Verb::User(verb) => people::user(&mut Session::open(&global).await?, verb).await?,

@@ -118,6 +118,7 @@ pub fn parts(
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),
         attempts: Arc::default(),
+        reports: Arc::default(),
         rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
     match templates::settle(&admin.store, admin.now()) {

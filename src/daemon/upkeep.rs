@@ -47,6 +47,7 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
             if let Err(error) = round.admin.uses.settle(&round.store, now) {
                 tracing::warn!(%error, "when access keys were used is not written down yet");
             }
+            round.admin.settle_reports(now);
             round.gate.settle_denials(now);
             round.audit.settle_owed(now)?;
             round.audit.close_unfinished(now).map(drop)

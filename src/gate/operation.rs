@@ -69,6 +69,8 @@ pub(super) enum Effect {
 }
 
 operations! {
+    /// Let tokens for one more client of an OpenID Connect provider count.
+    AddClientIDToOpenIDConnectProvider: Widens, Operator, iam About::OidcProvider;
     /// Put a role into an instance profile.
     AddRoleToInstanceProfile: Widens, Operator, iam About::InstanceProfile;
     /// Put a user into a group that was made here.
@@ -105,12 +107,16 @@ operations! {
     CreateInstanceProfile: Widens, Operator, iam About::New(Kind::InstanceProfile);
     /// Give a local user a password.
     CreateLoginProfile: Widens, Operator, iam About::User;
+    /// Describe an OpenID Connect provider.
+    CreateOpenIDConnectProvider: Widens, Operator, iam About::New(Kind::OidcProvider);
     /// Make a managed policy.
     CreatePolicy: Widens, Operator, iam About::New(Kind::Policy);
     /// Add a version to a managed policy.
     CreatePolicyVersion: Widens, Operator, iam About::Policy;
     /// Make a role.
     CreateRole: Widens, Operator, iam About::New(Kind::Role);
+    /// Describe a SAML provider.
+    CreateSAMLProvider: Widens, Operator, iam About::New(Kind::SamlProvider);
     /// Make a user that no directory knows.
     CreateUser: Widens, Operator, iam About::New(Kind::User);
     /// Make a virtual device of the second factor.
@@ -133,6 +139,8 @@ operations! {
     DeleteInstanceProfile: Narrows, Operator, iam About::InstanceProfile;
     /// Take a local user's password away.
     DeleteLoginProfile: Narrows, Operator, iam About::User;
+    /// Delete an OpenID Connect provider.
+    DeleteOpenIDConnectProvider: Narrows, Operator, iam About::OidcProvider;
     /// Delete a managed policy that nobody holds.
     DeletePolicy: Narrows, Operator, iam About::Policy;
     /// Delete a version of a managed policy that does not count.
@@ -143,6 +151,8 @@ operations! {
     DeleteRolePermissionsBoundary: Widens, Operator, iam About::Role;
     /// Delete an inline policy of a role.
     DeleteRolePolicy: Widens, Operator, iam About::Role;
+    /// Delete a SAML provider.
+    DeleteSAMLProvider: Narrows, Operator, iam About::SamlProvider;
     /// Delete a user that was made here.
     DeleteUser: Narrows, Operator, iam About::User;
     /// Take a user's permissions boundary away.
@@ -163,8 +173,14 @@ operations! {
     EnableMFADevice: Widens, Operator, iam About::User;
     /// Everything that is stored, as a backup.
     ExportStore: ShowsTheLog, Operator, bailey About::Account;
+    /// Put together who has which credentials.
+    GenerateCredentialReport: Shows, Viewer, iam About::Account;
+    /// Work out which services somebody could use, and did.
+    GenerateServiceLastAccessedDetails: Shows, Viewer, iam About::Subject;
     /// When an access key was used last.
     GetAccessKeyLastUsed: Shows, Viewer, iam About::Account;
+    /// All users, groups, roles and policies, and what hangs on them.
+    GetAccountAuthorizationDetails: Shows, Viewer, iam About::Account;
     /// What passwords of local users have to be like.
     GetAccountPasswordPolicy: Shows, Viewer, iam About::Account;
     /// How much there is of what.
@@ -175,6 +191,8 @@ operations! {
     GetContextKeysForCustomPolicy: Shows, Viewer, iam About::Account;
     /// Which context keys a principal's policies ask for.
     GetContextKeysForPrincipalPolicy: Shows, Viewer, iam About::Account;
+    /// Who has which credentials, as put together before.
+    GetCredentialReport: Shows, Viewer, iam About::Account;
     /// One group, with its members.
     GetGroup: Shows, Viewer, iam About::Group;
     /// One inline policy of a group.
@@ -191,6 +209,10 @@ operations! {
     GetKeyStatus: Shows, Viewer, bailey About::Account;
     /// Whether a local user has a password.
     GetLoginProfile: Shows, Viewer, iam About::User;
+    /// One virtual device of the second factor.
+    GetMFADevice: Shows, Viewer, iam About::MfaDevice;
+    /// One OpenID Connect provider.
+    GetOpenIDConnectProvider: Shows, Viewer, iam About::OidcProvider;
     /// One managed policy, with the document that counts.
     GetPolicy: Shows, Viewer, iam About::Policy;
     /// One version of a managed policy.
@@ -205,6 +227,12 @@ operations! {
     GetRolePolicy: Shows, Viewer, iam About::Role;
     /// How the account's root is.
     GetRoot: Shows, Viewer, bailey About::Account;
+    /// One SAML provider, with its metadata.
+    GetSAMLProvider: Shows, Viewer, iam About::SamlProvider;
+    /// Which services somebody could use, and did, as worked out before.
+    GetServiceLastAccessedDetails: Shows, Viewer, iam About::Account;
+    /// Who used a service, as worked out before.
+    GetServiceLastAccessedDetailsWithEntities: Shows, Viewer, iam About::Account;
     /// How the syncs are doing.
     GetSyncStatus: Shows, Viewer, bailey About::Account;
     /// One person, with the chains of groups.
@@ -239,14 +267,24 @@ operations! {
     ListGuardrails: Shows, Viewer, bailey About::Account;
     /// Changes that the guard holds.
     ListHeldChanges: Shows, Viewer, bailey About::Account;
+    /// Tags of an instance profile.
+    ListInstanceProfileTags: Shows, Viewer, iam About::InstanceProfile;
     /// Instance profiles, paged.
     ListInstanceProfiles: Shows, Viewer, iam About::Account;
     /// The instance profiles that hold a role.
     ListInstanceProfilesForRole: Shows, Viewer, iam About::Role;
+    /// Tags of a device of the second factor.
+    ListMFADeviceTags: Shows, Viewer, iam About::MfaDevice;
     /// A user's devices of the second factor.
     ListMFADevices: Shows, Viewer, iam About::User;
+    /// Tags of an OpenID Connect provider.
+    ListOpenIDConnectProviderTags: Shows, Viewer, iam About::OidcProvider;
+    /// All OpenID Connect providers.
+    ListOpenIDConnectProviders: Shows, Viewer, iam About::Account;
     /// Managed policies, paged.
     ListPolicies: Shows, Viewer, iam About::Account;
+    /// Which policies let somebody use a service.
+    ListPoliciesGrantingServiceAccess: Shows, Viewer, iam About::Subject;
     /// Tags of a managed policy.
     ListPolicyTags: Shows, Viewer, iam About::Policy;
     /// The versions of a managed policy.
@@ -259,6 +297,10 @@ operations! {
     ListRoleTags: Shows, Viewer, iam About::Role;
     /// Roles, paged.
     ListRoles: Shows, Viewer, iam About::Account;
+    /// Tags of a SAML provider.
+    ListSAMLProviderTags: Shows, Viewer, iam About::SamlProvider;
+    /// All SAML providers.
+    ListSAMLProviders: Shows, Viewer, iam About::Account;
     /// The inline policies of a user.
     ListUserPolicies: Shows, Viewer, iam About::User;
     /// Tags of a user.
@@ -283,6 +325,8 @@ operations! {
     PutUserPolicy: Widens, Operator, iam About::User;
     /// Throw changes away that the guard held.
     RefuseHeldChanges: Narrows, Operator, bailey About::Held;
+    /// Let tokens for a client of an OpenID Connect provider count no longer.
+    RemoveClientIDFromOpenIDConnectProvider: Narrows, Operator, iam About::OidcProvider;
     /// Delete what came from a directory that is no longer configured.
     RemoveDirectory: Narrows, Operator, bailey About::Directory;
     /// Take a role out of an instance profile.
@@ -303,10 +347,18 @@ operations! {
     SimulatePrincipalPolicy: Shows, Viewer, iam About::Account;
     /// Read a directory and apply what changed.
     StartSync: Widens, Operator, bailey About::Directory;
+    /// Set tags of an instance profile.
+    TagInstanceProfile: Widens, Operator, iam About::InstanceProfile;
+    /// Set tags of a device of the second factor.
+    TagMFADevice: Widens, Operator, iam About::MfaDevice;
+    /// Set tags of an OpenID Connect provider.
+    TagOpenIDConnectProvider: Widens, Operator, iam About::OidcProvider;
     /// Set tags of a managed policy.
     TagPolicy: Widens, Operator, iam About::Policy;
     /// Set tags of a role.
     TagRole: Widens, Operator, iam About::Role;
+    /// Set tags of a SAML provider.
+    TagSAMLProvider: Widens, Operator, iam About::SamlProvider;
     /// Set tags of a user.
     TagUser: Widens, Operator, iam About::User;
     /// Read the audit log.
@@ -315,10 +367,18 @@ operations! {
     UnassignRole: Narrows, Operator, bailey About::Role;
     /// Let root's credentials work again.
     UnlockRoot: Widens, Operator, bailey About::Account;
+    /// Take tags of an instance profile away.
+    UntagInstanceProfile: Widens, Operator, iam About::InstanceProfile;
+    /// Take tags of a device of the second factor away.
+    UntagMFADevice: Widens, Operator, iam About::MfaDevice;
+    /// Take tags of an OpenID Connect provider away.
+    UntagOpenIDConnectProvider: Widens, Operator, iam About::OidcProvider;
     /// Take tags of a managed policy away.
     UntagPolicy: Widens, Operator, iam About::Policy;
     /// Take tags of a role away; a condition may have asked for their absence.
     UntagRole: Widens, Operator, iam About::Role;
+    /// Take tags of a SAML provider away.
+    UntagSAMLProvider: Widens, Operator, iam About::SamlProvider;
     /// Take tags of a user away; a condition may have asked for their absence.
     UntagUser: Widens, Operator, iam About::User;
     /// Switch an access key on or off.
@@ -333,8 +393,12 @@ operations! {
     UpdateGuardrail: Widens, Operator, bailey About::Account;
     /// Set a local user's password.
     UpdateLoginProfile: Widens, Operator, iam About::User;
+    /// Say anew by which certificates an OpenID Connect provider is known.
+    UpdateOpenIDConnectProviderThumbprint: Widens, Operator, iam About::OidcProvider;
     /// Change what a role says of itself.
     UpdateRole: Widens, Operator, iam About::Role;
+    /// Write the metadata of a SAML provider anew.
+    UpdateSAMLProvider: Widens, Operator, iam About::SamlProvider;
     /// Change what a user that was made here says of itself.
     UpdateUser: Widens, Operator, iam About::User;
     /// Check that the audit log is whole.

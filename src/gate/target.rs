@@ -32,6 +32,12 @@ pub enum About {
     InstanceProfile,
     /// A virtual device of the second factor.
     MfaDevice,
+    /// An OpenID Connect provider.
+    OidcProvider,
+    /// A SAML provider.
+    SamlProvider,
+    /// A user, group, role or managed policy, by its ARN.
+    Subject,
     /// A configured directory.
     Directory,
     /// Changes that the guard holds.
@@ -55,6 +61,10 @@ pub enum Kind {
     InstanceProfile,
     /// A virtual device of the second factor.
     MfaDevice,
+    /// An OpenID Connect provider.
+    OidcProvider,
+    /// A SAML provider.
+    SamlProvider,
 }
 
 /// What a decision is about.
@@ -83,6 +93,9 @@ impl About {
                 "arn:aws:iam::ACCOUNT:instance-profile/PATH/NAME"
             }
             Self::MfaDevice | Self::New(Kind::MfaDevice) => "arn:aws:iam::ACCOUNT:mfa/PATH/NAME",
+            Self::OidcProvider | Self::New(Kind::OidcProvider) => "arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH",
+            Self::SamlProvider | Self::New(Kind::SamlProvider) => "arn:aws:iam::ACCOUNT:saml-provider/NAME",
+            Self::Subject => "arn:aws:iam::ACCOUNT:KIND/PATH/NAME",
             Self::Directory => "arn:aws:bailey::ACCOUNT:directory/LABEL",
             Self::Held => "arn:aws:bailey::ACCOUNT:held-changes/DIGEST",
         }
@@ -108,10 +121,19 @@ impl Target {
             }
             About::User => return Self::entity(snapshot, account, MemberKind::User, text),
             About::Group => return Self::entity(snapshot, account, MemberKind::Group, text),
+            About::Subject => {
+                return match subject(account, text) {
+                    Some(about) => Self::of(snapshot, account, about, text),
+                    // Nothing of ours is meant, so the operation will find nothing.
+                    None => Ok(Self::bare("*".to_owned())),
+                };
+            }
             About::Role => Kind::Role,
             About::Policy => Kind::Policy,
             About::InstanceProfile => Kind::InstanceProfile,
             About::MfaDevice => Kind::MfaDevice,
+            About::OidcProvider => Kind::OidcProvider,
+            About::SamlProvider => Kind::SamlProvider,
         };
         let found = match kind {
             Kind::Role => match found(find::role(snapshot, account, text))? {
@@ -129,6 +151,10 @@ impl Target {
                 let arn = Arn::instance_profile(&profile.account, &profile.path, &profile.name);
                 Self::tagged(arn.to_string(), &profile.tags)
             }),
+            Kind::OidcProvider => found(find::oidc_provider(snapshot, account, text))?
+                .map(|provider| Self::tagged(provider.value.arn().to_string(), &provider.value.tags)),
+            Kind::SamlProvider => found(find::saml_provider(snapshot, account, text))?
+                .map(|provider| Self::tagged(provider.value.arn().to_string(), &provider.value.tags)),
             _ => {
                 let prefix = Arn::mfa_device(account, "").to_string();
                 let name = text.strip_prefix(&prefix).unwrap_or(text);
@@ -193,6 +219,22 @@ fn boundary(snapshot: &dyn Snapshot, id: Option<crate::base::PolicyId>) -> Resul
     Ok(policy.map(|policy| policy.arn().to_string()))
 }
 
+/// What sort of thing the ARN of a user, group, role or policy is of.
+#[must_use]
+pub fn subject(account: &AccountId, arn: &str) -> Option<About> {
+    if arn.starts_with("arn:aws:iam::aws:policy/") {
+        return Some(About::Policy);
+    }
+    let (word, _) = arn.strip_prefix(&format!("arn:aws:iam::{account}:"))?.split_once('/')?;
+    match word {
+        "user" => Some(About::User),
+        "group" => Some(About::Group),
+        "role" => Some(About::Role),
+        "policy" => Some(About::Policy),
+        _ => None,
+    }
+}
+
 /// What is found, `None` if nothing is meant: then the decision is about what was said, and the operation will say that
 /// there is none, to those who may know.
 fn found<T>(result: Result<T, find::FindError>) -> Result<Option<T>, StoreError> {
@@ -212,6 +254,8 @@ fn spelt(account: &AccountId, kind: Kind, text: &str) -> String {
         Kind::Policy => "policy",
         Kind::InstanceProfile => "instance-profile",
         Kind::MfaDevice => "mfa",
+        Kind::OidcProvider => "oidc-provider",
+        Kind::SamlProvider => "saml-provider",
     };
     // An ARN may be of another service or account; then it is about nothing of ours, and no policy should think so.
     if text.starts_with(&format!("arn:aws:iam::{account}:{word}/")) {

@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::AdminError;
+use crate::admin::iam::reports::ReportError;
 use crate::audit::AuditError;
 use crate::authn::local::StrangerError;
 use crate::base::text::printable_within;
@@ -157,7 +158,11 @@ impl From<AdminError> for Failure {
             | AdminError::MalformedPolicy { .. }
             | AdminError::Policy(_)
             | AdminError::Request(_)
-            | AdminError::Tag(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
+            | AdminError::Tag(_)
+            | AdminError::Oidc(_)
+            | AdminError::Saml(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
+            AdminError::Report(ReportError::InProgress) => Self::coded(&error, StatusCode::CONFLICT, error.code()),
+            AdminError::Report(_) => Self::coded(&error, StatusCode::GONE, error.code()),
             AdminError::Sync(error) => error.into(),
             AdminError::Store(error) => error.into(),
             AdminError::Audit(error) => error.into(),

@@ -3,9 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answer::{list, nodes, rest, text, time};
+use super::answer::{list, nodes, rest, tags, text, time};
 use super::{
-    About, Action, Answered, IamError, Job, Params, changes, fresh, iam, nothing, paged, part, reads, user_or_self,
+    About, Action, Answered, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, tagging,
+    untagging, user_or_self,
 };
 use crate::admin::iam::access_keys::ROOT;
 use crate::admin::iam::mfa::{Codes, DeviceView, NewDevice};
@@ -21,9 +22,13 @@ pub(super) const ACTIONS: &[Action] = &[
         changes(|admin, asked| nothing(admin.delete_mfa_device(asked)))
     }),
     iam("EnableMFADevice", Op::EnableMFADevice, device_of, enable),
+    iam("GetMFADevice", Op::GetMFADevice, device, get),
     iam("ListMFADevices", Op::ListMFADevices, user_or_self, list_of_user),
+    iam("ListMFADeviceTags", Op::ListMFADeviceTags, device, list_tags),
     iam("ListVirtualMFADevices", Op::ListVirtualMFADevices, super::account, list_all),
     iam("ResyncMFADevice", Op::ResyncMFADevice, device_of, resync),
+    iam("TagMFADevice", Op::TagMFADevice, tag_about, tag),
+    iam("UntagMFADevice", Op::UntagMFADevice, untag_about, untag),
 ];
 
 /// It is about a device.
@@ -114,6 +119,9 @@ fn fields(admin: &Admin, asked: &Authorized, device: &DeviceView) -> Answered {
         fields.push(nodes("User", holder(admin, asked, user)?));
     }
     fields.extend(device.enabled.map(|since| time("EnableDate", since)));
+    if !device.tags.is_empty() {
+        fields.push(tags(&device.tags));
+    }
     Ok(fields)
 }
 
@@ -127,4 +135,44 @@ fn holder(admin: &Admin, asked: &Authorized, user: &str) -> Answered {
         Err(AdminError::NotFound { .. }) => Ok(vec![text("UserName", user)]),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A user who is named has to be the one who holds it.
+fn get(params: &Params) -> Result<Job, IamError> {
+    let user = params.text("UserName").map(str::to_owned);
+    reads(move |admin, asked| {
+        let device = admin.mfa_device(asked)?;
+        let theirs = |user: &String| device.user.as_ref().is_some_and(|held| held.eq_ignore_ascii_case(user));
+        if let Some(user) = user.filter(|user| !theirs(user)) {
+            let user = crate::base::text::printable_within(&user, 64).into_owned();
+            return Err(IamError::new(404, "NoSuchEntity", format!("there is no such device of `{user}`")));
+        }
+        let mut fields: Vec<Node> = device.user.iter().map(|user| text("UserName", user)).collect();
+        fields.push(text("SerialNumber", &device.serial));
+        fields.extend(device.enabled.map(|since| time("EnableDate", since)));
+        Ok(fields)
+    })
+}
+
+fn tag_about(params: &Params, _: &Signed) -> About {
+    Ok((params.required("SerialNumber")?.to_owned(), tagging(params)?))
+}
+
+fn untag_about(params: &Params, _: &Signed) -> About {
+    Ok((params.required("SerialNumber")?.to_owned(), untagging(params)?))
+}
+
+fn list_tags(params: &Params) -> Result<Job, IamError> {
+    let paging = params.paging()?;
+    reads(move |admin, asked| super::holders::tag_page(admin.mfa_device(asked)?.tags, &paging))
+}
+
+fn tag(params: &Params) -> Result<Job, IamError> {
+    let tags = params.tags()?;
+    changes(move |admin, asked| nothing(admin.tag_mfa_device(asked, &tags)))
+}
+
+fn untag(params: &Params) -> Result<Job, IamError> {
+    let keys = params.parsed_list("TagKeys")?;
+    changes(move |admin, asked| nothing(admin.untag_mfa_device(asked, &keys)))
 }

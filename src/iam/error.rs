@@ -43,6 +43,8 @@ fn wire(code: &'static str) -> (u16, &'static str) {
         "UnmodifiableEntity" | "MalformedPolicyDocument" | "InvalidInput" | "ValidationError" => (400, code),
         "PasswordPolicyViolation" => (400, code),
         "InvalidAuthenticationCode" | "AccessDenied" => (403, code),
+        "ReportNotPresent" | "ReportExpired" => (410, code),
+        "ReportInProgress" => (404, code),
         "NotNow" => (409, "EntityTemporarilyUnmodifiable"),
         _ => (503, "ServiceUnavailable"),
     }

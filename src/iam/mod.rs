@@ -10,21 +10,43 @@
 //!
 //! Unknown parameters are ignored, an unknown action is `InvalidAction`. What a directory owns answers
 //! `UnmodifiableEntity` and says who owns it.
+//!
+//! # What is not here
+//!
+//! Actions that AWS has and that answer `InvalidAction` like any unknown name, on purpose:
+//!
+//! | actions | why not |
+//! |---|---|
+//! | on server certificates (`UploadServerCertificate`, `ListServerCertificateTags` ..) | load balancers of AWS use them; ours come from files |
+//! | on signing certificates (`UploadSigningCertificate` ..) | they sign SOAP requests of old; requests here are signed by access keys |
+//! | on SSH public keys (`UploadSSHPublicKey` ..) | for AWS CodeCommit, which is not here |
+//! | on service-specific credentials (`CreateServiceSpecificCredential` ..) | passwords for services of AWS that are not here |
+//! | on service-linked roles (`CreateServiceLinkedRole`, `GetServiceLinkedRoleDeletionStatus` ..) | no service of AWS assumes roles here |
+//! | `SetSecurityTokenServicePreferences` | it chooses the form of tokens for regions of AWS; there is one form here |
+//! | `GenerateOrganizationsAccessReport`, `GetOrganizationsAccessReport` | there is no organization: further accounts stand in the configuration |
+//! | `EnableOrganizationsRootSessions`, `ListOrganizationsFeatures` and their kin | the same |
+//! | on delegation requests (`CreateDelegationRequest` ..) and role templates | they hand rights to AWS partners through its console |
+//! | `EnableOutboundWebIdentityFederation` and its kin | whether tokens are issued to others is set in the configuration |
 
 pub mod answer;
 mod error;
 pub mod params;
 
 mod account;
+mod details;
 mod devices;
 mod groups;
 mod holders;
 mod identity;
 mod keys;
+mod last_accessed;
+mod oidc;
 mod passwords;
 mod policies;
 mod profiles;
+mod reports;
 mod roles;
+mod saml;
 mod simulate;
 mod users;
 
@@ -105,15 +127,20 @@ fn changes(job: impl FnOnce(&Admin, Authorized) -> Answered + Send + 'static) ->
 /// The tables of all files.
 const TABLES: &[&[Action]] = &[
     account::ACTIONS,
+    details::ACTIONS,
     devices::ACTIONS,
     groups::ACTIONS,
     holders::ACTIONS,
     identity::ACTIONS,
     keys::ACTIONS,
+    last_accessed::ACTIONS,
+    oidc::ACTIONS,
     passwords::ACTIONS,
     policies::ACTIONS,
     profiles::ACTIONS,
+    reports::ACTIONS,
     roles::ACTIONS,
+    saml::ACTIONS,
     simulate::ACTIONS,
     users::ACTIONS,
 ];

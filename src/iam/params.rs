@@ -127,6 +127,15 @@ impl Params {
         Ok(numbers.iter().filter_map(value).collect())
     }
 
+    /// A list of things that are something, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When it is too long, or one is something else.
+    pub fn parsed_list<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Vec<T>, IamError> {
+        let parse = |value: &str| value.parse().map_err(|why: T::Err| invalid(Some(value), name, &why.to_string()));
+        self.list(name)?.into_iter().map(parse).collect()
+    }
+
     /// The structures in a list: the beginning of the names of the parameters of each, such as `Tags.member.1.`.
     ///
     /// # Errors

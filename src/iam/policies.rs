@@ -31,7 +31,7 @@ pub(super) const ACTIONS: &[Action] = &[
 const MOST_HOLDERS: usize = 10_000;
 
 /// A policy as listings show it.
-fn fields((view, usage): &(PolicyView, Usage)) -> Vec<Node> {
+pub(super) fn fields((view, usage): &(PolicyView, Usage)) -> Vec<Node> {
     let mut fields = vec![
         text("PolicyName", &view.name),
         text("PolicyId", &view.id),

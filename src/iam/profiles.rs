@@ -3,6 +3,7 @@
 use super::answer::{list, nodes, tags, text, time};
 use super::{
     About, Action, Answered, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, role,
+    tagging, untagging,
 };
 use crate::admin::Admin;
 use crate::admin::iam::profiles::NewProfile;
@@ -19,7 +20,10 @@ pub(super) const ACTIONS: &[Action] = &[
     iam("GetInstanceProfile", Op::GetInstanceProfile, profile, get),
     iam("ListInstanceProfiles", Op::ListInstanceProfiles, super::account, list_all),
     iam("ListInstanceProfilesForRole", Op::ListInstanceProfilesForRole, role, of_role),
+    iam("ListInstanceProfileTags", Op::ListInstanceProfileTags, profile, list_tags),
     iam("RemoveRoleFromInstanceProfile", Op::RemoveRoleFromInstanceProfile, with_role, remove_role),
+    iam("TagInstanceProfile", Op::TagInstanceProfile, tag_about, tag),
+    iam("UntagInstanceProfile", Op::UntagInstanceProfile, untag_about, untag),
 ];
 
 /// It is about an instance profile.
@@ -35,7 +39,7 @@ fn with_role(params: &Params, signed: &Signed) -> About {
 }
 
 /// A profile as listings show it, with its role.
-fn fields((view, role): &(ProfileView, Option<RoleView>)) -> Vec<Node> {
+pub(super) fn fields((view, role): &(ProfileView, Option<RoleView>)) -> Vec<Node> {
     let mut fields = vec![
         text("Path", &view.path),
         text("InstanceProfileName", &view.name),
@@ -101,4 +105,27 @@ fn of_role(params: &Params) -> Result<Job, IamError> {
         let (views, next) = part(views, &paging)?;
         paged("InstanceProfiles", &views, next, fields)
     })
+}
+
+fn tag_about(params: &Params, _: &Signed) -> About {
+    Ok((params.required("InstanceProfileName")?.to_owned(), tagging(params)?))
+}
+
+fn untag_about(params: &Params, _: &Signed) -> About {
+    Ok((params.required("InstanceProfileName")?.to_owned(), untagging(params)?))
+}
+
+fn list_tags(params: &Params) -> Result<Job, IamError> {
+    let paging = params.paging()?;
+    reads(move |admin, asked| super::holders::tag_page(admin.instance_profile(asked)?.tags, &paging))
+}
+
+fn tag(params: &Params) -> Result<Job, IamError> {
+    let tags = params.tags()?;
+    changes(move |admin, asked| nothing(admin.tag_instance_profile(asked, &tags)))
+}
+
+fn untag(params: &Params) -> Result<Job, IamError> {
+    let keys = params.parsed_list("TagKeys")?;
+    changes(move |admin, asked| nothing(admin.untag_instance_profile(asked, &keys)))
 }

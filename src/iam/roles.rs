@@ -35,13 +35,18 @@ pub(super) fn fields(view: &RoleView) -> Vec<Node> {
         text("RoleId", &view.id),
         text("Arn", &view.arn),
         time("CreateDate", view.created),
-        document("AssumeRolePolicyDocument", view.trust.as_ref().map_or(NOBODY, |trust| trust.get())),
+        trust(view),
     ];
     if !view.description.is_empty() {
         fields.push(text("Description", &view.description));
     }
     fields.push(text("MaxSessionDuration", view.max_session.to_string()));
     fields
+}
+
+/// Who may assume a role.
+pub(super) fn trust(view: &RoleView) -> Node {
+    document("AssumeRolePolicyDocument", view.trust.as_ref().map_or(NOBODY, |trust| trust.get()))
 }
 
 /// What one role shows besides.

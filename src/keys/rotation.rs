@@ -95,7 +95,13 @@ impl Keys {
     }
 
     /// Seals anew what key `old` sealed: how many secrets, and how many do not open. One that is damaged holds up no other.
-    fn reseal_from(&self, store: &Store, old: KeyNumber, by: &Actor, now: Timestamp) -> Result<(usize, usize), RotationError> {
+    fn reseal_from(
+        &self,
+        store: &Store,
+        old: KeyNumber,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<(usize, usize), RotationError> {
         let mut rows = Vec::new();
         for prefix in [keys::access_keys(), keys::mfa_devices()] {
             store.for_each(&KeyRange::prefix(&prefix), |key, _| {

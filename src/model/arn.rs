@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Entity, IamName, IamPath, PolicyName};
+use super::{AccountId, Entity, IamName, IamPath, Issuer, PolicyName, SamlProviderName};
 
 /// The name of an object that policies and SDKs use.
 ///
@@ -72,6 +72,18 @@ impl Arn {
     #[must_use]
     pub fn guardrail(account: &AccountId, name: &PolicyName) -> Self {
         Self(format!("arn:aws:bailey::{account}:guardrail/{name}"))
+    }
+
+    /// `arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH`
+    #[must_use]
+    pub fn oidc_provider(account: &AccountId, issuer: &Issuer) -> Self {
+        Self(format!("arn:aws:iam::{account}:oidc-provider/{issuer}"))
+    }
+
+    /// `arn:aws:iam::ACCOUNT:saml-provider/NAME`
+    #[must_use]
+    pub fn saml_provider(account: &AccountId, name: &SamlProviderName) -> Self {
+        Self(format!("arn:aws:iam::{account}:saml-provider/{name}"))
     }
 
     /// The ARN's text.

@@ -1,5 +1,5 @@
-//! What exists: people, groups, machines, the edges between them; roles, policies and who holds them; credentials; and who
-//! acts.
+//! What exists: people, groups, machines, the edges between them; roles, policies and who holds them; credentials; providers
+//! of identity; and who acts.
 //!
 //! Pure values: no I/O, no async, no clock. The store writes them, `sync` derives them from a
 //! directory, `admin` changes them. How they came to be or who may touch them is not decided here.
@@ -24,6 +24,7 @@ pub mod managed_policy;
 pub mod membership;
 pub mod mfa_device;
 pub mod name;
+pub mod oidc_provider;
 pub mod origin;
 pub mod password_policy;
 pub mod path;
@@ -31,6 +32,7 @@ pub mod reference;
 pub mod resource;
 pub mod role;
 pub mod root;
+pub mod saml_provider;
 pub mod sealed;
 pub mod standing;
 pub mod tags;
@@ -57,12 +59,14 @@ pub use managed_policy::ManagedPolicy;
 pub use membership::{Member, MemberKind, RefHash};
 pub use mfa_device::MfaDevice;
 pub use name::{IamName, PolicyName};
+pub use oidc_provider::{Issuer, OidcProvider, OidcProviderError};
 pub use origin::Origin;
 pub use password_policy::{PasswordFault, PasswordPolicy, PasswordPolicyError};
 pub use path::IamPath;
 pub use resource::Resource;
 pub use role::{Role, Trust};
 pub use root::Root;
+pub use saml_provider::{SamlProvider, SamlProviderError, SamlProviderName};
 pub use sealed::{KeyNumber, Sealed};
 pub use standing::{Inactive, Presence, Standing};
 pub use tags::{TagError, Tags};

@@ -11,6 +11,7 @@
 //!                          \__ lint: what may be written, and is hardly ever meant
 //!                          \__ classes: what it comes to, in a few words
 //!                          \__ print: the document again, as it was understood
+//!                          \__ services: which it is about
 //! ```
 //!
 //! Three rules hold throughout. *Nothing is left to err at evaluation:* what cannot be evaluated is refused when it is
@@ -40,6 +41,7 @@ mod pattern;
 mod principal;
 mod print;
 mod request;
+mod services;
 mod templates;
 
 pub use case::{CaseResult, evaluate_case};
@@ -51,4 +53,5 @@ pub use fault::PolicyError;
 pub use lint::{Warning, lint};
 pub use principal::{Principal, PrincipalError};
 pub use request::{Request, RequestError};
+pub use services::Services;
 pub use templates::{TEMPLATES, Template};

@@ -5,7 +5,8 @@
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, GuardrailId, PolicyId, RoleId};
 use crate::model::{
-    AccountId, Arn, Entity, Guardrail, Holder, IamName, InstanceProfile, ManagedPolicy, Member, MemberKind, Role,
+    AccountId, Arn, Entity, Guardrail, Holder, IamName, InstanceProfile, ManagedPolicy, Member, MemberKind,
+    OidcProvider, Role, SamlProvider,
 };
 use crate::store::iam::{self, Object, Read};
 use crate::store::{Snapshot, StoreError, rows};
@@ -110,6 +111,40 @@ pub fn guardrail(snapshot: &dyn Snapshot, home: &AccountId, text: &str) -> Resul
         iam::named::<Guardrail>(snapshot, None, name)?.filter(|found| meant(&found.value))
     };
     found.ok_or_else(|| missing("guardrail", text))
+}
+
+/// The OpenID Connect provider that `text` means: its address with or without `https://`, in any case, or its ARN.
+///
+/// # Errors
+/// When there is none, or the store cannot be read.
+pub fn oidc_provider(
+    snapshot: &dyn Snapshot,
+    account: &AccountId,
+    text: &str,
+) -> Result<Read<OidcProvider>, FindError> {
+    // What stands behind the kind in the ARN is the name, slashes included.
+    let found = match text.strip_prefix(&format!("arn:aws:iam::{account}:oidc-provider/")) {
+        Some(issuer) => iam::named::<OidcProvider>(snapshot, Some(account), issuer)?
+            .filter(|found| found.value.arn().as_str() == text),
+        None => {
+            let issuer = text.strip_prefix("https://").unwrap_or(text);
+            iam::named::<OidcProvider>(snapshot, Some(account), issuer)?
+        }
+    };
+    found.ok_or_else(|| missing("provider oidc", text))
+}
+
+/// The SAML provider that `text` means: a name in any case, or an ARN.
+///
+/// # Errors
+/// When there is none, or the store cannot be read.
+pub fn saml_provider(
+    snapshot: &dyn Snapshot,
+    account: &AccountId,
+    text: &str,
+) -> Result<Read<SamlProvider>, FindError> {
+    by_name(snapshot, account, text, "saml-provider", |of: &SamlProvider| of.arn().to_string())?
+        .ok_or_else(|| missing("provider saml", text))
 }
 
 /// The one whom `kind` and `text` mean, such as `user` and `ann`.

@@ -15,7 +15,8 @@ use super::schema::iam::Named;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::{InstanceProfileId, PolicyId, RoleId};
 use crate::model::{
-    AccountId, Assignment, Entitlements, Guardrail, Holder, InstanceProfile, ManagedPolicy, Member, Role,
+    AccountId, Assignment, Entitlements, Guardrail, Holder, InstanceProfile, ManagedPolicy, Member, OidcProvider, Role,
+    SamlProvider,
 };
 
 /// What has a name of its own in an account.
@@ -91,6 +92,38 @@ impl Object for Guardrail {
     /// Of none alone: it is attached to any number of them.
     fn account(&self) -> Option<&AccountId> {
         None
+    }
+
+    fn folded(&self) -> String {
+        self.name.folded()
+    }
+}
+
+impl Object for OidcProvider {
+    const KIND: Named = Named::OidcProvider;
+
+    fn id_bytes(&self) -> &[u8; 16] {
+        self.id.as_bytes()
+    }
+
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
+    }
+
+    fn folded(&self) -> String {
+        self.issuer.folded()
+    }
+}
+
+impl Object for SamlProvider {
+    const KIND: Named = Named::SamlProvider;
+
+    fn id_bytes(&self) -> &[u8; 16] {
+        self.id.as_bytes()
+    }
+
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
     }
 
     fn folded(&self) -> String {

@@ -21,7 +21,9 @@
 //! | `V` versions of policies | policy id, number (4) | the document | yes |
 //! | `W` instance profiles | profile id | [`InstanceProfile`] as JSON | yes |
 //! | `r` guardrails | guardrail id | [`Guardrail`] as JSON | yes |
-//! | `Z` names of roles, policies, profiles, guardrails | kind byte, account, 0, folded name | id (16) | no |
+//! | `o` OpenID Connect providers | provider id | [`OidcProvider`] as JSON | yes |
+//! | `i` SAML providers | provider id | [`SamlProvider`] as JSON | yes |
+//! | `Z` names of roles, policies, profiles, guardrails, providers | kind byte, account, 0, folded name | id (16) | no |
 //! | `T` entitlements | holder byte, holder id | [`Entitlements`] as JSON | yes |
 //! | `X` policies' holders | policy id, holder byte, holder id | nothing | no |
 //! | `Q` assignments | member kind, member id, role id | [`Assignment`] as JSON | yes |
@@ -53,6 +55,8 @@
 //! [`ManagedPolicy`]: crate::model::ManagedPolicy
 //! [`InstanceProfile`]: crate::model::InstanceProfile
 //! [`Guardrail`]: crate::model::Guardrail
+//! [`OidcProvider`]: crate::model::OidcProvider
+//! [`SamlProvider`]: crate::model::SamlProvider
 //! [`Entitlements`]: crate::model::Entitlements
 //! [`Assignment`]: crate::model::Assignment
 //! [`AccessKey`]: crate::model::AccessKey

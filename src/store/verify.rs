@@ -104,7 +104,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'A') => check_log(key, last_log),
         Some(b'O') => check_open_log(snapshot, key, value),
         Some(b'M' | b'S' | b'P') => Ok(()),
-        Some(b'L' | b'Y' | b'W' | b'r' | b'V' | b'Z' | b'T' | b'X' | b'Q' | b'C' | b'g') => {
+        Some(b'L' | b'Y' | b'W' | b'r' | b'o' | b'i' | b'V' | b'Z' | b'T' | b'X' | b'Q' | b'C' | b'g') => {
             iam::check(snapshot, key, value)
         }
         Some(b'a' | b'b' | b'u' | b'p' | b'm' | b'n' | b'k' | b's') => credentials::check(snapshot, key, value),

@@ -99,13 +99,13 @@ async fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
         ("nobody", Who::Signs(office.user("nobody", &[]).await)),
     ];
     let now: Timestamp = office.fixture.app.admin.now();
-    let mut table = format!("{:<32}{:<8}", "operation", "record");
+    let mut table = format!("{:<44}{:<8}", "operation", "record");
     for (title, _) in &columns {
         let _ = write!(table, "{title:<16}");
     }
     for operation in Operation::ALL {
         let record = if operation.recorded() { "yes" } else { "-" };
-        let _ = write!(table, "\n{:<31} {record:<8}", operation.name());
+        let _ = write!(table, "\n{:<44}{record:<8}", operation.name());
         for (title, who) in &columns {
             let before = office.records().len();
             // Each use of root is recorded.

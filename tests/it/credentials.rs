@@ -28,7 +28,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-fn sound(fixture: &Fixture) {
+pub(crate) fn sound(fixture: &Fixture) {
     // The fixture's store keeps no whole account of itself, so its rows are looked at in one that does.
     let store = Store::new(memory::Memory::new());
     let mut commit = Commit::new(Actor::task("copy"), fixture.app.admin.now(), Intent::Widen);

@@ -64,6 +64,7 @@ impl Fixture {
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),
+            reports: std::sync::Arc::default(),
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         };
         bailey::admin::iam::templates::settle(&admin.store, admin.now()).unwrap();

@@ -34,6 +34,7 @@ mod health;
 mod https;
 mod iam;
 mod iam_custom;
+mod iam_reports;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod lifecycle;

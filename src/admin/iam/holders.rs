@@ -246,6 +246,11 @@ pub(super) fn remove_tags(tags: &mut Tags, keys: &[String]) {
     }
 }
 
+/// Tags as the audit log tells them.
+pub(super) fn told_tags(tags: &Tags) -> String {
+    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}
+
 fn no_inline(name: &PolicyName) -> AdminError {
     AdminError::NoSuch { what: format!("inline policy `{name}` there") }
 }

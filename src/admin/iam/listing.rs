@@ -144,7 +144,7 @@ impl Admin {
         })
     }
 
-    fn listed_entity(&self, snapshot: &dyn Snapshot, entity: &Entity) -> Result<Listed, AdminError> {
+    pub(super) fn listed_entity(&self, snapshot: &dyn Snapshot, entity: &Entity) -> Result<Listed, AdminError> {
         let member = entity.member();
         let path = match entity {
             Entity::User(user) => user.path.clone(),

@@ -16,9 +16,9 @@ use crate::base::{Secret, Timestamp};
 use crate::gate::Authorized;
 use crate::keys::mfa_device_owner;
 use crate::model::mfa_device::{Enabled, LONGEST_NAME, MOST};
-use crate::model::{AccountId, Arn, CredentialOwner, IamPath, MfaDevice};
-use crate::store::credentials;
+use crate::model::{AccountId, Arn, CredentialOwner, IamPath, MfaDevice, Tags};
 use crate::store::iam::Read;
+use crate::store::{Snapshot, credentials};
 
 /// A device to be made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -101,6 +101,57 @@ impl Admin {
         })
     }
 
+    /// Sets tags of a device. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, a tag is none, or a part fails.
+    pub fn tag_mfa_device(&self, asked: Authorized, set: &BTreeMap<String, String>) -> Result<DeviceView, AdminError> {
+        self.retag_device(asked, |tags| holders::set_tags(tags, set))
+    }
+
+    /// Takes tags of a device away. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or a part fails.
+    pub fn untag_mfa_device(&self, asked: Authorized, remove: &[String]) -> Result<DeviceView, AdminError> {
+        self.retag_device(asked, |tags| {
+            holders::remove_tags(tags, remove);
+            Ok(())
+        })
+    }
+
+    fn retag_device(
+        &self,
+        asked: Authorized,
+        change_tags: impl FnOnce(&mut Tags) -> Result<(), AdminError>,
+    ) -> Result<DeviceView, AdminError> {
+        let which = asked.resource().to_owned();
+        self.change(asked, |change| {
+            let Read { value: before, revision } = device(change.snapshot, change.account, &which)?;
+            let mut after = before.clone();
+            change_tags(&mut after.tags)?;
+            super::fits(&after, "tags")?;
+            change.commit.put_mfa_device(Some(&before), &after, revision)?;
+            let owner = after.enabled.as_ref().map(|enabled| name_of_owner(change.snapshot, &enabled.owner));
+            let view = DeviceView::of(change.account, &after, owner.transpose()?);
+            change.note("device", view.serial.clone());
+            change.note("tags", holders::told_tags(&after.tags));
+            Ok(view)
+        })
+    }
+
+    /// Shows a device, whosever it is. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn mfa_device(&self, asked: &Authorized) -> Result<DeviceView, AdminError> {
+        self.store.read(|snapshot| {
+            let found = device(snapshot, &self.account, asked.resource())?.value;
+            let owner = found.enabled.as_ref().map(|enabled| name_of_owner(snapshot, &enabled.owner));
+            Ok(DeviceView::of(&self.account, &found, owner.transpose()?))
+        })
+    }
+
     /// Deletes a device that is nobody's. Blocks.
     ///
     /// # Errors
@@ -108,7 +159,7 @@ impl Admin {
     pub fn delete_mfa_device(&self, asked: Authorized) -> Result<(), AdminError> {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
-            let Read { value: device, revision } = device(change, &which)?;
+            let Read { value: device, revision } = device(change.snapshot, change.account, &which)?;
             if let Some(enabled) = &device.enabled {
                 return Err(AdminError::DeleteConflict {
                     what: format!("it is the device of `{}`", name_of_owner(change.snapshot, &enabled.owner)?),
@@ -129,7 +180,7 @@ impl Admin {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let (owner, name) = owner_of(change.snapshot, change.account, &which)?;
-            let Read { value: before, revision } = device(change, serial)?;
+            let Read { value: before, revision } = device(change.snapshot, change.account, serial)?;
             if before.enabled.is_some() {
                 return Err(AdminError::Exists { kind: "owner of device", name: before.name });
             }
@@ -247,12 +298,12 @@ impl DeviceView {
 }
 
 /// The device that a serial number, or the end of one, means.
-fn device(change: &Change<'_>, serial: &str) -> Result<Read<MfaDevice>, AdminError> {
-    let prefix = Arn::mfa_device(change.account, "").to_string();
+fn device(snapshot: &dyn Snapshot, account: &AccountId, serial: &str) -> Result<Read<MfaDevice>, AdminError> {
+    let prefix = Arn::mfa_device(account, "").to_string();
     let name = serial.strip_prefix(&prefix).unwrap_or(serial);
     let missing =
         || AdminError::NoSuch { what: format!("virtual MFA device `{}`", crate::base::text::printable(serial)) };
-    credentials::mfa_device(change.snapshot, name)?.ok_or_else(missing)
+    credentials::mfa_device(snapshot, name)?.ok_or_else(missing)
 }
 
 /// The device that a serial number means, if `owner` holds it.
@@ -262,7 +313,7 @@ fn theirs(
     owner: CredentialOwner,
     name: &str,
 ) -> Result<(Read<MfaDevice>, Enabled), AdminError> {
-    let found = device(change, serial)?;
+    let found = device(change.snapshot, change.account, serial)?;
     match found.value.enabled.clone().filter(|enabled| enabled.owner == owner) {
         Some(enabled) => Ok((found, enabled)),
         None => Err(AdminError::NoSuch { what: format!("such device of `{name}`") }),

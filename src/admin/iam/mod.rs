@@ -21,6 +21,10 @@
 //!  assignments   who may assume which role, on one line
 //!  coverage      what the rules of group names make of the groups there are
 //!  profiles      instance profiles
+//!  providers     of identity: OpenID Connect and SAML, as they are described
+//!  reports       who has which credentials, as AWS reports it
+//!  details       everything at once: users, groups, roles, policies and what hangs on them
+//!  services      which policies let somebody use a service, and who did
 //!  question      a question about a principal, decided: for the two below
 //!  simulate      may this principal do that, by what is stored
 //!  who_can       who may do that, by what is stored
@@ -34,6 +38,7 @@ pub mod assignments;
 pub mod context_keys;
 pub mod coverage;
 pub mod custom;
+pub mod details;
 pub mod guardrails;
 pub mod holders;
 pub mod listing;
@@ -43,9 +48,12 @@ pub mod mfa;
 pub mod passwords;
 pub mod policies;
 pub mod profiles;
+pub mod providers;
 mod question;
+pub mod reports;
 pub mod roles;
 pub mod root;
+pub mod services;
 pub mod simulate;
 pub mod templates;
 pub mod trust;

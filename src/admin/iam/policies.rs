@@ -15,6 +15,7 @@ use crate::model::{IamPath, ManagedPolicy, PolicyName, Tags};
 use crate::policy::Kind;
 use crate::store::iam::{self, Read};
 use crate::store::schema::iam as keys;
+use crate::store::{Snapshot, StoreError};
 
 /// Longest managed policy, white space not counted (IAM User Guide, "IAM and STS character limits").
 const LONGEST: usize = 6_144;
@@ -59,6 +60,22 @@ pub struct Usage {
     pub attached: usize,
     /// It is their boundary.
     pub boundaries: usize,
+}
+
+impl Usage {
+    /// Of a policy, as far as is counted.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub(super) fn of(snapshot: &dyn Snapshot, policy: &PolicyId) -> Result<Self, StoreError> {
+        let mut usage = Self::default();
+        for holder in iam::holders_of(snapshot, policy, None, MOST_COUNTED)? {
+            let held = iam::entitlements(snapshot, &holder)?.value;
+            usage.attached += usize::from(held.attached.contains(policy));
+            usage.boundaries += usize::from(held.boundary == Some(*policy));
+        }
+        Ok(usage)
+    }
 }
 
 impl Admin {
@@ -241,13 +258,7 @@ impl Admin {
     pub fn policy_usage(&self, arn: &str) -> Result<Usage, AdminError> {
         self.store.read(|snapshot| {
             let policy = find::policy(snapshot, &self.account, arn)?.value.id;
-            let mut usage = Usage::default();
-            for holder in iam::holders_of(snapshot, &policy, None, MOST_COUNTED)? {
-                let held = iam::entitlements(snapshot, &holder)?.value;
-                usage.attached += usize::from(held.attached.contains(&policy));
-                usage.boundaries += usize::from(held.boundary == Some(policy));
-            }
-            Ok(usage)
+            Ok(Usage::of(snapshot, &policy)?)
         })
     }
 

@@ -9,7 +9,7 @@ use super::views::{Page, ProfileView, profile_arn};
 use super::{find, holders, roles};
 use crate::base::InstanceProfileId;
 use crate::gate::Authorized;
-use crate::model::{IamPath, InstanceProfile, PolicyName};
+use crate::model::{IamPath, InstanceProfile, PolicyName, Tags};
 use crate::store::iam::{self, Read};
 use crate::store::schema::iam as keys;
 
@@ -129,6 +129,46 @@ impl Admin {
             profile.role = None;
             change.commit.put_object(&profile, revision)?;
             change.note("role", role.name.to_string());
+            Ok(ProfileView::of(change.snapshot, &profile)?)
+        })
+    }
+
+    /// Sets tags of an instance profile. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such profile, a tag is none, or a part fails.
+    pub fn tag_instance_profile(
+        &self,
+        asked: Authorized,
+        set: &BTreeMap<String, String>,
+    ) -> Result<ProfileView, AdminError> {
+        self.retag_profile(asked, |tags| holders::set_tags(tags, set))
+    }
+
+    /// Takes tags of an instance profile away. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such profile, or a part fails.
+    pub fn untag_instance_profile(&self, asked: Authorized, remove: &[String]) -> Result<ProfileView, AdminError> {
+        self.retag_profile(asked, |tags| {
+            holders::remove_tags(tags, remove);
+            Ok(())
+        })
+    }
+
+    fn retag_profile(
+        &self,
+        asked: Authorized,
+        change_tags: impl FnOnce(&mut Tags) -> Result<(), AdminError>,
+    ) -> Result<ProfileView, AdminError> {
+        let which = asked.resource().to_owned();
+        self.change(asked, |change| {
+            let Read { value: mut profile, revision } = find::profile(change.snapshot, change.account, &which)?;
+            change_tags(&mut profile.tags)?;
+            super::fits(&profile, "tags")?;
+            change.commit.put_object(&profile, revision)?;
+            change.note("profile", profile_arn(&profile).to_string());
+            change.note("tags", holders::told_tags(&profile.tags));
             Ok(ProfileView::of(change.snapshot, &profile)?)
         })
     }

@@ -16,9 +16,10 @@ use super::credentials::write_closed;
 use super::{done, go_on};
 use crate::admin::iam::mfa::DeviceView;
 use crate::admin::iam::passwords::LoginProfileView;
+use crate::admin::iam::reports::{CredentialReport, State as Progress};
 use crate::admin::iam::views::Page;
 use crate::cli::Exit;
-use crate::cli::output::{Column, moment};
+use crate::cli::output::{Column, Format, moment};
 use crate::cli::session::{Session, encoded, query};
 use crate::model::PasswordPolicy;
 
@@ -112,6 +113,10 @@ pub enum AccountVerb {
         /// The name from now on
         name: Option<String>,
     },
+    /// Print who has which credentials, in the columns of AWS, as CSV
+    ///
+    /// One that is younger than four hours is printed again.
+    CredentialReport,
     /// Show what passwords of local users have to be like, or set it
     PasswordPolicy(PolicyChanges),
 }
@@ -185,6 +190,9 @@ const RULES: &[Column<PasswordPolicy>] = &[
     Column { title: "hard expiry", cell: |rules| yes(rules.hard_expiry) },
     Column { title: "forbidden words", cell: |rules| rules.words.join(", ") },
 ];
+
+/// Time between two pieces of a report.
+const BETWEEN_PIECES: std::time::Duration = std::time::Duration::from_millis(100);
 
 fn yes(is: bool) -> String {
     if is { "yes" } else { "no" }.to_owned()
@@ -301,6 +309,17 @@ pub async fn account(session: &mut Session, verb: AccountVerb) -> anyhow::Result
         AccountVerb::Alias { name: None } => {
             let alias: Option<String> = session.client.get("/v1/account/alias").await?;
             session.output.sentence(alias.as_deref().unwrap_or("the account has no alias"))?;
+        }
+        AccountVerb::CredentialReport => {
+            // Each call adds some thousand people, until it is whole.
+            while session.client.post::<Progress>("/v1/credential-report", &json!({})).await? != Progress::Complete {
+                tokio::time::sleep(BETWEEN_PIECES).await;
+            }
+            let report: CredentialReport = session.client.get("/v1/credential-report").await?;
+            match session.output.format() {
+                Format::Json => session.output.json(&report)?,
+                Format::Table => session.output.line(report.content.trim_end())?,
+            }
         }
         AccountVerb::PasswordPolicy(changes) => {
             let mut rules: PasswordPolicy = session.client.get("/v1/password-policy").await?;

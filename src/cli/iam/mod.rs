@@ -9,6 +9,7 @@
 //!  local        bailey user create, bailey group create, ...: those that no directory knows
 //!  credentials  bailey access-key, root, key, init
 //!  factors      bailey mfa, bailey account, passwords of local users
+//!  providers    bailey provider oidc, saml
 //!  holders      what users, groups and roles have in common: attach, put-policy, boundary, tag
 //! ```
 
@@ -19,6 +20,7 @@ pub mod guardrails;
 pub mod holders;
 pub mod local;
 pub mod policies;
+pub mod providers;
 pub mod roles;
 mod who_can;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::extract::{Asked, Params};
 use super::super::v1::Routes;
-use super::{Body, Failure, Listing, Shared, work};
+use super::{Body, Failure, KeysBody, Listing, Shared, TagsBody, work};
 use crate::admin::iam::mfa::{Codes, DeviceView, MadeDevice, NewDevice};
 use crate::admin::iam::passwords::{LoginProfileView, NewPassword};
 use crate::admin::iam::views::Page;
@@ -27,6 +27,9 @@ pub(super) fn add(routes: Routes) -> Routes {
         .delete("/v1/password-policy", Operation::DeleteAccountPasswordPolicy, remove_policy)
         .get("/v1/mfa-devices", Operation::ListVirtualMFADevices, list_devices)
         .post("/v1/mfa-devices", Operation::CreateVirtualMFADevice, create_device)
+        .get("/v1/mfa-devices/{serial}", Operation::GetMFADevice, show_device)
+        .put("/v1/mfa-devices/{serial}/tags", Operation::TagMFADevice, tag_device)
+        .post("/v1/mfa-devices/{serial}/untag", Operation::UntagMFADevice, untag_device)
         .delete("/v1/mfa-devices/{serial}", Operation::DeleteVirtualMFADevice, remove_device)
         .get("/v1/users/{who}/mfa-devices", Operation::ListMFADevices, devices_of)
         .put("/v1/users/{who}/mfa-devices/{serial}", Operation::EnableMFADevice, enable)
@@ -80,6 +83,7 @@ impl From<CodesBody> for Codes {
 }
 
 type Shown = Result<Json<LoginProfileView>, Failure>;
+type DeviceShown = Result<Json<DeviceView>, Failure>;
 type Done = Result<Json<()>, Failure>;
 
 async fn show_password(State(app): Shared, asked: Asked, Path(who): Path<String>) -> Shown {
@@ -137,6 +141,26 @@ async fn create_device(State(app): Shared, asked: Asked, body: Body<NewDevice>) 
     let name = |new: Option<&NewDevice>| new.map(|new| format!("{}{}", new.path, new.name)).unwrap_or_default();
     let (allowed, new) = asked.authorize_body(body, name, Vec::new()).await?;
     work(&app, move |admin| admin.create_mfa_device(allowed, &new).map(Told::from)).await
+}
+
+async fn show_device(State(app): Shared, asked: Asked, Path(serial): Path<String>) -> DeviceShown {
+    let allowed = asked.authorize(&serial).await?;
+    work(&app, move |admin| admin.mfa_device(&allowed)).await
+}
+
+async fn tag_device(State(app): Shared, asked: Asked, Path(serial): Path<String>, body: Body<TagsBody>) -> DeviceShown {
+    let (allowed, TagsBody { tags }) = asked.authorize_body(body, |_| serial, Vec::new()).await?;
+    work(&app, move |admin| admin.tag_mfa_device(allowed, &tags)).await
+}
+
+async fn untag_device(
+    State(app): Shared,
+    asked: Asked,
+    Path(serial): Path<String>,
+    body: Body<KeysBody>,
+) -> DeviceShown {
+    let (allowed, KeysBody { keys }) = asked.authorize_body(body, |_| serial, Vec::new()).await?;
+    work(&app, move |admin| admin.untag_mfa_device(allowed, &keys)).await
 }
 
 async fn remove_device(State(app): Shared, asked: Asked, Path(serial): Path<String>) -> Done {

@@ -7,6 +7,7 @@ mod guardrails;
 mod holders;
 mod local;
 mod policies;
+mod providers;
 mod questions;
 mod roles;
 
@@ -36,6 +37,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .with(credentials::add)
         .with(factors::add)
         .with(account::add)
+        .with(providers::add)
 }
 
 type Shared = State<Arc<App>>;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::extract::{Asked, Params};
 use super::super::v1::Routes;
-use super::{Body, DocumentBody, Failure, Listing, Shared, work};
+use super::{Body, DocumentBody, Failure, KeysBody, Listing, Shared, TagsBody, work};
 use crate::admin::iam::assignments::Terms;
 use crate::admin::iam::coverage::Coverage;
 use crate::admin::iam::profiles::NewProfile;
@@ -31,6 +31,8 @@ pub(super) fn add(routes: Routes) -> Routes {
         .post("/v1/instance-profiles", Operation::CreateInstanceProfile, create_profile)
         .get("/v1/instance-profiles/{profile}", Operation::GetInstanceProfile, show_profile)
         .delete("/v1/instance-profiles/{profile}", Operation::DeleteInstanceProfile, remove_profile)
+        .put("/v1/instance-profiles/{profile}/tags", Operation::TagInstanceProfile, tag_profile)
+        .post("/v1/instance-profiles/{profile}/untag", Operation::UntagInstanceProfile, untag_profile)
         .put("/v1/instance-profiles/{profile}/role/{role}", Operation::AddRoleToInstanceProfile, put_role)
         .delete("/v1/instance-profiles/{profile}/role/{role}", Operation::RemoveRoleFromInstanceProfile, take_role)
 }
@@ -180,4 +182,24 @@ async fn take_role(
 ) -> Result<Json<ProfileView>, Failure> {
     let allowed = asked.authorize_about(&profile, vec![("role", role.clone())]).await?;
     work(&app, move |admin| admin.remove_role_from_profile(allowed, &role)).await
+}
+
+async fn tag_profile(
+    State(app): Shared,
+    asked: Asked,
+    Path(profile): Path<String>,
+    body: Body<TagsBody>,
+) -> Result<Json<ProfileView>, Failure> {
+    let (allowed, TagsBody { tags }) = asked.authorize_body(body, |_| profile, Vec::new()).await?;
+    work(&app, move |admin| admin.tag_instance_profile(allowed, &tags)).await
+}
+
+async fn untag_profile(
+    State(app): Shared,
+    asked: Asked,
+    Path(profile): Path<String>,
+    body: Body<KeysBody>,
+) -> Result<Json<ProfileView>, Failure> {
+    let (allowed, KeysBody { keys }) = asked.authorize_body(body, |_| profile, Vec::new()).await?;
+    work(&app, move |admin| admin.untag_instance_profile(allowed, &keys)).await
 }

@@ -15,11 +15,16 @@ pub enum Named {
     InstanceProfile,
     /// A guardrail.
     Guardrail,
+    /// An OpenID Connect provider.
+    OidcProvider,
+    /// A SAML provider.
+    SamlProvider,
 }
 
 impl Named {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Role, Self::Policy, Self::InstanceProfile, Self::Guardrail];
+    pub const ALL: [Self; 6] =
+        [Self::Role, Self::Policy, Self::InstanceProfile, Self::Guardrail, Self::OidcProvider, Self::SamlProvider];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -29,6 +34,8 @@ impl Named {
             Self::Policy => 2,
             Self::InstanceProfile => 3,
             Self::Guardrail => 4,
+            Self::OidcProvider => 5,
+            Self::SamlProvider => 6,
         }
     }
 
@@ -38,7 +45,7 @@ impl Named {
         Self::ALL.into_iter().find(|kind| kind.byte() == byte)
     }
 
-    /// `role`, `policy`, `instance-profile` or `guardrail`.
+    /// `role`, `policy`, `instance-profile` ..
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -46,6 +53,8 @@ impl Named {
             Self::Policy => "policy",
             Self::InstanceProfile => "instance-profile",
             Self::Guardrail => "guardrail",
+            Self::OidcProvider => "oidc-provider",
+            Self::SamlProvider => "saml-provider",
         }
     }
 
@@ -57,13 +66,15 @@ impl Named {
             Self::Policy => b'Y',
             Self::InstanceProfile => b'W',
             Self::Guardrail => b'r',
+            Self::OidcProvider => b'o',
+            Self::SamlProvider => b'i',
         }
     }
 }
 
 /// Spaces whose superseded rows move into history.
 pub(super) fn is_historied(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'L' | b'Y' | b'V' | b'W' | b'r' | b'T' | b'Q'))
+    matches!(key.first(), Some(b'L' | b'Y' | b'V' | b'W' | b'r' | b'o' | b'i' | b'T' | b'Q'))
 }
 
 /// Prefix of all rows of a kind.

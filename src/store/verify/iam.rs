@@ -1,7 +1,9 @@
 //! The rows of roles, policies and what hangs on whom.
 
 use super::{expect, plain, there};
-use crate::model::{Assignment, Entitlements, Guardrail, InstanceProfile, ManagedPolicy, Role};
+use crate::model::{
+    Assignment, Entitlements, Guardrail, InstanceProfile, ManagedPolicy, OidcProvider, Role, SamlProvider,
+};
 use crate::store::iam::{self, Object};
 use crate::store::schema::iam as keys;
 use crate::store::schema::iam::Named;
@@ -13,6 +15,8 @@ const SHAPE: &str = "its key is not of its space's shape";
 pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {
     match key.first() {
         Some(b'L') => object::<Role>(snapshot, key, value).map(drop),
+        Some(b'o') => object::<OidcProvider>(snapshot, key, value).map(drop),
+        Some(b'i') => object::<SamlProvider>(snapshot, key, value).map(drop),
         Some(b'W') => {
             let profile = object::<InstanceProfile>(snapshot, key, value)?;
             let role = profile.role.map(|role| there(snapshot, &keys::role(&role))).transpose()?;
@@ -79,6 +83,8 @@ pub(super) fn check_alone(key: &[u8], value: &[u8]) -> Result<(), String> {
             Some(b'Y') => execute::from_json::<ManagedPolicy>(key, value).map(drop),
             Some(b'W') => execute::from_json::<InstanceProfile>(key, value).map(drop),
             Some(b'r') => execute::from_json::<Guardrail>(key, value).map(drop),
+            Some(b'o') => execute::from_json::<OidcProvider>(key, value).map(drop),
+            Some(b'i') => execute::from_json::<SamlProvider>(key, value).map(drop),
             Some(b'T') => execute::from_json::<Entitlements>(key, value).map(drop),
             Some(b'Q') => execute::from_json::<Assignment>(key, value).map(drop),
             _ => Ok(()),
@@ -104,6 +110,8 @@ fn name(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String>
         Named::Policy => bears::<ManagedPolicy>(snapshot, &id, key),
         Named::InstanceProfile => bears::<InstanceProfile>(snapshot, &id, key),
         Named::Guardrail => bears::<Guardrail>(snapshot, &id, key),
+        Named::OidcProvider => bears::<OidcProvider>(snapshot, &id, key),
+        Named::SamlProvider => bears::<SamlProvider>(snapshot, &id, key),
     }?;
     expect(borne, "nothing it leads to bears this name")
 }

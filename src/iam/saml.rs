@@ -1,0 +1,94 @@
+//! Actions on SAML providers. They describe them: nobody is signed in by one yet, and their metadata is kept as text.
+
+use super::answer::{list, tags, text, time};
+use super::{About, Action, IamError, Job, Params, changes, iam, nothing, reads, tagging, untagging};
+use crate::admin::iam::providers::saml::NewSamlProvider;
+use crate::authn::signed::Signed;
+use crate::gate::{Asking, Operation as Op};
+use crate::model::saml_provider::Metadata;
+
+pub(super) const ACTIONS: &[Action] = &[
+    iam("CreateSAMLProvider", Op::CreateSAMLProvider, fresh, create),
+    iam("DeleteSAMLProvider", Op::DeleteSAMLProvider, provider, |_| {
+        changes(|admin, asked| nothing(admin.delete_saml_provider(asked)))
+    }),
+    iam("GetSAMLProvider", Op::GetSAMLProvider, provider, get),
+    iam("ListSAMLProviders", Op::ListSAMLProviders, super::account, list_all),
+    iam("ListSAMLProviderTags", Op::ListSAMLProviderTags, provider, list_tags),
+    iam("TagSAMLProvider", Op::TagSAMLProvider, tag_about, tag),
+    iam("UntagSAMLProvider", Op::UntagSAMLProvider, untag_about, untag),
+    iam("UpdateSAMLProvider", Op::UpdateSAMLProvider, provider, update),
+];
+
+const ARN: &str = "SAMLProviderArn";
+
+const METADATA: &str = "SAMLMetadataDocument";
+
+/// It is about the provider it names.
+fn provider(params: &Params, _: &Signed) -> About {
+    Ok((params.required(ARN)?.to_owned(), Asking::default()))
+}
+
+fn fresh(params: &Params, _: &Signed) -> About {
+    Ok((params.required("Name")?.to_owned(), tagging(params)?))
+}
+
+fn tag_about(params: &Params, _: &Signed) -> About {
+    Ok((params.required(ARN)?.to_owned(), tagging(params)?))
+}
+
+fn untag_about(params: &Params, _: &Signed) -> About {
+    Ok((params.required(ARN)?.to_owned(), untagging(params)?))
+}
+
+fn create(params: &Params) -> Result<Job, IamError> {
+    let new = NewSamlProvider {
+        name: params.parsed_required("Name")?,
+        metadata: params.parsed_required(METADATA)?,
+        tags: params.tags()?,
+    };
+    changes(move |admin, asked| {
+        let made = admin.create_saml_provider(asked, &new)?;
+        let mut answer = vec![text(ARN, &made.arn)];
+        if !made.tags.is_empty() {
+            answer.push(tags(&made.tags));
+        }
+        Ok(answer)
+    })
+}
+
+fn update(params: &Params) -> Result<Job, IamError> {
+    let metadata: Metadata = params.parsed_required(METADATA)?;
+    changes(move |admin, asked| Ok(vec![text(ARN, admin.update_saml_provider(asked, &metadata)?.arn)]))
+}
+
+/// `ValidUntil` stands in the metadata, which is not read here: so nothing is said of it.
+fn get(_: &Params) -> Result<Job, IamError> {
+    reads(|admin, asked| {
+        let view = admin.saml_provider(asked)?;
+        Ok(vec![text(METADATA, view.metadata.unwrap_or_default()), time("CreateDate", view.created), tags(&view.tags)])
+    })
+}
+
+fn list_all(_: &Params) -> Result<Job, IamError> {
+    reads(|admin, _| {
+        let found = admin.saml_providers()?;
+        let fields = found.iter().map(|view| vec![text("Arn", &view.arn), time("CreateDate", view.created)]);
+        Ok(vec![list("SAMLProviderList", fields)])
+    })
+}
+
+fn list_tags(params: &Params) -> Result<Job, IamError> {
+    let paging = params.paging()?;
+    reads(move |admin, asked| super::holders::tag_page(admin.saml_provider(asked)?.tags, &paging))
+}
+
+fn tag(params: &Params) -> Result<Job, IamError> {
+    let tags = params.tags()?;
+    changes(move |admin, asked| nothing(admin.tag_saml_provider(asked, &tags)))
+}
+
+fn untag(params: &Params) -> Result<Job, IamError> {
+    let keys = params.parsed_list("TagKeys")?;
+    changes(move |admin, asked| nothing(admin.untag_saml_provider(asked, &keys)))
+}

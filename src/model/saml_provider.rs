@@ -1,0 +1,170 @@
+//! A SAML provider: an identity provider whose word about somebody a role can trust.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, Arn, Tags};
+use crate::base::text::printable;
+use crate::base::{SamlProviderId, Timestamp};
+
+/// Most providers of an account (IAM User Guide, "IAM and STS quotas").
+pub const MOST: usize = 100;
+
+/// Longest name (IAM API reference, `SAMLProviderNameType`).
+const LONGEST_NAME: usize = 128;
+
+/// Shortest metadata (IAM API reference, `SAMLMetadataDocumentType`). The longest is what a row of the store holds.
+const SHORTEST_METADATA: usize = 1_000;
+
+/// A provider, as it is described here. Nobody is signed in by it yet: that is the business of SAML and STS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamlProvider {
+    /// Stays the same.
+    pub id: SamlProviderId,
+    /// The account it belongs to.
+    pub account: AccountId,
+    /// Its name, unique in its account.
+    pub name: SamlProviderName,
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its metadata was written last.
+    pub updated: Timestamp,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+impl SamlProvider {
+    /// Its name in policies and SDKs.
+    #[must_use]
+    pub fn arn(&self) -> Arn {
+        Arn::saml_provider(&self.account, &self.name)
+    }
+}
+
+/// A name: `[\w._-]+` (IAM API reference, `SAMLProviderNameType`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SamlProviderName(String);
+
+/// The metadata of a provider, as text.
+///
+/// It is not read as XML here: whoever reads it later, to believe an assertion, has to do it with all due care, and a
+/// second reader could only come to another result. So what is not XML is found out when it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Metadata(String);
+
+/// What a part of a provider cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SamlProviderError {
+    /// Its name.
+    #[error("`{0}` is no name of a SAML provider: use 1 to {LONGEST_NAME} letters, digits and ._-")]
+    Name(String),
+    /// Its metadata is too short.
+    #[error("SAML metadata of {0} characters: there are at least {SHORTEST_METADATA}")]
+    Short(usize),
+    /// Its metadata holds what no text of XML can.
+    #[error("SAML metadata is text: it holds the character \\u{{{0:x}}}")]
+    NoText(u32),
+}
+
+impl SamlProviderName {
+    /// What must be unique in an account.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl Metadata {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SamlProviderName {
+    type Err = SamlProviderError;
+
+    fn from_str(text: &str) -> Result<Self, SamlProviderError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        if (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(allowed) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(SamlProviderError::Name(printable(text).into_owned()))
+    }
+}
+
+impl FromStr for Metadata {
+    type Err = SamlProviderError;
+
+    fn from_str(text: &str) -> Result<Self, SamlProviderError> {
+        let length = text.chars().count();
+        if length < SHORTEST_METADATA {
+            return Err(SamlProviderError::Short(length));
+        }
+        // XML 1.0, section 2.2.
+        let no_text = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+        match text.chars().find(no_text) {
+            Some(c) => Err(SamlProviderError::NoText(c.into())),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for SamlProviderName {
+    type Error = SamlProviderError;
+
+    fn try_from(text: String) -> Result<Self, SamlProviderError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Metadata {
+    type Error = SamlProviderError;
+
+    fn try_from(text: String) -> Result<Self, SamlProviderError> {
+        text.parse()
+    }
+}
+
+impl From<SamlProviderName> for String {
+    fn from(name: SamlProviderName) -> Self {
+        name.0
+    }
+}
+
+impl From<Metadata> for String {
+    fn from(metadata: Metadata) -> Self {
+        metadata.0
+    }
+}
+
+impl fmt::Display for SamlProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_metadata_have_their_limits() {
+        for good in ["adfs", "Entra.ID_2-x", &"x".repeat(128)] {
+            assert_eq!(good.parse::<SamlProviderName>().unwrap().to_string(), good);
+        }
+        assert!(["", "a b", "a/b", "a+b", &"x".repeat(129)].iter().all(|bad| bad.parse::<SamlProviderName>().is_err()));
+        let text = format!("<x>{}</x>\r\n", "\u{e9}".repeat(1_000));
+        assert_eq!(text.parse::<Metadata>().unwrap().as_str(), text);
+        assert_eq!("x".repeat(999).parse::<Metadata>(), Err(SamlProviderError::Short(999)));
+        assert_eq!(format!("\0{text}").parse::<Metadata>(), Err(SamlProviderError::NoText(0)));
+    }
+}
