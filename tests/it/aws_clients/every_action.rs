@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Company;
-use super::acts::{account, credentials, people, policies, roles};
+use super::acts::{account, credentials, people, policies, providers, reports, roles};
 use super::client::{Caller, Client};
 
 type Act = fn(&Caller<'_>);
 
-const ACTS: [Act; 9] = [
+const ACTS: [Act; 16] = [
     people::users,
     people::groups,
     policies::managed,
@@ -18,32 +18,39 @@ const ACTS: [Act; 9] = [
     credentials::devices,
     account::alias_and_summary,
     account::simulation,
+    reports::custom_simulation,
+    reports::credentials,
+    reports::details,
+    reports::services,
+    providers::openid,
+    providers::saml,
+    providers::tags_of_the_rest,
 ];
 
-/// Does all acts as an administrator, and looks that no action was left out.
-fn all_acts(company: &Company, client: &Client<'_>) {
+/// Does these acts as an administrator, and looks that no action was left out but those the client does not know of.
+fn all_acts(company: &Company, client: &Client<'_>, acts: &[Act], unknown: &[&str]) {
     company.initialized();
     // A key may make so many calls at once and not more: several take turns.
     let keys = ["alice", "bob", "alice", "bob"].map(|who| company.key_of(who));
-    for (act, key) in ACTS.into_iter().zip(keys.iter().cycle()) {
+    for (act, key) in acts.iter().zip(keys.iter().cycle()) {
         act(&client.with(key).hurried());
     }
     let driven = client.driven();
     let all = bailey::iam::actions().map(|action| action.name);
-    let missing: BTreeSet<&str> = all.filter(|name| !driven.contains(*name)).collect();
+    let missing: BTreeSet<&str> = all.filter(|name| !driven.contains(*name) && !unknown.contains(name)).collect();
     assert!(missing.is_empty(), "nothing in `aws_clients/acts` does these: {missing:?}");
 }
 
 #[test]
 fn boto3_does_every_action_and_reads_every_answer() {
     let company = Company::new();
-    all_acts(&company, &Client::boto(&company));
+    all_acts(&company, &Client::boto(&company), &ACTS, &["GetMFADevice"]);
     company.ends_without_a_trace_of_secrets();
 }
 
 #[test]
 fn the_sdk_for_javascript_does_every_action_and_reads_every_answer() {
     let company = Company::new();
-    all_acts(&company, &Client::javascript(&company));
+    all_acts(&company, &Client::javascript(&company), &[&ACTS[..], &[providers::newer]].concat(), &[]);
     company.ends_without_a_trace_of_secrets();
 }

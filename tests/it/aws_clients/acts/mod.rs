@@ -5,4 +5,6 @@ pub(super) mod credentials;
 pub(super) mod holders;
 pub(super) mod people;
 pub(super) mod policies;
+pub(super) mod providers;
+pub(super) mod reports;
 pub(super) mod roles;
