@@ -209,7 +209,7 @@ fn is_everything(pattern: &str) -> bool {
 /// Whether all that `narrow` matches is matched by `wide`: surely so where the answer is yes.
 ///
 /// `narrow` is walked as if it were text, in which a `*` is matched by a `*` alone, and a `?` by either wildcard.
-fn covers(wide: &str, narrow: &str) -> bool {
+pub(super) fn covers(wide: &str, narrow: &str) -> bool {
     let (wide, narrow) = (wide.as_bytes(), narrow.as_bytes());
     let (mut at, mut upto) = (0, 0);
     let mut back = None;
@@ -233,7 +233,7 @@ fn covers(wide: &str, narrow: &str) -> bool {
     wide.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
 }
 
-fn listed(value: &Value) -> Vec<&Value> {
+pub(super) fn listed(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),
         other => vec![other],

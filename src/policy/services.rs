@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::classes::{covers, listed};
+
 /// The services that a document is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Services {
@@ -45,10 +47,10 @@ impl Services {
     pub fn grants(&self, service: &str) -> bool {
         // What is left out has to be the whole service for nothing of it to be left in.
         let whole = |action: &String| match action.split_once(':') {
-            Some((pattern, name)) => name.bytes().all(|byte| byte == b'*') && matches(pattern, service),
+            Some((pattern, name)) => name.bytes().all(|byte| byte == b'*') && covers(pattern, service),
             None => true,
         };
-        self.among.iter().any(|pattern| matches(pattern, service))
+        self.among.iter().any(|pattern| covers(pattern, service))
             || self.all_but.iter().any(|except| !except.iter().any(whole))
     }
 
@@ -56,37 +58,6 @@ impl Services {
     /// there are.
     pub fn named(&self) -> impl Iterator<Item = &str> {
         self.among.iter().map(String::as_str).filter(|service| !service.contains(['*', '?']))
-    }
-}
-
-/// Whether `text` matches a pattern with `*` and `?`.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut upto, mut back) = (0, 0, None);
-    while let Some(letter) = text.get(upto) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                back = Some((at + 1, upto));
-                at += 1;
-            }
-            Some(b'?') => (at, upto) = (at + 1, upto + 1),
-            Some(same) if same == letter => (at, upto) = (at + 1, upto + 1),
-            _ => match back {
-                Some((behind, from)) => {
-                    back = Some((behind, from + 1));
-                    (at, upto) = (behind, from + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
-}
-
-fn listed(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        other => vec![other],
     }
 }
 
