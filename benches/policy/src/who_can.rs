@@ -153,6 +153,9 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
         keys: Keys::open(store, &settings, now()).expect("keys"),
         uses: Uses::default(),
         rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
+        passwords: Arc::default(),
+        attempts: Arc::default(),
+        reports: Arc::default(),
     };
     let ours = admin.clone();
     let judge = Judge::new(store.clone(), account, Arc::new(move |at| ours.terms(at)));
