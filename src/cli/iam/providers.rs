@@ -42,7 +42,8 @@ pub enum OidcVerb {
     /// Describe one
     Create {
         /// Its address, as tokens of it say in `iss`, such as `https://login.example/realm`
-        url: Issuer,
+        #[arg(value_name = "URL")]
+        issuer: Issuer,
         /// A client whose tokens count; may be repeated
         #[arg(long = "client", value_name = "ID")]
         clients: Vec<ClientId>,
@@ -190,8 +191,8 @@ async fn oidc(session: &mut Session, verb: OidcVerb) -> anyhow::Result<Exit> {
             return Ok(Exit::Done);
         }
         OidcVerb::Show { provider } => session.client.get(&one(&provider)).await?,
-        OidcVerb::Create { url, clients, thumbprints, tags } => {
-            let new = NewOidcProvider { url, clients, thumbprints, tags: tags.into_iter().collect() };
+        OidcVerb::Create { issuer, clients, thumbprints, tags } => {
+            let new = NewOidcProvider { url: issuer, clients, thumbprints, tags: tags.into_iter().collect() };
             session.client.post("/v1/oidc-providers", &new).await?
         }
         OidcVerb::AddClient { provider, client } => {
