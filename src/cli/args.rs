@@ -444,6 +444,22 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    /// An argument of a verb that is called as one of those of every verb is taken for it, whatever type either has.
+    #[test]
+    fn no_verb_has_an_argument_called_as_one_of_every_verb() {
+        fn look_at(verb: &clap::Command, taken: &[String]) {
+            for own in verb.get_arguments() {
+                assert!(!taken.contains(&own.get_id().to_string()), "{} {}", verb.get_name(), own.get_id());
+            }
+            verb.get_subcommands().for_each(|verb| look_at(verb, taken));
+        }
+        let all = Args::command();
+        let of_every_verb = all.get_arguments().filter(|one| one.is_global_set());
+        let taken: Vec<String> = of_every_verb.map(|one| one.get_id().to_string()).collect();
+        assert!(taken.contains(&"url".to_owned()), "{taken:?}");
+        all.get_subcommands().for_each(|verb| look_at(verb, &taken));
+    }
+
     #[test]
     fn global_options_stand_before_and_after_the_verb() {
         for line in [
@@ -496,7 +512,13 @@ mod tests {
             "mfa enable ann ann-phone 123456 654321",
             "mfa list --user ann",
             "account summary",
+            "account credential-report",
             "account alias example",
+            "provider oidc create https://login.example/realm --client one --thumbprint 990f4193972f2becf12ddeda5237f9c952f20d9e",
+            "provider oidc add-client login.example/realm two",
+            "provider oidc list",
+            "provider saml list",
+            "policy who-can s3:Get* arn:aws:s3:::box/* --context aws:SourceIp=10.1.2.3",
             "account password-policy --minimum-length 20 --word example --max-age-days 0",
             "root show",
             "root lock",
@@ -521,7 +543,7 @@ mod tests {
             "policy update s3-read policy.json --keep-default",
             "policy show s3-read --version v2",
             "policy holders s3-read",
-            "policy simulate --principal arn:aws:iam::123456789012:user/ann --action s3:Get --context a=b --without x",
+            "policy simulate --principal arn:aws:iam::123456789012:user/ann --action s3:Get --context a=b --without x --with y.json",
             "guardrail list",
             "guardrail create regions policy.json --kind service --description x",
             "guardrail update regions policy.json",
