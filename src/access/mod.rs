@@ -103,7 +103,7 @@ fn answer(admin: &Admin, asked: &Authorized, question: &Question) -> Result<Verd
         actions: vec![question.action.clone()],
         resources: question.resource.iter().cloned().collect(),
         context: question.context.clone(),
-        without: Vec::new(),
+        ..Simulation::default()
     };
     let found = admin.simulate(asked, &simulation)?.into_iter().next();
     let found = found.ok_or_else(|| AdminError::NoSuch { what: "answer".to_owned() })?;

@@ -27,12 +27,21 @@ fn principal(params: &Params, _: &Signed) -> About {
 
 fn simulate(params: &Params) -> Result<Job, IamError> {
     let paging = params.paging()?;
+    let principal = params.required("PolicySourceArn")?.to_owned();
+    // Whom a resource's policy may name is who asks: nobody else's policies are looked at.
+    if let Some(caller) = params.text("CallerArn").filter(|caller| *caller != principal) {
+        return Err(params::invalid(Some(caller), "CallerArn", "Member must be PolicySourceArn, or be left out"));
+    }
     let simulation = Simulation {
-        principal: params.required("PolicySourceArn")?.to_owned(),
+        principal,
         actions: owned(params.list("ActionNames")?),
         resources: owned(params.list("ResourceArns")?),
         context: context(params)?,
-        without: owned(params.list("PolicyExclusionList")?),
+        without: without(params)?,
+        policies: params.documents("PolicyInputList")?,
+        boundary: params.documents("PermissionsBoundaryPolicyInputList")?,
+        resource_policy: resource_policy(params)?,
+        resource_owner: resource_owner(params),
     };
     reads(move |admin, asked| results(admin.simulate(asked, &simulation)?, &paging))
 }
@@ -44,18 +53,26 @@ fn simulate_custom(params: &Params) -> Result<Job, IamError> {
         boundary: params.documents("PermissionsBoundaryPolicyInputList")?,
         actions: owned(params.list("ActionNames")?),
         resources: owned(params.list("ResourceArns")?),
-        resource_policy: params.text("ResourcePolicy").map(|_| params.document("ResourcePolicy")).transpose()?,
-        resource_owner: params.text("ResourceOwner").map(|owner| account_of(owner).to_owned()),
+        resource_policy: resource_policy(params)?,
+        resource_owner: resource_owner(params),
         caller: params.text("CallerArn").map(str::to_owned),
         context: context(params)?,
+        without: without(params)?,
     };
-    reads(move |admin, _| {
-        let mut answers = admin.simulate_custom(&simulation)?;
-        for because in answers.iter_mut().flat_map(|answer| &mut answer.reasons) {
-            because.policy = because.policy.as_deref().map(given);
-        }
-        results(answers, &paging)
-    })
+    reads(move |admin, _| results(admin.simulate_custom(&simulation)?, &paging))
+}
+
+fn resource_policy(params: &Params) -> Result<Option<Box<RawValue>>, IamError> {
+    params.text("ResourcePolicy").map(|_| params.document("ResourcePolicy")).transpose()
+}
+
+fn resource_owner(params: &Params) -> Option<String> {
+    params.text("ResourceOwner").map(|owner| account_of(owner).to_owned())
+}
+
+/// Policies to be left out, as we call them.
+fn without(params: &Params) -> Result<Vec<String>, IamError> {
+    Ok(params.list("PolicyExclusionList")?.into_iter().map(ours).collect())
 }
 
 fn keys_of_documents(params: &Params) -> Result<Job, IamError> {
@@ -98,18 +115,27 @@ fn account_of(owner: &str) -> &str {
     owner.strip_prefix("arn:aws:iam::").and_then(|rest| rest.strip_suffix(":root")).unwrap_or(owner)
 }
 
-/// A document that was given, in the words of IAM: by its parameter, and its place from 1.
-fn given(name: &str) -> String {
-    let place = |rest: &str| rest.strip_suffix(']').and_then(|at| at.parse::<usize>().ok()).map(|at| at + 1);
-    let in_list = [("policies[", "PolicyInputList"), ("boundary[", "PermissionsBoundaryPolicyInputList")]
-        .into_iter()
-        .find_map(|(start, list)| Some(format!("{list}.{}", name.strip_prefix(start).and_then(place)?)));
-    in_list.unwrap_or_else(|| "ResourcePolicy".to_owned())
+/// Lists of documents that are given: as we call them, and their parameters.
+const GIVEN: [(&str, &str); 2] = [("policies", "PolicyInputList"), ("boundary", "PermissionsBoundaryPolicyInputList")];
+
+/// A document that was given, in the words of IAM: by its parameter, and its place from 1. Nothing, if it is stored.
+fn given(name: &str) -> Option<String> {
+    if name == "resource_policy" {
+        return Some("ResourcePolicy".to_owned());
+    }
+    let place = |list: &str| name.strip_prefix(list)?.strip_prefix('[')?.strip_suffix(']')?.parse::<usize>().ok();
+    GIVEN.iter().find_map(|(list, parameter)| Some(format!("{parameter}.{}", place(list)?.checked_add(1)?)))
 }
 
-fn is_given(policy: &str) -> bool {
-    ["PolicyInputList.", "PermissionsBoundaryPolicyInputList."].iter().any(|list| policy.starts_with(list))
-        || policy == "ResourcePolicy"
+/// The other way round; everything else is called alike.
+fn ours(name: &str) -> String {
+    if name == "ResourcePolicy" {
+        return "resource_policy".to_owned();
+    }
+    let place =
+        |parameter: &str| name.strip_prefix(parameter)?.strip_prefix('.')?.parse::<usize>().ok()?.checked_sub(1);
+    let given = GIVEN.iter().find_map(|(list, parameter)| Some(format!("{list}[{}]", place(parameter)?)));
+    given.unwrap_or_else(|| name.to_owned())
 }
 
 /// `ContextEntries`: a key, values, and a type, which our values do not need.
@@ -132,8 +158,9 @@ pub(super) fn result(simulated: &Simulated) -> Vec<Node> {
     };
     let statement = |because: &Because| {
         let policy = because.policy.as_ref()?;
-        let kind = if policy.starts_with("arn:") || is_given(policy) { "IAM Policy" } else { "Inline Policy" };
-        Some(vec![text("SourcePolicyId", policy), text("SourcePolicyType", kind)])
+        let given = given(policy);
+        let kind = if policy.starts_with("arn:") || given.is_some() { "IAM Policy" } else { "Inline Policy" };
+        Some(vec![text("SourcePolicyId", given.as_ref().unwrap_or(policy)), text("SourcePolicyType", kind)])
     };
     vec![
         text("EvalActionName", &simulated.action),
@@ -157,10 +184,13 @@ mod tests {
             ("boundary[1]", "PermissionsBoundaryPolicyInputList.2"),
             ("resource_policy", "ResourcePolicy"),
         ] {
-            assert_eq!(given(name), told);
-            assert!(is_given(told), "{told}");
+            assert_eq!(given(name).as_deref(), Some(told));
+            assert_eq!(ours(told), name);
         }
-        assert!(!is_given("user/ann/policy/PolicyInputList.1"));
+        for stored in ["user/ann/policy/policies[0]", "arn:aws:iam::aws:policy/ReadOnlyAccess", "policies[]"] {
+            assert_eq!((given(stored), ours(stored)), (None, stored.to_owned()));
+        }
+        assert_eq!(ours("PolicyInputList.0"), "PolicyInputList.0");
         assert_eq!(account_of("arn:aws:iam::123456789012:root"), "123456789012");
     }
 }

@@ -36,6 +36,11 @@ async fn documents_are_decided_about_without_anybody_who_has_them() {
         (json!({"policies": [], "resource_policy": names_ann}), "ImplicitlyDenied", "identity"),
         (json!({"policies": [], "resource_policy": names_ann, "caller": ann}), "Allowed", "resource_policy"),
         (json!({"resource_owner": "999999999999"}), "ImplicitlyDenied", "resource"),
+        (
+            json!({"policies": [read, document("Deny", "s3:*", json!({}))], "without": ["policies[1]"]}),
+            "Allowed",
+            "policies[0]",
+        ),
     ] {
         let mut asked = base.clone();
         asked.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -47,6 +52,7 @@ async fn documents_are_decided_about_without_anybody_who_has_them() {
         (json!({"policies": [{}]}), "MalformedPolicyDocument"),
         (json!({"caller": "ann"}), "InvalidInput"),
         (json!({"actions": []}), "InvalidRequest"),
+        (json!({"without": ["policies[1]"]}), "NotFound"),
         (json!({"resource_policy": read}), "MalformedPolicyDocument"),
         (json!({"policies": [document("Allow", &format!("s3:{}", "x".repeat(131_072)), json!({}))]}), "LimitExceeded"),
     ] {

@@ -150,8 +150,7 @@ impl Office {
             principal: principal.to_owned(),
             actions: vec![action.to_owned()],
             resources: vec![resource.to_owned()],
-            context: BTreeMap::new(),
-            without: Vec::new(),
+            ..Simulation::default()
         };
         let asked = self.asked(Operation::SimulatePrincipalPolicy);
         self.fixture.app.admin.simulate(&asked, &simulation).unwrap()[0].decision == "Allowed"

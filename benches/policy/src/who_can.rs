@@ -96,25 +96,13 @@ fn simulations(admin: &Admin, gate: &Gate) {
             principal: format!("arn:aws:iam::{ACCOUNT}:{who}"),
             actions: vec!["s3:GetObject".to_owned()],
             resources: vec!["arn:aws:s3:::data7/x".to_owned()],
-            context: BTreeMap::new(),
-            without: Vec::new(),
+            ..Simulation::default()
         };
-        let many = Simulation { actions: (0..100).map(|n| format!("s3:Get{n}")).collect(), ..copy(&simulation) };
+        let many = Simulation { actions: (0..100).map(|n| format!("s3:Get{n}")).collect(), ..simulation.clone() };
         for (simulation, questions) in [(simulation, 1), (many, 100)] {
             let took = median(|| admin.simulate(&asked(gate, Operation::SimulatePrincipalPolicy), &simulation).expect("answers"));
             println!("measured: a simulation {what}, {questions} actions: {:.2} ms", took.as_secs_f64() * 1e3);
         }
-    }
-}
-
-fn copy(simulation: &Simulation) -> Simulation {
-    let Simulation { principal, actions, resources, context, without } = simulation;
-    Simulation {
-        principal: principal.clone(),
-        actions: actions.clone(),
-        resources: resources.clone(),
-        context: context.clone(),
-        without: without.clone(),
     }
 }
 

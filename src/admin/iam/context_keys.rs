@@ -49,7 +49,7 @@ impl Admin {
     /// # Errors
     /// When one is no policy.
     pub fn context_keys_of_documents(&self, asked: &OfDocuments) -> Result<ContextKeys, AdminError> {
-        Ok(ContextKeys::of(&parsed(&asked.policies, Kind::Identity)?))
+        Ok(ContextKeys::of(&all(&asked.policies)?))
     }
 
     /// The keys that the policies of a user, with those of its groups, of a group or of a role ask for; and its boundary.
@@ -62,7 +62,7 @@ impl Admin {
         allowed: &Authorized,
         asked: &OfPrincipal,
     ) -> Result<ContextKeys, AdminError> {
-        let besides = parsed(&asked.policies, Kind::Identity)?;
+        let besides = all(&asked.policies)?;
         let terms = self.terms(allowed.at())?;
         let mut library = Library::new(&self.account, &terms);
         let held = self.store.read(|snapshot| {
@@ -80,4 +80,8 @@ impl Admin {
         })?;
         Ok(ContextKeys::of(held.iter().map(|held| &*held.document).chain(&besides)))
     }
+}
+
+fn all(texts: &[Box<RawValue>]) -> Result<Vec<Document>, AdminError> {
+    texts.iter().map(|text| parsed(text, Kind::Identity)).collect()
 }

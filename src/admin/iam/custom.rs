@@ -1,4 +1,4 @@
-//! What if: would these documents allow that, whatever is stored.
+//! What if: would these documents allow that, whatever is stored; and what documents that are given do in any simulation.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::super::{Admin, AdminError};
 use super::simulate::{Because, MOST_QUESTIONS, Simulated};
+use crate::base::text::printable;
 use crate::model::Arn;
 use crate::policy::{
     Context, Detail, Document, Kind, Named, Policies, Principal, Reason, Request, RequestError, decide,
@@ -15,7 +16,7 @@ use crate::policy::{
 /// Longest document (IAM API reference, `SimulateCustomPolicy`).
 const LONGEST: usize = 131_072;
 
-/// What is asked. Documents are called `policies[0]`, `boundary[0]`, `resource_policy` in reasons.
+/// What is asked. Documents are called `policies[0]`, `boundary[0]`, `resource_policy` in reasons, and in `without`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CustomSimulation {
@@ -41,6 +42,65 @@ pub struct CustomSimulation {
     /// Context keys and their values. Nothing is added to them.
     #[serde(default)]
     pub context: BTreeMap<String, Vec<String>>,
+    /// Documents to be left out, as reasons call them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+}
+
+/// Documents that are given with a question, each by the name that reasons call it.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// What the principal's policies would be.
+    pub(super) identity: Vec<(String, Document)>,
+    /// What its boundary would be, in parts.
+    pub(super) boundary: Vec<(String, Document)>,
+    /// The policy of each resource.
+    pub(super) resource: Option<(String, Document)>,
+}
+
+impl Given {
+    /// Of these texts.
+    ///
+    /// # Errors
+    /// When one is no policy, or too long.
+    pub(super) fn parse(
+        policies: &[Box<RawValue>],
+        boundary: &[Box<RawValue>],
+        resource_policy: Option<&RawValue>,
+    ) -> Result<Self, AdminError> {
+        let resource = resource_policy.map(|text| parsed(text, Kind::Resource)).transpose()?;
+        Ok(Self {
+            identity: titled("policies", policies)?,
+            boundary: titled("boundary", boundary)?,
+            resource: resource.map(|document| ("resource_policy".to_owned(), document)),
+        })
+    }
+
+    /// Takes the one out that `meant` means; false when none is.
+    pub(super) fn leave_out(&mut self, meant: impl Fn(&str) -> bool) -> bool {
+        let count = |given: &Self| given.identity.len() + given.boundary.len() + usize::from(given.resource.is_some());
+        let before = count(self);
+        self.identity.retain(|(name, _)| !meant(name));
+        self.boundary.retain(|(name, _)| !meant(name));
+        self.resource.take_if(|(name, _)| meant(name));
+        count(self) < before
+    }
+
+    /// Lets them have their say beside `policies`: more of the principal's, and in the place of its boundary and of what
+    /// the resource says.
+    pub(super) fn bind<'a>(&'a self, policies: &mut Policies<'a>) {
+        policies.identity.extend(self.identity.iter().map(named));
+        if !self.boundary.is_empty() {
+            policies.boundary = Some(self.boundary.iter().map(named).collect());
+        }
+        if let Some(resource) = &self.resource {
+            policies.resource = Some(named(resource));
+        }
+    }
+}
+
+fn named((name, document): &(String, Document)) -> Named<'_> {
+    Named { name, document }
 }
 
 impl Admin {
@@ -62,16 +122,15 @@ impl Admin {
             None => Principal::parse(&Arn::root(&self.account).as_str().replace(":root", ":user/nobody")),
         };
         let caller = caller.map_err(RequestError::from)?;
-        let identity = parsed(&simulation.policies, Kind::Identity)?;
-        let boundary = parsed(&simulation.boundary, Kind::Identity)?;
-        let resource = parsed(&simulation.resource_policy, Kind::Resource)?;
-        let (identity, boundary) = (titled("policies", &identity), titled("boundary", &boundary));
-        let policies = Policies {
-            identity: named(&identity),
-            boundary: (!boundary.is_empty()).then(|| named(&boundary)),
-            resource: resource.first().map(|document| Named { name: "resource_policy", document }),
-            ..Policies::default()
-        };
+        let mut given =
+            Given::parse(&simulation.policies, &simulation.boundary, simulation.resource_policy.as_deref())?;
+        for name in &simulation.without {
+            if !given.leave_out(|held| held == name) {
+                return Err(AdminError::NoSuch { what: format!("policy `{}` that was given", printable(name)) });
+            }
+        }
+        let mut policies = Policies::default();
+        given.bind(&mut policies);
         let mut answers = Vec::new();
         for action in &simulation.actions {
             for resource in resources {
@@ -109,27 +168,19 @@ fn answer((action, resource): (&str, &str), request: &Request, policies: &Polici
     }
 }
 
-/// Documents that are handed in.
-pub(super) fn parsed<'a>(
-    texts: impl IntoIterator<Item = &'a Box<RawValue>>,
-    kind: Kind,
-) -> Result<Vec<Document>, AdminError> {
-    let one = |text: &str| {
-        if text.len() > LONGEST {
-            return Err(AdminError::LimitExceeded {
-                what: format!("a policy of {} bytes", text.len()),
-                limit: format!("{LONGEST} are allowed here"),
-            });
-        }
-        Ok(Document::parse(text, kind)?)
-    };
-    texts.into_iter().map(|text| one(text.get())).collect()
+/// A document that is given.
+pub(super) fn parsed(text: &RawValue, kind: Kind) -> Result<Document, AdminError> {
+    let text = text.get();
+    if text.len() > LONGEST {
+        return Err(AdminError::LimitExceeded {
+            what: format!("a policy of {} bytes", text.len()),
+            limit: format!("{LONGEST} are allowed here"),
+        });
+    }
+    Ok(Document::parse(text, kind)?)
 }
 
-fn titled<'a>(what: &str, documents: &'a [Document]) -> Vec<(String, &'a Document)> {
-    documents.iter().enumerate().map(|(number, document)| (format!("{what}[{number}]"), document)).collect()
-}
-
-fn named<'a>(titled: &'a [(String, &'a Document)]) -> Vec<Named<'a>> {
-    titled.iter().map(|(name, document)| Named { name, document }).collect()
+fn titled(what: &str, texts: &[Box<RawValue>]) -> Result<Vec<(String, Document)>, AdminError> {
+    let title = |number: usize| format!("{what}[{number}]");
+    texts.iter().enumerate().map(|(number, text)| Ok((title(number), parsed(text, Kind::Identity)?))).collect()
 }

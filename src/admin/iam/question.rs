@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::AdminError;
+use super::custom::Given;
 use super::find;
 use super::simulate::Because;
 use crate::base::Timestamp;
@@ -27,6 +28,8 @@ pub(super) struct Subject {
     pub(super) inactive: Option<String>,
     /// Beyond what it does not reach, whatever policies say.
     pub(super) guardrails: Arc<Guardrails>,
+    /// Documents that are to have a say although they are stored nowhere.
+    pub(super) given: Given,
 }
 
 /// What is asked, and all that is known of it whoever is asked about.
@@ -39,6 +42,8 @@ pub(super) struct Question<'a> {
     role: Option<Role>,
     /// Context keys and their values, in the place of those known.
     context: &'a BTreeMap<String, Vec<String>>,
+    /// The account that the resource belongs to, where its ARN does not say.
+    pub(super) owner: Option<&'a str>,
 }
 
 /// A question about somebody, ready to be decided.
@@ -57,7 +62,7 @@ impl Subject {
         let principal = Principal::parse(&effective.facts.arn).map_err(RequestError::from)?;
         let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
         let (account, guardrails) = (effective.facts.account.clone(), reading.guardrails()?);
-        Ok(Self { principal, account, effective: Some(effective), inactive, guardrails })
+        Ok(Self { principal, account, effective: Some(effective), inactive, guardrails, given: Given::default() })
     }
 
     /// A role as `principal`, itself or its session of this name.
@@ -70,13 +75,20 @@ impl Subject {
         let effective = reading.role(role, session)?;
         let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
         let (account, guardrails) = (effective.facts.account.clone(), reading.guardrails()?);
-        Ok(Self { principal, account, effective: Some(effective), inactive: None, guardrails })
+        Ok(Self { principal, account, effective: Some(effective), inactive: None, guardrails, given: Given::default() })
     }
 
     /// The account's root.
     pub(super) fn root(reading: &mut Reading<'_, '_>, account: &AccountId) -> Result<Self, AdminError> {
         let (principal, guardrails) = (root(account)?, reading.guardrails()?);
-        Ok(Self { principal, account: account.clone(), effective: None, inactive: None, guardrails })
+        Ok(Self {
+            principal,
+            account: account.clone(),
+            effective: None,
+            inactive: None,
+            guardrails,
+            given: Given::default(),
+        })
     }
 }
 
@@ -96,7 +108,7 @@ impl<'a> Question<'a> {
             false => None,
         };
         let tags = tags_of(snapshot, account, resource)?;
-        Ok(Self { action: action.to_owned(), resource: resource.to_owned(), tags, role, context })
+        Ok(Self { action: action.to_owned(), resource: resource.to_owned(), tags, role, context, owner: None })
     }
 
     /// Of whom people are sought who could be allowed it.
@@ -130,7 +142,10 @@ impl<'a> Question<'a> {
         for (key, values) in self.context {
             context.set(key, values.clone());
         }
-        let request = Request::new(subject.principal.clone(), &self.action, &self.resource, context)?;
+        let mut request = Request::new(subject.principal.clone(), &self.action, &self.resource, context)?;
+        if let Some(owner) = self.owner {
+            request = request.owned_by(owner)?;
+        }
         let trust = match (&subject.effective, &self.role) {
             (Some(effective), Some(role)) => {
                 let document = reading.trust(role, &effective.assigned, &effective.facts.account)?;
@@ -158,6 +173,7 @@ impl Posed<'_> {
     fn policies(&self) -> Policies<'_> {
         let mut policies = self.subject.effective.as_ref().map(Effective::policies).unwrap_or_default();
         policies.resource = self.trust.as_ref().map(|(name, document)| Named { name, document });
+        self.subject.given.bind(&mut policies);
         self.subject.guardrails.bind(&self.sides, &mut policies);
         policies
     }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::super::{Admin, AdminError};
+use super::custom::Given;
 use super::find;
 use super::question::{Question, Subject};
 use crate::base::Timestamp;
@@ -20,7 +22,7 @@ use crate::store::Snapshot;
 pub(super) const MOST_QUESTIONS: usize = 1_000;
 
 /// What is asked.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Simulation {
     /// The ARN of a user, a role, a session of a role, or the account's root.
@@ -36,6 +38,18 @@ pub struct Simulation {
     /// Policies and guardrails to be left out: ARNs, names, or names of inline policies.
     #[serde(default)]
     pub without: Vec<String>,
+    /// Policies that it would have besides; called `policies[0]` in reasons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Box<RawValue>>,
+    /// What its boundary would be, in parts, in the place of the one it has; called `boundary[0]` in reasons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boundary: Vec<Box<RawValue>>,
+    /// What each of the resources would say, in the place of a role's trust; called `resource_policy` in reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_policy: Option<Box<RawValue>>,
+    /// The account that the resources belong to, where their ARNs do not say; the principal's, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_owner: Option<String>,
 }
 
 /// The answer to one question.
@@ -86,14 +100,17 @@ impl Admin {
         }
         let terms = self.terms(asked.at())?;
         let mut library = Library::new(&self.account, &terms);
+        let given = Given::parse(&simulation.policies, &simulation.boundary, simulation.resource_policy.as_deref())?;
         self.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
             let mut subject = self.subject(snapshot, &mut reading, &simulation.principal)?;
+            subject.given = given;
             leave_out(&mut subject, &simulation.without)?;
             let mut answers = Vec::new();
             for action in &simulation.actions {
                 for resource in &resources {
-                    let question = Question::new(snapshot, &self.account, (action, resource), &simulation.context)?;
+                    let mut question = Question::new(snapshot, &self.account, (action, resource), &simulation.context)?;
+                    question.owner = simulation.resource_owner.as_deref();
                     answers.push(answer(&mut reading, &subject, question, asked.at())?);
                 }
             }
@@ -158,6 +175,7 @@ fn leave_out(subject: &mut Subject, without: &[String]) -> Result<(), AdminError
         let named = |held: &str| held.starts_with("arn:") || held.contains("/policy/");
         let meant = |held: &str| held == name || named(held) && held.rsplit('/').next() == Some(name);
         let mut found = Arc::make_mut(&mut subject.guardrails).leave_out(meant);
+        found |= subject.given.leave_out(meant);
         if let Some(effective) = &mut subject.effective {
             let count = |effective: &Effective| effective.identity.len() + usize::from(effective.boundary.is_some());
             let before = count(effective);

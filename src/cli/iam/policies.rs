@@ -105,6 +105,9 @@ pub enum Managed {
         /// As if this policy were gone; may be repeated
         #[arg(long, value_name = "POLICY")]
         without: Vec<String>,
+        /// As if it had the policy in this file besides; may be repeated
+        #[arg(long, value_name = "FILE")]
+        with: Vec<PathBuf>,
     },
     /// Ask who may do something, by what is stored now, and by which way
     ///
@@ -244,8 +247,11 @@ pub async fn run(session: &mut Session, verb: Managed) -> anyhow::Result<Exit> {
             let () = session.client.delete(&one(&policy)).await?;
             done(session, "deleted")?;
         }
-        Managed::Simulate { principal, actions, resources, context, without } => {
-            let question = Simulation { principal, actions, resources, context: gathered(context), without };
+        Managed::Simulate { principal, actions, resources, context, without, with } => {
+            let (context, policies) =
+                (gathered(context), with.iter().map(|file| document(file)).collect::<Result<_, _>>()?);
+            let question =
+                Simulation { principal, actions, resources, context, without, policies, ..Simulation::default() };
             let answers: Vec<Simulated> = session.client.post("/v1/simulate", &question).await?;
             return simulated(session, &answers);
         }

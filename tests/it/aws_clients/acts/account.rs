@@ -44,6 +44,26 @@ pub(in super::super) fn simulation(admin: &Caller<'_>) {
     );
     assert!(results[0]["MatchedStatements"][0]["SourcePolicyId"].as_str().unwrap().contains("maybe"), "{results}");
     assert_eq!(admin.all("SimulatePrincipalPolicy", asked, ("EvaluationResults", "EvalDecision")).len(), 3);
+
+    // What if it had this besides, or another boundary; or the bucket said so.
+    let puts = json!({"Statement": {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}}).to_string();
+    let bucket = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": carol}, "Action": "s3:PutObject", "Resource": "*"}});
+    for (more, decision) in [
+        (json!({}), "implicitDeny"),
+        (json!({"PolicyInputList": [puts]}), "allowed"),
+        (json!({"PolicyInputList": [puts], "PermissionsBoundaryPolicyInputList": [text.to_string()]}), "implicitDeny"),
+        (json!({"ResourcePolicy": bucket.to_string(), "CallerArn": carol}), "allowed"),
+    ] {
+        let mut params =
+            json!({"PolicySourceArn": carol, "ActionNames": ["s3:PutObject"], "ResourceArns": ["arn:aws:s3:::box/x"]});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let results = admin.ok("SimulatePrincipalPolicy", params)["EvaluationResults"].take();
+        assert_eq!(results[0]["EvalDecision"], decision, "{more}: {results}");
+    }
+    let of_another =
+        json!({"PolicySourceArn": carol, "ActionNames": ["s3:PutObject"], "CallerArn": format!("{carol}x")});
+    admin.no("SimulatePrincipalPolicy", of_another).is("ValidationError", 400, "callerArn");
+
     let without = json!({"PolicySourceArn": carol, "ActionNames": ["s3:GetObject"]});
     let results = admin.ok("SimulatePrincipalPolicy", without)["EvaluationResults"].take();
     assert_eq!(results[0]["EvalDecision"], "implicitDeny");
