@@ -54,6 +54,18 @@ impl Following {
         Self { source, changes, cursor, task }
     }
 
+    /// Until what happens moves the position: what happens while following begins may be told before the position knows.
+    async fn begun(&mut self, slapd: &Slapd) {
+        let begun = self.cursor.clone();
+        for number in 0.. {
+            slapd.add_person(&format!("early{number}"));
+            self.delta().await;
+            if self.cursor != begun {
+                return;
+            }
+        }
+    }
+
     /// The next step that brings something; remembers the cursor.
     async fn delta(&mut self) -> (Vec<Arrival>, Vec<Guid>) {
         match next_change(&mut self.changes).await {
@@ -198,6 +210,7 @@ async fn a_restarted_server_lists_what_is_left() {
     let (mut following, arrivals) = Following::after_a_read(slapd.settings("corp")).await;
     let alice = entry(&arrivals, &dn("uid=alice,ou=people")).guid;
     let bob = entry(&arrivals, &dn("uid=bob,ou=people")).guid;
+    following.begun(&slapd).await;
     slapd.add_person("carol");
     following.delta().await;
     slapd.delete(&dn("uid=bob,ou=people"));
