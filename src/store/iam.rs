@@ -4,9 +4,10 @@
 //! and the way back from each policy in it, an assignment and the way back from its role. What may be changed is the
 //! business of `admin`.
 
+mod objects;
+
 use std::collections::BTreeSet;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::execute::{from_json, to_json};
@@ -14,122 +15,9 @@ use super::schema::iam as keys;
 use super::schema::iam::Named;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::{InstanceProfileId, PolicyId, RoleId};
-use crate::model::{
-    AccountId, Assignment, Entitlements, Guardrail, Holder, InstanceProfile, ManagedPolicy, Member, OidcProvider, Role,
-    SamlProvider,
-};
+use crate::model::{AccountId, Assignment, Entitlements, Holder, InstanceProfile, ManagedPolicy, Member, Role};
 
-/// What has a name of its own in an account.
-pub trait Object: Serialize + DeserializeOwned {
-    /// Its kind.
-    const KIND: Named;
-
-    /// Its id's bytes.
-    fn id_bytes(&self) -> &[u8; 16];
-
-    /// The account it belongs to; `None` is every one.
-    fn account(&self) -> Option<&AccountId>;
-
-    /// What must be unique there.
-    fn folded(&self) -> String;
-}
-
-impl Object for Role {
-    const KIND: Named = Named::Role;
-
-    fn id_bytes(&self) -> &[u8; 16] {
-        self.id.as_bytes()
-    }
-
-    fn account(&self) -> Option<&AccountId> {
-        Some(&self.account)
-    }
-
-    fn folded(&self) -> String {
-        self.name.folded()
-    }
-}
-
-impl Object for ManagedPolicy {
-    const KIND: Named = Named::Policy;
-
-    fn id_bytes(&self) -> &[u8; 16] {
-        self.id.as_bytes()
-    }
-
-    fn account(&self) -> Option<&AccountId> {
-        self.account.as_ref()
-    }
-
-    fn folded(&self) -> String {
-        self.name.folded()
-    }
-}
-
-impl Object for InstanceProfile {
-    const KIND: Named = Named::InstanceProfile;
-
-    fn id_bytes(&self) -> &[u8; 16] {
-        self.id.as_bytes()
-    }
-
-    fn account(&self) -> Option<&AccountId> {
-        Some(&self.account)
-    }
-
-    fn folded(&self) -> String {
-        self.name.folded()
-    }
-}
-
-impl Object for Guardrail {
-    const KIND: Named = Named::Guardrail;
-
-    fn id_bytes(&self) -> &[u8; 16] {
-        self.id.as_bytes()
-    }
-
-    /// Of none alone: it is attached to any number of them.
-    fn account(&self) -> Option<&AccountId> {
-        None
-    }
-
-    fn folded(&self) -> String {
-        self.name.folded()
-    }
-}
-
-impl Object for OidcProvider {
-    const KIND: Named = Named::OidcProvider;
-
-    fn id_bytes(&self) -> &[u8; 16] {
-        self.id.as_bytes()
-    }
-
-    fn account(&self) -> Option<&AccountId> {
-        Some(&self.account)
-    }
-
-    fn folded(&self) -> String {
-        self.issuer.folded()
-    }
-}
-
-impl Object for SamlProvider {
-    const KIND: Named = Named::SamlProvider;
-
-    fn id_bytes(&self) -> &[u8; 16] {
-        self.id.as_bytes()
-    }
-
-    fn account(&self) -> Option<&AccountId> {
-        Some(&self.account)
-    }
-
-    fn folded(&self) -> String {
-        self.name.folded()
-    }
-}
+pub use objects::Object;
 
 /// Something read, and the commit that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
