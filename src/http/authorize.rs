@@ -4,15 +4,12 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use hyper::{HeaderMap, Method, StatusCode, Uri};
+use hyper::StatusCode;
 
 use super::extract::{Asked, Payload};
-use super::origin::Origin;
 use super::query::{self, Sent};
 use super::v1::Routes;
 use super::{App, Failure};
@@ -43,17 +40,9 @@ async fn local(
 }
 
 /// Answers whoever signs.
-pub(super) async fn signed(
-    State(app): State<Arc<App>>,
-    Extension(origin): Extension<Origin>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+pub(super) async fn signed(State(app): State<Arc<App>>, sent: Sent) -> Response {
     let now = app.clock.now();
     let store = app.store.clone();
-    let sent = Sent::new(&origin, method, uri, headers, body);
     let answered = store.run(move |_| Ok::<_, StoreError>(answer(&app, &sent, now))).await;
     match answered.map_err(Failure::from).and_then(|answered| answered) {
         Ok(verdicts) => Json(verdicts).into_response(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{self, FromRequest, State};
 use axum::response::{IntoResponse as _, Response};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
@@ -48,10 +48,13 @@ pub(super) struct Sent {
     pub(super) body: Bytes,
 }
 
-impl Sent {
-    /// A request from `origin`.
-    pub(super) fn new(origin: &Origin, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
-        Self { from: from(origin, &headers), method, uri, headers, body }
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: extract::Request, state: &S) -> Result<Self, Response> {
+        type Parts = (Extension<Origin>, Method, Uri, HeaderMap, Bytes);
+        let (Extension(origin), method, uri, headers, body) = Parts::from_request(request, state).await?;
+        Ok(Self { from: from(&origin, &headers), method, uri, headers, body })
     }
 }
 
@@ -100,33 +103,19 @@ struct Call {
 }
 
 /// Answers whoever looks in: a presigned address is a call, anybody else is told where they are.
-pub(super) async fn visit(
-    app: State<Arc<App>>,
-    origin: Extension<Origin>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if uri.query().is_some_and(|query| query.contains("X-Amz-")) || headers.contains_key(AUTHORIZATION) {
-        return call(app, origin, method, uri, headers, body).await;
+pub(super) async fn visit(app: State<Arc<App>>, sent: Sent) -> Response {
+    if sent.uri.query().is_some_and(|query| query.contains("X-Amz-")) || sent.headers.contains_key(AUTHORIZATION) {
+        return call(app, sent).await;
     }
     "Bailey, a bridge between a company's directory and short-lived access\n".into_response()
 }
 
 /// Answers one call.
-pub(super) async fn call(
-    State(app): State<Arc<App>>,
-    Extension(origin): Extension<Origin>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+pub(super) async fn call(State(app): State<Arc<App>>, sent: Sent) -> Response {
     let request_id = request_id(&app);
     let now = app.clock.now();
     let store = app.store.clone();
-    let call = Call { app, sent: Sent::new(&origin, method, uri, headers, body), now };
+    let call = Call { app, sent, now };
     // A signature is arithmetic, and everything behind it reads the store: all of it blocks.
     let answered = store.run(move |_| Ok::<_, StoreError>(call.answer())).await;
     let (namespace, answered) = match answered {
