@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bailey::audit::{Outcome, tail};
 use bailey::authn::local::{Peer, Role, from_peer};
-use bailey::authn::sigv4::{Expected, Request};
+use bailey::authn::sigv4::{Body, Expected, Request};
 use bailey::authn::{Caller, CallerKind, signed};
 use bailey::base::Timestamp;
 use bailey::gate::{Authorized, Operation};
@@ -65,7 +65,8 @@ impl Office {
         let headers = credentials.sign("bailey.example", "iam", body, now);
         let headers: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let request = Request { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
+        let request =
+            Request { method: "POST", path: "/", query: "", headers: &headers, body: Body::Whole(body.as_bytes()) };
         let expected = Expected { services: &["iam"], presigned: &[], regions: &[] };
         let (store, keys) = (&app.store, &app.admin.keys);
         let from = signed::From::default();

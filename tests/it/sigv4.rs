@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::process::Command;
 
-use bailey::authn::sigv4::{Claim, Expected, Replays, Request, SigV4Error, Verified, Way};
+use bailey::authn::sigv4::{Body, Claim, Expected, Replays, Request, SigV4Error, Verified, Way};
 use bailey::base::{Secret, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -52,7 +52,7 @@ impl Wire {
     fn verify(&self, key: &str, secret: &str, now: Timestamp) -> Result<Verified, SigV4Error> {
         let headers: Vec<(&str, &[u8])> = self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
         let Self { method, path, query, body, .. } = self;
-        let request = Request { method, path, query, headers: &headers, body };
+        let request = Request { method, path, query, headers: &headers, body: Body::Whole(body) };
         let claim = Claim::read(&request, &EXPECTED, now)?;
         if claim.access_key_id() != key {
             return Err(SigV4Error::UnknownKey);

@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 
 use super::canonical::{Canonical, sha256};
 use super::parts::{self, Parts};
-use super::{Expected, LARGEST_BODY, LONGEST_PATH, LONGEST_QUERY, MOST_HEADERS, Request, Scope, SigV4Error};
+use super::{Body, Expected, LARGEST_BODY, LONGEST_PATH, LONGEST_QUERY, MOST_HEADERS, Request, Scope, SigV4Error};
 use super::{date, headers, key, scope};
 use crate::base::{Secret, Timestamp};
 
@@ -45,6 +45,7 @@ pub struct Verified {
     scope: Scope,
     date: Timestamp,
     until: Timestamp,
+    body_hash: String,
     digest: [u8; 32],
 }
 
@@ -63,8 +64,7 @@ impl<'a> Claim<'a> {
         }
         let signed_headers = headers::signed(&parts.signed_headers, request)?;
         let signature = signature(&parts.signature)?;
-        let body_hash = sha256(request.body);
-        check_body(&parts, request, &body_hash)?;
+        let body_hash = body_hash(&parts, request)?;
         // Last, so that a client with a wrong clock hears of all else it does wrong before it corrects the clock.
         let until = match parts.way {
             Way::Header => date::of_header(date, now)?,
@@ -120,6 +120,7 @@ impl<'a> Claim<'a> {
             scope: self.scope,
             date: self.date,
             until: self.until,
+            body_hash: self.body_hash,
             digest: taken,
         })
     }
@@ -160,6 +161,12 @@ impl Verified {
     #[must_use]
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// The SHA-256 of the body that was signed, in lower-case hexadecimal digits.
+    #[must_use]
+    pub fn body_hash(&self) -> &str {
+        &self.body_hash
     }
 
     /// The SHA-256 of the signature: names the request in records, and cannot be used to send it again.
@@ -203,7 +210,7 @@ fn check_presigned(request: &Request<'_>, scope: &Scope, expected: &Expected<'_>
     if request.method != "GET" {
         return refused("a presigned request other than GET", "sign by header, or presign a GET");
     }
-    if !request.body.is_empty() {
+    if request.body.len() > 0 {
         return refused("a presigned request with a body", "sign by header, or put parameters into the query");
     }
     Ok(())
@@ -213,27 +220,40 @@ fn signature(text: &str) -> Result<Secret<[u8; 32]>, SigV4Error> {
     let wrong = || SigV4Error::malformed("Signature", "64 lower-case hexadecimal digits", text);
     let mut bytes = [0; 32];
     // `hex` would take capitals: one signature, two spellings.
-    if !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f')) {
+    if !is_sha256(text) {
         return Err(wrong());
     }
     hex::decode_to_slice(text, &mut bytes).map_err(|_| wrong())?;
     Ok(Secret::new(bytes))
 }
 
-/// A hash that the client sent is compared, never used: signers put it into the canonical request in place of the
-/// body's own, so a verifier that did the same would take any body.
-fn check_body(parts: &Parts, request: &Request<'_>, body_hash: &str) -> Result<(), SigV4Error> {
+/// The hash of the body. One that the client sent is compared, never used: signers put it into the canonical request in place
+/// of the body's own, so a verifier that did the same would take any body. Where the body goes elsewhere there is nothing to
+/// compare with, and whoever takes it has to.
+fn body_hash(parts: &Parts, request: &Request<'_>) -> Result<String, SigV4Error> {
     let in_header = request.text("x-amz-content-sha256")?;
-    for claimed in parts.content_sha256.iter().chain(&in_header) {
+    let claimed: Vec<&String> = parts.content_sha256.iter().chain(&in_header).collect();
+    for claimed in &claimed {
         let name = match claimed.as_str() {
             "UNSIGNED-PAYLOAD" => "`UNSIGNED-PAYLOAD`",
             streamed if streamed.starts_with("STREAMING-") => "a payload of `STREAMING-*`",
-            same if same == body_hash => continue,
-            _ => return Err(SigV4Error::OtherBody(body_hash.to_owned())),
+            _ => continue,
         };
         return Err(SigV4Error::Unsupported { name, instead: "sign the body" });
     }
-    Ok(())
+    let hash = match (request.body, claimed.first()) {
+        (Body::Whole(body), _) => sha256(body),
+        (Body::Elsewhere, None) => sha256(b""),
+        (Body::Elsewhere, Some(claimed)) if is_sha256(claimed) => (*claimed).clone(),
+        (Body::Elsewhere, Some(claimed)) => {
+            return Err(SigV4Error::malformed("`X-Amz-Content-Sha256`", "64 lower-case hexadecimal digits", claimed));
+        }
+    };
+    if claimed.iter().all(|claimed| **claimed == hash) { Ok(hash) } else { Err(SigV4Error::OtherBody(hash)) }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }
 
 #[cfg(test)]

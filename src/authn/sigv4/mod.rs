@@ -12,7 +12,7 @@
 //!
 //! | attack | what stops it |
 //! |---|---|
-//! | one code path that skips the signature (MinIO CVE-2025-31489, CVE-2026-40344, CVE-2026-41145) | one proof type with one constructor; header and query together refused; the body is always hashed; `UNSIGNED-PAYLOAD` and `STREAMING-*` refused by name |
+//! | one code path that skips the signature (MinIO CVE-2025-31489, CVE-2026-40344, CVE-2026-41145) | one proof type with one constructor; header and query together refused; the body is always hashed, where it comes here; `UNSIGNED-PAYLOAD` and `STREAMING-*` refused by name |
 //! | an older or weaker scheme | the algorithm is `AWS4-HMAC-SHA256`, letter for letter |
 //! | a captured request sent again (keystone CVE-2020-12692) | `X-Amz-Date` required and signed, 5 minutes either way, a presigned request 60 seconds at most; [`Replays`] |
 //! | a key of another day, region or service | the scope's date is the request's, its service one of ours |
@@ -28,7 +28,7 @@
 //! so asking for it turns no client away (botocore takes its own default off a presigned request, and does not send
 //! it). Botocore adds `amz-sdk-invocation-id` and `amz-sdk-request` after signing. Headers beyond those demanded here may stay unsigned: nothing of the Query API is said in a header. Whoever
 //! acts on a [`Verified`] reads method, path, query and body, and no header; `content-length` and `transfer-encoding`
-//! change only where the body ends, and the body is hashed as it arrived.
+//! change only where the body ends, and the body is hashed as it arrived, or its signed hash is handed on with it.
 //!
 //! Equivalent spellings that one signature covers: blanks around and runs of blanks within a header's value, the order
 //! of query parameters, `a` for `a=`, and `.`, `..` and doubled slashes in the path. Routes therefore compare the path
@@ -79,8 +79,28 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// Names and values in the order received, duplicates included. Behind a proxy that rewrites `host`, the original.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// The whole body.
-    pub body: &'a [u8],
+    /// The body.
+    pub body: Body<'a>,
+}
+
+/// What is known of a request's body.
+#[derive(Clone, Copy)]
+pub enum Body<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// It goes elsewhere, and whoever takes it has to hold it to [`Verified::body_hash`]: what the signed header
+    /// `X-Amz-Content-Sha256` says, or the hash of nothing where there is none.
+    Elsewhere,
+}
+
+impl Body<'_> {
+    /// Its length, as far as it is here.
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Elsewhere => 0,
+        }
+    }
 }
 
 /// What a listener takes.

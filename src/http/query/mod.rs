@@ -22,7 +22,7 @@ use super::origin::Origin;
 use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::signed::{self, SignedError};
-use crate::authn::sigv4::{Claim, Expected, Request, SigV4Error, Verified, Way};
+use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
 use crate::base::Timestamp;
 use crate::gate::Operation;
 use crate::iam::{self, Action, IamError, Node, Params};
@@ -73,7 +73,7 @@ pub(super) fn authenticate(
         path: sent.uri.path(),
         query: sent.uri.query().unwrap_or_default(),
         headers: &headers,
-        body: &sent.body,
+        body: Body::Whole(&sent.body),
     };
     let admin = &app.admin;
     let parts = (&app.store, &admin.keys);

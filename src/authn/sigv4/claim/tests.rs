@@ -121,7 +121,7 @@ impl Draft {
     fn with<T>(&self, then: impl FnOnce(&Request<'_>) -> T) -> T {
         let headers: Vec<(&str, &[u8])> = self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
         let Self { method, path, query, body, .. } = self;
-        then(&Request { method, path, query, headers: &headers, body })
+        then(&Request { method, path, query, headers: &headers, body: Body::Whole(body) })
     }
 
     fn outcome(mut self, secret: &str, expected: &Expected<'_>, now: &str) -> Result<Verified, SigV4Error> {
@@ -353,6 +353,40 @@ fn what_says_who_asks_for_what_is_signed() {
     let mut free = Draft::new(Way::Header);
     free.added = vec![("user-agent", "a"), ("x-amzn-trace-id", "a"), ("user-agent", "b"), ("x-forwarded-for", "c")];
     assert!(free.outcome(SECRET, &EXPECTED, NOW).is_ok());
+}
+
+/// The same request where only the body's hash comes along.
+fn elsewhere(mut draft: Draft) -> Result<Verified, SigV4Error> {
+    draft.sign(SECRET);
+    draft.with(|request| {
+        let request = Request { body: Body::Elsewhere, ..*request };
+        Claim::read(&request, &EXPECTED, NOW.parse().unwrap())?.verify(&Secret::new(SECRET.to_owned()))
+    })
+}
+
+#[test]
+fn of_a_body_that_goes_elsewhere_the_signed_hash_is_handed_on() {
+    let draft = Draft::new(Way::Header);
+    let (body, nothing) = (sha256(&draft.body), sha256(b""));
+    let with = |hash: &str| {
+        let mut draft = draft.clone();
+        draft.headers.push(("x-amz-content-sha256".to_owned(), hash.into()));
+        elsewhere(draft)
+    };
+    assert_eq!(with(&body).unwrap().body_hash(), body);
+    assert!(matches!(with(&nothing), Err(SigV4Error::Mismatch(_))), "the hash that was signed is another");
+    assert!(matches!(elsewhere(draft.clone()), Err(SigV4Error::Mismatch(_))), "without a header it is that of nothing");
+    for (hash, words) in [
+        ("UNSIGNED-PAYLOAD", "is not supported"),
+        ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "is not supported"),
+        (&body.to_uppercase(), "64 lower-case hexadecimal digits"),
+        ("00", "64 lower-case hexadecimal digits"),
+    ] {
+        let refusal = with(hash).unwrap_err().to_string();
+        assert!(refusal.contains(words), "{hash}: {refusal}");
+    }
+    let empty = Draft { body: Vec::new(), ..draft };
+    assert_eq!(elsewhere(empty).unwrap().body_hash(), nothing);
 }
 
 #[test]
