@@ -1,4 +1,4 @@
-//! Time, randomness, secrets, typed ids and the idea of whose fault an error is.
+//! Time, randomness, secrets, typed ids, networks and the idea of whose fault an error is.
 //!
 //! Owns the one read of the wall clock and the one read of the operating system's
 //! randomness; everything above takes `now` and a generator as arguments. Knows nothing of
@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod fault;
 pub mod ids;
+pub mod network;
 pub mod rng;
 pub mod secret;
 pub mod sid;

@@ -4,8 +4,9 @@ use super::files::Files;
 use super::raw::Written;
 use super::section::Section;
 use super::values::{Address, Meant, Misfit, from_text};
+use crate::base::network::{Network, NetworkError, Networks};
 use crate::http::hosts::{Host, Hosts};
-use crate::http::origin::{Network, NetworkError, Proxies};
+
 use crate::http::public::Settings;
 use crate::http::tls;
 
@@ -44,7 +45,7 @@ pub(super) fn meant(section: &Section<'_>, files: &Files<'_>) -> Option<Settings
         }
     }
     let tls = certificate.zip(key).map(|(certificate, key)| tls::Files { certificate, key, client_ca });
-    Some(Settings { listen, tls, trusted_proxies: Proxies::new(proxies), hosts: Hosts::new(names, listen) })
+    Some(Settings { listen, tls, trusted_proxies: Networks::new(proxies), hosts: Hosts::new(names, listen) })
 }
 
 /// Notes keys that come only with others.

@@ -1,4 +1,4 @@
-//! What has to be looked after while the daemon runs: owed audit records, counted denials, the clock.
+//! What has to be looked after while the daemon runs: owed audit records, counted denials, signing keys, the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{AuditError, Event, Outcome};
+use crate::base::Timestamp;
 use crate::http::App;
 use crate::model::Actor;
 use crate::store::Store;
@@ -48,6 +49,7 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
                 tracing::warn!(%error, "when access keys were used is not written down yet");
             }
             round.admin.settle_reports(now);
+            turn_keys(&round, now);
             round.gate.settle_denials(now);
             round.audit.settle_owed(now)?;
             round.audit.close_unfinished(now).map(drop)
@@ -55,6 +57,20 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
         if let Err(error) = kept.await {
             let error: AuditError = error;
             tracing::warn!(%error, "the audit log is behind");
+        }
+    }
+}
+
+/// Makes and destroys signing keys as their time comes, and has the log say so. Blocks.
+fn turn_keys(app: &App, now: Timestamp) {
+    let turned = match app.admin.keys.turn_signing_keys(&app.store, now) {
+        Ok(turned) => turned,
+        Err(error) => return tracing::warn!(%error, "signing keys are not turned yet"),
+    };
+    for (name, kids) in [("CreateSigningKey", turned.made), ("DestroySigningKey", turned.destroyed)] {
+        for kid in kids {
+            let event = Event::reading(name).with("kid", kid);
+            app.audit.note(&Actor::task("keys"), &event, &Outcome::success(), now);
         }
     }
 }

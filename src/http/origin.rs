@@ -5,14 +5,13 @@
 //! configuration names, and from nobody else; `Forwarded` (RFC 7239) is not read at all.
 
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 
 use hyper::HeaderMap;
 use hyper::body::Bytes;
-use ipnet::{IpNet, Ipv4Net};
 use rustls::ServerConnection;
 
 use super::tls::Session;
+use crate::base::network::Networks;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty};
 
@@ -59,65 +58,6 @@ impl Wire {
     }
 }
 
-/// Networks of the proxies whose word counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies(Vec<Network>);
-
-/// A network, or a single address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network(IpNet);
-
-/// Why a text is no network of proxies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NetworkError {
-    /// Everybody is in it.
-    #[error("would trust everybody's word about where they come from; name the addresses of the proxies")]
-    Everybody,
-    /// It has bits behind its prefix.
-    #[error("has bits set behind its prefix; write {0}")]
-    HostBits(IpNet),
-    /// It is none.
-    #[error("is neither an address nor a network")]
-    NoNetwork,
-}
-
-impl FromStr for Network {
-    type Err = NetworkError;
-
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let whole = text.parse().or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical())));
-        let network = unmapped(whole.map_err(|_| NetworkError::NoNetwork)?);
-        if network.prefix_len() == 0 {
-            return Err(NetworkError::Everybody);
-        }
-        if network.addr() != network.network() {
-            return Err(NetworkError::HostBits(network.trunc()));
-        }
-        Ok(Self(network))
-    }
-}
-
-/// The IPv4 network that `::ffff:0:0/96` and what is in it stand for: peers are compared as the IPv4 addresses they are.
-fn unmapped(network: IpNet) -> IpNet {
-    let IpNet::V6(v6) = network else { return network };
-    let v4 = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
-    v4.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4)
-}
-
-impl Proxies {
-    /// These networks.
-    #[must_use]
-    pub fn new(networks: Vec<Network>) -> Self {
-        Self(networks)
-    }
-
-    /// Whether the word of `address` counts.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|Network(network)| network.contains(&address))
-    }
-}
-
 /// Why it cannot be told where a request comes from. It is refused: a guess could be somebody else's address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
@@ -143,7 +83,7 @@ impl Origin {
     ///
     /// # Errors
     /// When a trusted proxy says something that cannot be read.
-    pub(super) fn of(wire: &Wire, headers: &HeaderMap, proxies: &Proxies) -> Result<Self, OriginError> {
+    pub(super) fn of(wire: &Wire, headers: &HeaderMap, proxies: &Networks) -> Result<Self, OriginError> {
         let direct = Self {
             peer: wire.peer,
             client: wire.peer.ip(),
@@ -170,7 +110,7 @@ impl Origin {
 ///
 /// Each proxy appends whom it was called by, so the list is true from its right end up to the first hop that is not
 /// ours. What stands further left was sent by that one: it is not even looked at, and may be anything.
-fn client(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Result<IpAddr, OriginError> {
+fn client(peer: IpAddr, headers: &HeaderMap, proxies: &Networks) -> Result<IpAddr, OriginError> {
     // Several headers are one list, in their order (RFC 9110 5.3).
     let lines: Vec<_> = headers.get_all(FOR).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let hops: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect();
@@ -215,8 +155,8 @@ mod tests {
 
     use super::*;
 
-    fn proxies(networks: &[&str]) -> Proxies {
-        Proxies::new(networks.iter().map(|network| network.parse().unwrap()).collect())
+    fn proxies(networks: &[&str]) -> Networks {
+        Networks::new(networks.iter().map(|network| network.parse().unwrap()).collect())
     }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
@@ -323,26 +263,6 @@ mod tests {
         let proxies = proxies(&["10.0.0.0/8"]);
         let of = |peer: &str| Origin::of(&wire(peer), &HeaderMap::new(), &proxies).unwrap().client_certificate;
         assert_eq!((of("203.0.113.9:1"), of("10.0.0.1:1")), (certificate, None));
-    }
-
-    #[test]
-    fn a_network_of_proxies_is_meant_as_it_is_written() {
-        let network = |text: &str| text.parse::<Network>().map(|Network(network)| network.to_string());
-        for (text, expected) in [
-            ("10.0.0.0/8", Ok("10.0.0.0/8")),
-            ("192.0.2.53", Ok("192.0.2.53/32")),
-            ("2001:db8::1", Ok("2001:db8::1/128")),
-            ("::ffff:10.0.0.0/104", Ok("10.0.0.0/8")),
-            ("::ffff:192.0.2.53", Ok("192.0.2.53/32")),
-            ("0.0.0.0/0", Err(NetworkError::Everybody)),
-            ("::/0", Err(NetworkError::Everybody)),
-            ("::ffff:0.0.0.0/96", Err(NetworkError::Everybody)),
-            ("10.0.0.7/8", Err(NetworkError::HostBits("10.0.0.0/8".parse().unwrap()))),
-            ("proxy.example.com", Err(NetworkError::NoNetwork)),
-            ("10.0.0.0/33", Err(NetworkError::NoNetwork)),
-        ] {
-            assert_eq!(network(text), expected.map(str::to_owned), "{text}");
-        }
     }
 
     fn outsider() -> impl Strategy<Value = IpAddr> {

@@ -8,10 +8,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::response::IntoResponse as _;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Router, middleware};
+use axum::{Json, Router, middleware};
 use hyper::StatusCode;
+use hyper::header::CONTENT_TYPE;
 use hyper::http::Extensions;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,12 +23,13 @@ use tokio_util::either::Either;
 
 use super::hosts::Hosts;
 use super::limits::{self, HANDSHAKE_TIME, MOST_CONNECTIONS_OF_ONE, MOST_PUBLIC_CONNECTIONS};
-use super::origin::{Proxies, Wire};
+use super::origin::Wire;
 use super::patient::Patient;
 use super::places::{Place, Places};
 use super::serve::{self, Accept, Ending, Opened};
 use super::tls::{Files, Loaded, Tls, TlsError, Validity};
 use super::{App, Failure, arrive, authorize, query};
+use crate::base::network::Networks;
 use crate::base::{Fault, Faulty};
 use crate::telemetry::Metric;
 
@@ -38,7 +41,7 @@ pub struct Settings {
     /// Certificate and key; without them it is plain HTTP, which is for loopback addresses.
     pub tls: Option<Files>,
     /// Proxies whose word about a request's origin counts.
-    pub trusted_proxies: Proxies,
+    pub trusted_proxies: Networks,
     /// The names it answers to.
     pub hosts: Hosts,
 }
@@ -72,7 +75,7 @@ impl Faulty for ListenError {
 #[derive(Debug)]
 pub(super) struct Rules {
     /// Whose word about a request's origin counts.
-    pub(super) proxies: Proxies,
+    pub(super) proxies: Networks,
     /// The names that are answered to.
     pub(super) hosts: Hosts,
 }
@@ -131,6 +134,14 @@ impl Public {
     }
 }
 
+/// Where the public halves of signing keys are.
+pub const KEYS: &str = "/oauth2/jwks";
+
+/// The public halves of the keys that sign tokens (RFC 7517, section 5).
+pub(super) async fn keys(State(app): State<Arc<App>>) -> Response {
+    ([(CONTENT_TYPE, "application/jwk-set+json")], Json(app.admin.keys.jwks())).into_response()
+}
+
 /// The routes of the public listener.
 pub fn router(app: Arc<App>) -> Router {
     let method = async || {
@@ -140,6 +151,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(query::visit).post(query::call))
         .route("/v1/authorize", post(authorize::signed))
+        .route(KEYS, get(keys))
         .fallback(async || Failure::not_found("there is no such path"))
         .method_not_allowed_fallback(method)
         .with_state(app)

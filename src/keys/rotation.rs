@@ -103,7 +103,7 @@ impl Keys {
         now: Timestamp,
     ) -> Result<(usize, usize), RotationError> {
         let mut rows = Vec::new();
-        for prefix in [keys::access_keys(), keys::mfa_devices()] {
+        for prefix in [keys::access_keys(), keys::mfa_devices(), keys::signing_keys()] {
             store.for_each(&KeyRange::prefix(&prefix), |key, _| {
                 rows.push(key.to_vec());
                 Ok::<_, StoreError>(())
@@ -149,6 +149,9 @@ impl Keys {
             commit.put_access_key(&held.value, held.revision)?;
             return Ok(true);
         }
+        if let Some(number) = keys::parse_signing_key(row) {
+            return self.reseal_signing_key(store, number, old, commit);
+        }
         let name = keys::parse_mfa_device(row).unwrap_or_default();
         let Some(held) = store.read(|snapshot| credentials::mfa_device(snapshot, name))? else { return Ok(false) };
         let (before, revision): (_, Revision) = (held.value, held.revision);
@@ -158,7 +161,7 @@ impl Keys {
         Ok(true)
     }
 
-    fn anew(&self, sealed: &Sealed, old: KeyNumber, owner: &str) -> Result<Option<Sealed>, KeysError> {
+    pub(super) fn anew(&self, sealed: &Sealed, old: KeyNumber, owner: &str) -> Result<Option<Sealed>, KeysError> {
         if sealed.key != old {
             return Ok(None);
         }

@@ -107,9 +107,25 @@ pub fn setting<T: DeserializeOwned>(snapshot: &dyn Snapshot, which: Setting) -> 
 /// # Errors
 /// When a row cannot be read, or is damaged.
 pub fn sealing_keys<T: DeserializeOwned>(snapshot: &dyn Snapshot) -> Result<Vec<(KeyNumber, Read<T>)>, StoreError> {
+    numbered(snapshot, &keys::sealing_keys(), keys::parse_sealing_key)
+}
+
+/// All signing keys as they lie there, by number: what `keys` wrote.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn signing_keys<T: DeserializeOwned>(snapshot: &dyn Snapshot) -> Result<Vec<(KeyNumber, Read<T>)>, StoreError> {
+    numbered(snapshot, &keys::signing_keys(), keys::parse_signing_key)
+}
+
+fn numbered<T: DeserializeOwned>(
+    snapshot: &dyn Snapshot,
+    prefix: &[u8],
+    number: fn(&[u8]) -> Option<KeyNumber>,
+) -> Result<Vec<(KeyNumber, Read<T>)>, StoreError> {
     let mut found = Vec::new();
-    for (key, Row { revision, value }) in snapshot.scan(&KeyRange::prefix(&keys::sealing_keys()), usize::MAX)? {
-        let number = keys::parse_sealing_key(&key).ok_or_else(|| StoreError::corrupt(&key, "it has no number"))?;
+    for (key, Row { revision, value }) in snapshot.scan(&KeyRange::prefix(prefix), usize::MAX)? {
+        let number = number(&key).ok_or_else(|| StoreError::corrupt(&key, "it has no number"))?;
         found.push((number, Read { value: from_json(&key, &value)?, revision }));
     }
     Ok(found)
@@ -280,6 +296,31 @@ impl Commit {
         self.unclaimed_since(&key, claimed);
         self.expect(key.clone(), Expect::Present);
         self.delete(iam_keys::claims(&key));
+        self.delete(key);
+    }
+
+    /// Writes a signing key that was read at `revision`, 0 if it is new, and that sealing key `sealed_by` sealed.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_signing_key<T: Serialize>(
+        &mut self,
+        number: KeyNumber,
+        value: &T,
+        sealed_by: KeyNumber,
+        revision: Revision,
+    ) -> Result<(), StoreError> {
+        let key = keys::signing_key(number);
+        self.expect(key.clone(), as_read(revision));
+        self.claim(&keys::sealing_key(sealed_by));
+        self.put(key, to_json(value)?);
+        Ok(())
+    }
+
+    /// Deletes a signing key.
+    pub fn delete_signing_key(&mut self, number: KeyNumber) {
+        let key = keys::signing_key(number);
+        self.expect(key.clone(), Expect::Present);
         self.delete(key);
     }
 

@@ -91,6 +91,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             Some(schema::credentials::mfa_device_of(&owner, name))
         }
         "sealing-key" => Some(schema::credentials::sealing_key(rest.parse().ok()?)),
+        "signing-key" => Some(schema::credentials::signing_key(rest.parse().ok()?)),
         "setting" => {
             let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
             Some(schema::credentials::setting(which))
@@ -189,6 +190,7 @@ fn words(key: &[u8]) -> Option<String> {
             format!("mfa-device-of/{}/{name}", owner_words(&owner))
         }
         b'k' => format!("sealing-key/{}", schema::credentials::parse_sealing_key(key)?),
+        b'j' => format!("signing-key/{}", schema::credentials::parse_signing_key(key)?),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
@@ -352,6 +354,7 @@ mod tests {
             (credentials::mfa_device("x/y"), "mfa-device/x/y".to_owned()),
             (credentials::mfa_device_of(&owner, "x/y"), format!("mfa-device-of/user/{u}/x/y")),
             (credentials::sealing_key(3), "sealing-key/3".to_owned()),
+            (credentials::signing_key(7), "signing-key/7".to_owned()),
             (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),
         ] {
             assert_eq!(describe(&key), text);
@@ -367,7 +370,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWroiZTXQCgabupmnksSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWroiZTXQCgabupmnkjsSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

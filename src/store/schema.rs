@@ -35,6 +35,7 @@
 //! | `m` devices of the second factor | folded path and name | [`MfaDevice`] as JSON | no |
 //! | `n` devices of | owner byte, owner id, folded path and name | nothing | no |
 //! | `k` sealing keys | number (4) | the key, sealed, as JSON | no |
+//! | `j` signing keys | number (4) | the key, sealed, as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
 //! | `S` sync state | label, 0, name | JSON | no |

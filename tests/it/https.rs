@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Extension, Router};
+use bailey::base::network::Networks;
 use bailey::daemon;
 use bailey::http::hosts::Hosts;
 use bailey::http::limits::{LARGEST_BODY, LONGEST_URI, MOST_CONNECTIONS_OF_ONE};
-use bailey::http::origin::{Origin, Proxies};
+use bailey::http::origin::Origin;
 use bailey::http::public::{self, Front, ListenError, Public, Settings};
 use bailey::http::serve::Ending;
 use bailey::http::tls::Files;
@@ -51,7 +52,7 @@ fn plain() -> Settings {
     Settings {
         listen,
         tls: None,
-        trusted_proxies: Proxies::new(vec!["127.0.0.2".parse().unwrap()]),
+        trusted_proxies: Networks::new(vec!["127.0.0.2".parse().unwrap()]),
         hosts: Hosts::new([NAME.parse().unwrap()], listen),
     }
 }

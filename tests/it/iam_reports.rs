@@ -7,8 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use bailey::admin::iam::reports::PEOPLE_A_CALL;
 use bailey::authn::local::Role;
 use bailey::base::Timestamp;
+use bailey::base::network::Networks;
 use bailey::http::hosts::Hosts;
-use bailey::http::origin::Proxies;
 use bailey::http::public::{self, Public, Settings};
 use bailey::http::serve::Ending;
 use bailey::iam::actions;
@@ -74,7 +74,7 @@ impl Office {
         let served = fixture.serve().await;
         let listen = "127.0.0.1:0".parse().unwrap();
         let hosts = Hosts::new([NAME.parse().unwrap()], listen);
-        let settings = Settings { listen, tls: None, trusted_proxies: Proxies::new(Vec::new()), hosts };
+        let settings = Settings { listen, tls: None, trusted_proxies: Networks::new(Vec::new()), hosts };
         let listener = Public::bind(&settings).await.unwrap();
         let address = listener.front().address();
         let router = public::router(std::sync::Arc::clone(&fixture.app));

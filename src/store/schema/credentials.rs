@@ -119,6 +119,24 @@ pub fn parse_sealing_key(key: &[u8]) -> Option<KeyNumber> {
     Some(KeyNumber::from_be_bytes(key.strip_prefix(b"k")?.try_into().ok()?))
 }
 
+/// A signing key, sealed.
+#[must_use]
+pub fn signing_key(number: KeyNumber) -> Vec<u8> {
+    key(b'j', &[&number.to_be_bytes()])
+}
+
+/// Prefix of all signing keys.
+#[must_use]
+pub fn signing_keys() -> Vec<u8> {
+    vec![b'j']
+}
+
+/// The number of a signing key.
+#[must_use]
+pub fn parse_signing_key(key: &[u8]) -> Option<KeyNumber> {
+    Some(KeyNumber::from_be_bytes(key.strip_prefix(b"j")?.try_into().ok()?))
+}
+
 /// What is set for the home account as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
