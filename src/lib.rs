@@ -26,12 +26,12 @@
 //! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |
 //! | 3 | [`audit`] | the chained record of what was done |
 //! | 3 | [`rights`] | who is in which group, through which, and what somebody's rights rest on |
-//! | 4 | [`keys`] | sealing keys: what lies in the store as a secret, and what opens it |
+//! | 4 | [`keys`] | sealing keys: what lies in the store as a secret, and what opens it; signing keys |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
 //! | 8 | [`admin`] | all operations on the model and their listings |
-//! | 9 | [`access`] | decisions for applications: may somebody do something |
+//! | 9 | [`access`] | decisions for applications: may somebody do something, may a request pass |
 //! | 9 | [`iam`] | the IAM Query API: names, parameters and answers of its actions |
 //! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
 //! | 11 | [`config`] | one file, checked whole, every fault told at once |

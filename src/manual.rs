@@ -285,6 +285,22 @@ pub mod failures {
     //! **Signatures checked for others** (keystone CVE-2025-65073). *Here:* there is no way to have a foreign request's
     //! signature checked: what is verified is the request itself.
     //!
+    //! **A proxy asks about one path, the application takes it for another.** `/public/..%2fadmin`, `/admin;x`, `//admin`: each
+    //! is read by somebody as something else (Spring CVE-2021-22112 and its kin). *Here:* a path is decoded once, what could be
+    //! read in two ways is refused whoever asks, and what no rule names is denied (`src/access/forward/target.rs`,
+    //! `src/access/forward/mapping.rs`); headers that make another request of it, too (`src/http/forward/visit.rs`). *Tests:*
+    //! inside them, and `tests/it/forward_auth_nginx.rs`, through a real nginx.
+    //!
+    //! **Whoever reaches the application says who they are.** A header that a proxy sets can be sent by anybody who gets past
+    //! it, and a proxy's question by anybody who reaches us. *Here:* a proxy is known by its address and a secret or certificate
+    //! (`src/authn/proxy.rs`), each header it sets may be there once, and the application gets a token that is signed, for it
+    //! alone, about this request, and good for a minute (`src/access/forward/identity.rs`). The person is known by a signature over
+    //! the request as it was sent, so a proxy passes identities on and cannot make them up. *Tests:* `tests/it/forward_auth.rs`.
+    //!
+    //! **A host of one application, the rules of another.** A proxy's default server takes requests for hosts that are none of
+    //! its own. *Here:* a proxy may insist on an application, and then host and application have to go together
+    //! (`src/access/forward/mapping.rs`). *Tests:* inside it, and `tests/it/forward_auth_nginx.rs`.
+    //!
     //! **A name that is spelt another way slips past a Deny.** *Here:* the gate decides about the ARN of what is found by the
     //! words of the request, and operations find it by the same code (`src/gate/target.rs`, `src/rights/find.rs`).
     //!
@@ -359,6 +375,12 @@ pub mod defaults {
     //!
     //! **No trusted proxy, no host by default.** Both are facts about a network that only its people know; a guess would be
     //! somebody's way in.
+    //!
+    //! **Names go out beside the token only on demand.** A plain header is believed by an application that anybody else reaches,
+    //! too; a token is not.
+    //!
+    //! **Signing keys: 90 days, published a day before and a day after.** Whoever verifies may keep keys for a day, which is more
+    //! than libraries do, and tokens last a minute.
     //!
     //! **64 connections of one address, 512 in all.** A company behind one translated address fits into 64; 512 bodies of 1 MiB
     //! stay well below the unit's `MemoryMax`. Trusted proxies are exempt from the former: they speak for many.

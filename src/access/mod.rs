@@ -1,14 +1,17 @@
-//! Decisions for others: an application asks whether somebody may do something, and enforces the answer itself.
+//! Decisions for others: an application asks whether somebody may do something, and enforces the answer itself; or a proxy asks
+//! about each request, and enforces it for the application ([`forward`]).
 //!
 //! Owns the question and the answer. Decided is by the one evaluator on what is stored at this moment, as for Bailey's own
 //! operations. What Bailey knows of a principal (name, ARN, tags, the time) cannot be said otherwise by who asks: a question
 //! whose context claims it is refused.
 
+pub mod forward;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::admin::iam::simulate::{Because, Simulation};
+use crate::admin::iam::simulate::{Because, Simulated, Simulation};
 use crate::admin::{Admin, AdminError};
 use crate::authn::Caller;
 use crate::gate::{Authorized, Operation};
@@ -107,13 +110,14 @@ fn answer(admin: &Admin, asked: &Authorized, question: &Question) -> Result<Verd
     };
     let found = admin.simulate(asked, &simulation)?.into_iter().next();
     let found = found.ok_or_else(|| AdminError::NoSuch { what: "answer".to_owned() })?;
-    Ok(Verdict {
-        id: question.id.clone(),
-        allowed: found.decision == "Allowed",
-        decision: found.decision,
-        reasons: found.reasons,
-        missing: found.missing,
-    })
+    Ok(Verdict::of(question.id.clone(), found))
+}
+
+impl Verdict {
+    fn of(id: Option<String>, found: Simulated) -> Self {
+        let Simulated { decision, reasons, missing, .. } = found;
+        Self { id, allowed: decision == "Allowed", decision, reasons, missing }
+    }
 }
 
 /// Keys that say who somebody is, or when it is.

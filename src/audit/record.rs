@@ -202,6 +202,7 @@ impl UserIdentity {
             Actor::Root => Self { r#type: "Root".into(), principal_id: identity.account.to_string(), ..blank },
             Actor::Session { session } => Self { r#type: "AssumedRole".into(), principal_id: clean(session), ..blank },
             Actor::Local { uid } => Self { r#type: "LocalUser".into(), principal_id: format!("uid:{uid}"), ..blank },
+            Actor::Proxy { name } => Self { r#type: "Proxy".into(), principal_id: clean(name), ..blank },
             Actor::Task { name } => {
                 let name = clean(name);
                 Self { r#type: "AWSService".into(), principal_id: name.clone(), invoked_by: Some(name), ..blank }

@@ -2,7 +2,8 @@
 //!
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
 //! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
-//! peer of the Unix socket; [`signed`], who signs requests with an access key. What a caller may do is the
+//! peer of the Unix socket; [`signed`], who signs requests with an access key; [`proxy`], which asks about
+//! the requests of others. What a caller may do is the
 //! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
@@ -12,6 +13,7 @@
 pub mod limiter;
 pub mod local;
 pub mod password;
+pub mod proxy;
 pub mod signed;
 pub mod sigv4;
 pub mod totp;
@@ -20,6 +22,7 @@ use std::fmt;
 
 use crate::model::Actor;
 use local::{Local, Role};
+use proxy::Proxy;
 use signed::Signed;
 
 /// Proof that somebody was authenticated. One a request; never copied, never read from anywhere.
@@ -29,6 +32,7 @@ pub struct Caller(Kind);
 #[derive(Debug)]
 enum Kind {
     Local(Local),
+    Proxy(Proxy),
     Signed(Box<Signed>),
 }
 
@@ -37,6 +41,8 @@ enum Kind {
 pub enum CallerKind {
     /// Somebody on this machine.
     Local(Role),
+    /// A proxy that asks about the requests of others.
+    Proxy,
     /// The root of the account, with an access key.
     Root,
     /// A user with an access key.
@@ -45,13 +51,15 @@ pub enum CallerKind {
 
 impl CallerKind {
     /// Every sort of caller.
-    pub const ALL: &[Self] = &[Self::Local(Role::Operator), Self::Local(Role::Viewer), Self::Root, Self::User];
+    pub const ALL: &[Self] =
+        &[Self::Local(Role::Operator), Self::Local(Role::Viewer), Self::Proxy, Self::Root, Self::User];
 }
 
 impl fmt::Display for CallerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(role) => write!(f, "local-{role}"),
+            Self::Proxy => f.write_str("proxy"),
             Self::Root => f.write_str("root"),
             Self::User => f.write_str("user"),
         }
@@ -64,6 +72,7 @@ impl Caller {
     pub fn kind(&self) -> CallerKind {
         match &self.0 {
             Kind::Local(local) => CallerKind::Local(local.role()),
+            Kind::Proxy(_) => CallerKind::Proxy,
             Kind::Signed(signed) => signed.kind(),
         }
     }
@@ -73,6 +82,7 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         match &self.0 {
             Kind::Local(local) => Actor::Local { uid: local.uid() },
+            Kind::Proxy(proxy) => Actor::Proxy { name: proxy.name().to_owned() },
             Kind::Signed(signed) => signed.actor(),
         }
     }
@@ -81,7 +91,7 @@ impl Caller {
     #[must_use]
     pub fn signed(&self) -> Option<&Signed> {
         match &self.0 {
-            Kind::Local(_) => None,
+            Kind::Local(_) | Kind::Proxy(_) => None,
             Kind::Signed(signed) => Some(signed),
         }
     }
@@ -91,6 +101,7 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Local(local) => local.fmt(f),
+            Kind::Proxy(proxy) => proxy.fmt(f),
             Kind::Signed(signed) => signed.fmt(f),
         }
     }
@@ -99,6 +110,12 @@ impl fmt::Display for Caller {
 impl From<Signed> for Caller {
     fn from(signed: Signed) -> Self {
         Self(Kind::Signed(Box::new(signed)))
+    }
+}
+
+impl From<Proxy> for Caller {
+    fn from(proxy: Proxy) -> Self {
+        Self(Kind::Proxy(proxy))
     }
 }
 

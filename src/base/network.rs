@@ -57,6 +57,17 @@ impl Networks {
         Self(networks)
     }
 
+    /// What all of these have, together.
+    pub fn all<'a>(lists: impl Iterator<Item = &'a Self>) -> Self {
+        Self(lists.flat_map(|list| list.0.iter().copied()).collect())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether `address` is in one of them.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

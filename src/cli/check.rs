@@ -51,10 +51,10 @@ pub fn unusable(label: &DirectoryLabel, error: &DirectoryError) -> Finding {
     Finding::new(Severity::Fault, subject, error.to_string(), "correct the file or address it names")
 }
 
-/// The public listener, as a finding: whether its certificate can be used, and for how long.
+/// A listener that others reach, as a finding: whether its certificate can be used, and for how long.
 #[must_use]
 pub fn listener(settings: &public::Settings, now: Timestamp) -> Finding {
-    let subject = "https";
+    let subject = settings.section;
     let listens = format!("is to listen on {}", settings.listen);
     let Some(files) = &settings.tls else {
         return Finding::new(Severity::Fine, subject, format!("{listens}, without TLS, for this machine alone"), "");

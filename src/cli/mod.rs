@@ -140,7 +140,9 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     };
     let _tickets = kerberos::prepare(&config)?;
     let mut findings = vec![sound(global, &config)];
-    findings.extend(config.https.as_ref().map(|settings| check::listener(settings, SystemClock.now())));
+    let forward = config.forward_auth.as_ref().map(|settings| &settings.listener);
+    let listeners = config.https.iter().chain(forward);
+    findings.extend(listeners.map(|settings| check::listener(settings, SystemClock.now())));
     for directory in config.directories {
         let label = directory.sync.label.clone();
         match LdapSource::new(directory.source, rand::RngExt::random(&mut rng::from_os()?)) {

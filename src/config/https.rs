@@ -1,4 +1,6 @@
-//! `[https]`: the public listener.
+//! `[https]`: the public listener, and what every listener with TLS has.
+
+use std::net::SocketAddr;
 
 use super::files::Files;
 use super::raw::Written;
@@ -10,42 +12,61 @@ use crate::http::hosts::{Host, Hosts};
 use crate::http::public::Settings;
 use crate::http::tls;
 
-/// Keys that mean nothing while nothing listens.
+/// Keys of a listener that mean nothing while nothing listens.
 const BESIDES_LISTEN: [&str; 3] = ["certificate", "key", "client_ca"];
 
 /// The public listener, where there is one.
 pub(super) fn meant(section: &Section<'_>, files: &Files<'_>) -> Option<Settings> {
-    let listen = section.optional("listen").map(|Address(listen)| listen);
-    let certificate = files.readable(section, "certificate");
-    let key = files.private(section, "key");
-    let client_ca = files.readable(section, "client_ca");
+    let wired = Wired::meant(section, files);
     let proxies: Vec<Network> = section.read("trusted_proxies");
     let names: Vec<Host> = section.read("hosts");
-    pairs(section);
-    let Some(listen) = listen else {
-        if !section.has("listen") {
-            unused(section, !proxies.is_empty(), !names.is_empty());
-        }
+    let Some(Wired { listen, tls }) = wired else {
+        unused(section, [("trusted_proxies", !proxies.is_empty()), ("hosts", !names.is_empty())]);
         return None;
     };
-    if !listen.ip().is_loopback() {
-        if !section.has("certificate") && !section.has("key") {
+    if !listen.ip().is_loopback() && names.is_empty() {
+        section.fault(
+            "hosts",
+            format!("names nothing, and {listen} is for others to reach by a name"),
+            r#"list every name clients use for it, such as ["bailey.example.com"]"#,
+        );
+    }
+    Some(Settings {
+        section: "https",
+        listen,
+        tls,
+        trusted_proxies: Networks::new(proxies),
+        hosts: Some(Hosts::new(names, listen)),
+    })
+}
+
+/// Where a listener listens, and with which certificate.
+pub(super) struct Wired {
+    pub(super) listen: SocketAddr,
+    pub(super) tls: Option<tls::Files>,
+}
+
+impl Wired {
+    /// What a section says of its listener; `None` where there is to be none.
+    pub(super) fn meant(section: &Section<'_>, files: &Files<'_>) -> Option<Self> {
+        let listen = section.optional("listen").map(|Address(listen)| listen);
+        let certificate = files.readable(section, "certificate");
+        let key = files.private(section, "key");
+        let client_ca = files.readable(section, "client_ca");
+        pairs(section);
+        let listen = listen?;
+        if !listen.ip().is_loopback() && !section.has("certificate") && !section.has("key") {
             section.fault(
                 "listen",
                 format!("{listen} would be served in the clear, for everybody on the way to read and to change"),
                 "set certificate and key, or listen on a loopback address such as 127.0.0.1 behind a proxy on this machine",
             );
         }
-        if names.is_empty() {
-            section.fault(
-                "hosts",
-                format!("names nothing, and {listen} is for others to reach by a name"),
-                r#"list every name clients use for it, such as ["bailey.example.com"]"#,
-            );
-        }
+        Some(Self {
+            listen,
+            tls: certificate.zip(key).map(|(certificate, key)| tls::Files { certificate, key, client_ca }),
+        })
     }
-    let tls = certificate.zip(key).map(|(certificate, key)| tls::Files { certificate, key, client_ca });
-    Some(Settings { listen, tls, trusted_proxies: Networks::new(proxies), hosts: Hosts::new(names, listen) })
 }
 
 /// Notes keys that come only with others.
@@ -64,10 +85,12 @@ fn pairs(section: &Section<'_>) {
     }
 }
 
-/// Notes what is set for a listener that is not there: somebody means to be served.
-fn unused(section: &Section<'_>, proxies: bool, hosts: bool) {
-    let lists =
-        [("trusted_proxies", proxies), ("hosts", hosts)].into_iter().filter_map(|(name, set)| set.then_some(name));
+/// Notes what is set for a listener that is not there, `lists` among it: somebody means to be served.
+pub(super) fn unused<const N: usize>(section: &Section<'_>, lists: [(&'static str, bool); N]) {
+    if section.has("listen") {
+        return;
+    }
+    let lists = lists.into_iter().filter_map(|(name, set)| set.then_some(name));
     for name in BESIDES_LISTEN.into_iter().filter(|name| section.has(name)).chain(lists) {
         section.fault(name, "is set, and nothing listens", "set listen too, or remove it");
     }

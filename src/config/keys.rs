@@ -100,7 +100,7 @@ pub enum Form {
 pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
 
 /// Sections that may stand several times, as `[[..]]`.
-const REPEATED: &[&str] = &["directory", "group_role", "other_account"];
+const REPEATED: &[&str] = &["directory", "forward_auth.proxy", "group_role", "other_account"];
 
 /// Every key, in the order of `config/example.toml`.
 #[rustfmt::skip]
@@ -118,6 +118,19 @@ pub const KEYS: &[Key] = &[
     optional("https.client_ca", Form::File, "authorities of the certificates clients are asked for"),
     defaulted("https.trusted_proxies", Form::Networks, "[]", "proxies whose word counts about where a request comes from"),
     defaulted("https.hosts", Form::Hosts, "[]", "names clients use; requests for others are refused"),
+
+    optional("forward_auth.listen", Form::Address, "address for proxies that ask whether a request may pass"),
+    optional("forward_auth.certificate", Form::File, "our certificate towards them, then those that lead to its authority"),
+    optional("forward_auth.key", Form::File, "its private key"),
+    optional("forward_auth.client_ca", Form::File, "authorities of the proxies' certificates"),
+    optional("forward_auth.mapping_file", Form::File, "which action on which resource a request is"),
+    defaulted("forward_auth.plain_headers", Form::Flag, "false", "whether names go out beside the signed token"),
+    defaulted("forward_auth.trusted_proxies", Form::Networks, "[]", "proxies in front of those that ask"),
+    optional("forward_auth.proxy.name", Form::Name, "its name in records"),
+    optional("forward_auth.proxy.addresses", Form::Networks, "where its connections come from"),
+    optional("forward_auth.proxy.secret_file", Form::File, "the file with the secret that it sends, one a line"),
+    optional("forward_auth.proxy.secret_credential", Form::Name, "the systemd credential that holds it"),
+    optional("forward_auth.proxy.certificate_name", Form::Domain, "the DNS name that its certificate is for"),
 
     defaulted("access.operator_uids", Form::Uids, "[0]", "users of this machine that may change things"),
     defaulted("access.operator_groups", Form::Names, r#"["bailey-admin"]"#, "groups whose members may change things"),

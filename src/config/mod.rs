@@ -18,12 +18,14 @@ mod account;
 mod directory;
 mod fault;
 mod files;
+mod forward_auth;
 mod group_role;
 mod https;
 mod kerberos;
 mod keys;
 mod listen;
 mod log;
+mod mapping;
 mod presets;
 mod raw;
 mod sealing;
@@ -47,7 +49,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use presets::{PRESETS, Preset};
 pub use store::Store;
 
-use crate::http::public;
+use crate::http::{forward, public};
 use crate::model::{Account, AccountId, GroupRules};
 use fault::Faults;
 use files::Files;
@@ -66,6 +68,8 @@ pub struct Config {
     pub listen: Listen,
     /// The public listener, where there is to be one.
     pub https: Option<public::Settings>,
+    /// The listener for proxies that ask about requests, where there is to be one.
+    pub forward_auth: Option<forward::Settings>,
     /// Who may do what over the socket.
     pub access: Access,
     /// How the store is kept.
@@ -137,6 +141,7 @@ impl Config {
             state_directory,
             listen: Listen::meant(&top.section("listen"), files),
             https: https::meant(&top.section("https"), files),
+            forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),

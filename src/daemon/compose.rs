@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::fleet::{self, Fleet};
 use super::lifecycle::{self, Exit, Lifecycle, Reload};
+use super::listeners::{Doors, Listeners};
 use super::upkeep::Regression;
-use super::{Daemon, https, retention, run};
+use super::{Daemon, retention, run};
 use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, Identity};
@@ -22,7 +23,7 @@ use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::gate::{Gate, Judge};
-use crate::http::public::{Front, ListenError, Public};
+use crate::http::rate::{Limit, Rates};
 use crate::http::{App, socket};
 use crate::keys::Keys;
 use crate::store::StoreError;
@@ -134,7 +135,7 @@ pub fn parts(
         admin,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
-        rates: crate::http::rate::Rates::default(),
+        rates: Rates::new(Limit::CALLS),
         replays: Replays::since(clock.now()),
         audit,
         clock,
@@ -170,7 +171,7 @@ fn hostname() -> String {
 /// # Errors
 /// When a part cannot be opened or a listener cannot be had; then nothing was served.
 pub async fn serve(
-    config: Config,
+    mut config: Config,
     opening: Opening,
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     reload: impl Fn() -> anyhow::Result<Config> + Send + 'static,
@@ -184,10 +185,7 @@ pub async fn serve(
     let health = tokio::net::TcpListener::bind(config.listen.health).await.map_err(|why| {
         anyhow::anyhow!("cannot listen on {} for health: {why}; choose another `listen.health`", config.listen.health)
     })?;
-    let https = match &config.https {
-        Some(settings) => Some(Public::bind(settings).await?),
-        None => None,
-    };
+    let listeners = Listeners::bind(&mut config).await?;
     let opening = Opening { patience: HANDOVER, ..opening };
     let Parts { app, regression, directories } =
         tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
@@ -206,37 +204,31 @@ pub async fn serve(
     lifecycle.spawn("directories", fleet::run(first, admin.clone(), next, ending.soft.clone()));
     lifecycle.spawn("health of directories", fleet::post_health(admin, app.board.clone(), ending.soft.clone()));
     lifecycle.spawn("retention", retention::run(Arc::clone(&app), keep, ending.soft));
-    let (reloading, front) = (Arc::clone(&app), https.as_ref().map(Public::front));
+    let (doors, listeners) = listeners.with(&app);
+    let reloading = Arc::clone(&app);
     let reload: Reload = Box::new(move || {
-        let (app, exchange, front, config) = (Arc::clone(&reloading), exchange.clone(), front.clone(), reload());
-        Box::pin(async move { apply_reload(&app, &exchange, front.as_deref(), config?).await })
+        let (app, exchange, doors, config) = (Arc::clone(&reloading), exchange.clone(), doors.clone(), reload());
+        Box::pin(async move { apply_reload(&app, &exchange, &doors, config?).await })
     });
-    let daemon = Daemon { app, regression, socket, health, https };
+    let daemon = Daemon { app, regression, socket, health, listeners };
     Ok(run(daemon, lifecycle, signals, reload).await)
 }
 
-/// Takes a changed configuration up: directories, roles, and the public listener's certificate, hosts and proxies. What
+/// Takes a changed configuration up: directories, roles, and what listeners hold requests to. What
 /// needs another store or listener needs a restart. Whatever can fail comes before whatever changes something.
 async fn apply_reload(
     app: &App,
     exchange: &tokio::sync::mpsc::Sender<Fleet>,
-    front: Option<&Front>,
-    config: Config,
+    doors: &Doors,
+    mut config: Config,
 ) -> anyhow::Result<()> {
     anyhow::ensure!(config.account == app.admin.account, "`account` cannot change while the daemon runs; restart it");
-    let prepared = match (front, &config.https) {
-        (Some(front), Some(settings)) => Some((front, front.prepare(settings)?)),
-        (None, None) => None,
-        _ => return Err(ListenError::NeedsRestart("listen").into()),
-    };
+    let changes = doors.prepare(&mut config)?;
     let fleet = Fleet::build(&app.admin, config.directories)?;
     let (admin, labels) = (app.admin.clone(), fleet.labels());
     app.store.run(move |_| fleet::freeze(&admin, &labels)).await?;
     exchange.send(fleet).await.map_err(|_| anyhow::anyhow!("the daemon is ending"))?;
-    if let Some((front, prepared)) = prepared {
-        front.exchange(prepared);
-        https::post(front, &app.board, app.clock.now());
-    }
+    doors.exchange(changes, app);
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);

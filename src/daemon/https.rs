@@ -1,4 +1,4 @@
-//! Looks after the public listener's certificate: takes new files up, and says how long the one in use is good.
+//! Looks after a listener's certificate: takes new files up, and says how long the one in use is good.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,6 @@ const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How long a word on the board holds: a few rounds.
 const HOLDS: SignedDuration = SignedDuration::from_mins(5);
 
-/// Its name on the board.
-const PART: &str = "https";
-
 /// Looks after it until `end`. Idempotent: each round looks at the files as they are.
 ///
 /// # Errors
@@ -38,9 +35,9 @@ pub async fn run(front: Arc<Front>, board: Board, clock: Arc<dyn Clock>, end: Ca
         }
         let round = Arc::clone(&front);
         match tokio::task::spawn_blocking(move || round.refresh()).await? {
-            Ok(true) => tracing::info!("a new certificate is in use"),
+            Ok(true) => tracing::info!(listener = front.section(), "a new certificate is in use"),
             Ok(false) => {}
-            Err(error) => tracing::error!(%error, "the certificate in use stays"),
+            Err(error) => tracing::error!(listener = front.section(), %error, "the certificate in use stays"),
         }
         post(&front, &board, clock.now());
     }
@@ -52,7 +49,7 @@ pub fn post(front: &Front, board: &Board, now: Timestamp) {
         None => Part::green(format!("listens on {}, without TLS", front.address())),
         Some(validity) => certificate(&format!("listens on {}", front.address()), validity, front.trouble(), now),
     };
-    board.post(PART, part.good_until(now.saturating_add(HOLDS).unwrap_or(Timestamp::MAX)));
+    board.post(front.section(), part.good_until(now.saturating_add(HOLDS).unwrap_or(Timestamp::MAX)));
 }
 
 /// How a listener is that has this certificate.

@@ -1,12 +1,14 @@
 //! The composition root: wires the parts, serves until told to end, and ends well.
 //!
 //! Owns the order of start and end, nothing else. Signals, readiness and the drain are in
-//! [`lifecycle`], what has to be looked after while it runs in [`upkeep`], [`retention`] and [`https`].
+//! [`lifecycle`], what others reach in [`listeners`], what has to be looked after while it runs in [`upkeep`], [`retention`]
+//! and [`https`].
 
 pub mod compose;
 pub mod fleet;
 pub mod https;
 pub mod lifecycle;
+pub mod listeners;
 pub mod retention;
 pub mod upkeep;
 
@@ -15,11 +17,11 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::audit::{Event, Outcome};
-use crate::http::public::{self, Public};
 use crate::http::socket::Socket;
 use crate::http::{App, health, serve, v1};
 use crate::model::Actor;
 use lifecycle::{Exit, Lifecycle, Reload, Signals};
+use listeners::Ready;
 use upkeep::Regression;
 
 /// What a daemon needs that was made before it: everything that can fail for want of a right or a
@@ -33,8 +35,8 @@ pub struct Daemon {
     pub socket: (UnixListener, Socket),
     /// The health listener.
     pub health: TcpListener,
-    /// The public listener, where there is to be one.
-    pub https: Option<Public>,
+    /// The listeners that others reach.
+    pub listeners: Ready,
 }
 
 /// Serves until a signal or a death. Tasks of the caller (the directories) are spawned on
@@ -42,16 +44,12 @@ pub struct Daemon {
 ///
 /// Starts on a full disk too: then the log is owed what it says of the start, and revocation works.
 pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload: Reload) -> Exit {
-    let Daemon { app, regression, socket: (socket, file), health: health_listener, https } = daemon;
+    let Daemon { app, regression, socket: (socket, file), health: health_listener, listeners } = daemon;
     let ending = lifecycle.ending();
     record(&app, "StartDaemon", Outcome::success()).await;
     lifecycle.spawn("health", served(serve::serve(health_listener, health::router(Arc::clone(&app)), ending.clone())));
     lifecycle.spawn("socket", served(serve::serve(socket, v1::router(Arc::clone(&app)), ending.clone())));
-    if let Some(listener) = https {
-        let (front, board, clock) = (listener.front(), app.board.clone(), Arc::clone(&app.clock));
-        lifecycle.spawn("https", served(listener.serve(public::router(Arc::clone(&app)), ending.clone())));
-        lifecycle.spawn("https certificate", https::run(front, board, clock, ending.soft.clone()));
-    }
+    listeners.serve(&app, &lifecycle);
     lifecycle.spawn("store", upkeep::watch_store(app.store.clone(), ending.soft.clone()));
     lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), regression, ending.soft));
     let draining = app.draining.clone();

@@ -83,6 +83,15 @@ impl Faulty for GateError {
     }
 }
 
+/// A way to show who one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// A signature with an access key.
+    Signature,
+    /// A proxy's secret or certificate.
+    Proxy,
+}
+
 /// Decides.
 #[derive(Clone)]
 pub struct Gate {
@@ -171,9 +180,10 @@ impl Gate {
         let denied = GateError::Denied {
             caller: caller.to_string(),
             operation,
-            needs: match operation.least() {
-                Role::Operator => "it takes an operator of this machine",
-                Role::Viewer => "it takes a viewer of this machine",
+            needs: match (caller.kind(), operation.least()) {
+                (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
+                (_, Role::Operator) => "it takes an operator of this machine",
+                (_, Role::Viewer) => "it takes a viewer of this machine",
             },
         };
         self.note_denial(&caller.actor(), event, &denied, now);
@@ -186,24 +196,43 @@ impl Gate {
         self.note_denial(&Actor::Local { uid: stranger.uid() }, &event, stranger, now);
     }
 
-    /// Writes down that a signature from `ip` was refused: `about` says of which key, if it claims one, and why. Each address
-    /// has its own limit of records a minute, so that nobody's noise hides what others try. Blocks.
-    pub fn refuse_signature(
+    /// Writes down that a request of `actor` to an application was refused, and what `about` says of it: the yes is the
+    /// application's to record, since it is what happens there. Blocks.
+    pub fn refuse_request(
         &self,
+        actor: &Actor,
+        about: Vec<(&'static str, String)>,
+        why: &dyn fmt::Display,
+        now: Timestamp,
+    ) {
+        let event = about.into_iter().fold(Event::reading("ForwardAuth"), |event, (name, value)| {
+            event.with(name, printable(&value).into_owned())
+        });
+        self.note_denial(actor, &event, why, now);
+    }
+
+    /// Writes down that a proof of who one is, from `ip`, was refused: `about` says of which key, if it claims one, and why. Each address has its own limit of records a minute, so that nobody's noise hides what others try. Blocks.
+    pub fn refuse_proof(
+        &self,
+        proof: Proof,
         ip: Option<IpAddr>,
         about: Vec<(&'static str, String)>,
         why: &dyn fmt::Display,
         now: Timestamp,
     ) {
         let from = ip.map(|ip| format!(" from {ip}")).unwrap_or_default();
-        let mut event = Event::reading("VerifySignature");
+        let (name, many) = match proof {
+            Proof::Signature => ("VerifySignature", "signatures"),
+            Proof::Proxy => ("VerifyProxy", "proxies"),
+        };
+        let mut event = Event::reading(name);
         for (name, value) in about {
             event = event.with(name, printable(&value).into_owned());
         }
         if let Some(ip) = ip {
             event = event.with("source_ip", ip.to_string());
         }
-        self.note_denial(&Actor::task(format!("signatures{from}")), &event, why, now);
+        self.note_denial(&Actor::task(format!("{many}{from}")), &event, why, now);
     }
 
     /// Writes down how many denials were passed over, once their minute is over. Blocks.

@@ -450,6 +450,8 @@ impl Operation {
     #[must_use]
     pub const fn allowed_for(self, caller: CallerKind) -> Option<bool> {
         match (caller, self.least()) {
+            // A proxy asks about the requests of others, and does nothing else.
+            (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
             _ if matches!(self, Self::GetCallerIdentity) => Some(true),
             (CallerKind::Local(Role::Operator), _) | (CallerKind::Local(Role::Viewer), Role::Viewer) => Some(true),

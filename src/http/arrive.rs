@@ -33,7 +33,8 @@ pub(super) async fn arrive(State(front): State<Arc<Front>>, request: Request, ne
         Ok(request) => next.run(request).await,
         Err(failure) => refused(failure),
     };
-    seal(answer.headers_mut(), secure);
+    // What a proxy hands on to a browser would speak for the application's name, which is not ours to speak for.
+    seal(answer.headers_mut(), secure && rules.hosts.is_some());
     answer
 }
 
@@ -46,7 +47,9 @@ fn admitted(rules: &Rules, request: Request, origin: Result<Origin, OriginError>
         return Err(Failure::new(StatusCode::URI_TOO_LONG, "UriTooLong", &message, Fault::Caller));
     }
     let origin = origin?;
-    rules.hosts.admit(&parts)?;
+    if let Some(hosts) = &rules.hosts {
+        hosts.admit(&parts)?;
+    }
     parts.extensions.insert(origin);
     Ok(Request::from_parts(parts, body))
 }

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::AdminError;
@@ -34,6 +35,8 @@ pub struct PublicError {
 pub struct Failure {
     status: StatusCode,
     public: PublicError,
+    /// How one has to show who one is, where the status says that one has not (RFC 9110, section 11.6.1).
+    challenge: Option<&'static str>,
 }
 
 /// Longest message of an answer, in characters.
@@ -77,13 +80,20 @@ impl Failure {
 
     pub(super) fn new(status: StatusCode, code: &'static str, message: &str, fault: Fault) -> Self {
         let message = printable_within(message, LONGEST_MESSAGE).into_owned();
-        Self { status, public: PublicError { code: code.to_owned(), message, fault: word(fault).to_owned() } }
+        let public = PublicError { code: code.to_owned(), message, fault: word(fault).to_owned() };
+        Self { status, public, challenge: None }
     }
 
     /// Something of ours broke; `what` goes to the log alone.
     pub(super) fn bug(what: &str) -> Self {
         tracing::error!(what, "failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", BUG, Fault::Bug)
+    }
+
+    /// The same for somebody who has not shown who they are, and how that is done.
+    #[must_use]
+    pub(super) fn challenging(self, challenge: &'static str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, challenge: Some(challenge), ..self }
     }
 
     /// What outsiders learn.
@@ -112,7 +122,10 @@ fn word(fault: Fault) -> &'static str {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body())).into_response()
+        let mut answer = (self.status, Json(self.body())).into_response();
+        let challenge = self.challenge.map(|challenge| (WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
+        answer.headers_mut().extend(challenge);
+        answer
     }
 }
 

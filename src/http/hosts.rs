@@ -4,6 +4,7 @@
 //! whatever makes a link out of the host it was asked for can be made to write somebody else's. A list of names ends both.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
@@ -69,6 +70,19 @@ impl FromStr for Host {
             Some((host, None)) => Ok(host),
             _ => Err(NoHost),
         }
+    }
+}
+
+impl Host {
+    /// The host of `text`, a host with or without a port.
+    pub(super) fn of_authority(text: &str) -> Option<Self> {
+        authority(text).map(|(host, _)| host)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The HTTP shell: listeners, limits, routes, and what outsiders learn of an error.
 //!
 //! Owns the local socket ([`socket`]), the health listener ([`health`]), the public listener
-//! ([`public`]), the JSON interface ([`v1`]), the one mapping of errors to answers ([`error`]), and
+//! ([`public`]), the one for proxies that ask about requests ([`forward`]), the JSON interface ([`v1`]), the one mapping of errors to answers ([`error`]), and
 //! the accept loop with its limits ([`serve`]). The web framework is imported here and nowhere else. A route only unpacks a request,
 //! asks the gate and calls one operation; it decides nothing.
 
@@ -10,6 +10,7 @@ pub mod authorize;
 pub mod backup;
 pub mod error;
 pub mod extract;
+pub mod forward;
 pub mod health;
 pub mod hosts;
 pub mod iam;

@@ -10,7 +10,7 @@ use hyper::HeaderMap;
 use hyper::body::Bytes;
 use rustls::ServerConnection;
 
-use super::tls::Session;
+use super::tls::{self, Session};
 use crate::base::network::Networks;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty};
@@ -50,6 +50,11 @@ impl Wire {
     pub(super) fn encrypted(peer: SocketAddr, tls: &ServerConnection) -> Self {
         let leaf = tls.peer_certificates().and_then(|chain| chain.first());
         Self { peer, tls: Session::of(tls), certificate: leaf.map(|leaf| Bytes::copy_from_slice(leaf)) }
+    }
+
+    /// The names of the certificate that the other end itself has; none without one.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.certificate.as_deref().map(tls::dns_names).unwrap_or_default()
     }
 
     /// Whether the connection itself is encrypted.

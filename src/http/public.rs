@@ -36,25 +36,34 @@ use crate::telemetry::Metric;
 /// What the public listener is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The section of the configuration that it is from, for errors.
+    pub section: &'static str,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Certificate and key; without them it is plain HTTP, which is for loopback addresses.
     pub tls: Option<Files>,
     /// Proxies whose word about a request's origin counts.
     pub trusted_proxies: Networks,
-    /// The names it answers to.
-    pub hosts: Hosts,
+    /// The names it answers to; `None` where nobody reaches it by a name.
+    pub hosts: Option<Hosts>,
 }
 
 /// Why there is no public listener, or not the one asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// It would be another listener.
-    #[error("`https.{0}` cannot change while the daemon runs; restart it")]
-    NeedsRestart(&'static str),
+    #[error("`{section}.{key}` cannot change while the daemon runs; restart it")]
+    NeedsRestart {
+        /// The section that it is from.
+        section: &'static str,
+        /// What would have to change.
+        key: &'static str,
+    },
     /// The system refuses.
-    #[error("cannot listen on {address} for HTTPS: {why}; choose another `https.listen`")]
+    #[error("cannot listen on {address}: {why}; choose another `{section}.listen`")]
     Refused {
+        /// The section that it is from.
+        section: &'static str,
         /// Where.
         address: SocketAddr,
         /// What the system says.
@@ -76,8 +85,8 @@ impl Faulty for ListenError {
 pub(super) struct Rules {
     /// Whose word about a request's origin counts.
     pub(super) proxies: Networks,
-    /// The names that are answered to.
-    pub(super) hosts: Hosts,
+    /// The names that are answered to; `None` is any.
+    pub(super) hosts: Option<Hosts>,
 }
 
 /// What of the listener can be seen and exchanged while it runs.
@@ -88,6 +97,7 @@ pub struct Front {
     rules: RwLock<Arc<Rules>>,
     /// As configured, to tell a change from none: port 0 is bound to another.
     listen: SocketAddr,
+    section: &'static str,
 }
 
 /// New settings that were found to work.
@@ -110,13 +120,14 @@ impl Public {
     /// When a file cannot be used or the system refuses.
     pub async fn bind(settings: &Settings) -> Result<Self, ListenError> {
         let Prepared { rules, loaded } = Prepared::read(settings)?;
-        let refused = |why| ListenError::Refused { address: settings.listen, why };
+        let refused = |why| ListenError::Refused { section: settings.section, address: settings.listen, why };
         let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
         let front = Front {
             address: listener.local_addr().map_err(refused)?,
             tls: loaded.map(Tls::new),
             rules: RwLock::new(Arc::new(rules)),
             listen: settings.listen,
+            section: settings.section,
         };
         Ok(Self { listener, front: Arc::new(front), places: Places::new(MOST_CONNECTIONS_OF_ONE) })
     }
@@ -167,6 +178,18 @@ impl Prepared {
 }
 
 impl Front {
+    /// The section of the configuration that it is from.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.section
+    }
+
+    /// Why `key` stays as it is.
+    #[must_use]
+    pub fn needs_restart(&self, key: &'static str) -> ListenError {
+        ListenError::NeedsRestart { section: self.section, key }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -199,10 +222,10 @@ impl Front {
     /// When a file cannot be used, or they are those of another listener.
     pub fn prepare(&self, settings: &Settings) -> Result<Prepared, ListenError> {
         if settings.listen != self.listen {
-            return Err(ListenError::NeedsRestart("listen"));
+            return Err(self.needs_restart("listen"));
         }
         if settings.tls.is_some() != self.tls.is_some() {
-            return Err(ListenError::NeedsRestart("certificate"));
+            return Err(self.needs_restart("certificate"));
         }
         Ok(Prepared::read(settings)?)
     }

@@ -18,7 +18,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{InconsistentKeys, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
-use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 
 use crate::base::{Fault, Faulty, Timestamp};
 
@@ -269,6 +269,18 @@ impl Validity {
     }
 }
 
+/// The names (RFC 5280, section 4.2.1.6, dNSName) that a certificate (DER) is for. Its common name is none of them (RFC 6125,
+/// section 6.4.4).
+pub(super) fn dns_names(certificate: &[u8]) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
+    let Ok(Some(names)) = parsed.subject_alternative_name() else { return Vec::new() };
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    names.value.general_names.iter().filter_map(name).collect()
+}
+
 /// What tells one state of the files from another: who they are, how long, and when they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp(Vec<Option<[i64; 4]>>);
@@ -391,6 +403,16 @@ mod tests {
             let error = Loaded::read(&files).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(said) && !error.contains(secret), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_alternative_names_alone() {
+        let names = vec!["a.example.com".to_owned(), "192.0.2.1".to_owned(), "*.example.com".to_owned()];
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "cn.example.com");
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        assert_eq!(dns_names(certificate.der()), ["a.example.com", "*.example.com"]);
+        assert!(dns_names(b"none").is_empty());
     }
 
     #[test]

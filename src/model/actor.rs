@@ -29,6 +29,11 @@ pub enum Actor {
         /// Peer uid.
         uid: u32,
     },
+    /// A proxy that asks about the requests of others.
+    Proxy {
+        /// Its name in the configuration.
+        name: String,
+    },
     /// The daemon itself.
     Task {
         /// Which of its tasks, such as `sync/corp`.
@@ -51,6 +56,7 @@ impl fmt::Display for Actor {
             Self::Root => f.write_str("root"),
             Self::Session { session } => write!(f, "session {session}"),
             Self::Local { uid } => write!(f, "local uid {uid}"),
+            Self::Proxy { name } => write!(f, "proxy {name}"),
             Self::Task { name } => write!(f, "task {name}"),
         }
     }

@@ -57,6 +57,8 @@ metrics! {
     ConnectionsRefused = Counter "bailey_connections_refused_total",
     /// 1 while a server of a directory answers, 0 while it does not.
     DirectoryServerUp = Gauge "bailey_directory_server_up",
+    /// Requests to applications that a proxy asked about, by outcome.
+    ForwardAuth = Counter "bailey_forward_auth_total",
     /// Requests answered, by route and status.
     HttpRequests = Counter "bailey_http_requests_total",
     /// Commits made durable since the start.

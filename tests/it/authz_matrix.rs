@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use bailey::audit::{Outcome, tail};
 use bailey::authn::local::{Peer, Role, from_peer};
+use bailey::authn::proxy::{Evidence, SharedSecret, TrustedProxies, TrustedProxy, from_evidence};
 use bailey::authn::sigv4::{Body, Expected, Request};
 use bailey::authn::{Caller, CallerKind, signed};
-use bailey::base::Timestamp;
+use bailey::base::network::Networks;
+use bailey::base::{Secret, Timestamp};
 use bailey::gate::{Authorized, Operation};
 use serde_json::{Value, json};
 
@@ -17,6 +19,7 @@ use crate::golden;
 /// A column: somebody who asks.
 pub(crate) enum Who {
     Local(Role),
+    Proxy,
     Signs(Credentials),
 }
 
@@ -55,6 +58,7 @@ impl Office {
     fn caller(&self, who: &Who) -> Caller {
         match who {
             Who::Local(role) => from_peer(Peer::this_process(), &fixture::roles(Some(*role))).unwrap(),
+            Who::Proxy => proxy(),
             Who::Signs(credentials) => self.signs(credentials).unwrap(),
         }
     }
@@ -88,12 +92,25 @@ impl Office {
     }
 }
 
+fn proxy() -> Caller {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let trusted = TrustedProxy {
+        name: "edge".to_owned(),
+        addresses: Networks::new(vec!["192.0.2.1".parse().unwrap()]),
+        secrets: vec![SharedSecret::new(&Secret::new(secret.to_owned()))],
+        certificate_name: None,
+    };
+    let evidence = Evidence { peer: "192.0.2.1".parse().unwrap(), secret: Some(secret.as_bytes()), names: &[] };
+    from_evidence(&TrustedProxies(vec![trusted]), &evidence).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
     let office = Office::new().await;
     let columns = [
         ("local-operator", Who::Local(Role::Operator)),
         ("local-viewer", Who::Local(Role::Viewer)),
+        ("proxy", Who::Proxy),
         ("root", Who::Signs(office.key("/v1/init").await)),
         ("administrator", Who::Signs(office.user("boss", &["AdministratorAccess"]).await)),
         ("reader", Who::Signs(office.user("reader", &["ReadOnlyAccess"]).await)),

@@ -209,6 +209,10 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[other_account]]\nid = \"210987654321\"\n{inner} = 2026-01-01"), &[])
             }
+            None if key.path.starts_with("forward_auth.proxy.") => {
+                let (_, inner) = key.path.rsplit_once('.').unwrap();
+                minimal(&format!("[[forward_auth.proxy]]\n{inner} = 2026-01-01"), &[])
+            }
             None if key.path.starts_with("group_role.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[group_role]]\npattern = '(?<role>a)'\n{inner} = 2026-01-01"), &[])

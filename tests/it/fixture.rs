@@ -73,7 +73,7 @@ impl Fixture {
             admin,
             store: tiny.store(),
             gate,
-            rates: bailey::http::rate::Rates::default(),
+            rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::CALLS),
             replays: bailey::authn::sigv4::Replays::since(Timestamp::UNIX_EPOCH),
             audit,
             clock: shared,

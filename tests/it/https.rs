@@ -53,7 +53,8 @@ fn plain() -> Settings {
         listen,
         tls: None,
         trusted_proxies: Networks::new(vec!["127.0.0.2".parse().unwrap()]),
-        hosts: Hosts::new([NAME.parse().unwrap()], listen),
+        hosts: Some(Hosts::new([NAME.parse().unwrap()], listen)),
+        section: "https",
     }
 }
 
@@ -271,7 +272,7 @@ async fn a_reload_takes_new_names_and_proxies_up_and_no_other_address() {
     let asked = "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n";
     assert_eq!(ask(&mut stream, asked).await.unwrap().status, 421);
     let hosts = Hosts::new(["other.test".parse().unwrap()], listening.settings.listen);
-    let settings = Settings { hosts, ..listening.settings.clone() };
+    let settings = Settings { hosts: Some(hosts), ..listening.settings.clone() };
     listening.front.exchange(listening.front.prepare(&settings).unwrap());
     assert_eq!(ask(&mut stream, asked).await.unwrap().status, 200, "the open connection is held to it too");
     assert_eq!(ask(&mut stream, &request("/", &[])).await.unwrap().status, 421);
@@ -280,7 +281,10 @@ async fn a_reload_takes_new_names_and_proxies_up_and_no_other_address() {
     let bare = Settings { tls: None, ..settings.clone() };
     for (settings, key) in [(moved, "listen"), (bare, "certificate")] {
         let refused = listening.front.prepare(&settings).err().unwrap();
-        assert!(matches!(refused, ListenError::NeedsRestart(named) if named == key), "{refused}");
+        assert!(
+            matches!(refused, ListenError::NeedsRestart { section: "https", key: named } if named == key),
+            "{refused}"
+        );
     }
     fs::write(&certified.files.certificate, "nonsense").unwrap();
     let refused = listening.front.prepare(&settings).err().unwrap().to_string();

@@ -74,7 +74,13 @@ impl Office {
         let served = fixture.serve().await;
         let listen = "127.0.0.1:0".parse().unwrap();
         let hosts = Hosts::new([NAME.parse().unwrap()], listen);
-        let settings = Settings { listen, tls: None, trusted_proxies: Networks::new(Vec::new()), hosts };
+        let settings = Settings {
+            listen,
+            tls: None,
+            trusted_proxies: Networks::new(Vec::new()),
+            hosts: Some(hosts),
+            section: "https",
+        };
         let listener = Public::bind(&settings).await.unwrap();
         let address = listener.front().address();
         let router = public::router(std::sync::Arc::clone(&fixture.app));

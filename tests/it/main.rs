@@ -28,6 +28,8 @@ mod ds389;
 mod e2e;
 mod effects;
 mod fixture;
+mod forward_auth;
+mod forward_auth_nginx;
 mod golden;
 mod guardrails;
 mod health;

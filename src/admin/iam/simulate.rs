@@ -10,13 +10,14 @@ use super::super::{Admin, AdminError};
 use super::custom::Given;
 use super::find;
 use super::question::{Question, Subject};
+use crate::authn::signed::Signed;
 use crate::base::Timestamp;
 use crate::base::text::printable;
 use crate::gate::Authorized;
-use crate::model::{Arn, Entity, MemberKind};
+use crate::model::{Arn, Entity, Member, MemberKind};
 use crate::policy::{Detail, Principal, RequestError, Verdict};
 use crate::rights::{Effective, Library, Reading};
-use crate::store::Snapshot;
+use crate::store::{Snapshot, rows};
 
 /// Questions of one simulation.
 pub(super) const MOST_QUESTIONS: usize = 1_000;
@@ -115,6 +116,33 @@ impl Admin {
                 }
             }
             Ok(answers)
+        })
+    }
+
+    /// Answers one question about who signed, whom the signature names for good: no name is looked up. Blocks.
+    ///
+    /// # Errors
+    /// When they are gone by now, the question makes no sense, or the store cannot be read.
+    pub fn simulate_signed(
+        &self,
+        asked: &Authorized,
+        signed: &Signed,
+        (action, resource): (&str, &str),
+        context: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Simulated, AdminError> {
+        let terms = self.terms(asked.at())?;
+        let mut library = Library::new(&self.account, &terms);
+        self.store.read(|snapshot| {
+            let mut reading = library.at(snapshot);
+            let subject = match signed.user() {
+                None => Subject::root(&mut reading, &self.account)?,
+                Some(user) => match rows::entity(snapshot, &Member::User(user.id))? {
+                    Some((_, Entity::User(user))) => Subject::of_user(&mut reading, &user)?,
+                    _ => return Err(AdminError::NoSuch { what: format!("user `{}` any more", user.name) }),
+                },
+            };
+            let question = Question::new(snapshot, &self.account, (action, resource), context)?;
+            answer(&mut reading, &subject, question, asked.at())
         })
     }
 

@@ -24,7 +24,7 @@ use crate::authn::Caller;
 use crate::authn::signed::{self, SignedError};
 use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
 use crate::base::Timestamp;
-use crate::gate::Operation;
+use crate::gate::{Operation, Proof};
 use crate::iam::{self, Action, IamError, Node, Params};
 use crate::store::StoreError;
 use xml::Sign;
@@ -75,9 +75,20 @@ pub(super) fn authenticate(
         headers: &headers,
         body: Body::Whole(&sent.body),
     };
-    let admin = &app.admin;
+    authenticate_request(app, &request, expected, sent.from.clone(), now)
+}
+
+/// As [`authenticate`], of a request however it came here.
+pub(super) fn authenticate_request(
+    app: &App,
+    request: &Request<'_>,
+    expected: &Expected<'_>,
+    from: signed::From,
+    now: Timestamp,
+) -> Result<(Caller, Verified), SignedError> {
+    let (admin, ip) = (&app.admin, from.ip);
     let parts = (&app.store, &admin.keys);
-    let found = signed::authenticate(parts, &admin.account, &request, expected, sent.from.clone(), now);
+    let found = signed::authenticate(parts, &admin.account, request, expected, from, now);
     match &found {
         Ok((caller, _)) => {
             if let Some(signed) = caller.signed() {
@@ -86,10 +97,10 @@ pub(super) fn authenticate(
         }
         Err(error) => {
             let mut about = vec![("code", error.code().to_owned())];
-            if let Ok(claim) = Claim::read(&request, expected, now) {
+            if let Ok(claim) = Claim::read(request, expected, now) {
                 about.push(("access_key", claim.access_key_id().to_owned()));
             }
-            app.gate.refuse_signature(sent.from.ip, about, error, now);
+            app.gate.refuse_proof(Proof::Signature, ip, about, error, now);
         }
     }
     found
@@ -224,7 +235,7 @@ pub(super) fn refused(error: &SignedError) -> IamError {
     }
 }
 
-fn from(origin: &Origin, headers: &HeaderMap) -> signed::From {
+pub(super) fn from(origin: &Origin, headers: &HeaderMap) -> signed::From {
     let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map(str::to_owned);
     let ip: IpAddr = origin.client;
     signed::From { ip: Some(ip), secure: origin.secure, user_agent }

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::{digest, hmac};
 use bailey::base::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// An access key.
 #[derive(Debug, Clone)]
@@ -25,14 +26,29 @@ impl Credentials {
         body: &str,
         now: Timestamp,
     ) -> Vec<(String, String)> {
+        let headers = [("host", host), ("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        self.sign_request(("POST", path), &headers, service, &sha256(body.as_bytes()), now)
+    }
+
+    /// The headers of a request of this method and target, whose body has this hash. These are signed, and the date.
+    pub(crate) fn sign_request(
+        &self,
+        (method, target): (&str, &str),
+        headers: &[(&str, &str)],
+        service: &str,
+        body_hash: &str,
+        now: Timestamp,
+    ) -> Vec<(String, String)> {
         let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let day = &stamp[..8];
-        let form = "application/x-www-form-urlencoded; charset=utf-8";
-        let signed = "content-type;host;x-amz-date";
-        let canonical = format!(
-            "POST\n{path}\n\ncontent-type:{form}\nhost:{host}\nx-amz-date:{stamp}\n\n{signed}\n{}",
-            sha256(body.as_bytes())
-        );
+        let mut headers: Vec<(&str, &str)> = [headers, &[("x-amz-date", &stamp)]].concat();
+        headers.sort_unstable();
+        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        let signed = names.join(";");
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = canonical(path);
+        let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{signed}\n{body_hash}");
         let scope = format!("{day}/us-east-1/{service}/aws4_request");
         let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", sha256(canonical.as_bytes()));
         let mut key = format!("AWS4{}", self.secret).into_bytes();
@@ -42,18 +58,27 @@ impl Credentials {
         let signature = hex::encode(mac(&key, to_sign.as_bytes()));
         let authorization =
             format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}", self.id);
-        [
-            ("content-type", form.to_owned()),
-            ("host", host.to_owned()),
-            ("x-amz-date", stamp),
-            ("authorization", authorization),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        headers.push(("authorization", &authorization));
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// The path as it is signed: without `.`, `..` and doubled slashes, and every segment encoded again.
+fn canonical(path: &str) -> String {
+    const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    let mut segments: Vec<String> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(utf8_percent_encode(segment, &UNRESERVED).to_string()),
+        }
+    }
+    let end = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
+    format!("/{}{end}", segments.join("/"))
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, bytes))
 }
 

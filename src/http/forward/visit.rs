@@ -1,0 +1,125 @@
+//! What a proxy was asked, as the proxies say it.
+//!
+//! nginx, Traefik and most others say it in headers, `X-Forwarded-Method`, `-Host`, `-Uri`; Envoy sends the request as it is, to
+//! a path in front of its own. What is read here may be there once: of two, one could be the client's.
+
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, StatusCode};
+
+use super::super::Failure;
+use super::super::hosts::Host;
+use crate::base::Fault;
+use crate::base::text::printable_within;
+
+/// Where those ask who say it in headers.
+pub(super) const VISITS: [&str; 1] = ["/v1/forward-auth"];
+
+/// What Envoy puts in front of the path.
+const ENVOY: &str = "/v1/envoy-auth";
+
+/// The proxy's shared secret.
+pub(super) const SECRET: &str = "x-bailey-proxy-secret";
+
+/// The application that the proxy asks for.
+const APPLICATION: &str = "x-bailey-application";
+const HOST: &str = "host";
+const METHOD: &str = "x-forwarded-method";
+const FORWARDED_HOST: &str = "x-forwarded-host";
+const URI: &str = "x-forwarded-uri";
+const FOR: &str = "x-forwarded-for";
+const PROTO: &str = "x-forwarded-proto";
+
+/// Headers by which applications take a request for another than it is: what was asked about would not be what is done.
+const DISGUISES: [&str; 5] =
+    ["x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"];
+
+/// A request that a client sent to a proxy.
+#[derive(Debug)]
+pub(super) struct Visit {
+    /// Its method.
+    pub(super) method: String,
+    /// Its host as it is compared: without port, in lower case.
+    pub(super) host: String,
+    /// The same as the client wrote it, which is what it signed.
+    authority: String,
+    /// `http` or `https`.
+    scheme: String,
+    /// Path and query, as they were sent.
+    pub(super) target: String,
+    /// The application that the proxy says it is for.
+    pub(super) application: Option<String>,
+    /// Its headers, and the proxy's.
+    pub(super) header_map: HeaderMap,
+}
+
+impl Visit {
+    /// What the proxy asks about.
+    pub(super) fn read(parts: Parts) -> Result<Self, Failure> {
+        let Parts { method, uri, headers, .. } = parts;
+        for name in DISGUISES {
+            if headers.contains_key(name) {
+                return Err(refused(&format!("`{name}` can make another request of it for the application")));
+            }
+        }
+        // Without it everybody would have the proxy's address, and conditions on addresses would let all of them in.
+        needed(&headers, FOR)?;
+        let scheme = text(needed(&headers, PROTO)?, PROTO)?;
+        let in_path = uri.path_and_query().and_then(|target| target.as_str().strip_prefix(ENVOY));
+        let (method, authority, target) = match in_path {
+            Some(target) => (method.to_string(), text(needed(&headers, HOST)?, HOST)?, target.to_owned()),
+            None if VISITS.contains(&uri.path()) => (
+                text(needed(&headers, METHOD)?, METHOD)?,
+                text(needed(&headers, FORWARDED_HOST)?, FORWARDED_HOST)?,
+                text(needed(&headers, URI)?, URI)?,
+            ),
+            None => return Err(Failure::not_found("there is no such path")),
+        };
+        let host = Host::of_authority(&authority)
+            .ok_or_else(|| refused(&format!("`{}` is no host", printable_within(&authority, 128))))?;
+        let application = single(&headers, APPLICATION)?.map(|value| text(value, APPLICATION)).transpose()?;
+        let host = host.to_string();
+        Ok(Self { method, host, authority, scheme, target, application, header_map: headers })
+    }
+
+    /// The headers as the client sent them, as far as they are still there: its own host, and nothing of the proxy's.
+    pub(super) fn headers(&self) -> Vec<(&str, &[u8])> {
+        let theirs = |name: &HeaderName| {
+            let name = name.as_str();
+            name == HOST || name == SECRET || name == APPLICATION || name.starts_with("x-forwarded-")
+        };
+        let kept = self.header_map.iter().filter(|(name, _)| !theirs(name));
+        let kept = kept.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        kept.chain([(HOST, self.authority.as_bytes())]).collect()
+    }
+
+    /// Scheme, host, path and query, as the client sent them.
+    pub(super) fn address(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.authority, self.target)
+    }
+}
+
+/// The value of a header that is there once, or not at all.
+pub(super) fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h HeaderValue>, Failure> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(refused(&format!(
+            "the header `{name}` is there more than once; the proxy has to set it, not to add it"
+        ))),
+    }
+}
+
+fn needed<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h HeaderValue, Failure> {
+    single(headers, name)?.ok_or_else(|| refused(&format!("the proxy does not say `{name}`; have it set that header")))
+}
+
+fn text(value: &HeaderValue, name: &str) -> Result<String, Failure> {
+    let text = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()));
+    text.map(str::to_owned).ok_or_else(|| refused(&format!("the header `{name}` is not visible ASCII")))
+}
+
+fn refused(why: &str) -> Failure {
+    tracing::warn!(why, "a proxy's question is refused");
+    Failure::new(StatusCode::FORBIDDEN, "InvalidForwarding", why, Fault::Caller)
+}

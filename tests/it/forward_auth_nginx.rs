@@ -1,0 +1,268 @@
+//! A real nginx with the configuration that we ship, in front of an application, and a real daemon behind it. The client is curl,
+//! which signs by itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use bailey::cli::client::Client;
+use bailey::config::Config;
+use serde_json::{Value, json};
+
+use crate::bed::daemon::Bailey;
+use crate::bed::signer::Credentials;
+use crate::bed::{Authority, free_port, wait_until};
+use crate::forward_auth::verified;
+use crate::run;
+
+const HOST: &str = "wiki.example.com";
+const NGINX: &str = include_str!("../../config/forward-auth/nginx.conf");
+const SECRET: &str = "5a7c0b1f5a7c0b1f5a7c0b1f5a7c0b1f";
+
+/// An application behind nginx.
+struct Site {
+    bailey: Bailey,
+    nginx: Child,
+    authority: Authority,
+    directory: tempfile::TempDir,
+    port: u16,
+    asked: u16,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // It may be gone already, which is what the test will have said.
+        let _ = self.nginx.kill();
+        let _ = self.nginx.wait();
+    }
+}
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/forward-auth").join(name)
+}
+
+/// `text` with each of these replaced, all of which have to be there.
+fn replaced(text: &str, changes: &[(&str, String)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the shipped file has no `{from}`");
+        text.replace(from, to)
+    })
+}
+
+impl Site {
+    fn new() -> Self {
+        let (directory, authority) = (tempfile::tempdir().unwrap(), Authority::new("Test"));
+        let path = |name: &str| directory.path().join(name);
+        let (port, application, asked) = (free_port(), free_port(), free_port());
+        fs::write(path("edge.secret"), format!("{SECRET}\n")).unwrap();
+        fs::set_permissions(path("edge.secret"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let mut bailey = Bailey::with(&format!(
+            "[forward_auth]\nlisten = \"127.0.0.1:{asked}\"\nmapping_file = \"{}\"\n\n[[forward_auth.proxy]]\nname = \"edge\"\n\
+             addresses = [\"127.0.0.1\"]\nsecret_file = \"{}\"\n",
+            shipped("mapping.toml").display(),
+            path("edge.secret").display(),
+        ));
+        bailey.spawn();
+        let leaf = authority.issue("web", &[HOST]);
+        let secret = path("secret.conf");
+        fs::write(&secret, format!("proxy_set_header X-Bailey-Proxy-Secret \"{SECRET}\";\n")).unwrap();
+        let site = replaced(
+            NGINX,
+            &[
+                ("listen 443 ssl;", format!("listen 127.0.0.1:{port} ssl;")),
+                ("/etc/nginx/wiki.pem", leaf.certificate_file.display().to_string()),
+                ("/etc/nginx/wiki.key", leaf.key_file.display().to_string()),
+                ("/etc/nginx/bailey-secret.conf", secret.display().to_string()),
+                ("127.0.0.1:8080", format!("127.0.0.1:{application}")),
+                ("127.0.0.1:9443", format!("127.0.0.1:{asked}")),
+            ],
+        );
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|name| format!("{name}_temp_path {};\n", path(name).display()))
+            .collect();
+        // The application says what it was sent.
+        let says = "return 200 \"$request_method $request_uri $http_x_bailey_identity\";";
+        let conf = format!(
+            "daemon off;\nmaster_process off;\npid {};\nerror_log {} warn;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}\
+             {site}\nserver {{ listen 127.0.0.1:{application}; location / {{ {says} }} }}\n}}\n",
+            path("pid").display(),
+            path("nginx.log").display(),
+        );
+        fs::write(path("nginx.conf"), conf).unwrap();
+        let mut nginx = Command::new("/usr/sbin/nginx");
+        nginx.arg("-c").arg(path("nginx.conf")).arg("-p").arg(directory.path()).stdin(Stdio::null());
+        let nginx = nginx.stderr(fs::File::create(path("nginx.start")).unwrap()).spawn();
+        let nginx = nginx.expect("nginx is missing: apt-get install nginx-light");
+        let site = Self { bailey, nginx, authority, directory, port, asked };
+        wait_until("nginx", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until("the listener", || std::net::TcpStream::connect(("127.0.0.1", asked)).is_ok());
+        wait_until("a signing key", || !site.jwks()["keys"].as_array().unwrap().is_empty());
+        site
+    }
+
+    fn client(&self) -> Client {
+        Client::socket(self.bailey.path("socket"))
+    }
+
+    /// A local user with an access key who may do this.
+    async fn user(&self, name: &str, actions: &[&str]) -> Credentials {
+        let client = self.client();
+        let _: Value = client.post("/v1/users", &json!({ "name": name })).await.unwrap();
+        if !actions.is_empty() {
+            let document = json!({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
+            let path = format!("/v1/users/{name}/inline/own");
+            let _: Value = client.put(&path, &json!({ "document": document })).await.unwrap();
+        }
+        let made: Value = client.post(&format!("/v1/users/{name}/access-keys"), &json!({})).await.unwrap();
+        let text = |member: &str| made[member].as_str().unwrap().to_owned();
+        Credentials { id: text("id"), secret: text("secret") }
+    }
+
+    /// Asks the application for a path; who it is, if anybody. Status and body.
+    fn get(&self, who: Option<&Credentials>, target: &str, more: &[&str]) -> (u16, String) {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--noproxy", "*", "--path-as-is", "--write-out", "\n%{http_code}", "--cacert"]);
+        curl.arg(self.authority.ca_file()).arg("--connect-to").arg(format!("::127.0.0.1:{}", self.port));
+        if let Some(Credentials { id, secret }) = who {
+            curl.args(["--aws-sigv4", "aws:amz:us-east-1:bailey", "--user", &format!("{id}:{secret}")]);
+        }
+        let said = run::stdout(curl.args(more).arg(format!("https://{HOST}{target}")));
+        let (body, status) = said.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_owned())
+    }
+
+    fn jwks(&self) -> Value {
+        let mut curl = Command::new("curl");
+        let said = run::stdout(curl.args([
+            "--silent",
+            "--noproxy",
+            "*",
+            &format!("http://127.0.0.1:{}/oauth2/jwks", self.asked),
+        ]));
+        serde_json::from_str(&said).unwrap()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("nginx.log")).unwrap_or_default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_lets_through_whom_policies_allow_and_says_who_it_is() {
+    let mut site = Site::new();
+    let reader = site.user("reader", &["wiki:Read*"]).await;
+    let nobody = site.user("nobody", &[]).await;
+
+    let forged = ["--header", "X-Bailey-Identity: forged"];
+    for more in [&[][..], &forged[..]] {
+        let (status, body) = site.get(Some(&reader), "/pages/7", more);
+        assert_eq!(status, 200, "{body}\n{}\n{}", site.log(), site.bailey.log());
+        let token = body.strip_prefix("GET /pages/7 ").expect(&body);
+        let claims = verified(token, &site.jwks());
+        assert_eq!(claims["arn"], "arn:aws:iam::123456789012:user/reader");
+        assert_eq!(claims["htu"], format!("https://{HOST}/pages/7"));
+        assert_eq!((&claims["aud"], &claims["resource"]), (&json!("wiki"), &json!("arn:aws:wiki:::page/7")));
+    }
+
+    assert_eq!(site.get(None, "/pages/7", &[]).0, 401);
+    assert_eq!(site.get(Some(&nobody), "/pages/7", &[]).0, 403);
+    assert_eq!(site.get(Some(&reader), "/pages/7", &["--request", "DELETE"]).0, 403);
+    assert_eq!(site.get(Some(&reader), "/unmapped", &[]).0, 403);
+    // Straight to where nginx asks.
+    assert_eq!(site.get(Some(&reader), "/_bailey", &[]).0, 404);
+    for target in ["/pages/../unmapped", "/pages/..%2funmapped", "/pages//7", "/pages/7;x", "/pages/%2e%2e/x"] {
+        let (status, body) = site.get(Some(&reader), target, &[]);
+        assert!((400..404).contains(&status), "{target}: {status} {body}");
+    }
+    // nginx takes any host for its only server; the application that it insists on does not have this one.
+    let (status, body) = site.get(Some(&reader), "/pages/7", &["--header", "Host: shop.example.com"]);
+    assert_eq!(status, 403, "{body}");
+
+    site.bailey.terminate();
+    assert_eq!(site.get(Some(&reader), "/pages/7", &[]).0, 500, "nobody passes while nobody answers");
+}
+
+/// The section of the configuration with these lines, and what is wrong with it.
+fn faults(section: &str, mapping: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        path
+    };
+    write("mapping.toml", mapping);
+    write("secret", SECRET);
+    write("short", "hunter2");
+    let file = write("bailey.toml", &format!("account = \"123456789012\"\n{section}"));
+    match Config::load(&file, |_| None) {
+        Ok(_) => Vec::new(),
+        Err(bailey::config::ConfigError::Faults { faults, .. }) => {
+            let directory = directory.path().display().to_string();
+            faults.iter().map(|fault| fault.to_string().replace(&directory, "")).collect()
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+const RULE: &str =
+    "[[application]]\nname = \"a\"\nhosts = [\"a.example.com\"]\n[[application.rule]]\nmethods = [\"GET\"]\n";
+
+#[test]
+fn a_section_that_would_let_others_ask_is_refused() {
+    let listens = "[forward_auth]\nlisten = \"127.0.0.1:9443\"\nmapping_file = \"mapping.toml\"\n";
+    let proxy = "[[forward_auth.proxy]]\nname = \"edge\"\naddresses = [\"127.0.0.1\"]\n";
+    let secret = "secret_file = \"secret\"\n";
+    let mapping = format!("{RULE}path = \"/\"\naction = \"a:B\"\nresource = \"arn:aws:a:::b\"\n");
+    let of = |section: String| faults(&section, &mapping);
+    assert_eq!(of(format!("{listens}{proxy}{secret}")), Vec::<String>::new());
+    assert_eq!(of("[forward_auth]\n[[forward_auth.proxy]]\n".to_owned()), Vec::<String>::new(), "as in the example");
+    for (section, said) in [
+        (listens.to_owned(), "nobody could ask"),
+        (format!("{listens}{proxy}"), "everybody on that machine could ask in its name"),
+        (format!("{listens}{proxy}secret_file = \"short\"\n"), "fewer than 32 characters"),
+        (format!("{listens}{proxy}certificate_name = \"edge.example.com\"\n"), "no certificate is asked for"),
+        (format!("{listens}{proxy}{secret}{proxy}{secret}"), "`edge` is another proxy's, too"),
+        (
+            format!("{listens}[[forward_auth.proxy]]\nname = \"edge\"\n{secret}"),
+            "forward_auth.proxy.addresses: missing",
+        ),
+        (format!("{}{proxy}{secret}", listens.replace("mapping_file", "#")), "forward_auth.mapping_file: missing"),
+        (format!("{}{proxy}{secret}", listens.replace("mapping.toml", "none.toml")), "cannot be read"),
+        (format!("{}{proxy}{secret}", listens.replace("127.0.0.1:9443", "0.0.0.0:9443")), "in the clear"),
+        (format!("[forward_auth]\nmapping_file = \"mapping.toml\"\n{proxy}{secret}"), "is set, and nothing listens"),
+    ] {
+        let faults = of(section.clone());
+        assert!(faults.len() == 1 && faults[0].contains(said), "{section}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_mapping_is_told_what_is_wrong_by_its_own_lines() {
+    let section = "[forward_auth]\nlisten = \"127.0.0.1:9443\"\nmapping_file = \"mapping.toml\"\n\
+                   [[forward_auth.proxy]]\nname = \"edge\"\naddresses = [\"127.0.0.1\"]\nsecret_file = \"secret\"\n";
+    let rest = "path = \"/\"\naction = \"a:B\"\nresource = \"arn:aws:a:::b\"\n";
+    for (mapping, said) in [
+        (String::new(), "/mapping.toml:1:1: application: there is none"),
+        ("x = ".to_owned(), "/mapping.toml:1:"),
+        ("[application]\n".to_owned(), "/mapping.toml:1:2: application: write it as [[application]]"),
+        (format!("{RULE}{rest}colour = \"red\"\n"), "/mapping.toml:9:1: colour: is no key of a rule"),
+        (format!("{RULE}path = \"/\"\naction = \"a:B\"\n"), "/mapping.toml:4:1: application.rule.resource: missing"),
+        (format!("{RULE}{}", rest.replace("\"/\"", "\"a\"")), "/mapping.toml:6:1: application.rule.path: has to begin"),
+        (format!("{RULE}{}", rest.replace("a:B", "a:*")), "/mapping.toml:7:1: application.rule.action: "),
+        (
+            format!("{RULE}{rest}{RULE}{rest}").replacen("a.example.com", "b.example.com", 1),
+            "another application has it",
+        ),
+        (format!("{RULE}{rest}{RULE}{rest}").replacen("\"a\"", "\"b\"", 1), "`a.example.com` is another application's"),
+        (
+            format!("{RULE}{rest}").replace("[\"GET\"]", "\"GET\""),
+            "/mapping.toml:5:1: application.rule.methods: expected a list",
+        ),
+        (format!("{RULE}{rest}").replace("a.example.com", "a.example.com:443"), "`a.example.com:443` is not a host"),
+    ] {
+        let faults = faults(section, &mapping);
+        assert!(faults.len() == 1 && faults[0].contains(said), "{said}: {faults:#?}\n{mapping}");
+    }
+}
