@@ -1,18 +1,16 @@
-//! Groups that no directory knows. They may hold users of every directory.
+//! Groups that no directory knows.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::super::views::EntityView;
 use super::super::super::{Admin, AdminError};
-use super::super::Change;
 use super::{add, in_the_way, not_local, own, remove, text};
-use crate::base::{GroupId, Guid};
+use crate::base::Guid;
 use crate::gate::Authorized;
 use crate::model::{
-    Arn, DirectoryLabel, Entity, Group, Holder, IamName, IamPath, Member, MemberKind, Origin, Standing, origin,
+    DirectoryLabel, Entity, Group, Holder, IamName, IamPath, Member, MemberKind, Origin, Standing, origin,
 };
-use crate::rights::find;
-use crate::store::{Expect, KeyRange, iam, schema};
+use crate::store::{KeyRange, iam, schema};
 
 /// A group to be made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,61 +106,4 @@ impl Admin {
             Ok(())
         })
     }
-
-    /// Puts a user, of whatever directory, into a group that was made here. Blocks.
-    ///
-    /// # Errors
-    /// When the group comes from a directory, there is nobody of that name, or a part fails.
-    pub fn add_user_to_group(&self, asked: Authorized, user: &str) -> Result<(), AdminError> {
-        self.change_membership(asked, user, |change, group, user| {
-            let edge = schema::edge(group, user);
-            if change.snapshot.get(&edge)?.is_none() {
-                change.commit.expect(edge.clone(), Expect::Absent);
-                change.commit.expect(schema::group(group), Expect::Present);
-                // Whoever is deleted at this moment must leave no edge behind, nor a group that is.
-                change.commit.claim(&schema::entity(user));
-                change.commit.claim(&schema::group(group));
-                change.commit.put(edge, NO_REFERENCE.to_vec());
-                change.commit.put(schema::edge_back(user, group), Vec::new());
-            }
-            Ok(())
-        })
-    }
-
-    /// Takes a user out of a group that was made here. Blocks.
-    ///
-    /// # Errors
-    /// When the group comes from a directory, the user is not in it, or a part fails.
-    pub fn remove_user_from_group(&self, asked: Authorized, user: &str) -> Result<(), AdminError> {
-        self.change_membership(asked, user, |change, group, user| {
-            let edge = schema::edge(group, user);
-            let Some(row) = change.snapshot.get(&edge)? else {
-                return Err(AdminError::NoSuch { what: "such member in that group".to_owned() });
-            };
-            change.commit.expect(edge.clone(), Expect::At(row.revision));
-            change.commit.delete(edge);
-            change.commit.delete(schema::edge_back(user, group));
-            Ok(())
-        })
-    }
-
-    fn change_membership(
-        &self,
-        asked: Authorized,
-        user: &str,
-        work: impl FnOnce(&mut Change<'_>, &GroupId, &Member) -> Result<(), AdminError>,
-    ) -> Result<(), AdminError> {
-        let which = asked.resource().to_owned();
-        self.change(asked, |change| {
-            let group = own(change, MemberKind::Group, &which)?;
-            let Member::Group(id) = group.member() else { return Err(not_local(&group)) };
-            let user = find::entity(change.snapshot, change.account, MemberKind::User, user)?;
-            change.note("group", Arn::entity(change.account, &group).to_string());
-            change.note("user", Arn::entity(change.account, &user).to_string());
-            work(change, &id, &user.member())
-        })
-    }
 }
-
-/// What an edge says of how the directory spells a member, where no directory does.
-const NO_REFERENCE: [u8; 16] = [0; 16];

@@ -4,6 +4,7 @@
 //! Owns what both kinds share: names that must be free, rows, and the refusal of what a directory owns.
 
 pub mod groups;
+mod members;
 pub mod users;
 
 use super::super::views::EntityView;
