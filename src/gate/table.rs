@@ -56,10 +56,14 @@ pub fn rows() -> Vec<Row> {
 fn keys(operation: Operation) -> Vec<&'static str> {
     let (name, about) = (operation.name(), operation.about());
     let mut keys = Vec::new();
-    let taggable =
-        matches!(about, About::User | About::Role | About::Policy | About::InstanceProfile | About::MfaDevice);
-    let tagged =
-        matches!(about, About::New(Kind::User | Kind::Role | Kind::Policy | Kind::InstanceProfile | Kind::MfaDevice));
+    let taggable = matches!(
+        about,
+        About::User | About::Machine | About::Role | About::Policy | About::InstanceProfile | About::MfaDevice
+    );
+    let tagged = matches!(
+        about,
+        About::New(Kind::User | Kind::Machine | Kind::Role | Kind::Policy | Kind::InstanceProfile | Kind::MfaDevice)
+    );
     if taggable {
         keys.push("aws:ResourceTag/KEY");
     }

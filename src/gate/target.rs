@@ -53,6 +53,8 @@ pub enum Kind {
     User,
     /// A group.
     Group,
+    /// A machine.
+    Machine,
     /// A role.
     Role,
     /// A managed policy.
@@ -86,7 +88,7 @@ impl About {
             Self::Account => "*",
             Self::User | Self::New(Kind::User) => "arn:aws:iam::ACCOUNT:user/PATH/NAME",
             Self::Group | Self::New(Kind::Group) => "arn:aws:iam::ACCOUNT:group/PATH/NAME",
-            Self::Machine => "arn:aws:bailey::ACCOUNT:resource/NAME",
+            Self::Machine | Self::New(Kind::Machine) => "arn:aws:bailey::ACCOUNT:resource/NAME",
             Self::Role | Self::New(Kind::Role) => "arn:aws:iam::ACCOUNT:role/PATH/NAME",
             Self::Policy | Self::New(Kind::Policy) => "arn:aws:iam::ACCOUNT:policy/PATH/NAME",
             Self::InstanceProfile | Self::New(Kind::InstanceProfile) => {
@@ -167,10 +169,17 @@ impl Target {
 
     fn entity(snapshot: &dyn Snapshot, account: &AccountId, kind: MemberKind, text: &str) -> Result<Self, StoreError> {
         let Some(entity) = found(find::entity(snapshot, account, kind, text))? else {
-            let kind = if kind == MemberKind::Group { Kind::Group } else { Kind::User };
+            let kind = match kind {
+                MemberKind::User => Kind::User,
+                MemberKind::Group => Kind::Group,
+                MemberKind::Resource => Kind::Machine,
+            };
             return Ok(Self::bare(spelt(account, kind, text)));
         };
         let mut target = Self::bare(Arn::entity(account, &entity).to_string());
+        if let Entity::Resource(resource) = &entity {
+            target.tags.clone_from(&resource.tags);
+        }
         if let Entity::User(user) = &entity {
             let held = iam::entitlements(snapshot, &Holder::User(user.id))?.value;
             // What an administrator hangs on somebody stands above what the directory says, as with `aws:PrincipalTag`; keys
@@ -250,6 +259,7 @@ fn spelt(account: &AccountId, kind: Kind, text: &str) -> String {
     let word = match kind {
         Kind::User => "user",
         Kind::Group => "group",
+        Kind::Machine => "resource",
         Kind::Role => "role",
         Kind::Policy => "policy",
         Kind::InstanceProfile => "instance-profile",
@@ -258,9 +268,10 @@ fn spelt(account: &AccountId, kind: Kind, text: &str) -> String {
         Kind::SamlProvider => "saml-provider",
     };
     // An ARN may be of another service or account; then it is about nothing of ours, and no policy should think so.
-    if text.starts_with(&format!("arn:aws:iam::{account}:{word}/")) {
+    let service = if kind == Kind::Machine { "bailey" } else { "iam" };
+    if text.starts_with(&format!("arn:aws:{service}::{account}:{word}/")) {
         return text.to_owned();
     }
     let slash = if text.starts_with('/') { "" } else { "/" };
-    format!("arn:aws:iam::{account}:{word}{slash}{text}")
+    format!("arn:aws:{service}::{account}:{word}{slash}{text}")
 }

@@ -165,6 +165,21 @@ async fn a_no_is_recorded_with_its_reason() {
     assert!(last.contains("AccessDenied") && last.contains("CreateRole") && last.contains("AKIA"), "{last}");
 }
 
+/// A machine that is not there is called what it would be called if it were, and no person's name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_about_a_machine_names_the_machine() {
+    let office = Office::new().await;
+    office.key("/v1/init").await;
+    let who = Who::Signs(office.user("nobody", &[]).await);
+    let machine = "arn:aws:bailey::123456789012:resource/x";
+    for spelt in ["x", machine] {
+        let now = office.fixture.app.admin.now();
+        let asked = office.fixture.app.gate.authorize(office.caller(&who), Operation::GetResource, spelt, now);
+        let error = asked.err().unwrap().to_string();
+        assert!(error.contains(&format!("bailey:GetResource on resource: {machine} because")), "{error}");
+    }
+}
+
 /// The documentation of what policies can say about us, as a reviewer reads it.
 #[test]
 fn the_table_of_actions_is_what_a_person_has_read() {
