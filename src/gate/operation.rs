@@ -71,6 +71,8 @@ pub(super) enum Effect {
 operations! {
     /// Let tokens for one more client of an OpenID Connect provider count.
     AddClientIDToOpenIDConnectProvider: Widens, Operator, iam About::OidcProvider;
+    /// Put a machine into a group that was made here.
+    AddResourceToGroup: Widens, Operator, bailey About::Group;
     /// Put a role into an instance profile.
     AddRoleToInstanceProfile: Widens, Operator, iam About::InstanceProfile;
     /// Put a user into a group that was made here.
@@ -113,6 +115,8 @@ operations! {
     CreatePolicy: Widens, Operator, iam About::New(Kind::Policy);
     /// Add a version to a managed policy.
     CreatePolicyVersion: Widens, Operator, iam About::Policy;
+    /// Make a machine that no directory knows.
+    CreateResource: Widens, Operator, bailey About::New(Kind::Machine);
     /// Make a role.
     CreateRole: Widens, Operator, iam About::New(Kind::Role);
     /// Describe a SAML provider.
@@ -145,6 +149,8 @@ operations! {
     DeletePolicy: Narrows, Operator, iam About::Policy;
     /// Delete a version of a managed policy that does not count.
     DeletePolicyVersion: Narrows, Operator, iam About::Policy;
+    /// Delete a machine that was made here.
+    DeleteResource: Narrows, Operator, bailey About::Machine;
     /// Delete a role.
     DeleteRole: Narrows, Operator, iam About::Role;
     /// Take a role's permissions boundary away.
@@ -329,6 +335,8 @@ operations! {
     RemoveClientIDFromOpenIDConnectProvider: Narrows, Operator, iam About::OidcProvider;
     /// Delete what came from a directory that is no longer configured.
     RemoveDirectory: Narrows, Operator, bailey About::Directory;
+    /// Take a machine out of a group that was made here.
+    RemoveResourceFromGroup: Widens, Operator, bailey About::Group;
     /// Take a role out of an instance profile.
     RemoveRoleFromInstanceProfile: Narrows, Operator, iam About::InstanceProfile;
     /// Take a user out of a group that was made here.
@@ -355,6 +363,8 @@ operations! {
     TagOpenIDConnectProvider: Widens, Operator, iam About::OidcProvider;
     /// Set tags of a managed policy.
     TagPolicy: Widens, Operator, iam About::Policy;
+    /// Set tags of a machine that was made here.
+    TagResource: Widens, Operator, bailey About::Machine;
     /// Set tags of a role.
     TagRole: Widens, Operator, iam About::Role;
     /// Set tags of a SAML provider.
@@ -375,6 +385,8 @@ operations! {
     UntagOpenIDConnectProvider: Widens, Operator, iam About::OidcProvider;
     /// Take tags of a managed policy away.
     UntagPolicy: Widens, Operator, iam About::Policy;
+    /// Take tags of a machine that was made here away; a condition may have asked for their absence.
+    UntagResource: Widens, Operator, bailey About::Machine;
     /// Take tags of a role away; a condition may have asked for their absence.
     UntagRole: Widens, Operator, iam About::Role;
     /// Take tags of a SAML provider away.
@@ -395,6 +407,8 @@ operations! {
     UpdateLoginProfile: Widens, Operator, iam About::User;
     /// Say anew by which certificates an OpenID Connect provider is known.
     UpdateOpenIDConnectProviderThumbprint: Widens, Operator, iam About::OidcProvider;
+    /// Change what a machine that was made here says of itself.
+    UpdateResource: Widens, Operator, bailey About::Machine;
     /// Change what a role says of itself.
     UpdateRole: Widens, Operator, iam About::Role;
     /// Write the metadata of a SAML provider anew.

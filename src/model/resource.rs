@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{IamName, Origin, Standing};
 use crate::base::{ResourceId, Sid};
 
-/// A resource of the home account, synced from a directory.
+/// A resource of the home account: synced from a directory, or made here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     /// Stays the same through renames and moves.
@@ -27,7 +27,7 @@ pub struct Resource {
     /// The group that Active Directory keeps no edge for: `member` of the group does not list this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary_group: Option<Sid>,
-    /// Attributes chosen in the configuration.
+    /// Attributes chosen in the configuration; of one that was made here, what was said of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }

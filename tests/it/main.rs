@@ -41,6 +41,7 @@ mod iam_reports;
 mod kerberos;
 mod lifecycle;
 mod local_socket;
+mod machines;
 mod measure;
 mod plan_page;
 mod policy;

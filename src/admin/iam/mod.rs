@@ -1,11 +1,11 @@
 //! Roles, policies, and what hangs on whom: the operations that administrators have on them.
 //!
 //! Named as IAM names them, so that the IAM API is a matter of names and XML. What the directory owns (people, groups,
-//! memberships) is not changed here; what is attached to them is ours.
+//! machines, memberships) is not changed here; what is attached to them is ours.
 //!
 //! ```text
 //!  listing       users and groups as IAM lists them
-//!  local         users and groups that no directory knows
+//!  local         users, groups and machines that no directory knows
 //!  root          the account itself
 //!  access_keys   what programs sign with
 //!  passwords     of local users, and the rules for them
@@ -158,7 +158,11 @@ fn digest(document: &str) -> String {
 /// Refuses what would not fit into a row.
 fn fits<T: serde::Serialize>(value: &T, what: &str) -> Result<(), AdminError> {
     // What cannot be written at all is told by the commit.
-    let length = serde_json::to_vec(value).map_or(0, |row| row.len());
+    fits_into_a_row(serde_json::to_vec(value).map_or(0, |row| row.len()), what)
+}
+
+/// Refuses a row of `length` bytes that would not fit.
+fn fits_into_a_row(length: usize, what: &str) -> Result<(), AdminError> {
     if length <= LONGEST_VALUE {
         return Ok(());
     }

@@ -1,12 +1,13 @@
-//! Routes of users and groups that no directory knows.
+//! Routes of users, groups and machines that no directory knows.
 
 use axum::Json;
 use axum::extract::{Path, State};
 
 use super::super::extract::Asked;
 use super::super::v1::Routes;
-use super::{Body, Failure, Shared, work};
+use super::{Body, Failure, KeysBody, Shared, TagsBody, work};
 use crate::admin::iam::local::groups::{GroupUpdate, NewGroup};
+use crate::admin::iam::local::resources::{NewResource, ResourceUpdate};
 use crate::admin::iam::local::users::{NewUser, UserUpdate};
 use crate::admin::views::EntityView;
 use crate::gate::Operation;
@@ -21,6 +22,13 @@ pub(super) fn add(routes: Routes) -> Routes {
         .delete("/v1/groups/{which}", Operation::DeleteGroup, delete_group)
         .put("/v1/groups/{which}/members/{who}", Operation::AddUserToGroup, add_member)
         .delete("/v1/groups/{which}/members/{who}", Operation::RemoveUserFromGroup, remove_member)
+        .put("/v1/groups/{which}/resources/{resource}", Operation::AddResourceToGroup, add_resource)
+        .delete("/v1/groups/{which}/resources/{resource}", Operation::RemoveResourceFromGroup, remove_resource)
+        .post("/v1/resources", Operation::CreateResource, create_resource)
+        .post("/v1/resources/{which}", Operation::UpdateResource, update_resource)
+        .delete("/v1/resources/{which}", Operation::DeleteResource, delete_resource)
+        .put("/v1/resources/{which}/tags", Operation::TagResource, tag_resource)
+        .post("/v1/resources/{which}/untag", Operation::UntagResource, untag_resource)
 }
 
 type Shown = Result<Json<EntityView>, Failure>;
@@ -73,4 +81,53 @@ async fn remove_member(
 ) -> Result<Json<()>, Failure> {
     let allowed = asked.authorize_about(&which, vec![("user", who.clone())]).await?;
     work(&app, move |admin| admin.remove_user_from_group(allowed, &who)).await
+}
+
+async fn add_resource(
+    State(app): Shared,
+    asked: Asked,
+    Path((which, resource)): Path<(String, String)>,
+) -> Result<Json<()>, Failure> {
+    let allowed = asked.authorize_about(&which, vec![("machine", resource.clone())]).await?;
+    work(&app, move |admin| admin.add_resource_to_group(allowed, &resource)).await
+}
+
+async fn remove_resource(
+    State(app): Shared,
+    asked: Asked,
+    Path((which, resource)): Path<(String, String)>,
+) -> Result<Json<()>, Failure> {
+    let allowed = asked.authorize_about(&which, vec![("machine", resource.clone())]).await?;
+    work(&app, move |admin| admin.remove_resource_from_group(allowed, &resource)).await
+}
+
+async fn create_resource(State(app): Shared, asked: Asked, body: Body<NewResource>) -> Shown {
+    let name = |new: Option<&NewResource>| new.map(|new| new.name.to_string()).unwrap_or_default();
+    let (allowed, new) = asked.authorize_body(body, name, Vec::new()).await?;
+    work(&app, move |admin| admin.create_resource(allowed, &new)).await
+}
+
+async fn update_resource(
+    State(app): Shared,
+    asked: Asked,
+    Path(which): Path<String>,
+    body: Body<ResourceUpdate>,
+) -> Shown {
+    let (allowed, update) = asked.authorize_body(body, |_| which, Vec::new()).await?;
+    work(&app, move |admin| admin.update_resource(allowed, &update)).await
+}
+
+async fn delete_resource(State(app): Shared, asked: Asked, Path(which): Path<String>) -> Result<Json<()>, Failure> {
+    let allowed = asked.authorize(&which).await?;
+    work(&app, move |admin| admin.delete_resource(allowed)).await
+}
+
+async fn tag_resource(State(app): Shared, asked: Asked, Path(which): Path<String>, body: Body<TagsBody>) -> Shown {
+    let (allowed, TagsBody { tags }) = asked.authorize_body(body, |_| which, Vec::new()).await?;
+    work(&app, move |admin| admin.tag_resource(allowed, &tags)).await
+}
+
+async fn untag_resource(State(app): Shared, asked: Asked, Path(which): Path<String>, body: Body<KeysBody>) -> Shown {
+    let (allowed, KeysBody { keys }) = asked.authorize_body(body, |_| which, Vec::new()).await?;
+    work(&app, move |admin| admin.untag_resource(allowed, &keys)).await
 }

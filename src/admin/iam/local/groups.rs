@@ -91,7 +91,7 @@ impl Admin {
     /// # Errors
     /// When it comes from a directory, there is one of the new name, or a part fails.
     pub fn update_group(&self, asked: Authorized, update: &GroupUpdate) -> Result<EntityView, AdminError> {
-        self.change_entity(asked, MemberKind::Group, |entity| {
+        self.change_entity(asked, MemberKind::Group, |_, entity| {
             let Entity::Group(group) = entity else { return Ok(()) };
             if let Some(name) = &update.name {
                 group.name = name.clone();

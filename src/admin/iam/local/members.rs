@@ -26,6 +26,22 @@ impl Admin {
         self.change_membership(asked, MemberKind::User, user, leave)
     }
 
+    /// Puts a machine, of whatever directory, into a group that was made here. Blocks.
+    ///
+    /// # Errors
+    /// When the group comes from a directory, there is no machine of that name, or a part fails.
+    pub fn add_resource_to_group(&self, asked: Authorized, resource: &str) -> Result<(), AdminError> {
+        self.change_membership(asked, MemberKind::Resource, resource, join)
+    }
+
+    /// Takes a machine out of a group that was made here. Blocks.
+    ///
+    /// # Errors
+    /// When the group comes from a directory, the machine is not in it, or a part fails.
+    pub fn remove_resource_from_group(&self, asked: Authorized, resource: &str) -> Result<(), AdminError> {
+        self.change_membership(asked, MemberKind::Resource, resource, leave)
+    }
+
     fn change_membership(
         &self,
         asked: Authorized,

@@ -1,10 +1,11 @@
-//! Users and groups that no directory knows: break-glass accounts, contractors, auditors. They are made and changed here;
-//! what comes from a directory is changed there.
+//! Users, groups and machines that no directory knows: break-glass accounts, contractors, auditors, what stands in another
+//! network. They are made and changed here; what comes from a directory is changed there.
 //!
-//! Owns what both kinds share: names that must be free, rows, and the refusal of what a directory owns.
+//! Owns what the kinds share: names that must be free, rows, and the refusal of what a directory owns.
 
 pub mod groups;
 mod members;
+pub mod resources;
 pub mod users;
 
 use super::super::views::EntityView;
@@ -19,18 +20,18 @@ use crate::store::{Expect, iam, rows, schema};
 const LONGEST_TEXT: usize = 256;
 
 impl Admin {
-    /// Changes a user or group that was made here, its name included.
+    /// Changes a user, group or machine that was made here, its name included.
     fn change_entity(
         &self,
         asked: Authorized,
         kind: MemberKind,
-        work: impl FnOnce(&mut Entity) -> Result<(), AdminError>,
+        work: impl FnOnce(&mut Change<'_>, &mut Entity) -> Result<(), AdminError>,
     ) -> Result<EntityView, AdminError> {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let before = own(change, kind, &which)?;
             let mut after = before.clone();
-            work(&mut after)?;
+            work(change, &mut after)?;
             let row = schema::entity(&before.member());
             if before.name().folded() != after.name().folded() {
                 let (old, new) = (name_of(&before), name_of(&after));
@@ -79,7 +80,7 @@ fn remove(change: &mut Change<'_>, entity: &Entity) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// The user or group that `which` means, if it was made here.
+/// The user, group or machine that `which` means, if it was made here.
 fn own(change: &Change<'_>, kind: MemberKind, which: &str) -> Result<Entity, AdminError> {
     let entity = find::entity(change.snapshot, change.account, kind, which)?;
     if entity.origin().directory.is_local() { Ok(entity) } else { Err(not_local(&entity)) }
@@ -121,7 +122,9 @@ fn name_of(entity: &Entity) -> Vec<u8> {
 
 fn encoded(entity: &Entity) -> Result<Vec<u8>, AdminError> {
     let json = serde_json::to_vec(entity).map_err(|error| AdminError::MalformedPolicy { what: error.to_string() })?;
-    Ok(rows::encode(&rows::NO_DIGEST, &json))
+    let row = rows::encode(&rows::NO_DIGEST, &json);
+    super::fits_into_a_row(row.len(), "tags and texts")?;
+    Ok(row)
 }
 
 fn text(text: Option<&str>, what: &str) -> Result<Option<String>, AdminError> {

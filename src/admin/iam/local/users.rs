@@ -134,7 +134,7 @@ impl Admin {
     /// # Errors
     /// When it comes from a directory, somebody bears the new name, or a part fails.
     pub fn update_user(&self, asked: Authorized, update: &UserUpdate) -> Result<EntityView, AdminError> {
-        self.change_entity(asked, MemberKind::User, |entity| {
+        self.change_entity(asked, MemberKind::User, |_, entity| {
             let Entity::User(user) = entity else { return Ok(()) };
             if let Some(name) = &update.name {
                 user.name = name.clone();
