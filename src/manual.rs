@@ -70,6 +70,13 @@ pub mod failures {
     //! account of a machine or a trust is never a person, whatever its name, and claims no person's login
     //! (`src/sync/mapping/active_directory.rs`). *Tests:* inside it, and a computer renamed without its `$`.
     //!
+    //! **Somebody takes the name first.** Whoever may make machines or people here could make one of a name that the
+    //! directory brings later, and wait for a role to be assigned to it. *Here:* what is assigned keys on the id, so
+    //! nothing that was said of the one comes to mean the other; the newcomer gets a name of its own, which the plan
+    //! shows (`src/sync/names.rs`), and policies limit by ARN what may be made (`bailey:CreateResource`). What remains:
+    //! who assigns by name means whoever bears it, and listings say `local` of what was made here. *Tests:*
+    //! `tests/it/machines.rs`.
+    //!
     //! **A directory of lesser trust speaks for another.** A group may list members of another domain, by SID or
     //! DN; an entry elsewhere that claims to be one of them would be let in. *Here:* only directories that are
     //! Active Directory domains count, each only for SIDs it gave out and DNs in its own naming context, and

@@ -16,6 +16,7 @@ use super::iam::guardrails::GuardrailVerb;
 use super::iam::holders::{Bounding, Holding};
 use super::iam::local::{LocalGroup, LocalUser};
 use super::iam::providers::ProviderVerb;
+use super::iam::resources::LocalResource;
 use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::output::Format;
 use super::policy::Policy;
@@ -311,6 +312,9 @@ pub enum Resource {
         #[arg(value_name = "NAME_OR_ID")]
         which: String,
     },
+    /// Those that no directory knows.
+    #[command(flatten)]
+    Local(LocalResource),
 }
 
 /// Which part of a listing.

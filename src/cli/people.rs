@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::args::{self, Group, History, Listing, Resource, State, User};
-use super::iam::{factors, holders, local};
+use super::iam::{factors, holders, local, resources};
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
 use crate::admin::past::{Past, PastState, PastVersion};
@@ -251,6 +251,7 @@ pub async fn resource(session: &mut Session, verb: Resource) -> anyhow::Result<E
     match verb {
         Resource::List(listing) => list(session, "resources", &listing, None, OTHERS).await,
         Resource::Show { which } => show(session, "resources", &which).await,
+        Resource::Local(verb) => resources::resource(session, verb).await,
     }
 }
 

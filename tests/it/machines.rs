@@ -15,6 +15,9 @@ use bailey::gate::Operation;
 use bailey::model::{Entity, Member, origin};
 use serde_json::{Value, json};
 
+use crate::bed::daemon::Bailey;
+use crate::bed::slapd::person;
+use crate::bed::{Options, Slapd};
 use crate::credentials::sound;
 use crate::fixture::Fixture;
 use crate::simulated::Simulated;
@@ -267,4 +270,55 @@ fn a_synced_machine_in_a_group_made_here_follows_its_object() {
     let assignments = office.admin.assignments(None, 10).unwrap().items;
     assert!(assignments.is_empty(), "{assignments:?}");
     world.assert_sound();
+}
+
+/// As an operator types it; and what is told of the past, and what an export carries.
+#[test]
+fn a_machine_of_our_own_through_the_command_line() {
+    let slapd = Slapd::start(Options { ldif: person("ann"), ..Options::default() });
+    let mut bailey = Bailey::reading(&slapd, "");
+    bailey.start();
+    let made = bailey.json(&["resource", "create", "scanner", "--description", "floor 2", "--tag", "zone=dmz"]);
+    assert_eq!((&made["tags"]["zone"], &made["directory"]), (&json!("dmz"), &json!("local")));
+    bailey.ok(&["group", "create", "scanners"]);
+    assert!(bailey.ok(&["group", "add-resource", "scanners", "scanner"]).contains("added"));
+    bailey.ok(&["role", "create", "Upload"]);
+    bailey.ok(&["role", "assign", "Upload", "--to", "group/scanners"]);
+    bailey.ok(&["role", "assign", "Upload", "--to", "resource/scanner"]);
+    let assignments = bailey.ok(&["role", "assignments"]);
+    assert!(assignments.contains("group/scanners") && assignments.contains("resource/scanner"), "{assignments}");
+    bailey.ok(&["resource", "update", "scanner", "--rename", "scanner2", "--disable"]);
+    bailey.ok(&["resource", "tag", "scanner2", "rack=7"]);
+    assert!(bailey.ok(&["resource", "untag", "scanner2", "zone"]).contains("rack=7"));
+    assert!(bailey.ok(&["resource", "list", "--directory", "local", "--state", "disabled"]).contains("scanner2"));
+    assert!(bailey.ok(&["group", "list", "--holds", "machines"]).contains("scanners"));
+    let group = bailey.ok(&["group", "show", "scanners"]);
+    assert!(group.contains("machines") && group.contains("scanner2"), "{group}");
+    let kept = bailey.run(&["resource", "delete", "scanner2"]);
+    let said = String::from_utf8_lossy(&kept.stderr);
+    assert!(said.contains("assignments: 1, groups it is in: 1"), "{said}");
+    let nothing = bailey.run(&["resource", "update", "scanner2"]);
+    assert_eq!(nothing.status.code(), Some(2), "{nothing:?}");
+
+    let past = bailey.json(&["history", "show", "scanner2"]);
+    let what: Vec<_> = past.as_array().unwrap().iter().map(|version| &version["what"]).collect();
+    assert_eq!((what.len(), what.iter().filter(|what| **what == "appeared").count()), (4, 1), "{past}");
+    let now = bailey.json(&["history", "show", "scanner2", "--at", "2999-01-01"]);
+    assert_eq!((&now["entity"]["name"], &now["groups"]), (&json!("scanner2"), &json!(["scanners"])));
+    bailey.ok(&["sync", "--dry-run"]);
+
+    let shown = bailey.json(&["resource", "show", "scanner2"]);
+    let export = bailey.path("export.jsonl");
+    bailey.ok(&["store", "export", export.to_str().unwrap()]);
+    let second = Bailey::reading(&slapd, "");
+    second.ok(&["store", "import", export.to_str().unwrap()]);
+    assert_eq!(second.json(&["resource", "show", "scanner2"]), shown);
+    assert!(second.ok(&["store", "verify"]).contains("all sound"));
+
+    bailey.ok(&["role", "unassign", "Upload", "--to", "resource/scanner2"]);
+    assert!(bailey.ok(&["group", "remove-resource", "scanners", "scanner2"]).contains("removed"));
+    assert!(bailey.ok(&["resource", "delete", "scanner2"]).contains("deleted"));
+    let gone = bailey.json(&["history", "show", made["id"].as_str().unwrap()]);
+    assert!(gone.to_string().contains("deleted"), "{gone}");
+    assert!(bailey.ok(&["audit", "verify"]).contains("the chain holds"));
 }

@@ -137,6 +137,20 @@ pub enum LocalGroup {
         /// The user
         who: String,
     },
+    /// Put a machine, of whatever directory, into a group that was made here
+    AddResource {
+        /// The group
+        which: String,
+        /// The machine
+        resource: String,
+    },
+    /// Take a machine out of a group that was made here
+    RemoveResource {
+        /// The group
+        which: String,
+        /// The machine
+        resource: String,
+    },
 }
 
 /// Does a verb of `bailey user`.
@@ -194,12 +208,24 @@ pub async fn group(session: &mut Session, verb: LocalGroup) -> anyhow::Result<Ex
             let () = session.client.delete(&member(&which, &who)).await?;
             done(session, "removed")?;
         }
+        LocalGroup::AddResource { which, resource } => {
+            let () = session.client.put(&machine(&which, &resource), &json!({})).await?;
+            done(session, "added")?;
+        }
+        LocalGroup::RemoveResource { which, resource } => {
+            let () = session.client.delete(&machine(&which, &resource)).await?;
+            done(session, "removed")?;
+        }
     }
     Ok(Exit::Done)
 }
 
 fn member(group: &str, user: &str) -> String {
     format!("/v1/groups/{}/members/{}", encoded(group), encoded(user))
+}
+
+fn machine(group: &str, resource: &str) -> String {
+    format!("/v1/groups/{}/resources/{}", encoded(group), encoded(resource))
 }
 
 fn show(session: &mut Session, entity: &EntityView) -> anyhow::Result<Exit> {

@@ -7,6 +7,7 @@
 //!  who_can      bailey policy who-can
 //!  guardrails   bailey guardrail
 //!  local        bailey user create, bailey group create, ...: those that no directory knows
+//!  resources    bailey resource create, ...: machines that no directory knows
 //!  credentials  bailey access-key, root, key, init
 //!  factors      bailey mfa, bailey account, passwords of local users
 //!  providers    bailey provider oidc, saml
@@ -21,6 +22,7 @@ pub mod holders;
 pub mod local;
 pub mod policies;
 pub mod providers;
+pub mod resources;
 pub mod roles;
 mod who_can;
 
