@@ -477,7 +477,7 @@ pattern = 'nothing-(?<role>.+)'
     };
     let (code, report) = coverage();
     assert_eq!(code, Some(1));
-    let first = |group: &str, account: &str, role: &str, exists: bool| json!({"group": group, "account": account, "role": role, "exists": exists, "people": 1});
+    let first = |group: &str, account: &str, role: &str, exists: bool| json!({"group": group, "account": account, "role": role, "exists": exists, "people": 1, "machines": 0});
     assert_eq!(
         report["rules"][0]["groups"],
         json!([first(&admin, ACCOUNT, "admin", false), first("aws-999999999999-ops", "999999999999", "ops", false)])

@@ -12,7 +12,7 @@ use bailey::authn::local::Role;
 use bailey::base::Guid;
 use bailey::cli::client::{Client, ClientError};
 use bailey::gate::Operation;
-use bailey::model::{Entity, Member, origin};
+use bailey::model::{Entity, GroupRule, Member, origin};
 use serde_json::{Value, json};
 
 use crate::bed::daemon::Bailey;
@@ -270,6 +270,24 @@ fn a_synced_machine_in_a_group_made_here_follows_its_object() {
     let assignments = office.admin.assignments(None, 10).unwrap().items;
     assert!(assignments.is_empty(), "{assignments:?}");
     world.assert_sound();
+}
+
+/// A group of machines whose name says a role gives it to somebody: the report says to how many.
+#[test]
+fn a_rule_of_group_names_counts_machines_too() {
+    let directory = Simulated::new(false);
+    let machines = [directory.machine("scan1"), directory.machine("scan2")];
+    directory.group("scanners", &machines);
+    directory.group("mixed", &[machines[0], directory.person("ann")]);
+    let world = World::new(&directory);
+    world.full();
+    let office = Office::of(&world);
+    let rule = GroupRule::new(world.label().clone(), "scanners|mixed", None, Some("Upload")).unwrap();
+    *office.admin.rules.write().unwrap() = [rule].into_iter().collect();
+    let coverage = office.admin.role_coverage(&office.asked(Operation::GetRoleCoverage, "")).unwrap();
+    let counted: Vec<_> =
+        coverage.rules[0].groups.iter().map(|one| (one.group.as_str(), one.people, one.machines)).collect();
+    assert_eq!(counted, [("mixed", 1, 1), ("scanners", 0, 2)]);
 }
 
 /// As an operator types it; and what is told of the past, and what an export carries.

@@ -51,6 +51,9 @@ pub struct Covered {
     pub exists: bool,
     /// People whom the group's name means, directly in the group or through others.
     pub people: u64,
+    /// Machines whom it means, in the same way.
+    #[serde(default)]
+    pub machines: u64,
 }
 
 /// A group that rules disagree about.
@@ -85,18 +88,20 @@ impl Admin {
             }
             _ => Ok(()),
         })?;
-        each(&self.store, MemberKind::User, |entity| {
-            if !counts(&entity) {
-                return Ok(());
-            }
-            let closure = self.store.read(|snapshot| effective_groups(snapshot, &entity.member(), &terms))?;
-            for (rule, place) in closure.groups.iter().filter_map(|reached| places.get(&reached.group.id)) {
-                if let Some(covered) = coverage.rules.get_mut(*rule).and_then(|rule| rule.groups.get_mut(*place)) {
-                    covered.people += 1;
+        for kind in [MemberKind::User, MemberKind::Resource] {
+            each(&self.store, kind, |entity| {
+                if !counts(&entity) {
+                    return Ok(());
                 }
-            }
-            Ok(())
-        })?;
+                let closure = self.store.read(|snapshot| effective_groups(snapshot, &entity.member(), &terms))?;
+                for (rule, place) in closure.groups.iter().filter_map(|reached| places.get(&reached.group.id)) {
+                    if let Some(covered) = coverage.rules.get_mut(*rule).and_then(|rule| rule.groups.get_mut(*place)) {
+                        covered.note(kind);
+                    }
+                }
+                Ok(())
+            })?;
+        }
         for rule in &mut coverage.rules {
             rule.groups.sort_by(|a, b| a.group.cmp(&b.group));
         }
@@ -133,13 +138,24 @@ impl Admin {
         if let Some(rule) = coverage.rules.get_mut(first.rule) {
             places.insert(group.id, (first.rule, rule.groups.len()));
             let (role, exists) = (first.role.clone(), found.is_some());
-            rule.groups.push(Covered { group: name, account, role, exists, people: 0 });
+            rule.groups.push(Covered { group: name, account, role, exists, people: 0, machines: 0 });
         }
         Ok(())
     }
 }
 
-/// Shows every user or group that is stored, a page at a time.
+impl Covered {
+    /// Counts somebody of this kind.
+    fn note(&mut self, kind: MemberKind) {
+        match kind {
+            MemberKind::User => self.people += 1,
+            MemberKind::Resource => self.machines += 1,
+            MemberKind::Group => {}
+        }
+    }
+}
+
+/// Shows every user, group or machine that is stored, a page at a time.
 fn each(
     store: &Store,
     kind: MemberKind,

@@ -17,6 +17,7 @@ const COVERED: &[Column<Line>] = &[
     Column { title: "group", cell: |line| line.group.group.clone() },
     Column { title: "role", cell: |line| format!("{}/{}", line.group.account, line.group.role) },
     Column { title: "people", cell: |line| line.group.people.to_string() },
+    Column { title: "machines", cell: |line| line.group.machines.to_string() },
     Column { title: "", cell: |line| if line.group.exists { String::new() } else { "no such role".to_owned() } },
 ];
 
