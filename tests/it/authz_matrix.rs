@@ -180,6 +180,40 @@ async fn a_no_about_a_machine_names_the_machine() {
     }
 }
 
+/// Policies say something of a machine by its ARN and by its tags, however the question spells it.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_tell_machines_apart_by_name_and_tag() {
+    let office = Office::new().await;
+    office.key("/v1/init").await;
+    for (name, zone) in [("Scanner", "dmz"), ("printer", "lan"), ("vault", "dmz")] {
+        office.post("/v1/resources", json!({"name": name, "tags": {"zone": zone}})).await;
+    }
+    let vault: Value = office.served.client.get("/v1/resources/vault").await.unwrap();
+    let who = Who::Signs(office.user("technician", &[]).await);
+    let document = json!({"Statement": [
+        {"Effect": "Allow", "Action": "bailey:*Resource", "Resource": "*",
+            "Condition": {"StringEquals": {"aws:ResourceTag/zone": "dmz"}}},
+        {"Effect": "Allow", "Action": "bailey:CreateResource", "Resource": "arn:aws:bailey::*:resource/scan*"},
+        {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:bailey::123456789012:resource/vault"},
+    ]});
+    let path = "/v1/users/technician/inline/own";
+    let _: Value = office.served.client.put(path, &json!({ "document": document })).await.unwrap();
+    let arn = "arn:aws:bailey::123456789012:resource/Scanner";
+    for (operation, spelt, expected) in [
+        (Operation::UpdateResource, "scanner", true),
+        (Operation::DeleteResource, arn, true),
+        (Operation::UpdateResource, "printer", false),
+        (Operation::TagResource, "VAULT", false),
+        (Operation::GetResource, vault["id"].as_str().unwrap(), false),
+        (Operation::CreateResource, "scan9", true),
+        (Operation::CreateResource, "printer2", false),
+    ] {
+        let now = office.fixture.app.admin.now();
+        let asked = office.fixture.app.gate.authorize(office.caller(&who), operation, spelt, now);
+        assert_eq!(asked.is_ok(), expected, "{operation} {spelt}");
+    }
+}
+
 /// The documentation of what policies can say about us, as a reviewer reads it.
 #[test]
 fn the_table_of_actions_is_what_a_person_has_read() {
