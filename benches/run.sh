@@ -121,7 +121,7 @@ bench_policy() {
       "who-can"*) at_most "$line" s 1 ;;
       *) at_most "$line" ms 1000 ;;
     esac
-  done < <("$bench" who-can)
+  done < <("$bench" who-can 100000 128)
   DIR=$WORK
   mkdir -p "$DIR"
   "$bench" cases "$cases" >"$DIR/cases.jsonl"

@@ -33,7 +33,7 @@ use crate::authn::password::Passwords;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
 use crate::model::{Account, AccountId, Accounts, CredentialOwner, DirectoryLabel, GroupRules};
-use crate::rights::Terms;
+use crate::rights::{Shelf, Terms};
 use crate::store::{Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::sync::worker::Handle;
@@ -68,6 +68,8 @@ pub struct Admin {
     pub attempts: Arc<Attempts<(CredentialOwner, String)>>,
     /// Reports that were put together and not called for yet.
     pub reports: Arc<iam::reports::Reports>,
+    /// What documents say that were asked about before.
+    pub shelf: Shelf,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
 }

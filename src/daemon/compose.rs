@@ -26,6 +26,7 @@ use crate::gate::{Gate, Judge};
 use crate::http::rate::{Limit, Rates};
 use crate::http::{App, socket};
 use crate::keys::Keys;
+use crate::rights::Shelf;
 use crate::store::StoreError;
 use crate::store::open::{self, Init, Settings as StoreSettings};
 use crate::telemetry::Board;
@@ -120,6 +121,7 @@ pub fn parts(
         passwords: Arc::default(),
         attempts: Arc::default(),
         reports: Arc::default(),
+        shelf: Shelf::default(),
         rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
     match templates::settle(&admin.store, admin.now()) {
@@ -130,7 +132,8 @@ pub fn parts(
         settled => settled?,
     }
     let asked = admin.clone();
-    let judge = Judge::new(admin.store.clone(), admin.account.clone(), Arc::new(move |now| asked.terms(now)));
+    let terms = Arc::new(move |now| asked.terms(now));
+    let judge = Judge::new(admin.store.clone(), admin.account.clone(), terms, admin.shelf.clone());
     let app = App {
         admin,
         store: ready.store,

@@ -13,7 +13,7 @@ use crate::base::{Faulty, Timestamp};
 use crate::model::{AccountId, Arn};
 use crate::policy::{Context, Detail, Layer, Policies, Principal, Reason, Request, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
-use crate::rights::{Effective, Guardrails, Sides, Terms, root_context};
+use crate::rights::{Effective, Library, Shelf, Sides, Terms, root_context};
 use crate::store::{Snapshot, Store, StoreError};
 
 /// More of what is asked than an operation and a resource.
@@ -47,13 +47,14 @@ pub struct Judge {
     store: Store,
     account: AccountId,
     terms: TermsAt,
+    shelf: Shelf,
 }
 
 impl Judge {
-    /// A judge of `account`'s callers.
+    /// A judge of `account`'s callers, who keeps what documents say on `shelf`.
     #[must_use]
-    pub fn new(store: Store, account: AccountId, terms: TermsAt) -> Self {
-        Self { store, account, terms }
+    pub fn new(store: Store, account: AccountId, terms: TermsAt, shelf: Shelf) -> Self {
+        Self { store, account, terms, shelf }
     }
 
     /// Whether `signed` may do `operation` to what `resource` means.
@@ -74,11 +75,12 @@ impl Judge {
             if target.arn == root && signed.user().is_some() {
                 return Ok((Some("because only root itself may act on root".to_owned()), target.arn));
             }
+            let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
             let mut targets = vec![target.clone()];
             targets.extend(asking.renaming.as_ref().map(|renaming| target.renamed(renaming)));
             for target in targets {
                 let asked = Asked { signed, operation, target: &target, asking };
-                let because = asked.decide(snapshot, &self.account, &terms)?;
+                let because = asked.decide(snapshot, &self.account, &mut library)?;
                 if because.is_some() {
                     return Ok((because, target.arn));
                 }
@@ -125,15 +127,17 @@ impl Asked<'_> {
         &self,
         snapshot: &dyn Snapshot,
         account: &AccountId,
-        terms: &Terms,
+        library: &mut Library<'_>,
     ) -> Result<Option<String>, DecideError> {
+        let terms = library.terms();
+        let mut reading = library.at(snapshot);
         let principal = Principal::parse(self.signed.arn().as_str()).map_err(RequestError::from)?;
         let effective = match self.signed.user() {
             None => None,
             Some(user) if terms.frozen.contains(&user.origin.directory) => {
                 return Ok(Some("because its directory is no longer configured".to_owned()));
             }
-            Some(user) => Some(Effective::of_user(snapshot, account, user, terms)?),
+            Some(user) => Some(reading.user(user)?),
         };
         let mut context = match &effective {
             Some(effective) => effective.facts.context(terms.now),
@@ -145,7 +149,7 @@ impl Asked<'_> {
             None => principal,
         };
         let request = Request::new(principal, &self.operation.action(), &self.target.arn, context)?;
-        let guardrails = Guardrails::read(snapshot, account)?;
+        let guardrails = reading.guardrails()?;
         let sides = Sides::of(self.signed.account(), &request, terms);
         let mut policies = effective.as_ref().map_or_else(Policies::default, Effective::policies);
         guardrails.bind(&sides, &mut policies);

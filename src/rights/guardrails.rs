@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::Terms;
 use super::effective::Held;
+use super::shelf::{Shelf, Written};
 use crate::model::{AccountId, Guardrail, GuardrailKind, GuardrailTarget};
 use crate::policy::{Document, Effect, Kind, Layer, Named, Policies, Request};
 use crate::store::{Snapshot, StoreError, iam};
@@ -55,12 +56,12 @@ const FULL: &str =
     r#"{"Version":"2012-10-17","Statement":{"Sid":"FullAccess","Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
 impl Guardrails {
-    /// Those in the store; `home` is the account that they all belong to.
+    /// Those in the store, with the documents on `shelf`; `home` is the account that they all belong to.
     ///
     /// # Errors
     /// When the store cannot be read or a document is damaged: then nobody is allowed anything.
-    pub fn read(snapshot: &dyn Snapshot, home: &AccountId) -> Result<Self, StoreError> {
-        Self::of(home, iam::all(snapshot)?)
+    pub fn read(snapshot: &dyn Snapshot, shelf: &Shelf, home: &AccountId) -> Result<Self, StoreError> {
+        Self::with(shelf, home, iam::all(snapshot)?)
     }
 
     /// Those of `all` that are attached to something.
@@ -68,11 +69,15 @@ impl Guardrails {
     /// # Errors
     /// When a document is damaged.
     pub fn of(home: &AccountId, all: impl IntoIterator<Item = Guardrail>) -> Result<Self, StoreError> {
+        Self::with(&Shelf::default(), home, all)
+    }
+
+    fn with(shelf: &Shelf, home: &AccountId, all: impl IntoIterator<Item = Guardrail>) -> Result<Self, StoreError> {
         let attached = all.into_iter().filter(|guardrail| !guardrail.on.is_empty());
-        let attached = attached.map(|guardrail| Attached::of(home, guardrail));
+        let attached = attached.map(|guardrail| Attached::of(shelf, home, guardrail));
         let mut attached = attached.collect::<Result<Vec<_>, _>>()?;
         attached.sort_by(|a, b| a.held.name.cmp(&b.held.name));
-        Ok(Self { attached, full: held("FullAWSAccess", FULL, Kind::ServiceControl)? })
+        Ok(Self { attached, full: held(shelf, "FullAWSAccess", FULL, Kind::ServiceControl)? })
     }
 
     /// Puts them where they count when something is asked between `sides`.
@@ -135,18 +140,17 @@ impl Guardrails {
 }
 
 impl Attached {
-    fn of(home: &AccountId, guardrail: Guardrail) -> Result<Self, StoreError> {
+    fn of(shelf: &Shelf, home: &AccountId, guardrail: Guardrail) -> Result<Self, StoreError> {
         let name = guardrail.arn(home).to_string();
-        let held = held(&name, &guardrail.document, language(guardrail.kind))?;
+        let held = held(shelf, &name, &guardrail.document, language(guardrail.kind))?;
         Ok(Self { kind: guardrail.kind, on: guardrail.on, held })
     }
 }
 
-/// A guardrail's document. It was parsed before it was stored, so one that cannot be is damage.
-fn held(name: &str, text: &str, kind: Kind) -> Result<Held, StoreError> {
-    let broken = |error| StoreError::Broken { why: format!("{name}: {error}") };
-    let document = Arc::new(Document::parse(text, kind).map_err(broken)?);
-    Ok(Held { name: name.into(), document, text: text.into(), through: Arc::default() })
+/// A guardrail's document.
+fn held(shelf: &Shelf, name: &str, text: &str, kind: Kind) -> Result<Held, StoreError> {
+    let Written { document, text } = shelf.parsed(text, kind, name)?;
+    Ok(Held { name: name.into(), document, text, through: Arc::default() })
 }
 
 impl Sides {

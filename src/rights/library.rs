@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::assigned::{self, Assigned};
 use super::effective::{Effective, Facts, Held};
+use super::shelf::{Shelf, Written};
 use super::ways::Graph;
 use super::{Closure, Guardrails, Terms, up};
 use crate::base::{GroupId, PolicyId};
@@ -20,9 +21,6 @@ use crate::store::{Revision, Snapshot, StoreError, iam};
 /// Denies everything.
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
-/// Documents kept. There are some hundred; only inline policies of very many people are more, and are each asked for once.
-const MOST_PARSED: usize = 20_000;
-
 /// What was read, on what terms.
 #[derive(Debug)]
 pub struct Library<'t> {
@@ -31,8 +29,7 @@ pub struct Library<'t> {
     /// The state that `rows` are of.
     revision: Option<Revision>,
     rows: Rows,
-    /// Documents by what they are attached as, and their text.
-    parsed: HashMap<(Kind, Arc<str>), Arc<Document>>,
+    shelf: Shelf,
 }
 
 /// Rows of one state.
@@ -42,13 +39,6 @@ struct Rows {
     policies: HashMap<PolicyId, Titled>,
     groups: HashMap<GroupId, Arc<Hanging>>,
     guardrails: Option<Arc<Guardrails>>,
-}
-
-/// A document, and the same as it is written.
-#[derive(Debug, Clone)]
-pub(super) struct Written {
-    pub(super) document: Arc<Document>,
-    text: Arc<str>,
 }
 
 /// A document and its name.
@@ -70,7 +60,19 @@ impl<'t> Library<'t> {
     /// An empty one, for principals of the home account `account`.
     #[must_use]
     pub fn new(account: &'t AccountId, terms: &'t Terms) -> Self {
-        Self { account, terms, revision: None, rows: Rows::default(), parsed: HashMap::new() }
+        Self::with(Shelf::default(), account, terms)
+    }
+
+    /// One without rows, with the documents on `shelf`.
+    #[must_use]
+    pub fn with(shelf: Shelf, account: &'t AccountId, terms: &'t Terms) -> Self {
+        Self { account, terms, revision: None, rows: Rows::default(), shelf }
+    }
+
+    /// Another one without rows, with the same documents.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::with(self.shelf.clone(), self.account, self.terms)
     }
 
     /// Reads in `snapshot`.
@@ -87,21 +89,9 @@ impl<'t> Library<'t> {
         self.terms
     }
 
-    /// A document, parsed once. It was parsed before it was stored, so one that cannot be is damage, and nobody is allowed
-    /// anything by what is left of it.
-    pub(super) fn parsed(&mut self, text: String, kind: Kind, name: &str) -> Result<Written, StoreError> {
-        let key = (kind, text.into());
-        if let Some(((_, text), document)) = self.parsed.get_key_value(&key) {
-            return Ok(Written { document: Arc::clone(document), text: Arc::clone(text) });
-        }
-        let broken = |error| StoreError::Broken { why: format!("{name}: {error}") };
-        let document = Arc::new(Document::parse(&key.1, kind).map_err(broken)?);
-        if self.parsed.len() >= MOST_PARSED {
-            self.parsed.clear();
-        }
-        let written = Written { document: Arc::clone(&document), text: Arc::clone(&key.1) };
-        self.parsed.insert(key, document);
-        Ok(written)
+    /// The trust policy of `role` as it is written.
+    pub(super) fn trust_of(&self, role: &Role, text: &str) -> Result<Arc<Document>, StoreError> {
+        self.shelf.parsed(text, Kind::Trust, role.name.as_str()).map(|written| written.document)
     }
 }
 
@@ -144,7 +134,7 @@ impl Reading<'_, '_> {
         if let Some(why) = &cut_short {
             // A group beyond may hold a Deny.
             let name = format!("the search for groups ended early ({why})");
-            let written = self.library.parsed(NOTHING.to_owned(), Kind::Identity, &name)?;
+            let written = self.library.shelf.parsed(NOTHING, Kind::Identity, &name)?;
             identity.push(Titled { name: name.into(), written }.held(&own));
         }
         let account = self.library.account;
@@ -209,7 +199,7 @@ impl Reading<'_, '_> {
         if let Some(found) = &self.library.rows.guardrails {
             return Ok(Arc::clone(found));
         }
-        let found = Arc::new(Guardrails::read(self.snapshot, self.library.account)?);
+        let found = Arc::new(Guardrails::read(self.snapshot, &self.library.shelf, self.library.account)?);
         self.library.rows.guardrails = Some(Arc::clone(&found));
         Ok(found)
     }
@@ -232,7 +222,7 @@ impl Reading<'_, '_> {
 
     /// An inline policy.
     pub(super) fn parsed(&mut self, text: &str, name: &str) -> Result<Arc<Document>, StoreError> {
-        self.library.parsed(text.to_owned(), Kind::Identity, name).map(|written| written.document)
+        self.library.shelf.parsed(text, Kind::Identity, name).map(|written| written.document)
     }
 
     /// Who may assume `role`, for a question about a principal of `account` with these assignments: the role's trust policy,
@@ -247,7 +237,7 @@ impl Reading<'_, '_> {
         account: &AccountId,
     ) -> Result<Option<Arc<Document>>, StoreError> {
         let Some(text) = assigned::trust(role, assigned, account)? else { return Ok(None) };
-        let parsed = self.library.parsed(text, Kind::Trust, "its trust");
+        let parsed = self.library.shelf.parsed(&text, Kind::Trust, "its trust");
         parsed.map(|written| Some(written.document)).map_err(|error| assigned::damaged(role, &error))
     }
 
@@ -260,7 +250,7 @@ impl Reading<'_, '_> {
         let whose = through.last().map(String::as_str).unwrap_or_default();
         for (name, text) in &held.inline {
             let told = format!("inline policy {name} of {whose}");
-            let written = self.library.parsed(text.clone(), Kind::Identity, &told)?;
+            let written = self.library.shelf.parsed(text, Kind::Identity, &told)?;
             let name = format!("{whose}/policy/{name}").into();
             found.push(Titled { name, written }.held(through));
         }
@@ -281,7 +271,7 @@ impl Reading<'_, '_> {
         let policy = iam::policy(self.snapshot, id)?.ok_or_else(missing)?;
         let text = iam::policy_version(self.snapshot, id, policy.default_version)?.ok_or_else(missing)?;
         let name: Arc<str> = policy.arn().as_str().into();
-        let written = self.library.parsed(text, Kind::Identity, &name)?;
+        let written = self.library.shelf.parsed(&text, Kind::Identity, &name)?;
         let found = Titled { name, written };
         self.library.rows.policies.insert(*id, found.clone());
         Ok(found)
@@ -309,7 +299,7 @@ impl Reading<'_, '_> {
         let mut found = Vec::with_capacity(all.len());
         for one in all {
             let name = one.name();
-            let written = self.library.parsed(one.permission(), Kind::Identity, &name)?;
+            let written = self.library.shelf.parsed(&one.permission(), Kind::Identity, &name)?;
             found.push((one, Titled { name: name.into(), written }));
         }
         Ok(found)

@@ -36,6 +36,7 @@ mod library;
 pub mod position;
 mod prospect;
 mod reach;
+mod shelf;
 mod survey;
 mod ways;
 pub mod who_can;
@@ -53,6 +54,7 @@ pub use guardrails::{Guardrails, Sides};
 pub use holds::Holds;
 pub use library::{Library, Reading};
 pub use prospect::Prospect;
+pub use shelf::Shelf;
 pub use survey::{Primaries, Survey};
 pub use ways::How;
 

@@ -12,7 +12,7 @@ use super::assigned::implied_role;
 use super::{Library, Terms, reach};
 use crate::base::{GroupId, PolicyId, RoleId, UserId};
 use crate::model::{AccountId, Entitlements, Entity, Holder, Member, MemberKind, Role};
-use crate::policy::{Document, Kind, Request, Whom};
+use crate::policy::{Document, Request, Whom};
 use crate::store::schema::iam::member_of;
 use crate::store::{KeyRange, Store, StoreError, iam, rows, schema};
 
@@ -107,7 +107,7 @@ impl Candidates {
             self.add(member, number);
         }
         let Some(trust) = &role.trust else { return Ok(false) };
-        let document = library.parsed(trust.document.clone(), Kind::Trust, role.name.as_str())?.document;
+        let document = library.trust_of(role, &trust.document)?;
         let bound: HashMap<&str, &Holder> = trust.bound.iter().map(|(id, holder)| (id.as_str(), holder)).collect();
         let mut others = false;
         for whom in document.could_allow_to(&question.request) {

@@ -65,6 +65,7 @@ impl Fixture {
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),
             reports: std::sync::Arc::default(),
+            shelf: bailey::rights::Shelf::default(),
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         };
         bailey::admin::iam::templates::settle(&admin.store, admin.now()).unwrap();
@@ -122,7 +123,8 @@ pub(crate) fn keys(store: &Store) -> Keys {
 /// A gate that asks `admin` on what terms rights count.
 pub(crate) fn gate(admin: &Admin) -> Gate {
     let asked = admin.clone();
-    let judge = Judge::new(admin.store.clone(), admin.account.clone(), Arc::new(move |now| asked.terms(now)));
+    let terms = Arc::new(move |now| asked.terms(now));
+    let judge = Judge::new(admin.store.clone(), admin.account.clone(), terms, admin.shelf.clone());
     Gate::new(admin.audit.clone(), judge)
 }
 

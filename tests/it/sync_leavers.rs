@@ -158,6 +158,7 @@ impl Office {
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),
             reports: std::sync::Arc::default(),
+            shelf: bailey::rights::Shelf::default(),
             rng: std::sync::Arc::new(std::sync::Mutex::new(rand::SeedableRng::from_seed([7; 32]))),
         };
         let gate = crate::fixture::gate(&admin);

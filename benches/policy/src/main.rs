@@ -2,7 +2,8 @@
 //!
 //! A principal has 20 policies of 10 statements, each about actions of a service on the resources of a team, from the
 //! company's network. Prints lines that begin with `measured:`; with the word `cases`, writes cases for `bailey policy
-//! eval` instead; with `who-can`, asks who may do something among 100,000 people.
+//! eval` instead; with `who-can`, asks who may do something among 100,000 people, or as many as a second word says,
+//! with a cache of as many MiB as a third one says.
 
 mod who_can;
 
@@ -29,7 +30,10 @@ fn main() {
             let count = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(20_000);
             return write_cases(count);
         }
-        Some("who-can") => return who_can::run(),
+        Some("who-can") => {
+            let word = |n| std::env::args().nth(n).and_then(|text| text.parse().ok());
+            return who_can::run(word(2).map(|people: u32| people as usize), word(3).map(u64::from));
+        }
         _ => {}
     }
     decisions("few of 200 statements match", Shape::Few);

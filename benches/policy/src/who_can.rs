@@ -1,4 +1,4 @@
-//! How long it takes to find out who may do something, and whether one may, among 100,000 people.
+//! How long it takes to find out who may do something, and whether one may, among 100,000 people or as many as are asked for.
 //!
 //! A company in a store on disk: 2,000 groups, nested by tens in departments and these in `all-staff`; each person in three
 //! teams; 300 managed policies of ten statements, which hang on teams, departments and roles; 200 roles that teams may assume.
@@ -26,7 +26,10 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
+/// People, unless the command line says otherwise; a multiple of a thousand.
 const PEOPLE: usize = 100_000;
+/// MiB of `store.cache`, unless the command line says otherwise: what `config/example.toml` has.
+const CACHE: u64 = 64;
 const TEAMS: usize = 1_800;
 const DEPARTMENTS: usize = 199;
 const POLICIES: usize = 300;
@@ -36,13 +39,15 @@ const ACCOUNT: &str = "123456789012";
 const SERVICES: [&str; 10] = ["s3", "ec2", "sqs", "sns", "lambda", "dynamodb", "rds", "kms", "logs", "iam"];
 
 /// Measures.
-pub fn run() {
+pub fn run(people: Option<usize>, cache: Option<u64>) {
+    let people = people.unwrap_or(PEOPLE);
     let dir = tempfile::tempdir().expect("a directory");
-    let settings = Settings { reserve_bytes: 1 << 20, ..Settings::new(dir.path().join("state")) };
+    let cache_bytes = cache.unwrap_or(CACHE) << 20;
+    let settings = Settings { reserve_bytes: 1 << 20, cache_bytes, ..Settings::new(dir.path().join("state")) };
     let store = store::open(&settings, now()).expect("a store").store;
     let begun = Instant::now();
-    Company { store: &store, corp: "corp".parse().expect("a label") }.write();
-    eprintln!("{PEOPLE} people written in {:.1} s", begun.elapsed().as_secs_f64());
+    Company { store: &store, corp: "corp".parse().expect("a label"), people }.write();
+    eprintln!("{people} people written in {:.1} s", begun.elapsed().as_secs_f64());
     let (admin, gate) = operations(&store, dir.path());
 
     // What few teams hold, and what these may do by a role.
@@ -144,9 +149,10 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
         passwords: Arc::default(),
         attempts: Arc::default(),
         reports: Arc::default(),
+        shelf: bailey::rights::Shelf::default(),
     };
     let ours = admin.clone();
-    let judge = Judge::new(store.clone(), account, Arc::new(move |at| ours.terms(at)));
+    let judge = Judge::new(store.clone(), account, Arc::new(move |at| ours.terms(at)), admin.shelf.clone());
     (admin, Gate::new(audit, judge))
 }
 
@@ -154,11 +160,12 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
 struct Company<'a> {
     store: &'a Store,
     corp: DirectoryLabel,
+    people: usize,
 }
 
 impl Company<'_> {
     fn write(&self) {
-        for first in (0..PEOPLE).step_by(1_000) {
+        for first in (0..self.people).step_by(1_000) {
             let mut commit = fresh();
             for n in first..first + 1_000 {
                 self.user(&mut commit, &format!("p{n:05}"), n);
@@ -169,9 +176,9 @@ impl Company<'_> {
             self.store.commit(commit).expect("people");
         }
         let mut commit = fresh();
-        self.user(&mut commit, "chief", PEOPLE);
+        self.user(&mut commit, "chief", self.people);
         for team in 0..60 {
-            edge(&mut commit, self.group_id(&format!("team{}", team * 11)), Member::User(self.user_id(PEOPLE)));
+            edge(&mut commit, self.group_id(&format!("team{}", team * 11)), Member::User(self.user_id(self.people)));
         }
         self.store.commit(commit).expect("a chief");
         self.groups();

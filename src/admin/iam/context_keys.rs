@@ -64,7 +64,7 @@ impl Admin {
     ) -> Result<ContextKeys, AdminError> {
         let besides = all(&asked.policies)?;
         let terms = self.terms(allowed.at())?;
-        let mut library = Library::new(&self.account, &terms);
+        let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
         let held = self.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
             if asked.principal.starts_with(&format!("arn:aws:iam::{}:group/", self.account))

@@ -100,7 +100,7 @@ impl Admin {
             });
         }
         let terms = self.terms(asked.at())?;
-        let mut library = Library::new(&self.account, &terms);
+        let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
         let given = Given::parse(&simulation.policies, &simulation.boundary, simulation.resource_policy.as_deref())?;
         self.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
@@ -131,7 +131,7 @@ impl Admin {
         context: &BTreeMap<String, Vec<String>>,
     ) -> Result<Simulated, AdminError> {
         let terms = self.terms(asked.at())?;
-        let mut library = Library::new(&self.account, &terms);
+        let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
         self.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
             let subject = match signed.user() {

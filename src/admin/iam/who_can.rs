@@ -170,7 +170,7 @@ impl Admin {
         }
         let mark = wanted.after.as_deref().map_or(Ok(Mark::Start), Mark::parse)?;
         let terms = self.terms(asked.at())?;
-        let library = Library::new(&self.account, &terms);
+        let library = Library::with(self.shelf.clone(), &self.account, &terms);
         let search = Search { admin: self, wanted, now: asked.at(), limit, library, able: Able::default() };
         search.run(&mark)
     }
@@ -274,7 +274,7 @@ impl<'a> Search<'a, '_> {
             search: (admin, self.now),
             questions: (asked, &sought),
             candidates: &candidates,
-            library: Library::new(&admin.account, self.library.terms()),
+            library: self.library.beside(),
             alike: Alike::default(),
         };
         let (mut one, mut other) = (asker(), asker());
