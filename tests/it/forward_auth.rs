@@ -375,8 +375,8 @@ async fn what_could_be_the_clients_word_and_not_the_proxys_is_refused() {
         (without(&right, "x-forwarded-for"), "does not say `x-forwarded-for`"),
         (without(&right, "x-forwarded-proto"), "does not say `x-forwarded-proto`"),
         (without(&right, "x-forwarded-uri"), "does not say `x-forwarded-uri`"),
-        (with(&right, "x-forwarded-host", "a b"), "not visible ASCII"),
-        (with(&right, "x-forwarded-host", "user@wiki"), "`user@wiki` is no host"),
+        (with(&right, "x-forwarded-host", "a b"), "is no visible ASCII"),
+        (with(&right, "x-forwarded-host", "user@wiki"), "is no host: `user@wiki`"),
         (twice(&right, "x-http-method-override", "DELETE"), "another request of it"),
         (twice(&right, "x-original-url", "/admin"), "another request of it"),
     ] {

@@ -134,7 +134,10 @@ async fn ask(
     let answered = store.run(move |_| {
         let asked = || {
             let proxy = known(&forward, &rules, &wire, &parts.headers, now)?;
-            let visit = Visit::read(parts)?;
+            let visit = Visit::read(parts).map_err(|error| {
+                forward.app.gate.refuse_request(&proxy.actor(), Vec::new(), &error, now);
+                Failure::from(error)
+            })?;
             Question { forward, rules, proxy, visit, origin, now }.answer()
         };
         Ok::<_, StoreError>(asked())

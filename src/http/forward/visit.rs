@@ -9,8 +9,8 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::super::Failure;
 use super::super::hosts::Host;
-use crate::base::Fault;
 use crate::base::text::printable_within;
+use crate::base::{Fault, Faulty};
 
 /// Where those ask who say it in headers.
 pub(super) const VISITS: [&str; 1] = ["/v1/forward-auth"];
@@ -53,13 +53,55 @@ pub(super) struct Visit {
     pub(super) header_map: HeaderMap,
 }
 
+/// Why a question is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum VisitError {
+    /// A header makes another request of it for the application.
+    #[error("`{0}` can make another request of it for the application")]
+    Disguise(&'static str),
+    /// A header is not what it should be.
+    #[error("the header `{name}` is no {expected}: `{}`", printable_within(.found, 128))]
+    Malformed {
+        /// Which.
+        name: &'static str,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A header is there several times.
+    #[error("the header `{0}` is there more than once; the proxy has to set it, not to add it")]
+    Repeated(&'static str),
+    /// A header that is not there.
+    #[error("the proxy does not say `{0}`; have it set that header")]
+    Unsaid(&'static str),
+    /// Nobody asks at this path.
+    #[error("nothing is asked at this path; ask at {} or behind {ENVOY}", VISITS.join(", "))]
+    Elsewhere,
+}
+
+impl Faulty for VisitError {
+    fn fault(&self) -> Fault {
+        Fault::Caller
+    }
+}
+
+impl From<VisitError> for Failure {
+    fn from(error: VisitError) -> Self {
+        match error {
+            VisitError::Elsewhere => Self::not_found(&error.to_string()),
+            _ => Self::coded(&error, StatusCode::FORBIDDEN, "InvalidForwarding"),
+        }
+    }
+}
+
 impl Visit {
     /// What the proxy asks about.
-    pub(super) fn read(parts: Parts) -> Result<Self, Failure> {
+    pub(super) fn read(parts: Parts) -> Result<Self, VisitError> {
         let Parts { method, uri, headers, .. } = parts;
         for name in DISGUISES {
             if headers.contains_key(name) {
-                return Err(refused(&format!("`{name}` can make another request of it for the application")));
+                return Err(VisitError::Disguise(name));
             }
         }
         // Without it everybody would have the proxy's address, and conditions on addresses would let all of them in.
@@ -73,10 +115,10 @@ impl Visit {
                 text(needed(&headers, FORWARDED_HOST)?, FORWARDED_HOST)?,
                 text(needed(&headers, URI)?, URI)?,
             ),
-            None => return Err(Failure::not_found("there is no such path")),
+            None => return Err(VisitError::Elsewhere),
         };
-        let host = Host::of_authority(&authority)
-            .ok_or_else(|| refused(&format!("`{}` is no host", printable_within(&authority, 128))))?;
+        let host = Host::of_authority(&authority);
+        let host = host.ok_or_else(|| malformed(FORWARDED_HOST, "host", &authority))?;
         let application = single(&headers, APPLICATION)?.map(|value| text(value, APPLICATION)).transpose()?;
         let host = host.to_string();
         Ok(Self { method, host, authority, scheme, target, application, header_map: headers })
@@ -100,26 +142,24 @@ impl Visit {
 }
 
 /// The value of a header that is there once, or not at all.
-pub(super) fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h HeaderValue>, Failure> {
+pub(super) fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h HeaderValue>, VisitError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
-        _ => Err(refused(&format!(
-            "the header `{name}` is there more than once; the proxy has to set it, not to add it"
-        ))),
+        _ => Err(VisitError::Repeated(name)),
     }
 }
 
-fn needed<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h HeaderValue, Failure> {
-    single(headers, name)?.ok_or_else(|| refused(&format!("the proxy does not say `{name}`; have it set that header")))
+fn needed<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h HeaderValue, VisitError> {
+    single(headers, name)?.ok_or(VisitError::Unsaid(name))
 }
 
-fn text(value: &HeaderValue, name: &str) -> Result<String, Failure> {
+fn text(value: &HeaderValue, name: &'static str) -> Result<String, VisitError> {
     let text = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()));
-    text.map(str::to_owned).ok_or_else(|| refused(&format!("the header `{name}` is not visible ASCII")))
+    let found = || malformed(name, "visible ASCII", &String::from_utf8_lossy(value.as_bytes()));
+    text.map(str::to_owned).ok_or_else(found)
 }
 
-fn refused(why: &str) -> Failure {
-    tracing::warn!(why, "a proxy's question is refused");
-    Failure::new(StatusCode::FORBIDDEN, "InvalidForwarding", why, Fault::Caller)
+fn malformed(name: &'static str, expected: &'static str, found: &str) -> VisitError {
+    VisitError::Malformed { name, expected, found: found.to_owned() }
 }
