@@ -136,7 +136,7 @@ decide_cases() {
 # A line with a figure in a unit ("..: 1.23 us"), and the most it may be.
 at_most() {
   local line=$1 unit=$2 most=$3 figure
-  figure=${line#*: }
+  figure=${line##*: }
   figure=${figure%% "$unit"*}
   say "$line (limit $most $unit)"
   awk -v figure="$figure" -v most="$most" 'BEGIN { exit figure > most }' || BROKEN="${BROKEN:-} policies"

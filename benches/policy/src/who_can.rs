@@ -49,6 +49,7 @@ pub fn run(people: Option<usize>, cache: Option<u64>) {
     Company { store: &store, corp: "corp".parse().expect("a label"), people }.write();
     eprintln!("{people} people written in {:.1} s", begun.elapsed().as_secs_f64());
     let (admin, gate) = operations(&store, dir.path());
+    simulations(&admin, &gate);
 
     // What few teams hold, and what these may do by a role.
     let narrow = |limit| question("s3:GetObject", "arn:aws:s3:::data7/x", limit);
@@ -59,7 +60,6 @@ pub fn run(people: Option<usize>, cache: Option<u64>) {
     who("who-can, everybody may: a page of 100", &admin, &gate, &question("logs:Everywhere", "*", 100));
     everyone("the same, every page", &admin, &gate, &question("logs:Everywhere", "*", 1_000));
     who("who-can assume a role", &admin, &gate, &question("sts:AssumeRole", &format!("arn:aws:iam::{ACCOUNT}:role/role7"), 1_000));
-    simulations(&admin, &gate);
 }
 
 fn question(action: &str, resource: &str, limit: usize) -> WhoCan {
