@@ -9,6 +9,7 @@ mod local;
 mod policies;
 mod providers;
 mod questions;
+mod reports;
 mod roles;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .with(factors::add)
         .with(account::add)
         .with(providers::add)
+        .with(reports::add)
 }
 
 type Shared = State<Arc<App>>;

@@ -1,4 +1,4 @@
-//! Routes of providers of identity, and of the credential report.
+//! Routes of providers of identity.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -9,7 +9,6 @@ use super::super::v1::Routes;
 use super::{Body, Failure, KeysBody, Shared, TagsBody, work};
 use crate::admin::iam::providers::oidc::{NewOidcProvider, OidcProviderView};
 use crate::admin::iam::providers::saml::{NewSamlProvider, SamlProviderView};
-use crate::admin::iam::reports::{CredentialReport, State as Progress};
 use crate::gate::Operation;
 use crate::model::oidc_provider::{ClientId, Thumbprint};
 use crate::model::saml_provider::Metadata;
@@ -37,8 +36,6 @@ pub(super) fn add(routes: Routes) -> Routes {
         .put("/v1/saml-providers/{provider}/metadata", Op::UpdateSAMLProvider, update_saml)
         .put("/v1/saml-providers/{provider}/tags", Op::TagSAMLProvider, tag_saml)
         .post("/v1/saml-providers/{provider}/untag", Op::UntagSAMLProvider, untag_saml)
-        .post("/v1/credential-report", Op::GenerateCredentialReport, generate_report)
-        .get("/v1/credential-report", Op::GetCredentialReport, report)
 }
 
 /// Thumbprints as a body.
@@ -154,14 +151,4 @@ async fn tag_saml(State(app): Shared, asked: Asked, Path(provider): Path<String>
 async fn untag_saml(State(app): Shared, asked: Asked, Path(provider): Path<String>, body: Body<KeysBody>) -> SamlShown {
     let (allowed, KeysBody { keys }) = asked.authorize_body(body, |_| provider, Vec::new()).await?;
     work(&app, move |admin| admin.untag_saml_provider(allowed, &keys)).await
-}
-
-async fn generate_report(State(app): Shared, asked: Asked) -> Result<Json<Progress>, Failure> {
-    let allowed = asked.authorize("").await?;
-    work(&app, move |admin| admin.generate_credential_report(&allowed)).await
-}
-
-async fn report(State(app): Shared, asked: Asked) -> Result<Json<CredentialReport>, Failure> {
-    let allowed = asked.authorize("").await?;
-    work(&app, move |admin| Ok(CredentialReport::clone(&*admin.credential_report(&allowed)?))).await
 }
