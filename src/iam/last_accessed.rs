@@ -3,7 +3,7 @@
 use super::answer::{flag, list, nodes, rest, text, time};
 use super::params::invalid;
 use super::{About, Action, IamError, Job, Node, Params, iam, part, reads};
-use crate::admin::iam::services::{Granting, Job as Worked, ServiceUse, UsedBy};
+use crate::admin::iam::services::{Granting, Job as Worked, MOST_NAMESPACES, ServiceUse, UsedBy, is_namespace};
 use crate::authn::signed::Signed;
 use crate::gate::{Asking, Operation as Op};
 
@@ -19,9 +19,6 @@ pub(super) const ACTIONS: &[Action] = &[
     iam("ListPoliciesGrantingServiceAccess", Op::ListPoliciesGrantingServiceAccess, subject, granting),
 ];
 
-/// Namespaces that one call asks about (IAM API reference, `serviceNamespaceListType`).
-const MOST_NAMESPACES: usize = 200;
-
 /// It is about the thing with this ARN.
 fn subject(params: &Params, _: &Signed) -> About {
     Ok((params.required("Arn")?.to_owned(), Asking::default()))
@@ -34,8 +31,7 @@ fn job(params: &Params, _: &Signed) -> About {
 }
 
 fn namespace(text: &str, name: &str) -> Result<String, IamError> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-    if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+    if is_namespace(text) {
         return Ok(text.to_owned());
     }
     Err(invalid(Some(text), name, "Member must satisfy regular expression pattern: [\\w-]{1,64}"))
@@ -50,8 +46,8 @@ fn granting(params: &Params) -> Result<Job, IamError> {
     let services = asked_for.into_iter().map(|text| namespace(text, NAME)).collect::<Result<Vec<_>, _>>()?;
     reads(move |admin, asked| {
         let found = admin.policies_granting(asked, &services)?;
-        let each = found.iter().map(|(service, policies)| {
-            vec![text("ServiceNamespace", service), list("Policies", policies.iter().map(policy))]
+        let each = found.iter().map(|granted| {
+            vec![text("ServiceNamespace", &granted.service), list("Policies", granted.policies.iter().map(policy))]
         });
         Ok(vec![list("PoliciesGrantingServiceAccess", each), flag("IsTruncated", false)])
     })
@@ -59,7 +55,7 @@ fn granting(params: &Params) -> Result<Job, IamError> {
 
 fn policy(granting: &Granting) -> Vec<Node> {
     match granting {
-        Granting::Managed(arn) => vec![
+        Granting::Managed { arn } => vec![
             text("PolicyName", arn.rsplit('/').next().unwrap_or_default()),
             text("PolicyType", "MANAGED"),
             text("PolicyArn", arn),
@@ -123,12 +119,10 @@ fn service(service: &ServiceUse) -> Vec<Node> {
 
 fn get_with_entities(params: &Params) -> Result<Job, IamError> {
     let (id, paging) = (params.required("JobId")?.to_owned(), params.paging()?);
-    let wanted = namespace(params.required("ServiceNamespace")?, "ServiceNamespace")?.to_ascii_lowercase();
+    let wanted = namespace(params.required("ServiceNamespace")?, "ServiceNamespace")?;
     reads(move |admin, asked| {
         let worked = admin.last_accessed(asked, &id)?;
-        let used = worked.services.iter().find(|service| service.namespace == wanted);
-        let used = used.ok_or_else(|| IamError::new(404, "NoSuchEntity", "the job is not about that service"))?;
-        let (users, next) = part(used.used_by.iter().collect(), &paging)?;
+        let (users, next) = part(worked.users_of(&wanted)?.iter().collect(), &paging)?;
         let mut answer = of_job(&worked);
         answer.push(list("EntityDetailsList", users.into_iter().map(entity)));
         answer.extend(rest(next));

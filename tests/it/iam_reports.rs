@@ -8,6 +8,7 @@ use bailey::admin::iam::reports::PEOPLE_A_CALL;
 use bailey::authn::local::Role;
 use bailey::base::Timestamp;
 use bailey::base::network::Networks;
+use bailey::cli::client::ClientError;
 use bailey::http::hosts::Hosts;
 use bailey::http::public::{self, Public, Settings};
 use bailey::http::serve::Ending;
@@ -150,6 +151,21 @@ impl Office {
         let status = answer["ResponseMetadata"]["HTTPStatusCode"].as_u64();
         let code = answer["Error"]["Code"].as_str().unwrap_or_else(|| panic!("{action} {parameters:?}: {answer}"));
         (status.unwrap_or_default(), code.to_owned())
+    }
+
+    /// What a verb prints, over the socket: that it ended well, standard output, standard error.
+    fn verb(&self, words: &[&str]) -> (bool, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailey"));
+        let output = command.arg("--socket").arg(self.fixture.path()).args(words).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    }
+
+    /// What a verb prints that ends well.
+    fn prints(&self, words: &[&str]) -> String {
+        let (well, printed, said) = self.verb(words);
+        assert!(well, "{words:?}: {said}");
+        printed
     }
 
     /// The lines of the credential report.
@@ -387,6 +403,79 @@ async fn the_details_of_an_account_are_whole_on_pages_of_any_size() {
         let refused = office.refused("GetAccountAuthorizationDetails", &[wrong]).await;
         assert_eq!(refused, refusal(400, "ValidationError"), "{wrong:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_are_told_at_the_terminal_as_by_the_api() {
+    let mut office = Office::new().await;
+    company(&office).await;
+    let arn = |rest: &str| format!("arn:aws:iam::{ACCOUNT}:{rest}");
+    let own = arn("policy/app/own");
+    let key = credentials(&office.post("/v1/users/ann/access-keys", json!({})).await);
+    office.put("/v1/users/ann/inline/mine", json!({"document": document("iam:Get*")})).await;
+    office.send(&key, "GetAccountSummary", &[]).await;
+
+    let granting = ["policy", "granting", "user/ann", "ec2", "sqs", "rds"];
+    let lines = [
+        format!("SERVICE  POLICY{}INLINE ON", " ".repeat(own.len() - "POLICY".len() + 2)),
+        format!("ec2      {own}"),
+        format!("sqs      more{}group/team", " ".repeat(own.len() - "more".len() + 2)),
+        "rds      none".to_owned(),
+    ];
+    assert_eq!(office.prints(&granting).lines().collect::<Vec<_>>(), lines);
+    let shown: Value = serde_json::from_str(&office.prints(&[&granting[..], &["--output", "json"]].concat())).unwrap();
+    let expected = json!([
+        {"service": "ec2", "policies": [{"type": "managed", "arn": own}]},
+        {"service": "sqs", "policies": [{"type": "inline", "name": "more", "kind": "group", "on": "team"}]},
+        {"service": "rds", "policies": []},
+    ]);
+    assert_eq!(shown, expected);
+
+    let used = "2026-03-12T12:00";
+    let by_name = office.prints(&["policy", "last-accessed", "user/ann"]);
+    let lines: Vec<Vec<&str>> = by_name.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["SERVICE", "LAST", "USED", "BY", "REGION", "USERS"]);
+    assert_eq!((&lines[1][..], &lines[3][..], lines.len()), (&["ec2", "0"][..], &["sqs", "0"][..], 4), "{by_name}");
+    assert!(lines[2][1].starts_with(used), "{by_name}");
+    assert_eq!((lines[2][0], &lines[2][2..]), ("iam", &["ann", "us-east-1", "1"][..]));
+    assert_eq!(office.prints(&["policy", "last-accessed", &arn("user/firm/ann")]), by_name);
+    let json = office.prints(&["policy", "last-accessed", "user/ann", "--output", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[1]["name"], "AWS Identity and Access Management");
+    assert_eq!((&json[1]["last"]["arn"], &json[1]["users"]), (&json!(arn("user/firm/ann")), &json!(1)));
+    assert_eq!(each(&json, "service"), ["ec2", "iam", "sqs"]);
+
+    // Of a group, a role and a policy as well.
+    office.put("/v1/groups/team/inline/more", json!({"document": document("iam:*")})).await;
+    let users = office.prints(&["policy", "last-accessed", "group/team", "--users", "IAM"]);
+    assert_eq!(users.lines().count(), 2, "{users}");
+    assert!(users.lines().nth(1).is_some_and(|line| line.starts_with("ann ") && line.ends_with("user/firm/ann")));
+    assert!(office.prints(&["policy", "last-accessed", "role/deploy"]).contains("\niam "));
+    assert!(office.prints(&["policy", "last-accessed", "policy/own"]).contains("\nec2 "));
+
+    for (words, expected) in [
+        (&["policy", "last-accessed", "user/nobody"][..], "there is no user `nobody`"),
+        (&["policy", "last-accessed", "user/ann", "--users", "rds"], "there is no service `rds` in that job"),
+        (&["policy", "last-accessed", "arn:aws:iam::123456789012:root"], "give the ARN of one in this account"),
+        (&["policy", "granting", "policy/own", "s3"], "give the ARN of one in this account"),
+        (&["policy", "granting", "user/ann", "s3:GetObject"], "`s3:GetObject` is none"),
+    ] {
+        let (well, printed, said) = office.verb(words);
+        assert!(!well && printed.is_empty() && said.contains(expected), "{words:?}: {printed}{said}");
+    }
+    let many = json!({"arn": own, "services": vec!["s3"; 201]});
+    let refused = office.served.client.post::<Value>("/v1/policies-granting", &many).await.unwrap_err();
+    assert!(refused.to_string().contains("1 to 200 services"), "{refused}");
+
+    // A job is for whoever asked for it, on whichever way, and for a day.
+    let job: Value = office.post("/v1/last-accessed", json!({"arn": own})).await;
+    let job = job["job"].as_str().unwrap();
+    let path = format!("/v1/last-accessed/{job}");
+    assert!(office.served.client.get::<Value>(&path).await.is_ok());
+    assert_eq!(office.refused("GetServiceLastAccessedDetails", &[("JobId", job)]).await, refusal(404, "NoSuchEntity"));
+    office.pass(24 * 3600);
+    let refused = office.served.client.get::<Value>(&path).await.unwrap_err();
+    assert!(matches!(&refused, ClientError::Refused(error) if error.code == "NotFound"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

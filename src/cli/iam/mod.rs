@@ -5,6 +5,7 @@
 //!  coverage     bailey role coverage
 //!  policies     bailey policy list, create, ...: those in the store
 //!  who_can      bailey policy who-can
+//!  services     bailey policy last-accessed, granting
 //!  guardrails   bailey guardrail
 //!  local        bailey user create, bailey group create, ...: those that no directory knows
 //!  resources    bailey resource create, ...: machines that no directory knows
@@ -24,6 +25,7 @@ pub mod policies;
 pub mod providers;
 pub mod resources;
 pub mod roles;
+pub mod services;
 mod who_can;
 
 use std::io::{self, Read as _};

@@ -1,5 +1,5 @@
 //! `bailey policy`: decides and examines policies on their own, without a store or a daemon. What it does with those in the
-//! store is in [`super::iam::policies`].
+//! store is in [`super::iam::policies`] and [`super::iam::services`].
 
 mod actions;
 mod eval;
@@ -14,6 +14,7 @@ use clap::{Subcommand, ValueEnum};
 use super::Exit;
 use super::args::Global;
 use super::iam::policies::{self, Managed};
+use super::iam::services::{self, Services};
 use super::session::Session;
 use crate::policy::Kind;
 
@@ -68,6 +69,9 @@ pub enum Policy {
     /// Policies in the store.
     #[command(flatten)]
     Managed(Managed),
+    /// Services that they are about.
+    #[command(flatten)]
+    Services(Services),
 }
 
 /// What a policy is attached to.
@@ -109,6 +113,7 @@ pub async fn run(global: &Global, verb: Policy) -> anyhow::Result<Exit> {
         Policy::Lint { file, kind, strict } => tokio::task::block_in_place(|| lint::run(global, &file, kind, strict)),
         Policy::Print { file, kind } => tokio::task::block_in_place(|| print::run(&file, kind)),
         Policy::Managed(verb) => policies::run(&mut Session::open(global).await?, verb).await,
+        Policy::Services(verb) => services::run(&mut Session::open(global).await?, verb).await,
     }
 }
 

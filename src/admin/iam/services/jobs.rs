@@ -53,6 +53,20 @@ pub struct ServiceUse {
     pub used_by: Vec<UsedBy>,
 }
 
+impl Job {
+    /// Those who used a service, the last one first.
+    ///
+    /// # Errors
+    /// When the job is not about that service.
+    pub fn users_of(&self, service: &str) -> Result<&[UsedBy], AdminError> {
+        let folded = service.to_ascii_lowercase();
+        let found = self.services.iter().find(|one| one.namespace == folded);
+        let missing =
+            || AdminError::NoSuch { what: format!("service `{}` in that job", printable_within(service, 64)) };
+        found.map(|found| found.used_by.as_slice()).ok_or_else(missing)
+    }
+}
+
 impl Admin {
     /// Works out which services a user, group, role or policy gives, and when each was used. Answers the job's number. Blocks.
     ///

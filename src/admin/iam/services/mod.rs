@@ -6,14 +6,18 @@
 //! it does not name are not listed, for there is no table of them.
 
 mod jobs;
+mod shown;
 mod uses;
 
 pub use jobs::{Job, Jobs, ServiceUse};
+pub use shown::{Accessed, JobView, ServiceView};
 pub use uses::UsedBy;
+
+use serde::{Deserialize, Serialize};
 
 use super::super::{Admin, AdminError};
 use super::find;
-use crate::base::text::printable;
+use crate::base::text::{printable, printable_within};
 use crate::gate::Authorized;
 use crate::gate::target::{About, subject};
 use crate::model::{AccountId, Entity, Group, Holder, ManagedPolicy, MemberKind, Role, User};
@@ -24,11 +28,44 @@ use crate::store::{Snapshot, StoreError, iam};
 /// Services of ours, with the names that AWS has for them.
 const OURS: [(&str, &str); 2] = [("iam", "AWS Identity and Access Management"), ("sts", "AWS Security Token Service")];
 
+/// Services that one question is about (IAM API reference, `serviceNamespaceListType`).
+pub const MOST_NAMESPACES: usize = 200;
+
+/// Whether `text` can be a service as policies write it (IAM API reference, `serviceNamespaceType`).
+#[must_use]
+pub fn is_namespace(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Which policies let somebody use some services.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantingQuestion {
+    /// A user, group or role.
+    pub arn: String,
+    /// The services, as policies write them.
+    pub services: Vec<String>,
+}
+
+/// A service, and the policies that let somebody use it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// As it was asked for.
+    pub service: String,
+    /// The policies.
+    pub policies: Vec<Granting>,
+}
+
 /// A policy that lets somebody use a service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum Granting {
-    /// A managed one, by its ARN.
-    Managed(String),
+    /// A managed one.
+    Managed {
+        /// Its ARN.
+        arn: String,
+    },
     /// An inline one.
     Inline {
         /// Its name.
@@ -59,12 +96,18 @@ impl Admin {
     /// denies are not looked at. Blocks.
     ///
     /// # Errors
-    /// When there is nobody of that ARN, or the store cannot be read.
-    pub fn policies_granting(
-        &self,
-        asked: &Authorized,
-        services: &[String],
-    ) -> Result<Vec<(String, Vec<Granting>)>, AdminError> {
+    /// When there is nobody of that ARN, there are too many services or what is none, or the store cannot be read.
+    pub fn policies_granting(&self, asked: &Authorized, services: &[String]) -> Result<Vec<Granted>, AdminError> {
+        let out_of_bounds = |limit| Err(AdminError::OutOfBounds { what: "services".to_owned(), limit });
+        if !(1..=MOST_NAMESPACES).contains(&services.len()) {
+            return out_of_bounds(format!("1 to {MOST_NAMESPACES} services"));
+        }
+        if let Some(none) = services.iter().find(|service| !is_namespace(service)) {
+            let none = printable_within(none, 64);
+            return out_of_bounds(format!(
+                "names such as `s3`, the part of an action before the colon; `{none}` is none"
+            ));
+        }
         let terms = self.terms(asked.at())?;
         let texts = self.store.read(|snapshot| match Subject::find(snapshot, &self.account, asked.resource())? {
             Subject::Policy(_) => Err(no_subject(asked.resource())),
@@ -76,7 +119,7 @@ impl Admin {
             let mut found: Vec<Granting> = granting.filter_map(|text| text.of.clone()).collect();
             found.sort();
             found.dedup();
-            (service.clone(), found)
+            Granted { service: service.clone(), policies: found }
         };
         Ok(services.iter().map(of).collect())
     }
@@ -128,7 +171,7 @@ fn of_group(snapshot: &dyn Snapshot, group: &Group) -> Result<Vec<Text>, AdminEr
 
 fn managed(snapshot: &dyn Snapshot, policy: &ManagedPolicy) -> Result<Text, AdminError> {
     let document = iam::policy_version(snapshot, &policy.id, policy.default_version)?.unwrap_or_default();
-    text(Some(Granting::Managed(policy.arn().to_string())), &document)
+    text(Some(Granting::Managed { arn: policy.arn().to_string() }), &document)
 }
 
 fn text(of: Option<Granting>, document: &str) -> Result<Text, AdminError> {
@@ -139,7 +182,7 @@ fn text(of: Option<Granting>, document: &str) -> Result<Text, AdminError> {
 /// The policy by the name that reasons of decisions have for it: an ARN, or `group/team/policy/NAME`.
 fn granting(name: &str) -> Option<Granting> {
     if name.starts_with("arn:") {
-        return Some(Granting::Managed(name.to_owned()));
+        return Some(Granting::Managed { arn: name.to_owned() });
     }
     let (whose, name) = name.split_once("/policy/")?;
     let (kind, on) = whose.split_once('/')?;
@@ -156,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_policy_is_known_by_the_name_that_reasons_have_for_it() {
-        assert_eq!(granting("arn:aws:iam::aws:policy/x"), Some(Granting::Managed("arn:aws:iam::aws:policy/x".into())));
+        let managed = Granting::Managed { arn: "arn:aws:iam::aws:policy/x".into() };
+        assert_eq!(granting("arn:aws:iam::aws:policy/x"), Some(managed));
         let inline = Granting::Inline { name: "p".into(), kind: "group".into(), on: "team".into() };
         assert_eq!(granting("group/team/policy/p"), Some(inline));
         assert_eq!(granting("assignment of role/policy to user/ann"), None);

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::super::{Admin, AdminError};
 use super::Subject;
 use crate::base::Timestamp;
@@ -21,7 +23,7 @@ const A_SNAPSHOT: usize = 200;
 const MOST_USERS: usize = 1_000;
 
 /// Who used a service, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedBy {
     /// The user's ARN.
     pub arn: String,
