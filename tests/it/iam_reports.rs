@@ -406,6 +406,83 @@ async fn the_details_of_an_account_are_whole_on_pages_of_any_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_details_of_an_account_are_printed_whole_a_line_each() {
+    let mut office = Office::new().await;
+    company(&office).await;
+    let whole: Value = office.served.client.get("/v1/account/details").await.unwrap();
+    assert_eq!(whole["next"], Value::Null);
+    let items = whole["items"].as_array().unwrap();
+    let named = |kind: &str| -> Vec<&str> {
+        items.iter().filter(|item| item["kind"] == kind).map(|item| item["name"].as_str().unwrap()).collect()
+    };
+    let api = office.done("GetAccountAuthorizationDetails", &[]).await;
+    assert_eq!(named("user"), each(&api["UserDetailList"], "UserName"));
+    assert_eq!(named("group"), each(&api["GroupDetailList"], "GroupName"));
+    assert_eq!(named("role"), each(&api["RoleDetailList"], "RoleName"));
+    assert_eq!([named("policy"), named("template")].concat(), each(&api["Policies"], "PolicyName"));
+    let one = |kind: &str| items.iter().find(|item| item["kind"] == kind).unwrap();
+    let arn = |rest: &str| format!("arn:aws:iam::{ACCOUNT}:{rest}");
+    let ann = one("user");
+    assert_eq!((&ann["arn"], &ann["groups"]), (&json!(arn("user/firm/ann")), &json!(["team"])));
+    assert_eq!(ann["entitlements"]["boundary"], "arn:aws:iam::aws:policy/ReadOnlyAccess");
+    assert_eq!(ann["entitlements"]["inline"]["mine"], document("sns:*"));
+    assert_eq!(one("group")["entitlements"]["attached"], json!([arn("policy/app/own")]));
+    assert_eq!(one("role")["instance_profiles"][0]["name"], "web");
+    assert_eq!(one("role")["entitlements"]["inline"]["do"], document("iam:*"));
+    let own = one("policy");
+    assert_eq!((&own["attached"], &own["boundaries"], &own["default_version"]), (&json!(1), &json!(1), &json!(2)));
+    assert_eq!(own["documents"], json!({"1": document("s3:Get*"), "2": document("ec2:*")}));
+
+    for size in 1..=9 {
+        let (mut after, mut found) = (String::new(), Vec::<Value>::new());
+        loop {
+            let path = format!("/v1/account/details?limit={size}{after}");
+            let page: Value = office.served.client.get(&path).await.unwrap();
+            let items = page["items"].as_array().unwrap();
+            assert!((1..=size).contains(&items.len()), "{path}");
+            found.extend(items.iter().cloned());
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={}", bailey::cli::session::encoded(next));
+        }
+        assert_eq!(&found, items, "in pages of {size}");
+    }
+    let kinds: Value = office.served.client.get("/v1/account/details?kinds=policy,group").await.unwrap();
+    assert_eq!(each(&kinds["items"], "name"), ["team", "own"]);
+    for wrong in ["kinds=resource", "kinds=", "after=x", "after=resource/x", "limit=0", "limit=1001", "kind=user"] {
+        let path = format!("/v1/account/details?{wrong}");
+        let refused = office.served.client.get::<Value>(&path).await.unwrap_err();
+        assert!(
+            matches!(&refused, ClientError::Refused(error) if error.code == "InvalidRequest"),
+            "{wrong}: {refused}"
+        );
+    }
+
+    let lines = |text: String| -> Vec<Value> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+    assert_eq!(&lines(office.prints(&["account", "details"])), items);
+    let some = lines(office.prints(&["account", "details", "--kind", "group", "--kind", "policy", "--output", "json"]));
+    assert_eq!(json!(some), kinds["items"]);
+
+    // Documents of many lines, more of them than a page holds.
+    let spread = serde_json::to_string_pretty(&document("s3:Get*")).unwrap().replace('\n', &"\n".repeat(2_000));
+    let spread = serde_json::value::RawValue::from_string(spread).unwrap();
+    let names: Vec<String> = (0..17).map(|number| format!("wide{number:02}")).collect();
+    for name in &names {
+        office.post("/v1/policies", json!({"name": name, "document": document("s3:*")})).await;
+        for _ in 0..4 {
+            let path = format!("/v1/policies/{name}/versions");
+            let new = BTreeMap::from([("document", &spread)]);
+            let _: Value = office.served.client.post(&path, &new).await.unwrap();
+        }
+    }
+    let first: Value = office.served.client.get("/v1/account/details?kinds=policy&limit=1000").await.unwrap();
+    assert!(first["next"].is_string(), "a page ends early where its documents get large");
+    let policies = lines(office.prints(&["account", "details", "--kind", "policy"]));
+    let printed: Vec<&str> = policies.iter().map(|policy| policy["name"].as_str().unwrap()).collect();
+    assert_eq!(printed, std::iter::once("own").chain(names.iter().map(String::as_str)).collect::<Vec<_>>());
+    assert_eq!(policies[17]["documents"]["5"], document("s3:Get*"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn services_are_told_at_the_terminal_as_by_the_api() {
     let mut office = Office::new().await;
     company(&office).await;

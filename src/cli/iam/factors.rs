@@ -13,7 +13,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::credentials::write_closed;
-use super::{done, go_on};
+use super::{details, done, go_on};
 use crate::admin::iam::mfa::DeviceView;
 use crate::admin::iam::passwords::LoginProfileView;
 use crate::admin::iam::reports::{CredentialReport, State as Progress};
@@ -117,6 +117,14 @@ pub enum AccountVerb {
     ///
     /// One that is younger than four hours is printed again.
     CredentialReport,
+    /// Print users, groups, roles and policies with all that hangs on them, as JSON lines
+    ///
+    /// One a line, sort by sort, the one form there is. Each is of the moment at which it was read.
+    Details {
+        /// Only those of this kind; may be repeated
+        #[arg(long = "kind", value_name = "KIND")]
+        kinds: Vec<details::Kind>,
+    },
     /// Show what passwords of local users have to be like, or set it
     PasswordPolicy(PolicyChanges),
 }
@@ -321,6 +329,7 @@ pub async fn account(session: &mut Session, verb: AccountVerb) -> anyhow::Result
                 Format::Table => session.output.line(report.content.trim_end())?,
             }
         }
+        AccountVerb::Details { kinds } => details::print(session, &kinds).await?,
         AccountVerb::PasswordPolicy(changes) => {
             let mut rules: PasswordPolicy = session.client.get("/v1/password-policy").await?;
             if changes != PolicyChanges::default() {

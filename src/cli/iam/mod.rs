@@ -11,12 +11,14 @@
 //!  resources    bailey resource create, ...: machines that no directory knows
 //!  credentials  bailey access-key, root, key, init
 //!  factors      bailey mfa, bailey account, passwords of local users
+//!  details      bailey account details
 //!  providers    bailey provider oidc, saml
 //!  holders      what users, groups and roles have in common: attach, put-policy, boundary, tag
 //! ```
 
 pub mod coverage;
 pub mod credentials;
+mod details;
 pub mod factors;
 pub mod guardrails;
 pub mod holders;

@@ -4,6 +4,10 @@
 //! Each of them is read under a snapshot of its own, so no listing holds commits up, however long it is; and a page ends
 //! early where its documents get large.
 
+mod shown;
+
+pub use shown::{DetailView, EntityDetail, PolicyDetail, RoleDetail};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Admin, AdminError};
