@@ -560,6 +560,8 @@ mod tests {
             "guardrail detach regions --from account/123456789012",
             "guardrail delete regions",
             "instance-profile add-role web Deploy",
+            "instance-profile list --limit 5",
+            "instance-profile list --role Deploy",
             "resource list",
             "resource show web1",
             "history show jsmith --at 2026-03-12",

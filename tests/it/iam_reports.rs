@@ -457,6 +457,11 @@ async fn the_details_of_an_account_are_printed_whole_a_line_each() {
         );
     }
 
+    let profiles = office.prints(&["instance-profile", "list", "--role", "deploy"]);
+    assert!(profiles.lines().count() == 2 && profiles.contains("\nweb "), "{profiles}");
+    let (well, _, said) = office.verb(&["instance-profile", "list", "--role", "nothing"]);
+    assert!(!well && said.contains("there is no role `nothing`"), "{said}");
+
     let lines = |text: String| -> Vec<Value> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
     assert_eq!(&lines(office.prints(&["account", "details"])), items);
     let some = lines(office.prints(&["account", "details", "--kind", "group", "--kind", "policy", "--output", "json"]));

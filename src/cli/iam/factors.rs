@@ -13,6 +13,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::credentials::write_closed;
+use super::holders::tags;
 use super::{details, done, go_on};
 use crate::admin::iam::mfa::DeviceView;
 use crate::admin::iam::passwords::LoginProfileView;
@@ -177,6 +178,7 @@ const DEVICES: &[Column<DeviceView>] = &[
     Column { title: "serial", cell: |device| device.serial.clone() },
     Column { title: "user", cell: |device| device.user.clone().unwrap_or_default() },
     Column { title: "since", cell: |device| device.enabled.map(moment).unwrap_or_default() },
+    Column { title: "tags", cell: |device| tags(&device.tags) },
 ];
 
 const PROFILE: &[Column<LoginProfileView>] = &[

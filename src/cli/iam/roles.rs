@@ -133,8 +133,15 @@ pub enum RoleVerb {
 /// `bailey instance-profile`.
 #[derive(Debug, Subcommand)]
 pub enum ProfileVerb {
-    /// List instance profiles
-    List(Part),
+    /// List instance profiles, or those that hold a role
+    List {
+        /// Only those that hold this role: all of them, by name or ARN
+        #[arg(long, value_name = "ROLE", conflicts_with = "after")]
+        role: Option<String>,
+        /// Which part of them
+        #[command(flatten)]
+        part: Part,
+    },
     /// Show one
     Show {
         /// Name or ARN
@@ -327,7 +334,13 @@ pub async fn role(session: &mut Session, verb: RoleVerb) -> anyhow::Result<Exit>
 /// When the operation fails.
 pub async fn profile(session: &mut Session, verb: ProfileVerb) -> anyhow::Result<Exit> {
     let found: ProfileView = match verb {
-        ProfileVerb::List(part) => {
+        ProfileVerb::List { role: Some(role), .. } => {
+            let path = format!("{}/instance-profiles", one(&role));
+            let profiles: Vec<ProfileView> = session.client.get(&path).await?;
+            session.output.listing(&profiles, PROFILES)?;
+            return Ok(Exit::Done);
+        }
+        ProfileVerb::List { role: None, part } => {
             let page: Page<ProfileView> = session.client.get(&format!("/v1/instance-profiles{}", part.query())).await?;
             session.output.listing(&page.items, PROFILES)?;
             go_on(page.next)?;

@@ -27,6 +27,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .put("/v1/roles/{role}/assigned/{kind}/{who}", Operation::AssignRole, assign)
         .delete("/v1/roles/{role}/assigned/{kind}/{who}", Operation::UnassignRole, unassign)
         .get("/v1/coverage", Operation::GetRoleCoverage, coverage)
+        .get("/v1/roles/{role}/instance-profiles", Operation::ListInstanceProfilesForRole, profiles_of)
         .get("/v1/instance-profiles", Operation::ListInstanceProfiles, list_profiles)
         .post("/v1/instance-profiles", Operation::CreateInstanceProfile, create_profile)
         .get("/v1/instance-profiles/{profile}", Operation::GetInstanceProfile, show_profile)
@@ -140,6 +141,15 @@ async fn list_profiles(
     let _allowed = asked.authorize("").await?;
     let limit = listing.limit()?;
     work(&app, move |admin| admin.instance_profiles(listing.after.as_deref(), limit)).await
+}
+
+async fn profiles_of(
+    State(app): Shared,
+    asked: Asked,
+    Path(role): Path<String>,
+) -> Result<Json<Vec<ProfileView>>, Failure> {
+    let allowed = asked.authorize(&role).await?;
+    work(&app, move |admin| admin.profiles_of_role(&allowed)).await
 }
 
 async fn create_profile(
