@@ -99,6 +99,9 @@ fn secrets(section: &Section<'_>, files: &Files<'_>) -> Vec<SharedSecret> {
         [(file, files.secret_in_file(section, file)), (credential, files.secret_in_credential(section, credential))]
     {
         let Some(text) = text else { continue };
+        if text.expose().trim().is_empty() {
+            section.fault(key, "has nothing but blank lines", "make a secret with `openssl rand -hex 32`");
+        }
         for line in text.expose().lines().map(str::trim).filter(|line| !line.is_empty()) {
             if line.chars().count() < LEAST_SECRET {
                 let problem = format!("has a line of fewer than {LEAST_SECRET} characters, which could be guessed");

@@ -211,6 +211,13 @@ impl Gate {
         self.note_denial(actor, &event, why, now);
     }
 
+    /// Writes down that `proxy` asked what is no question, about a request from `ip`: a client may be behind that, so it counts
+    /// among the denials of its address. Blocks.
+    pub fn refuse_question(&self, proxy: &Actor, ip: IpAddr, why: &dyn fmt::Display, now: Timestamp) {
+        let event = Event::reading("ForwardAuth").with("proxy", proxy.to_string()).with("source_ip", ip.to_string());
+        self.note_denial(&Actor::task(format!("requests from {}", neighbours(ip))), &event, why, now);
+    }
+
     /// Writes down that a proof of who one is, from `ip`, was refused: `about` says of which key, if it claims one, and why. Each address has its own limit of records a minute, so that nobody's noise hides what others try. Blocks.
     pub fn refuse_proof(
         &self,
@@ -220,7 +227,7 @@ impl Gate {
         why: &dyn fmt::Display,
         now: Timestamp,
     ) {
-        let from = ip.map(|ip| format!(" from {ip}")).unwrap_or_default();
+        let from = ip.map(|ip| format!(" from {}", neighbours(ip))).unwrap_or_default();
         let (name, many) = match proof {
             Proof::Signature => ("VerifySignature", "signatures"),
             Proof::Proxy => ("VerifyProxy", "proxies"),
@@ -254,6 +261,17 @@ impl Gate {
             tracing::warn!(%actor, count, "denied so often that not each was recorded");
             let event = Event::reading("DenialsNotRecorded").with("count", count);
             self.audit.note(actor, &event, &Outcome::success(), now);
+        }
+    }
+}
+
+/// Whom an address is counted with: of IPv6 one has a network of 64 bits at least (RFC 6177), and all its addresses.
+fn neighbours(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{}/64", std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Keys that sign what others verify: tokens for applications (RFC 7519), with ES256 (RFC 7518, section 3.4).
 //!
 //! A key is published a day before it signs, signs for 90 days, and stays published for another day: whoever verifies looks
-//! the keys up once a day at most and never meets one that it cannot have seen. The private half lies in the store, sealed.
+//! the keys up once a day never meets one that it cannot have seen, but for the very first, and one that takes the place of keys
+//! that were lost: those sign at once. The private half lies in the store, sealed.
 //! There is no symmetric algorithm here, and no way to choose one: what verifies cannot sign.
 
 use std::fmt;
@@ -77,31 +78,39 @@ struct Open {
 
 /// Those that there are, the oldest first.
 #[derive(Default)]
-pub(super) struct Signing(Vec<Open>);
+pub(super) struct Signing {
+    open: Vec<Open>,
+    /// Numbers of those that do not open any more.
+    lost: Vec<KeyNumber>,
+}
 
 impl Signing {
     /// What lies in the store, opened.
     pub(super) fn open(store: &Store, keys: &Keys) -> Result<Self, RotationError> {
         let stored = store.read(credentials::signing_keys::<Stored>)?;
-        let mut open = Vec::new();
+        let mut signing = Self::default();
         for (number, held) in stored {
-            match keys.unseal(&owner(number), &held.value.sealed) {
-                Ok(private) => open.push(Open::new(number, held.value.active_from, &private)?),
+            let private = keys.unseal(&owner(number), &held.value.sealed);
+            match private.and_then(|private| Open::new(number, held.value.active_from, &private)) {
+                Ok(open) => signing.open.push(open),
                 // Tokens are short-lived, and another key takes its place.
-                Err(error) => tracing::error!(%error, number, "a signing key is lost"),
+                Err(error) => {
+                    tracing::error!(%error, number, "a signing key is lost");
+                    signing.lost.push(number);
+                }
             }
         }
-        Ok(Self(open))
+        Ok(signing)
     }
 
     /// The key that signs at `now`: the newest whose time has come.
     fn current(&self, now: Timestamp) -> Option<&Open> {
-        self.0.iter().rev().find(|key| key.active_from <= now).or_else(|| self.0.first())
+        self.open.iter().rev().find(|key| key.active_from <= now).or_else(|| self.open.first())
     }
 
     /// From when the next key is to sign, if it is time to make it.
     fn due(&self, now: Timestamp) -> Option<Timestamp> {
-        let Some(newest) = self.0.last() else { return Some(now) };
+        let Some(newest) = self.open.last() else { return Some(now) };
         let ends = later(newest.active_from, SIGNS);
         let publish = later(now, AROUND);
         (ends <= publish).then_some(publish)
@@ -109,9 +118,13 @@ impl Signing {
 
     /// Numbers of keys by which nothing that counts can be signed any more.
     fn over(&self, now: Timestamp) -> Vec<(KeyNumber, String)> {
-        let pairs = self.0.iter().zip(self.0.iter().skip(1));
+        let pairs = self.open.iter().zip(self.open.iter().skip(1));
         let over = pairs.filter(|(_, next)| later(next.active_from, AROUND) <= now);
-        over.map(|(key, _)| (key.number, key.public.kid.clone())).collect()
+        let over = over.map(|(key, _)| (key.number, key.public.kid.clone()));
+        // As long as nothing has signed in its place for a day, the sealing key may come back that opens it.
+        let replaced = self.open.iter().filter(|key| later(key.active_from, AROUND) <= now).map(|key| key.number).max();
+        let lost = self.lost.iter().filter(|number| replaced.is_some_and(|newer| newer > **number));
+        over.chain(lost.map(|number| (*number, format!("number {number}, which did not open")))).collect()
     }
 }
 
@@ -161,7 +174,7 @@ impl Keys {
     #[must_use]
     pub fn jwks(&self) -> Jwks {
         let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
-        Jwks { keys: signing.0.iter().map(|key| key.public.clone()).collect() }
+        Jwks { keys: signing.open.iter().map(|key| key.public.clone()).collect() }
     }
 
     /// Makes the key that is due, and destroys those that are over; mostly there is nothing to do. Blocks when there is.
@@ -182,7 +195,8 @@ impl Keys {
             commit.delete_signing_key(number);
             store.commit(commit)?;
             let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
-            signing.0.retain(|key| key.number != number);
+            signing.open.retain(|key| key.number != number);
+            signing.lost.retain(|lost| *lost != number);
             turned.destroyed.push(kid);
         }
         Ok(turned)
@@ -201,7 +215,7 @@ impl Keys {
         commit.put_signing_key(number, &Stored { created: now, active_from: from, sealed }, by, 0)?;
         store.commit(commit)?;
         let kid = key.public.kid.clone();
-        self.signing.write().unwrap_or_else(PoisonError::into_inner).0.push(key);
+        self.signing.write().unwrap_or_else(PoisonError::into_inner).open.push(key);
         Ok(kid)
     }
 
@@ -236,7 +250,7 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 
 impl fmt::Debug for Signing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| &key.public.kid)).finish()
+        f.debug_list().entries(self.open.iter().map(|key| &key.public.kid)).finish()
     }
 }
 

@@ -14,6 +14,7 @@ use bailey::base::network::Networks;
 use bailey::http::forward::{self, Forward, Settings};
 use bailey::http::public::{self, Front, Public};
 use bailey::http::serve::Ending;
+use bailey::http::tls::Files;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -23,8 +24,11 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
+use crate::bed::Authority;
+use crate::bed::authority::Leaf;
 use crate::bed::signer::{Credentials, sha256};
 use crate::fixture::{Fixture, Served};
+use crate::https;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const HOST: &str = "wiki.example.com";
@@ -273,6 +277,8 @@ async fn every_no_says_why_and_is_recorded() {
         (&hall.reader, "GET", "/secret", "may not do wiki:ReadSecret"),
         (&hall.reader, "DELETE", "/pages/7", "no rule of application `wiki` is about DELETE /pages/7"),
         (&hall.reader, "GET", "/pages/7/", "no rule"),
+        (&hall.reader, "GET", "/pages/7%20", "a blank"),
+        (&hall.reader, "GET", "/pages/7.", "a dot"),
         (&hall.reader, "GET", "/", "no rule"),
         (&hall.reader, "GET", "/pages/..%2fsecret", "an encoded slash"),
         (&hall.reader, "GET", "/pages//7", "`//`"),
@@ -379,6 +385,9 @@ async fn what_could_be_the_clients_word_and_not_the_proxys_is_refused() {
         (with(&right, "x-forwarded-host", "user@wiki"), "is no host: `user@wiki`"),
         (twice(&right, "x-http-method-override", "DELETE"), "another request of it"),
         (twice(&right, "x-original-url", "/admin"), "another request of it"),
+        (twice(&right, "x_http_method_override", "DELETE"), "`x-http-method-override` can make"),
+        (twice(&right, "x-bailey-identity", "forged"), "somebody else's"),
+        (twice(&right, "x-bailey-arn", "forged"), "somebody else's"),
     ] {
         let answer = hall.ask(&headers).await;
         assert!(answer.says(403, "InvalidForwarding", said), "{said}: {answer:?}");
@@ -400,6 +409,8 @@ async fn envoy_sends_the_request_as_it_is_behind_a_prefix() {
         let headers = hall.visit(&hall.reader, method, target);
         let kept = ["x-forwarded-uri", "x-forwarded-method", "x-forwarded-host"];
         let headers = kept.iter().fold(headers, |headers, name| without(&headers, name));
+        // It adds its own address when it asks.
+        let headers = with(&headers, "x-forwarded-for", "203.0.113.9,127.0.0.3");
         with(&headers, "host", HOST)
     };
     for (method, target, status) in [
@@ -422,12 +433,75 @@ async fn envoy_sends_the_request_as_it_is_behind_a_prefix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_suspended_since_passes_no_more() {
+async fn somebody_disabled_or_deprived_passes_no_more_and_root_never() {
     let hall = Hall::new(false).await;
-    assert_eq!(hall.ask(&hall.visit(&hall.reader, "GET", "/pages/7")).await.status, 200);
-    let keys: Value = hall.served.client.get("/v1/users/reader/access-keys").await.unwrap();
-    let id = keys[0]["id"].as_str().unwrap();
-    let path = format!("/v1/users/reader/access-keys/{id}");
-    hall.served.client.delete::<Value>(&path).await.unwrap();
-    assert_eq!(hall.ask(&hall.visit(&hall.reader, "GET", "/pages/7")).await.status, 401);
+    let get = async |who: &Credentials| hall.ask(&hall.visit(who, "GET", "/pages/7")).await;
+    assert_eq!(get(&hall.reader).await.status, 200);
+    let _: Value = hall.served.client.post("/v1/users/reader", &json!({ "disabled": true })).await.unwrap();
+    assert!(get(&hall.reader).await.says(401, "AccessDenied", "may not act"));
+    let _: Value = hall.served.client.post("/v1/users/reader", &json!({ "disabled": false })).await.unwrap();
+    assert_eq!(get(&hall.reader).await.status, 200);
+    let _: Value = hall.served.client.delete("/v1/users/reader/inline/own").await.unwrap();
+    assert!(get(&hall.reader).await.says(403, "AccessDenied", "may not do wiki:ReadPage"));
+
+    let made: Value = hall.served.client.post("/v1/init", &json!({})).await.unwrap();
+    let text = |member: &str| made[member].as_str().unwrap().to_owned();
+    let root = Credentials { id: text("id"), secret: text("secret") };
+    assert!(get(&root).await.says(403, "AccessDenied", "not for applications"));
+    assert_eq!(hall.last_record()["userIdentity"]["type"], "Root");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_changes_so_much_and_the_apis_go_on() {
+    let hall = Hall::new(false).await;
+    let mut answers = Vec::new();
+    for n in 0..120 {
+        answers.push(hall.ask(&hall.visit(&hall.reader, "PUT", &format!("/pages/{n}"))).await.status);
+    }
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 100);
+    assert_eq!(answers.last(), Some(&429));
+    assert_eq!(hall.ask(&hall.visit(&hall.reader, "GET", "/pages/7")).await.status, 200, "reading goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_without_a_secret_shows_a_certificate_for_its_name() {
+    let (authority, other) = (Authority::new("Test"), Authority::new("Other"));
+    let ours = authority.issue("bailey", &[https::NAME]);
+    std::fs::set_permissions(&ours.key_file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut settings = settings(false);
+    settings.listener.tls = Some(Files {
+        certificate: ours.certificate_file.clone(),
+        key: ours.key_file.clone(),
+        client_ca: Some(authority.ca_file()),
+    });
+    settings.proxies.0[0] = TrustedProxy {
+        name: "traefik".to_owned(),
+        addresses: Networks::new(vec!["127.0.0.1".parse().unwrap()]),
+        secrets: Vec::new(),
+        certificate_name: Some("traefik.example.com".to_owned()),
+    };
+    let fixture = Fixture::new(None);
+    let (listener, rules) = settings.parts();
+    let listener = Public::bind(&listener).await.unwrap();
+    let address = listener.front().address();
+    let forward = Arc::new(Forward::new(Arc::clone(&fixture.app), rules));
+    tokio::spawn(listener.serve(forward::router(forward), Ending::default()));
+    let ask = async |identity: Option<&Leaf>| {
+        let stream = https::connect(address, &authority, identity).await.ok()?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        let request =
+            Request::get("/v1/forward-auth").header("host", https::NAME).body(Full::new(Bytes::new())).unwrap();
+        let body = sender.send_request(request).await.ok()?.into_body().collect().await.ok()?.to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        Some(body["error"]["code"].as_str().unwrap().to_owned())
+    };
+    let code = |code: &str| Some(code.to_owned());
+    let traefik = authority.issue("x", &["traefik.example.com"]);
+    assert_eq!(ask(Some(&traefik)).await, code("InvalidForwarding"), "it is known, and said nothing of a request");
+    let named = authority.issue("traefik.example.com", &["x.example.com"]);
+    assert_eq!(ask(Some(&named)).await, code("UntrustedProxy"));
+    assert_eq!(ask(None).await, code("UntrustedProxy"));
+    let stranger = other.issue("x", &["traefik.example.com"]);
+    assert_eq!(ask(Some(&stranger)).await, None, "another authority's ends the handshake");
 }

@@ -34,7 +34,7 @@ use crate::bed::{Authority, PATIENCE, free_port, wait_until};
 use crate::fixture::Fixture;
 use crate::run;
 
-const NAME: &str = "bailey.test";
+pub(crate) const NAME: &str = "bailey.test";
 
 /// A public listener in this process.
 struct Listening {
@@ -102,7 +102,7 @@ async fn origin(Extension(origin): Extension<Origin>) -> String {
 }
 
 /// A client that trusts `authority`, and shows `identity` where it is asked for one.
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     authority: &Authority,
     identity: Option<&Leaf>,

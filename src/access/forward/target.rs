@@ -94,12 +94,12 @@ pub(super) fn doubtful(path: &str) -> Option<&'static str> {
         .or_else(|| has(path.contains('\\'), "a backslash"))
         .or_else(|| has(path.contains(';'), "`;`"))
         .or_else(|| has(path.contains(hidden), "a control character"))
-        // `..`, and what systems that drop dots and blanks at the end of a name make of it.
-        .or_else(|| has(segments.any(is_dots), "a segment of dots and blanks alone"))
+        // `.` and `..`, and what systems that drop dots and blanks at the end of a name make of another.
+        .or_else(|| has(segments.any(is_trimmed), "a segment that ends in a dot or a blank"))
 }
 
-fn is_dots(segment: &str) -> bool {
-    !segment.is_empty() && segment.chars().all(|c| c == '.' || c.is_whitespace())
+fn is_trimmed(segment: &str) -> bool {
+    segment.ends_with(|c: char| c == '.' || c.is_whitespace())
 }
 
 fn is_escape(behind: &str) -> bool {
@@ -139,12 +139,14 @@ mod tests {
     #[test]
     fn what_two_could_read_in_two_ways_is_refused() {
         for (raw, what) in [
-            ("/a/../b", "dots"),
-            ("/a/%2e%2E/b", "dots"),
-            ("/a/.%2e", "dots"),
-            ("/./a", "dots"),
-            ("/a/..%20/b", "dots"),
-            ("/a/.../b", "dots"),
+            ("/a/../b", "a dot"),
+            ("/a/%2e%2E/b", "a dot"),
+            ("/a/.%2e", "a dot"),
+            ("/./a", "a dot"),
+            ("/a/..%20/b", "a dot"),
+            ("/a/.../b", "a dot"),
+            ("/a./b", "a dot"),
+            ("/private%20", "a blank"),
             ("//a", "`//`"),
             ("/a//b", "`//`"),
             ("/a//", "`//`"),

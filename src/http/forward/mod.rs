@@ -2,8 +2,8 @@
 //! Envoy `ext_authz`).
 //!
 //! Owns who is listened to and how a proxy says what it was asked ([`visit`]); the answer is `access`'s. 200 with the headers
-//! for the application is a yes; 401 is for a request that is not signed well, 403 for every other no. All else, a failure of
-//! ours too, is no yes to any of the proxies.
+//! for the application is a yes; 401 is for a request that is not signed well, 403 for every other no that is the client's. All
+//! else (429 for too many requests, 400 for an address that a proxy garbled, a failure of ours) is no yes to any of the proxies.
 
 mod visit;
 
@@ -26,7 +26,7 @@ use crate::access::forward::{self, Allowed};
 use crate::authn::Caller;
 use crate::authn::proxy::{self, Evidence, TrustedProxies, UntrustedProxy};
 use crate::authn::signed::{Signed, SignedError};
-use crate::authn::sigv4::{Body, Expected, Verified};
+use crate::authn::sigv4::{Body, Expected, Replays, Verified};
 use crate::base::text::printable;
 use crate::base::{Fault, Secret, Timestamp};
 use crate::gate::{Authorized, Operation, Proof};
@@ -69,6 +69,10 @@ pub struct Forward {
     app: Arc<App>,
     rules: RwLock<Arc<Rules>>,
     rates: Rates,
+    /// How many of those that change something: each is remembered for minutes, so one key may not fill the memory.
+    changes: Rates,
+    /// Their signatures; not those of the APIs, which have to go on whatever happens to applications.
+    replays: Replays,
 }
 
 impl Settings {
@@ -84,7 +88,9 @@ impl Forward {
     /// What the routes work with.
     #[must_use]
     pub fn new(app: Arc<App>, rules: Rules) -> Self {
-        Self { app, rules: RwLock::new(Arc::new(rules)), rates: Rates::new(Limit::REQUESTS) }
+        let replays = Replays::since(app.clock.now());
+        let (rates, changes) = (Rates::new(Limit::REQUESTS), Rates::new(Limit::CALLS));
+        Self { app, rules: RwLock::new(Arc::new(rules)), rates, changes, replays }
     }
 
     /// Holds everything that comes from now on to new rules.
@@ -135,7 +141,7 @@ async fn ask(
         let asked = || {
             let proxy = known(&forward, &rules, &wire, &parts.headers, now)?;
             let visit = Visit::read(parts).map_err(|error| {
-                forward.app.gate.refuse_request(&proxy.actor(), Vec::new(), &error, now);
+                forward.app.gate.refuse_question(&proxy.actor(), origin.client, &error, now);
                 Failure::from(error)
             })?;
             Question { forward, rules, proxy, visit, origin, now }.answer()
@@ -177,16 +183,19 @@ impl Question {
         let asked = app.gate.authorize(proxy, Operation::AuthorizeAny, "", now)?;
         let (caller, verified) = authenticate(app, &visit, &origin, now)?;
         let signed = caller.signed().ok_or_else(|| Failure::bug("a signature without a signer"))?;
-        if !forward.rates.admit(signed.key(), now) {
+        let safe = is_safe(&visit.method);
+        if !forward.rates.admit(signed.key(), now) || !(safe || forward.changes.admit(signed.key(), now)) {
             let message = "this access key makes too many requests";
             return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "Throttling", message, Fault::Caller));
         }
         let subject = Subject { app, asked: &asked, signed, visit: &visit, now };
+        // Each use of root is to be written down and said aloud, and here only a no is.
+        if signed.user().is_none() {
+            return Err(subject.refused(&[], &"the access key of root is for the account, and not for applications"));
+        }
         let allowed = subject.decide(mapping)?;
         // Behind the decision, so that those who may do nothing cannot fill the memory of signatures.
-        if !is_safe(&visit.method)
-            && let Err(replayed) = app.replays.admit(&verified, now)
-        {
+        if !safe && let Err(replayed) = forward.replays.admit(&verified, now) {
             return Err(subject.refused(&[], &replayed));
         }
         Ok(Answer {

@@ -30,12 +30,20 @@ const URI: &str = "x-forwarded-uri";
 const FOR: &str = "x-forwarded-for";
 const PROTO: &str = "x-forwarded-proto";
 
-/// Headers by which applications take a request for another than it is: what was asked about would not be what is done.
-const DISGUISES: [&str; 5] =
-    ["x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"];
+/// Headers by which applications take a request for another than it is, or for somebody else's: what was asked about would not
+/// be what is done. The last three are ours, and a proxy sets them once it was answered.
+const DISGUISES: [&str; 8] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-bailey-identity",
+    "x-bailey-user",
+    "x-bailey-arn",
+];
 
-/// A request that a client sent to a proxy.
-#[derive(Debug)]
+/// A request that a client sent to a proxy. Its headers hold the proxy's secret.
 pub(super) struct Visit {
     /// Its method.
     pub(super) method: String,
@@ -57,7 +65,7 @@ pub(super) struct Visit {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum VisitError {
     /// A header makes another request of it for the application.
-    #[error("`{0}` can make another request of it for the application")]
+    #[error("`{0}` can make another request of it for the application, or somebody else's")]
     Disguise(&'static str),
     /// A header is not what it should be.
     #[error("the header `{name}` is no {expected}: `{}`", printable_within(.found, 128))]
@@ -99,10 +107,10 @@ impl Visit {
     /// What the proxy asks about.
     pub(super) fn read(parts: Parts) -> Result<Self, VisitError> {
         let Parts { method, uri, headers, .. } = parts;
-        for name in DISGUISES {
-            if headers.contains_key(name) {
-                return Err(VisitError::Disguise(name));
-            }
+        // CGI and its heirs (RFC 3875, section 4.1.18) do not tell `_` from `-` in a name.
+        let spelt = |name: &HeaderName| name.as_str().replace('_', "-");
+        if let Some(name) = headers.keys().map(spelt).find_map(|name| DISGUISES.into_iter().find(|one| *one == name)) {
+            return Err(VisitError::Disguise(name));
         }
         // Without it everybody would have the proxy's address, and conditions on addresses would let all of them in.
         needed(&headers, FOR)?;

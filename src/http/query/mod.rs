@@ -95,6 +95,8 @@ pub(super) fn authenticate_request(
                 admin.uses.note(signed.key(), signed.service(), signed.region(), now);
             }
         }
+        // Who claims to be nobody is told what is missing; a record of each would be any scanner's to write.
+        Err(SignedError::Signature(SigV4Error::Unsigned)) => {}
         Err(error) => {
             let mut about = vec![("code", error.code().to_owned())];
             if let Ok(claim) = Claim::read(request, expected, now) {

@@ -97,6 +97,27 @@ fn a_new_sealing_key_seals_them_anew() {
 }
 
 #[test]
+fn a_key_that_is_lost_is_replaced_at_once_and_goes_a_day_later() {
+    let store = store();
+    let first = keys(&store);
+    first.turn_signing_keys(&store, at(0)).unwrap();
+    let (_, held) = store.read(credentials::signing_keys::<Stored>).unwrap().remove(0);
+    let mut commit = Commit::new(Actor::task("test"), at(0), Intent::Widen);
+    let damaged = Sealed { bytes: vec![0; 40], ..held.value.sealed.clone() };
+    commit.put_signing_key(1, &Stored { sealed: damaged, ..held.value }, 1, held.revision).unwrap();
+    store.commit(commit).unwrap();
+    let again = keys(&store);
+    assert!(again.jwks().keys.is_empty());
+    let made = again.turn_signing_keys(&store, at(1)).unwrap();
+    assert_eq!((made.made.len(), made.destroyed.len()), (1, 0));
+    assert!(again.sign("t", &json!({}), at(1)).is_ok());
+    assert_eq!(again.turn_signing_keys(&store, at(24)).unwrap(), Turned::default());
+    assert_eq!(again.turn_signing_keys(&store, at(25)).unwrap().destroyed, ["number 1, which did not open"]);
+    assert_eq!(store.read(credentials::signing_keys::<Stored>).unwrap().len(), 1);
+    assert_eq!(again.turn_signing_keys(&store, at(26)).unwrap(), Turned::default());
+}
+
+#[test]
 fn a_key_is_named_by_its_thumbprint() {
     // The example of RFC 7515, appendix A.3; its thumbprint as two other libraries compute it.
     let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
