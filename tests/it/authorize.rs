@@ -36,15 +36,9 @@ impl Office {
 
     /// A local user with an access key and these actions on everything.
     async fn user(&self, name: &str, actions: &[&str]) -> Credentials {
-        self.post("/v1/users", json!({ "name": name })).await;
-        if !actions.is_empty() {
-            let document = json!({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
-            let path = format!("/v1/users/{name}/inline/own");
-            let _: Value = self.served.client.put(&path, &json!({ "document": document })).await.unwrap();
-        }
-        let made = self.post(&format!("/v1/users/{name}/access-keys"), json!({})).await;
-        let text = |member: &str| made[member].as_str().unwrap().to_owned();
-        Credentials { id: text("id"), secret: text("secret") }
+        let allows = |actions| json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]);
+        let statements = if actions.is_empty() { json!([]) } else { allows(actions) };
+        Credentials::of_new_user(&self.served.client, name, statements).await
     }
 
     /// Asks over the public listener's routes.

@@ -40,9 +40,7 @@ impl Office {
     }
 
     pub(crate) async fn key(&self, path: &str) -> Credentials {
-        let made = self.post(path, json!({})).await;
-        let text = |member: &str| made[member].as_str().unwrap().to_owned();
-        Credentials { id: text("id"), secret: text("secret") }
+        Credentials::told(&self.post(path, json!({})).await)
     }
 
     /// A local user with these policies and an access key.

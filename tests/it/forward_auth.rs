@@ -106,9 +106,12 @@ impl Hall {
         let (listener, forward) = (Public::bind(&listener).await.unwrap(), Arc::new(Forward::new(app, rules)));
         let front = listener.front();
         tokio::spawn(listener.serve(forward::router(Arc::clone(&forward)), Ending::default()));
-        let office = Office(&served);
-        let reader = office.user("reader", &["wiki:Read*", "wiki:WritePage"]).await;
-        let nobody = office.user("nobody", &[]).await;
+        let allowed = json!([
+            {"Effect": "Allow", "Action": ["wiki:Read*", "wiki:WritePage"], "Resource": "*",
+             "Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}, "Bool": {"aws:SecureTransport": "true"}}},
+            {"Effect": "Deny", "Action": "wiki:ReadSecret", "Resource": "*"}]);
+        let reader = Credentials::of_new_user(&served.client, "reader", allowed).await;
+        let nobody = Credentials::of_new_user(&served.client, "nobody", json!([])).await;
         Self { fixture, served, forward, front, reader, nobody }
     }
 
@@ -177,26 +180,6 @@ impl Hall {
     fn last_record(&self) -> Value {
         let lines = tail::last(&self.fixture.app.store, 1).unwrap();
         serde_json::from_str(&lines[0].json).unwrap()
-    }
-}
-
-/// Makes users.
-struct Office<'a>(&'a Served);
-
-impl Office<'_> {
-    async fn user(&self, name: &str, actions: &[&str]) -> Credentials {
-        let _: Value = self.0.client.post("/v1/users", &json!({ "name": name })).await.unwrap();
-        if !actions.is_empty() {
-            let document = json!({"Statement": [
-                {"Effect": "Allow", "Action": actions, "Resource": "*",
-                 "Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}, "Bool": {"aws:SecureTransport": "true"}}},
-                {"Effect": "Deny", "Action": "wiki:ReadSecret", "Resource": "*"}]});
-            let path = format!("/v1/users/{name}/inline/own");
-            let _: Value = self.0.client.put(&path, &json!({ "document": document })).await.unwrap();
-        }
-        let made: Value = self.0.client.post(&format!("/v1/users/{name}/access-keys"), &json!({})).await.unwrap();
-        let text = |member: &str| made[member].as_str().unwrap().to_owned();
-        Credentials { id: text("id"), secret: text("secret") }
     }
 }
 
@@ -445,8 +428,7 @@ async fn somebody_disabled_or_deprived_passes_no_more_and_root_never() {
     assert!(get(&hall.reader).await.says(403, "AccessDenied", "may not do wiki:ReadPage"));
 
     let made: Value = hall.served.client.post("/v1/init", &json!({})).await.unwrap();
-    let text = |member: &str| made[member].as_str().unwrap().to_owned();
-    let root = Credentials { id: text("id"), secret: text("secret") };
+    let root = Credentials::told(&made);
     assert!(get(&root).await.says(403, "AccessDenied", "not for applications"));
     assert_eq!(hall.last_record()["userIdentity"]["type"], "Root");
 }

@@ -103,24 +103,6 @@ impl Site {
         site
     }
 
-    fn client(&self) -> Client {
-        Client::socket(self.bailey.path("socket"))
-    }
-
-    /// A local user with an access key who may do this.
-    async fn user(&self, name: &str, actions: &[&str]) -> Credentials {
-        let client = self.client();
-        let _: Value = client.post("/v1/users", &json!({ "name": name })).await.unwrap();
-        if !actions.is_empty() {
-            let document = json!({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
-            let path = format!("/v1/users/{name}/inline/own");
-            let _: Value = client.put(&path, &json!({ "document": document })).await.unwrap();
-        }
-        let made: Value = client.post(&format!("/v1/users/{name}/access-keys"), &json!({})).await.unwrap();
-        let text = |member: &str| made[member].as_str().unwrap().to_owned();
-        Credentials { id: text("id"), secret: text("secret") }
-    }
-
     /// Asks the application for a path; who it is, if anybody. Status and body.
     fn get(&self, who: Option<&Credentials>, target: &str, more: &[&str]) -> (u16, String) {
         let mut curl = Command::new("curl");
@@ -165,8 +147,10 @@ fn signed(who: &Credentials, target: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_lets_through_whom_policies_allow_and_says_who_it_is() {
     let mut site = Site::new();
-    let reader = site.user("reader", &["wiki:Read*"]).await;
-    let nobody = site.user("nobody", &[]).await;
+    let client = Client::socket(site.bailey.path("socket"));
+    let allowed = json!([{"Effect": "Allow", "Action": "wiki:Read*", "Resource": "*"}]);
+    let reader = Credentials::of_new_user(&client, "reader", allowed).await;
+    let nobody = Credentials::of_new_user(&client, "nobody", json!([])).await;
 
     let (status, body) = site.get(Some(&reader), "/pages/7", &[]);
     assert_eq!(status, 200, "{body}\n{}\n{}", site.log(), site.bailey.log());

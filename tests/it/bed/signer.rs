@@ -2,7 +2,9 @@
 
 use aws_lc_rs::{digest, hmac};
 use bailey::base::Timestamp;
+use bailey::cli::client::Client;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
 
 /// An access key.
 #[derive(Debug, Clone)]
@@ -12,6 +14,23 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
+    /// An access key of a new local user, on whom an inline policy of these statements hangs, if there are any.
+    pub(crate) async fn of_new_user(client: &Client, name: &str, statements: Value) -> Self {
+        let _: Value = client.post("/v1/users", &json!({ "name": name })).await.unwrap();
+        if statements.as_array().is_none_or(|statements| !statements.is_empty()) {
+            let path = format!("/v1/users/{name}/inline/own");
+            let _: Value = client.put(&path, &json!({ "document": { "Statement": statements } })).await.unwrap();
+        }
+        let made = client.post(&format!("/v1/users/{name}/access-keys"), &json!({})).await.unwrap();
+        Self::told(&made)
+    }
+
+    /// What was told of a new access key.
+    pub(crate) fn told(made: &Value) -> Self {
+        let text = |member: &str| made[member].as_str().unwrap().to_owned();
+        Self { id: text("id"), secret: text("secret") }
+    }
+
     /// The headers of `POST /` with this form as its body, signed at `now`.
     pub(crate) fn sign(&self, host: &str, service: &str, body: &str, now: Timestamp) -> Vec<(String, String)> {
         self.sign_path("/", host, service, body, now)
