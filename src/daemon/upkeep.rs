@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{AuditError, Event, Outcome};
 use crate::base::Timestamp;
 use crate::http::App;
+use crate::keys::RotationError;
 use crate::model::Actor;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{Metric, Part};
 
 /// Answers how far the wall clock lags behind the highest time seen, in seconds.
@@ -65,6 +66,10 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
 fn turn_keys(app: &App, now: Timestamp) {
     let turned = match app.admin.keys.turn_signing_keys(&app.store, now) {
         Ok(turned) => turned,
+        // Looked at every few seconds, and told by the store's own health.
+        Err(error @ RotationError::Store(StoreError::Full { .. })) => {
+            return tracing::debug!(%error, "signing keys are not turned yet");
+        }
         Err(error) => return tracing::warn!(%error, "signing keys are not turned yet"),
     };
     for (name, kids) in [("CreateSigningKey", turned.made), ("DestroySigningKey", turned.destroyed)] {

@@ -177,11 +177,15 @@ impl Keys {
         Jwks { keys: signing.open.iter().map(|key| key.public.clone()).collect() }
     }
 
-    /// Makes the key that is due, and destroys those that are over; mostly there is nothing to do. Blocks when there is.
+    /// Makes the key that is due, and destroys those that are over; mostly there is nothing to do. Blocks when there is. Without a
+    /// master key, which health tells of, nothing is done.
     ///
     /// # Errors
-    /// When there is no master key or the store fails; what was done stays done, and the keys there are go on.
+    /// When the store fails; what was done stays done, and the keys there are go on.
     pub fn turn_signing_keys(&self, store: &Store, now: Timestamp) -> Result<Turned, RotationError> {
+        if self.standing().is_err() {
+            return Ok(Turned::default());
+        }
         let (due, over) = {
             let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
             (signing.due(now), signing.over(now))

@@ -59,6 +59,17 @@ fn a_token_is_verified_by_what_is_published_also_after_a_restart() {
 }
 
 #[test]
+fn without_a_master_key_nothing_is_signed_and_nothing_is_made() {
+    let store = store();
+    keys(&store).turn_signing_keys(&store, at(0)).unwrap();
+    let other = Source::Text(Secret::new(STANDARD.encode([2; 32])));
+    let shut = Keys::open(&store, &Settings { current: other, previous: None }, at(0)).unwrap();
+    assert_eq!(shut.turn_signing_keys(&store, at(1)).unwrap(), Turned::default());
+    assert!(shut.sign("t", &json!({}), at(1)).is_err() && shut.jwks().keys.is_empty());
+    assert_eq!(keys(&store).jwks().keys.len(), 1, "it is there again with the right one");
+}
+
+#[test]
 fn a_key_is_published_a_day_before_it_signs_and_a_day_after() {
     let store = store();
     let keys = keys(&store);
