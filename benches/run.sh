@@ -204,15 +204,37 @@ search_everything() {
   "${search[@]}" "$GROUP_FILTER" "${GROUP_ATTRIBUTES[@]}" >"$DIR/groups.out"
 }
 
-# An empty store, and the demo's configuration with this size's directory in it.
+# An empty store, and a configuration with this size's directory in it.
 new_state() {
   rm -rf "$DIR/state"
   mkdir -p "$DIR/state"
   HEALTH_PORT=$(free_port)
-  sed -e "s|@ACCOUNT@|123456789012|" -e "s|@STATE@|$DIR/state|" -e "s|@SOCKET@|$DIR/bailey.sock|" -e "s|@UID@|$(id -u)|" \
-    -e "s|@HEALTH_PORT@|$HEALTH_PORT|" -e "s|@LDAP_URL@|$(cat "$DIR/slapd/url")|" -e "s|@CA_FILE@|$DIR/slapd/ca.pem|" \
-    -e "s|@SYNC_DN@|$LDAP_SYNC_DN|" -e "s|@SYNC_PASSWORD_FILE@|$DIR/slapd/sync.password|" -e "s|@BASE@|$LDAP_BASE|" \
-    "$ROOT/config/demo/bailey.toml.in" >"$DIR/bailey.toml"
+  cat >"$DIR/bailey.toml" <<TOML
+account = "123456789012"
+state_directory = "$DIR/state"
+
+[listen]
+socket = "$DIR/bailey.sock"
+health = "127.0.0.1:$HEALTH_PORT"
+
+[access]
+operator_uids = [$(id -u)]
+
+[store]
+cache = "${CACHE:-64MiB}"
+
+[[directory]]
+label = "corp"
+primary = true
+urls = ["$(cat "$DIR/slapd/url")"]
+ca_file = "$DIR/slapd/ca.pem"
+bind_dn = "$LDAP_SYNC_DN"
+bind_password_file = "$DIR/slapd/sync.password"
+bases = ["$LDAP_BASE"]
+
+[directory.people.tags]
+title = "title"
+TOML
 }
 
 # ---- how soon a change is seen ----
