@@ -434,6 +434,22 @@ async fn somebody_disabled_or_deprived_passes_no_more_and_root_never() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_send_one_change_at_once_one_passes() {
+    let hall = Arc::new(Hall::new(false).await);
+    let put = hall.visit(&hall.reader, "PUT", "/pages/7");
+    let asked = (0..32).map(|_| {
+        let (hall, put) = (Arc::clone(&hall), put.clone());
+        tokio::spawn(async move { hall.ask(&put).await.status })
+    });
+    let mut statuses = Vec::new();
+    for asked in asked.collect::<Vec<_>>() {
+        statuses.push(asked.await.unwrap());
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 403].contains(status)), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_key_changes_so_much_and_the_apis_go_on() {
     let hall = Hall::new(false).await;
     let mut answers = Vec::new();

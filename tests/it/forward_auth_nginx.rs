@@ -58,10 +58,11 @@ impl Site {
         let (port, application, asked) = (free_port(), free_port(), free_port());
         fs::write(path("edge.secret"), format!("{SECRET}\n")).unwrap();
         fs::set_permissions(path("edge.secret"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        fs::copy(shipped("mapping.toml"), path("mapping.toml")).unwrap();
         let mut bailey = Bailey::with(&format!(
             "[forward_auth]\nlisten = \"127.0.0.1:{asked}\"\nmapping_file = \"{}\"\n\n[[forward_auth.proxy]]\nname = \"edge\"\n\
              addresses = [\"127.0.0.1\"]\nsecret_file = \"{}\"\n",
-            shipped("mapping.toml").display(),
+            path("mapping.toml").display(),
             path("edge.secret").display(),
         ));
         bailey.spawn();
@@ -193,6 +194,18 @@ async fn nginx_lets_through_whom_policies_allow_and_says_who_it_is() {
     // nginx takes any host for its only server; the application that it insists on does not have this one.
     let (status, body) = site.get(Some(&reader), "/pages/7", &["--header", "Host: shop.example.com"]);
     assert_eq!(status, 403, "{body}");
+
+    // A changed mapping counts from the reload on; one with a fault is refused, and the one before stays.
+    let mapping = site.directory.path().join("mapping.toml");
+    let before = fs::read_to_string(&mapping).unwrap();
+    let rule = "[[application.rule]]\nmethods = [\"GET\"]\npath = \"/unmapped\"\naction = \"wiki:ReadMore\"\nresource = \"arn:aws:wiki:::more\"\n";
+    fs::write(&mapping, format!("{before}\n{rule}")).unwrap();
+    site.bailey.signal("HUP");
+    wait_until("the new mapping", || site.get(Some(&reader), "/unmapped", &[]).0 == 200);
+    fs::write(&mapping, format!("{before}\n{rule}{rule}")).unwrap();
+    site.bailey.signal("HUP");
+    wait_until("the refusal", || site.bailey.log().contains("another rule is about GET /unmapped"));
+    assert_eq!(site.get(Some(&reader), "/unmapped", &[]).0, 200, "what was in use stays");
 
     site.bailey.terminate();
     assert_eq!(site.get(Some(&reader), "/pages/7", &[]).0, 500, "nobody passes while nobody answers");
