@@ -10,7 +10,7 @@ use bailey::audit::{Audit, Identity};
 use bailey::authn::local::{LocalRoles, Members, Peer, Role, from_peer};
 use bailey::base::clock::FakeClock;
 use bailey::base::{Secret, Timestamp};
-use bailey::cli::client::Client;
+use bailey::cli::client::{Client, ClientError};
 use bailey::gate::{Gate, Judge, Operation};
 use bailey::http::serve::{Ending, serve};
 use bailey::http::socket::{self, Socket};
@@ -20,6 +20,7 @@ use bailey::store::Store;
 use bailey::telemetry::Board;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -138,4 +139,22 @@ pub(crate) fn roles(role: Option<Role>) -> LocalRoles {
         None => (named("bailey-admin"), named("bailey-viewer")),
     };
     LocalRoles { owner: u32::MAX, operators, viewers }
+}
+
+/// Code and message of a refusal, which the answer has to be.
+pub(crate) async fn refusal(answer: Result<Value, ClientError>) -> (String, String) {
+    match answer {
+        Err(ClientError::Refused(error)) => (error.code, error.message),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A POST that has to end well.
+pub(crate) async fn post(client: &Client, path: &str, body: Value) -> Value {
+    client.post(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A PUT that has to end well.
+pub(crate) async fn put(client: &Client, path: &str, body: Value) -> Value {
+    client.put(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
 }

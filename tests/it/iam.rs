@@ -1,7 +1,7 @@
 //! Roles, policies and what hangs on whom: as an operator uses them, and what befalls them when the directory changes.
 
 use bailey::authn::local::Role;
-use bailey::cli::client::{Client, ClientError};
+use bailey::cli::client::ClientError;
 use bailey::store::iam::named;
 use bailey::store::verify::verify;
 use bailey::store::{Commit, Intent, Store, memory, schema};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::bed::daemon::Bailey;
 use crate::bed::slapd::{SUFFIX, group, person};
 use crate::bed::{Options, Slapd, wait_until};
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, post, put, refusal};
 
 const ACCOUNT: &str = "123456789012";
 
@@ -20,21 +20,6 @@ fn document(action: &str) -> Value {
 
 fn trust(principal: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}})
-}
-
-async fn refusal(answer: Result<Value, ClientError>) -> (String, String) {
-    match answer {
-        Err(ClientError::Refused(error)) => (error.code, error.message),
-        other => panic!("{other:?}"),
-    }
-}
-
-async fn post(client: &Client, path: &str, body: Value) -> Value {
-    client.post(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-async fn put(client: &Client, path: &str, body: Value) -> Value {
-    client.put(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use bailey::admin::iam::roles::NewRole;
 use bailey::admin::people::People;
 use bailey::authn::local::Role;
 use bailey::base::Guid;
-use bailey::cli::client::{Client, ClientError};
 use bailey::gate::Operation;
 use bailey::model::{Entity, GroupRule, Member, origin};
 use serde_json::{Value, json};
@@ -19,25 +18,10 @@ use crate::bed::daemon::Bailey;
 use crate::bed::slapd::person;
 use crate::bed::{Options, Slapd};
 use crate::credentials::sound;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, post, put, refusal};
 use crate::simulated::Simulated;
 use crate::sync_leavers::Office;
 use crate::world::World;
-
-async fn refusal(answer: Result<Value, ClientError>) -> (String, String) {
-    match answer {
-        Err(ClientError::Refused(error)) => (error.code, error.message),
-        other => panic!("{other:?}"),
-    }
-}
-
-async fn post(client: &Client, path: &str, body: Value) -> Value {
-    client.post(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-async fn put(client: &Client, path: &str, body: Value) -> Value {
-    client.put(path, &body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_of_our_own_is_made_changed_and_deleted() {
