@@ -357,6 +357,25 @@ impl Delta {
             .map(|(_, mapped)| Wanted::Guid(mapped.entity.origin().guid))
     }
 
+    /// Groups that list somebody by the name that was given up in these events, and that nobody bears now: the server may
+    /// be about to rewrite them. A directory that never does leaves them so. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn lagging(&self, store: &Store) -> Result<Vec<Wanted>, SyncError> {
+        let mut given_up = HashSet::new();
+        store.read(|snapshot| {
+            for (member, _) in self.entries.iter().filter(|(_, arrived)| arrived.names.is_some()) {
+                if let Some((_, before)) = rows::entity(snapshot, member)? {
+                    let former = references_to(&self.settings, &before);
+                    given_up.extend(former.into_iter().filter(|name| !self.meanings.is_borne(name)));
+                }
+            }
+            Ok::<_, SyncError>(())
+        })?;
+        Ok(self.groups_listing(&given_up).collect())
+    }
+
     /// What `group`'s stored edges say about references, where that still holds: not for those that may have
     /// another meaning by now (`anew`).
     fn known_references(&self, store: &Store, group: GroupId, anew: &HashSet<RefHash>) -> Result<Known, SyncError> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::apply::{Applied, Apply, superseded};
 use super::change::{Change, Rule};
@@ -35,6 +35,10 @@ const DOUBTS_KEPT: usize = 20;
 
 /// Takes the changes of a dry run, in order, each with whether it would be held.
 pub type Listing = Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>;
+
+/// Waits for a server that still lists somebody by a former name. OpenLDAP's `refint` rewrites groups behind the answer to
+/// a rename, mostly within milliseconds; taken at its word in between, it would end every session that a group gave.
+const REWRITING: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(400)];
 
 /// Everything a run of one directory needs.
 #[derive(Clone)]
@@ -179,15 +183,21 @@ impl Runner {
     async fn gather(&self, arrivals: Vec<Arrival>, gone: Vec<Guid>, former: Vec<Dn>) -> Result<Delta, SyncError> {
         let settings = Arc::clone(&self.settings);
         let mut delta = self.store.run(move |store| Delta::new(store, settings, arrivals, gone, &former)).await?;
+        let mut pauses = REWRITING.iter().peekable();
         loop {
-            let (waiting, wanted) = self
+            let (waiting, mut wanted, lagging) = self
                 .store
                 .run(move |store| {
                     let wanted = delta.wants(store)?;
-                    Ok::<_, SyncError>((delta, wanted))
+                    let lagging = if wanted.is_empty() { delta.lagging(store)? } else { Vec::new() };
+                    Ok::<_, SyncError>((delta, wanted, lagging))
                 })
                 .await?;
             delta = waiting;
+            if let Some(pause) = pauses.next_if(|_| !lagging.is_empty()) {
+                tokio::time::sleep(*pause).await;
+                wanted = lagging;
+            }
             if wanted.is_empty() {
                 return Ok(delta);
             }

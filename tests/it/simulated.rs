@@ -30,6 +30,9 @@ pub(crate) struct Tree {
     pub(crate) objects: BTreeMap<Guid, Object>,
     /// True when references follow whoever is renamed or deleted.
     pub(crate) refint: bool,
+    /// References are rewritten only once groups were looked up so many times.
+    pub(crate) refint_lags: usize,
+    behind: Option<(String, String)>,
     pub(crate) faults: Faults,
     /// SIDs the server works out for somebody's token. `None`: it has no such thing.
     pub(crate) tokens: Option<BTreeMap<Guid, Vec<Vec<u8>>>>,
@@ -187,7 +190,9 @@ impl Tree {
             object.attributes.insert((*name).to_owned(), vec![value.as_bytes().to_vec()]);
         }
         self.events.push(guid);
-        if self.refint {
+        if self.refint && self.refint_lags > 0 {
+            self.behind = Some((old, dn));
+        } else if self.refint {
             self.rewrite(&old, Some(&dn));
         }
     }
@@ -237,6 +242,14 @@ impl Tree {
 
     pub(crate) fn touch(&mut self, guid: Guid) {
         self.events.push(guid);
+    }
+
+    /// One look closer to what `refint` has yet to do.
+    fn catch_up(&mut self) {
+        if let Some((old, new)) = self.behind.take_if(|_| self.refint_lags == 0) {
+            self.rewrite(&old, Some(&new));
+        }
+        self.refint_lags = self.refint_lags.saturating_sub(1);
     }
 
     /// What `refint` does: no event follows from it.
@@ -352,7 +365,8 @@ impl Source for Simulated {
     }
 
     async fn look_up(&self, wanted: Vec<Wanted>) -> Result<Vec<Arrival>, DirectoryError> {
-        let tree = self.tree();
+        let mut tree = self.tree();
+        tree.catch_up();
         let found: Vec<Guid> = wanted.iter().flat_map(|one| tree.answers(one)).collect();
         Ok(found.into_iter().map(|guid| tree.arrival(guid)).collect())
     }

@@ -307,3 +307,25 @@ fn a_directory_taken_away_goes_as_a_whole_once_somebody_agrees_and_takes_nobody_
     assert!(mine.iter().all(|guid| theirs.is_active(*guid)));
     ours.assert_sound();
 }
+
+#[test]
+fn a_server_that_rewrites_groups_late_takes_nobody_out_of_them() {
+    // The third and the fourth look come behind pauses; a fifth is the last.
+    for (lag, keeps) in [(0, true), (1, true), (2, true), (4, true), (9, false)] {
+        let directory = Simulated::new(true);
+        let ann = directory.person("ann");
+        let team = directory.group("team", &[ann]);
+        let world = World::new(&directory);
+        world.full();
+        directory.take_events();
+        directory.tree().refint_lags = lag;
+        directory.rename(ann, "anne");
+        let report = world.delta();
+        assert_eq!(world.is_member(team, ann), keeps, "with {lag} looks in between");
+        assert_eq!(report.look_again, [team], "it is read once more in any case");
+        directory.tree().refint_lags = 0;
+        world.look_again(vec![team]);
+        assert!(world.is_member(team, ann));
+        world.assert_counted();
+    }
+}

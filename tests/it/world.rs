@@ -111,7 +111,7 @@ impl World {
             work: files.path().join("work"),
             insecure: false,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         Self { directory: directory.clone(), runner, clock, runtime, files }
     }
 
@@ -119,7 +119,7 @@ impl World {
     pub(crate) fn beside(&self, directory: &Simulated, settings: Settings) -> Self {
         let runner =
             Runner { source: Arc::new(directory.clone()), settings: Arc::new(settings), ..self.runner.clone() };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let clock = Arc::clone(&self.clock);
         Self { directory: directory.clone(), runner, clock, runtime, files: Arc::clone(&self.files) }
     }
