@@ -31,6 +31,7 @@
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
 //! | 8 | [`admin`] | all operations on the model and their listings |
+//! | 8 | [`query`] | the form of the Query APIs: parameters, answers, errors |
 //! | 9 | [`access`] | decisions for applications: may somebody do something, may a request pass |
 //! | 9 | [`iam`] | the IAM Query API: names, parameters and answers of its actions |
 //! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
@@ -55,6 +56,7 @@ pub mod keys;
 pub mod manual;
 pub mod model;
 pub mod policy;
+pub mod query;
 pub mod rights;
 pub mod store;
 pub mod sync;

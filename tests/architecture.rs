@@ -65,6 +65,7 @@ const MODULES: &[Module] = &[
         ],
     ),
     Module("grants", 8, &["model", "store", "rights", "sessions", "audit", "authn", "gate", "notify"]),
+    Module("query", 8, &["audit", "authn", "gate"]),
     Module("sts", 9, BELOW_THE_PROTOCOLS),
     Module("iam", 9, BELOW_THE_PROTOCOLS),
     Module("sso", 9, BELOW_THE_PROTOCOLS),
@@ -86,6 +87,7 @@ const MODULES: &[Module] = &[
             "gate",
             "admin",
             "grants",
+            "query",
             "sts",
             "iam",
             "sso",
@@ -120,6 +122,7 @@ const BELOW_THE_PROTOCOLS: &[&str] = &[
     "issue",
     "admin",
     "grants",
+    "query",
 ];
 
 /// For the few that put everything together.

@@ -1,7 +1,7 @@
 //! Actions on the account as a whole.
 
 use super::answer::{flag, nodes, text, texts};
-use super::{Action, IamError, Job, Params, changes, iam, nothing, reads};
+use super::{Action, Job, Params, QueryError, changes, iam, nothing, reads};
 use crate::gate::Operation as Op;
 
 pub(super) const ACTIONS: &[Action] = &[
@@ -11,21 +11,21 @@ pub(super) const ACTIONS: &[Action] = &[
     iam("ListAccountAliases", Op::ListAccountAliases, super::account, aliases),
 ];
 
-fn create_alias(params: &Params) -> Result<Job, IamError> {
+fn create_alias(params: &Params) -> Result<Job, QueryError> {
     let alias = params.required("AccountAlias")?.to_owned();
     changes(move |admin, asked| nothing(admin.create_account_alias(asked, &alias)))
 }
 
-fn delete_alias(params: &Params) -> Result<Job, IamError> {
+fn delete_alias(params: &Params) -> Result<Job, QueryError> {
     let alias = params.required("AccountAlias")?.to_owned();
     changes(move |admin, asked| nothing(admin.delete_account_alias(asked, &alias)))
 }
 
-fn aliases(_: &Params) -> Result<Job, IamError> {
+fn aliases(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| Ok(vec![texts("AccountAliases", admin.account_alias(asked)?), flag("IsTruncated", false)]))
 }
 
-fn summary(_: &Params) -> Result<Job, IamError> {
+fn summary(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let entries = admin.account_summary(asked)?.into_iter();
         let entries =

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::answer::{document, flag, list, nodes, rest, tags, text, texts, time};
 use super::params::invalid;
-use super::{Action, IamError, Job, Node, Params, iam, reads};
+use super::{Action, Job, Node, Params, QueryError, iam, reads};
 use crate::admin::iam::details::{Detail, Sort};
 use crate::admin::iam::views::{EntitlementsView, ProfileView, RoleView, VersionView};
 use crate::gate::Operation as Op;
@@ -12,7 +12,7 @@ use crate::gate::Operation as Op;
 pub(super) const ACTIONS: &[Action] =
     &[iam("GetAccountAuthorizationDetails", Op::GetAccountAuthorizationDetails, super::account, get)];
 
-fn get(params: &Params) -> Result<Job, IamError> {
+fn get(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let mut wanted = BTreeSet::new();
     for word in params.list("Filter")? {
@@ -41,7 +41,7 @@ fn get(params: &Params) -> Result<Job, IamError> {
 }
 
 /// A marker: the sort, and the name to go on behind.
-fn marked(marker: &str) -> Result<(Sort, String), IamError> {
+fn marked(marker: &str) -> Result<(Sort, String), QueryError> {
     let found = marker.split_once('/').and_then(|(word, name)| {
         let sort = Sort::ALL.into_iter().find(|sort| sort.word() == word)?;
         Some((sort, name.to_owned()))

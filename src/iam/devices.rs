@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::answer::{list, nodes, rest, tags, text, time};
 use super::{
-    About, Action, Answered, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, tagging,
+    About, Action, Answered, Job, Node, Params, QueryError, changes, fresh, iam, nothing, paged, part, reads, tagging,
     untagging, user_or_self,
 };
 use crate::admin::iam::access_keys::ROOT;
@@ -43,7 +43,7 @@ fn device_of(params: &Params, signed: &Signed) -> About {
     Ok((about, Asking { notes, ..asking }))
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewDevice {
         name: params.required("VirtualMFADeviceName")?.to_owned(),
         path: params.parsed("Path")?.unwrap_or_default(),
@@ -61,28 +61,28 @@ fn create(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn codes(params: &Params) -> Result<(String, Codes), IamError> {
+fn codes(params: &Params) -> Result<(String, Codes), QueryError> {
     let serial = params.required("SerialNumber")?.to_owned();
     let codes = Codes { first: params.secret("AuthenticationCode1")?, second: params.secret("AuthenticationCode2")? };
     Ok((serial, codes))
 }
 
-fn enable(params: &Params) -> Result<Job, IamError> {
+fn enable(params: &Params) -> Result<Job, QueryError> {
     let (serial, codes) = codes(params)?;
     changes(move |admin, asked| nothing(admin.enable_mfa_device(asked, &serial, &codes)))
 }
 
-fn resync(params: &Params) -> Result<Job, IamError> {
+fn resync(params: &Params) -> Result<Job, QueryError> {
     let (serial, codes) = codes(params)?;
     changes(move |admin, asked| nothing(admin.resync_mfa_device(asked, &serial, &codes)))
 }
 
-fn deactivate(params: &Params) -> Result<Job, IamError> {
+fn deactivate(params: &Params) -> Result<Job, QueryError> {
     let serial = params.required("SerialNumber")?.to_owned();
     changes(move |admin, asked| nothing(admin.deactivate_mfa_device(asked, &serial)))
 }
 
-fn list_of_user(params: &Params) -> Result<Job, IamError> {
+fn list_of_user(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| {
         let (devices, next) = part(admin.mfa_devices(asked)?, &paging)?;
@@ -96,7 +96,7 @@ fn list_of_user(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn list_all(params: &Params) -> Result<Job, IamError> {
+fn list_all(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let status = params.text("AssignmentStatus").map(str::to_owned);
     reads(move |admin, asked| {
@@ -138,14 +138,14 @@ fn holder(admin: &Admin, asked: &Authorized, user: &str) -> Answered {
 }
 
 /// A user who is named has to be the one who holds it.
-fn get(params: &Params) -> Result<Job, IamError> {
+fn get(params: &Params) -> Result<Job, QueryError> {
     let user = params.text("UserName").map(str::to_owned);
     reads(move |admin, asked| {
         let device = admin.mfa_device(asked)?;
         let theirs = |user: &String| device.user.as_ref().is_some_and(|held| held.eq_ignore_ascii_case(user));
         if let Some(user) = user.filter(|user| !theirs(user)) {
             let user = crate::base::text::printable_within(&user, 64).into_owned();
-            return Err(IamError::new(404, "NoSuchEntity", format!("there is no such device of `{user}`")));
+            return Err(QueryError::new(404, "NoSuchEntity", format!("there is no such device of `{user}`")));
         }
         let mut fields: Vec<Node> = device.user.iter().map(|user| text("UserName", user)).collect();
         fields.push(text("SerialNumber", &device.serial));
@@ -162,17 +162,17 @@ fn untag_about(params: &Params, _: &Signed) -> About {
     Ok((params.required("SerialNumber")?.to_owned(), untagging(params)?))
 }
 
-fn list_tags(params: &Params) -> Result<Job, IamError> {
+fn list_tags(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| super::holders::tag_page(admin.mfa_device(asked)?.tags, &paging))
 }
 
-fn tag(params: &Params) -> Result<Job, IamError> {
+fn tag(params: &Params) -> Result<Job, QueryError> {
     let tags = params.tags()?;
     changes(move |admin, asked| nothing(admin.tag_mfa_device(asked, &tags)))
 }
 
-fn untag(params: &Params) -> Result<Job, IamError> {
+fn untag(params: &Params) -> Result<Job, QueryError> {
     let keys = params.parsed_list("TagKeys")?;
     changes(move |admin, asked| nothing(admin.untag_mfa_device(asked, &keys)))
 }

@@ -1,7 +1,7 @@
 //! Actions on groups and their members.
 
 use super::answer::{nodes, text, time};
-use super::{About, Action, IamError, Job, Node, Params, changes, fresh, group, iam, nothing, paged, reads};
+use super::{About, Action, Job, Node, Params, QueryError, changes, fresh, group, iam, nothing, paged, reads};
 use crate::admin::iam::listing::Listed;
 use crate::admin::iam::local::groups::{GroupUpdate, NewGroup};
 use crate::admin::views::EntityView;
@@ -36,17 +36,17 @@ fn member(params: &Params, signed: &Signed) -> About {
     Ok((about, asking))
 }
 
-fn add(params: &Params) -> Result<Job, IamError> {
+fn add(params: &Params) -> Result<Job, QueryError> {
     let user = params.required("UserName")?.to_owned();
     changes(move |admin, asked| nothing(admin.add_user_to_group(asked, &user)))
 }
 
-fn remove(params: &Params) -> Result<Job, IamError> {
+fn remove(params: &Params) -> Result<Job, QueryError> {
     let user = params.required("UserName")?.to_owned();
     changes(move |admin, asked| nothing(admin.remove_user_from_group(asked, &user)))
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewGroup {
         name: params.parsed_required("GroupName")?,
         path: params.parsed("Path")?.unwrap_or_default(),
@@ -65,7 +65,7 @@ fn create(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn get(params: &Params) -> Result<Job, IamError> {
+fn get(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| {
         let group = admin.listed_one(asked, MemberKind::Group)?;
@@ -76,7 +76,7 @@ fn get(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn list_all(params: &Params) -> Result<Job, IamError> {
+fn list_all(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let path = params.text("PathPrefix").unwrap_or("/").to_owned();
     reads(move |admin, _| {
@@ -85,7 +85,7 @@ fn list_all(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn update(params: &Params) -> Result<Job, IamError> {
+fn update(params: &Params) -> Result<Job, QueryError> {
     let (name, path) = (params.parsed("NewGroupName")?, params.parsed("NewPath")?);
     changes(move |admin, asked| {
         nothing(admin.update_group(asked, &GroupUpdate { name, path, ..GroupUpdate::default() }))

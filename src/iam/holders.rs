@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::answer::{document, list, rest, text, texts};
 use super::{
-    About, Action, Answered, IamError, Job, Node, Paging, Params, changes, group, iam, nothing, part, reads, role, user,
+    About, Action, Answered, Job, Node, Paging, Params, QueryError, changes, group, iam, nothing, part, reads, role,
+    user,
 };
 use crate::admin::Admin;
 use crate::admin::iam::HolderKind;
@@ -86,37 +87,37 @@ fn inline_of_role(params: &Params, signed: &Signed) -> About {
     naming(role(params, signed)?, params)
 }
 
-fn attach(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn attach(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let policy = params.required("PolicyArn")?.to_owned();
     changes(move |admin, asked| nothing(admin.attach_policy(asked, kind, &policy)))
 }
 
-fn detach(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn detach(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let policy = params.required("PolicyArn")?.to_owned();
     changes(move |admin, asked| nothing(admin.detach_policy(asked, kind, &policy)))
 }
 
-fn bound(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn bound(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let boundary = params.required("PermissionsBoundary")?.to_owned();
     changes(move |admin, asked| nothing(admin.put_boundary(asked, kind, Some(&boundary))))
 }
 
-fn no_boundary(kind: HolderKind) -> Result<Job, IamError> {
+fn no_boundary(kind: HolderKind) -> Result<Job, QueryError> {
     changes(move |admin, asked| nothing(admin.put_boundary(asked, kind, None)))
 }
 
-fn put_inline(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn put_inline(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let name: PolicyName = params.parsed_required("PolicyName")?;
     let document = params.document("PolicyDocument")?;
     changes(move |admin, asked| nothing(admin.put_inline_policy(asked, kind, &name, &document)))
 }
 
-fn delete_inline(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn delete_inline(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let name: PolicyName = params.parsed_required("PolicyName")?;
     changes(move |admin, asked| nothing(admin.delete_inline_policy(asked, kind, &name)))
 }
 
-fn get_inline(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn get_inline(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let name: PolicyName = params.parsed_required("PolicyName")?;
     reads(move |admin, asked| {
         let text_of = admin.inline_policy(asked, kind, &name)?;
@@ -126,7 +127,7 @@ fn get_inline(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
 }
 
 /// `UserName`, `GroupName` or `RoleName` of what is asked for.
-fn called(admin: &Admin, asked: &Authorized, kind: HolderKind) -> Result<Node, IamError> {
+fn called(admin: &Admin, asked: &Authorized, kind: HolderKind) -> Result<Node, QueryError> {
     let (element, name) = match kind {
         HolderKind::User => ("UserName", admin.listed_one(asked, crate::model::MemberKind::User)?.name),
         HolderKind::Group => ("GroupName", admin.listed_one(asked, crate::model::MemberKind::Group)?.name),
@@ -135,7 +136,7 @@ fn called(admin: &Admin, asked: &Authorized, kind: HolderKind) -> Result<Node, I
     Ok(text(element, name))
 }
 
-fn list_inline(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn list_inline(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| {
         let inline = admin.entitlements(asked, kind)?.inline;
@@ -146,7 +147,7 @@ fn list_inline(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
     })
 }
 
-fn list_attached(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+fn list_attached(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let path = params.text("PathPrefix").unwrap_or("/").to_owned();
     reads(move |admin, asked| {
@@ -165,19 +166,19 @@ pub(super) fn attached_policy(arn: &str) -> Vec<Node> {
 }
 
 /// The job that lists tags.
-pub(super) fn tags_of(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+pub(super) fn tags_of(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| tag_page(admin.entitlements(asked, kind)?.tags, &paging))
 }
 
 /// The job that sets tags.
-pub(super) fn tag(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+pub(super) fn tag(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let tags = params.tags()?;
     changes(move |admin, asked| nothing(admin.tag(asked, kind, &tags)))
 }
 
 /// The job that takes tags away.
-pub(super) fn untag(params: &Params, kind: HolderKind) -> Result<Job, IamError> {
+pub(super) fn untag(params: &Params, kind: HolderKind) -> Result<Job, QueryError> {
     let keys: Vec<String> = params.list("TagKeys")?.into_iter().map(str::to_owned).collect();
     changes(move |admin, asked| nothing(admin.untag(asked, kind, &keys)))
 }

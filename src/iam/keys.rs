@@ -1,7 +1,7 @@
 //! Actions on access keys.
 
 use super::answer::{nodes, text, time};
-use super::{About, Action, IamError, Job, Node, Params, changes, iam, nothing, paged, part, reads, user_or_self};
+use super::{About, Action, Job, Node, Params, QueryError, changes, iam, nothing, paged, part, reads, user_or_self};
 use crate::admin::iam::access_keys::{AccessKeyView, ROOT};
 use crate::authn::signed::Signed;
 use crate::gate::{Asking, Operation as Op};
@@ -36,7 +36,7 @@ fn key(params: &Params, signed: &Signed) -> About {
     Ok((about, Asking { notes, ..asking }))
 }
 
-fn create(_: &Params) -> Result<Job, IamError> {
+fn create(_: &Params) -> Result<Job, QueryError> {
     changes(|admin, asked| {
         let made = admin.create_access_key(asked)?;
         let mut fields = fields(&made.key);
@@ -46,12 +46,12 @@ fn create(_: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn delete(params: &Params) -> Result<Job, IamError> {
+fn delete(params: &Params) -> Result<Job, QueryError> {
     let key = params.required("AccessKeyId")?.to_owned();
     changes(move |admin, asked| nothing(admin.delete_access_key(asked, &key)))
 }
 
-fn update(params: &Params) -> Result<Job, IamError> {
+fn update(params: &Params) -> Result<Job, QueryError> {
     let key = params.required("AccessKeyId")?.to_owned();
     let status = params.required("Status")?;
     let active = match status {
@@ -65,7 +65,7 @@ fn update(params: &Params) -> Result<Job, IamError> {
     changes(move |admin, asked| nothing(admin.update_access_key(asked, &key, active)))
 }
 
-fn list_all(params: &Params) -> Result<Job, IamError> {
+fn list_all(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| {
         let (keys, next) = part(admin.access_keys(asked)?, &paging)?;
@@ -78,7 +78,7 @@ fn last_used_about(params: &Params, _: &Signed) -> About {
     Ok((String::new(), notes.into()))
 }
 
-fn last_used(params: &Params) -> Result<Job, IamError> {
+fn last_used(params: &Params) -> Result<Job, QueryError> {
     let key = params.required("AccessKeyId")?.to_owned();
     reads(move |admin, _| {
         let view = admin.access_key_last_used(&key)?;

@@ -2,7 +2,7 @@
 
 use super::answer::{flag, list, nodes, rest, text, time};
 use super::params::invalid;
-use super::{About, Action, IamError, Job, Node, Params, iam, part, reads};
+use super::{About, Action, Job, Node, Params, QueryError, iam, part, reads};
 use crate::admin::iam::services::{Granting, Job as Worked, MOST_NAMESPACES, ServiceUse, UsedBy, is_namespace};
 use crate::authn::signed::Signed;
 use crate::gate::{Asking, Operation as Op};
@@ -30,14 +30,14 @@ fn job(params: &Params, _: &Signed) -> About {
     Ok((String::new(), notes.into()))
 }
 
-fn namespace(text: &str, name: &str) -> Result<String, IamError> {
+fn namespace(text: &str, name: &str) -> Result<String, QueryError> {
     if is_namespace(text) {
         return Ok(text.to_owned());
     }
     Err(invalid(Some(text), name, "Member must satisfy regular expression pattern: [\\w-]{1,64}"))
 }
 
-fn granting(params: &Params) -> Result<Job, IamError> {
+fn granting(params: &Params) -> Result<Job, QueryError> {
     const NAME: &str = "ServiceNamespaces";
     let asked_for = params.list(NAME)?;
     if asked_for.is_empty() || asked_for.len() > MOST_NAMESPACES {
@@ -69,7 +69,7 @@ fn policy(granting: &Granting) -> Vec<Node> {
     }
 }
 
-fn generate(params: &Params) -> Result<Job, IamError> {
+fn generate(params: &Params) -> Result<Job, QueryError> {
     let by_action = match params.text("Granularity") {
         None | Some("SERVICE_LEVEL") => false,
         Some("ACTION_LEVEL") => true,
@@ -90,7 +90,7 @@ fn of_job(worked: &Worked) -> Vec<Node> {
     ]
 }
 
-fn get(params: &Params) -> Result<Job, IamError> {
+fn get(params: &Params) -> Result<Job, QueryError> {
     let (id, paging) = (params.required("JobId")?.to_owned(), params.paging()?);
     reads(move |admin, asked| {
         let worked = admin.last_accessed(asked, &id)?;
@@ -117,7 +117,7 @@ fn service(service: &ServiceUse) -> Vec<Node> {
     fields
 }
 
-fn get_with_entities(params: &Params) -> Result<Job, IamError> {
+fn get_with_entities(params: &Params) -> Result<Job, QueryError> {
     let (id, paging) = (params.required("JobId")?.to_owned(), params.paging()?);
     let wanted = namespace(params.required("ServiceNamespace")?, "ServiceNamespace")?;
     reads(move |admin, asked| {

@@ -28,9 +28,7 @@
 //! | on delegation requests (`CreateDelegationRequest` ..) and role templates | they hand rights to AWS partners through its console |
 //! | `EnableOutboundWebIdentityFederation` and its kin | whether tokens are issued to others is set in the configuration |
 
-pub mod answer;
 mod error;
-pub mod params;
 
 mod account;
 mod details;
@@ -50,78 +48,27 @@ mod saml;
 mod simulate;
 mod users;
 
-pub use answer::{Content, Node};
-pub use error::IamError;
-pub use params::{Paging, Params};
-
 use crate::admin::Admin;
-use crate::audit::Outcome;
 use crate::authn::signed::Signed;
 use crate::gate::target::Renaming;
 use crate::gate::{Asking, Authorized, Operation};
+use crate::query::params::Paging;
+use crate::query::{self, About, Answered, Node, Params, QueryError, answer, params};
 
-/// One action of the API.
-pub struct Action {
-    /// Its name in requests.
-    pub name: &'static str,
-    /// The service it belongs to: `iam` or `sts`.
-    pub service: &'static str,
-    /// The operation it is.
-    pub operation: Operation,
-    /// What the gate is asked about: a name, an ARN or a path with a name; and what comes with it.
-    pub about: fn(&Params, &Signed) -> About,
-    /// Reads its parameters. What cannot be read is told before the gate is asked, as AWS does: what an action looks like is
-    /// no secret.
-    pub job: fn(&Params) -> Result<Job, IamError>,
-}
+/// An action of this API.
+pub type Action = query::Action<Admin>;
 
-/// What the gate is asked about.
-pub type About = Result<(String, Asking), IamError>;
-
-/// The pieces of the result.
-pub type Answered = Result<Vec<Node>, IamError>;
-
-/// What looks, and what changes.
-type Look = Box<dyn FnOnce(&Admin, &Authorized) -> Answered + Send>;
-type Deed = Box<dyn FnOnce(&Admin, Authorized) -> Answered + Send>;
-
-/// An action with its parameters, ready to be carried out once it is allowed.
-pub enum Job {
-    /// It only looks.
-    Reads(Look),
-    /// It changes something.
-    Changes(Deed),
-}
-
-impl Job {
-    /// Carries it out. Blocks.
-    ///
-    /// # Errors
-    /// What the operation says.
-    pub fn run(self, admin: &Admin, asked: Authorized) -> Answered {
-        match self {
-            Self::Reads(job) => {
-                let answered = job(admin, &asked);
-                let outcome = match &answered {
-                    Ok(_) => Outcome::success(),
-                    Err(error) => Outcome::failed(error.code, &error.message),
-                };
-                asked.complete(&outcome, admin.now());
-                answered
-            }
-            Self::Changes(job) => job(admin, asked),
-        }
-    }
-}
+/// A job of this API.
+pub type Job = query::Job<Admin>;
 
 /// A job that only looks.
-fn reads(job: impl FnOnce(&Admin, &Authorized) -> Answered + Send + 'static) -> Result<Job, IamError> {
-    Ok(Job::Reads(Box::new(job)))
+fn reads(job: impl FnOnce(&Admin, &Authorized) -> Answered + Send + 'static) -> Result<Job, QueryError> {
+    query::reads(job)
 }
 
 /// A job that changes something.
-fn changes(job: impl FnOnce(&Admin, Authorized) -> Answered + Send + 'static) -> Result<Job, IamError> {
-    Ok(Job::Changes(Box::new(job)))
+fn changes(job: impl FnOnce(&Admin, Authorized) -> Answered + Send + 'static) -> Result<Job, QueryError> {
+    query::changes(job)
 }
 
 /// The tables of all files.
@@ -161,7 +108,7 @@ const fn iam(
     name: &'static str,
     operation: Operation,
     about: fn(&Params, &Signed) -> About,
-    job: fn(&Params) -> Result<Job, IamError>,
+    job: fn(&Params) -> Result<Job, QueryError>,
 ) -> Action {
     Action { name, service: "iam", operation, about, job }
 }
@@ -211,19 +158,19 @@ fn renaming((about, asking): (String, Asking), params: &Params, name: &str) -> A
 }
 
 /// Tags come with it.
-fn tagging(params: &Params) -> Result<Asking, IamError> {
+fn tagging(params: &Params) -> Result<Asking, QueryError> {
     let tags = params.tags()?.into_iter().map(|(key, value)| (key, Some(value))).collect();
     Ok(Asking { tags, ..Asking::default() })
 }
 
 /// Keys of tags come with it.
-fn untagging(params: &Params) -> Result<Asking, IamError> {
+fn untagging(params: &Params) -> Result<Asking, QueryError> {
     let keys = params.list("TagKeys")?.into_iter().map(|key| (key.to_owned(), None)).collect();
     Ok(Asking { tags: keys, ..Asking::default() })
 }
 
 /// The part of a whole list that is asked for; the marker is the number of the first that is left out.
-fn part<T>(items: Vec<T>, paging: &Paging) -> Result<(Vec<T>, Option<String>), IamError> {
+fn part<T>(items: Vec<T>, paging: &Paging) -> Result<(Vec<T>, Option<String>), QueryError> {
     let start: usize = match &paging.after {
         None => 0,
         Some(after) => after.parse().map_err(|_| params::invalid(Some(after), "Marker", "Marker is not valid"))?,
@@ -241,6 +188,6 @@ fn paged<T>(name: &'static str, items: &[T], next: Option<String>, fields: fn(&T
 }
 
 /// Nothing to say.
-fn nothing<T, E: Into<IamError>>(done: Result<T, E>) -> Answered {
+fn nothing<T, E: Into<QueryError>>(done: Result<T, E>) -> Answered {
     done.map(|_| Vec::new()).map_err(Into::into)
 }

@@ -1,7 +1,7 @@
 //! Actions on OpenID Connect providers. They describe them: nobody is signed in by one yet.
 
 use super::answer::{list, tags, text, texts, time};
-use super::{About, Action, IamError, Job, Params, changes, iam, nothing, reads, tagging, untagging};
+use super::{About, Action, Job, Params, QueryError, changes, iam, nothing, reads, tagging, untagging};
 use crate::admin::AdminError;
 use crate::admin::iam::providers::oidc::NewOidcProvider;
 use crate::authn::signed::Signed;
@@ -60,7 +60,7 @@ fn untag_about(params: &Params, _: &Signed) -> About {
     Ok((params.required(ARN)?.to_owned(), untagging(params)?))
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewOidcProvider {
         url: params.parsed_required("Url")?,
         clients: params.parsed_list("ClientIDList")?,
@@ -78,14 +78,14 @@ fn create(params: &Params) -> Result<Job, IamError> {
 }
 
 /// That it is gone already is no fault (IAM API reference, `DeleteOpenIDConnectProvider`).
-fn delete(_: &Params) -> Result<Job, IamError> {
+fn delete(_: &Params) -> Result<Job, QueryError> {
     changes(|admin, asked| match admin.delete_oidc_provider(asked) {
         Err(AdminError::NotFound { .. }) => Ok(Vec::new()),
         done => nothing(done),
     })
 }
 
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let view = admin.oidc_provider(asked)?;
         Ok(vec![
@@ -98,39 +98,39 @@ fn get(_: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn list_all(_: &Params) -> Result<Job, IamError> {
+fn list_all(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, _| {
         let found = admin.oidc_providers()?;
         Ok(vec![list("OpenIDConnectProviderList", found.iter().map(|view| vec![text("Arn", &view.arn)]))])
     })
 }
 
-fn add_client(params: &Params) -> Result<Job, IamError> {
+fn add_client(params: &Params) -> Result<Job, QueryError> {
     let client: ClientId = params.parsed_required("ClientID")?;
     changes(move |admin, asked| nothing(admin.add_oidc_client(asked, &client)))
 }
 
-fn remove_client(params: &Params) -> Result<Job, IamError> {
+fn remove_client(params: &Params) -> Result<Job, QueryError> {
     let client: ClientId = params.parsed_required("ClientID")?;
     changes(move |admin, asked| nothing(admin.remove_oidc_client(asked, &client)))
 }
 
-fn update_thumbprints(params: &Params) -> Result<Job, IamError> {
+fn update_thumbprints(params: &Params) -> Result<Job, QueryError> {
     let thumbprints = params.parsed_list("ThumbprintList")?;
     changes(move |admin, asked| nothing(admin.set_oidc_thumbprints(asked, &thumbprints)))
 }
 
-fn list_tags(params: &Params) -> Result<Job, IamError> {
+fn list_tags(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| super::holders::tag_page(admin.oidc_provider(asked)?.tags, &paging))
 }
 
-fn tag(params: &Params) -> Result<Job, IamError> {
+fn tag(params: &Params) -> Result<Job, QueryError> {
     let tags = params.tags()?;
     changes(move |admin, asked| nothing(admin.tag_oidc_provider(asked, &tags)))
 }
 
-fn untag(params: &Params) -> Result<Job, IamError> {
+fn untag(params: &Params) -> Result<Job, QueryError> {
     let keys = params.parsed_list("TagKeys")?;
     changes(move |admin, asked| nothing(admin.untag_oidc_provider(asked, &keys)))
 }

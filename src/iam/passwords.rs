@@ -1,7 +1,7 @@
 //! Actions on passwords of local users and the rules for them.
 
 use super::answer::{flag, nodes, text, time};
-use super::{About, Action, IamError, Job, Node, Params, changes, iam, nothing, reads, user, user_or_self};
+use super::{About, Action, Job, Node, Params, QueryError, changes, iam, nothing, reads, user, user_or_self};
 use crate::admin::iam::passwords::{LoginProfileView, NewPassword};
 use crate::authn::signed::Signed;
 use crate::gate::{Asking, Operation as Op};
@@ -36,17 +36,17 @@ fn oneself(_: &Params, signed: &Signed) -> About {
     Ok((signed.name(), Asking::default()))
 }
 
-fn change(params: &Params) -> Result<Job, IamError> {
+fn change(params: &Params) -> Result<Job, QueryError> {
     let (old, new) = (params.secret("OldPassword")?, params.secret("NewPassword")?);
     changes(move |admin, asked| nothing(admin.change_password(asked, &old, new)))
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewPassword { password: params.secret("Password")?, must_change: params.flag("PasswordResetRequired")? };
     changes(move |admin, asked| Ok(vec![nodes("LoginProfile", fields(&admin.create_login_profile(asked, &new)?))]))
 }
 
-fn update(params: &Params) -> Result<Job, IamError> {
+fn update(params: &Params) -> Result<Job, QueryError> {
     let must_change = params.flag("PasswordResetRequired")?;
     if params.text("Password").is_none() {
         return changes(move |admin, asked| nothing(admin.demand_change(asked, must_change)));
@@ -55,17 +55,17 @@ fn update(params: &Params) -> Result<Job, IamError> {
     changes(move |admin, asked| nothing(admin.update_login_profile(asked, &new)))
 }
 
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| Ok(vec![nodes("LoginProfile", fields(&admin.login_profile(asked)?))]))
 }
 
-fn get_policy(_: &Params) -> Result<Job, IamError> {
+fn get_policy(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let (policy, set) = admin.password_policy(asked)?;
         if !set {
             // What is not set is not there, to SDKs; what holds then is the default of NIST SP 800-63B.
             let usual = "the usual rules hold; `bailey account password-policy` shows them";
-            return Err(IamError::new(
+            return Err(QueryError::new(
                 404,
                 "NoSuchEntity",
                 format!("there is no password policy of this account: {usual}"),
@@ -88,7 +88,7 @@ fn get_policy(_: &Params) -> Result<Job, IamError> {
 }
 
 /// What is left out goes back to the default of the API, as in AWS; the company's words, which it does not know, stay.
-fn update_policy(params: &Params) -> Result<Job, IamError> {
+fn update_policy(params: &Params) -> Result<Job, QueryError> {
     let flag = |name| params.flag(name).map(|flag| flag.unwrap_or(false));
     let new = PasswordPolicy {
         minimum_length: params.number("MinimumPasswordLength", LENGTH_BOUNDS)?.unwrap_or(*LENGTH_BOUNDS.start()),

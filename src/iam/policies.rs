@@ -2,7 +2,7 @@
 
 use super::answer::{document, flag, list, nodes, rest, tags, text, time};
 use super::{
-    About, Action, Answered, IamError, Job, Node, Paging, Params, changes, fresh, iam, nothing, paged, part, policy,
+    About, Action, Answered, Job, Node, Paging, Params, QueryError, changes, fresh, iam, nothing, paged, part, policy,
     reads, tagging, untagging,
 };
 use crate::admin::Admin;
@@ -57,7 +57,7 @@ fn whole(shown: &(PolicyView, Usage)) -> Vec<Node> {
     fields
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewPolicy {
         name: params.parsed_required("PolicyName")?,
         path: params.parsed("Path")?.unwrap_or_default(),
@@ -71,7 +71,7 @@ fn create(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn create_version(params: &Params) -> Result<Job, IamError> {
+fn create_version(params: &Params) -> Result<Job, QueryError> {
     let new = NewVersion {
         document: params.document("PolicyDocument")?,
         set_as_default: params.flag("SetAsDefault")?.unwrap_or(false),
@@ -91,23 +91,23 @@ fn version(view: &PolicyView, number: u32) -> Vec<Node> {
 }
 
 /// `v3`, as 3.
-fn number(params: &Params) -> Result<u32, IamError> {
+fn number(params: &Params) -> Result<u32, QueryError> {
     let written = params.required("VersionId")?;
     let number = written.strip_prefix('v').and_then(|number| number.parse().ok());
     number.ok_or_else(|| super::params::invalid(Some(written), "VersionId", "Member must be v and a number"))
 }
 
-fn delete_version(params: &Params) -> Result<Job, IamError> {
+fn delete_version(params: &Params) -> Result<Job, QueryError> {
     let number = number(params)?;
     changes(move |admin, asked| nothing(admin.delete_policy_version(asked, number)))
 }
 
-fn set_default(params: &Params) -> Result<Job, IamError> {
+fn set_default(params: &Params) -> Result<Job, QueryError> {
     let number = number(params)?;
     changes(move |admin, asked| nothing(admin.set_default_policy_version(asked, number)))
 }
 
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let view = admin.policy(asked)?;
         let usage = admin.policy_usage(&view.arn)?;
@@ -115,7 +115,7 @@ fn get(_: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn get_version(params: &Params) -> Result<Job, IamError> {
+fn get_version(params: &Params) -> Result<Job, QueryError> {
     let number = number(params)?;
     reads(move |admin, asked| {
         let view = admin.policy_version(asked, number)?;
@@ -129,7 +129,7 @@ fn get_version(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn versions(params: &Params) -> Result<Job, IamError> {
+fn versions(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| {
         let view = admin.policy(asked)?;
@@ -161,7 +161,7 @@ impl Which {
     }
 }
 
-fn list_all(params: &Params) -> Result<Job, IamError> {
+fn list_all(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let scope = params.text("Scope").unwrap_or("All");
     if !["All", "AWS", "Local"].contains(&scope) {
@@ -219,7 +219,7 @@ fn listed(admin: &Admin, which: &Which, paging: &Paging) -> Answered {
     paged("Policies", &views, None, fields)
 }
 
-fn holders(params: &Params) -> Result<Job, IamError> {
+fn holders(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let filter = params.text("EntityFilter").map(str::to_owned);
     let usage = params.text("PolicyUsageFilter").map(str::to_owned);
@@ -246,7 +246,7 @@ fn holders(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn list_tags(params: &Params) -> Result<Job, IamError> {
+fn list_tags(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| super::holders::tag_page(admin.policy(asked)?.tags, &paging))
 }
@@ -259,12 +259,12 @@ fn untag_about(params: &Params, _: &Signed) -> About {
     Ok((params.required("PolicyArn")?.to_owned(), untagging(params)?))
 }
 
-fn tag(params: &Params) -> Result<Job, IamError> {
+fn tag(params: &Params) -> Result<Job, QueryError> {
     let tags = params.tags()?;
     changes(move |admin, asked| nothing(admin.tag_policy(asked, &tags)))
 }
 
-fn untag(params: &Params) -> Result<Job, IamError> {
+fn untag(params: &Params) -> Result<Job, QueryError> {
     let keys: Vec<String> = params.list("TagKeys")?.into_iter().map(str::to_owned).collect();
     changes(move |admin, asked| nothing(admin.untag_policy(asked, &keys)))
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{list, nodes, tags, text, time};
 use super::{
-    About, Action, Answered, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, role,
+    About, Action, Answered, Job, Node, Params, QueryError, changes, fresh, iam, nothing, paged, part, reads, role,
     tagging, untagging,
 };
 use crate::admin::Admin;
@@ -54,7 +54,7 @@ pub(super) fn fields((view, role): &(ProfileView, Option<RoleView>)) -> Vec<Node
     fields
 }
 
-fn with_its_role(admin: &Admin, view: ProfileView) -> Result<(ProfileView, Option<RoleView>), IamError> {
+fn with_its_role(admin: &Admin, view: ProfileView) -> Result<(ProfileView, Option<RoleView>), QueryError> {
     let role = view.role.as_ref().map(|role| admin.role_called(role)).transpose()?;
     Ok((view, role))
 }
@@ -63,7 +63,7 @@ fn shown(admin: &Admin, view: ProfileView) -> Answered {
     Ok(vec![nodes("InstanceProfile", fields(&with_its_role(admin, view)?))])
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewProfile {
         name: params.parsed_required("InstanceProfileName")?,
         path: params.parsed("Path")?.unwrap_or_default(),
@@ -72,21 +72,21 @@ fn create(params: &Params) -> Result<Job, IamError> {
     changes(move |admin, asked| shown(admin, admin.create_instance_profile(asked, &new)?))
 }
 
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| shown(admin, admin.instance_profile(asked)?))
 }
 
-fn add_role(params: &Params) -> Result<Job, IamError> {
+fn add_role(params: &Params) -> Result<Job, QueryError> {
     let role = params.required("RoleName")?.to_owned();
     changes(move |admin, asked| nothing(admin.add_role_to_profile(asked, &role)))
 }
 
-fn remove_role(params: &Params) -> Result<Job, IamError> {
+fn remove_role(params: &Params) -> Result<Job, QueryError> {
     let role = params.required("RoleName")?.to_owned();
     changes(move |admin, asked| nothing(admin.remove_role_from_profile(asked, &role)))
 }
 
-fn list_all(params: &Params) -> Result<Job, IamError> {
+fn list_all(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let path = params.text("PathPrefix").unwrap_or("/").to_owned();
     reads(move |admin, _| {
@@ -97,7 +97,7 @@ fn list_all(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn of_role(params: &Params) -> Result<Job, IamError> {
+fn of_role(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| {
         let views = admin.profiles_of_role(asked)?;
@@ -115,17 +115,17 @@ fn untag_about(params: &Params, _: &Signed) -> About {
     Ok((params.required("InstanceProfileName")?.to_owned(), untagging(params)?))
 }
 
-fn list_tags(params: &Params) -> Result<Job, IamError> {
+fn list_tags(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| super::holders::tag_page(admin.instance_profile(asked)?.tags, &paging))
 }
 
-fn tag(params: &Params) -> Result<Job, IamError> {
+fn tag(params: &Params) -> Result<Job, QueryError> {
     let tags = params.tags()?;
     changes(move |admin, asked| nothing(admin.tag_instance_profile(asked, &tags)))
 }
 
-fn untag(params: &Params) -> Result<Job, IamError> {
+fn untag(params: &Params) -> Result<Job, QueryError> {
     let keys = params.parsed_list("TagKeys")?;
     changes(move |admin, asked| nothing(admin.untag_instance_profile(asked, &keys)))
 }

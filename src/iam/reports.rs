@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::answer::{text, time};
-use super::{Action, IamError, Job, Params, iam, reads};
+use super::{Action, Job, Params, QueryError, iam, reads};
 use crate::admin::iam::reports::State;
 use crate::gate::Operation as Op;
 
@@ -13,7 +13,7 @@ pub(super) const ACTIONS: &[Action] = &[
     iam("GetCredentialReport", Op::GetCredentialReport, super::account, get),
 ];
 
-fn generate(_: &Params) -> Result<Job, IamError> {
+fn generate(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let state = admin.generate_credential_report(asked)?;
         let mut answer = vec![text("State", state.word())];
@@ -25,7 +25,7 @@ fn generate(_: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let report = admin.credential_report(asked)?;
         Ok(vec![

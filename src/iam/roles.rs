@@ -2,7 +2,7 @@
 
 use super::answer::{document, nodes, tags, text, time};
 use super::{
-    About, Action, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, reads, role, tagging, untagging,
+    About, Action, Job, Node, Params, QueryError, changes, fresh, iam, nothing, paged, reads, role, tagging, untagging,
 };
 use crate::admin::iam::HolderKind;
 use crate::admin::iam::roles::{NewRole, RoleUpdate};
@@ -60,7 +60,7 @@ fn whole(view: &RoleView) -> Vec<Node> {
     fields
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewRole {
         name: params.parsed_required("RoleName")?,
         account: None,
@@ -74,11 +74,11 @@ fn create(params: &Params) -> Result<Job, IamError> {
     changes(move |admin, asked| Ok(vec![nodes("Role", whole(&admin.create_role(asked, &new)?))]))
 }
 
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| Ok(vec![nodes("Role", whole(&admin.role(asked)?))]))
 }
 
-fn list_all(params: &Params) -> Result<Job, IamError> {
+fn list_all(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let path = params.text("PathPrefix").unwrap_or("/").to_owned();
     reads(move |admin, _| {
@@ -108,12 +108,12 @@ fn untag_about(params: &Params, _: &Signed) -> About {
     Ok((params.required("RoleName")?.to_owned(), untagging(params)?))
 }
 
-fn update_trust(params: &Params) -> Result<Job, IamError> {
+fn update_trust(params: &Params) -> Result<Job, QueryError> {
     let document = params.document("PolicyDocument")?;
     changes(move |admin, asked| nothing(admin.update_trust(asked, &document)))
 }
 
-fn update(params: &Params, show: bool) -> Result<Job, IamError> {
+fn update(params: &Params, show: bool) -> Result<Job, QueryError> {
     let update = RoleUpdate {
         description: params.text("Description").map(str::to_owned),
         max_session: params.number("MaxSessionDuration", SESSION_BOUNDS)?,

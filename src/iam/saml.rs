@@ -1,7 +1,7 @@
 //! Actions on SAML providers. They describe them: nobody is signed in by one yet, and their metadata is kept as text.
 
 use super::answer::{list, tags, text, time};
-use super::{About, Action, IamError, Job, Params, changes, iam, nothing, reads, tagging, untagging};
+use super::{About, Action, Job, Params, QueryError, changes, iam, nothing, reads, tagging, untagging};
 use crate::admin::iam::providers::saml::NewSamlProvider;
 use crate::authn::signed::Signed;
 use crate::gate::{Asking, Operation as Op};
@@ -41,7 +41,7 @@ fn untag_about(params: &Params, _: &Signed) -> About {
     Ok((params.required(ARN)?.to_owned(), untagging(params)?))
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewSamlProvider {
         name: params.parsed_required("Name")?,
         metadata: params.parsed_required(METADATA)?,
@@ -57,20 +57,20 @@ fn create(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn update(params: &Params) -> Result<Job, IamError> {
+fn update(params: &Params) -> Result<Job, QueryError> {
     let metadata: Metadata = params.parsed_required(METADATA)?;
     changes(move |admin, asked| Ok(vec![text(ARN, admin.update_saml_provider(asked, &metadata)?.arn)]))
 }
 
 /// `ValidUntil` stands in the metadata, which is not read here: so nothing is said of it.
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let view = admin.saml_provider(asked)?;
         Ok(vec![text(METADATA, view.metadata.unwrap_or_default()), time("CreateDate", view.created), tags(&view.tags)])
     })
 }
 
-fn list_all(_: &Params) -> Result<Job, IamError> {
+fn list_all(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, _| {
         let found = admin.saml_providers()?;
         let fields = found.iter().map(|view| vec![text("Arn", &view.arn), time("CreateDate", view.created)]);
@@ -78,17 +78,17 @@ fn list_all(_: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn list_tags(params: &Params) -> Result<Job, IamError> {
+fn list_tags(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| super::holders::tag_page(admin.saml_provider(asked)?.tags, &paging))
 }
 
-fn tag(params: &Params) -> Result<Job, IamError> {
+fn tag(params: &Params) -> Result<Job, QueryError> {
     let tags = params.tags()?;
     changes(move |admin, asked| nothing(admin.tag_saml_provider(asked, &tags)))
 }
 
-fn untag(params: &Params) -> Result<Job, IamError> {
+fn untag(params: &Params) -> Result<Job, QueryError> {
     let keys = params.parsed_list("TagKeys")?;
     changes(move |admin, asked| nothing(admin.untag_saml_provider(asked, &keys)))
 }

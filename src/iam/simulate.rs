@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::answer::{list, nodes, rest, text, texts};
-use super::{About, Action, Answered, IamError, Job, Node, Paging, Params, account, iam, params, part, reads};
+use super::{About, Action, Answered, Job, Node, Paging, Params, QueryError, account, iam, params, part, reads};
 use crate::admin::iam::context_keys::{ContextKeys, OfDocuments, OfPrincipal};
 use crate::admin::iam::custom::CustomSimulation;
 use crate::admin::iam::simulate::{Because, Simulated, Simulation};
@@ -25,7 +25,7 @@ fn principal(params: &Params, _: &Signed) -> About {
     Ok((String::new(), Asking { notes, ..Asking::default() }))
 }
 
-fn simulate(params: &Params) -> Result<Job, IamError> {
+fn simulate(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let principal = params.required("PolicySourceArn")?.to_owned();
     // Whom a resource's policy may name is who asks: nobody else's policies are looked at.
@@ -46,7 +46,7 @@ fn simulate(params: &Params) -> Result<Job, IamError> {
     reads(move |admin, asked| results(admin.simulate(asked, &simulation)?, &paging))
 }
 
-fn simulate_custom(params: &Params) -> Result<Job, IamError> {
+fn simulate_custom(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let simulation = CustomSimulation {
         policies: documents(params)?,
@@ -62,7 +62,7 @@ fn simulate_custom(params: &Params) -> Result<Job, IamError> {
     reads(move |admin, _| results(admin.simulate_custom(&simulation)?, &paging))
 }
 
-fn resource_policy(params: &Params) -> Result<Option<Box<RawValue>>, IamError> {
+fn resource_policy(params: &Params) -> Result<Option<Box<RawValue>>, QueryError> {
     params.text("ResourcePolicy").map(|_| params.document("ResourcePolicy")).transpose()
 }
 
@@ -71,16 +71,16 @@ fn resource_owner(params: &Params) -> Option<String> {
 }
 
 /// Policies to be left out, as we call them.
-fn without(params: &Params) -> Result<Vec<String>, IamError> {
+fn without(params: &Params) -> Result<Vec<String>, QueryError> {
     Ok(params.list("PolicyExclusionList")?.into_iter().map(ours).collect())
 }
 
-fn keys_of_documents(params: &Params) -> Result<Job, IamError> {
+fn keys_of_documents(params: &Params) -> Result<Job, QueryError> {
     let of = OfDocuments { policies: documents(params)? };
     reads(move |admin, _| Ok(names(&admin.context_keys_of_documents(&of)?)))
 }
 
-fn keys_of_principal(params: &Params) -> Result<Job, IamError> {
+fn keys_of_principal(params: &Params) -> Result<Job, QueryError> {
     let principal = params.required("PolicySourceArn")?.to_owned();
     let of = OfPrincipal { principal, policies: params.documents("PolicyInputList")? };
     reads(move |admin, asked| Ok(names(&admin.context_keys_of_principal(asked, &of)?)))
@@ -102,7 +102,7 @@ fn owned(values: Vec<&str>) -> Vec<String> {
 }
 
 /// `PolicyInputList`, where there has to be one.
-fn documents(params: &Params) -> Result<Vec<Box<RawValue>>, IamError> {
+fn documents(params: &Params) -> Result<Vec<Box<RawValue>>, QueryError> {
     let documents = params.documents("PolicyInputList")?;
     if documents.is_empty() {
         return Err(params::invalid(None, "PolicyInputList", "Member must not be null"));
@@ -139,7 +139,7 @@ fn ours(name: &str) -> String {
 }
 
 /// `ContextEntries`: a key, values, and a type, which our values do not need.
-pub(super) fn context(params: &Params) -> Result<BTreeMap<String, Vec<String>>, IamError> {
+pub(super) fn context(params: &Params) -> Result<BTreeMap<String, Vec<String>>, QueryError> {
     let mut context = BTreeMap::new();
     for start in params.structures("ContextEntries")? {
         let key = params.required(&format!("{start}ContextKeyName"))?.to_owned();

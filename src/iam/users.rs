@@ -2,7 +2,7 @@
 
 use super::answer::{nodes, tags, text, time};
 use super::{
-    About, Action, Answered, IamError, Job, Node, Params, changes, fresh, iam, nothing, paged, part, reads, tagging,
+    About, Action, Answered, Job, Node, Params, QueryError, changes, fresh, iam, nothing, paged, part, reads, tagging,
     untagging, user, user_or_self,
 };
 use crate::admin::Admin;
@@ -55,7 +55,7 @@ pub(super) fn boundary(arn: &str) -> Node {
     nodes("PermissionsBoundary", vec![kind, text("PermissionsBoundaryArn", arn)])
 }
 
-fn create(params: &Params) -> Result<Job, IamError> {
+fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewUser {
         name: params.parsed_required("UserName")?,
         path: params.parsed("Path")?.unwrap_or_default(),
@@ -82,7 +82,7 @@ fn create(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn get(_: &Params) -> Result<Job, IamError> {
+fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let root = Arn::root(&admin.account).to_string();
         if asked.resource() != root {
@@ -99,7 +99,7 @@ pub(super) fn root_fields(admin: &Admin, asked: &Authorized) -> Answered {
     Ok(vec![text("UserId", admin.account.to_string()), text("Arn", arn), time("CreateDate", created)])
 }
 
-fn list_all(params: &Params) -> Result<Job, IamError> {
+fn list_all(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     let path = params.text("PathPrefix").unwrap_or("/").to_owned();
     reads(move |admin, _| {
@@ -108,7 +108,7 @@ fn list_all(params: &Params) -> Result<Job, IamError> {
     })
 }
 
-fn groups(params: &Params) -> Result<Job, IamError> {
+fn groups(params: &Params) -> Result<Job, QueryError> {
     let paging = params.paging()?;
     reads(move |admin, asked| {
         let (groups, next) = part(admin.groups_of_user(asked)?, &paging)?;
@@ -124,7 +124,7 @@ fn untag_about(params: &Params, _: &Signed) -> About {
     Ok((params.required("UserName")?.to_owned(), untagging(params)?))
 }
 
-fn update(params: &Params) -> Result<Job, IamError> {
+fn update(params: &Params) -> Result<Job, QueryError> {
     let (name, path) = (params.parsed("NewUserName")?, params.parsed("NewPath")?);
     changes(move |admin, asked| nothing(admin.update_user(asked, &UserUpdate { name, path, ..UserUpdate::default() })))
 }

@@ -25,7 +25,8 @@ use crate::authn::signed::{self, SignedError};
 use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
 use crate::base::Timestamp;
 use crate::gate::{Operation, Proof};
-use crate::iam::{self, Action, IamError, Node, Params};
+use crate::iam::{self, Action};
+use crate::query::{Node, Params, QueryError};
 use crate::store::StoreError;
 use xml::Sign;
 
@@ -135,7 +136,7 @@ pub(super) async fn call(State(app): State<Arc<App>>, sent: Sent) -> Response {
         Ok((service, answered)) => (namespace(service), answered),
         Err(error) => {
             tracing::error!(%error, "a call ended early");
-            let failure = IamError::new(500, "ServiceFailure", "this is a fault of the service; its log says more");
+            let failure = QueryError::new(500, "ServiceFailure", "this is a fault of the service; its log says more");
             (namespace("iam"), Err(failure))
         }
     };
@@ -146,7 +147,7 @@ pub(super) async fn call(State(app): State<Arc<App>>, sent: Sent) -> Response {
     }
 }
 
-type Answered = Result<(&'static str, Vec<Node>), IamError>;
+type Answered = Result<(&'static str, Vec<Node>), QueryError>;
 
 impl Call {
     /// The service that was asked, and its answer. Blocks.
@@ -165,11 +166,11 @@ impl Call {
         let action = action(service, &params)?;
         if verified.way() == Way::Presigned && action.operation != Operation::GetCallerIdentity {
             let message = "a presigned address may ask who one is, and nothing else";
-            return Err(IamError::new(403, "AccessDenied", message));
+            return Err(QueryError::new(403, "AccessDenied", message));
         }
-        let signed = caller.signed().ok_or_else(|| IamError::new(403, "AccessDenied", "it is not signed"))?;
+        let signed = caller.signed().ok_or_else(|| QueryError::new(403, "AccessDenied", "it is not signed"))?;
         if !self.app.rates.admit(signed.key(), self.now) {
-            return Err(IamError::new(400, "Throttling", "Rate exceeded: this access key makes too many calls"));
+            return Err(QueryError::new(400, "Throttling", "Rate exceeded: this access key makes too many calls"));
         }
         let (resource, asking) = (action.about)(&params, signed)?;
         let job = (action.job)(&params)?;
@@ -180,18 +181,18 @@ impl Call {
             && let Err(replayed) = self.app.replays.admit(verified, self.now)
         {
             allowed.complete(&Outcome::failed(replayed.code(), &replayed), self.now);
-            return Err(IamError::new(replayed.status(), replayed.code(), replayed.to_string()));
+            return Err(QueryError::new(replayed.status(), replayed.code(), replayed.to_string()));
         }
-        Ok((action.name, job.run(&self.app.admin, allowed)?))
+        Ok((action.name, job.run(&self.app.admin, allowed, || self.app.clock.now())?))
     }
 
     /// The form: in the body of a POST, in the address of a presigned request.
-    fn params(&self, verified: &Verified) -> Result<Params, IamError> {
+    fn params(&self, verified: &Verified) -> Result<Params, QueryError> {
         let form: &[u8] = match verified.way() {
             Way::Presigned => self.sent.uri.query().unwrap_or_default().as_bytes(),
             Way::Header if self.sent.uri.query().is_some_and(|query| !query.is_empty()) => {
                 let message = "parameters belong into the body of a POST, not into the address";
-                return Err(IamError::new(400, "MalformedQueryString", message));
+                return Err(QueryError::new(400, "MalformedQueryString", message));
             }
             Way::Header => &self.sent.body,
         };
@@ -200,9 +201,9 @@ impl Call {
 }
 
 /// The action that is asked for.
-fn action(service: &str, params: &Params) -> Result<&'static Action, IamError> {
+fn action(service: &str, params: &Params) -> Result<&'static Action, QueryError> {
     let name = params.text("Action").ok_or_else(|| {
-        IamError::new(400, "MissingAction", "the parameter Action is missing: it names what is to be done")
+        QueryError::new(400, "MissingAction", "the parameter Action is missing: it names what is to be done")
     })?;
     let shown = crate::base::text::printable_within(name, 64).into_owned();
     let version = VERSIONS.iter().find(|(of, ..)| *of == service).map_or("", |(_, version, _)| version);
@@ -212,27 +213,27 @@ fn action(service: &str, params: &Params) -> Result<&'static Action, IamError> {
         _ => {
             let asked = crate::base::text::printable_within(asked, 32);
             let message = format!("Could not find operation {shown} for version {asked} of {service}");
-            Err(IamError::new(400, "InvalidAction", message))
+            Err(QueryError::new(400, "InvalidAction", message))
         }
     }
 }
 
 /// Why somebody is nobody, in the words that SDKs know.
-pub(super) fn refused(error: &SignedError) -> IamError {
+pub(super) fn refused(error: &SignedError) -> QueryError {
     match error {
-        SignedError::Signature(wrong) => IamError::new(wrong.status(), wrong.code(), wrong.message()),
+        SignedError::Signature(wrong) => QueryError::new(wrong.status(), wrong.code(), wrong.message()),
         SignedError::UnknownKey { .. } => {
             let unknown = SigV4Error::UnknownKey;
-            IamError::new(unknown.status(), unknown.code(), unknown.message())
+            QueryError::new(unknown.status(), unknown.code(), unknown.message())
         }
-        SignedError::Inactive { .. } => IamError::new(403, error.code(), error.to_string()),
+        SignedError::Inactive { .. } => QueryError::new(403, error.code(), error.to_string()),
         SignedError::Keys(why) => {
             tracing::error!(error = %why, "a signature cannot be verified");
-            IamError::new(503, "ServiceUnavailable", "signatures cannot be verified now; the operator has to act")
+            QueryError::new(503, "ServiceUnavailable", "signatures cannot be verified now; the operator has to act")
         }
         SignedError::Store(why) => {
             tracing::error!(error = %why, "a signature cannot be verified");
-            IamError::new(500, "ServiceFailure", "this is a fault of the service; its log says more")
+            QueryError::new(500, "ServiceFailure", "this is a fault of the service; its log says more")
         }
     }
 }

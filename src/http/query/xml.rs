@@ -3,7 +3,7 @@
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-use crate::iam::{Content, IamError, Node};
+use crate::query::{Content, Node, QueryError};
 
 /// What every answer says of the request.
 pub(super) struct Sign<'a> {
@@ -26,7 +26,7 @@ pub(super) fn answer(action: &str, result: &[Node], sign: &Sign<'_>) -> Vec<u8> 
 }
 
 /// An error.
-pub(super) fn error(error: &IamError, sign: &Sign<'_>) -> Vec<u8> {
+pub(super) fn error(error: &QueryError, sign: &Sign<'_>) -> Vec<u8> {
     let mut xml = Xml::begun("ErrorResponse", sign.namespace);
     xml.open("Error");
     xml.text("Type", if error.status < 500 { "Sender" } else { "Receiver" });
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn an_error_says_whose_fault_it_is() {
-        let of = |status| String::from_utf8(error(&IamError::new(status, "Code", "why"), &SIGN)).unwrap();
+        let of = |status| String::from_utf8(error(&QueryError::new(status, "Code", "why"), &SIGN)).unwrap();
         assert!(of(404).contains("<Error><Type>Sender</Type><Code>Code</Code><Message>why</Message></Error>"));
         assert!(of(503).contains("<Type>Receiver</Type>"));
     }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde_json::value::RawValue;
 
-use super::IamError;
+use super::QueryError;
 use crate::base::Secret;
 use crate::base::text::printable_within;
 
@@ -37,12 +37,12 @@ impl Params {
     ///
     /// # Errors
     /// When a parameter is there twice.
-    pub fn read(pairs: impl Iterator<Item = (String, String)>) -> Result<Self, IamError> {
+    pub fn read(pairs: impl Iterator<Item = (String, String)>) -> Result<Self, QueryError> {
         let mut read = BTreeMap::new();
         for (name, value) in pairs {
             if read.contains_key(&name) {
                 let name = printable_within(&name, QUOTED);
-                return Err(IamError::new(400, "MalformedInput", format!("parameter {name} is there twice")));
+                return Err(QueryError::new(400, "MalformedInput", format!("parameter {name} is there twice")));
             }
             read.insert(name, value);
         }
@@ -59,7 +59,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is not.
-    pub fn required(&self, name: &str) -> Result<&str, IamError> {
+    pub fn required(&self, name: &str) -> Result<&str, QueryError> {
         self.text(name).ok_or_else(|| invalid(None, name, "Member must not be null"))
     }
 
@@ -67,7 +67,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is not there.
-    pub fn secret(&self, name: &str) -> Result<Secret<String>, IamError> {
+    pub fn secret(&self, name: &str) -> Result<Secret<String>, QueryError> {
         self.required(name).map(|value| Secret::new(value.to_owned()))
     }
 
@@ -75,7 +75,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is something else.
-    pub fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, IamError> {
+    pub fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, QueryError> {
         let parse = |value: &str| value.parse().map_err(|why: T::Err| invalid(Some(value), name, &why.to_string()));
         self.text(name).map(parse).transpose()
     }
@@ -84,7 +84,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is not there, or something else.
-    pub fn parsed_required<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, IamError> {
+    pub fn parsed_required<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, QueryError> {
         self.required(name)?;
         self.parsed(name)?.ok_or_else(|| invalid(None, name, "Member must not be null"))
     }
@@ -93,7 +93,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is none, or out of bounds.
-    pub fn number(&self, name: &str, bounds: RangeInclusive<u32>) -> Result<Option<u32>, IamError> {
+    pub fn number(&self, name: &str, bounds: RangeInclusive<u32>) -> Result<Option<u32>, QueryError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         match text.parse::<u32>() {
             Ok(number) if bounds.contains(&number) => Ok(Some(number)),
@@ -108,7 +108,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is neither.
-    pub fn flag(&self, name: &str) -> Result<Option<bool>, IamError> {
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, QueryError> {
         match self.text(name) {
             None => Ok(None),
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
@@ -121,7 +121,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is too long.
-    pub fn list(&self, name: &str) -> Result<Vec<&str>, IamError> {
+    pub fn list(&self, name: &str) -> Result<Vec<&str>, QueryError> {
         let numbers = self.numbers(name)?;
         let value = |number: &u32| self.0.get(&format!("{name}.member.{number}")).map(String::as_str);
         Ok(numbers.iter().filter_map(value).collect())
@@ -131,7 +131,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is too long, or one is something else.
-    pub fn parsed_list<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Vec<T>, IamError> {
+    pub fn parsed_list<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Vec<T>, QueryError> {
         let parse = |value: &str| value.parse().map_err(|why: T::Err| invalid(Some(value), name, &why.to_string()));
         self.list(name)?.into_iter().map(parse).collect()
     }
@@ -140,7 +140,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is too long.
-    pub fn structures(&self, name: &str) -> Result<Vec<String>, IamError> {
+    pub fn structures(&self, name: &str) -> Result<Vec<String>, QueryError> {
         Ok(self.numbers(name)?.iter().map(|number| format!("{name}.member.{number}.")).collect())
     }
 
@@ -148,7 +148,7 @@ impl Params {
     ///
     /// # Errors
     /// When one has no key, or two have the same.
-    pub fn tags(&self) -> Result<BTreeMap<String, String>, IamError> {
+    pub fn tags(&self) -> Result<BTreeMap<String, String>, QueryError> {
         let mut tags = BTreeMap::new();
         for start in self.structures("Tags")? {
             let key = self.required(&format!("{start}Key"))?;
@@ -164,7 +164,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is not there, or no JSON.
-    pub fn document(&self, name: &str) -> Result<Box<RawValue>, IamError> {
+    pub fn document(&self, name: &str) -> Result<Box<RawValue>, QueryError> {
         document(self.required(name)?)
     }
 
@@ -172,7 +172,7 @@ impl Params {
     ///
     /// # Errors
     /// When one is not JSON.
-    pub fn documents(&self, name: &str) -> Result<Vec<Box<RawValue>>, IamError> {
+    pub fn documents(&self, name: &str) -> Result<Vec<Box<RawValue>>, QueryError> {
         self.list(name)?.into_iter().map(document).collect()
     }
 
@@ -180,12 +180,12 @@ impl Params {
     ///
     /// # Errors
     /// When it asks for too much.
-    pub fn paging(&self) -> Result<Paging, IamError> {
+    pub fn paging(&self) -> Result<Paging, QueryError> {
         let limit = self.number("MaxItems", 1..=1_000)?.unwrap_or(100);
         Ok(Paging { after: self.text("Marker").map(str::to_owned), limit: limit as usize })
     }
 
-    fn numbers(&self, name: &str) -> Result<Vec<u32>, IamError> {
+    fn numbers(&self, name: &str) -> Result<Vec<u32>, QueryError> {
         let start = format!("{name}.member.");
         let mut numbers: Vec<u32> = Vec::new();
         for (key, _) in self.0.range(start.clone()..).take_while(|(key, _)| key.starts_with(&start)) {
@@ -207,13 +207,13 @@ impl Params {
     }
 }
 
-fn document(text: &str) -> Result<Box<RawValue>, IamError> {
+fn document(text: &str) -> Result<Box<RawValue>, QueryError> {
     RawValue::from_string(text.trim().to_owned())
-        .map_err(|error| IamError::new(400, "MalformedPolicyDocument", format!("Syntax errors in policy: {error}")))
+        .map_err(|error| QueryError::new(400, "MalformedPolicyDocument", format!("Syntax errors in policy: {error}")))
 }
 
 /// In the words that AWS has for it, which people search for.
-pub fn invalid(value: Option<&str>, name: &str, constraint: &str) -> IamError {
+pub fn invalid(value: Option<&str>, name: &str, constraint: &str) -> QueryError {
     let value = value.map_or_else(|| "null".to_owned(), |value| format!("'{}'", printable_within(value, QUOTED)));
     let mut field = name.to_owned();
     if let Some(first) = field.get_mut(..1) {
@@ -221,7 +221,7 @@ pub fn invalid(value: Option<&str>, name: &str, constraint: &str) -> IamError {
     }
     let message =
         format!("1 validation error detected: Value {value} at '{field}' failed to satisfy constraint: {constraint}");
-    IamError::new(400, "ValidationError", message)
+    QueryError::new(400, "ValidationError", message)
 }
 
 #[cfg(test)]
