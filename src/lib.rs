@@ -28,12 +28,15 @@
 //! | 3 | [`rights`] | who is in which group, through which, and what somebody's rights rest on |
 //! | 4 | [`keys`] | sealing keys: what lies in the store as a secret, and what opens it; signing keys |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
+//! | 5 | [`sessions`] | whether a session counts now, and how one ends |
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
 //! | 8 | [`admin`] | all operations on the model and their listings |
+//! | 8 | [`issue`] | the only mint: begins sessions, within every limit |
 //! | 8 | [`query`] | the form of the Query APIs: parameters, answers, errors |
 //! | 9 | [`access`] | decisions for applications: may somebody do something, may a request pass |
 //! | 9 | [`iam`] | the IAM Query API: names, parameters and answers of its actions |
+//! | 9 | [`sts`] | the STS Query API: who begins a session of what, and for how long |
 //! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
 //! | 11 | [`config`] | one file, checked whole, every fault told at once |
 //! | 12 | [`daemon`] | wires the parts, serves until told to end |
@@ -52,12 +55,15 @@ pub mod directory;
 pub mod gate;
 pub mod http;
 pub mod iam;
+pub mod issue;
 pub mod keys;
 pub mod manual;
 pub mod model;
 pub mod policy;
 pub mod query;
 pub mod rights;
+pub mod sessions;
 pub mod store;
+pub mod sts;
 pub mod sync;
 pub mod telemetry;

@@ -9,7 +9,7 @@ use crate::keys::KeysError;
 use crate::model::password_policy::PasswordPolicyError;
 use crate::model::{OidcProviderError, SamlProviderError, TagError};
 use crate::policy::{PolicyError, RequestError};
-use crate::rights::FindError;
+use crate::rights::{ActingError, FindError};
 use crate::store::StoreError;
 use crate::store::export::ExportError;
 use crate::sync::SyncError;
@@ -148,6 +148,16 @@ pub enum AdminError {
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+}
+
+impl From<ActingError> for AdminError {
+    fn from(error: ActingError) -> Self {
+        match error {
+            ActingError::Gone(what) => Self::NoSuch { what },
+            ActingError::Request(error) => Self::Request(error),
+            ActingError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl From<FindError> for AdminError {

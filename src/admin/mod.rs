@@ -34,6 +34,7 @@ use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
 use crate::model::{Account, AccountId, Accounts, CredentialOwner, DirectoryLabel, GroupRules};
 use crate::rights::{Shelf, Terms};
+use crate::sessions::Sessions;
 use crate::store::{Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::sync::worker::Handle;
@@ -59,6 +60,8 @@ pub struct Admin {
     pub rules: Arc<RwLock<GroupRules>>,
     /// What seals secrets.
     pub keys: Keys,
+    /// Whether sessions count.
+    pub sessions: Sessions,
     /// When access keys were used last.
     pub uses: uses::Uses,
     /// Hashes and checks passwords.

@@ -200,7 +200,12 @@ impl UserIdentity {
                 Self { r#type: "IAMUser".into(), principal_id: user.to_string(), user_name: Some(clean(name)), ..blank }
             }
             Actor::Root => Self { r#type: "Root".into(), principal_id: identity.account.to_string(), ..blank },
-            Actor::Session { session } => Self { r#type: "AssumedRole".into(), principal_id: clean(session), ..blank },
+            Actor::Session { session, arn, person } => {
+                let r#type = if arn.contains(":federated-user/") { "FederatedUser" } else { "AssumedRole" };
+                let invoked_by = person.map(|person| person.to_string());
+                let user_name = Some(clean(arn)).filter(|arn| !arn.is_empty());
+                Self { r#type: r#type.into(), principal_id: clean(session), user_name, invoked_by, ..blank }
+            }
             Actor::Local { uid } => Self { r#type: "LocalUser".into(), principal_id: format!("uid:{uid}"), ..blank },
             Actor::Proxy { name } => Self { r#type: "Proxy".into(), principal_id: clean(name), ..blank },
             Actor::Task { name } => {

@@ -47,12 +47,30 @@ pub enum CallerKind {
     Root,
     /// A user with an access key.
     User,
+    /// A session of a role.
+    Role,
+    /// A session of a user's or root's own.
+    Session {
+        /// Whether a second factor was shown for it.
+        mfa: bool,
+    },
+    /// A session under a name that a user handed out.
+    Federated,
 }
 
 impl CallerKind {
     /// Every sort of caller.
-    pub const ALL: &[Self] =
-        &[Self::Local(Role::Operator), Self::Local(Role::Viewer), Self::Proxy, Self::Root, Self::User];
+    pub const ALL: &[Self] = &[
+        Self::Local(Role::Operator),
+        Self::Local(Role::Viewer),
+        Self::Proxy,
+        Self::Root,
+        Self::User,
+        Self::Role,
+        Self::Session { mfa: false },
+        Self::Session { mfa: true },
+        Self::Federated,
+    ];
 }
 
 impl fmt::Display for CallerKind {
@@ -62,6 +80,10 @@ impl fmt::Display for CallerKind {
             Self::Proxy => f.write_str("proxy"),
             Self::Root => f.write_str("root"),
             Self::User => f.write_str("user"),
+            Self::Role => f.write_str("role"),
+            Self::Session { mfa: false } => f.write_str("session"),
+            Self::Session { mfa: true } => f.write_str("session-mfa"),
+            Self::Federated => f.write_str("federated"),
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Looks the key up, opens its secret half, has the signature verified, and looks whose it is and whether they may act at
 //! all. In that order: of somebody who does not hold the secret nothing is said but that the key or the signature is wrong.
+//! The key of a session comes with a token, from which the secret half follows; nothing is looked up before the token has
+//! been found to be ours and the signature right.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,8 +14,9 @@ use crate::base::text::printable;
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::keys::{Keys, KeysError, access_key_owner};
 use crate::model::{
-    AccessKey, AccessKeyId, AccountId, Actor, Arn, CredentialOwner, Entity, Member, Root, UniqueId, User,
+    AccessKey, AccessKeyId, AccountId, Actor, Arn, CredentialOwner, Entity, Member, Root, SessionKind, UniqueId, User,
 };
+use crate::sessions::{Live, SessionError, Sessions};
 use crate::store::schema::credentials::Setting;
 use crate::store::{Store, StoreError, credentials, rows};
 
@@ -32,6 +35,15 @@ pub struct Signed {
 enum Who {
     Root,
     User(Box<User>),
+    Session(Box<Acted>),
+}
+
+/// A session that acts.
+#[derive(Debug)]
+struct Acted {
+    live: Live,
+    arn: Arn,
+    unique_id: String,
 }
 
 /// Where a request came from, as conditions can ask.
@@ -65,6 +77,9 @@ pub enum SignedError {
         /// Why not.
         why: String,
     },
+    /// The session that signed counts no more.
+    #[error("{0}")]
+    Session(SessionError),
     /// The secret half cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -77,6 +92,7 @@ impl Faulty for SignedError {
     fn fault(&self) -> Fault {
         match self {
             Self::Signature(_) | Self::UnknownKey { .. } | Self::Inactive { .. } => Fault::Caller,
+            Self::Session(error) => error.fault(),
             Self::Keys(error) => error.fault(),
             Self::Store(error) => error.fault(),
         }
@@ -91,6 +107,8 @@ impl SignedError {
             Self::Signature(error) => error.code(),
             Self::UnknownKey { .. } => "InvalidClientTokenId",
             Self::Inactive { .. } => "AccessDenied",
+            // What SDKs take as the sign to get fresh credentials.
+            Self::Session(_) => "ExpiredToken",
             Self::Keys(_) => "ServiceUnavailable",
             Self::Store(_) => "InternalFailure",
         }
@@ -103,7 +121,7 @@ impl SignedError {
 /// # Errors
 /// When the signature is wrong, the key unknown or switched off, its owner may not act, or the store fails.
 pub fn authenticate(
-    (store, keys): (&Store, &Keys),
+    (store, keys, sessions): (&Store, &Keys, &Sessions),
     account: &AccountId,
     request: &Request<'_>,
     expected: &Expected<'_>,
@@ -113,17 +131,30 @@ pub fn authenticate(
     let claim = Claim::read(request, expected, now)?;
     let unknown = || SignedError::UnknownKey { key: printable(claim.access_key_id()).into_owned() };
     let id: AccessKeyId = claim.access_key_id().parse().map_err(|_| unknown())?;
+    if let Some(token) = claim.session_token() {
+        let (session, secret) = sessions.open(token).map_err(|_| unknown())?;
+        if AccessKeyId::of_session(&session) != id {
+            return Err(unknown());
+        }
+        let verified = claim.verify(&secret)?;
+        let live = sessions.live(&session, now).map_err(|error| match error {
+            SessionError::Store(error) => SignedError::Store(error),
+            other => SignedError::Session(other),
+        })?;
+        let who = Who::Session(Box::new(Acted::new(account, live)));
+        return Ok(proven(account, who, id, verified, from));
+    }
     let held = store.read(|snapshot| credentials::access_key(snapshot, &id))?;
     let key = held.map(|held| held.value).filter(|key| key.active).ok_or_else(unknown)?;
-    // A long-lived key has no token; whoever sends one means a session, and this is none.
-    if claim.session_token().is_some() {
-        return Err(unknown());
-    }
     let verified = claim.verify(&secret(keys, &key)?)?;
     let who = owner(store, &key, now)?;
+    Ok(proven(account, who, id, verified, from))
+}
+
+fn proven(account: &AccountId, who: Who, key: AccessKeyId, verified: Verified, from: From) -> (Caller, Verified) {
     let (service, region) = (verified.scope().service().to_owned(), verified.scope().region().to_owned());
-    let signed = Signed { account: account.clone(), who, key: id, service, region, from };
-    Ok((Caller::from(signed), verified))
+    let signed = Signed { account: account.clone(), who, key, service, region, from };
+    (Caller::from(signed), verified)
 }
 
 fn secret(keys: &Keys, key: &AccessKey) -> Result<Secret<String>, SignedError> {
@@ -158,13 +189,40 @@ fn owner(store: &Store, key: &AccessKey, now: Timestamp) -> Result<Who, SignedEr
     }
 }
 
+impl Acted {
+    fn new(home: &AccountId, live: Live) -> Self {
+        let session = live.session();
+        let (arn, unique_id) = match (&session.kind, live.role(), live.person()) {
+            (SessionKind::Role { name, .. }, Some(role), _) => {
+                let arn = Arn::assumed_role(&role.account, &role.name, name);
+                (arn, format!("{}:{name}", UniqueId::of_role(&role.id)))
+            }
+            (SessionKind::Federated { name, .. }, ..) => (Arn::federated_user(home, name), format!("{home}:{name}")),
+            (_, _, Some(user)) => {
+                let id = UniqueId::of_member(&Member::User(user.id));
+                (Arn::user(home, &user.path, &user.name), id.to_string())
+            }
+            _ => (Arn::root(home), home.to_string()),
+        };
+        Self { live, arn, unique_id }
+    }
+}
+
 impl Signed {
     /// What sort of caller it is.
     #[must_use]
     pub fn kind(&self) -> CallerKind {
-        match self.who {
+        match &self.who {
             Who::Root => CallerKind::Root,
             Who::User(_) => CallerKind::User,
+            Who::Session(acted) => {
+                let session = acted.live.session();
+                match &session.kind {
+                    SessionKind::Role { .. } => CallerKind::Role,
+                    SessionKind::Federated { .. } => CallerKind::Federated,
+                    SessionKind::Owner { .. } => CallerKind::Session { mfa: session.mfa.is_some() },
+                }
+            }
         }
     }
 
@@ -172,43 +230,97 @@ impl Signed {
     #[must_use]
     pub fn actor(&self) -> Actor {
         match &self.who {
-            Who::Root => Actor::Root,
-            Who::User(user) => Actor::Person { user: user.id, name: user.name.to_string() },
+            Who::Session(acted) if !self.is_root() && !matches!(self.kind(), CallerKind::Session { .. }) => {
+                let session = acted.live.session();
+                Actor::Session { session: session.id.to_string(), arn: acted.arn.to_string(), person: session.person }
+            }
+            _ => match self.user() {
+                Some(user) => Actor::Person { user: user.id, name: user.name.to_string() },
+                None => Actor::Root,
+            },
         }
     }
 
-    /// The user; `None` is root.
+    /// True of root, with a long-lived key or in a session of its own.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        match &self.who {
+            Who::Root => true,
+            Who::User(_) => false,
+            Who::Session(acted) => {
+                matches!(acted.live.session().kind, SessionKind::Owner { owner: CredentialOwner::Root })
+            }
+        }
+    }
+
+    /// The user who acts as such, with a long-lived key or in a session of their own; `None` of root, and of sessions of roles
+    /// and of names that were handed out.
     #[must_use]
     pub fn user(&self) -> Option<&User> {
         match &self.who {
             Who::Root => None,
             Who::User(user) => Some(user),
+            Who::Session(acted) => match acted.live.session().kind {
+                SessionKind::Owner { .. } => acted.live.person(),
+                SessionKind::Role { .. } | SessionKind::Federated { .. } => None,
+            },
         }
     }
 
-    /// The name that operations know its owner by: a user's name, root's ARN.
+    /// The session that acts.
     #[must_use]
-    pub fn name(&self) -> String {
-        self.user().map_or_else(|| Arn::root(&self.account).to_string(), |user| user.name.to_string())
+    pub fn session(&self) -> Option<&Live> {
+        match &self.who {
+            Who::Root | Who::User(_) => None,
+            Who::Session(acted) => Some(&acted.live),
+        }
+    }
+
+    /// The name that operations know a user or root by; `None` of those who are neither.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        match self.user() {
+            Some(user) => Some(user.name.to_string()),
+            None => self.is_root().then(|| Arn::root(&self.account).to_string()),
+        }
+    }
+
+    /// What applications may call it: a user's name; of the session of a role both names; root's ARN.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match (&self.who, self.name()) {
+            (_, Some(name)) => name,
+            (Who::Session(acted), None) => {
+                acted.arn.as_str().split_once('/').map(|(_, name)| name.to_owned()).unwrap_or_default()
+            }
+            (Who::Root | Who::User(_), None) => String::new(),
+        }
     }
 
     /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> Arn {
-        self.user().map_or_else(|| Arn::root(&self.account), |user| Arn::user(&self.account, &user.path, &user.name))
+        match &self.who {
+            Who::Root => Arn::root(&self.account),
+            Who::User(user) => Arn::user(&self.account, &user.path, &user.name),
+            Who::Session(acted) => acted.arn.clone(),
+        }
     }
 
-    /// Its unique id; the account's number of root.
+    /// Its unique id: of a session of a role the role's and the session's name; the account's number of root.
     #[must_use]
     pub fn unique_id(&self) -> String {
-        let of_user = |user: &User| UniqueId::of_member(&Member::User(user.id)).to_string();
-        self.user().map_or_else(|| self.account.to_string(), of_user)
+        match &self.who {
+            Who::Root => self.account.to_string(),
+            Who::User(user) => UniqueId::of_member(&Member::User(user.id)).to_string(),
+            Who::Session(acted) => acted.unique_id.clone(),
+        }
     }
 
-    /// The account.
+    /// The account it acts in.
     #[must_use]
     pub fn account(&self) -> &AccountId {
-        &self.account
+        self.session().map_or(&self.account, |live| &live.session().account)
     }
 
     /// The key it signed with.

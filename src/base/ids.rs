@@ -107,6 +107,33 @@ typed_id!(
     SamlProviderId
 );
 
+typed_id!(
+    /// A session: the moment it began, and chance. Sorted, sessions stand in the order in which they began.
+    SessionId
+);
+
+impl SessionId {
+    /// A fresh one at `now`: 48 bits of milliseconds as in a UUID of version 7 (RFC 9562, section 5.7), then 80 of chance.
+    pub fn fresh(now: super::Timestamp, rng: &mut impl rand::Rng) -> Self {
+        use rand::RngExt as _;
+        let mut bytes: [u8; 16] = rng.random();
+        for (byte, of) in bytes.iter_mut().zip(now.as_millisecond().max(0).to_be_bytes().into_iter().skip(2)) {
+            *byte = of;
+        }
+        Self(bytes)
+    }
+
+    /// The lowest id of those that began at `at` or later.
+    #[must_use]
+    pub fn first_at(at: super::Timestamp) -> Self {
+        let mut bytes = [0; 16];
+        for (byte, of) in bytes.iter_mut().zip(at.as_millisecond().max(0).to_be_bytes().into_iter().skip(2)) {
+            *byte = of;
+        }
+        Self(bytes)
+    }
+}
+
 /// The immutable id a directory gives an object: objectGUID, entryUUID or nsUniqueId.
 ///
 /// Shown with dashes, as directories show it. Never a name, never a DN.

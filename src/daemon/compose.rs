@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::fleet::{self, Fleet};
 use super::lifecycle::{self, Exit, Lifecycle, Reload};
 use super::listeners::{Doors, Listeners};
-use super::upkeep::Regression;
+use super::upkeep::{self, Regression};
 use super::{Daemon, retention, run};
 use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
@@ -25,10 +25,14 @@ use crate::config::{Access, Config, DirectoryConfig};
 use crate::gate::{Gate, Judge};
 use crate::http::rate::{Limit, Rates};
 use crate::http::{App, socket};
+use crate::issue::Mint;
 use crate::keys::Keys;
-use crate::rights::Shelf;
-use crate::store::StoreError;
+use crate::model::{Account, AccountId, GroupRules};
+use crate::rights::{Shelf, TermsAt};
+use crate::sessions::Sessions;
 use crate::store::open::{self, Init, Settings as StoreSettings};
+use crate::store::{Store, StoreError};
+use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::telemetry::Board;
 
 /// Time the daemon takes at most to finish what runs.
@@ -107,6 +111,12 @@ pub fn parts(
     let identity =
         Identity { account: config.account.clone(), build: env!("CARGO_PKG_VERSION").to_owned(), node: hostname() };
     let audit = Audit::open(ready.store.clone(), identity, &config.state_directory)?;
+    let keys = Keys::open(&ready.store, &config.keys, clock.now())?;
+    let others = Arc::new(RwLock::new(config.accounts));
+    let rules = Arc::new(RwLock::new(config.group_rules));
+    let (store, shelf) = (ready.store.clone(), Shelf::default());
+    let terms = terms_of(store.clone(), &config.account, &others, &rules);
+    let sessions = Sessions::new(store, keys.clone(), config.account.clone(), Arc::clone(&terms), shelf.clone());
     let admin = Admin {
         store: ready.store.clone(),
         audit: audit.clone(),
@@ -114,14 +124,15 @@ pub fn parts(
         clock: Arc::clone(&clock),
         work: config.state_directory.join("work"),
         directories: Directories::default(),
-        others: Arc::new(RwLock::new(config.accounts)),
-        rules: Arc::new(RwLock::new(config.group_rules)),
-        keys: Keys::open(&ready.store, &config.keys, clock.now())?,
+        others,
+        rules,
+        keys,
+        sessions,
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),
         attempts: Arc::default(),
         reports: Arc::default(),
-        shelf: Shelf::default(),
+        shelf,
         rng: Arc::new(Mutex::new(rng::from_os()?)),
     };
     match templates::settle(&admin.store, admin.now()) {
@@ -131,11 +142,16 @@ pub fn parts(
         }
         settled => settled?,
     }
-    let asked = admin.clone();
-    let terms = Arc::new(move |now| asked.terms(now));
     let judge = Judge::new(admin.store.clone(), admin.account.clone(), terms, admin.shelf.clone());
+    let mint = Mint {
+        store: admin.store.clone(),
+        keys: admin.keys.clone(),
+        home: admin.account.clone(),
+        rng: Arc::clone(&admin.rng),
+    };
     let app = App {
         admin,
+        mint,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
         rates: Rates::new(Limit::CALLS),
@@ -149,6 +165,18 @@ pub fn parts(
     };
     let regression: Regression = Box::new(move || steady.regression_seconds());
     Ok(Parts { app: Arc::new(app), regression, directories: config.directories })
+}
+
+/// Terms at any moment, by what is configured then.
+fn terms_of(
+    store: Store,
+    account: &AccountId,
+    others: &Arc<RwLock<Vec<Account>>>,
+    rules: &Arc<RwLock<GroupRules>>,
+) -> TermsAt {
+    let (others, rules) = (Arc::clone(others), Arc::clone(rules));
+    let grounds = Grounds { account: account.clone(), others, rules, most_people: MOST_PEOPLE };
+    Arc::new(move |now| store.read(|snapshot| grounds.terms(snapshot, now)))
 }
 
 /// Who may do what over the socket.
@@ -190,8 +218,13 @@ pub async fn serve(
     })?;
     let listeners = Listeners::bind(&mut config).await?;
     let opening = Opening { patience: HANDOVER, ..opening };
-    let Parts { app, regression, directories } =
-        tokio::task::spawn_blocking(move || parts(config, opening, Some(metrics))).await??;
+    let Parts { app, regression, directories } = tokio::task::spawn_blocking(move || {
+        let parts = parts(config, opening, Some(metrics))?;
+        // Before anybody can ask for something that takes one.
+        upkeep::turn_keys(&parts.app, parts.app.clock.now());
+        Ok::<_, anyhow::Error>(parts)
+    })
+    .await??;
     let lifecycle = Lifecycle::new(DRAIN);
     let admin = app.admin.clone();
     let preparing = admin.clone();

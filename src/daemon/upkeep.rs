@@ -62,8 +62,11 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
     }
 }
 
-/// Makes and destroys signing keys as their time comes, and has the log say so. Blocks.
-fn turn_keys(app: &App, now: Timestamp) {
+/// Makes and destroys signing keys and session keys as their time comes, and has the log say so. Blocks.
+pub(super) fn turn_keys(app: &App, now: Timestamp) {
+    if let Err(error) = app.admin.keys.turn_session_keys(&app.store, now) {
+        tracing::debug!(%error, "session keys are not turned yet");
+    }
     let turned = match app.admin.keys.turn_signing_keys(&app.store, now) {
         Ok(turned) => turned,
         // Looked at every few seconds, and told by the store's own health.

@@ -3,17 +3,17 @@
 //! Nobody hands documents in, so nobody can hand in others; guardrails bind everybody who signs, root included. An error on
 //! the way is a no.
 
-use std::sync::Arc;
-
 use super::GateError;
 use super::operation::Operation;
 use super::target::{About, Renaming, Target};
-use crate::authn::signed::Signed;
+use super::who::Who;
 use crate::base::{Faulty, Timestamp};
-use crate::model::{AccountId, Arn};
-use crate::policy::{Context, Detail, Layer, Policies, Principal, Reason, Request, RequestError, Verdict, decide};
+use crate::model::{AccountId, Arn, Role};
+use crate::policy::{Detail, Layer, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
-use crate::rights::{Effective, Library, Shelf, Sides, Terms, root_context};
+use crate::rights::{
+    self, Acting, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
+};
 use crate::store::{Snapshot, Store, StoreError};
 
 /// More of what is asked than an operation and a resource.
@@ -27,6 +27,10 @@ pub struct Asking {
     pub policy: Option<String>,
     /// The boundary that is to be set: `iam:PermissionsBoundary`, which otherwise is the one there is.
     pub boundary: Option<String>,
+    /// When a second factor was shown with this very request.
+    pub mfa: Option<Timestamp>,
+    /// What is asked for of a session, as conditions see it.
+    pub session: rights::Asked,
     /// Another name or path that a user or group is to get: then both, what it is called and what it will be, have to be
     /// allowed.
     pub renaming: Option<Renaming>,
@@ -37,9 +41,6 @@ impl From<Vec<(&'static str, String)>> for Asking {
         Self { notes, ..Self::default() }
     }
 }
-
-/// On what terms memberships and rights count at a moment.
-pub type TermsAt = Arc<dyn Fn(Timestamp) -> Result<Terms, StoreError> + Send + Sync>;
 
 /// Decides by policies.
 #[derive(Clone)]
@@ -57,43 +58,50 @@ impl Judge {
         Self { store, account, terms, shelf }
     }
 
-    /// Whether `signed` may do `operation` to what `resource` means.
+    /// Whether `who` may do `operation` to what `resource` means. Of a session that is to begin, by which way, and what was
+    /// asked for.
     pub(super) fn decide(
         &self,
-        signed: &Signed,
+        who: &Who<'_>,
         operation: Operation,
         resource: &str,
         asking: &Asking,
         now: Timestamp,
-    ) -> Result<(), GateError> {
+    ) -> Result<Option<Granted>, GateError> {
         let terms = (self.terms)(now).map_err(undecided)?;
         let root = Arn::root(&self.account).to_string();
         let decided = self.store.read(|snapshot| {
             let target = Target::of(snapshot, &self.account, operation.about(), resource)?;
             // Root stands above every policy: a key of root's in the hands of somebody whom a boundary or a Deny limits would
             // be a way past both. So no policy gives root's credentials to anybody, as none does in AWS.
-            if target.arn == root && signed.user().is_some() {
-                return Ok((Some("because only root itself may act on root".to_owned()), target.arn));
+            if target.arn == root && !who.is_root() {
+                return Ok((Err("because only root itself may act on root".to_owned()), target.arn));
             }
             let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
+            let mut reading = library.at(snapshot);
+            let acting = match who.acting(snapshot, &mut reading, &self.account)? {
+                Ok(acting) => acting,
+                Err(because) => return Ok((Err(because), target.arn)),
+            };
             let mut targets = vec![target.clone()];
             targets.extend(asking.renaming.as_ref().map(|renaming| target.renamed(renaming)));
+            let mut granted = None;
             for target in targets {
-                let asked = Asked { signed, operation, target: &target, asking };
-                let because = asked.decide(snapshot, &self.account, &mut library)?;
-                if because.is_some() {
-                    return Ok((because, target.arn));
+                let asked = Asked { who, acting: &acting, operation, target: &target, asking };
+                match asked.decide(snapshot, &self.account, &mut reading)? {
+                    Ok(found) => granted = found,
+                    Err(because) => return Ok((Err(because), target.arn)),
                 }
             }
-            Ok((None, target.arn))
+            Ok((Ok(granted), target.arn))
         });
         match decided.map_err(|error| match error {
             DecideError::Store(error) => undecided(error),
             DecideError::Request(error) => GateError::Undecided { why: error.to_string(), fault: error.fault() },
         })? {
-            (None, _) => Ok(()),
-            (Some(because), resource) => {
-                let (caller, action) = (signed.to_string(), operation.action());
+            (Ok(granted), _) => Ok(granted),
+            (Err(because), resource) => {
+                let (caller, action) = (who.to_string(), operation.action());
                 Err(GateError::NotAuthorized { caller, action, resource, because })
             }
         }
@@ -106,57 +114,68 @@ fn undecided(error: StoreError) -> GateError {
 
 /// Why nothing was decided.
 #[derive(Debug, thiserror::Error)]
-enum DecideError {
+pub(super) enum DecideError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
+impl From<AssumeError> for DecideError {
+    fn from(error: AssumeError) -> Self {
+        match error {
+            AssumeError::Request(error) => Self::Request(error),
+            AssumeError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// A yes to a session: by which way, and what was asked for, which is asked again at each use of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The role.
+    pub role: Role,
+    /// By which way.
+    pub way: Way,
+    /// Values by condition key.
+    pub asked: rights::Asked,
+}
+
 /// A question to policies.
 struct Asked<'a> {
-    signed: &'a Signed,
+    who: &'a Who<'a>,
+    acting: &'a Acting,
     operation: Operation,
     target: &'a Target,
     asking: &'a Asking,
 }
 
 impl Asked<'_> {
-    /// `None` is a yes; otherwise why it is none.
+    /// A yes, or why it is none.
     fn decide(
         &self,
         snapshot: &dyn Snapshot,
         account: &AccountId,
-        library: &mut Library<'_>,
-    ) -> Result<Option<String>, DecideError> {
-        let terms = library.terms();
-        let mut reading = library.at(snapshot);
-        let principal = Principal::parse(self.signed.arn().as_str()).map_err(RequestError::from)?;
-        let effective = match self.signed.user() {
-            None => None,
-            Some(user) if terms.frozen.contains(&user.origin.directory) => {
-                return Ok(Some("because its directory is no longer configured".to_owned()));
-            }
-            Some(user) => Some(reading.user(user)?),
-        };
-        let mut context = match &effective {
-            Some(effective) => effective.facts.context(terms.now),
-            None => root_context(self.signed.account(), terms.now),
-        };
-        self.add(snapshot, account, &mut context)?;
-        let principal = match &effective {
-            Some(effective) => principal.with_unique_id(effective.facts.unique_id.as_str()),
-            None => principal,
-        };
-        let request = Request::new(principal, &self.operation.action(), &self.target.arn, context)?;
+        reading: &mut Reading<'_, '_>,
+    ) -> Result<Result<Option<Granted>, String>, DecideError> {
+        let now = reading.terms().now;
+        let mut brought = self.brought(snapshot, account)?;
+        if self.operation.is_assuming() {
+            return self.assume(snapshot, account, reading, brought);
+        }
+        let mut context = self.acting.context(now);
+        for (key, values) in std::mem::take(&mut brought) {
+            context.set(&key, values);
+        }
+        let request = self.acting.request(&self.operation.action(), &self.target.arn, context)?;
         let guardrails = reading.guardrails()?;
-        let sides = Sides::of(self.signed.account(), &request, terms);
-        let mut policies = effective.as_ref().map_or_else(Policies::default, Effective::policies);
+        let sides = Sides::of(&self.acting.account, &request, reading.terms());
+        let mut policies = self.acting.policies();
         guardrails.bind(&sides, &mut policies);
         let decision = decide(&request, &policies, Detail::Deciding);
         Ok(match decision.verdict {
-            Verdict::Allowed => None,
-            Verdict::ExplicitlyDenied => Some(with_an_explicit_deny(&decision.reasons)),
+            Verdict::Allowed => Ok(None),
+            Verdict::ExplicitlyDenied => Err(with_an_explicit_deny(&decision.reasons)),
             Verdict::ImplicitlyDenied => {
                 let layer = decision.reasons.iter().find_map(|reason| match reason {
                     Reason::NothingAllows(layer) => Some(*layer),
@@ -164,20 +183,52 @@ impl Asked<'_> {
                 });
                 let nothing = match layer {
                     Some(Layer::Boundary) => "no permissions boundary",
+                    Some(Layer::Session) => "no session policy",
                     Some(Layer::ServiceControl(_)) => "no service control policy",
                     _ => "no identity-based policy",
                 };
                 let level = layer.and_then(|layer| guardrails.level(layer, &sides)).map(which).unwrap_or_default();
-                Some(format!("because {nothing} allows the {} action{level}", self.operation.action()))
+                Err(format!("because {nothing} allows the {} action{level}", self.operation.action()))
             }
         })
     }
 
+    /// Whether a session of the role may begin. Of a role that is not there nothing more is said than of one that trusts nobody.
+    fn assume(
+        &self,
+        snapshot: &dyn Snapshot,
+        account: &AccountId,
+        reading: &mut Reading<'_, '_>,
+        mut asked: rights::Asked,
+    ) -> Result<Result<Option<Granted>, String>, DecideError> {
+        asked.extend(self.asking.session.clone());
+        if self.asking.mfa.is_some() {
+            asked.insert("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()]);
+            asked.insert("aws:MultiFactorAuthAge".to_owned(), vec!["0".to_owned()]);
+        }
+        for (key, value) in moment(reading.terms().now) {
+            asked.insert(key.to_owned(), vec![value]);
+        }
+        let nobody = || "because no such role trusts who asks".to_owned();
+        let role = match find::role(snapshot, account, &self.target.arn) {
+            Ok(role) if reading.terms().holds(&role.value.account) => role.value,
+            Ok(_) | Err(FindError::NotFound { .. }) => return Ok(Err(nobody())),
+            Err(FindError::Store(error)) => return Err(error.into()),
+            Err(_) => return Ok(Err(nobody())),
+        };
+        let now = reading.terms().now;
+        Ok(match may_assume(reading, self.acting, &role, &asked, now)? {
+            Assumed::Allowed(way) => Ok(Some(Granted { role, way, asked })),
+            Assumed::Refused { because, .. } => Err(because),
+        })
+    }
+
     /// What the request itself brings for conditions.
-    fn add(&self, snapshot: &dyn Snapshot, account: &AccountId, context: &mut Context) -> Result<(), DecideError> {
-        let from = self.signed.from();
+    fn brought(&self, snapshot: &dyn Snapshot, account: &AccountId) -> Result<rights::Asked, DecideError> {
+        let from = self.who.from();
+        let mut brought = rights::Asked::new();
         let mut set = |key: &str, values: Vec<String>| {
-            context.set(key, values);
+            brought.insert(key.to_owned(), values);
         };
         set("aws:SecureTransport", vec![from.secure.to_string()]);
         // As of every global service of AWS, whatever region the client happens to be configured for.
@@ -210,8 +261,15 @@ impl Asked<'_> {
                 set(key, vec![policy.arn]);
             }
         }
-        Ok(())
+        brought.retain(|_, values| !values.is_empty());
+        Ok(brought)
     }
+}
+
+/// The moment of a question, kept with a session: a role that is given until noon is not taken back at noon from those who
+/// have it, since its sessions have ends of their own.
+fn moment(now: Timestamp) -> [(&'static str, String); 2] {
+    [("aws:CurrentTime", format!("{now:.0}")), ("aws:EpochTime", now.as_second().to_string())]
 }
 
 fn with_an_explicit_deny(reasons: &[Reason]) -> String {

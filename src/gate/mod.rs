@@ -12,12 +12,13 @@ mod judge;
 mod operation;
 pub mod table;
 pub mod target;
+mod who;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use judge::{Asking, Judge, TermsAt};
+pub use judge::{Asking, Granted, Judge};
 pub use operation::Operation;
 
 use crate::audit::{Audit, AuditError, Event, Opened, Outcome, Trace};
@@ -29,6 +30,7 @@ use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError};
 use denials::Denials;
 use operation::Effect;
+use who::Who;
 
 /// Why there is no yes.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +109,8 @@ pub struct Authorized {
     caller: Caller,
     operation: Operation,
     resource: String,
+    granted: Option<Granted>,
+    mfa: Option<Timestamp>,
     at: Timestamp,
     trace: Option<Trace>,
 }
@@ -149,14 +153,16 @@ impl Gate {
         for (name, value) in &asking.notes {
             event = event.with(name, printable(value).into_owned());
         }
-        match (operation.allowed_for(caller.kind()), caller.signed()) {
+        let mut granted = None;
+        match (operation.allowed_for(caller.kind()), Who::of(&caller)) {
             (Some(true), _) => {}
-            (None, Some(signed)) => {
-                if let Err(denied) = self.judge.decide(signed, operation, resource, asking, now) {
+            (None, Some(who)) => match self.judge.decide(&who, operation, resource, asking, now) {
+                Ok(found) => granted = found,
+                Err(denied) => {
                     self.note_denial(&caller.actor(), &event, &denied, now);
                     return Err(denied);
                 }
-            }
+            },
             // A caller of whom neither the table nor policies say anything may do nothing.
             (Some(false) | None, _) => return Err(self.deny(&caller, operation, &event, now)),
         }
@@ -173,7 +179,7 @@ impl Gate {
         if caller.kind() == CallerKind::Root {
             tracing::warn!(%operation, resource = %printable(resource), "root is in use");
         }
-        Ok(Authorized { caller, operation, resource: resource.to_owned(), at: now, trace })
+        Ok(Authorized { caller, operation, resource: resource.to_owned(), granted, mfa: asking.mfa, at: now, trace })
     }
 
     fn deny(&self, caller: &Caller, operation: Operation, event: &Event, now: Timestamp) -> GateError {
@@ -182,6 +188,12 @@ impl Gate {
             operation,
             needs: match (caller.kind(), operation.least()) {
                 (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
+                (CallerKind::Root, _) => "root itself assumes no role and hands out no name; use a user",
+                (CallerKind::Role, _) => "it takes a user: the session of a role goes on with sts:AssumeRole",
+                (CallerKind::Session { .. }, _) => {
+                    "a session of one's own assumes roles, and calls IAM where a second factor was shown for it"
+                }
+                (CallerKind::Federated, _) => "who was handed a name out reaches neither IAM nor STS",
                 (_, Role::Operator) => "it takes an operator of this machine",
                 (_, Role::Viewer) => "it takes a viewer of this machine",
             },
@@ -306,6 +318,18 @@ impl Authorized {
     #[must_use]
     pub fn resource(&self) -> &str {
         &self.resource
+    }
+
+    /// By which way a session may begin, and what was asked for.
+    #[must_use]
+    pub fn granted(&self) -> Option<&Granted> {
+        self.granted.as_ref()
+    }
+
+    /// When a second factor was shown with this very request.
+    #[must_use]
+    pub fn mfa(&self) -> Option<Timestamp> {
+        self.mfa
     }
 
     /// When.

@@ -81,6 +81,8 @@ operations! {
     ApproveHeldChanges: Widens, Operator, bailey About::Held;
     /// Let somebody assume a role.
     AssignRole: Widens, Operator, bailey About::Role;
+    /// Begin a session of a role.
+    AssumeRole: Widens, Operator, sts About::Role;
     /// Attach a managed policy to a group.
     AttachGroupPolicy: Widens, Operator, iam About::Group;
     /// Attach a guardrail to the organization or to an account; beside others it may allow what they did not.
@@ -183,6 +185,8 @@ operations! {
     GenerateCredentialReport: Shows, Viewer, iam About::Account;
     /// Work out which services somebody could use, and did.
     GenerateServiceLastAccessedDetails: Shows, Viewer, iam About::Subject;
+    /// Which account an access key belongs to.
+    GetAccessKeyInfo: Shows, Viewer, sts About::Account;
     /// When an access key was used last.
     GetAccessKeyLastUsed: Shows, Viewer, iam About::Account;
     /// All users, groups, roles and policies, and what hangs on them.
@@ -199,6 +203,8 @@ operations! {
     GetContextKeysForPrincipalPolicy: Shows, Viewer, iam About::Account;
     /// Who has which credentials, as put together before.
     GetCredentialReport: Shows, Viewer, iam About::Account;
+    /// Begin a session under a name of one's choice, within what one may and what a policy says.
+    GetFederationToken: Widens, Operator, sts About::Account;
     /// One group, with its members.
     GetGroup: Shows, Viewer, iam About::Group;
     /// One inline policy of a group.
@@ -239,6 +245,10 @@ operations! {
     GetServiceLastAccessedDetails: Shows, Viewer, iam About::Account;
     /// Who used a service, as worked out before.
     GetServiceLastAccessedDetailsWithEntities: Shows, Viewer, iam About::Account;
+    /// Show a session, and whether it counts.
+    GetSession: Shows, Viewer, bailey About::Account;
+    /// Begin a session of one's own.
+    GetSessionToken: Widens, Operator, sts About::Account;
     /// How the syncs are doing.
     GetSyncStatus: Shows, Viewer, bailey About::Account;
     /// One person, with the chains of groups.
@@ -462,16 +472,55 @@ impl Operation {
 
     /// The decision about callers, as a table; `None` is for policies to decide.
     #[must_use]
-    pub const fn allowed_for(self, caller: CallerKind) -> Option<bool> {
+    pub fn allowed_for(self, caller: CallerKind) -> Option<bool> {
         match (caller, self.least()) {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
             _ if matches!(self, Self::GetCallerIdentity) => Some(true),
+            // What begins a session takes somebody whose session it would be.
+            (CallerKind::Local(_), _) if self.is_assuming() || self.hands_out() => Some(false),
             (CallerKind::Local(Role::Operator), _) | (CallerKind::Local(Role::Viewer), Role::Viewer) => Some(true),
             (CallerKind::Local(Role::Viewer), Role::Operator) => Some(false),
-            (CallerKind::Root | CallerKind::User, _) => None,
+            // Credentials that were handed out hand out none (threats: delegated credentials create credentials), nor do they
+            // change who may what; AWS has the same rules (IAM User Guide, "Compare AWS STS credentials").
+            (CallerKind::Federated, _) if self.is_of("iam") || self.is_of("sts") => Some(false),
+            (CallerKind::Session { mfa: false }, _) if self.is_of("iam") => Some(false),
+            (CallerKind::Session { .. } | CallerKind::Role, _) if self.hands_out() => Some(false),
+            (CallerKind::Root, _) if matches!(self, Self::AssumeRole | Self::GetFederationToken) => Some(false),
+            // One's own session has no more rights than one has (AWS STS API reference, GetSessionToken).
+            (CallerKind::Root | CallerKind::User, _) if matches!(self, Self::GetSessionToken) => Some(true),
+            (
+                CallerKind::Root
+                | CallerKind::User
+                | CallerKind::Role
+                | CallerKind::Session { .. }
+                | CallerKind::Federated,
+                _,
+            ) => None,
         }
+    }
+
+    /// True when it gives a session of a role.
+    #[must_use]
+    pub const fn is_assuming(self) -> bool {
+        matches!(self, Self::AssumeRole)
+    }
+
+    /// True when a session begins with it, of whatever kind.
+    #[must_use]
+    pub const fn begins_a_session(self) -> bool {
+        self.is_assuming() || self.hands_out()
+    }
+
+    /// True when it gives a session of one's own, or under a name of one's choice.
+    const fn hands_out(self) -> bool {
+        matches!(self, Self::GetSessionToken | Self::GetFederationToken)
+    }
+
+    /// True when its name in policies begins so.
+    fn is_of(self, service: &str) -> bool {
+        self.service() == service
     }
 }
 

@@ -50,6 +50,7 @@ use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;
 use crate::store::Store;
+use crate::sts::{Mint, Sts};
 use crate::telemetry::Board;
 
 /// What the routes work with.
@@ -60,6 +61,8 @@ pub struct App {
     pub store: Store,
     /// The audit log.
     pub audit: Audit,
+    /// Begins sessions.
+    pub mint: Mint,
     /// Decides who may do what.
     pub gate: Gate,
     /// Where `now` comes from.
@@ -76,6 +79,14 @@ pub struct App {
     pub metrics: Option<PrometheusHandle>,
     /// Cancelled when the daemon is to end: answers that would go on for ever end then.
     pub draining: CancellationToken,
+}
+
+impl App {
+    /// What the actions of STS work with.
+    #[must_use]
+    pub fn sts(&self) -> Sts {
+        Sts { admin: self.admin.clone(), mint: self.mint.clone() }
+    }
 }
 
 /// The routes without a socket: what the command line uses when no daemon runs.

@@ -35,7 +35,6 @@ mod details;
 mod devices;
 mod groups;
 mod holders;
-mod identity;
 mod keys;
 mod last_accessed;
 mod oidc;
@@ -78,7 +77,6 @@ const TABLES: &[&[Action]] = &[
     devices::ACTIONS,
     groups::ACTIONS,
     holders::ACTIONS,
-    identity::ACTIONS,
     keys::ACTIONS,
     last_accessed::ACTIONS,
     oidc::ACTIONS,
@@ -125,7 +123,16 @@ fn user(params: &Params, _: &Signed) -> About {
 
 /// It is about the user it names, or about whoever asks.
 fn user_or_self(params: &Params, signed: &Signed) -> About {
-    Ok((params.text("UserName").map_or_else(|| signed.name(), str::to_owned), Asking::default()))
+    let named = params.text("UserName").map(str::to_owned).map_or_else(|| myself(signed), Ok)?;
+    Ok((named, Asking::default()))
+}
+
+/// Whoever asks, who has to be a user, or root.
+fn myself(signed: &Signed) -> Result<String, QueryError> {
+    signed.name().ok_or_else(|| {
+        let message = "Must specify userName when calling with non-User credentials";
+        QueryError::new(400, "ValidationError", message)
+    })
 }
 
 /// It is about the group it names.

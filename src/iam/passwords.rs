@@ -1,7 +1,7 @@
 //! Actions on passwords of local users and the rules for them.
 
 use super::answer::{flag, nodes, text, time};
-use super::{About, Action, Job, Node, Params, QueryError, changes, iam, nothing, reads, user, user_or_self};
+use super::{About, Action, Job, Node, Params, QueryError, changes, iam, myself, nothing, reads, user, user_or_self};
 use crate::admin::iam::passwords::{LoginProfileView, NewPassword};
 use crate::authn::signed::Signed;
 use crate::gate::{Asking, Operation as Op};
@@ -33,7 +33,7 @@ fn fields(profile: &LoginProfileView) -> Vec<Node> {
 
 /// It is about whoever asks, whatever else is said.
 fn oneself(_: &Params, signed: &Signed) -> About {
-    Ok((signed.name(), Asking::default()))
+    Ok((myself(signed)?, Asking::default()))
 }
 
 fn change(params: &Params) -> Result<Job, QueryError> {

@@ -1,12 +1,13 @@
 //! Keys that seal what must be readable again: secret halves of access keys, seeds of the second factor; and keys that sign
 //! what others verify.
 //!
-//! Owns the sealing keys and the one way to seal and open, and the signing keys ([`signing`]). A sealing key lies in the store, itself sealed by the master key,
+//! Owns the sealing keys and the one way to seal and open, the signing keys ([`signing`]), and those
+//! that sessions follow from ([`session`]). A sealing key lies in the store, itself sealed by the master key,
 //! which comes from systemd or from a file and is never written anywhere. Who may have something sealed or opened is not
 //! decided here, nor what is done with it.
 //!
 //! ```text
-//!  master key (credential or file) --seals--> sealing keys 1, 2, .. (store) --seal--> secrets, signing keys (store)
+//!  master key (credential or file) --seals--> sealing keys 1, 2, .. (store) --seal--> secrets, signing and session keys (store)
 //! ```
 //!
 //! The cipher is AES-256-GCM-SIV (RFC 8452): should a nonce ever come twice, a copied virtual machine being the way that
@@ -19,18 +20,21 @@
 mod master;
 mod ring;
 mod rotation;
+mod session;
 mod signing;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use master::{MasterKey, MasterKeyError, Settings, Source};
 pub use rotation::{Rotated, RotationError};
+pub use session::{SessionSecrets, TokenError};
 pub use signing::{Jwk, Jwks, Turned};
 
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::model::{KeyNumber, Sealed};
 use crate::store::{Store, StoreError};
 use ring::{Ring, RingError};
+use session::SessionKeys;
 use signing::Signing;
 
 /// Seals and opens; clones share the keys.
@@ -38,6 +42,7 @@ use signing::Signing;
 pub struct Keys {
     ring: Arc<RwLock<Result<Ring, KeysError>>>,
     signing: Arc<RwLock<Signing>>,
+    sessions: Arc<RwLock<SessionKeys>>,
 }
 
 /// Why something was not sealed or opened.
@@ -95,12 +100,17 @@ impl Keys {
             }
         };
         let shut = ring.is_err();
-        let keys = Self { ring: Arc::new(RwLock::new(ring)), signing: Arc::default() };
+        let keys = Self { ring: Arc::new(RwLock::new(ring)), signing: Arc::default(), sessions: Arc::default() };
         if !shut {
             match Signing::open(store, &keys) {
                 Ok(signing) => *keys.signing.write().unwrap_or_else(PoisonError::into_inner) = signing,
                 Err(RotationError::Store(error)) => return Err(error),
                 Err(RotationError::Keys(error)) => tracing::error!(%error, "tokens cannot be signed"),
+            }
+            match SessionKeys::open(store, &keys) {
+                Ok(sessions) => *keys.sessions.write().unwrap_or_else(PoisonError::into_inner) = sessions,
+                Err(RotationError::Store(error)) => return Err(error),
+                Err(RotationError::Keys(error)) => tracing::error!(%error, "no session can be used or begun"),
             }
         }
         Ok(keys)

@@ -103,7 +103,7 @@ impl Keys {
         now: Timestamp,
     ) -> Result<(usize, usize), RotationError> {
         let mut rows = Vec::new();
-        for prefix in [keys::access_keys(), keys::mfa_devices(), keys::signing_keys()] {
+        for prefix in [keys::access_keys(), keys::mfa_devices(), keys::signing_keys(), keys::session_keys()] {
             store.for_each(&KeyRange::prefix(&prefix), |key, _| {
                 rows.push(key.to_vec());
                 Ok::<_, StoreError>(())
@@ -151,6 +151,9 @@ impl Keys {
         }
         if let Some(number) = keys::parse_signing_key(row) {
             return self.reseal_signing_key(store, number, old, commit);
+        }
+        if let Some(number) = keys::parse_session_key(row) {
+            return self.reseal_session_key(store, number, old, commit);
         }
         let name = keys::parse_mfa_device(row).unwrap_or_default();
         let Some(held) = store.read(|snapshot| credentials::mfa_device(snapshot, name))? else { return Ok(false) };

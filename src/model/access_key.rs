@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::Sealed;
-use crate::base::{Timestamp, UserId};
+use crate::base::{SessionId, Timestamp, UserId};
 
 /// Most access keys of one owner (IAM User Guide, "IAM and STS quotas"): one in use and its successor.
 pub const MOST: usize = 2;
@@ -70,6 +70,28 @@ impl AccessKeyId {
         let letters: [u8; LENGTH] = rng.random();
         let letters = letters.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)));
         Self("AKIA".chars().chain(letters.map(|letter| char::from(*letter))).collect())
+    }
+
+    /// That of a session, which follows from the session's id: the first 80 bits of it.
+    #[must_use]
+    pub fn of_session(session: &SessionId) -> Self {
+        let bits =
+            session.as_bytes().iter().take(LENGTH * 5 / 8).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+        let letter = |place: usize| usize::try_from(bits >> (5 * (LENGTH - 1 - place)) & 31).ok();
+        let letters = (0..LENGTH).filter_map(|place| ALPHABET.get(letter(place)?));
+        Self("ASIA".chars().chain(letters.map(|letter| char::from(*letter))).collect())
+    }
+
+    /// How the ids of sessions begin of which one has this key; `None` of a key that is none of a session's.
+    #[must_use]
+    pub fn session_prefix(&self) -> Option<[u8; LENGTH * 5 / 8]> {
+        let letters = self.0.strip_prefix("ASIA").filter(|letters| letters.len() == LENGTH)?;
+        let mut bits = 0_u128;
+        for letter in letters.bytes() {
+            bits = bits << 5 | ALPHABET.iter().position(|known| *known == letter)? as u128;
+        }
+        let bytes = bits.to_be_bytes();
+        bytes.get(bytes.len() - LENGTH * 5 / 8..)?.try_into().ok()
     }
 
     /// The id's text.
@@ -148,6 +170,21 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
+
+    #[test]
+    fn the_key_of_a_session_leads_to_its_id() {
+        let mut rng = StdRng::from_seed([1; 32]);
+        for _ in 0..100 {
+            let session = SessionId::fresh("2026-03-12T12:00:00Z".parse().unwrap(), &mut rng);
+            let key = AccessKeyId::of_session(&session);
+            assert!(key.as_str().starts_with("ASIA") && key.as_str().len() == 20, "{key}");
+            assert_eq!(key.session_prefix().unwrap(), session.as_bytes()[..10]);
+            assert_eq!(key.as_str().parse(), Ok(key));
+        }
+        for none in ["AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPL", "ASIAIOSFODNN7EXAMPL1"] {
+            assert_eq!(none.parse::<AccessKeyId>().unwrap().session_prefix(), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_fresh_id_has_the_shape_of_those_of_aws() {

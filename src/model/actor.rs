@@ -19,10 +19,16 @@ pub enum Actor {
     },
     /// The root of the account.
     Root,
-    /// A session that acts for a role.
+    /// A session of a role, or under a name that was handed out.
     Session {
         /// Session id.
         session: String,
+        /// Its ARN.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        arn: String,
+        /// The person at the beginning of its chain.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<UserId>,
     },
     /// Somebody on this machine, known by the uid of the local socket's peer.
     Local {
@@ -54,7 +60,8 @@ impl fmt::Display for Actor {
         match self {
             Self::Person { user, name } => write!(f, "person {name} ({user})"),
             Self::Root => f.write_str("root"),
-            Self::Session { session } => write!(f, "session {session}"),
+            Self::Session { session, arn, .. } if arn.is_empty() => write!(f, "session {session}"),
+            Self::Session { session, arn, .. } => write!(f, "session {arn} ({session})"),
             Self::Local { uid } => write!(f, "local uid {uid}"),
             Self::Proxy { name } => write!(f, "proxy {name}"),
             Self::Task { name } => write!(f, "task {name}"),

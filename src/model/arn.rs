@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Entity, IamName, IamPath, Issuer, PolicyName, SamlProviderName};
+use super::{AccountId, Entity, IamName, IamPath, Issuer, PolicyName, SamlProviderName, SessionName};
 
 /// The name of an object that policies and SDKs use.
 ///
@@ -49,6 +49,18 @@ impl Arn {
     #[must_use]
     pub fn role(account: &AccountId, path: &IamPath, name: &IamName) -> Self {
         Self(format!("arn:aws:iam::{account}:role{path}{name}"))
+    }
+
+    /// `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`; it does not tell the role's path.
+    #[must_use]
+    pub fn assumed_role(account: &AccountId, name: &IamName, session: &SessionName) -> Self {
+        Self(format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"))
+    }
+
+    /// `arn:aws:sts::ACCOUNT:federated-user/NAME`
+    #[must_use]
+    pub fn federated_user(account: &AccountId, name: &SessionName) -> Self {
+        Self(format!("arn:aws:sts::{account}:federated-user/{name}"))
     }
 
     /// `arn:aws:iam::ACCOUNT:policy/PATH/NAME`, `aws` in the place of the account where a policy belongs to every one.

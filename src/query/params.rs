@@ -20,7 +20,7 @@ const MOST_MEMBERS: usize = 1_000;
 const QUOTED: usize = 64;
 
 /// The parameters of a call.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Params(BTreeMap<String, String>);
 
 /// A page of a listing.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::acting::limiting;
 use super::assigned::Assigned;
 use super::{Library, Terms};
 use crate::base::{GroupId, Timestamp};
@@ -33,6 +34,8 @@ pub struct Effective {
     pub identity: Vec<Held>,
     /// The one beyond which none of them reaches.
     pub boundary: Option<Held>,
+    /// What a session was narrowed to when it began; several are one document in parts.
+    pub session: Option<Vec<Held>>,
     /// Roles it may assume by assignment, now.
     pub assigned: Vec<Assigned>,
     /// The groups it is in, directly or through others, nearest first.
@@ -52,12 +55,14 @@ pub struct Facts {
     pub arn: String,
     /// Its account.
     pub account: AccountId,
-    /// `User` or `AssumedRole`.
+    /// `User`, `AssumedRole` or `FederatedUser`.
     pub kind: &'static str,
     /// Its unique id.
     pub unique_id: UniqueId,
     /// The name of a session of a role.
     pub session: Option<String>,
+    /// The name that a federated user was given.
+    pub federated: Option<String>,
     /// The name of a user.
     pub username: Option<String>,
     /// Tags.
@@ -84,6 +89,7 @@ impl Effective {
         Policies {
             identity: self.identity.iter().map(Held::named).collect(),
             boundary: self.boundary.as_ref().map(|held| vec![held.named()]),
+            session: self.session.as_deref().map(limiting),
             ..Policies::default()
         }
     }
@@ -122,9 +128,10 @@ impl Facts {
         set("aws:PrincipalType", self.kind.to_owned());
         set(
             "aws:userid",
-            match &self.session {
-                Some(session) => format!("{}:{session}", self.unique_id),
-                None => self.unique_id.to_string(),
+            match (&self.session, &self.federated) {
+                (Some(session), _) => format!("{}:{session}", self.unique_id),
+                (None, Some(name)) => format!("{}:{name}", self.account),
+                (None, None) => self.unique_id.to_string(),
             },
         );
         if let Some(name) = &self.username {
@@ -178,6 +185,7 @@ mod tests {
                 [name.as_bytes()[0]; 16],
             ))),
             session: None,
+            federated: None,
             username: Some(name.to_owned()),
             tags: BTreeMap::from([(format!("team-{name}"), name.to_owned())]),
         };

@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::acting;
 use super::assigned::{self, Assigned};
 use super::effective::{Effective, Facts, Held};
 use super::shelf::{Shelf, Written};
 use super::ways::Graph;
 use super::{Closure, Guardrails, Terms, up};
 use crate::base::{GroupId, PolicyId};
-use crate::model::{AccountId, Arn, Entitlements, Entity, Group, Holder, Member, Role, User};
+use crate::model::{AccountId, Arn, Entitlements, Entity, Group, Holder, Member, Role, Session, User};
 use crate::policy::{Document, Kind};
 use crate::store::schema::iam as keys;
 use crate::store::{Revision, Snapshot, StoreError, iam};
@@ -144,13 +145,14 @@ impl Reading<'_, '_> {
             kind: "User",
             unique_id: holder.unique_id(),
             session: None,
+            federated: None,
             username: Some(user.name.to_string()),
             tags: tags(user, &held),
         };
         let assigned = assigned.into_iter().map(|(one, _)| one).collect();
         let groups = groups.iter().map(|reached| reached.group.id).collect();
         let label = format!("user/{}", user.name);
-        Ok(Effective { identity, boundary, assigned, groups, label, facts, cut_short })
+        Ok(Effective { identity, boundary, session: None, assigned, groups, label, facts, cut_short })
     }
 
     /// The groups that a user is effectively in.
@@ -177,18 +179,43 @@ impl Reading<'_, '_> {
             kind: "AssumedRole",
             unique_id: holder.unique_id(),
             session: session.map(str::to_owned),
+            federated: None,
             username: None,
             tags: held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         };
         Ok(Effective {
             identity: self.hung(&held, &own)?,
             boundary: self.boundary(&held, &own)?,
+            session: None,
             assigned: Vec::new(),
             groups: Vec::new(),
             label: format!("role/{}", role.name),
             facts,
             cut_short: None,
         })
+    }
+
+    /// What `session` does not reach beyond; `None` where it was not narrowed. A policy of it that is gone allows nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub(super) fn limit(&mut self, session: &Session) -> Result<Option<Vec<Held>>, StoreError> {
+        if session.policy.is_none() && session.policies.is_empty() {
+            return Ok(None);
+        }
+        let through = acting::through();
+        let mut limit = Vec::new();
+        if let Some(text) = &session.policy {
+            let name = format!("policy of session {}", session.id);
+            let written = self.library.shelf.parsed(text, Kind::Identity, &name)?;
+            limit.push(Titled { name: name.into(), written }.held(&through));
+        }
+        for id in &session.policies {
+            if iam::policy(self.snapshot, id)?.is_some() {
+                limit.push(self.managed(id)?.held(&through));
+            }
+        }
+        Ok(Some(limit))
     }
 
     /// The guardrails that are attached to something.

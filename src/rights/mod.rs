@@ -13,6 +13,8 @@
 //!  holds     whether a group is one of people or of machines
 //!  effective what a user's or role's rights rest on: policies, boundary, tags
 //!  library   reads that, for one or for many: groups and documents once
+//!  acting    somebody who asks, in whatever session, with all that this rests on
+//!  assume    whether they may begin a session of a role
 //!  guardrails beyond what nobody of an account reaches, by level
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
 //!  prospect  a store as it is and as it would be: what both say about people
@@ -24,8 +26,10 @@
 //!  alike     those of whom the same was said before
 //! ```
 
+pub mod acting;
 mod alike;
 pub mod assigned;
+pub mod assume;
 mod below;
 pub mod effective;
 pub mod effects;
@@ -44,8 +48,10 @@ pub mod who_can;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+pub use acting::{Acting, ActingError};
 pub use alike::Alike;
 pub use assigned::Assigned;
+pub use assume::{Asked, AssumeError, Assumed, Way, may_assume};
 pub use below::{Below, Roots};
 pub use effective::{Effective, Facts, Held, root_context};
 pub use effects::Effects;
@@ -83,6 +89,9 @@ pub struct Terms {
     /// The moment.
     pub now: Timestamp,
 }
+
+/// Terms at any moment, by what is configured and stored then.
+pub type TermsAt = Arc<dyn Fn(Timestamp) -> Result<Terms, StoreError> + Send + Sync>;
 
 impl Terms {
     /// Terms at `now` under which every directory stands for itself.

@@ -118,6 +118,14 @@ pub fn signing_keys<T: DeserializeOwned>(snapshot: &dyn Snapshot) -> Result<Vec<
     numbered(snapshot, &keys::signing_keys(), keys::parse_signing_key)
 }
 
+/// All session keys as they lie there, by number: what `keys` wrote.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn session_keys<T: DeserializeOwned>(snapshot: &dyn Snapshot) -> Result<Vec<(KeyNumber, Read<T>)>, StoreError> {
+    numbered(snapshot, &keys::session_keys(), keys::parse_session_key)
+}
+
 fn numbered<T: DeserializeOwned>(
     snapshot: &dyn Snapshot,
     prefix: &[u8],
@@ -320,6 +328,31 @@ impl Commit {
     /// Deletes a signing key.
     pub fn delete_signing_key(&mut self, number: KeyNumber) {
         let key = keys::signing_key(number);
+        self.expect(key.clone(), Expect::Present);
+        self.delete(key);
+    }
+
+    /// Writes a session key that was read at `revision`, 0 if it is new, and that sealing key `sealed_by` sealed.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_session_key<T: Serialize>(
+        &mut self,
+        number: KeyNumber,
+        value: &T,
+        sealed_by: KeyNumber,
+        revision: Revision,
+    ) -> Result<(), StoreError> {
+        let key = keys::session_key(number);
+        self.expect(key.clone(), as_read(revision));
+        self.claim(&keys::sealing_key(sealed_by));
+        self.put(key, to_json(value)?);
+        Ok(())
+    }
+
+    /// Deletes a session key.
+    pub fn delete_session_key(&mut self, number: KeyNumber) {
+        let key = keys::session_key(number);
         self.expect(key.clone(), Expect::Present);
         self.delete(key);
     }

@@ -39,6 +39,7 @@ pub mod prune;
 pub mod readable;
 pub mod rows;
 pub mod schema;
+pub mod sessions;
 mod sled;
 mod space;
 mod turns;

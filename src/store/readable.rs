@@ -6,6 +6,7 @@
 use super::schema;
 use super::schema::credentials::Setting;
 use super::schema::iam::Named;
+use super::schema::sessions::Owner;
 use crate::base::Sid;
 use crate::model::{AccessKeyId, CredentialOwner, Holder, MemberKind};
 
@@ -91,6 +92,14 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             Some(schema::credentials::mfa_device_of(&owner, name))
         }
         "sealing-key" => Some(schema::credentials::sealing_key(rest.parse().ok()?)),
+        "session-key" => Some(schema::credentials::session_key(rest.parse().ok()?)),
+        "session" => keyed(b't', &[rest], 16),
+        "session-of" => {
+            let (kind, rest) = rest.split_once('/')?;
+            let (owner, session) = rest.split_once('/')?;
+            let kind = Owner::ALL.into_iter().find(|owner| owner.word() == kind)?;
+            keyed(b'v', &[&hex::encode([kind.byte()]), owner, session], 33)
+        }
         "signing-key" => Some(schema::credentials::signing_key(rest.parse().ok()?)),
         "setting" => {
             let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
@@ -191,6 +200,12 @@ fn words(key: &[u8]) -> Option<String> {
         }
         b'k' => format!("sealing-key/{}", schema::credentials::parse_sealing_key(key)?),
         b'j' => format!("signing-key/{}", schema::credentials::parse_signing_key(key)?),
+        b'y' => format!("session-key/{}", schema::credentials::parse_session_key(key)?),
+        b't' => format!("session/{}", hex::encode(rest)),
+        b'v' => {
+            let (kind, owner, session) = schema::sessions::parse_of(key)?;
+            format!("session-of/{}/{}/{session}", kind.word(), hex::encode(owner))
+        }
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
@@ -295,9 +310,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{GroupId, GuardrailId, PolicyId, RoleId, UserId};
+    use crate::base::{GroupId, GuardrailId, PolicyId, RoleId, SessionId, UserId};
     use crate::model::{Member, RefHash};
-    use crate::store::schema::{credentials, iam};
+    use crate::store::schema::{credentials, iam, sessions};
 
     #[test]
     fn every_layout_has_words() {
@@ -355,6 +370,12 @@ mod tests {
             (credentials::mfa_device_of(&owner, "x/y"), format!("mfa-device-of/user/{u}/x/y")),
             (credentials::sealing_key(3), "sealing-key/3".to_owned()),
             (credentials::signing_key(7), "signing-key/7".to_owned()),
+            (credentials::session_key(8), "session-key/8".to_owned()),
+            (sessions::session(&SessionId::from_bytes([7; 16])), format!("session/{}", "07".repeat(16))),
+            (
+                sessions::of(Owner::Role, &[6; 16], &SessionId::from_bytes([7; 16])),
+                format!("session-of/role/{}/{}", "06".repeat(16), "07".repeat(16)),
+            ),
             (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),
         ] {
             assert_eq!(describe(&key), text);

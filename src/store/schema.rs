@@ -36,6 +36,9 @@
 //! | `n` devices of | owner byte, owner id, folded path and name | nothing | no |
 //! | `k` sealing keys | number (4) | the key, sealed, as JSON | no |
 //! | `j` signing keys | number (4) | the key, sealed, as JSON | no |
+//! | `y` session keys | number (4) | the key, sealed, as JSON | no |
+//! | `t` sessions | session id | [`Session`] as JSON | no |
+//! | `v` sessions of | owner byte, id (16) of a user, role or session, session id | nothing | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
 //! | `S` sync state | label, 0, name | JSON | no |
@@ -45,7 +48,8 @@
 //! | `H` history | key, revision that superseded it (8) | the row before | - |
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
-//! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`].
+//! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`], of sessions in
+//! [`sessions`].
 //!
 //! [`rows`]: super::rows
 //! [`User`]: crate::model::User
@@ -63,9 +67,11 @@
 //! [`AccessKey`]: crate::model::AccessKey
 //! [`LastUsed`]: crate::model::LastUsed
 //! [`MfaDevice`]: crate::model::MfaDevice
+//! [`Session`]: crate::model::Session
 
 pub mod credentials;
 pub mod iam;
+pub mod sessions;
 
 use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};

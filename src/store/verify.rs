@@ -6,6 +6,7 @@
 
 mod credentials;
 mod iam;
+mod sessions;
 
 use serde::Serialize;
 
@@ -107,7 +108,10 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'L' | b'Y' | b'W' | b'r' | b'o' | b'i' | b'V' | b'Z' | b'T' | b'X' | b'Q' | b'C' | b'g') => {
             iam::check(snapshot, key, value)
         }
-        Some(b'a' | b'b' | b'u' | b'p' | b'm' | b'n' | b'k' | b'j' | b's') => credentials::check(snapshot, key, value),
+        Some(b'a' | b'b' | b'u' | b'p' | b'm' | b'n' | b'k' | b'j' | b'y' | b's') => {
+            credentials::check(snapshot, key, value)
+        }
+        Some(b't' | b'v') => sessions::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")

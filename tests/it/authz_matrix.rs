@@ -70,10 +70,9 @@ impl Office {
         let request =
             Request { method: "POST", path: "/", query: "", headers: &headers, body: Body::Whole(body.as_bytes()) };
         let expected = Expected { services: &["iam"], presigned: &[], regions: &[] };
-        let (store, keys) = (&app.store, &app.admin.keys);
+        let parts = (&app.store, &app.admin.keys, &app.admin.sessions);
         let from = signed::From::default();
-        signed::authenticate((store, keys), &app.admin.account, &request, &expected, from, now)
-            .map(|(caller, _)| caller)
+        signed::authenticate(parts, &app.admin.account, &request, &expected, from, now).map(|(caller, _)| caller)
     }
 
     pub(crate) fn records(&self) -> Vec<tail::Line> {

@@ -15,8 +15,11 @@ use bailey::gate::{Gate, Judge, Operation};
 use bailey::http::serve::{Ending, serve};
 use bailey::http::socket::{self, Socket};
 use bailey::http::{App, v1};
+use bailey::issue::Mint;
 use bailey::keys::{Keys, Settings, Source};
+use bailey::sessions::Sessions;
 use bailey::store::Store;
+use bailey::sync::grounds::{Grounds, MOST_PEOPLE};
 use bailey::telemetry::Board;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -52,27 +55,37 @@ impl Fixture {
         let audit = Audit::open(tiny.store(), identity, state.path()).unwrap();
         let clock = Arc::new(FakeClock::at("2026-03-12T12:00:00Z".parse().unwrap()));
         let shared = Arc::clone(&clock) as Arc<dyn bailey::base::Clock>;
+        let (keys, shelf) = (crate::fixture::keys(&tiny.store()), bailey::rights::Shelf::default());
+        let others: Arc<RwLock<Vec<bailey::model::Account>>> = Arc::default();
         let admin = Admin {
+            sessions: sessions(&tiny.store(), &keys, &others),
             store: tiny.store(),
             audit: audit.clone(),
             account: "123456789012".parse().unwrap(),
             clock: Arc::clone(&shared),
             work: state.path().join("work"),
             directories: Directories::default(),
-            others: std::sync::Arc::default(),
+            others,
             rules: std::sync::Arc::default(),
-            keys: crate::fixture::keys(&tiny.store()),
+            keys,
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),
             reports: std::sync::Arc::default(),
-            shelf: bailey::rights::Shelf::default(),
+            shelf,
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         };
         bailey::admin::iam::templates::settle(&admin.store, admin.now()).unwrap();
         let gate = gate(&admin);
+        let mint = Mint {
+            store: admin.store.clone(),
+            keys: admin.keys.clone(),
+            home: admin.account.clone(),
+            rng: Arc::clone(&admin.rng),
+        };
         let app = App {
             admin,
+            mint,
             store: tiny.store(),
             gate,
             rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::CALLS),
@@ -118,7 +131,24 @@ pub(crate) struct Served {
 /// Keys of a store that a master key of its own seals.
 pub(crate) fn keys(store: &Store) -> Keys {
     let text = Secret::new("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=".to_owned());
-    Keys::open(store, &Settings { current: Source::Text(text), previous: None }, Timestamp::UNIX_EPOCH).unwrap()
+    let keys =
+        Keys::open(store, &Settings { current: Source::Text(text), previous: None }, Timestamp::UNIX_EPOCH).unwrap();
+    keys.turn_session_keys(store, Timestamp::UNIX_EPOCH).unwrap();
+    keys
+}
+
+/// Sessions of a store whose directories all count, with roles of `others` beside those of the home account.
+pub(crate) fn sessions(store: &Store, keys: &Keys, others: &Arc<RwLock<Vec<bailey::model::Account>>>) -> Sessions {
+    let account: bailey::model::AccountId = "123456789012".parse().unwrap();
+    let grounds = Grounds {
+        account: account.clone(),
+        others: Arc::clone(others),
+        rules: Arc::default(),
+        most_people: MOST_PEOPLE,
+    };
+    let asked = store.clone();
+    let terms = Arc::new(move |now| asked.read(|snapshot| grounds.terms(snapshot, now)));
+    Sessions::new(store.clone(), keys.clone(), account, terms, bailey::rights::Shelf::default())
 }
 
 /// A gate that asks `admin` on what terms rights count.

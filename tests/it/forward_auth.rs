@@ -300,7 +300,7 @@ async fn a_request_is_its_signers_alone() {
         assert!(answer.body["error"]["message"].as_str().unwrap().contains(said), "{said}: {answer:?}");
         assert_eq!(answer.header("www-authenticate"), Some("AWS4-HMAC-SHA256 realm=\"bailey\""));
     }
-    let unknown = Credentials { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "x".to_owned() };
+    let unknown = Credentials { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "x".to_owned(), token: None };
     assert_eq!(hall.ask(&hall.visit(&unknown, "GET", "/pages/7")).await.status, 401);
     let record = hall.last_record();
     assert_eq!((&record["eventName"], &record["errorCode"]), (&json!("VerifySignature"), &json!("AccessDenied")));

@@ -109,7 +109,7 @@ impl Site {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--noproxy", "*", "--path-as-is", "--write-out", "\n%{http_code}", "--cacert"]);
         curl.arg(self.authority.ca_file()).arg("--connect-to").arg(format!("::127.0.0.1:{}", self.port));
-        if let Some(Credentials { id, secret }) = who {
+        if let Some(Credentials { id, secret, .. }) = who {
             curl.args(["--aws-sigv4", "aws:amz:us-east-1:bailey", "--user", &format!("{id}:{secret}")]);
         }
         let said = run::stdout(curl.args(more).arg(format!("https://{HOST}{target}")));

@@ -178,7 +178,7 @@ impl Office {
 
 fn credentials(made: &Value) -> Credentials {
     let text = |member: &str| made[member].as_str().unwrap().to_owned();
-    Credentials { id: text("id"), secret: text("secret") }
+    Credentials { id: text("id"), secret: text("secret"), token: None }
 }
 
 fn refusal(status: u64, code: &str) -> (u64, String) {

@@ -144,7 +144,9 @@ pub(crate) struct Office {
 impl Office {
     pub(crate) fn of(world: &World) -> Self {
         let runner = world.runner.clone();
+        let keys = crate::fixture::keys(&runner.store);
         let admin = Admin {
+            sessions: crate::fixture::sessions(&runner.store, &keys, &std::sync::Arc::default()),
             store: runner.store.clone(),
             audit: runner.audit.clone(),
             account: "123456789012".parse().unwrap(),
@@ -153,7 +155,7 @@ impl Office {
             directories: Directories::default(),
             others: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
-            keys: crate::fixture::keys(&runner.store),
+            keys,
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),

@@ -70,7 +70,7 @@ pub fn token(
         aud: &mapped.application,
         sub: signed.unique_id(),
         arn: signed.arn().to_string(),
-        name: signed.name(),
+        name: signed.title(),
         action: &mapped.action,
         resource: &mapped.resource,
         htm: about.method,

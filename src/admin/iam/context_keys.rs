@@ -73,7 +73,7 @@ impl Admin {
             {
                 return Ok(reading.policies_of(&group)?);
             }
-            let effective = self.subject(snapshot, &mut reading, &asked.principal)?.effective;
+            let effective = self.subject(snapshot, &mut reading, &asked.principal)?.acting.effective;
             let held =
                 effective.into_iter().flat_map(|effective| effective.identity.into_iter().chain(effective.boundary));
             Ok::<Vec<Held>, AdminError>(held.collect())

@@ -8,22 +8,18 @@ use super::custom::Given;
 use super::find;
 use super::simulate::Because;
 use crate::base::Timestamp;
-use crate::model::{AccountId, Arn, Holder, Role, User};
+use crate::model::{AccountId, Arn, Holder, Role, Session, User};
 use crate::policy::{
     Context, Decision, Detail, Document, Layer, Named, Policies, Principal, Reason, Request, RequestError, Verdict,
     decide,
 };
 use crate::rights::who_can::Sought;
-use crate::rights::{Effective, FindError, Guardrails, Reading, Sides, Terms, root_context};
+use crate::rights::{Acting, FindError, Guardrails, Reading, Sides, Terms};
 use crate::store::{Snapshot, iam};
 
 /// Who is asked about.
 pub(super) struct Subject {
-    pub(super) principal: Principal,
-    /// Its account.
-    account: AccountId,
-    /// `None` is the account's root, which nothing hangs on.
-    pub(super) effective: Option<Effective>,
+    pub(super) acting: Acting,
     /// Why it can do nothing at all, whatever policies say.
     pub(super) inactive: Option<String>,
     /// Beyond what it does not reach, whatever policies say.
@@ -57,38 +53,37 @@ pub(super) struct Posed<'s> {
 impl Subject {
     /// A user.
     pub(super) fn of_user(reading: &mut Reading<'_, '_>, user: &User) -> Result<Self, AdminError> {
-        let effective = reading.user(user)?;
         let inactive = inactive(reading.terms(), user);
-        let principal = Principal::parse(&effective.facts.arn).map_err(RequestError::from)?;
-        let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
-        let (account, guardrails) = (effective.facts.account.clone(), reading.guardrails()?);
-        Ok(Self { principal, account, effective: Some(effective), inactive, guardrails, given: Given::default() })
+        Self::of(Acting::user(reading, user)?, inactive, reading)
     }
 
-    /// A role as `principal`, itself or its session of this name.
+    /// A role, itself or its session of this name.
     pub(super) fn of_role(
         reading: &mut Reading<'_, '_>,
         role: &Role,
         session: Option<&str>,
         principal: Principal,
     ) -> Result<Self, AdminError> {
-        let effective = reading.role(role, session)?;
-        let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
-        let (account, guardrails) = (effective.facts.account.clone(), reading.guardrails()?);
-        Ok(Self { principal, account, effective: Some(effective), inactive: None, guardrails, given: Given::default() })
+        Self::of(Acting::role(reading, role, session, principal)?, None, reading)
+    }
+
+    /// Whoever acts in `session`, which counts.
+    pub(super) fn of_session(
+        snapshot: &dyn Snapshot,
+        reading: &mut Reading<'_, '_>,
+        home: &AccountId,
+        session: &Session,
+    ) -> Result<Self, AdminError> {
+        Self::of(Acting::session(snapshot, reading, home, session)?, None, reading)
     }
 
     /// The account's root.
     pub(super) fn root(reading: &mut Reading<'_, '_>, account: &AccountId) -> Result<Self, AdminError> {
-        let (principal, guardrails) = (root(account)?, reading.guardrails()?);
-        Ok(Self {
-            principal,
-            account: account.clone(),
-            effective: None,
-            inactive: None,
-            guardrails,
-            given: Given::default(),
-        })
+        Self::of(Acting::root(account)?, None, reading)
+    }
+
+    fn of(acting: Acting, inactive: Option<String>, reading: &mut Reading<'_, '_>) -> Result<Self, AdminError> {
+        Ok(Self { acting, inactive, guardrails: reading.guardrails()?, given: Given::default() })
     }
 }
 
@@ -130,10 +125,7 @@ impl<'a> Question<'a> {
         subject: &'s Subject,
         now: Timestamp,
     ) -> Result<Posed<'s>, AdminError> {
-        let mut context = match &subject.effective {
-            Some(effective) => effective.facts.context(now),
-            None => root_context(&subject.account, now),
-        };
+        let mut context = subject.acting.context(now);
         for (key, value) in &self.tags {
             for space in ["aws:ResourceTag", "iam:ResourceTag"] {
                 context.set(&format!("{space}/{key}"), vec![value.clone()]);
@@ -142,18 +134,18 @@ impl<'a> Question<'a> {
         for (key, values) in self.context {
             context.set(key, values.clone());
         }
-        let mut request = Request::new(subject.principal.clone(), &self.action, &self.resource, context)?;
+        let mut request = subject.acting.request(&self.action, &self.resource, context)?;
         if let Some(owner) = self.owner {
             request = request.owned_by(owner)?;
         }
-        let trust = match (&subject.effective, &self.role) {
+        let trust = match (&subject.acting.effective, &self.role) {
             (Some(effective), Some(role)) => {
                 let document = reading.trust(role, &effective.assigned, &effective.facts.account)?;
                 document.map(|document| (format!("trust of role/{}", role.name), document))
             }
             _ => None,
         };
-        let sides = Sides::of(&subject.account, &request, reading.terms());
+        let sides = Sides::of(&subject.acting.account, &request, reading.terms());
         Ok(Posed { subject, request, trust, sides })
     }
 }
@@ -171,7 +163,7 @@ impl Posed<'_> {
     }
 
     fn policies(&self) -> Policies<'_> {
-        let mut policies = self.subject.effective.as_ref().map(Effective::policies).unwrap_or_default();
+        let mut policies = self.subject.acting.policies();
         policies.resource = self.trust.as_ref().map(|(name, document)| Named { name, document });
         self.subject.given.bind(&mut policies);
         self.subject.guardrails.bind(&self.sides, &mut policies);
@@ -184,7 +176,7 @@ impl Posed<'_> {
         let level = |layer: Layer| self.subject.guardrails.level(layer, &self.sides);
         match reason {
             Reason::Statement { layer, policy, index, .. } => {
-                let effective = self.subject.effective.as_ref();
+                let effective = self.subject.acting.effective.as_ref();
                 let through = match level(layer) {
                     Some(level) => vec![level.on.to_string()],
                     None => effective.and_then(|effective| effective.through(&policy)).unwrap_or_default().to_vec(),

@@ -134,9 +134,10 @@ impl Admin {
         let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
         self.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
-            let subject = match signed.user() {
-                None => Subject::root(&mut reading, &self.account)?,
-                Some(user) => match rows::entity(snapshot, &Member::User(user.id))? {
+            let subject = match (signed.session(), signed.user()) {
+                (Some(live), _) => Subject::of_session(snapshot, &mut reading, &self.account, live.session())?,
+                (None, None) => Subject::root(&mut reading, &self.account)?,
+                (None, Some(user)) => match rows::entity(snapshot, &Member::User(user.id))? {
                     Some((_, Entity::User(user))) => Subject::of_user(&mut reading, &user)?,
                     _ => return Err(AdminError::NoSuch { what: format!("user `{}` any more", user.name) }),
                 },
@@ -204,7 +205,7 @@ fn leave_out(subject: &mut Subject, without: &[String]) -> Result<(), AdminError
         let meant = |held: &str| held == name || named(held) && held.rsplit('/').next() == Some(name);
         let mut found = Arc::make_mut(&mut subject.guardrails).leave_out(meant);
         found |= subject.given.leave_out(meant);
-        if let Some(effective) = &mut subject.effective {
+        if let Some(effective) = &mut subject.acting.effective {
             let count = |effective: &Effective| effective.identity.len() + usize::from(effective.boundary.is_some());
             let before = count(effective);
             effective.identity.retain(|held| !meant(&held.name));

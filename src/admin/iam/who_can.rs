@@ -209,7 +209,7 @@ impl<'a> Search<'a, '_> {
             let mut reading = self.library.at(snapshot);
             let root = Subject::root(&mut reading, &admin.account)?;
             let decision = question.about(&mut reading, &root, self.now)?.decide(Detail::Deciding);
-            Ok((decision.verdict == Verdict::Allowed).then(|| root.principal.arn().to_owned()))
+            Ok((decision.verdict == Verdict::Allowed).then(|| root.acting.principal.arn().to_owned()))
         })
     }
 
@@ -336,7 +336,7 @@ impl Asker<'_, '_> {
             return Ok(counts.then(|| Met::Undecided(missing.to_vec())));
         }
         let subject = Subject::of_user(&mut reading, user)?;
-        let groups = subject.effective.as_ref().map(|effective| effective.groups.as_slice()).unwrap_or_default();
+        let groups = subject.acting.effective.as_ref().map(|effective| effective.groups.as_slice()).unwrap_or_default();
         let (mut all, mut lacking) = (Vec::new(), Vec::new());
         let questions = self.candidates.questions(&user.id, groups).into_iter();
         for one in questions.filter_map(|number| asked.get(number)) {
@@ -353,7 +353,7 @@ impl Asker<'_, '_> {
             (true, false) => Some(Met::Undecided(lacking)),
             (false, true) => Some(Met::Inactive),
             (false, false) => {
-                let (name, arn) = (user.name.to_string(), subject.principal.arn().to_owned());
+                let (name, arn) = (user.name.to_string(), subject.acting.principal.arn().to_owned());
                 Some(Met::Able(AblePrincipal { kind: Sort::User, name, arn, ways: all }))
             }
         })
@@ -408,7 +408,7 @@ fn ways(posed: &Posed<'_>, subject: &Subject) -> Result<Vec<Way>, Vec<String>> {
         _ => false,
     };
     // What the policies of somebody with a boundary allow counts within it, however the decision came about.
-    let bounded = subject.effective.as_ref().is_some_and(|effective| effective.boundary.is_some());
+    let bounded = subject.acting.effective.as_ref().is_some_and(|effective| effective.boundary.is_some());
     let within = !bounded || all.iter().any(|reason| allows(reason, Layer::Boundary));
     let mut found: Vec<Because> = Vec::new();
     for reason in all.iter().filter(|reason| within && allows(reason, Layer::Identity)) {
@@ -419,12 +419,12 @@ fn ways(posed: &Posed<'_>, subject: &Subject) -> Result<Vec<Way>, Vec<String>> {
             continue;
         }
         let name = first.policy.as_deref().unwrap_or_default();
-        let ways = subject.effective.iter().flat_map(|effective| effective.ways(name));
+        let ways = subject.acting.effective.iter().flat_map(|effective| effective.ways(name));
         let each: Vec<_> = ways.map(|way| Because { through: way.to_vec(), ..first.clone() }).collect();
         found.extend(each);
     }
     if found.is_empty() || posed.resource_is_enough() {
-        let itself = || subject.effective.iter().map(|effective| effective.label.clone()).collect();
+        let itself = || subject.acting.effective.iter().map(|effective| effective.label.clone()).collect();
         let told = all.iter().filter(|reason| allows(reason, Layer::Resource));
         found.extend(told.map(|reason| Because { through: itself(), ..posed.because(reason.clone()) }));
     }

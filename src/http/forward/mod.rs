@@ -190,7 +190,7 @@ impl Question {
         }
         let subject = Subject { app, asked: &asked, signed, visit: &visit, now };
         // Each use of root is to be written down and said aloud, and here only a no is.
-        if signed.user().is_none() {
+        if signed.is_root() {
             return Err(subject.refused(&[], &"the access key of root is for the account, and not for applications"));
         }
         let allowed = subject.decide(mapping)?;
@@ -200,7 +200,7 @@ impl Question {
         }
         Ok(Answer {
             identity: subject.token(&allowed, &verified)?,
-            plain: rules.plain_headers.then(|| [signed.name(), signed.arn().to_string()]),
+            plain: rules.plain_headers.then(|| [signed.title(), signed.arn().to_string()]),
         })
     }
 }

@@ -23,11 +23,12 @@ use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::signed::{self, SignedError};
 use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
-use crate::base::Timestamp;
+use crate::base::text::printable_within;
+use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::gate::{Operation, Proof};
-use crate::iam::{self, Action};
-use crate::query::{Node, Params, QueryError};
+use crate::query::{Action, Node, Params, QueryError};
 use crate::store::StoreError;
+use crate::{iam, sts};
 use xml::Sign;
 
 /// What signatures may be for.
@@ -88,7 +89,7 @@ pub(super) fn authenticate_request(
     now: Timestamp,
 ) -> Result<(Caller, Verified), SignedError> {
     let (admin, ip) = (&app.admin, from.ip);
-    let parts = (&app.store, &admin.keys);
+    let parts = (&app.store, &admin.keys, &admin.sessions);
     let found = signed::authenticate(parts, &admin.account, request, expected, from, now);
     match &found {
         Ok((caller, _)) => {
@@ -163,7 +164,20 @@ impl Call {
 
     fn act(&self, service: &str, caller: Caller, verified: &Verified) -> Answered {
         let params = self.params(verified)?;
-        let action = action(service, &params)?;
+        let (name, unknown) = asked_for(service, &params)?;
+        let with = (&params, caller, verified);
+        if service == "sts" {
+            return self.carry_out(sts::action(name).ok_or(unknown)?, &self.app.sts(), with);
+        }
+        self.carry_out(iam::action(service, name).ok_or(unknown)?, &self.app.admin, with)
+    }
+
+    fn carry_out<C>(
+        &self,
+        action: &'static Action<C>,
+        with: &C,
+        (params, caller, verified): (&Params, Caller, &Verified),
+    ) -> Answered {
         if verified.way() == Way::Presigned && action.operation != Operation::GetCallerIdentity {
             let message = "a presigned address may ask who one is, and nothing else";
             return Err(QueryError::new(403, "AccessDenied", message));
@@ -172,18 +186,20 @@ impl Call {
         if !self.app.rates.admit(signed.key(), self.now) {
             return Err(QueryError::new(400, "Throttling", "Rate exceeded: this access key makes too many calls"));
         }
-        let (resource, asking) = (action.about)(&params, signed)?;
-        let job = (action.job)(&params)?;
+        let (resource, asking) = (action.about)(params, signed)?;
+        let job = (action.job)(params)?;
         let allowed = self.app.gate.authorize_about(caller, action.operation, &resource, &asking, self.now)?;
         // Each signature changes something once: a captured request does not do it again. Behind the gate, so that those who
-        // may do nothing cannot fill the memory of signatures.
+        // may do nothing cannot fill the memory of signatures. One that begins a session may come again: clients in parallel
+        // send equal requests within one second, and whoever holds one holds the way to send it.
         if !action.operation.read_only()
+            && !action.operation.begins_a_session()
             && let Err(replayed) = self.app.replays.admit(verified, self.now)
         {
             allowed.complete(&Outcome::failed(replayed.code(), &replayed), self.now);
             return Err(QueryError::new(replayed.status(), replayed.code(), replayed.to_string()));
         }
-        Ok((action.name, job.run(&self.app.admin, allowed, || self.app.clock.now())?))
+        Ok((action.name, job.run(with, allowed, || self.app.clock.now())?))
     }
 
     /// The form: in the body of a POST, in the address of a presigned request.
@@ -200,22 +216,17 @@ impl Call {
     }
 }
 
-/// The action that is asked for.
-fn action(service: &str, params: &Params) -> Result<&'static Action, QueryError> {
+/// The name of the action that is asked for, and what to say if there is none of it.
+fn asked_for<'a>(service: &str, params: &'a Params) -> Result<(&'a str, QueryError), QueryError> {
     let name = params.text("Action").ok_or_else(|| {
         QueryError::new(400, "MissingAction", "the parameter Action is missing: it names what is to be done")
     })?;
-    let shown = crate::base::text::printable_within(name, 64).into_owned();
     let version = VERSIONS.iter().find(|(of, ..)| *of == service).map_or("", |(_, version, _)| version);
     let asked = params.text("Version").unwrap_or_default();
-    match iam::action(service, name) {
-        Some(action) if asked == version => Ok(action),
-        _ => {
-            let asked = crate::base::text::printable_within(asked, 32);
-            let message = format!("Could not find operation {shown} for version {asked} of {service}");
-            Err(QueryError::new(400, "InvalidAction", message))
-        }
-    }
+    let (shown, told) = (printable_within(name, 64), printable_within(asked, 32));
+    let message = format!("Could not find operation {shown} for version {told} of {service}");
+    let unknown = QueryError::new(400, "InvalidAction", message);
+    if asked == version { Ok((name, unknown)) } else { Err(unknown) }
 }
 
 /// Why somebody is nobody, in the words that SDKs know.
@@ -227,6 +238,13 @@ pub(super) fn refused(error: &SignedError) -> QueryError {
             QueryError::new(unknown.status(), unknown.code(), unknown.message())
         }
         SignedError::Inactive { .. } => QueryError::new(403, error.code(), error.to_string()),
+        SignedError::Session(why) if why.fault() == Fault::Caller => {
+            QueryError::new(403, error.code(), format!("The security token included in the request is expired: {why}"))
+        }
+        SignedError::Session(why) => {
+            tracing::error!(error = %why, "a session cannot be looked over");
+            QueryError::new(500, "ServiceFailure", "this is a fault of the service; its log says more")
+        }
         SignedError::Keys(why) => {
             tracing::error!(error = %why, "a signature cannot be verified");
             QueryError::new(503, "ServiceUnavailable", "signatures cannot be verified now; the operator has to act")

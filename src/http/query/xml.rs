@@ -93,7 +93,7 @@ impl Xml {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iam::answer::{list, text, texts};
+    use crate::query::answer::{list, text, texts};
 
     const SIGN: Sign<'_> = Sign { namespace: "https://iam.amazonaws.com/doc/2010-05-08/", request_id: "id" };
 

@@ -137,6 +137,24 @@ pub fn parse_signing_key(key: &[u8]) -> Option<KeyNumber> {
     Some(KeyNumber::from_be_bytes(key.strip_prefix(b"j")?.try_into().ok()?))
 }
 
+/// A key that session tokens follow from, sealed.
+#[must_use]
+pub fn session_key(number: KeyNumber) -> Vec<u8> {
+    key(b'y', &[&number.to_be_bytes()])
+}
+
+/// Prefix of all session keys.
+#[must_use]
+pub fn session_keys() -> Vec<u8> {
+    vec![b'y']
+}
+
+/// The number of a session key.
+#[must_use]
+pub fn parse_session_key(key: &[u8]) -> Option<KeyNumber> {
+    Some(KeyNumber::from_be_bytes(key.strip_prefix(b"y")?.try_into().ok()?))
+}
+
 /// What is set for the home account as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {

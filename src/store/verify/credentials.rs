@@ -57,6 +57,10 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             expect(keys::parse_signing_key(key).is_some(), SHAPE)?;
             plain(execute::from_json::<Value>(key, value)).map(drop)
         }
+        Some(b'y') => {
+            expect(keys::parse_session_key(key).is_some(), SHAPE)?;
+            plain(execute::from_json::<Value>(key, value)).map(drop)
+        }
         _ => check_setting(key, value),
     }
 }

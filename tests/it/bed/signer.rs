@@ -6,11 +6,12 @@ use bailey::cli::client::Client;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-/// An access key.
+/// An access key, of a session with its token.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub(crate) id: String,
     pub(crate) secret: String,
+    pub(crate) token: Option<String>,
 }
 
 impl Credentials {
@@ -28,7 +29,7 @@ impl Credentials {
     /// What was told of a new access key.
     pub(crate) fn told(made: &Value) -> Self {
         let text = |member: &str| made[member].as_str().unwrap().to_owned();
-        Self { id: text("id"), secret: text("secret") }
+        Self { id: text("id"), secret: text("secret"), token: None }
     }
 
     /// The headers of `POST /` with this form as its body, signed at `now`.
@@ -61,6 +62,7 @@ impl Credentials {
         let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let day = &stamp[..8];
         let mut headers: Vec<(&str, &str)> = [headers, &[("x-amz-date", &stamp)]].concat();
+        headers.extend(self.token.as_deref().map(|token| ("x-amz-security-token", token)));
         headers.sort_unstable();
         let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
         let signed = names.join(";");

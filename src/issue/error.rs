@@ -1,0 +1,60 @@
+//! Why no session began.
+
+use crate::base::{Fault, Faulty};
+use crate::keys::KeysError;
+use crate::store::StoreError;
+
+/// Why no session began.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// Nobody is behind the request whose session it could be.
+    #[error("nobody is behind the request whose session it could be")]
+    Nobody,
+    /// It is to last longer than it may.
+    #[error("{0}")]
+    TooLong(String),
+    /// Whatever it would rest on ends at once.
+    #[error("{0}")]
+    NoTimeLeft(String),
+    /// Tags, or who is behind it, are not for who asks to say so.
+    #[error("{0}")]
+    NotYours(String),
+    /// What it is to be narrowed to is not there.
+    #[error("the policy {arn} does not exist or is not attachable")]
+    NoSuchPolicy {
+        /// What was asked for.
+        arn: String,
+    },
+    /// No secrets can be made for it.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IssueError {
+    /// A word for programs (STS API reference, "Errors" of each action).
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Nobody | Self::NotYours(_) | Self::NoTimeLeft(_) => "AccessDenied",
+            Self::TooLong(_) => "ValidationError",
+            Self::NoSuchPolicy { .. } => "MalformedPolicyDocument",
+            Self::Keys(_) => "ServiceUnavailable",
+            Self::Store(_) => "InternalFailure",
+        }
+    }
+}
+
+impl Faulty for IssueError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Nobody | Self::TooLong(_) | Self::NoTimeLeft(_) | Self::NotYours(_) | Self::NoSuchPolicy { .. } => {
+                Fault::Caller
+            }
+            Self::Keys(error) => error.fault(),
+            Self::Store(error) => error.fault(),
+        }
+    }
+}

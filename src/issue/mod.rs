@@ -1,0 +1,257 @@
+//! The only mint: takes a yes of the gate by value, and makes a session that is bound by every limit there is.
+//!
+//! Owns how long a session may last, what it takes over from the one that began it, and the act of writing it down together
+//! with its record. Whether it may begin at all was decided before; what it may do is decided at each use.
+
+mod duration;
+mod error;
+mod inherit;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::rngs::StdRng;
+
+pub use duration::Bound;
+pub use error::IssueError;
+pub use inherit::{Inherited, SessionTags};
+
+use crate::audit::Outcome;
+use crate::authn::signed::Signed;
+use crate::base::text::printable;
+use crate::base::{PolicyId, SessionId, Timestamp};
+use crate::gate::{Authorized, Granted};
+use crate::keys::{Keys, SessionSecrets};
+use crate::model::{
+    AccountId, Arn, Begun, CredentialOwner, Role, Session, SessionKind, SessionName, UniqueId, User, session,
+};
+use crate::store::{Commit, Snapshot, Store, iam};
+
+/// Begins sessions; clones share what they work with.
+#[derive(Clone)]
+pub struct Mint {
+    /// The store.
+    pub store: Store,
+    /// What secrets of sessions follow from.
+    pub keys: Keys,
+    /// The home account.
+    pub home: AccountId,
+    /// Where ids come from.
+    pub rng: Arc<Mutex<StdRng>>,
+}
+
+/// What a session is to be.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Of a role, of one's own, or under a name.
+    pub what: What,
+    /// Seconds it is to last; as long as is usual and allowed, if nothing is said.
+    pub seconds: Option<u32>,
+    /// What it takes over, and what was asked for besides.
+    pub inherited: Inherited,
+    /// A document beyond which it does not reach.
+    pub policy: Option<String>,
+    /// Managed policies that are one such limit with it, by ARN.
+    pub policies: Vec<String>,
+}
+
+/// What a session is to be of.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// The role that the gate was asked about, under this name.
+    Role(SessionName),
+    /// Whoever asks.
+    Oneself,
+    /// A name that whoever asks hands out.
+    Federated(SessionName),
+}
+
+/// A session that has begun.
+#[derive(Debug)]
+pub struct Minted {
+    /// Its row.
+    pub session: Session,
+    /// What its client signs with.
+    pub secrets: SessionSecrets,
+    /// Its ARN.
+    pub arn: Arn,
+    /// Its unique id, as `aws:userid` tells it.
+    pub unique_id: String,
+}
+
+impl Mint {
+    /// Begins the session that `allowed` is a yes to. It is on disk, and so is its record, when this returns. Blocks.
+    ///
+    /// # Errors
+    /// When a limit is passed, what it is to be narrowed to is not there, or it cannot be written; the failure is recorded.
+    pub fn begin(&self, allowed: Authorized, wanted: &Wanted, now: Timestamp) -> Result<Minted, IssueError> {
+        match self.prepare(&allowed, wanted, now) {
+            Ok((minted, commit)) => {
+                let session = &minted.session;
+                let mut outcome = Outcome::success()
+                    .with("session", session.id.to_string())
+                    .with("access_key", session.key().to_string())
+                    .with("arn", minted.arn.to_string())
+                    .with("expires", format!("{:.0}", session.expires));
+                if let Some(source) = &session.source_identity {
+                    outcome = outcome.with("source_identity", source.as_str());
+                }
+                if !session.through.is_empty() {
+                    outcome = outcome.with("through", session.through.join(" > "));
+                }
+                allowed.commit(&self.store, commit, &outcome, now)?;
+                Ok(minted)
+            }
+            Err(error) => {
+                allowed.complete(&Outcome::failed(error.code(), &error), now);
+                Err(error)
+            }
+        }
+    }
+
+    /// The session, and the commit that writes it.
+    fn prepare(&self, allowed: &Authorized, wanted: &Wanted, now: Timestamp) -> Result<(Minted, Commit), IssueError> {
+        let signed = allowed.caller().signed().ok_or(IssueError::Nobody)?;
+        let granted = allowed.granted().cloned();
+        let role = match &wanted.what {
+            What::Role(_) => Some(granted.as_ref().map(|granted| granted.role.clone()).ok_or(IssueError::Nobody)?),
+            What::Oneself | What::Federated(_) => None,
+        };
+        let expires = duration::expiry(&duration::Limits {
+            requested: wanted.seconds,
+            what: &wanted.what,
+            signed,
+            role: role.as_ref(),
+            until: granted.as_ref().and_then(|granted| granted.way.until),
+            now,
+        })?;
+        let id = SessionId::fresh(now, &mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner));
+        let policies = self.store.read(|snapshot| managed(snapshot, &self.home, &wanted.policies))?;
+        let session = assemble(Parts {
+            id,
+            signed,
+            role: role.as_ref(),
+            wanted,
+            granted,
+            policies,
+            mfa: allowed.mfa(),
+            expires,
+            now,
+        });
+        let secrets = self.keys.session_secrets(&id)?;
+        let (arn, unique_id) = self.called(&session, role.as_ref(), signed);
+        let mut commit = Commit::new(allowed.actor(), now, allowed.operation().intent());
+        commit.audit = allowed.audit_seq();
+        commit.add_session(&session)?;
+        Ok((Minted { session, secrets, arn, unique_id }, commit))
+    }
+
+    fn called(&self, session: &Session, role: Option<&Role>, signed: &Signed) -> (Arn, String) {
+        match (&session.kind, role) {
+            (SessionKind::Role { name, .. }, Some(role)) => {
+                (Arn::assumed_role(&role.account, &role.name, name), format!("{}:{name}", UniqueId::of_role(&role.id)))
+            }
+            (SessionKind::Federated { name, .. }, _) => {
+                (Arn::federated_user(&self.home, name), format!("{}:{name}", self.home))
+            }
+            _ => (signed.arn(), signed.unique_id()),
+        }
+    }
+}
+
+/// What a session is put together from.
+struct Parts<'a> {
+    id: SessionId,
+    signed: &'a Signed,
+    role: Option<&'a Role>,
+    wanted: &'a Wanted,
+    granted: Option<Granted>,
+    policies: Vec<PolicyId>,
+    mfa: Option<Timestamp>,
+    expires: Timestamp,
+    now: Timestamp,
+}
+
+fn assemble(parts: Parts<'_>) -> Session {
+    let Parts { id, signed, role, wanted, granted, policies, mfa, expires, now } = parts;
+    let user = signed.user();
+    let parent = signed.session().map(|live| live.session());
+    let owner = user.map_or(CredentialOwner::Root, |user| CredentialOwner::User(user.id));
+    let kind = match (&wanted.what, role, user) {
+        (What::Role(name), Some(role), _) => SessionKind::Role { role: role.id, name: name.clone() },
+        (What::Federated(name), _, Some(user)) => SessionKind::Federated { user: user.id, name: name.clone() },
+        _ => SessionKind::Owner { owner },
+    };
+    let begun = match parent {
+        Some(parent) => Begun::Session { session: parent.id },
+        None => Begun::AccessKey { key: signed.key().clone(), owner },
+    };
+    let person = signed.session().map_or(user, |live| live.person());
+    let Inherited { tags, transitive, source_identity } = wanted.inherited.clone();
+    let (asked, through) = granted.map(|granted| (granted.asked, granted.way.through)).unwrap_or_default();
+    Session {
+        id,
+        account: role.map_or_else(|| signed.account().clone(), |role| role.account.clone()),
+        kind,
+        begun,
+        person: person.map(|person| person.id),
+        created: now,
+        expires,
+        epoch: 0,
+        source_identity,
+        tags,
+        transitive,
+        policy: wanted.policy.clone(),
+        policies,
+        mfa: mfa.or_else(|| parent.and_then(|parent| parent.mfa)),
+        amr: parent.map(|parent| parent.amr.clone()).unwrap_or_default(),
+        auth_time: parent.and_then(|parent| parent.auth_time),
+        password: password(person),
+        asked,
+        through,
+        ended: None,
+    }
+}
+
+fn password(person: Option<&User>) -> Option<Timestamp> {
+    person.and_then(|person| person.password_changed)
+}
+
+/// The managed policies with these ARNs.
+fn managed(snapshot: &dyn Snapshot, home: &AccountId, arns: &[String]) -> Result<Vec<PolicyId>, IssueError> {
+    let mut found = Vec::new();
+    for arn in arns {
+        let missing = || IssueError::NoSuchPolicy { arn: printable(arn).into_owned() };
+        let (account, rest) =
+            arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":policy/")).ok_or_else(missing)?;
+        let account = match account {
+            "aws" => None,
+            other if *other == *home.to_string() => Some(home),
+            _ => return Err(missing()),
+        };
+        let name = rest.rsplit('/').next().unwrap_or_default();
+        let policy = iam::named::<crate::model::ManagedPolicy>(snapshot, account, name)?.ok_or_else(missing)?;
+        if policy.value.arn().as_str() != arn {
+            return Err(missing());
+        }
+        found.push(policy.value.id);
+    }
+    Ok(found)
+}
+
+impl fmt::Debug for Mint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mint")
+    }
+}
+
+/// Seconds that a session lasts where nothing is said, of a role; one's own last longer.
+pub const USUAL: u32 = 3_600;
+/// Seconds that a session of one's own lasts where nothing is said.
+pub const USUAL_OWN: u32 = 43_200;
+/// Fewest seconds that can be asked for.
+pub const SHORTEST: u32 = 900;
+/// Most seconds that can be asked for, of a role.
+pub const LONGEST_ROLE: u32 = *crate::model::role::SESSION_BOUNDS.end();
+/// Most seconds that can be asked for, of one's own.
+pub const LONGEST_OWN: u32 = session::LONGEST;

@@ -1,0 +1,227 @@
+//! Who asks, with all that their rights rest on: a user, root, or a session of whatever kind.
+//!
+//! The one way from a session to documents: of a role what hangs on the role, of a user what hangs on the user and the user's
+//! groups, and in any case the session's own limit. All of it is read at the moment of the question.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::effective::{Effective, Held};
+use super::{Reading, root_context};
+use crate::base::Timestamp;
+use crate::model::{
+    AccountId, Arn, CredentialOwner, Entity, Member, Role, Session, SessionKind, SessionName, UniqueId, User,
+};
+use crate::policy::{Context, Named, Policies, Principal, PrincipalError, Request, RequestError};
+use crate::store::{Snapshot, StoreError, iam, rows};
+
+/// Somebody who asks.
+#[derive(Debug)]
+pub struct Acting {
+    /// Who, as statements name them.
+    pub principal: Principal,
+    /// Their account.
+    pub account: AccountId,
+    /// What their rights rest on; `None` is root, on whom nothing hangs.
+    pub effective: Option<Effective>,
+    /// What a session brings for conditions, besides what is known of the principal.
+    session: BTreeMap<String, Vec<String>>,
+}
+
+/// Why nobody is acting.
+#[derive(Debug, thiserror::Error)]
+pub enum ActingError {
+    /// Whose session it is, or the role it is of, is no longer there.
+    #[error("{0}")]
+    Gone(String),
+    /// Its ARN is no principal's.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<PrincipalError> for ActingError {
+    fn from(error: PrincipalError) -> Self {
+        Self::Request(error.into())
+    }
+}
+
+impl Acting {
+    /// The account's root.
+    ///
+    /// # Errors
+    /// When the account has no such ARN.
+    pub fn root(account: &AccountId) -> Result<Self, ActingError> {
+        let principal = Principal::parse(Arn::root(account).as_str())?;
+        Ok(Self { principal, account: account.clone(), effective: None, session: BTreeMap::new() })
+    }
+
+    /// A user.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn user(reading: &mut Reading<'_, '_>, user: &User) -> Result<Self, ActingError> {
+        Self::with(reading.user(user)?)
+    }
+
+    /// Whoever acts in `session`. Whether the session counts is not asked here.
+    ///
+    /// # Errors
+    /// When the role or user it is of is gone, or the store cannot be read.
+    pub fn session(
+        snapshot: &dyn Snapshot,
+        reading: &mut Reading<'_, '_>,
+        home: &AccountId,
+        session: &Session,
+    ) -> Result<Self, ActingError> {
+        let mut acting = match &session.kind {
+            SessionKind::Role { role, name } => {
+                let role = iam::role(snapshot, role)?;
+                let role = role.ok_or_else(|| ActingError::Gone("the role is no longer there".to_owned()))?;
+                let principal = Principal::parse(Arn::assumed_role(&role.account, &role.name, name).as_str())?;
+                let mut acting = Self::role(reading, &role, Some(name.as_str()), principal)?;
+                if let Some(effective) = &mut acting.effective {
+                    overlay(&mut effective.facts.tags, &session.tags);
+                }
+                acting
+            }
+            SessionKind::Owner { owner: CredentialOwner::Root } => Self::root(home)?,
+            SessionKind::Owner { owner: CredentialOwner::User(user) } => {
+                Self::user(reading, &known(snapshot, &Member::User(*user))?)?
+            }
+            SessionKind::Federated { user, name } => {
+                let user = known(snapshot, &Member::User(*user))?;
+                Self::federated(reading, home, &user, name, &session.tags)?
+            }
+        };
+        acting.session = brought(session);
+        if let Some(effective) = &mut acting.effective {
+            effective.session = reading.limit(session)?;
+        }
+        Ok(acting)
+    }
+
+    /// A role as `principal`: itself, or its session of this name, with nothing besides.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn role(
+        reading: &mut Reading<'_, '_>,
+        role: &Role,
+        session: Option<&str>,
+        principal: Principal,
+    ) -> Result<Self, ActingError> {
+        let effective = reading.role(role, session)?;
+        let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
+        let account = role.account.clone();
+        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new() })
+    }
+
+    fn federated(
+        reading: &mut Reading<'_, '_>,
+        home: &AccountId,
+        user: &User,
+        name: &SessionName,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Self, ActingError> {
+        let mut effective = reading.user(user)?;
+        let arn = Arn::federated_user(home, name);
+        effective.facts.arn = arn.to_string();
+        effective.facts.kind = "FederatedUser";
+        effective.facts.username = None;
+        effective.facts.federated = Some(name.to_string());
+        // The user's own tags are not handed on (IAM User Guide, "Pass session tags in AWS STS").
+        effective.facts.tags.clone_from(tags);
+        let principal = Principal::parse(arn.as_str())?;
+        Ok(Self { principal, account: home.clone(), effective: Some(effective), session: BTreeMap::new() })
+    }
+
+    fn with(effective: Effective) -> Result<Self, ActingError> {
+        let principal = Principal::parse(&effective.facts.arn)?.with_unique_id(effective.facts.unique_id.as_str());
+        let account = effective.facts.account.clone();
+        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new() })
+    }
+
+    /// What is known of them for conditions, at `now`.
+    #[must_use]
+    pub fn context(&self, now: Timestamp) -> Context {
+        let mut context = match &self.effective {
+            Some(effective) => effective.facts.context(now),
+            None => root_context(&self.account, now),
+        };
+        for (key, values) in &self.session {
+            context.set(key, values.clone());
+        }
+        if let Some(at) = self.session.get(MFA_AT).and_then(|values| values.first()?.parse::<Timestamp>().ok()) {
+            let age = now.duration_since(at).as_secs().max(0);
+            context.set("aws:MultiFactorAuthAge", vec![age.to_string()]);
+            context.set(MFA_AT, Vec::new());
+        }
+        context
+    }
+
+    /// The documents in the layers in which they count.
+    #[must_use]
+    pub fn policies(&self) -> Policies<'_> {
+        self.effective.as_ref().map(Effective::policies).unwrap_or_default()
+    }
+
+    /// A request of theirs.
+    ///
+    /// # Errors
+    /// What is wrong with action or resource.
+    pub fn request(&self, action: &str, resource: &str, context: Context) -> Result<Request, RequestError> {
+        Request::new(self.principal.clone(), action, resource, context)
+    }
+
+    /// Their unique id; the account's number of root.
+    #[must_use]
+    pub fn unique_id(&self) -> Option<&UniqueId> {
+        self.effective.as_ref().map(|effective| &effective.facts.unique_id)
+    }
+}
+
+/// Where the moment of a second factor is kept until its age is asked for. No key of a condition is called so.
+const MFA_AT: &str = "\0mfa-at";
+
+/// What a session brings for conditions.
+fn brought(session: &Session) -> BTreeMap<String, Vec<String>> {
+    let mut brought = BTreeMap::new();
+    let mut set = |key: &str, value: String| {
+        brought.insert(key.to_owned(), vec![value]);
+    };
+    set("aws:TokenIssueTime", format!("{:.0}", session.created));
+    set("aws:MultiFactorAuthPresent", session.mfa.is_some().to_string());
+    if let Some(at) = session.mfa {
+        set(MFA_AT, at.to_string());
+    }
+    if let Some(source) = &session.source_identity {
+        set("aws:SourceIdentity", source.clone());
+    }
+    brought
+}
+
+/// A session's tag stands in the place of its role's of the same key; keys have no case.
+fn overlay(tags: &mut BTreeMap<String, String>, with: &BTreeMap<String, String>) {
+    tags.retain(|key, _| !with.keys().any(|own| own.to_lowercase() == key.to_lowercase()));
+    tags.extend(with.iter().map(|(key, value)| (key.clone(), value.clone())));
+}
+
+fn known(snapshot: &dyn Snapshot, member: &Member) -> Result<User, ActingError> {
+    match rows::entity(snapshot, member)? {
+        Some((_, Entity::User(user))) => Ok(user),
+        _ => Err(ActingError::Gone("the user is no longer there".to_owned())),
+    }
+}
+
+/// What a session does not reach beyond, as decisions take it.
+pub(super) fn limiting(limit: &[Held]) -> Vec<Named<'_>> {
+    limit.iter().map(Held::named).collect()
+}
+
+/// The way of a session's own policy: it came with the session.
+pub(super) fn through() -> Arc<[String]> {
+    ["session".to_owned()].into()
+}

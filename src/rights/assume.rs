@@ -1,0 +1,165 @@
+//! Whether somebody may begin a session of a role: what the role's trust says, what hangs on whoever asks, assignments
+//! between the two, and guardrails; by the one evaluator, so a Deny anywhere wins.
+//!
+//! Asked when a session begins, and again at each use of it, of what is stored then and with the context of its beginning:
+//! so a session ends when the reason for it does.
+
+use std::collections::BTreeMap;
+
+use super::acting::Acting;
+use super::guardrails::Sides;
+use super::{Reading, Terms};
+use crate::base::Timestamp;
+use crate::model::{Arn, Role};
+use crate::policy::{Context, Detail, Effect, Layer, Named, Reason, RequestError, Verdict, decide};
+use crate::store::StoreError;
+
+/// What is asked for, as conditions see it: values by key.
+pub type Asked = BTreeMap<String, Vec<String>>;
+
+/// The answer.
+#[derive(Debug)]
+pub enum Assumed {
+    /// Yes, by this way.
+    Allowed(Way),
+    /// No.
+    Refused {
+        /// The action that is not allowed: to assume the role, or what comes with it.
+        action: &'static str,
+        /// A statement denies it; otherwise nothing allows it.
+        denied: bool,
+        /// Why, behind "is not authorized to perform ..".
+        because: String,
+    },
+}
+
+/// By which way somebody may assume a role.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Way {
+    /// From who asks to what allows it, such as `user/ann`, `group/team`, `assignment of role/Deployer to group/team`.
+    pub through: Vec<String>,
+    /// When that ends by itself: an assignment for a time.
+    pub until: Option<Timestamp>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AssumeError {
+    /// The question makes no sense.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which of the ways to a role is asked for.
+pub const ASSUME_ROLE: &str = "sts:AssumeRole";
+
+/// Whether `acting` may begin a session of `role` for which `asked` is asked, at `now`.
+///
+/// # Errors
+/// When the store cannot be read, or a stored document is none.
+pub fn may_assume(
+    reading: &mut Reading<'_, '_>,
+    acting: &Acting,
+    role: &Role,
+    asked: &Asked,
+    now: Timestamp,
+) -> Result<Assumed, AssumeError> {
+    let assigned = acting.effective.as_ref().map(|effective| effective.assigned.as_slice()).unwrap_or_default();
+    let trust = reading.trust(role, assigned, &acting.account)?;
+    let trust = trust.map(|document| (format!("trust of role/{}", role.name), document));
+    let guardrails = reading.guardrails()?;
+    let resource = Arn::role(&role.account, &role.path, &role.name);
+    let mut found = None;
+    for action in actions(asked) {
+        let request = acting.request(action, resource.as_str(), with(acting.context(now), asked))?;
+        let sides = Sides::of(&acting.account, &request, terms(reading));
+        let mut policies = acting.policies();
+        policies.resource = trust.as_ref().map(|(name, document)| Named { name, document });
+        guardrails.bind(&sides, &mut policies);
+        let decision = decide(&request, &policies, Detail::Deciding);
+        match decision.verdict {
+            Verdict::Allowed => {
+                found.get_or_insert_with(|| way(acting, &decision.reasons));
+            }
+            verdict => {
+                let denied = verdict == Verdict::ExplicitlyDenied;
+                let because = because(action, &decision.reasons, trust.is_some());
+                return Ok(Assumed::Refused { action, denied, because });
+            }
+        }
+    }
+    Ok(Assumed::Allowed(found.unwrap_or_default()))
+}
+
+/// What has to be allowed: tags and a name for who is behind it are permissions of their own.
+fn actions(asked: &Asked) -> impl Iterator<Item = &'static str> {
+    let has = |key: &str| asked.get(key).is_some_and(|values| !values.is_empty());
+    let tags = has("aws:TagKeys").then_some("sts:TagSession");
+    let source = has("sts:SourceIdentity").then_some("sts:SetSourceIdentity");
+    [Some(ASSUME_ROLE), tags, source].into_iter().flatten()
+}
+
+fn with(mut context: Context, asked: &Asked) -> Context {
+    for (key, values) in asked {
+        context.set(key, values.clone());
+    }
+    context
+}
+
+fn terms<'a>(reading: &'a Reading<'_, '_>) -> &'a Terms {
+    reading.terms()
+}
+
+/// The way to what allows it: an assignment's if there is one, since the trust it makes says less.
+fn way(acting: &Acting, reasons: &[Reason]) -> Way {
+    let statements = || {
+        reasons.iter().filter_map(|reason| match reason {
+            Reason::Statement { layer, policy, effect: Effect::Allow, .. } => Some((*layer, policy)),
+            _ => None,
+        })
+    };
+    let effective = acting.effective.as_ref();
+    let identity = statements().find(|(layer, _)| *layer == Layer::Identity);
+    let own = identity.map(|(_, policy)| {
+        let mut through = effective.and_then(|effective| effective.through(policy)).unwrap_or_default().to_vec();
+        through.push(policy.clone());
+        let assigned = effective.into_iter().flat_map(|effective| &effective.assigned);
+        let until = assigned.filter(|one| one.name() == *policy).find_map(|one| one.assignment.not_after);
+        Way { through, until }
+    });
+    let trust = || {
+        let policy = statements().find(|(layer, _)| *layer == Layer::Resource).map(|(_, policy)| policy.clone());
+        policy.map(|policy| Way { through: vec![policy], until: None })
+    };
+    own.or_else(trust).unwrap_or_default()
+}
+
+fn because(action: &str, reasons: &[Reason], trusted: bool) -> String {
+    let denied = reasons.iter().find_map(|reason| match reason {
+        Reason::Statement { policy, index, effect: Effect::Deny, .. } => {
+            Some(format!("with an explicit deny: statement {index} of {policy}"))
+        }
+        _ => None,
+    });
+    let nothing = |layer: &Layer| match layer {
+        Layer::Resource if trusted => "the role's trust policy does not allow".to_owned(),
+        Layer::Resource => "the role trusts nobody and is assigned to nobody who asks, so nothing allows".to_owned(),
+        Layer::Boundary => "no permissions boundary allows".to_owned(),
+        Layer::Session => "no session policy allows".to_owned(),
+        Layer::ServiceControl(_) => "no service control policy allows".to_owned(),
+        _ => "no identity-based policy allows".to_owned(),
+    };
+    let missing = || {
+        reasons.iter().filter_map(|reason| match reason {
+            Reason::NothingAllows(layer) => Some(layer),
+            _ => None,
+        })
+    };
+    // What the role says comes first: where it names who asks, nothing else is needed.
+    let missing = missing().find(|layer| **layer == Layer::Resource).or_else(|| missing().next());
+    let missing = missing.map(|layer| format!("because {} the {action} action", nothing(layer)));
+    denied.or(missing).unwrap_or_else(|| format!("because nothing allows the {action} action"))
+}

@@ -1,0 +1,280 @@
+//! Whether a session counts at a moment.
+
+use jiff::SignedDuration;
+
+use crate::base::clock::expired;
+use crate::base::{Fault, Faulty, SessionId, Timestamp};
+use crate::model::session::LONGEST_CHAIN;
+use crate::model::{
+    AccountId, Begun, CredentialOwner, Entity, Inactive, Member, Role, Root, Session, SessionKind, User,
+};
+use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, may_assume};
+use crate::store::schema::credentials::Setting;
+use crate::store::{Snapshot, StoreError, credentials, iam, rows, sessions};
+
+/// How far the clocks of a directory and ours may be apart. A session that began so shortly behind a change of the password
+/// ends with those from before it.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// A session that counted when it was looked over, with what it is of. Made by [`super::Sessions`] alone.
+#[derive(Debug, Clone)]
+pub struct Live {
+    session: Session,
+    role: Option<Role>,
+    person: Option<User>,
+}
+
+/// Why a session does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is none, or none any more.
+    #[error("there is no such session")]
+    Unknown,
+    /// Its time is over.
+    #[error("the session is over since {0:.0}")]
+    Expired(Timestamp),
+    /// Somebody ended it.
+    #[error("the session was ended at {at:.0}{}{}", if .reason.is_empty() { "" } else { ": " }, .reason)]
+    Ended {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// The store came back from a backup since.
+    #[error("the store was restored or imported since the session began; what was begun before counts no more")]
+    Restored,
+    /// The person may not act.
+    #[error("{who} may not act: {why}")]
+    Person {
+        /// Who.
+        who: String,
+        /// Why not.
+        why: Inactive,
+    },
+    /// The person set another password since.
+    #[error("the password of {who} was changed since the session began")]
+    Password {
+        /// Who.
+        who: String,
+    },
+    /// What it was begun with is gone or switched off.
+    #[error("what the session was begun with counts no more: {0}")]
+    Begun(String),
+    /// What it is of is gone.
+    #[error("{0}")]
+    Gone(String),
+    /// Whoever began it could not begin it now.
+    #[error("who began the session may not assume the role any more, {0}")]
+    NoLonger(String),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Faulty for SessionError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) => error.fault(),
+            _ => Fault::Caller,
+        }
+    }
+}
+
+impl SessionError {
+    /// A word for programs and the audit log.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Expired(_) => "expired",
+            Self::Ended { .. } => "ended",
+            Self::Restored => "store_restored",
+            Self::Person { why, .. } => match why {
+                Inactive::Disabled => "person_disabled",
+                Inactive::Expired => "person_expired",
+                Inactive::Frozen => "directory_removed",
+                Inactive::Gone => "person_gone",
+                Inactive::OffHours => "off_hours",
+            },
+            Self::Password { .. } => "password_changed",
+            Self::Begun(_) => "origin_ended",
+            Self::Gone(_) => "gone",
+            Self::NoLonger(_) => "role_lost",
+            Self::Store(_) => "store",
+        }
+    }
+}
+
+impl From<ActingError> for SessionError {
+    fn from(error: ActingError) -> Self {
+        match error {
+            ActingError::Gone(what) => Self::Gone(what),
+            ActingError::Request(error) => Self::Gone(error.to_string()),
+            ActingError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl Live {
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The role it is of.
+    #[must_use]
+    pub fn role(&self) -> Option<&Role> {
+        self.role.as_ref()
+    }
+
+    /// The person at the beginning of its chain.
+    #[must_use]
+    pub fn person(&self) -> Option<&User> {
+        self.person.as_ref()
+    }
+}
+
+/// The session `id`, if it counts at `now`.
+pub(super) fn live(
+    snapshot: &dyn Snapshot,
+    reading: &mut Reading<'_, '_>,
+    home: &AccountId,
+    id: &SessionId,
+    now: Timestamp,
+) -> Result<Live, SessionError> {
+    Check { snapshot, home, now }.live(reading, id, LONGEST_CHAIN)
+}
+
+/// A looking over.
+struct Check<'a> {
+    snapshot: &'a dyn Snapshot,
+    home: &'a AccountId,
+    now: Timestamp,
+}
+
+impl Check<'_> {
+    fn live(&self, reading: &mut Reading<'_, '_>, id: &SessionId, depth: usize) -> Result<Live, SessionError> {
+        let found = sessions::session(self.snapshot, id)?.ok_or(SessionError::Unknown)?;
+        let session = found.value;
+        self.own_terms(&session)?;
+        let person = session.person.map(|person| self.user(reading, &Member::User(person))).transpose()?;
+        if let Some(person) = &person {
+            self.same_password(&session, person)?;
+        }
+        let acting = self.origin(reading, &session, person.as_ref(), depth)?;
+        let role = match &session.kind {
+            SessionKind::Role { role, .. } => Some(self.still(reading, &session, role, &acting)?),
+            SessionKind::Owner { .. } | SessionKind::Federated { .. } => None,
+        };
+        Ok(Live { session, role, person })
+    }
+
+    /// What its own row says.
+    fn own_terms(&self, session: &Session) -> Result<(), SessionError> {
+        if let Some(ended) = &session.ended {
+            return Err(SessionError::Ended { at: ended.at, reason: ended.reason.clone() });
+        }
+        if expired(session.expires, self.now) {
+            return Err(SessionError::Expired(session.expires));
+        }
+        Ok(())
+    }
+
+    /// A person who may act.
+    fn user(&self, reading: &Reading<'_, '_>, member: &Member) -> Result<User, SessionError> {
+        let Some((_, Entity::User(user))) = rows::entity(self.snapshot, member)? else {
+            return Err(SessionError::Gone("the person is no longer there".to_owned()));
+        };
+        let who = format!("user `{}`", user.name);
+        if reading.terms().frozen.contains(&user.origin.directory) {
+            return Err(SessionError::Person { who, why: Inactive::Frozen });
+        }
+        match user.standing.active(self.now) {
+            Ok(()) => Ok(user),
+            Err(why) => Err(SessionError::Person { who, why }),
+        }
+    }
+
+    /// The directory tells of a new password some time behind the change. Whoever signed in with the new one meanwhile, by
+    /// more than two clocks may differ, goes on.
+    fn same_password(&self, session: &Session, person: &User) -> Result<(), SessionError> {
+        let Some(changed) = person.password_changed else { return Ok(()) };
+        let since = match session.password {
+            Some(then) if then == changed => return Ok(()),
+            Some(_) => changed.saturating_add(SKEW).unwrap_or(Timestamp::MAX),
+            // Nothing was known of the password then.
+            None => changed,
+        };
+        if session.created < since {
+            return Err(SessionError::Password { who: format!("user `{}`", person.name) });
+        }
+        Ok(())
+    }
+
+    /// Whoever began it, as they are now.
+    fn origin(
+        &self,
+        reading: &mut Reading<'_, '_>,
+        session: &Session,
+        person: Option<&User>,
+        depth: usize,
+    ) -> Result<Acting, SessionError> {
+        let begun = |what: String| SessionError::Begun(what);
+        match &session.begun {
+            Begun::AccessKey { key, owner } => {
+                let held = credentials::access_key(self.snapshot, key)?.map(|held| held.value);
+                let held = held.filter(|held| held.active && held.owner == *owner);
+                held.ok_or_else(|| begun(format!("access key {key} is switched off or deleted")))?;
+                match (owner, person) {
+                    (CredentialOwner::Root, _) => {
+                        let root = credentials::setting::<Root>(self.snapshot, Setting::Root)?;
+                        let open = root.is_some_and(|root| root.value.locked_since.is_none());
+                        let locked = || begun("root is locked away".to_owned());
+                        open.then(|| Acting::root(self.home)).ok_or_else(locked)?.map_err(Into::into)
+                    }
+                    (CredentialOwner::User(_), Some(user)) => Ok(Acting::user(reading, user)?),
+                    (CredentialOwner::User(_), None) => Err(begun("it names no person".to_owned())),
+                }
+            }
+            Begun::Login { .. } => match person {
+                Some(user) => Ok(Acting::user(reading, user)?),
+                None => Err(begun("it names no person".to_owned())),
+            },
+            Begun::Session { session: parent } => {
+                let depth = depth.checked_sub(1);
+                let depth = depth.ok_or_else(|| begun(format!("more than {LONGEST_CHAIN} sessions led to it")))?;
+                let parent = self.live(reading, parent, depth).map_err(|error| match error {
+                    SessionError::Store(error) => SessionError::Store(error),
+                    // The reason that counts is the first of the chain.
+                    SessionError::Begun(why) => SessionError::Begun(why),
+                    other => begun(other.to_string()),
+                })?;
+                Ok(Acting::session(self.snapshot, reading, self.home, &parent.session)?)
+            }
+        }
+    }
+
+    /// The role, if whoever began the session would be given it now for what was asked for then.
+    fn still(
+        &self,
+        reading: &mut Reading<'_, '_>,
+        session: &Session,
+        role: &crate::base::RoleId,
+        acting: &Acting,
+    ) -> Result<Role, SessionError> {
+        let role = iam::role(self.snapshot, role)?;
+        let role = role.ok_or_else(|| SessionError::Gone("the role is no longer there".to_owned()))?;
+        if !reading.terms().holds(&role.account) {
+            let gone = format!("account {} of the role is no longer configured", role.account);
+            return Err(SessionError::Gone(gone));
+        }
+        match may_assume(reading, acting, &role, &session.asked, self.now) {
+            Ok(Assumed::Allowed(_)) => Ok(role),
+            Ok(Assumed::Refused { because, .. }) => Err(SessionError::NoLonger(because)),
+            Err(AssumeError::Store(error)) => Err(error.into()),
+            Err(AssumeError::Request(error)) => Err(SessionError::NoLonger(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Sessions: whether one counts, and how one ends.
+//!
+//! Owns the question "does this session count now?" and the ways to end one. It is answered at each use from what is stored
+//! then: the session's own row, whoever it was begun with, the person at the beginning of its chain, and whether the role
+//! would be given to them today for what was asked for. So a session dies with its reason, and a notice that
+//! was missed keeps none alive. Beginning one is `issue`'s, and who may is `gate`'s.
+//!
+//! ```text
+//!  token --MAC--> id --row--> ended? over? --> begun with: key, login, session (the same again) --> person --> role, still?
+//! ```
+
+mod check;
+pub mod ending;
+
+use std::fmt;
+
+pub use check::{Live, SessionError};
+
+use crate::base::{Secret, SessionId, Timestamp};
+use crate::keys::{Keys, TokenError};
+use crate::model::AccountId;
+use crate::rights::{Library, Shelf, TermsAt};
+use crate::store::{Store, StoreError};
+
+/// Looks sessions over; clones share what they work with.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    keys: Keys,
+    home: AccountId,
+    terms: TermsAt,
+    shelf: Shelf,
+}
+
+impl Sessions {
+    /// The sessions in `store`, of the home account `home`.
+    #[must_use]
+    pub fn new(store: Store, keys: Keys, home: AccountId, terms: TermsAt, shelf: Shelf) -> Self {
+        Self { store, keys, home, terms, shelf }
+    }
+
+    /// The session that a token is of, and the secret half of its access key; nothing is looked up.
+    ///
+    /// # Errors
+    /// When it is none of ours.
+    pub fn open(&self, token: &Secret<String>) -> Result<(SessionId, Secret<String>), TokenError> {
+        self.keys.open_session_token(token)
+    }
+
+    /// The session `id`, if it counts at `now`. Reads the store, so it blocks.
+    ///
+    /// # Errors
+    /// Why it does not count; when the store cannot be read.
+    pub fn live(&self, id: &SessionId, now: Timestamp) -> Result<Live, SessionError> {
+        let terms = (self.terms)(now)?;
+        let mut library = Library::with(self.shelf.clone(), &self.home, &terms);
+        self.store.read(|snapshot| check::live(snapshot, &mut library.at(snapshot), &self.home, id, now))
+    }
+
+    /// As [`Sessions::live`], of several in one reading.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn standing(&self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Result<Live, SessionError>>, StoreError> {
+        let terms = (self.terms)(now)?;
+        let mut library = Library::with(self.shelf.clone(), &self.home, &terms);
+        self.store.read(|snapshot| {
+            let mut reading = library.at(snapshot);
+            let one = |id: &SessionId| match check::live(snapshot, &mut reading, &self.home, id, now) {
+                Err(SessionError::Store(error)) => Err(error),
+                checked => Ok(checked),
+            };
+            ids.iter().map(one).collect()
+        })
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}

@@ -1,0 +1,116 @@
+//! Rows of sessions, in terms of the model. A session and the ways to it are written and deleted together here.
+
+use super::execute::{from_json, to_json};
+use super::iam::Read;
+use super::schema::sessions::{self as keys, Owner};
+use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
+use crate::base::SessionId;
+use crate::model::{AccessKeyId, Session};
+
+/// The session with this id.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn session(snapshot: &dyn Snapshot, id: &SessionId) -> Result<Option<Read<Session>>, StoreError> {
+    let key = keys::session(id);
+    let Some(Row { revision, value }) = snapshot.get(&key)? else { return Ok(None) };
+    Ok(Some(Read { value: from_json(&key, &value)?, revision }))
+}
+
+/// The session with this access key.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn by_key(snapshot: &dyn Snapshot, key: &AccessKeyId) -> Result<Option<Read<Session>>, StoreError> {
+    let Some(start) = key.session_prefix() else { return Ok(None) };
+    let found = snapshot.scan(&KeyRange::prefix(&keys::sessions_like(&start)), 1)?.pop();
+    let Some((at, Row { revision, value })) = found else { return Ok(None) };
+    Ok(Some(Read { value: from_json(&at, &value)?, revision }))
+}
+
+/// The first `limit` sessions behind `after`, in the order in which they began.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn page(
+    snapshot: &dyn Snapshot,
+    after: Option<&SessionId>,
+    limit: usize,
+) -> Result<Vec<Read<Session>>, StoreError> {
+    let mut range = KeyRange::prefix(&keys::sessions());
+    if let Some(after) = after {
+        range = range.after(&keys::session(after));
+    }
+    let rows = snapshot.scan(&range, limit)?.into_iter();
+    rows.map(|(key, Row { revision, value })| Ok(Read { value: from_json(&key, &value)?, revision })).collect()
+}
+
+/// The first `limit` sessions of `owner` behind `after`, in the order in which they began.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn page_of(
+    snapshot: &dyn Snapshot,
+    (owner, id): (Owner, &[u8; 16]),
+    after: Option<&SessionId>,
+    limit: usize,
+) -> Result<Vec<Read<Session>>, StoreError> {
+    let mut range = KeyRange::prefix(&keys::all_of(owner, id));
+    if let Some(after) = after {
+        range = range.after(&keys::of(owner, id, after));
+    }
+    let mut found = Vec::new();
+    for (key, _) in snapshot.scan(&range, limit)? {
+        let (_, _, id) = keys::parse_of(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no session"))?;
+        let held = session(snapshot, &id)?;
+        found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the session it leads to is not there"))?);
+    }
+    Ok(found)
+}
+
+/// The ways to a session.
+#[must_use]
+pub fn ways(session: &Session) -> Vec<Vec<u8>> {
+    let id = &session.id;
+    let person = session.person.as_ref().map(|person| keys::of(Owner::User, person.as_bytes(), id));
+    let role = session.role().map(|role| keys::of(Owner::Role, role.as_bytes(), id));
+    let parent = session.parent().map(|parent| keys::of(Owner::Session, parent.as_bytes(), id));
+    [person, role, parent].into_iter().flatten().collect()
+}
+
+impl Commit {
+    /// Writes a new session.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn add_session(&mut self, new: &Session) -> Result<(), StoreError> {
+        let key = keys::session(&new.id);
+        self.expect(key.clone(), Expect::Absent);
+        self.put(key, to_json(new)?);
+        for way in ways(new) {
+            self.put(way, Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Writes a session that was read at `revision`; what it is found by stays the same.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_session(&mut self, changed: &Session, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::session(&changed.id);
+        self.expect(key.clone(), Expect::At(revision));
+        self.put(key, to_json(changed)?);
+        Ok(())
+    }
+
+    /// Deletes a session that was read at `revision`.
+    pub fn delete_session(&mut self, old: &Session, revision: Revision) {
+        let key = keys::session(&old.id);
+        self.expect(key.clone(), Expect::At(revision));
+        self.delete(key);
+        for way in ways(old) {
+            self.delete(way);
+        }
+    }
+}

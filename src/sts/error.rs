@@ -1,0 +1,16 @@
+//! Why no session began, in the words of STS.
+
+use crate::issue::IssueError;
+use crate::query::QueryError;
+
+impl From<IssueError> for QueryError {
+    fn from(error: IssueError) -> Self {
+        let status = match &error {
+            IssueError::Nobody | IssueError::NotYours(_) | IssueError::NoTimeLeft(_) => 403,
+            IssueError::TooLong(_) | IssueError::NoSuchPolicy { .. } => 400,
+            IssueError::Keys(_) => 503,
+            IssueError::Store(_) => 500,
+        };
+        Self::of(&error, status, error.code())
+    }
+}
