@@ -33,7 +33,7 @@ use crate::authn::password::Passwords;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
 use crate::model::{Account, AccountId, Accounts, CredentialOwner, DirectoryLabel, GroupRules};
-use crate::rights::{Shelf, Terms};
+use crate::rights::{Contacts, Shelf, Terms};
 use crate::sessions::Sessions;
 use crate::store::{Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
@@ -58,6 +58,8 @@ pub struct Admin {
     pub others: Arc<RwLock<Vec<Account>>>,
     /// What names of groups say about roles; a reload exchanges them.
     pub rules: Arc<RwLock<GroupRules>>,
+    /// When directories answered last.
+    pub contacts: Contacts,
     /// What seals secrets.
     pub keys: Keys,
     /// Whether sessions count.
@@ -88,7 +90,8 @@ impl Admin {
     #[must_use]
     pub fn grounds(&self) -> Grounds {
         let (others, rules) = (Arc::clone(&self.others), Arc::clone(&self.rules));
-        Grounds { account: self.account.clone(), others, rules, most_people: MOST_PEOPLE }
+        let contacts = self.contacts.clone();
+        Grounds { account: self.account.clone(), others, rules, contacts, most_people: MOST_PEOPLE }
     }
 
     /// The accounts that can hold roles.

@@ -18,6 +18,7 @@ use super::iam::local::{LocalGroup, LocalUser};
 use super::iam::providers::ProviderVerb;
 use super::iam::resources::LocalResource;
 use super::iam::roles::{ProfileVerb, RoleVerb};
+use super::iam::sessions::SessionVerb;
 use super::output::Format;
 use super::policy::Policy;
 use crate::base::{Guid, Timestamp};
@@ -131,6 +132,9 @@ pub enum Verb {
     /// Policies: those in the store; decide and examine them without one
     #[command(subcommand)]
     Policy(Policy),
+    /// Sessions: who acts for which role, by which way, and the end of it
+    #[command(subcommand)]
+    Session(SessionVerb),
     /// Guardrails: beyond what nobody of an account reaches, whatever else allows it
     #[command(subcommand)]
     Guardrail(GuardrailVerb),

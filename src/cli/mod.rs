@@ -31,6 +31,7 @@ use crate::config::{Config, ConfigError};
 use crate::daemon::compose::Opening;
 use crate::directory::{Finding, LdapSource, Severity, Source as _};
 use args::{Args, Global, Verb};
+use iam::sessions::SessionVerb;
 use output::Output;
 use session::Session;
 
@@ -106,6 +107,11 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Root(verb) => iam::credentials::root(&mut Session::open(&global).await?, verb).await?,
         Verb::Key(verb) => iam::credentials::key(&mut Session::open(&global).await?, verb).await?,
         Verb::Role(verb) => iam::roles::role(&mut Session::open(&global).await?, verb).await?,
+        Verb::Session(SessionVerb::RevokePolicy { before }) => {
+            Output::standard(global.output).line(&iam::sessions::revoke_policy(before))?;
+            Exit::Done
+        }
+        Verb::Session(verb) => iam::sessions::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Guardrail(verb) => iam::guardrails::run(&mut Session::open(&global).await?, verb).await?,
         Verb::InstanceProfile(verb) => iam::roles::profile(&mut Session::open(&global).await?, verb).await?,
         Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,

@@ -132,6 +132,18 @@ pub const KEYS: &[Key] = &[
     optional("forward_auth.proxy.secret_credential", Form::Name, "the systemd credential that holds it"),
     optional("forward_auth.proxy.certificate_name", Form::Domain, "the DNS name that its certificate is for"),
 
+    defaulted(
+        "sessions.max_directory_age",
+        Form::Duration,
+        r#""24h""#,
+        "sessions of people of a directory that has not answered for longer begin and count no more until it does",
+    ),
+    defaulted(
+        "sessions.max_directory_age_privileged",
+        Form::Duration,
+        r#""15m""#,
+        "the same, of roles that are marked as privileged",
+    ),
     defaulted("access.operator_uids", Form::Uids, "[0]", "users of this machine that may change things"),
     defaulted("access.operator_groups", Form::Names, r#"["bailey-admin"]"#, "groups whose members may change things"),
     defaulted("access.viewer_uids", Form::Uids, "[]", "users of this machine that may look"),

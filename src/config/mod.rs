@@ -30,6 +30,7 @@ mod presets;
 mod raw;
 mod sealing;
 mod section;
+mod sessions;
 mod store;
 mod units;
 mod values;
@@ -47,6 +48,7 @@ pub use keys::{Form, INSECURE, KEYS, Key, Presence};
 pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
 pub use presets::{PRESETS, Preset};
+pub use sessions::Sessions;
 pub use store::Store;
 
 use crate::http::{forward, public};
@@ -72,6 +74,8 @@ pub struct Config {
     pub forward_auth: Option<forward::Settings>,
     /// Who may do what over the socket.
     pub access: Access,
+    /// How long sessions stand on what is known of a directory.
+    pub sessions: Sessions,
     /// How the store is kept.
     pub store: Store,
     /// How we log.
@@ -143,6 +147,7 @@ impl Config {
             https: https::meant(&top.section("https"), files),
             forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
+            sessions: Sessions::meant(&top.section("sessions")),
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),

@@ -27,8 +27,7 @@ use crate::http::rate::{Limit, Rates};
 use crate::http::{App, socket};
 use crate::issue::Mint;
 use crate::keys::Keys;
-use crate::model::{Account, AccountId, GroupRules};
-use crate::rights::{Shelf, TermsAt};
+use crate::rights::{Contacts, Shelf, TermsAt};
 use crate::sessions::Sessions;
 use crate::store::open::{self, Init, Settings as StoreSettings};
 use crate::store::{Store, StoreError};
@@ -115,7 +114,16 @@ pub fn parts(
     let others = Arc::new(RwLock::new(config.accounts));
     let rules = Arc::new(RwLock::new(config.group_rules));
     let (store, shelf) = (ready.store.clone(), Shelf::default());
-    let terms = terms_of(store.clone(), &config.account, &others, &rules);
+    let contacts = Contacts::default();
+    contacts.allow(config.sessions.ages);
+    let grounds = Grounds {
+        account: config.account.clone(),
+        others: Arc::clone(&others),
+        rules: Arc::clone(&rules),
+        contacts: contacts.clone(),
+        most_people: MOST_PEOPLE,
+    };
+    let terms = terms_of(store.clone(), grounds);
     let sessions = Sessions::new(store, keys.clone(), config.account.clone(), Arc::clone(&terms), shelf.clone());
     let admin = Admin {
         store: ready.store.clone(),
@@ -126,6 +134,7 @@ pub fn parts(
         directories: Directories::default(),
         others,
         rules,
+        contacts,
         keys,
         sessions,
         uses: crate::admin::uses::Uses::default(),
@@ -168,14 +177,7 @@ pub fn parts(
 }
 
 /// Terms at any moment, by what is configured then.
-fn terms_of(
-    store: Store,
-    account: &AccountId,
-    others: &Arc<RwLock<Vec<Account>>>,
-    rules: &Arc<RwLock<GroupRules>>,
-) -> TermsAt {
-    let (others, rules) = (Arc::clone(others), Arc::clone(rules));
-    let grounds = Grounds { account: account.clone(), others, rules, most_people: MOST_PEOPLE };
+fn terms_of(store: Store, grounds: Grounds) -> TermsAt {
     Arc::new(move |now| store.read(|snapshot| grounds.terms(snapshot, now)))
 }
 
@@ -266,6 +268,7 @@ async fn apply_reload(
     exchange.send(fleet).await.map_err(|_| anyhow::anyhow!("the daemon is ending"))?;
     doors.exchange(changes, app);
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
+    app.admin.contacts.allow(config.sessions.ages);
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);
     Ok(())

@@ -201,6 +201,9 @@ pub async fn post_health(admin: Admin, board: Board, stop: CancellationToken) ->
             board.remove(gone);
         }
         for status in &statuses {
+            if let Some(at) = status.last_contact {
+                admin.contacts.heard(&status.directory, at);
+            }
             board.post(&name(status), part(status, &admin));
             publish(status);
         }

@@ -1,8 +1,9 @@
 //! What has to be looked after while the daemon runs: owed audit records, counted denials, signing keys, the clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{AuditError, Event, Outcome};
@@ -10,7 +11,9 @@ use crate::base::Timestamp;
 use crate::http::App;
 use crate::keys::RotationError;
 use crate::model::Actor;
-use crate::store::{Store, StoreError};
+use crate::sessions::Place;
+use crate::store::{Commit, Intent, Store, StoreError, schema};
+use crate::sync::state::CONTACT;
 use crate::telemetry::{Metric, Part};
 
 /// Answers how far the wall clock lags behind the highest time seen, in seconds.
@@ -18,6 +21,9 @@ pub type Regression = Box<dyn Fn() -> i64 + Send + Sync>;
 
 /// How often everything is looked at.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// How far what is written down of a directory's answers may lag behind.
+const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A lag that is worth a record: adjustments of a second are everyday life.
 const WORTH_A_RECORD: i64 = 2;
@@ -30,6 +36,7 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
     let mut rounds = tokio::time::interval(EVERY);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut lagged = false;
+    let place = Arc::new(Mutex::new(Place::default()));
     loop {
         tokio::select! {
             () = end.cancelled() => return Ok(()),
@@ -38,7 +45,7 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
         let behind = regression();
         let lags = behind >= WORTH_A_RECORD;
         show_clock(&app, behind, lags);
-        let (round, first) = (Arc::clone(&app), lags && !lagged);
+        let (round, place, first) = (Arc::clone(&app), Arc::clone(&place), lags && !lagged);
         lagged = lags;
         let kept = app.store.run(move |_| {
             let now = round.clock.now();
@@ -51,6 +58,8 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
             }
             round.admin.settle_reports(now);
             turn_keys(&round, now);
+            sweep_sessions(&round, &mut place.lock().unwrap_or_else(PoisonError::into_inner), now);
+            note_contacts(&round, now);
             round.gate.settle_denials(now);
             round.audit.settle_owed(now)?;
             round.audit.close_unfinished(now).map(drop)
@@ -59,6 +68,33 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
             let error: AuditError = error;
             tracing::warn!(%error, "the audit log is behind");
         }
+    }
+}
+
+/// Has the log say which sessions ended. Blocks.
+fn sweep_sessions(app: &App, place: &mut Place, now: Timestamp) {
+    match app.admin.sessions.sweep(&app.audit, place, now) {
+        Ok(swept) if swept.ended > 0 => tracing::info!(ended = swept.ended, "sessions ended with their reasons"),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "which sessions ended is not written down yet"),
+    }
+}
+
+/// Writes down when directories answered last, once a minute, so that a restart knows. Blocks.
+fn note_contacts(app: &App, now: Timestamp) {
+    let noted = app.admin.terms(now).and_then(|terms| {
+        let known = crate::sync::state::contacts(&app.store)?;
+        let mut commit = Commit { deferred: true, ..Commit::new(Actor::task("contacts"), now, Intent::Narrow) };
+        for (label, at) in terms.heard.last {
+            let old = known.get(&label).is_none_or(|noted| at.duration_since(*noted) >= NOTED_EVERY);
+            if old && !terms.frozen.contains(&label) {
+                commit.put(schema::sync_state(&label, CONTACT), serde_json::to_vec(&at).unwrap_or_default());
+            }
+        }
+        if commit.is_empty() { Ok(()) } else { app.store.commit(commit).map(drop) }
+    });
+    if let Err(error) = noted {
+        tracing::debug!(%error, "when directories answered last is not written down yet");
     }
 }
 

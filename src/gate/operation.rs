@@ -179,6 +179,10 @@ operations! {
     DetachUserPolicy: Widens, Operator, iam About::User;
     /// Put a device of the second factor into somebody's hands.
     EnableMFADevice: Widens, Operator, iam About::User;
+    /// End a session, and those that it began.
+    EndSession: Narrows, Operator, bailey About::Account;
+    /// End the sessions of a person or role, or those that began before a moment.
+    EndSessions: Narrows, Operator, bailey About::Account;
     /// Everything that is stored, as a backup.
     ExportStore: ShowsTheLog, Operator, bailey About::Account;
     /// Put together who has which credentials.
@@ -317,6 +321,8 @@ operations! {
     ListSAMLProviderTags: Shows, Viewer, iam About::SamlProvider;
     /// All SAML providers.
     ListSAMLProviders: Shows, Viewer, iam About::Account;
+    /// List sessions.
+    ListSessions: Shows, Viewer, bailey About::Account;
     /// The inline policies of a user.
     ListUserPolicies: Shows, Viewer, iam About::User;
     /// Tags of a user.

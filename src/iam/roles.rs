@@ -68,6 +68,7 @@ fn create(params: &Params) -> Result<Job, QueryError> {
         description: params.text("Description").unwrap_or_default().to_owned(),
         trust: Some(params.document("AssumeRolePolicyDocument")?),
         max_session: params.number("MaxSessionDuration", SESSION_BOUNDS)?,
+        privileged: false,
         boundary: params.text("PermissionsBoundary").map(str::to_owned),
         tags: params.tags()?,
     };
@@ -117,6 +118,7 @@ fn update(params: &Params, show: bool) -> Result<Job, QueryError> {
     let update = RoleUpdate {
         description: params.text("Description").map(str::to_owned),
         max_session: params.number("MaxSessionDuration", SESSION_BOUNDS)?,
+        privileged: None,
     };
     changes(move |admin, asked| {
         let view = admin.update_role(asked, &update)?;

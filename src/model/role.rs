@@ -33,6 +33,9 @@ pub struct Role {
     pub trust: Option<Trust>,
     /// Seconds a session may last at most.
     pub max_session: u32,
+    /// Whether its sessions are held to the shorter of the two ages of what is known of the directory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub privileged: bool,
     /// When it was made.
     pub created: Timestamp,
 }

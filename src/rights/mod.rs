@@ -14,6 +14,7 @@
 //!  effective what a user's or role's rights rest on: policies, boundary, tags
 //!  library   reads that, for one or for many: groups and documents once
 //!  acting    somebody who asks, in whatever session, with all that this rests on
+//!  contacts  how old what is known of a directory may be
 //!  assume    whether they may begin a session of a role
 //!  guardrails beyond what nobody of an account reaches, by level
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
@@ -31,6 +32,7 @@ mod alike;
 pub mod assigned;
 pub mod assume;
 mod below;
+pub mod contacts;
 pub mod effective;
 pub mod effects;
 pub mod find;
@@ -53,6 +55,7 @@ pub use alike::Alike;
 pub use assigned::Assigned;
 pub use assume::{Asked, AssumeError, Assumed, Way, may_assume};
 pub use below::{Below, Roots};
+pub use contacts::{Ages, Contacts, Heard, Stale};
 pub use effective::{Effective, Facts, Held, root_context};
 pub use effects::Effects;
 pub use find::{FindError, HolderKind};
@@ -86,6 +89,8 @@ pub struct Terms {
     pub rules: GroupRules,
     /// Accounts whose roles count; `None` is all of them.
     pub accounts: Option<Accounts>,
+    /// When directories answered last.
+    pub heard: Heard,
     /// The moment.
     pub now: Timestamp,
 }
@@ -97,7 +102,14 @@ impl Terms {
     /// Terms at `now` under which every directory stands for itself.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { frozen: HashSet::new(), domains: Domains::default(), rules: GroupRules::default(), accounts: None, now }
+        Self {
+            frozen: HashSet::new(),
+            domains: Domains::default(),
+            rules: GroupRules::default(),
+            accounts: None,
+            heard: Heard::default(),
+            now,
+        }
     }
 
     /// Whether roles of `account` count.

@@ -8,7 +8,7 @@ use crate::model::session::LONGEST_CHAIN;
 use crate::model::{
     AccountId, Begun, CredentialOwner, Entity, Inactive, Member, Role, Root, Session, SessionKind, User,
 };
-use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, may_assume};
+use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume};
 use crate::store::schema::credentials::Setting;
 use crate::store::{Snapshot, StoreError, credentials, iam, rows, sessions};
 
@@ -67,6 +67,9 @@ pub enum SessionError {
     /// Whoever began it could not begin it now.
     #[error("who began the session may not assume the role any more, {0}")]
     NoLonger(String),
+    /// What is known of the person's directory is too old.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,6 +85,16 @@ impl Faulty for SessionError {
 }
 
 impl SessionError {
+    /// True where it may count again by itself: once a directory answers, or an hour of the week has come.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Stale(_) | Self::Store(_) => true,
+            Self::Person { why, .. } => matches!(why, Inactive::OffHours),
+            _ => false,
+        }
+    }
+
     /// A word for programs and the audit log.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -101,6 +114,7 @@ impl SessionError {
             Self::Begun(_) => "origin_ended",
             Self::Gone(_) => "gone",
             Self::NoLonger(_) => "role_lost",
+            Self::Stale(_) => "directory_away",
             Self::Store(_) => "store",
         }
     }
@@ -168,6 +182,9 @@ impl Check<'_> {
             SessionKind::Role { role, .. } => Some(self.still(reading, &session, role, &acting)?),
             SessionKind::Owner { .. } | SessionKind::Federated { .. } => None,
         };
+        if let Some(person) = &person {
+            reading.terms().heard.recent(person, role.as_ref(), self.now)?;
+        }
         Ok(Live { session, role, person })
     }
 

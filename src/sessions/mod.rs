@@ -11,10 +11,12 @@
 
 mod check;
 pub mod ending;
+mod sweep;
 
 use std::fmt;
 
 pub use check::{Live, SessionError};
+pub use sweep::{Place, Swept};
 
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::keys::{Keys, TokenError};

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::state;
 use crate::base::Timestamp;
 use crate::model::{Account, AccountId, Accounts, Domains, GroupRules};
-use crate::rights::Terms;
+use crate::rights::{Contacts, Terms};
 use crate::store::{Snapshot, StoreError};
 
 /// People whose rights are compared for one answer: a few seconds at worst.
@@ -20,6 +20,8 @@ pub struct Grounds {
     pub others: Arc<RwLock<Vec<Account>>>,
     /// What names of groups say about roles.
     pub rules: Arc<RwLock<GroupRules>>,
+    /// When directories answered last.
+    pub contacts: Contacts,
     /// People whose rights are compared for one answer; of more it is said that nothing is known.
     pub most_people: usize,
 }
@@ -46,12 +48,15 @@ impl Grounds {
         let states = state::load_all(snapshot)?;
         let domains = states.iter().filter_map(|(label, state)| Some((label.clone(), state.domain.clone()?)));
         let domains = Domains::new(domains);
+        let written = states.iter().filter_map(|(label, state)| Some((label.clone(), state.last_contact?)));
+        let heard = self.contacts.with(written);
         let frozen = states.into_iter().filter(|(_, state)| state.frozen_since.is_some()).map(|(label, _)| label);
         Ok(Terms {
             frozen: frozen.collect(),
             domains,
             rules: self.rules(),
             accounts: Some(self.accounts()),
+            heard,
             ..Terms::at(now)
         })
     }

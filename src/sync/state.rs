@@ -9,7 +9,7 @@ use crate::base::text::printable;
 use crate::base::{GroupId, Guid, Timestamp};
 use crate::directory::{Cursor, Method, Unusable};
 use crate::model::{DirectoryLabel, Domain};
-use crate::store::{Revision, Snapshot, StoreError, schema};
+use crate::store::{Revision, Snapshot, Store, StoreError, schema};
 
 /// Examples kept of entries that were skipped.
 pub const SKIPPED_KEPT: usize = 50;
@@ -54,6 +54,10 @@ pub struct SyncState {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
 }
+
+/// Name of the row with the moment at which a directory answered last, kept apart from the state: it moves while nothing else
+/// does, and a plan must not be thrown away for it.
+pub const CONTACT: &str = "contact";
 
 /// Groups remembered for another look. Each takes 39 bytes of a row of 64 KiB at most; for more of them a full read is due.
 const MOST_TO_LOOK_AT: usize = 500;
@@ -257,14 +261,45 @@ pub fn load(snapshot: &dyn Snapshot, label: &DirectoryLabel) -> Result<Option<(R
 /// # Errors
 /// When the store cannot be read or a row is damaged.
 pub fn load_all(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, SyncState)>, StoreError> {
-    let mut states = Vec::new();
+    let (mut states, mut heard) = (Vec::new(), None);
     for (key, row) in super::stored::scan_all(snapshot, &schema::sync_states())? {
         let text = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
-        let Some((label, "state")) = text.split_once('\0') else { continue };
-        let label = label.parse().map_err(|why| StoreError::corrupt(&key, why))?;
-        states.push((label, serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?));
+        let Some((label, name)) = text.split_once('\0') else { continue };
+        let label: DirectoryLabel = label.parse().map_err(|why| StoreError::corrupt(&key, why))?;
+        match name {
+            // Stands before the state in key order.
+            CONTACT => {
+                let at: Timestamp = serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?;
+                heard = Some((label, at));
+            }
+            "state" => {
+                let mut state: SyncState =
+                    serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?;
+                let at = heard.take_if(|(of, _)| *of == label).map(|(_, at)| at);
+                state.last_contact = state.last_contact.max(at);
+                states.push((label, state));
+            }
+            _ => {}
+        }
     }
     Ok(states)
+}
+
+/// When each directory was heard of last, as it was noted apart from its state.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn contacts(store: &Store) -> Result<BTreeMap<DirectoryLabel, Timestamp>, StoreError> {
+    store.read(|snapshot| {
+        let mut found = BTreeMap::new();
+        for (key, row) in super::stored::scan_all(snapshot, &schema::sync_states())? {
+            let text = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
+            let Some((label, CONTACT)) = text.split_once('\0') else { continue };
+            let label = label.parse().map_err(|why| StoreError::corrupt(&key, why))?;
+            found.insert(label, serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?);
+        }
+        Ok(found)
+    })
 }
 
 #[cfg(test)]

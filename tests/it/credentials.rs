@@ -124,7 +124,11 @@ async fn a_secret_is_told_once_and_lies_sealed() {
     assert_eq!((&shown["user"], &shown["active"]), (&json!("robot"), &json!(false)));
 
     let rotated = post(client, "/v1/sealing-keys/rotate", json!({})).await;
-    assert_eq!((&rotated["current"], &rotated["resealed"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&rotated["current"], &rotated["resealed"]),
+        (&json!(2), &json!(3)),
+        "two keys, and the one that sessions follow from"
+    );
     assert_eq!(code(client.delete("/v1/users/robot").await).await, "DeleteConflict");
     for made in [&first, &second] {
         let () = client.delete(&format!("/v1/users/robot/access-keys/{}", text(&made["id"]))).await.unwrap();

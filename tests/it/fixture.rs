@@ -17,6 +17,7 @@ use bailey::http::socket::{self, Socket};
 use bailey::http::{App, v1};
 use bailey::issue::Mint;
 use bailey::keys::{Keys, Settings, Source};
+use bailey::rights::Contacts;
 use bailey::sessions::Sessions;
 use bailey::store::Store;
 use bailey::sync::grounds::{Grounds, MOST_PEOPLE};
@@ -67,6 +68,7 @@ impl Fixture {
             directories: Directories::default(),
             others,
             rules: std::sync::Arc::default(),
+            contacts: Contacts::default(),
             keys,
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
@@ -144,6 +146,7 @@ pub(crate) fn sessions(store: &Store, keys: &Keys, others: &Arc<RwLock<Vec<baile
         account: account.clone(),
         others: Arc::clone(others),
         rules: Arc::default(),
+        contacts: Contacts::default(),
         most_people: MOST_PEOPLE,
     };
     let asked = store.clone();

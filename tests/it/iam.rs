@@ -592,6 +592,7 @@ fn nothing_comes_to_hang_on_what_is_being_deleted() {
             description: String::new(),
             trust: None,
             max_session: role::USUAL_SESSION,
+            privileged: false,
             created: now,
         };
         let mut commit = fresh();

@@ -84,7 +84,7 @@ async fn a_session_and_all_behind_it_end_with_their_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_end_of_the_first_is_no_end_of_others() {
+async fn an_end_of_the_first_is_no_end_of_others_and_what_is_written_down_stays_so() {
     let chain = Chain::new().await;
     let office = &chain.office;
     office.role("Other", trusts("ann"), json!([])).await;
@@ -92,7 +92,57 @@ async fn an_end_of_the_first_is_no_end_of_others() {
     let _: Value = office.served.client.delete("/v1/groups/team/members/ann").await.unwrap();
     chain.ended("may not assume the role any more").await;
     assert_eq!(office.who_is(&other).await.status, 200);
-    // What gave the role is back, and so are its sessions: nothing was written for their end.
+    let swept = office.sweep();
+    assert_eq!((swept.live, swept.ended), (1, 2));
+    let told: Vec<String> =
+        bailey::audit::tail::last(&office.fixture.app.store, 4).unwrap().into_iter().map(|line| line.json).collect();
+    assert!(told.iter().any(|line| line.contains("EndSession") && line.contains("role_lost")), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("EndSession") && line.contains("origin_ended")), "{told:?}");
+    // What gave the role is back; its sessions are not.
     office.put("/v1/groups/team/members/ann", json!({})).await;
-    assert_eq!(office.who_is(&chain.next).await.status, 200);
+    chain.ended("the session was ended at").await;
+    assert_eq!(office.assume(&chain.ann, "Deployer", &[]).await.status, 200, "another can be begun");
+    assert_eq!(office.sweep().ended, 0, "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_listed_shown_and_ended() {
+    let chain = Chain::new().await;
+    let office = &chain.office;
+    let bob = office.user("bob", json!([])).await;
+    office.role("Other", trusts("bob"), json!([])).await;
+    let of_bob = office.assume(&bob, "Other", &[("SourceIdentity", "bob@corp")]).await.credentials();
+    let list = async |query: &str| -> Vec<Value> {
+        let page: Value = office.served.client.get(&format!("/v1/sessions{query}")).await.unwrap();
+        page["items"].as_array().unwrap().clone()
+    };
+    assert_eq!(list("").await.len(), 3);
+    assert_eq!(list("?person=ann").await.len(), 2);
+    assert_eq!(list("?role=Next").await.len(), 1);
+    assert_eq!(list("?person=bob&role=Next").await.len(), 0);
+    assert_eq!(list("?source_identity=bob%40corp").await.len(), 1);
+    let first: Value = office.served.client.get("/v1/sessions?limit=1").await.unwrap();
+    let rest = list(&format!("?after={}", first["next"].as_str().unwrap())).await;
+    assert_eq!(rest.len(), 2);
+
+    let shown: Value = office.served.client.get(&format!("/v1/sessions/{}", chain.first.id)).await.unwrap();
+    assert_eq!((&shown["person"], &shown["state"]), (&json!("ann"), &json!("live")));
+    assert_eq!(shown["through"], json!(["user/ann", "group/team", "assignment of role/Deployer to group/team"]));
+    assert_eq!(shown["source_ip"], "203.0.113.9");
+    let ended = office
+        .post(&format!("/v1/sessions/{}/end", shown["id"].as_str().unwrap()), json!({ "reason": "lost laptop" }))
+        .await;
+    assert_eq!(ended["ended"], 1);
+    chain.ended("lost laptop").await;
+    assert_eq!(office.who_is(&of_bob).await.status, 200);
+    let nobody = office.served.client.post::<Value>("/v1/end-sessions", &json!({ "which": {} })).await.unwrap_err();
+    assert!(nobody.to_string().contains("narrowed down"), "{nobody}");
+    let ended = office.post("/v1/end-sessions", json!({ "which": { "person": "bob" }, "reason": "left" })).await;
+    assert_eq!(ended["ended"], 1);
+    office.who_is(&of_bob).await.refuses("ExpiredToken", "left");
+    assert_eq!(list("").await.len(), 1, "the one that went with its parent is not written down yet");
+    assert_eq!(list("?all=true").await.len(), 3);
+    office.pass(8 * 24 * 3_600 + 4 * 3_600);
+    assert_eq!(office.sweep().forgotten, 3);
+    assert_eq!(list("?all=true").await.len(), 0);
 }

@@ -137,6 +137,13 @@ impl Office {
         self.fixture.clock.set(now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap());
     }
 
+    /// What the daemon does every few seconds.
+    pub(crate) fn sweep(&self) -> bailey::sessions::Swept {
+        let app = &self.fixture.app;
+        let mut place = bailey::sessions::Place::default();
+        app.admin.sessions.sweep(&app.audit, &mut place, app.admin.now()).unwrap()
+    }
+
     /// The last record of the audit log.
     pub(crate) fn last_record(&self) -> String {
         bailey::audit::tail::last(&self.fixture.app.store, 1).unwrap().pop().unwrap().json

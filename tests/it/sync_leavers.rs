@@ -155,6 +155,7 @@ impl Office {
             directories: Directories::default(),
             others: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
+            contacts: bailey::rights::Contacts::default(),
             keys,
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),

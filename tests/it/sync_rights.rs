@@ -114,6 +114,7 @@ pub(crate) fn a_role(name: &str) -> Role {
         description: String::new(),
         trust: None,
         max_session: role::USUAL_SESSION,
+        privileged: false,
         created: "2026-03-12T12:00:00Z".parse().unwrap(),
     }
 }

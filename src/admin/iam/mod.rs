@@ -54,6 +54,7 @@ pub mod reports;
 pub mod roles;
 pub mod root;
 pub mod services;
+pub mod sessions;
 pub mod simulate;
 pub mod templates;
 pub mod trust;

@@ -48,6 +48,9 @@ pub struct NewRole {
     /// Seconds a session may last at most; an hour, if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session: Option<u32>,
+    /// Whether its sessions end soon after the directory is away (`sessions.max_directory_age_privileged`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub privileged: bool,
     /// A policy beyond which it never reaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundary: Option<String>,
@@ -64,6 +67,8 @@ pub struct RoleUpdate {
     pub description: Option<String>,
     /// Seconds a session may last at most.
     pub max_session: Option<u32>,
+    /// Whether its sessions end soon after the directory is away.
+    pub privileged: Option<bool>,
 }
 
 impl Admin {
@@ -84,6 +89,7 @@ impl Admin {
                 description: check_description(&new.description)?,
                 trust,
                 max_session: check_session(new.max_session.unwrap_or(USUAL_SESSION))?,
+                privileged: new.privileged,
                 created: change.now,
             };
             must_be_free::<Role>(change.snapshot, &role, "role")?;
@@ -165,6 +171,7 @@ impl Admin {
             if let Some(seconds) = update.max_session {
                 role.max_session = check_session(seconds)?;
             }
+            role.privileged = update.privileged.unwrap_or(role.privileged);
             Ok(Vec::new())
         })
     }

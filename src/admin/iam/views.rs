@@ -42,6 +42,9 @@ pub struct RoleView {
     pub description: String,
     /// Seconds a session may last at most.
     pub max_session: u32,
+    /// Whether its sessions end soon after the directory is away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub privileged: bool,
     /// When it was made.
     pub created: Timestamp,
     /// Who may assume it besides those it is assigned to, with the ARNs of today.
@@ -238,6 +241,7 @@ impl RoleView {
             path: role.path.to_string(),
             description: role.description.clone(),
             max_session: role.max_session,
+            privileged: role.privileged,
             created: role.created,
             trust: trust.map(raw).transpose()?,
             entitlements: EntitlementsView::of(snapshot, &held)?,

@@ -11,6 +11,7 @@
 //!  resources    bailey resource create, ...: machines that no directory knows
 //!  credentials  bailey access-key, root, key, init
 //!  factors      bailey mfa, bailey account, passwords of local users
+//!  sessions     bailey session
 //!  details      bailey account details
 //!  providers    bailey provider oidc, saml
 //!  holders      what users, groups and roles have in common: attach, put-policy, boundary, tag
@@ -28,6 +29,7 @@ pub mod providers;
 pub mod resources;
 pub mod roles;
 pub mod services;
+pub mod sessions;
 mod who_can;
 
 use std::io::{self, Read as _};

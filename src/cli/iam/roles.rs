@@ -56,6 +56,9 @@ pub enum RoleVerb {
         /// Seconds a session may last at most, 3600 to 43200 [default: 3600]
         #[arg(long, value_name = "SECONDS")]
         max_session: Option<u32>,
+        /// Its sessions count only while the directory has answered within minutes
+        #[arg(long)]
+        privileged: bool,
         /// A policy beyond which it never reaches
         #[arg(long, value_name = "POLICY")]
         boundary: Option<String>,
@@ -68,11 +71,14 @@ pub enum RoleVerb {
         /// Name or ARN
         role: String,
         /// For people to read
-        #[arg(long, required_unless_present = "max_session")]
+        #[arg(long, required_unless_present_any = ["max_session", "privileged"])]
         description: Option<String>,
         /// Seconds a session may last at most, 3600 to 43200
         #[arg(long, value_name = "SECONDS")]
         max_session: Option<u32>,
+        /// Whether its sessions count only while the directory has answered within minutes
+        #[arg(long, value_name = "true|false")]
+        privileged: Option<bool>,
     },
     /// Say anew who may assume a role besides those it is assigned to
     Trust {
@@ -284,15 +290,15 @@ pub async fn role(session: &mut Session, verb: RoleVerb) -> anyhow::Result<Exit>
             let found: RoleView = session.client.get(&one(&role)).await?;
             show(session, &found)?;
         }
-        RoleVerb::Create { name, account, trust, path, description, max_session, boundary, tags } => {
+        RoleVerb::Create { name, account, trust, path, description, max_session, privileged, boundary, tags } => {
             let trust = trust.map(|file| document(&file)).transpose()?;
             let tags = tags.into_iter().collect();
-            let new = NewRole { name, account, path, description, trust, max_session, boundary, tags };
+            let new = NewRole { name, account, path, description, trust, max_session, privileged, boundary, tags };
             let made: RoleView = session.client.post("/v1/roles", &new).await?;
             show(session, &made)?;
         }
-        RoleVerb::Update { role, description, max_session } => {
-            let update = RoleUpdate { description, max_session };
+        RoleVerb::Update { role, description, max_session, privileged } => {
+            let update = RoleUpdate { description, max_session, privileged };
             let made: RoleView = session.client.post(&one(&role), &update).await?;
             show(session, &made)?;
         }

@@ -11,6 +11,7 @@ mod providers;
 mod questions;
 mod reports;
 mod roles;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .with(account::add)
         .with(providers::add)
         .with(reports::add)
+        .with(sessions::add)
 }
 
 type Shared = State<Arc<App>>;

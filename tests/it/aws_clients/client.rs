@@ -238,7 +238,7 @@ impl Refused {
 
 /// The service that an action belongs to.
 fn service(action: &str) -> &'static str {
-    if bailey::iam::action("sts", action).is_some() { "sts" } else { "iam" }
+    if bailey::sts::action(action).is_some() { "sts" } else { "iam" }
 }
 
 /// A UUID, as AWS names requests.

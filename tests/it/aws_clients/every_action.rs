@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Company;
-use super::acts::{account, credentials, people, policies, providers, reports, roles};
+use super::acts::{account, credentials, people, policies, providers, reports, roles, sessions};
 use super::client::{Caller, Client};
 
 type Act = fn(&Caller<'_>);
 
-const ACTS: [Act; 16] = [
+const ACTS: [Act; 17] = [
     people::users,
     people::groups,
     policies::managed,
@@ -22,6 +22,7 @@ const ACTS: [Act; 16] = [
     reports::credentials,
     reports::details,
     reports::services,
+    sessions::sessions,
     providers::openid,
     providers::saml,
     providers::tags_of_the_rest,
@@ -36,7 +37,8 @@ fn all_acts(company: &Company, client: &Client<'_>, acts: &[Act], unknown: &[&st
         act(&client.with(key).hurried());
     }
     let driven = client.driven();
-    let all = bailey::iam::actions().map(|action| action.name);
+    let sts = bailey::sts::actions().map(|action| action.name);
+    let all = bailey::iam::actions().map(|action| action.name).chain(sts);
     let missing: BTreeSet<&str> = all.filter(|name| !driven.contains(*name) && !unknown.contains(name)).collect();
     assert!(missing.is_empty(), "nothing in `aws_clients/acts` does these: {missing:?}");
 }

@@ -94,7 +94,8 @@ impl Company {
 
     /// Remembers every secret in what was asked or answered.
     fn remember_secrets_in(&self, value: &Value) {
-        const SECRET: [&str; 5] = ["SecretAccessKey", "Base32StringSeed", "Password", "OldPassword", "NewPassword"];
+        const SECRET: [&str; 6] =
+            ["SecretAccessKey", "SessionToken", "Base32StringSeed", "Password", "OldPassword", "NewPassword"];
         match value {
             Value::Object(members) => {
                 for (name, value) in members {

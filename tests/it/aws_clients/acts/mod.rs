@@ -8,3 +8,4 @@ pub(super) mod policies;
 pub(super) mod providers;
 pub(super) mod reports;
 pub(super) mod roles;
+pub(super) mod sessions;

@@ -50,7 +50,7 @@ function client(service, as) {
     const made = new of.sdk[of.client]({
       region: "us-east-1",
       endpoint: process.env.AWS_ENDPOINT_URL,
-      credentials: { accessKeyId: as.id, secretAccessKey: as.secret },
+      credentials: { accessKeyId: as.id, secretAccessKey: as.secret, sessionToken: as.token },
       systemClockOffset: (as.clock ?? 0) * 1000,
     });
     clients.set(key, made);

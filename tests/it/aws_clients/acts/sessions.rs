@@ -1,0 +1,50 @@
+//! Credentials for a while: of a role, of one's own, under a name that is handed out.
+
+use serde_json::{Value, json};
+
+use super::super::ACCOUNT;
+use super::super::client::{Caller, has};
+
+/// Whoever was given these credentials.
+fn with<'a>(caller: &Caller<'a>, answer: &Value) -> Caller<'a> {
+    let given = &answer["Credentials"];
+    let caller = caller.but("id", given["AccessKeyId"].clone()).but("secret", given["SecretAccessKey"].clone());
+    caller.but("token", given["SessionToken"].clone())
+}
+
+pub(in super::super) fn sessions(admin: &Caller<'_>) {
+    let me = admin.ok("GetCallerIdentity", json!({}))["Arn"].as_str().unwrap().to_owned();
+    let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": me},
+        "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]}});
+    admin.ok("CreateRole", json!({"RoleName": "Visitor", "AssumeRolePolicyDocument": trust.to_string()}));
+    let may = json!({"Statement": {"Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*"}}).to_string();
+    admin.ok("PutRolePolicy", json!({"RoleName": "Visitor", "PolicyName": "own", "PolicyDocument": may}));
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/Visitor");
+    let asked = json!({"RoleArn": role, "RoleSessionName": "try", "DurationSeconds": 900,
+        "Tags": [{"Key": "team", "Value": "web"}], "SourceIdentity": "alice"});
+    let given = admin.ok("AssumeRole", asked);
+    let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/Visitor/try");
+    has(&given["AssumedRoleUser"], &json!({"Arn": arn}));
+    has(&given, &json!({"SourceIdentity": "alice", "PackedPolicySize": 1}));
+    let visitor = with(admin, &given);
+    has(&visitor.ok("GetCallerIdentity", json!({})), &json!({"Arn": arn, "Account": ACCOUNT}));
+    visitor.ok("ListRoles", json!({}));
+    visitor.no("ListUsers", json!({})).is("AccessDenied", 403, "assumed-role/Visitor/try is not authorized");
+    let key = given["Credentials"]["AccessKeyId"].clone();
+    has(&admin.ok("GetAccessKeyInfo", json!({"AccessKeyId": key})), &json!({"Account": ACCOUNT}));
+    let long = json!({"RoleArn": role, "RoleSessionName": "try", "DurationSeconds": 7200});
+    admin.no("AssumeRole", long).is("ValidationError", 400, "requested 7200 s, role allows 3600");
+
+    let own = with(admin, &admin.ok("GetSessionToken", json!({})));
+    has(&own.ok("GetCallerIdentity", json!({})), &json!({"Arn": me}));
+    own.no("ListUsers", json!({})).is("AccessDenied", 403, "second factor");
+    let handed = admin.ok("GetFederationToken", json!({"Name": "guest", "Policy": may}));
+    has(&handed["FederatedUser"], &json!({"FederatedUserId": format!("{ACCOUNT}:guest")}));
+    let guest = with(admin, &handed);
+    has(&guest.ok("GetCallerIdentity", json!({})), &json!({"UserId": format!("{ACCOUNT}:guest")}));
+
+    // A role that is gone takes its sessions with it.
+    admin.ok("DeleteRolePolicy", json!({"RoleName": "Visitor", "PolicyName": "own"}));
+    admin.ok("DeleteRole", json!({"RoleName": "Visitor"}));
+    visitor.no("GetCallerIdentity", json!({})).is("ExpiredToken", 403, "the role is no longer there");
+}
