@@ -2,9 +2,10 @@
 //!
 //! It answers every failed bind with result 49 and the reason as a Windows error code in the diagnostic message:
 //! `80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data 52e, v4563`.
-//! What it says is about our own account, so log and findings may show it.
+//! Log and findings may show what it says about our own account; about people it goes through [`refusal`].
 
 use super::DirectoryError;
+use super::sign_in::RefusalKind;
 
 /// LDAP's invalidCredentials (RFC 4511 4.1.9).
 const INVALID_CREDENTIALS: u32 = 49;
@@ -52,11 +53,30 @@ pub(super) fn remedy(text: &str) -> Option<&'static str> {
     reason(text).map(|reason| reason.remedy)
 }
 
+/// What such a message means for a person, and whether only somebody who has the password is told so.
+pub(super) fn refusal(text: &str) -> Option<(RefusalKind, bool)> {
+    Some(match code(text)? {
+        0x525 | 0x52e => (RefusalKind::WrongPassword, false),
+        0x530 => (RefusalKind::OutsideHours, true),
+        0x531 => (RefusalKind::WrongWorkstation, true),
+        0x532 => (RefusalKind::PasswordExpired, true),
+        0x533 => (RefusalKind::Disabled, true),
+        0x701 => (RefusalKind::AccountExpired, true),
+        0x773 => (RefusalKind::MustChange, true),
+        0x775 => (RefusalKind::Locked, false),
+        _ => return None,
+    })
+}
+
 fn reason(text: &str) -> Option<&'static Reason> {
+    let code = code(text)?;
+    REASONS.iter().find(|reason| reason.code == code)
+}
+
+fn code(text: &str) -> Option<u32> {
     let (_, behind) = text.split_once(BEFORE)?;
     let code = behind.split(|c: char| !c.is_ascii_hexdigit()).next()?;
-    let code = u32::from_str_radix(code, 16).ok()?;
-    REASONS.iter().find(|reason| reason.code == code)
+    u32::from_str_radix(code, 16).ok()
 }
 
 #[cfg(test)]

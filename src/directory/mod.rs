@@ -11,6 +11,7 @@
 //!                first                scope     syncrepl          changes that are pushed
 //!                                     ranges    active_directory  changes that are asked for
 //!                                     slices    check             what would go wrong
+//!                                               sign_in           passwords of people
 //! ```
 //!
 //! A read is believed in two grades. *Presence* is believed at once: an entry that came was there.
@@ -32,6 +33,7 @@ mod reader;
 mod root_dse;
 mod servers;
 pub mod settings;
+mod sign_in;
 mod source;
 mod syncrepl;
 
@@ -46,6 +48,7 @@ pub use dn::Dn;
 pub use error::DirectoryError;
 pub use ldap::KERBEROS;
 pub use settings::Settings;
+pub use sign_in::{FindError, Lockout, Login, Person, Refusal, RefusalKind, SignedIn, Verifier, VerifyError};
 pub use source::LdapSource;
 
 use crate::base::{Guid, Sid};

@@ -13,6 +13,8 @@ pub(super) struct RootDse {
     /// Suffixes the server holds.
     pub(super) contexts: Vec<Dn>,
     capabilities: Vec<String>,
+    /// Operations beyond those of LDAP itself.
+    extensions: Vec<String>,
     /// Where a domain keeps what concerns the forest.
     pub(super) configuration: Option<Dn>,
     /// The object that stands for this domain controller's database.
@@ -28,9 +30,10 @@ pub(super) struct RootDse {
 impl RootDse {
     /// Asks the server at the other end.
     pub(super) async fn read(connection: &mut Connection) -> Result<Self, DirectoryError> {
-        const ASKED: [&str; 8] = [
+        const ASKED: [&str; 9] = [
             "supportedControl",
             "supportedCapabilities",
+            "supportedExtension",
             "namingContexts",
             "configurationNamingContext",
             "dsServiceName",
@@ -49,6 +52,7 @@ impl RootDse {
             controls: texts("supportedControl"),
             contexts: texts("namingContexts").into_iter().filter_map(|dn| dn.parse().ok()).collect(),
             capabilities: texts("supportedCapabilities"),
+            extensions: texts("supportedExtension"),
             configuration: text("configurationNamingContext").and_then(|dn| dn.parse().ok()),
             ds_service: text("dsServiceName"),
             highest_usn: text("highestCommittedUSN").and_then(|number| number.parse().ok()),
@@ -59,6 +63,11 @@ impl RootDse {
 
     pub(super) fn supports(&self, control: &str) -> bool {
         self.controls.iter().any(|held| held == control)
+    }
+
+    /// True when the server lists the operation with this OID.
+    pub(super) fn offers(&self, extension: &str) -> bool {
+        self.extensions.iter().any(|held| held == extension)
     }
 
     /// True for a domain controller of Active Directory, Samba's included.

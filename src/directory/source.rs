@@ -22,6 +22,7 @@ use super::ldap::address::Address;
 use super::root_dse::RootDse;
 use super::servers::Servers;
 use super::settings::Family;
+use super::sign_in::Lockouts;
 use super::{
     Arrival, Changes, Cursor, DirectoryError, Dn, DomainHead, Finding, Following, Method, Reached, Reading,
     ServerHealth, Settings, Source, Wanted, active_directory, check, look_up, reader, syncrepl,
@@ -38,6 +39,8 @@ pub struct LdapSource {
     pub(super) servers: Servers,
     /// Keeps `servers` up to date; `None` where the settings name them.
     pub(super) discovery: Option<Discovery>,
+    /// When accounts are locked, as far as that was read.
+    pub(super) lockouts: Lockouts,
     /// A connection kept for the next look-up.
     idle: Mutex<Option<Connection>>,
     /// Objects the last full read brought; 0 before the first.
@@ -71,6 +74,7 @@ impl LdapSource {
             servers: Servers::new(&settings.urls, seed),
             // A stream of its own: how often servers fail must not change the order they are found in.
             discovery: Discovery::new(&settings, StdRng::from_rng(&mut StdRng::from_seed(seed))),
+            lockouts: Lockouts::default(),
             idle: Mutex::new(None),
             last_count: AtomicU64::new(0),
             reached: Mutex::new(None),
@@ -227,23 +231,32 @@ impl LdapSource {
 
     /// Looks up over the idle connection, or a new one when it has died meanwhile.
     async fn look_up_once(&self, wanted: &[Wanted], fresh: bool) -> Result<Vec<Arrival>, DirectoryError> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = idle().take().filter(|held| held.is_alive() && !fresh);
-        let mut connection = match held {
-            Some(held) => held,
-            None => self.open().await?,
-        };
+        let mut connection = self.borrow(fresh).await?;
         let found = look_up::look_up(self, &mut connection, wanted).await;
         match &found {
-            Ok(_) => *idle() = Some(connection),
+            Ok(_) => self.give_back(connection),
             Err(error) => self.note_failure(connection.server(), error),
         }
         found
     }
+
+    /// The idle connection, or a new one: where there is none, it has died, or a `fresh` one is wanted.
+    pub(super) async fn borrow(&self, fresh: bool) -> Result<Connection, DirectoryError> {
+        let held = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match held.filter(|held| held.is_alive() && !fresh) {
+            Some(held) => Ok(held),
+            None => self.open().await,
+        }
+    }
+
+    /// Keeps a connection on which nothing is under way for the next one who needs it.
+    pub(super) fn give_back(&self, connection: Connection) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+    }
 }
 
 /// True for errors another attempt or another server may cure.
-fn is_trouble(error: &DirectoryError) -> bool {
+pub(super) fn is_trouble(error: &DirectoryError) -> bool {
     match error {
         DirectoryError::Connection { .. } | DirectoryError::TimedOut { .. } | DirectoryError::Protocol { .. } => true,
         // operationsError, protocolError, busy, unavailable, other
@@ -255,7 +268,7 @@ fn is_trouble(error: &DirectoryError) -> bool {
 }
 
 /// `url: why`, without saying the URL twice.
-fn reason(url: &str, error: &DirectoryError) -> String {
+pub(super) fn reason(url: &str, error: &DirectoryError) -> String {
     let why = error.to_string();
     if why.contains(url) { why } else { format!("{url}: {why}") }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::ber::{Element, Elements, OCTETS, SEQUENCE, SET};
 
 /// An entry as it came: nothing is checked but the grammar.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::directory) struct RawEntry {
     /// Its DN.
     pub(in crate::directory) dn: Bytes,

@@ -18,6 +18,7 @@ mod entry;
 pub(in crate::directory) mod extension;
 mod guard;
 mod message;
+mod person;
 pub(in crate::directory) mod sasl;
 pub(in crate::directory) mod sync;
 mod tls;
@@ -37,10 +38,12 @@ use tokio_util::task::AbortOnDropHandle;
 use address::Address;
 use guard::{End, Frames, Line};
 use message::Message;
+use transport::Purpose;
 
 pub(super) use entry::RawEntry;
 pub(super) use extension::DirSyncDone;
 pub(super) use ldap3::Scope;
+pub(super) use person::{PolicyError, Tried, WHO_AM_I, WhoAmI};
 pub use sasl::AVAILABLE as KERBEROS;
 pub(super) use sync::{State, SyncDone, SyncInfo, SyncState};
 pub(super) use transport::NO_ADDRESS;
@@ -126,19 +129,25 @@ impl Connection {
     /// Connects to `server` and binds, within the connect time-out.
     pub(super) async fn open(server: &str, settings: &Settings) -> Result<Self, DirectoryError> {
         let limit = settings.connect_timeout;
-        let opened = tokio::time::timeout(limit, Self::open_unbounded(server, settings)).await;
+        let opening = async {
+            let mut connection = Self::connect(server, settings, Purpose::Service).await?;
+            connection.bind(&settings.bind).await?;
+            Ok(connection)
+        };
+        let opened = tokio::time::timeout(limit, opening).await;
         opened.unwrap_or_else(|_| Err(timed_out(server, "connecting and binding", limit)))
     }
 
-    async fn open_unbounded(server: &str, settings: &Settings) -> Result<Self, DirectoryError> {
+    /// Connects to `server`. Nobody has signed in then, but where a ticket does.
+    async fn connect(server: &str, settings: &Settings, purpose: Purpose) -> Result<Self, DirectoryError> {
         let address = Address::parse(server)?;
-        let connected = transport::connect(server, &address, settings).await?;
+        let connected = transport::connect(server, &address, settings, purpose).await?;
         let stream = match &settings.bind {
-            Bind::Kerberos { principal } => {
+            Bind::Kerberos { principal } if purpose == Purpose::Service => {
                 let host = address.host().map_or("localhost", |host| &host.name);
                 sasl::sign_in(server, host, principal, connected, settings.connect_timeout).await?
             }
-            Bind::Anonymous | Bind::External | Bind::Simple { .. } => connected.stream,
+            _ => connected.stream,
         };
         let closed = |why: String| DirectoryError::Connection { server: server.to_owned(), why };
         let (inner, line, guard) = guard::start(stream).map_err(|error| closed(error.to_string()))?;
@@ -149,7 +158,7 @@ impl Connection {
             // The reason is in the line; whoever waits for an answer reads it there.
             let _ = driver.drive().await;
         }));
-        let mut connection = Self {
+        Ok(Self {
             server: server.to_owned(),
             ldap,
             line,
@@ -157,9 +166,7 @@ impl Connection {
             domain_scope: settings.family == Family::ActiveDirectory,
             _driver: driver,
             _guard: guard,
-        };
-        connection.bind(&settings.bind).await?;
-        Ok(connection)
+        })
     }
 
     async fn bind(&mut self, bind: &Bind) -> Result<(), DirectoryError> {

@@ -32,6 +32,27 @@ pub(super) struct Connected {
     pub(super) certificate: Option<Vec<u8>>,
 }
 
+/// What a connection is for, which decides what may cross it in the clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Our own account signs in, as the settings say.
+    Service,
+    /// A person signs in with a password. Where a ticket of ours would encrypt the connection it does not do so here.
+    Person,
+}
+
+impl Purpose {
+    /// Whether TLS is asked for once connected.
+    fn starts_tls(self, settings: &Settings) -> bool {
+        settings.start_tls || self == Self::Person && settings.bind.seals()
+    }
+
+    /// Whether signing in encrypts the connection.
+    fn seals(self, settings: &Settings) -> bool {
+        self == Self::Service && settings.bind.seals()
+    }
+}
+
 /// How the error begins that says that a host has no address.
 pub(in crate::directory) const NO_ADDRESS: &str = "cannot find the address";
 
@@ -39,14 +60,19 @@ pub(in crate::directory) const NO_ADDRESS: &str = "cannot find the address";
 const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 
 /// Connects to `server`, which is at `address`.
-pub(super) async fn connect(server: &str, address: &Address, settings: &Settings) -> Result<Connected, DirectoryError> {
+pub(super) async fn connect(
+    server: &str,
+    address: &Address,
+    settings: &Settings,
+    purpose: Purpose,
+) -> Result<Connected, DirectoryError> {
     match address {
         Address::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(|error| failed(server, "cannot connect", &error))?;
             Ok(Connected::in_the_clear(stream))
         }
         Address::Tls(host) => encrypted(server, host, tcp(server, host, settings).await?, settings).await,
-        Address::Plain(host) if settings.start_tls => {
+        Address::Plain(host) if purpose.starts_tls(settings) => {
             let mut stream = tcp(server, host, settings).await?;
             start_tls(server, &mut stream).await?;
             encrypted(server, host, stream, settings).await
@@ -58,7 +84,7 @@ pub(super) async fn connect(server: &str, address: &Address, settings: &Settings
             let stream = tcp(server, host, settings).await?;
             // `localhost` is a name like any other; what counts is where it led.
             let near = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
-            if near || settings.insecure || settings.bind.seals() {
+            if near || settings.insecure || purpose.seals(settings) {
                 Ok(Connected::in_the_clear(stream))
             } else {
                 Err(overheard(server))
