@@ -33,12 +33,18 @@ pub struct Limits {
     pub failures: u32,
     /// How long a window lasts, from its first attempt on.
     pub window: SignedDuration,
+    /// It lasts from its latest attempt on instead: as directories count, which forget a wrong password only when no other
+    /// came for so long.
+    pub slides: bool,
 }
+
+/// What wrong passwords are counted as, beside the names of devices, which have no blank.
+pub const PASSWORD: &str = "the password";
 
 impl Default for Limits {
     /// Five in 15 minutes: four typing errors are forgiven.
     fn default() -> Self {
-        Self { failures: 5, window: SignedDuration::from_mins(15) }
+        Self { failures: 5, window: SignedDuration::from_mins(15), slides: false }
     }
 }
 
@@ -56,11 +62,14 @@ struct State<K> {
     latest: Timestamp,
     /// How many keys bring about the next look for windows that are over.
     sweep_at: usize,
+    /// The number of the next window.
+    next: u64,
     windows: HashMap<K, Window>,
 }
 
 #[derive(Debug)]
 struct Window {
+    number: u64,
     ends: Timestamp,
     begun: u32,
 }
@@ -71,7 +80,7 @@ struct Window {
 pub struct Attempt<K> {
     key: K,
     /// Which window it was counted in.
-    ends: Timestamp,
+    window: u64,
 }
 
 /// There were too many wrong attempts.
@@ -98,7 +107,7 @@ impl<K: Hash + Eq + Clone> Attempts<K> {
     /// No attempts yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let state = State { latest: Timestamp::MIN, sweep_at: SWEEP_FROM, windows: HashMap::new() };
+        let state = State { latest: Timestamp::MIN, sweep_at: SWEEP_FROM, next: 0, windows: HashMap::new() };
         Self { limits, most_keys: MOST_KEYS, state: Mutex::new(state) }
     }
 
@@ -108,23 +117,36 @@ impl<K: Hash + Eq + Clone> Attempts<K> {
     /// When the key's window has no attempt left, or when there are too many keys: then those that are held stay
     /// held, since making room would free somebody who is being guessed at.
     pub fn begin(&self, key: K, now: Timestamp) -> Result<Attempt<K>, TooOftenError> {
+        self.begin_within(key, self.limits, now)
+    }
+
+    /// As [`Attempts::begin`], within limits of this key's own. A window that has begun keeps what was counted in it.
+    ///
+    /// # Errors
+    /// As of [`Attempts::begin`].
+    pub fn begin_within(&self, key: K, limits: Limits, now: Timestamp) -> Result<Attempt<K>, TooOftenError> {
         let mut state = self.lock();
         let now = now.max(state.latest);
         state.latest = now;
+        let ends = now.saturating_add(limits.window).unwrap_or(Timestamp::MAX);
         if let Some(window) = state.windows.get_mut(&key).filter(|window| !clock::expired(window.ends, now)) {
-            if window.begun >= self.limits.failures {
+            if window.begun >= limits.failures {
                 return Err(TooOftenError { left: window.ends.duration_since(now) });
             }
             window.begun += 1;
-            return Ok(Attempt { key, ends: window.ends });
+            if limits.slides {
+                window.ends = window.ends.max(ends);
+            }
+            return Ok(Attempt { key, window: window.number });
         }
         state.sweep(self.most_keys);
         if state.windows.len() >= self.most_keys {
-            return Err(TooOftenError { left: self.limits.window });
+            return Err(TooOftenError { left: limits.window });
         }
-        let ends = now.saturating_add(self.limits.window).unwrap_or(Timestamp::MAX);
-        state.windows.insert(key.clone(), Window { ends, begun: 1 });
-        Ok(Attempt { key, ends })
+        let number = state.next;
+        state.next = number.wrapping_add(1);
+        state.windows.insert(key.clone(), Window { number, ends, begun: 1 });
+        Ok(Attempt { key, window: number })
     }
 
     /// The attempt was right: whoever it is about starts anew.
@@ -138,7 +160,8 @@ impl<K: Hash + Eq + Clone> Attempts<K> {
     /// The attempt was neither right nor wrong: nobody looked, for instance because too many were waiting.
     pub fn undone(&self, attempt: Attempt<K>) {
         // A window that has begun since then did not count it.
-        if let Some(window) = self.lock().windows.get_mut(&attempt.key).filter(|window| window.ends == attempt.ends) {
+        if let Some(window) = self.lock().windows.get_mut(&attempt.key).filter(|window| window.number == attempt.window)
+        {
             window.begun = window.begun.saturating_sub(1);
         }
     }
@@ -207,6 +230,21 @@ mod tests {
         attempts.succeeded(right);
         wrong(&attempts, 5, at(2));
         assert!(attempts.begin("ann", at(3)).is_err());
+    }
+
+    #[test]
+    fn a_window_that_slides_ends_behind_its_latest_attempt() {
+        let limits = Limits { failures: 3, window: SignedDuration::from_mins(15), slides: true };
+        let attempts = five();
+        let begin = |second| attempts.begin_within("ann", limits, at(second));
+        let first = begin(0).unwrap();
+        let _second = begin(890).unwrap();
+        attempts.undone(first);
+        let _third = begin(1_780).unwrap();
+        let _fourth = begin(1_781).unwrap();
+        assert_eq!(begin(1_782).unwrap_err().left, SignedDuration::from_secs(899));
+        assert!(begin(2_680).is_err(), "attempts that are refused do not lengthen it");
+        assert!(begin(2_681).is_ok());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
 //! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
-//! peer of the Unix socket; [`signed`], who signs requests with an access key; [`proxy`], which asks about
-//! the requests of others. What a caller may do is the
+//! peer of the Unix socket; [`signed`], who signs requests with an access key; [`login`], who signs in with a
+//! password; [`proxy`], which asks about the requests of others. What a caller may do is the
 //! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
@@ -12,6 +12,7 @@
 
 pub mod limiter;
 pub mod local;
+pub mod login;
 pub mod password;
 pub mod proxy;
 pub mod signed;
@@ -22,6 +23,7 @@ use std::fmt;
 
 use crate::model::Actor;
 use local::{Local, Role};
+use login::Bound;
 use proxy::Proxy;
 use signed::Signed;
 
@@ -31,6 +33,7 @@ pub struct Caller(Kind);
 
 #[derive(Debug)]
 enum Kind {
+    Bound(Box<Bound>),
     Local(Local),
     Proxy(Proxy),
     Signed(Box<Signed>),
@@ -39,6 +42,8 @@ enum Kind {
 /// What sort of caller it is: a column of the authorization matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallerKind {
+    /// Somebody who signed in with a password, and has no session yet.
+    Bound,
     /// Somebody on this machine.
     Local(Role),
     /// A proxy that asks about the requests of others.
@@ -61,6 +66,7 @@ pub enum CallerKind {
 impl CallerKind {
     /// Every sort of caller.
     pub const ALL: &[Self] = &[
+        Self::Bound,
         Self::Local(Role::Operator),
         Self::Local(Role::Viewer),
         Self::Proxy,
@@ -76,6 +82,7 @@ impl CallerKind {
 impl fmt::Display for CallerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Bound => f.write_str("bound"),
             Self::Local(role) => write!(f, "local-{role}"),
             Self::Proxy => f.write_str("proxy"),
             Self::Root => f.write_str("root"),
@@ -93,6 +100,7 @@ impl Caller {
     #[must_use]
     pub fn kind(&self) -> CallerKind {
         match &self.0 {
+            Kind::Bound(_) => CallerKind::Bound,
             Kind::Local(local) => CallerKind::Local(local.role()),
             Kind::Proxy(_) => CallerKind::Proxy,
             Kind::Signed(signed) => signed.kind(),
@@ -103,6 +111,7 @@ impl Caller {
     #[must_use]
     pub fn actor(&self) -> Actor {
         match &self.0 {
+            Kind::Bound(bound) => bound.actor(),
             Kind::Local(local) => Actor::Local { uid: local.uid() },
             Kind::Proxy(proxy) => Actor::Proxy { name: proxy.name().to_owned() },
             Kind::Signed(signed) => signed.actor(),
@@ -113,8 +122,17 @@ impl Caller {
     #[must_use]
     pub fn signed(&self) -> Option<&Signed> {
         match &self.0 {
-            Kind::Local(_) | Kind::Proxy(_) => None,
+            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) => None,
             Kind::Signed(signed) => Some(signed),
+        }
+    }
+
+    /// Who signed in with a password, if that is how it was authenticated.
+    #[must_use]
+    pub fn bound(&self) -> Option<&Bound> {
+        match &self.0 {
+            Kind::Bound(bound) => Some(bound),
+            Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) => None,
         }
     }
 }
@@ -122,10 +140,17 @@ impl Caller {
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Kind::Bound(bound) => bound.fmt(f),
             Kind::Local(local) => local.fmt(f),
             Kind::Proxy(proxy) => proxy.fmt(f),
             Kind::Signed(signed) => signed.fmt(f),
         }
+    }
+}
+
+impl From<Bound> for Caller {
+    fn from(bound: Bound) -> Self {
+        Self(Kind::Bound(Box::new(bound)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Networks and single addresses, as configurations name them.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -25,6 +26,33 @@ pub enum NetworkError {
     /// It is none.
     #[error("is neither an address nor a network")]
     NoNetwork,
+}
+
+/// Whom an address is counted with: of IPv6 one has a network of 64 bits at least (RFC 6177), and all its addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Neighbours(IpAddr);
+
+impl Neighbours {
+    /// Those of `ip`.
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Self {
+        Self(match ip.to_canonical() {
+            IpAddr::V4(v4) => IpAddr::V4(v4),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+        })
+    }
+}
+
+impl fmt::Display for Neighbours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => v4.fmt(f),
+            IpAddr::V6(v6) => write!(f, "{v6}/64"),
+        }
+    }
 }
 
 impl FromStr for Network {

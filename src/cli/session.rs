@@ -70,6 +70,7 @@ impl Session {
         let stop = CancellationToken::new();
         let fleet = Fleet::build(&app.admin, directories)?;
         app.admin.directories.replace(fleet.handles());
+        app.logins.open_to(fleet.doors());
         let (directories, ours) = (app.admin.directories.clone(), stop.clone());
         tokio::spawn(async move { fleet.run_on_request(&directories, ours).await });
         let client = Client::in_process(InProcess::new(app, Peer::this_process()));

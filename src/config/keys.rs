@@ -149,6 +149,13 @@ pub const KEYS: &[Key] = &[
     defaulted("access.viewer_uids", Form::Uids, "[]", "users of this machine that may look"),
     defaulted("access.viewer_groups", Form::Names, r#"["bailey-viewer"]"#, "groups whose members may look"),
 
+    defaulted("login.enabled", Form::Flag, "true", "whether anybody signs in with a password"),
+    defaulted("login.failures", Form::Whole(1, 100), "3", "wrong passwords of one person after which nobody looks for a while"),
+    defaulted("login.window", Form::Duration, r#""15m""#, "how long that while is"),
+    defaulted("login.per_address", Form::Whole(1, 10_000), "20", "wrong sign-ins of one address a minute"),
+    defaulted("login.explain", Form::Flag, "false", "whether somebody with the right password is told why the directory refuses nevertheless"),
+    defaulted("login.timeout", Form::Duration, r#""10s""#, "longest time a sign-in takes"),
+
     defaulted("store.reserve", Form::Size, r#""64MiB""#, "disk space set aside, given up when the disk is full"),
     defaulted("store.cache", Form::Size, r#""64MiB""#, "memory for rows read lately"),
     defaulted("store.history_retention", Form::Duration, r#""400d""#, "how long past states stay readable"),

@@ -25,6 +25,7 @@ mod kerberos;
 mod keys;
 mod listen;
 mod log;
+mod login;
 mod mapping;
 mod presets;
 mod raw;
@@ -76,6 +77,8 @@ pub struct Config {
     pub access: Access,
     /// How long sessions stand on what is known of a directory.
     pub sessions: Sessions,
+    /// How people sign in with passwords.
+    pub login: crate::authn::login::Settings,
     /// How the store is kept.
     pub store: Store,
     /// How we log.
@@ -148,6 +151,7 @@ impl Config {
             forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
             sessions: Sessions::meant(&top.section("sessions")),
+            login: login::meant(&top.section("login")),
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),

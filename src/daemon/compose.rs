@@ -18,6 +18,7 @@ use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, Identity};
 use crate::authn::local::{LocalRoles, Members};
+use crate::authn::login::{self, Logins};
 use crate::authn::sigv4::Replays;
 use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::base::{Timestamp, rng};
@@ -158,9 +159,11 @@ pub fn parts(
         home: admin.account.clone(),
         rng: Arc::clone(&admin.rng),
     };
+    let logins = Logins::new(login_parts(&admin), config.login);
     let app = App {
         admin,
         mint,
+        logins,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
         rates: Rates::new(Limit::CALLS),
@@ -179,6 +182,18 @@ pub fn parts(
 /// Terms at any moment, by what is configured then.
 fn terms_of(store: Store, grounds: Grounds) -> TermsAt {
     Arc::new(move |now| store.read(|snapshot| grounds.terms(snapshot, now)))
+}
+
+/// What sign-ins with passwords are checked with. Wrong ones are counted together with those of `admin`'s operations.
+#[must_use]
+pub fn login_parts(admin: &Admin) -> login::Parts {
+    login::Parts {
+        store: admin.store.clone(),
+        keys: admin.keys.clone(),
+        account: admin.account.clone(),
+        passwords: Arc::clone(&admin.passwords),
+        attempts: Arc::clone(&admin.attempts),
+    }
 }
 
 /// Who may do what over the socket.
@@ -239,6 +254,7 @@ pub async fn serve(
     let ending = lifecycle.ending();
     let (exchange, next) = tokio::sync::mpsc::channel(1);
     let first = Fleet::build(&admin, directories)?;
+    app.logins.open_to(first.doors());
     lifecycle.spawn("directories", fleet::run(first, admin.clone(), next, ending.soft.clone()));
     lifecycle.spawn("health of directories", fleet::post_health(admin, app.board.clone(), ending.soft.clone()));
     lifecycle.spawn("retention", retention::run(Arc::clone(&app), keep, ending.soft));
@@ -263,10 +279,12 @@ async fn apply_reload(
     anyhow::ensure!(config.account == app.admin.account, "`account` cannot change while the daemon runs; restart it");
     let changes = doors.prepare(&mut config)?;
     let fleet = Fleet::build(&app.admin, config.directories)?;
-    let (admin, labels) = (app.admin.clone(), fleet.labels());
+    let (admin, labels, open_to) = (app.admin.clone(), fleet.labels(), fleet.doors());
     app.store.run(move |_| fleet::freeze(&admin, &labels)).await?;
     exchange.send(fleet).await.map_err(|_| anyhow::anyhow!("the daemon is ending"))?;
     doors.exchange(changes, app);
+    app.logins.open_to(open_to);
+    app.logins.follow(config.login);
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     app.admin.contacts.allow(config.sessions.ages);
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;

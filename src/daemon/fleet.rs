@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::syncs::{FollowedTo, Health, SyncStatus};
 use crate::admin::{Admin, AdminError, Directories};
+use crate::authn::login::Door;
 use crate::base::rng;
 use crate::config::DirectoryConfig;
-use crate::directory::LdapSource;
+use crate::directory::{LdapSource, Verifier};
 use crate::model::DirectoryLabel;
 use crate::store::{Commit, Expect, Intent, StoreError, schema};
 use crate::sync::worker::{Handle, Worker};
@@ -30,6 +31,7 @@ const WORD_HOLDS: Duration = Duration::from_secs(30);
 pub struct Fleet {
     workers: Vec<(DirectoryLabel, Worker)>,
     handles: BTreeMap<DirectoryLabel, Handle>,
+    doors: Vec<Door>,
 }
 
 impl Fleet {
@@ -38,16 +40,19 @@ impl Fleet {
     /// # Errors
     /// When a directory's certificates or addresses cannot be used.
     pub fn build(admin: &Admin, directories: Vec<DirectoryConfig>) -> anyhow::Result<Self> {
-        let mut fleet = Self { workers: Vec::new(), handles: BTreeMap::new() };
+        let mut fleet = Self { workers: Vec::new(), handles: BTreeMap::new(), doors: Vec::new() };
         for DirectoryConfig { source, sync } in directories {
             let label = sync.label.clone();
             let insecure = source.insecure;
             let mut random = rng::from_os()?;
             let seed = rand::RngExt::random(&mut random);
+            let source = Arc::new(LdapSource::new(source, seed)?);
+            let verifier: Arc<dyn Verifier> = Arc::<LdapSource>::clone(&source);
+            fleet.doors.push(Door { label: label.clone(), primary: sync.primary, verifier });
             let runner = Runner {
                 store: admin.store.clone(),
                 audit: admin.audit.clone(),
-                source: Arc::new(LdapSource::new(source, seed)?),
+                source,
                 settings: Arc::new(sync),
                 grounds: admin.grounds(),
                 clock: Arc::clone(&admin.clock),
@@ -65,6 +70,12 @@ impl Fleet {
     #[must_use]
     pub fn labels(&self) -> Vec<DirectoryLabel> {
         self.handles.keys().cloned().collect()
+    }
+
+    /// Its directories, as their people sign in to them.
+    #[must_use]
+    pub fn doors(&self) -> Vec<Door> {
+        self.doors.clone()
     }
 
     /// The handles of its workers.

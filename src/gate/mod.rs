@@ -10,6 +10,7 @@
 mod denials;
 mod judge;
 mod operation;
+mod sign_in;
 pub mod table;
 pub mod target;
 mod who;
@@ -24,6 +25,7 @@ pub use operation::Operation;
 use crate::audit::{Audit, AuditError, Event, Opened, Outcome, Trace};
 use crate::authn::local::{Role, StrangerError};
 use crate::authn::{Caller, CallerKind};
+use crate::base::network::Neighbours;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::model::Actor;
@@ -90,6 +92,8 @@ impl Faulty for GateError {
 pub enum Proof {
     /// A signature with an access key.
     Signature,
+    /// A name and a password, and where there is a second factor its code.
+    Password,
     /// A proxy's secret or certificate.
     Proxy,
 }
@@ -187,6 +191,7 @@ impl Gate {
             caller: caller.to_string(),
             operation,
             needs: match (caller.kind(), operation.least()) {
+                (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
                 (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
                 (CallerKind::Root, _) => "root itself assumes no role and hands out no name; use a user",
                 (CallerKind::Role, _) => "it takes a user: the session of a role goes on with sts:AssumeRole",
@@ -227,7 +232,7 @@ impl Gate {
     /// among the denials of its address. Blocks.
     pub fn refuse_question(&self, proxy: &Actor, ip: IpAddr, why: &dyn fmt::Display, now: Timestamp) {
         let event = Event::reading("ForwardAuth").with("proxy", proxy.to_string()).with("source_ip", ip.to_string());
-        self.note_denial(&Actor::task(format!("requests from {}", neighbours(ip))), &event, why, now);
+        self.note_denial(&Actor::task(format!("requests from {}", Neighbours::of(ip))), &event, why, now);
     }
 
     /// Writes down that a proof of who one is, from `ip`, was refused: `about` says of which key, if it claims one, and why. Each address has its own limit of records a minute, so that nobody's noise hides what others try. Blocks.
@@ -239,9 +244,10 @@ impl Gate {
         why: &dyn fmt::Display,
         now: Timestamp,
     ) {
-        let from = ip.map(|ip| format!(" from {}", neighbours(ip))).unwrap_or_default();
+        let from = ip.map(|ip| format!(" from {}", Neighbours::of(ip))).unwrap_or_default();
         let (name, many) = match proof {
             Proof::Signature => ("VerifySignature", "signatures"),
+            Proof::Password => ("SignIn", "passwords"),
             Proof::Proxy => ("VerifyProxy", "proxies"),
         };
         let mut event = Event::reading(name);
@@ -273,17 +279,6 @@ impl Gate {
             tracing::warn!(%actor, count, "denied so often that not each was recorded");
             let event = Event::reading("DenialsNotRecorded").with("count", count);
             self.audit.note(actor, &event, &Outcome::success(), now);
-        }
-    }
-}
-
-/// Whom an address is counted with: of IPv6 one has a network of 64 bits at least (RFC 6177), and all its addresses.
-fn neighbours(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{}/64", std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
 }

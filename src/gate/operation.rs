@@ -391,6 +391,8 @@ operations! {
     TailAudit: ShowsTheLog, Operator, bailey About::Account;
     /// Take an assignment away.
     UnassignRole: Narrows, Operator, bailey About::Role;
+    /// Try a name and a password, as somebody who signs in does.
+    TryLogin: Narrows, Operator, bailey About::User;
     /// Let root's credentials work again.
     UnlockRoot: Widens, Operator, bailey About::Account;
     /// Take tags of an instance profile away.
@@ -482,6 +484,8 @@ impl Operation {
         match (caller, self.least()) {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
+            // A sign-in is there to be exchanged for a session, and does nothing by itself.
+            (CallerKind::Bound, _) => Some(false),
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
             _ if matches!(self, Self::GetCallerIdentity) => Some(true),
             // What begins a session takes somebody whose session it would be.

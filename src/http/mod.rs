@@ -46,6 +46,7 @@ pub use error::{Failure, PublicError};
 use crate::admin::Admin;
 use crate::audit::Audit;
 use crate::authn::local::{LocalRoles, Peer};
+use crate::authn::login::Logins;
 use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;
@@ -69,6 +70,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// How the parts of the daemon are.
     pub board: Board,
+    /// Lets people sign in with passwords; a reload exchanges what it holds.
+    pub logins: Logins,
     /// Who has which role on this machine; a reload replaces it.
     pub roles: RwLock<LocalRoles>,
     /// How many calls each access key made lately.

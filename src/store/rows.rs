@@ -125,6 +125,17 @@ pub fn holder(snapshot: &dyn Snapshot, kind: MemberKind, name: &IamName) -> Resu
     Ok(Some(Member::from_parts(kind, sixteen(&key, &row.value)?)))
 }
 
+/// Who `derived`, the id made from an object of a directory, stands for: somebody else after a rebuilt account was linked
+/// to their old identity.
+///
+/// # Errors
+/// When the row cannot be read.
+pub fn relinked(snapshot: &dyn Snapshot, derived: Member) -> Result<Member, StoreError> {
+    let row = snapshot.get(&schema::relink(derived.kind(), derived.id_bytes()))?;
+    let id = row.and_then(|row| <[u8; 16]>::try_from(row.value.as_slice()).ok());
+    Ok(id.map_or(derived, |id| Member::from_parts(derived.kind(), id)))
+}
+
 /// One edge of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edge {

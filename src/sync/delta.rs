@@ -513,9 +513,7 @@ pub fn guid_of(arrival: &Arrival) -> Option<Guid> {
 /// # Errors
 /// When the store cannot be read.
 pub fn relinked(snapshot: &dyn Snapshot, derived: Member) -> Result<Member, SyncError> {
-    let row = snapshot.get(&schema::relink(derived.kind(), derived.id_bytes()))?;
-    let id = row.and_then(|row| <[u8; 16]>::try_from(row.value.as_slice()).ok());
-    Ok(id.map_or(derived, |id| Member::from_parts(derived.kind(), id)))
+    Ok(rows::relinked(snapshot, derived)?)
 }
 
 fn every_kind(label: &DirectoryLabel, guid: &Guid) -> [Member; 3] {

@@ -61,6 +61,8 @@ metrics! {
     ForwardAuth = Counter "bailey_forward_auth_total",
     /// Requests answered, by route and status.
     HttpRequests = Counter "bailey_http_requests_total",
+    /// Sign-ins with a password, by outcome.
+    Logins = Counter "bailey_logins_total",
     /// Commits made durable since the start.
     StoreCommits = Counter "bailey_store_commits_total",
     /// Bytes the store takes on disk.

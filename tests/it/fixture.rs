@@ -85,9 +85,11 @@ impl Fixture {
             home: admin.account.clone(),
             rng: Arc::clone(&admin.rng),
         };
+        let logins = bailey::authn::login::Logins::new(bailey::daemon::compose::login_parts(&admin), quick());
         let app = App {
             admin,
             mint,
+            logins,
             store: tiny.store(),
             gate,
             rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::CALLS),
@@ -128,6 +130,11 @@ pub(crate) struct Served {
     pub(crate) ending: Ending,
     pub(crate) serving: JoinHandle<()>,
     pub(crate) file: Socket,
+}
+
+/// How people sign in where nobody measures how long a refusal takes.
+pub(crate) fn quick() -> bailey::authn::login::Settings {
+    bailey::authn::login::Settings { least_refusal: std::time::Duration::ZERO, ..Default::default() }
 }
 
 /// Keys of a store that a master key of its own seals.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{Admin, AdminError};
 use super::Change;
 use super::access_keys::owner_of;
+use crate::authn::limiter::PASSWORD;
 use crate::authn::password::{RefusedError, Salt, judge};
 use crate::base::{Secret, Timestamp};
 use crate::gate::Authorized;
@@ -14,9 +15,6 @@ use crate::model::{CredentialOwner, Entity, LoginProfile, Member, PasswordPolicy
 use crate::store::iam::Read;
 use crate::store::schema::credentials::Setting;
 use crate::store::{Revision, Snapshot, StoreError, credentials, rows};
-
-/// What wrong passwords are counted as, beside the names of devices, which have no blank.
-const PASSWORD: &str = "the password";
 
 /// What is shown of a password: never itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]

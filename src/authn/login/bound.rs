@@ -1,0 +1,80 @@
+//! Who has signed in with a password.
+
+use std::fmt;
+
+use crate::authn::signed::From;
+use crate::base::Timestamp;
+use crate::model::{AccountId, Actor, Arn, Member, UniqueId, User};
+
+/// Somebody whose password was right, and the code of a second factor where there is one. Made by
+/// [`super::Logins::sign_in`] alone.
+#[derive(Debug)]
+pub struct Bound {
+    pub(super) account: AccountId,
+    pub(super) user: User,
+    pub(super) at: Timestamp,
+    pub(super) mfa: Option<Timestamp>,
+    pub(super) from: From,
+}
+
+impl Bound {
+    /// Who, as stored when they signed in.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// When they signed in.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// When a code of a second factor was taken, if one was: `aws:MultiFactorAuthPresent` and `..Age`.
+    #[must_use]
+    pub fn mfa(&self) -> Option<Timestamp> {
+        self.mfa
+    }
+
+    /// How (RFC 8176).
+    #[must_use]
+    pub fn amr(&self) -> &'static [&'static str] {
+        if self.mfa.is_some() { &["pwd", "otp", "mfa"] } else { &["pwd"] }
+    }
+
+    /// Where from.
+    #[must_use]
+    pub fn from(&self) -> &From {
+        &self.from
+    }
+
+    /// The ARN of the user.
+    #[must_use]
+    pub fn arn(&self) -> Arn {
+        Arn::user(&self.account, &self.user.path, &self.user.name)
+    }
+
+    /// The user's unique id.
+    #[must_use]
+    pub fn unique_id(&self) -> String {
+        UniqueId::of_member(&Member::User(self.user.id)).to_string()
+    }
+
+    /// Who history and audit will name.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Person { user: self.user.id, name: self.user.name.to_string() }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.arn())
+    }
+}

@@ -1,0 +1,78 @@
+//! Sign-ins with a password, each written down: who came in and how, who did not and why.
+
+use super::{Gate, Proof};
+use crate::audit::{Event, Outcome};
+use crate::authn::Caller;
+use crate::authn::login::{Attempt, Logins, Refused};
+use crate::base::Timestamp;
+use crate::base::text::printable;
+use crate::telemetry::Metric;
+
+impl Gate {
+    /// Lets somebody sign in and records how that ended. `about` is what the record says besides, such as who tries it for
+    /// whom; never secrets.
+    ///
+    /// # Errors
+    /// Why not, in words for the person.
+    pub async fn sign_in(
+        &self,
+        logins: &Logins,
+        attempt: Attempt,
+        about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
+        let from = attempt.from.clone();
+        let with_code = attempt.code.is_some();
+        let tried = logins.sign_in(attempt, now).await;
+        let outcome = tried.as_ref().map_or_else(|refused| refused.reason.code(), |_| "success");
+        Metric::Logins.counter(&[("outcome", outcome)]).increment(1);
+        let gate = self.clone();
+        let recorded = tokio::task::spawn_blocking(move || {
+            let mut about = about;
+            about.extend(from.user_agent.map(|agent| ("user_agent", agent)));
+            about.push(("code", if with_code { "sent" } else { "none" }.to_owned()));
+            match &tried {
+                Ok(caller) => gate.note_sign_in(caller, about, now),
+                Err(refused) => gate.note_refused(refused, from.ip, about, now),
+            }
+            tried
+        });
+        match recorded.await {
+            Ok(tried) => tried,
+            Err(ended) => Err(Refused::unrecorded(&ended)),
+        }
+    }
+
+    fn note_sign_in(&self, caller: &Caller, about: Vec<(&'static str, String)>, now: Timestamp) {
+        let mut event = about_sign_in(about);
+        if let Some(bound) = caller.bound() {
+            event = event.with("directory", bound.user().origin.directory.as_str()).with("amr", bound.amr().join(" "));
+            if let Some(ip) = bound.from().ip {
+                event = event.with("source_ip", ip.to_string());
+            }
+        }
+        self.audit.note(&caller.actor(), &event, &Outcome::success(), now);
+    }
+
+    /// A name that nobody has is not recorded: it may be a password, typed into the wrong field.
+    fn note_refused(
+        &self,
+        refused: &Refused,
+        ip: Option<std::net::IpAddr>,
+        mut about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) {
+        about.push(("reason_code", refused.reason.code().to_owned()));
+        if let Some((id, name)) = &refused.who {
+            about.push(("user_id", id.to_string()));
+            about.extend(name.iter().map(|name| ("user", name.clone())));
+        }
+        self.refuse_proof(Proof::Password, ip, about, &refused.detail, now);
+    }
+}
+
+fn about_sign_in(about: Vec<(&'static str, String)>) -> Event {
+    about
+        .into_iter()
+        .fold(Event::reading("SignIn"), |event, (name, value)| event.with(name, printable(&value).into_owned()))
+}
