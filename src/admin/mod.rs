@@ -9,6 +9,7 @@ pub mod directories;
 pub mod error;
 pub mod iam;
 pub mod lines;
+pub mod logins;
 pub mod page;
 pub mod past;
 pub mod people;

@@ -265,6 +265,19 @@ pub enum User {
         #[arg(long, value_name = "NEW_GUID")]
         to: Option<Guid>,
     },
+    /// Try a name and a password; exit code 1 where they let nobody in
+    ///
+    /// It counts and is recorded as any sign-in, and says exactly what happened, whatever the person would be told.
+    TryLogin {
+        /// The name as somebody would type it, such as ann or ann@corp
+        name: String,
+        /// A code of a second factor
+        #[arg(long, value_name = "CODE")]
+        code: Option<String>,
+        /// Read the password from this file, whose first line it is; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
     /// Those that no directory knows.
     #[command(flatten)]
     Local(LocalUser),

@@ -10,6 +10,7 @@ pub mod completions;
 pub mod effects;
 pub mod iam;
 pub mod kerberos;
+mod logins;
 pub mod output;
 pub mod people;
 pub mod plan;

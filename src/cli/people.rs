@@ -3,11 +3,11 @@
 use serde::Deserialize as _;
 use serde_json::json;
 
-use super::Exit;
 use super::args::{self, Group, History, Listing, Resource, State, User};
 use super::iam::{factors, holders, local, resources};
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
+use super::{Exit, logins};
 use crate::admin::past::{Past, PastState, PastVersion};
 use crate::admin::verify::{Compared, Verification};
 use crate::admin::views::{By, EntityView, GroupShown, MemberView, MembershipView, Page, Shown};
@@ -171,6 +171,7 @@ pub async fn user(session: &mut Session, verb: User) -> anyhow::Result<Exit> {
         User::Password(verb) => factors::password(session, verb).await,
         User::Holding(verb) => holders::holding(session, "users", verb).await,
         User::Bounding(verb) => holders::bounding(session, "users", verb).await,
+        User::TryLogin { name, code, password_file } => logins::try_login(session, &name, code, password_file).await,
         User::Show { who, verify: false } => show(session, "users", &who).await,
         User::Show { who, verify: true } => verify(session, &who).await,
         User::Restore { who, to } => {

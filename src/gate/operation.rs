@@ -389,10 +389,10 @@ operations! {
     TagUser: Widens, Operator, iam About::User;
     /// Read the audit log.
     TailAudit: ShowsTheLog, Operator, bailey About::Account;
-    /// Take an assignment away.
-    UnassignRole: Narrows, Operator, bailey About::Role;
     /// Try a name and a password, as somebody who signs in does.
     TryLogin: Narrows, Operator, bailey About::User;
+    /// Take an assignment away.
+    UnassignRole: Narrows, Operator, bailey About::Role;
     /// Let root's credentials work again.
     UnlockRoot: Widens, Operator, bailey About::Account;
     /// Take tags of an instance profile away.

@@ -15,6 +15,7 @@ pub mod health;
 pub mod hosts;
 pub mod iam;
 pub mod limits;
+pub mod logins;
 pub mod model;
 pub mod ndjson;
 pub mod origin;

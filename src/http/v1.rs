@@ -112,6 +112,7 @@ pub fn routes() -> Routes {
         .with(super::authorize::add)
         .with(super::backup::add)
         .with(super::iam::add)
+        .with(super::logins::add)
         .with(super::model::add)
         .with(super::syncs::add)
 }

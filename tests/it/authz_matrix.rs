@@ -1,6 +1,7 @@
 //! Who may do what, as a table that a person reviews.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bailey::audit::{Outcome, tail};
 use bailey::authn::local::{Peer, Role, from_peer};
@@ -15,11 +16,14 @@ use serde_json::{Value, json};
 use crate::bed::signer::Credentials;
 use crate::fixture::{self, Fixture, Served};
 use crate::golden;
+use crate::login_rules::bound;
 
 /// A column: somebody who asks.
 pub(crate) enum Who {
     Local(Role),
     Proxy,
+    /// Signed in with a password, at that second.
+    Bound,
     Signs(Credentials),
 }
 
@@ -57,6 +61,13 @@ impl Office {
         match who {
             Who::Local(role) => from_peer(Peer::this_process(), &fixture::roles(Some(*role))).unwrap(),
             Who::Proxy => proxy(),
+            Who::Bound => tokio::task::block_in_place(|| {
+                // A second for each: there is a limit of sign-ins a second.
+                static SECOND: AtomicI64 = AtomicI64::new(0);
+                let second = jiff::SignedDuration::from_secs(SECOND.fetch_add(1, Ordering::Relaxed));
+                let signed_in = bound(&self.fixture, self.fixture.app.admin.now() + second);
+                tokio::runtime::Handle::current().block_on(signed_in)
+            }),
             Who::Signs(credentials) => self.signs(credentials).unwrap(),
         }
     }
@@ -108,6 +119,7 @@ async fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
         ("local-operator", Who::Local(Role::Operator)),
         ("local-viewer", Who::Local(Role::Viewer)),
         ("proxy", Who::Proxy),
+        ("bound", Who::Bound),
         ("root", Who::Signs(office.key("/v1/init").await)),
         ("administrator", Who::Signs(office.user("boss", &["AdministratorAccess"]).await)),
         ("reader", Who::Signs(office.user("reader", &["ReadOnlyAccess"]).await)),

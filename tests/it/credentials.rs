@@ -202,7 +202,7 @@ async fn passwords_follow_the_rules_of_the_account() {
 }
 
 /// The code that an authenticator app shows.
-fn app_code(seed: &str, at: bailey::base::Timestamp) -> String {
+pub(crate) fn app_code(seed: &str, at: bailey::base::Timestamp) -> String {
     use hmac_of_test as mac;
     let seed = decode_base32(seed);
     let step = u64::try_from(at.as_second()).unwrap() / 30;

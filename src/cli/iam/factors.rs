@@ -362,13 +362,21 @@ impl PolicyChanges {
     }
 }
 
-/// A password from a file, or typed twice without being shown.
-fn read_password(file: Option<PathBuf>) -> anyhow::Result<Zeroizing<String>> {
+/// A password that there is, from a file or typed without being shown.
+pub(in crate::cli) fn given_password(file: Option<PathBuf>) -> anyhow::Result<Zeroizing<String>> {
     if let Some(file) = file {
         let text = Zeroizing::new(super::read(&file)?);
         return Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()));
     }
     anyhow::ensure!(io::stdin().is_terminal(), "this is no terminal: give the password with --password-file FILE");
+    hidden_line("password: ")
+}
+
+/// A new password: from a file, or typed twice without being shown.
+fn read_password(file: Option<PathBuf>) -> anyhow::Result<Zeroizing<String>> {
+    if file.is_some() || !io::stdin().is_terminal() {
+        return given_password(file);
+    }
     let (first, second) = (hidden_line("password: ")?, hidden_line("again: ")?);
     anyhow::ensure!(first == second, "the two are not the same");
     Ok(first)

@@ -83,9 +83,14 @@ async fn confirm(source: &LdapSource, connection: &mut Connection, person: &Pers
     }
     let question = Question::entry(person.dn.as_str(), &[&source.settings.id_attribute]);
     let (entries, outcome) = connection.search(&question).await?.all().await?;
+    let name = &source.settings.id_attribute;
     let remedy = match source.settings.family {
-        Family::ActiveDirectory => "let people read their own `objectGUID`, as they may by default",
-        Family::Ldap | Family::Ds389 => "let people read the id of their own entry; OpenLDAP: `by self read`",
+        Family::ActiveDirectory => "",
+        Family::Ldap => "; OpenLDAP: `by self read` for `entry`, `objectClass` and `entryUUID`",
+        Family::Ds389 => {
+            "; 389-DS: an aci (targetattr=\"nsUniqueId || objectClass\") that allows (read, search) to \
+             userdn = \"ldap:///self\""
+        }
     };
     let id = match entries.as_slice() {
         [entry] if outcome.code == 0 => source.intake.id_of(entry).ok(),
@@ -94,6 +99,8 @@ async fn confirm(source: &LdapSource, connection: &mut Connection, person: &Pers
     match id {
         Some(id) if id == person.guid => Ok(()),
         Some(id) => Err(not(&format!("the object there has the id {id}, and {} was found", person.guid))),
-        None => Err(not(&format!("the id of the entry cannot be read over that connection; {remedy}"))),
+        None => Err(not(&format!(
+            "the id of the entry cannot be read over that connection: let people read their own `{name}`{remedy}"
+        ))),
     }
 }

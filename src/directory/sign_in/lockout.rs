@@ -100,7 +100,7 @@ async fn read(
 fn meant(family: Family, text: &str) -> Duration {
     match family {
         Family::ActiveDirectory => match text.parse::<i64>() {
-            Ok(i64::MIN) | Err(_) => Duration::MAX,
+            Ok(0 | i64::MIN) | Err(_) => Duration::MAX,
             Ok(ticks) => Duration::from_secs(ticks.unsigned_abs() / TICKS),
         },
         Family::Ldap | Family::Ds389 => match text.parse::<u64>() {
@@ -141,6 +141,7 @@ mod tests {
         for (family, text, expected) in [
             (Family::ActiveDirectory, "-18000000000", minutes(30)),
             (Family::ActiveDirectory, "-9223372036854775808", Duration::MAX),
+            (Family::ActiveDirectory, "0", Duration::MAX),
             (Family::ActiveDirectory, "soon", Duration::MAX),
             (Family::Ldap, "900", minutes(15)),
             (Family::Ldap, "0", Duration::MAX),

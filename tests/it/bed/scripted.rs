@@ -10,6 +10,7 @@
 //! })).await;
 //! ```
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bailey::base::Secret;
@@ -29,6 +30,7 @@ use super::ber::{self, bytes, control, element, enumerated, message, number, oct
 
 pub(crate) const SUFFIX: &str = "dc=example,dc=test";
 pub(crate) const CSN: &str = "20260312120000.000000Z#000000#000#000000";
+const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
 const PAGED: &str = "1.2.840.113556.1.4.319";
 const SYNC: &str = "1.3.6.1.4.1.4203.1.9.1.1";
 const SYNC_STATE: &str = "1.3.6.1.4.1.4203.1.9.1.2";
@@ -146,6 +148,13 @@ pub(crate) enum Asked {
         password: Vec<u8>,
     },
     StartTls,
+    /// Whose the connection is (RFC 4532).
+    WhoAmI,
+    /// A search for who has one of these logins.
+    Login {
+        base: String,
+        names: Vec<String>,
+    },
     /// A base-object search.
     Base {
         dn: String,
@@ -184,6 +193,8 @@ pub(crate) struct Script {
     pub(crate) entries: Vec<Served>,
     pub(crate) tls: Tls,
     pub(crate) controls: Vec<String>,
+    /// Operations that the root DSE lists.
+    pub(crate) extensions: Vec<String>,
     faults: Faults,
 }
 
@@ -193,6 +204,7 @@ impl Script {
             entries,
             tls: Tls::None,
             controls: vec![PAGED.to_owned(), SYNC.to_owned()],
+            extensions: vec![WHO_AM_I.to_owned()],
             faults: Arc::new(|_, replies| replies),
         }
     }
@@ -225,6 +237,7 @@ pub(crate) fn server_config(leaf: &Leaf) -> Arc<ServerConfig> {
 pub(crate) struct Scripted {
     port: u16,
     seen: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -234,14 +247,18 @@ impl Scripted {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let connection = Connection { script: script.clone(), log: Arc::clone(&log), pages: 0 };
+                counted.fetch_add(1, Ordering::SeqCst);
+                let connection =
+                    Connection { script: script.clone(), log: Arc::clone(&log), pages: 0, bound: String::new() };
                 connections.spawn(connection.serve(stream));
             }
         });
-        Self { port, seen, _task: AbortOnDropHandle::new(task) }
+        Self { port, seen, connections, _task: AbortOnDropHandle::new(task) }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -268,6 +285,11 @@ impl Scripted {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Connections so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     /// True when anybody tried to bind.
     pub(crate) fn saw_a_bind(&self) -> bool {
         self.seen().iter().any(|asked| matches!(asked, Asked::Bind { .. }))
@@ -278,6 +300,8 @@ struct Connection {
     script: Script,
     log: Arc<Mutex<Vec<Asked>>>,
     pages: usize,
+    /// Who has signed in.
+    bound: String,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -356,7 +380,11 @@ impl Connection {
         let arguments = parts(operation);
         let mut page = None;
         let kind = match operation.id {
-            0 => Asked::Bind { dn: text(&arguments[1]), password: bytes(&arguments[2]).to_vec() },
+            0 => {
+                self.bound = text(&arguments[1]);
+                Asked::Bind { dn: self.bound.clone(), password: bytes(&arguments[2]).to_vec() }
+            }
+            23 if text(&arguments[0]) == WHO_AM_I => Asked::WhoAmI,
             23 => Asked::StartTls,
             3 if number(&arguments[1]) == 0 => {
                 Asked::Base { dn: text(&arguments[0]), attributes: parts(&arguments[7]).iter().map(text).collect() }
@@ -370,13 +398,23 @@ impl Connection {
                     }
                 }
                 None => {
-                    let mut ids = Vec::new();
-                    ids_in(&arguments[6], &mut ids);
+                    let (mut ids, mut names) = (Vec::new(), Vec::new());
+                    values_in(&arguments[6], "entryUUID", &mut ids);
+                    values_in(&arguments[6], "uid", &mut names);
+                    let base = text(&arguments[0]);
+                    if !names.is_empty() {
+                        return Request {
+                            id: number(id),
+                            kind: Asked::Login { base, names },
+                            page,
+                            tag: Some(tag.clone()),
+                        };
+                    }
                     if ids.is_empty() {
                         page = Some(self.pages);
                         self.pages += 1;
                     }
-                    Asked::Subtree { base: text(&arguments[0]), ids }
+                    Asked::Subtree { base, ids }
                 }
             },
             _ => Asked::Other,
@@ -388,10 +426,27 @@ impl Connection {
         let done = |page| Reply::Done { code: 0, text: String::new(), page };
         match &request.kind {
             Asked::Bind { .. } | Asked::StartTls => vec![Reply::Result { code: 0, text: String::new() }],
+            Asked::WhoAmI => {
+                let name = format!("dn:{}", self.bound).into_bytes();
+                let result = [enumerated(0), octets(""), octets(""), element(0x8b, &[name])];
+                vec![Reply::Operation(element(0x78, &result))]
+            }
+            Asked::Login { names, .. } => {
+                let named = |entry: &&Served| {
+                    let uids = entry.attributes.iter().filter(|(name, _)| name == "uid").flat_map(|(_, values)| values);
+                    uids.map(|uid| String::from_utf8_lossy(uid).to_lowercase()).any(|uid| names.contains(&uid))
+                };
+                let found = self.script.entries.iter().filter(named).cloned().map(Reply::Entry);
+                found.chain([done(None)]).collect()
+            }
             Asked::Base { dn, attributes } if dn.is_empty() => {
                 let _ = attributes;
                 let root = Served { dn: Vec::new(), attributes: Vec::new() }
                     .with("supportedControl", self.script.controls.iter().map(|oid| oid.as_bytes().to_vec()).collect())
+                    .with(
+                        "supportedExtension",
+                        self.script.extensions.iter().map(|oid| oid.as_bytes().to_vec()).collect(),
+                    )
                     .with("namingContexts", vec![SUFFIX.as_bytes().to_vec()]);
                 vec![Reply::Entry(root), done(None)]
             }
@@ -434,14 +489,14 @@ impl Connection {
     }
 }
 
-/// Values of `(entryUUID=..)` anywhere in a filter.
-fn ids_in(filter: &StructureTag, ids: &mut Vec<String>) {
+/// Values of `(attribute=..)` anywhere in a filter.
+fn values_in(filter: &StructureTag, attribute: &str, values: &mut Vec<String>) {
     if let [name, value] = parts(filter)
-        && text(name) == "entryUUID"
+        && text(name) == attribute
     {
-        ids.push(text(value));
+        values.push(text(value));
     }
-    parts(filter).iter().for_each(|part| ids_in(part, ids));
+    parts(filter).iter().for_each(|part| values_in(part, attribute, values));
 }
 
 fn encode(request: &Request, reply: &Reply) -> Option<Vec<u8>> {
