@@ -14,29 +14,32 @@ pub mod failures {
     //!
     //! **An empty password is a success.** A bind with a DN and no password is an anonymous bind, and a server
     //! may answer it with success (RFC 4513 5.1.2). go-ldap CVE-2017-14623, Cacti CVE-2022-0730 and Spring LDAP
-    //! CVE-2026-41720 took that for a login. *Here:* nobody signs in with a password yet; our own is refused
-    //! when empty before anything is sent, by `config`, and `directory::settings::Bind` says so. *Tests:*
-    //! inside `src/config/mod.rs`.
+    //! CVE-2026-41720 took that for a login. *Here:* an empty or blank password is refused before anybody is asked
+    //! (`src/authn/login/mod.rs`) and again before a connection is made (`src/directory/sign_in/bind.rs`), where the
+    //! server has to say behind the bind whose the connection is (RFC 4532); our own is refused by `config`. *Tests:*
+    //! `tests/it/login_hostile.rs`, a server that says yes to everything and hears nothing; inside `src/config/mod.rs`.
     //!
     //! **A NUL byte cuts the name.** ownCloud CVE-2014-9043 and DokuWiki CVE-2014-8764 passed names on to C
     //! strings. *Here:* an attribute with control characters makes a name only after mapping into IAM's
-    //! alphabet (`src/model/name.rs`), and is shown only through `base::text::printable` (`src/base/text.rs`).
-    //! *Tests:* inside both.
+    //! alphabet (`src/model/name.rs`), and is shown only through `base::text::printable` (`src/base/text.rs`). Whoever
+    //! types one as a name or a NUL as a password is told so, and no server hears of it (`src/authn/login/name.rs`).
+    //! *Tests:* inside all three, and `tests/it/login_rules.rs`.
     //!
     //! **A value becomes part of a filter.** keycloak#26112 (blind search), openspug#738 (login bypass),
     //! versitygw#2226 (before the signature was checked), usernaut#275 (the attribute's *name*). *Here:*
     //! filters are built from a typed tree whose printer does the escaping of RFC 4515 3; no text is ever
-    //! formatted into one (`src/directory/filter.rs`). *Tests:* inside it, the property that what is parsed
-    //! back is one comparison with exactly the value given.
+    //! formatted into one (`src/directory/filter.rs`). *Tests:* inside it and inside `src/directory/sign_in/find.rs`, the property that what is
+    //! parsed back are comparisons with exactly the values given.
     //!
     //! **A DN is built from what somebody typed** (versitygw#2226). *Here:* none is built: a DN comes from the
-    //! server or from the configuration, and `src/directory/dn.rs` only parses and compares (RFC 4514).
-    //! *Tests:* inside it.
+    //! server or from the configuration, and `src/directory/dn.rs` only parses and compares (RFC 4514). A sign-in binds with what the search brought, byte for
+    //! byte. *Tests:* inside it, and `tests/it/login_hostile.rs`.
     //!
     //! **A referral carries the password away.** ldaptive#25 replayed the bind, without TLS, to whatever host
     //! the referral named. *Here:* no referral is ever followed. A reference within a result makes the read
     //! doubtful, and nothing is deleted because of a doubtful read (`src/directory/mod.rs`, `Completeness`).
-    //! *Tests:* a scripted server that answers with referrals to a second one, which must see no connection.
+    //! A bind that is answered with one is refused. *Tests:* a scripted server that answers with referrals to a second one,
+    //! which must see no connection.
     //!
     //! **StartTLS falls back to plain text**, or the answer to a bind is smuggled in before the handshake:
     //! node-ldapauth-fork#94, openvpn-auth-ldap#28, the class "NO STARTTLS". *Here:* `ldaps://` is what the
@@ -61,8 +64,27 @@ pub mod failures {
     //!
     //! **One person, several spellings.** Vault CVE-2025-6004 and CVE-2025-6013 counted one alias and let
     //! another through. *Here:* everything kept about a person is keyed by the directory's immutable id
-    //! (`base::Guid`), never by a name; names are looked up folded, in one place (`src/model/name.rs`).
-    //! *Tests:* inside it.
+    //! (`base::Guid`), never by a name; names are looked up folded, in one place (`src/model/name.rs`). What is typed to sign in has one form and only finds
+    //! somebody (`src/authn/login/name.rs`). *Tests:* inside both, and `tests/it/login_rules.rs`.
+    //!
+    //! **A name means somebody else where it counts.** Active Directory takes ten sorts of names in a bind, some of which
+    //! people choose for themselves (MS-ADTS 5.1.1.1.1); Grafana CVE-2022-31107 and CVE-2023-3128 matched mail addresses.
+    //! *Here:* a name is an account name or a principal name, has to mean one person in both, and the id that was found has
+    //! to be the id that is read again over the bound connection (`src/directory/sign_in/bind.rs`). *Tests:*
+    //! `tests/it/login_samba.rs`.
+    //!
+    //! **We lock people out for others** (Mattermost CVE-2025-31947). *Here:* wrong passwords are counted below what the
+    //! directory allows, for as long as it counts them, before any is passed on (`src/authn/login/limits.rs`); one that a
+    //! server may have counted goes to no second one. *Tests:* `tests/it/login_samba.rs`, fifty wrong ones and what the
+    //! controller counted.
+    //!
+    //! **A refusal tells who exists.** *Here:* wrong, unknown and locked are one sentence and take the same least time;
+    //! records tell them apart, and leave out names that nobody has, which may be passwords (`src/authn/login/refused.rs`).
+    //! What remains: under load, beyond that time, a search and a bind do not take alike long. *Tests:* inside it, and
+    //! `tests/it/login_rules.rs`.
+    //!
+    //! **A code is used twice** (Vault CVE-2025-6015). *Here:* the step of a code is on disk before anybody is let in with
+    //! it, by compare-and-swap (`src/authn/login/factor.rs`). *Tests:* `tests/it/login_rules.rs`, 64 at once and a restart.
     //!
     //! **A machine with a person's name** (CVE-2021-42278 and CVE-2021-42287). *Here:* people, groups and
     //! machines are told apart by object class and live apart in the model; nothing is stripped from or added

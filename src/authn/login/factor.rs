@@ -36,7 +36,7 @@ pub(super) fn check(
         (false, Some(code)) => code,
     };
     let attempts = begin(codes, owner, &devices, now)?;
-    let outcome = taken(store, keys, owner, actor, code, devices, now);
+    let outcome = taken((store, keys), (owner, actor), code, devices, now);
     match &outcome {
         Ok(()) => attempts.into_iter().for_each(|attempt| codes.succeeded(attempt)),
         // Somebody who sends a right code twice, or a hundred times at once, has guessed nothing.
@@ -70,10 +70,8 @@ fn begin(
 
 /// Takes the code, from whichever device shows it.
 fn taken(
-    store: &Store,
-    keys: &Keys,
-    owner: CredentialOwner,
-    actor: &Actor,
+    (store, keys): (&Store, &Keys),
+    (owner, actor): (CredentialOwner, &Actor),
     code: &Secret<String>,
     mut devices: Vec<Read<MfaDevice>>,
     now: Timestamp,

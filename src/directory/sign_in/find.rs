@@ -54,10 +54,11 @@ async fn find_over(source: &LdapSource, connection: &mut Connection, login: &Log
         let mut answers = connection.search(&question).await?;
         let outcome: Outcome = loop {
             match answers.next().await? {
-                Answer::Entry(raw, _) => match found.replace(raw) {
-                    Some(first) => return Err(ambiguous(&first, found.as_ref())),
-                    None => {}
-                },
+                Answer::Entry(raw, _) => {
+                    if let Some(first) = found.replace(raw) {
+                        return Err(ambiguous(&first, found.as_ref()));
+                    }
+                }
                 // What is on other servers is not synced either; nobody there can sign in.
                 Answer::Reference | Answer::Sync(_) => {}
                 Answer::Done(outcome) => break outcome,
@@ -120,4 +121,78 @@ fn ambiguous(first: &RawEntry, second: Option<&RawEntry>) -> FindError {
         _ => "others".to_owned(),
     };
     FindError::Ambiguous { one: shown(Some(first)), other: shown(second) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::super::settings::{Bind, Scope as KindScope};
+    use super::super::super::{Dn, Settings};
+    use super::*;
+
+    fn source(family: Family, login_attribute: &str) -> LdapSource {
+        let class = |name: &str| KindScope { object_classes: vec![name.to_owned()], filter: None };
+        let settings = Settings {
+            label: "corp".to_owned(),
+            family,
+            urls: vec!["ldaps://ldap.example.com".to_owned()],
+            domain: None,
+            start_tls: false,
+            insecure: false,
+            ca_file: None,
+            client_certificate: None,
+            bind: Bind::Anonymous,
+            bases: vec!["dc=example".parse::<Dn>().unwrap()],
+            only_under: Vec::new(),
+            people: class("person"),
+            groups: class("group"),
+            machines: class("computer"),
+            id_attribute: "entryUUID".to_owned(),
+            attributes: Vec::new(),
+            login_attribute: login_attribute.to_owned(),
+            method: None,
+            follow_every: Duration::from_secs(30),
+            notified: false,
+            page_size: 500,
+            connect_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(5),
+            max_values: 100,
+            max_value_bytes: 1_000,
+        };
+        LdapSource::new(settings, [7; 32]).unwrap()
+    }
+
+    /// What is asked of the names, behind what is asked of the kind.
+    fn names(family: Family, login: &Login) -> Vec<(String, Vec<u8>)> {
+        let login_attribute = if family == Family::ActiveDirectory { "samaccountname" } else { "uid" };
+        let written = filter(&source(family, login_attribute), login).unwrap().to_string();
+        let Filter::And(mut parts) = written.parse().unwrap() else { panic!("{written}") };
+        let alternatives = match parts.pop().unwrap() {
+            Filter::Or(alternatives) => alternatives,
+            only => vec![only],
+        };
+        let named = |filter: Filter| match filter {
+            Filter::Equal(attribute, value) => (attribute.as_str().to_owned(), value),
+            other => panic!("{other}"),
+        };
+        alternatives.into_iter().map(named).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn what_was_typed_is_a_value_and_never_syntax(name in ".{0,40}", typed in proptest::option::of(r"[*()\\\x00a=&|!]{0,12}")) {
+            let login = Login { name: name.clone(), typed: typed.clone() };
+            let values: Vec<Vec<u8>> = [Some(name), typed].into_iter().flatten().map(String::into_bytes).collect();
+            let expected = |attributes: &[&str]| -> Vec<(String, Vec<u8>)> {
+                attributes.iter().flat_map(|name| values.iter().map(|value| ((*name).to_owned(), value.clone()))).collect()
+            };
+            prop_assert_eq!(names(Family::Ldap, &login), expected(&["uid"]));
+            prop_assert_eq!(names(Family::ActiveDirectory, &login), expected(&["samaccountname", "userPrincipalName"]));
+        }
+    }
 }

@@ -101,14 +101,14 @@ pub(super) fn judge(family: Family, tried: &Tried) -> Result<(), Refusal> {
             let (kind, right) = ad_codes::refusal(&tried.text).unwrap_or((Kind::WrongPassword, false));
             refused(kind, right)
         }
+        // `nsAccountLock`, which is looked at before the password; the control calls it a lock as well.
+        (UNWILLING, _) if family == Family::Ds389 => refused(Kind::Disabled, false),
+        (CONSTRAINT_VIOLATION, _) if family == Family::Ds389 => refused(Kind::Locked, false),
         // Expiry is looked at behind the password, locks before it.
         (INVALID_CREDENTIALS, Some(PolicyError::Expired)) => refused(Kind::PasswordExpired, true),
         (INVALID_CREDENTIALS, _) if tried.expired => refused(Kind::PasswordExpired, true),
         (_, Some(PolicyError::Locked)) => refused(Kind::Locked, false),
         (INVALID_CREDENTIALS, _) => refused(Kind::WrongPassword, false),
-        (CONSTRAINT_VIOLATION, _) if family == Family::Ds389 => refused(Kind::Locked, false),
-        // `nsAccountLock`, which is looked at before the password.
-        (UNWILLING, _) if family == Family::Ds389 => refused(Kind::Disabled, false),
         (code, _) => refused(Kind::Other(code), false),
     }
 }
@@ -154,7 +154,7 @@ mod tests {
             (open, tried(49, "", Some(PolicyError::Locked), false), Some((Kind::Locked, false))),
             (ds, tried(49, "", None, true), Some((Kind::PasswordExpired, true))),
             (ds, tried(19, "", None, false), Some((Kind::Locked, false))),
-            (ds, tried(53, "", None, false), Some((Kind::Disabled, false))),
+            (ds, tried(53, "", Some(PolicyError::Locked), false), Some((Kind::Disabled, false))),
             (open, tried(53, "", None, false), Some((Kind::Other(53), false))),
             (open, tried(10, "", None, false), Some((Kind::Referral, false))),
             (Family::ActiveDirectory, tried(8, "", None, false), Some((Kind::Other(8), false))),
