@@ -362,6 +362,19 @@ async fn guesses_at_once_are_no_more_than_guesses_in_a_row() {
     assert_eq!(corp.heard.load(Ordering::SeqCst), 3);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_starts_at_once_all_signs_in() {
+    let (lobby, _) = Lobby::corp(company(&[("ann", 1)]));
+    let lobby = Arc::new(lobby);
+    let mut programs = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let lobby = Arc::clone(&lobby);
+        programs.spawn(async move { lobby.sign_in("ann", RIGHT).await.map(drop).map_err(|refused| refused.reason) });
+    }
+    let ended = programs.join_all().await;
+    assert_eq!(ended, vec![Ok(()); 32]);
+}
+
 #[tokio::test]
 async fn an_address_has_a_limit_that_its_own_account_does_not_lift() {
     let (lobby, _) = Lobby::corp(company(&[("ann", 1), ("own", 2)]));

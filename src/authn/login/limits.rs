@@ -1,14 +1,15 @@
 //! How many may try, and how often: per person below what the directory allows, per name, per address, and in all.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use super::{Reason, Refused, Settings};
 use crate::authn::limiter::{Attempt, Attempts, Limits};
-use crate::base::Timestamp;
 use crate::base::network::Neighbours;
+use crate::base::{Timestamp, UserId};
 use crate::directory::Lockout;
 
 /// Sign-ins a second, of everybody: a directory answers some hundred binds, and has others to answer.
@@ -25,7 +26,19 @@ pub(super) struct Counters {
     names: Attempts<String>,
     addresses: Attempts<Neighbours>,
     pace: Mutex<Pace>,
+    turns: Turns,
 }
+
+/// Who is being signed in, one at a time for each person: an attempt counts as wrong until it is known to be right, and the
+/// ten programs that somebody starts at once have guessed nothing.
+#[derive(Debug, Default)]
+struct Turns(Mutex<HashMap<UserId, Arc<tokio::sync::Mutex<()>>>>);
+
+/// A turn; over when dropped.
+pub(super) type Turn = tokio::sync::OwnedMutexGuard<()>;
+
+/// So many people are remembered before those who wait for nothing are looked for.
+const SWEEP_FROM: usize = 1_024;
 
 #[derive(Debug, Default)]
 struct Pace {
@@ -67,6 +80,19 @@ impl Counters {
             }
             Err(error) => Err(Refused::new(Reason::TooManyAttempts, error)),
         }
+    }
+
+    /// Waits until nobody else tries `user`'s password.
+    pub(super) async fn turn(&self, user: UserId) -> Turn {
+        let lock = {
+            let mut turns = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if turns.len() >= SWEEP_FROM {
+                // Whoever has a turn or waits for one holds it, too.
+                turns.retain(|_, lock| Arc::strong_count(lock) > 1);
+            }
+            Arc::clone(turns.entry(user).or_default())
+        };
+        lock.lock_owned().await
     }
 
     /// A clock that goes back begins a second anew.

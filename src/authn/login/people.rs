@@ -96,9 +96,11 @@ impl Logins {
         let about = |refused: Refused| refused.about(id, name.clone());
         let owner = CredentialOwner::User(id);
         let limits = settings.limits(person.lockout);
+        let turn = self.counters.turn(id).await;
         let guess = match self.parts.attempts.begin_within((owner, PASSWORD.to_owned()), limits, now) {
             Ok(guess) => guess,
             Err(error) => {
+                drop(turn);
                 self.pretend(Some(&door), &attempt.password).await;
                 return Err(about(Refused::new(Reason::TooManyAttempts, error)));
             }
@@ -107,6 +109,7 @@ impl Logins {
             Ok(_) => self.parts.attempts.succeeded(guess),
             Err(error) => return Err(about(self.not_verified(&door, guess, error))),
         }
+        drop(turn);
         let parts = self.parts.clone();
         let admitted = self.parts.store.run(move |store| {
             let admitted = admit(
@@ -161,22 +164,24 @@ impl Logins {
         let (id, name) = (user.id, Some(user.name.to_string()));
         let about = |refused: Refused| refused.about(id, name.clone());
         let key = (CredentialOwner::User(id), PASSWORD.to_owned());
+        let turn = self.counters.turn(id).await;
         let guess = match self.parts.attempts.begin_within(key, settings.limits(None), now) {
             Ok(guess) => guess,
             Err(error) => {
+                drop(turn);
                 self.pretend(None, &attempt.password).await;
                 return Err(about(Refused::new(Reason::TooManyAttempts, error)));
             }
         };
         let parts = self.parts.clone();
         let tried = self.parts.store.run(move |store| {
-            let tried = known(&parts, guess, &profile, &attempt.password)
-                .and_then(|()| usable(store, &profile.value, now))
-                .and_then(|()| {
-                    let bound = admit(&parts, store, id, |user| user.origin.directory.is_local(), attempt, now)?;
-                    used(store, &bound, profile, now);
-                    Ok(bound)
-                });
+            let known = known(&parts, guess, &profile, &attempt.password);
+            drop(turn);
+            let tried = known.and_then(|()| usable(store, &profile.value, now)).and_then(|()| {
+                let bound = admit(&parts, store, id, |user| user.origin.directory.is_local(), attempt, now)?;
+                used(store, &bound, profile, now);
+                Ok(bound)
+            });
             Ok::<_, StoreError>(tried)
         });
         tried.await.map_err(|error| Refused::failed(&error))?.map_err(about)
