@@ -22,6 +22,7 @@
 //! | 1 | [`telemetry`] | logs, metrics, how the parts of the daemon are |
 //! | 1 | [`model`] | what exists: people, groups, machines, edges, roles, policies, names; pure values |
 //! | 1 | [`directory`] | speaks LDAP, has never heard of IAM |
+//! | 1 | [`fetch`] | the only outbound HTTP client, and what it may reach |
 //! | 2 | [`store`] | persistence with history, behind one narrow trait |
 //! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |
 //! | 3 | [`audit`] | the chained record of what was done |
@@ -52,6 +53,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod directory;
+pub mod fetch;
 pub mod gate;
 pub mod http;
 pub mod iam;

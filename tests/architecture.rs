@@ -140,7 +140,12 @@ const CONFINED: &[Confined] = &[
     ),
     Confined("sled", &["store/sled"], "use the `store::Store`"),
     Confined("axum", &["http/", "http.rs"], "return a value and let `http/` write the answer"),
-    Confined("hyper", &["http/", "http.rs", "cli/"], "return a value and let `http/` write the answer"),
+    Confined("hyper", &["http/", "http.rs", "cli/", "fetch/"], "return a value and let `http/` write the answer"),
+    Confined(
+        "hyper::client",
+        &["cli/", "fetch/"],
+        "fetch through `fetch`, which holds the rules against request forgery",
+    ),
     Confined("toml", &["config/raw"], "take a `Settings`"),
     Confined("clap", &["cli/", "cli.rs"], "take the value as an argument"),
     Confined("Timestamp::now", &["base/"], "take `now: Timestamp` as an argument"),

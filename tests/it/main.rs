@@ -27,6 +27,7 @@ mod directory_windows;
 mod ds389;
 mod e2e;
 mod effects;
+mod fetch;
 mod fixture;
 mod forward_auth;
 mod forward_auth_nginx;
