@@ -168,6 +168,7 @@ const PROOFS: &[Proof] = &[
     Proof("audit", "Opened"),
     Proof("authn", "Caller"),
     Proof("authn", "Verified"),
+    Proof("authn", "WebIdentity"),
     Proof("gate", "Authorized"),
     Proof("sync", "Cleared"),
 ];

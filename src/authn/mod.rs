@@ -7,9 +7,10 @@
 //! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
-//! second factors, [`sigv4`] for signatures, [`limiter`] against guessing. They answer questions; none of
-//! them makes a caller.
+//! second factors, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`limiter`] against guessing.
+//! They answer questions; none of them makes a caller.
 
+pub mod federated;
 pub mod limiter;
 pub mod local;
 pub mod login;

@@ -23,7 +23,7 @@ pub const MOST: usize = 100;
 /// Longest URL and longest client id (IAM API reference, `OpenIDConnectProviderUrlType` and `clientIDType`).
 const LONGEST: usize = 255;
 
-/// A provider, as it is described here. Nobody is signed in by it yet: that is the business of STS.
+/// A provider, as it is described here. How a token of it is verified is the business of `authn`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OidcProvider {
     /// Stays the same.
@@ -142,6 +142,14 @@ impl Issuer {
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
+    }
+}
+
+impl ClientId {
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
