@@ -29,6 +29,7 @@ pub use error::AdminError;
 use rand::rngs::StdRng;
 
 use crate::audit::Audit;
+use crate::authn::federated::Issuers;
 use crate::authn::limiter::Attempts;
 use crate::authn::password::Passwords;
 use crate::base::{Clock, Timestamp};
@@ -65,6 +66,8 @@ pub struct Admin {
     pub keys: Keys,
     /// Whether sessions count.
     pub sessions: Sessions,
+    /// Who is believed about people and workloads of elsewhere; a reload exchanges what the configuration says of them.
+    pub issuers: Arc<Issuers>,
     /// When access keys were used last.
     pub uses: uses::Uses,
     /// Hashes and checks passwords.

@@ -26,11 +26,13 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::authn::federated::Issuers;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::rng;
 use crate::config::{Config, ConfigError};
 use crate::daemon::compose::Opening;
 use crate::directory::{Finding, LdapSource, Severity, Source as _};
+use crate::fetch::Client;
 use args::{Args, Global, Verb};
 use iam::sessions::SessionVerb;
 use output::Output;
@@ -150,6 +152,8 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     let forward = config.forward_auth.as_ref().map(|settings| &settings.listener);
     let listeners = config.https.iter().chain(forward);
     findings.extend(listeners.map(|settings| check::listener(settings, SystemClock.now())));
+    let issuers = Issuers::new(config.issuers, Client::default());
+    findings.extend(issuers.check().await);
     for directory in config.directories {
         let label = directory.sync.label.clone();
         match LdapSource::new(directory.source, rand::RngExt::random(&mut rng::from_os()?)) {

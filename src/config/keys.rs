@@ -62,6 +62,10 @@ pub enum Form {
     Flag,
     /// Names or addresses of hosts.
     Hosts,
+    /// The address of an issuer of tokens.
+    Issuer,
+    /// The address of an issuer's keys.
+    KeysUrl,
     /// The label of a directory.
     Label,
     /// Names of groups of this machine.
@@ -100,7 +104,7 @@ pub enum Form {
 pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
 
 /// Sections that may stand several times, as `[[..]]`.
-const REPEATED: &[&str] = &["directory", "forward_auth.proxy", "group_role", "other_account"];
+const REPEATED: &[&str] = &["directory", "forward_auth.proxy", "group_role", "issuer", "other_account"];
 
 /// Every key, in the order of `config/example.toml`.
 #[rustfmt::skip]
@@ -173,6 +177,14 @@ pub const KEYS: &[Key] = &[
     required("other_account.id", Form::Account, "its number"),
     optional("other_account.name", Form::Name, "its name, for people to read"),
     defaulted("other_account.kind", Form::Choice(&["local", "aws"]), r#""local""#, "who decides there: Bailey, or AWS, which trusts it"),
+
+    either("issuer.url", "preset", Form::Issuer, "its address, as its tokens say in `iss`"),
+    optional("issuer.preset", Form::Choice(ISSUERS), "what sort of issuer it is"),
+    optional("issuer.ca_file", Form::File, "authorities that sign its server's certificate"),
+    defaulted("issuer.networks", Form::Networks, "[]", "networks that are not public and in which it may be"),
+    optional("issuer.jwks_url", Form::KeysUrl, "where its keys are, instead of where its discovery document says"),
+    optional("issuer.jwks_file", Form::File, "the file with its keys, instead of asking it"),
+    defaulted("issuer.max_age", Form::Duration, r#""1h""#, "how long its keys are believed without asking again"),
 
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),
     optional("group_role.directory", Form::Label, "whose groups are meant, instead of the primary directory's or the only one's"),
@@ -256,6 +268,9 @@ pub const KEYS: &[Key] = &[
 /// Families of servers.
 pub(super) const KINDS: &[&str] = &["ldap", "active-directory", "389-ds"];
 
+/// What sorts of issuers are known.
+const ISSUERS: &[&str] = &["kubernetes", "github", "gitlab", "spiffe"];
+
 const METHODS: &[&str] = &["auto", "syncrepl", "dirsync", "usn", "polling"];
 
 const COUNT: Form = Form::Whole(0, 1_000_000_000);
@@ -298,6 +313,10 @@ impl Form {
             Self::Filter => r#"an LDAP filter, such as "(employeeType=active)""#,
             Self::Flag => "true or false",
             Self::Hosts => r#"a list of host names without ports, such as ["bailey.example.com"]"#,
+            Self::Issuer => r#"an `https://` address without a port, such as "https://oidc.example.com/prod""#,
+            Self::KeysUrl => {
+                r#"an `https://` address, or `http://` of this machine, such as "https://oidc.example.com/keys""#
+            }
             Self::Label => r#"1 to 32 of a-z, 0-9 and -, starting with a letter, such as "corp""#,
             Self::Name => "a name, in quotes",
             Self::Names => r#"a list of names, such as ["bailey-admin"]"#,

@@ -21,6 +21,7 @@ mod files;
 mod forward_auth;
 mod group_role;
 mod https;
+mod issuer;
 mod kerberos;
 mod keys;
 mod listen;
@@ -52,6 +53,7 @@ pub use presets::{PRESETS, Preset};
 pub use sessions::Sessions;
 pub use store::Store;
 
+use crate::authn::federated::IssuerSettings;
 use crate::http::{forward, public};
 use crate::model::{Account, AccountId, GroupRules};
 use fault::Faults;
@@ -87,6 +89,8 @@ pub struct Config {
     pub kerberos: Kerberos,
     /// Where the master key is, which seals every secret that has to be readable again.
     pub keys: crate::keys::Settings,
+    /// Issuers of tokens, and what is to be said of them beyond the IAM API.
+    pub issuers: Vec<IssuerSettings>,
     /// What names of groups say about roles.
     pub group_rules: GroupRules,
     /// The directories, in the order of the file. May be empty: the people of a directory that was
@@ -155,6 +159,7 @@ impl Config {
             store: Store::meant(&top.section("store")),
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
+            issuers: issuer::all(&top.sections("issuer"), files),
             group_rules: group_role::all(&top.sections("group_role"), directories.as_deref().unwrap_or_default()),
             account: account?,
             accounts,

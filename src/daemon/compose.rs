@@ -17,12 +17,14 @@ use super::{Daemon, retention, run};
 use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, Identity};
+use crate::authn::federated::Issuers;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
 use crate::authn::sigv4::Replays;
 use crate::base::clock::{Clock, SteadyClock, SystemClock};
 use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
+use crate::fetch::Client;
 use crate::gate::{Gate, Judge};
 use crate::http::rate::{Limit, Rates};
 use crate::http::{App, socket};
@@ -138,6 +140,7 @@ pub fn parts(
         contacts,
         keys,
         sessions,
+        issuers: Arc::new(Issuers::new(config.issuers, Client::default())),
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),
         attempts: Arc::default(),
@@ -288,6 +291,7 @@ async fn apply_reload(
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     app.admin.contacts.allow(config.sessions.ages);
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
+    app.admin.issuers.replace(config.issuers);
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);
     Ok(())
 }

@@ -170,8 +170,8 @@ fn the_example_means_what_the_defaults_mean() {
         );
     let written_out = machine.load_text(&example).unwrap();
     // A rule or another account has no default; the example shows one of each.
-    let rule =
-        "[[other_account]]\nid = \"210987654321\"\n[[group_role]]\npattern = '^aws-(?<account>\\d{12})-(?<role>.+)$'\n";
+    let rule = "[[issuer]]\nurl = \"https://oidc.example.com/prod\"\n\
+        [[other_account]]\nid = \"210987654321\"\n[[group_role]]\npattern = '^aws-(?<account>\\d{12})-(?<role>.+)$'\n";
     let left_out = machine.load_text(&format!("{MINIMAL}\n{rule}")).unwrap();
     assert_eq!(format!("{written_out:#?}"), format!("{left_out:#?}"));
 }
@@ -212,6 +212,11 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
             None if key.path.starts_with("forward_auth.proxy.") => {
                 let (_, inner) = key.path.rsplit_once('.').unwrap();
                 minimal(&format!("[[forward_auth.proxy]]\n{inner} = 2026-01-01"), &[])
+            }
+            None if key.path == "issuer.url" => minimal("[[issuer]]\nurl = 2026-01-01", &[]),
+            None if key.path.starts_with("issuer.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                minimal(&format!("[[issuer]]\nurl = \"https://oidc.example.com\"\n{inner} = 2026-01-01"), &[])
             }
             None if key.path.starts_with("group_role.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
@@ -588,4 +593,66 @@ fn several_directories_need_one_primary_and_labels_of_their_own() {
         problem(&two("label = \"a\"\nprimary = true", "label = \"a\"")),
         ["directory.label: `a` is the label of the directory on line 2 already"]
     );
+}
+
+#[test]
+fn what_a_section_says_of_an_issuer_goes_together() {
+    each_has_its_fault(&[
+        ("[[issuer]]\npreset = \"spiffe\"", &[], "issuer.url", "missing"),
+        ("[[issuer]]\nurl = \"https://oidc.test:8443\"", &[], "issuer.url", "it has no port"),
+        ("[[issuer]]\nurl = \"http://oidc.test\"", &[], "issuer.url", "must begin with `https://`"),
+        ("[[issuer]]\npreset = \"jenkins\"\nurl = \"https://oidc.test\"", &[], "issuer.preset", "found \"jenkins\""),
+        ("[[issuer]]\nurl = \"https://oidc.test\"\nmax_age = \"59s\"", &[], "issuer.max_age", "out of bounds"),
+        ("[[issuer]]\nurl = \"https://oidc.test\"\nmax_age = \"25h\"", &[], "issuer.max_age", "out of bounds"),
+        ("[[issuer]]\nurl = \"https://oidc.test\"\nmax_age = \"soon\"", &[], "issuer.max_age", "found \"soon\""),
+        (
+            "[[issuer]]\nurl = \"https://oidc.test\"\nnetworks = [\"0.0.0.0/0\"]",
+            &[],
+            "issuer.networks",
+            "everything there is",
+        ),
+        (
+            "[[issuer]]\nurl = \"https://oidc.test\"\nnetworks = [\"10.0.0.1/8\"]",
+            &[],
+            "issuer.networks",
+            "write 10.0.0.0/8",
+        ),
+        (
+            "[[issuer]]\nurl = \"https://oidc.test\"\njwks_url = \"http://oidc.test/keys\"",
+            &[],
+            "issuer.jwks_url",
+            "in the clear",
+        ),
+        (
+            "[[issuer]]\nurl = \"https://oidc.test\"\njwks_url = \"https://ann@oidc.test/keys\"",
+            &[],
+            "issuer.jwks_url",
+            "found",
+        ),
+        (
+            "[[issuer]]\nurl = \"https://oidc.test\"\njwks_url = \"https://oidc.test/k\"\njwks_file = \"bailey.toml\"",
+            &[],
+            "issuer.jwks_file",
+            "beside jwks_url",
+        ),
+        (
+            "[[issuer]]\nurl = \"https://oidc.test\"\nnetworks = [\"10.0.0.0/8\"]\njwks_file = \"bailey.toml\"",
+            &[],
+            "issuer.networks",
+            "is not used",
+        ),
+        (
+            "[[issuer]]\npreset = \"github\"\n[[issuer]]\nurl = \"https://token.actions.GithubUserContent.com\"",
+            &[],
+            "issuer.url",
+            "has a section already",
+        ),
+    ]);
+    let text = minimal(
+        "[[issuer]]\npreset = \"gitlab\"\n[[issuer]]\nurl = \"https://a.test\"\njwks_url = \"http://127.0.0.1:8001/k\"",
+        &[],
+    );
+    let config = Machine::new().load_text(&text).unwrap();
+    let urls: Vec<String> = config.issuers.iter().map(|settings| settings.issuer.url()).collect();
+    assert_eq!(urls, ["https://gitlab.com", "https://a.test"]);
 }

@@ -73,6 +73,7 @@ impl Fixture {
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),
+            issuers: Arc::default(),
             reports: std::sync::Arc::default(),
             shelf,
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),

@@ -160,6 +160,7 @@ impl Office {
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),
+            issuers: std::sync::Arc::default(),
             reports: std::sync::Arc::default(),
             shelf: bailey::rights::Shelf::default(),
             rng: std::sync::Arc::new(std::sync::Mutex::new(rand::SeedableRng::from_seed([7; 32]))),

@@ -148,6 +148,7 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
         rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         passwords: Arc::default(),
         attempts: Arc::default(),
+        issuers: Arc::default(),
         reports: Arc::default(),
         shelf: bailey::rights::Shelf::default(),
     };
