@@ -341,6 +341,32 @@ pub mod failures {
     //! is elsewhere (`src/keys/mod.rs`); a row in the place of another does not open. *Tests:* `tests/it/credentials.rs` looks
     //! for told secrets in every byte of the store.
     //!
+    //! # Believing others
+    //!
+    //! **We are made to ask our own network** (twenty#25638, open-mercato#4037, better-auth#10830, artifact-keeper#1832): an
+    //! issuer's address, or what its document points to, is `169.254.169.254`, or becomes it between the check and the
+    //! connection. *Here:* one client fetches for others; it asks DNS once, refuses every address that is not public and not
+    //! named in `networks`, however it is written, dials the very address it checked, follows no redirection and asks the
+    //! environment for no proxy (`src/fetch/mod.rs`, `src/fetch/address.rs`). *Tests:* inside it, and `tests/it/fetch.rs`: a
+    //! resolver that changes its mind, redirections, endless and dripping answers.
+    //!
+    //! **A public key becomes a shared secret, or no signature is one** (CVE-2016-10555, PyJWT CVE-2026-48526, fast-jwt
+    //! CVE-2023-48223, python-jose CVE-2024-33663). *Here:* no symmetric algorithm has a name, `none` neither; the algorithm
+    //! must be the key's (`src/authn/federated/jws.rs`, `src/authn/federated/jwk.rs`). *Tests:* `tests/it/web_identity.rs`,
+    //! tokens that PyJWT's keys forged in 85 ways, and the property that no changed token counts.
+    //!
+    //! **A token brings its key along** (node-jose CVE-2018-0114), or is of another sort: an access token taken for somebody's
+    //! identity. *Here:* keys are looked up by name in what the issuer publishes, and nowhere else; `typ` must be `JWT`, `crit`
+    //! is refused, a member that stands twice too (`src/authn/federated/json.rs`). *Tests:* `tests/it/web_identity.rs`.
+    //!
+    //! **Garbage makes us ask the issuer without end.** *Here:* nobody is asked about a token that could not count; an issuer is
+    //! asked once a minute at most, by one for all who wait, and hanging up neither stops nor repeats it
+    //! (`src/authn/federated/keeping.rs`). *Tests:* `tests/it/web_identity.rs`, 64 at once.
+    //!
+    //! **Everybody on GitHub may assume the role.** Trust in an issuer that signs for the whole world, with a condition on `aud`
+    //! alone, which every stranger can meet. *Here:* such a policy is refused when it is written, and one that is there counts
+    //! for nothing (`src/policy/strangers.rs`, `src/admin/iam/trust.rs`). *Tests:* inside it, and `tests/it/web_identity.rs`.
+    //!
     //! # Running it
     //!
     //! **A daemon that could do anything.** *Here:* `systemd/bailey.service` takes away what is not needed;
@@ -410,6 +436,12 @@ pub mod defaults {
     //!
     //! **Signing keys: 90 days, published a day before and a day after.** Whoever verifies may keep keys for a day, which is more
     //! than libraries do, and tokens last a minute.
+    //!
+    //! **An issuer's keys: an hour, and a day while it is away.** A key that is withdrawn counts no longer than the hour. A day is
+    //! what an outage elsewhere may last before it stops every workload here; issuers publish keys longer than that.
+    //!
+    //! **Tokens of others: a minute ahead, not a second past.** FAPI 2.0 asks for ten seconds at least and sixty at most; a token's end
+    //! is its issuer's word.
     //!
     //! **64 connections of one address, 512 in all.** A company behind one translated address fits into 64; 512 bodies of 1 MiB
     //! stay well below the unit's `MemoryMax`. Trusted proxies are exempt from the former: they speak for many.

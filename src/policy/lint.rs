@@ -10,6 +10,7 @@ use super::condition::Condition;
 use super::context::Context;
 use super::document::{Document, Effect, Kind, Statement, Version};
 use super::principal::PrincipalPattern;
+use crate::model::Issuer;
 
 /// Something to think about.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -38,6 +39,19 @@ pub fn lint(document: &Document, text: &str) -> Vec<Warning> {
             sid: None,
             what: "`${..}` is text in version 2008-10-17, which holds where no `Version` is written".to_owned(),
             remedy: "write \"Version\": \"2012-10-17\"".to_owned(),
+        });
+    }
+    let shared = |issuer: &str| {
+        let issuer = format!("https://{issuer}").parse::<Issuer>();
+        document.kind == Kind::Trust && issuer.is_ok_and(|issuer| issuer.is_known_to_be_shared())
+    };
+    for found in document.lets_strangers_in(shared) {
+        warnings.push(Warning {
+            code: "shared-issuer",
+            statement: Some(found.statement),
+            sid: document.sid(found.statement).map(str::to_owned),
+            what: found.to_string(),
+            remedy: found.remedy(),
         });
     }
     let mut sids = BTreeSet::new();
@@ -229,6 +243,11 @@ mod tests {
         let deny = r#"{"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": {"AWS": "111122223333"}}"#;
         assert_eq!(codes(Kind::Resource, deny), ["not-principal"]);
         assert_eq!(trust(r#""Effect": "Allow", "Principal": {"AWS": "111122223333"}"#), [""; 0]);
+        let gitlab =
+            r#""Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/gitlab.com"}"#;
+        assert_eq!(trust(gitlab), ["shared-issuer"]);
+        let own = r#""Condition": {"StringLike": {"gitlab.com:sub": "project_path:acme/*"}}"#;
+        assert_eq!(trust(&format!("{gitlab}, {own}")), [""; 0]);
         let guardrail =
             |effect: &str| format!(r#"{{"Effect": "{effect}", "Principal": "*", "Action": "*", "Resource": "*"}}"#);
         assert_eq!(codes(Kind::ResourceControl, &guardrail("Allow")), ["guardrail-allow"]);

@@ -42,6 +42,7 @@ mod principal;
 mod print;
 mod request;
 mod services;
+mod strangers;
 mod templates;
 
 pub use case::{CaseResult, evaluate_case};
@@ -54,4 +55,5 @@ pub use lint::{Warning, lint};
 pub use principal::{Principal, PrincipalError};
 pub use request::{Request, RequestError};
 pub use services::Services;
+pub use strangers::LetsStrangersIn;
 pub use templates::{TEMPLATES, Template};

@@ -121,6 +121,18 @@ impl Pattern {
         }
     }
 
+    /// The text that everything it matches begins with: what stands before its first wildcard or variable.
+    pub(super) fn beginning(&self) -> &str {
+        match &self.0 {
+            Shape::Everything => "",
+            Shape::Exact(text) | Shape::Prefix(text) => text,
+            Shape::Wild(parts) | Shape::Variable(parts) => match parts.first() {
+                Some(Part::Text(text)) => text,
+                _ => "",
+            },
+        }
+    }
+
     /// Whether it has variables.
     pub(super) fn has_variables(&self) -> bool {
         matches!(self.0, Shape::Variable(_))

@@ -77,5 +77,6 @@ mod sync_random;
 mod sync_rights;
 mod systemd;
 mod tiny_store;
+mod web_identity;
 mod who_can;
 mod world;

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::super::{Admin, AdminError};
 use super::views::{Page, RoleView, role_arn, told};
 use super::{Change, examine, find, holders, trust};
+use crate::authn::federated::Issuers;
 use crate::base::RoleId;
 use crate::gate::Authorized;
 use crate::model::role::{SESSION_BOUNDS, USUAL_SESSION};
@@ -79,7 +80,7 @@ impl Admin {
     pub fn create_role(&self, asked: Authorized, new: &NewRole) -> Result<RoleView, AdminError> {
         let id = RoleId::from_bytes(self.fresh_id());
         self.change(asked, |change| {
-            let trusted = new.trust.as_ref().map(|document| trusted(change, document)).transpose()?;
+            let trusted = new.trust.as_ref().map(|document| trusted(change, &self.issuers, document)).transpose()?;
             let (trust, warnings) = trusted.unzip();
             let role = Role {
                 id,
@@ -182,7 +183,7 @@ impl Admin {
     /// When there is no such role, the document is no trust policy, or a part fails.
     pub fn update_trust(&self, asked: Authorized, document: &RawValue) -> Result<RoleView, AdminError> {
         self.change_role(asked, |change, role| {
-            let (trust, warnings) = trusted(change, document)?;
+            let (trust, warnings) = trusted(change, &self.issuers, document)?;
             change.note("document_sha256", super::digest(document.get()));
             role.trust = Some(trust);
             Ok(warnings)
@@ -247,9 +248,9 @@ pub(super) fn declared(accounts: &Accounts, account: Option<&AccountId>) -> Resu
 }
 
 /// A trust policy, examined and bound.
-fn trusted(change: &Change<'_>, document: &RawValue) -> Result<(Trust, Vec<Warning>), AdminError> {
+fn trusted(change: &Change<'_>, issuers: &Issuers, document: &RawValue) -> Result<(Trust, Vec<Warning>), AdminError> {
     let warnings = examine(document.get(), Kind::Trust, LONGEST_TRUST)?;
-    Ok((trust::bind(change.snapshot, change.accounts, document.get())?, warnings))
+    Ok((trust::bind(change.snapshot, change.accounts, issuers, document.get())?, warnings))
 }
 
 /// Refuses a name that another object of the account has.

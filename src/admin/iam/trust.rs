@@ -1,5 +1,7 @@
-//! Trust policies: bound to whom they name when they are written, shown with the names of today.
+//! Trust policies: bound to whom they name when they are written, shown with the names of today, and cut to what counts for
+//! somebody of an issuer that strangers share.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -9,6 +11,7 @@ use serde_json::value::RawValue;
 use super::super::AdminError;
 use super::find;
 use super::views::role_arn;
+use crate::authn::federated::{Issuers, WebIdentity};
 use crate::model::{AccountId, Accounts, Arn, Holder, Trust};
 use crate::policy::{Document, Kind};
 use crate::rights::FindError;
@@ -18,9 +21,18 @@ use crate::store::{Snapshot, StoreError, iam, rows};
 /// trusted, as in AWS: a name that somebody gets later would bring the trust with it.
 ///
 /// # Errors
-/// When it is no trust policy, it names somebody who is not there, or the store cannot be read.
-pub(super) fn bind(snapshot: &dyn Snapshot, accounts: &Accounts, text: &str) -> Result<Trust, AdminError> {
-    Document::parse(text, Kind::Trust)?;
+/// When it is no trust policy, it lets strangers in, it names somebody who is not there, or the store cannot be read.
+pub(super) fn bind(
+    snapshot: &dyn Snapshot,
+    accounts: &Accounts,
+    issuers: &Issuers,
+    text: &str,
+) -> Result<Trust, AdminError> {
+    let document = Document::parse(text, Kind::Trust)?;
+    if let Some(found) = document.lets_strangers_in(|issuer| issuers.is_shared(issuer)).first() {
+        let what = format!("statement {} of the policy: {found}; {}", found.statement + 1, found.remedy());
+        return Err(AdminError::MalformedPolicy { what });
+    }
     let mut bound = BTreeMap::new();
     let document = rewrite(text, |principal| {
         let Some((holder, arn)) = named(snapshot, accounts, principal)? else { return Ok(None) };
@@ -32,6 +44,17 @@ pub(super) fn bind(snapshot: &dyn Snapshot, accounts: &Accounts, text: &str) -> 
         Ok(Some(id.to_string()))
     })?;
     Ok(Trust { document, bound })
+}
+
+/// What of a role's trust policy counts for `identity`. Where strangers share its issuer, what trusts that issuer and does not say
+/// whose subject is meant counts for nothing, whatever way it got into the store; so whoever decides by a trust policy about
+/// somebody of an issuer decides by what this answers.
+#[must_use]
+pub fn counting_for<'d>(document: &'d Document, issuers: &Issuers, identity: &WebIdentity) -> Cow<'d, Document> {
+    if issuers.is_shared(identity.host_path()) {
+        return Cow::Owned(document.without_strangers(identity.host_path()));
+    }
+    Cow::Borrowed(document)
 }
 
 /// The document with the ARNs of today. Of somebody deleted the unique id stays, as AWS shows it.

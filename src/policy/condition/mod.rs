@@ -140,6 +140,14 @@ impl Condition {
         }
     }
 
+    /// The patterns of which the key must be there and match one; `None` of a condition of another sort.
+    pub(super) fn demanded_texts(&self) -> Option<&[Pattern]> {
+        match &self.values {
+            Values::Texts { patterns, .. } if !self.operator.negated && self.demands_presence() => Some(patterns),
+            _ => None,
+        }
+    }
+
     /// The texts it takes, if these are all it takes.
     fn exact_texts(&self) -> Option<impl Iterator<Item = &str> + Clone> {
         match &self.values {

@@ -12,6 +12,7 @@ pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod ds389;
 pub(crate) mod enclosure;
+pub(crate) mod issuer;
 pub(crate) mod ldap_tools;
 pub(crate) mod samba;
 pub(crate) mod scripted;
