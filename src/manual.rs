@@ -311,6 +311,11 @@ pub mod failures {
     //! each signature once; one that was made before a restart is not taken after it (`src/authn/sigv4/replay.rs`). *Tests:*
     //! inside it, under a race.
     //!
+    //! **A token chooses how it is verified** (CVE-2016-10555, CVE-2018-0114, PyJWT CVE-2026-48526, fast-jwt). *Here:* a key knows
+    //! its one algorithm, the header's is compared with it, and a header that says more than `alg`, `kid` and `typ` is none of ours;
+    //! no algorithm is symmetric (`src/keys/signing/token.rs`). *Tests:* `src/keys/signing/tests.rs`: `none`, HMAC keyed with the
+    //! public key in every spelling, keys in the header, other algorithms, weak signatures.
+    //!
     //! **Signatures checked for others** (keystone CVE-2025-65073). *Here:* there is no way to have a foreign request's
     //! signature checked: what is verified is the request itself.
     //!
@@ -435,7 +440,8 @@ pub mod defaults {
     //! too; a token is not.
     //!
     //! **Signing keys: 90 days, published a day before and a day after.** Whoever verifies may keep keys for a day, which is more
-    //! than libraries do, and tokens last a minute.
+    //! than libraries do, and tokens last a minute. An operator who asks for the next key gets the same day before and after; who
+    //! fears that others have the keys gets neither: what they signed is void at once (`src/keys/signing/turn.rs`).
     //!
     //! **An issuer's keys: an hour, and a day while it is away.** A key that is withdrawn counts no longer than the hour. A day is
     //! what an outage elsewhere may last before it stops every workload here; issuers publish keys longer than that.

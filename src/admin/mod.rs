@@ -16,6 +16,7 @@ pub mod people;
 pub mod preview;
 pub mod restore;
 pub mod sealing;
+pub mod signing;
 pub mod syncs;
 pub mod uses;
 pub mod verify;

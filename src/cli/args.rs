@@ -10,10 +10,11 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::iam::credentials::{AccessKeyVerb, Init, KeyVerb, RootVerb};
+use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
 use super::iam::guardrails::GuardrailVerb;
 use super::iam::holders::{Bounding, Holding};
+use super::iam::keys::KeyVerb;
 use super::iam::local::{LocalGroup, LocalUser};
 use super::iam::providers::ProviderVerb;
 use super::iam::resources::LocalResource;
@@ -123,7 +124,7 @@ pub enum Verb {
     /// The account's root
     #[command(subcommand)]
     Root(RootVerb),
-    /// The keys that seal secrets in the store
+    /// The keys that sign tokens, and those that seal secrets in the store
     #[command(subcommand)]
     Key(KeyVerb),
     /// Roles, and who may assume them
@@ -547,7 +548,11 @@ mod tests {
             "account password-policy --minimum-length 20 --word example --max-age-days 0",
             "root show",
             "root lock",
+            "key list",
             "key rotate",
+            "key rotate --algorithm es256 --emergency",
+            "key status",
+            "key reseal",
             "init --administrators admins --secret-file f",
             "group attach admins ReadOnlyAccess",
             "user put-policy ann s3 -",
@@ -622,6 +627,7 @@ mod tests {
             "guardrail create regions policy.json --kind scp",
             "guardrail update regions",
             "guardrail attach regions --to account/1",
+            "key rotate --algorithm HS256",
             "user tag ann team",
             "policy last-accessed ann",
             "policy granting user/ann",

@@ -108,7 +108,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Mfa(verb) => iam::factors::mfa(&mut Session::open(&global).await?, verb).await?,
         Verb::Account(verb) => iam::factors::account(&mut Session::open(&global).await?, verb).await?,
         Verb::Root(verb) => iam::credentials::root(&mut Session::open(&global).await?, verb).await?,
-        Verb::Key(verb) => iam::credentials::key(&mut Session::open(&global).await?, verb).await?,
+        Verb::Key(verb) => iam::keys::key(&mut Session::open(&global).await?, verb).await?,
         Verb::Role(verb) => iam::roles::role(&mut Session::open(&global).await?, verb).await?,
         Verb::Session(SessionVerb::RevokePolicy { before }) => {
             Output::standard(global.output).line(&iam::sessions::revoke_policy(before))?;

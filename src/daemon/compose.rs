@@ -241,7 +241,7 @@ pub async fn serve(
     let Parts { app, regression, directories } = tokio::task::spawn_blocking(move || {
         let parts = parts(config, opening, Some(metrics))?;
         // Before anybody can ask for something that takes one.
-        upkeep::turn_keys(&parts.app, parts.app.clock.now());
+        upkeep::turn_session_keys(&parts.app, parts.app.clock.now());
         Ok::<_, anyhow::Error>(parts)
     })
     .await??;

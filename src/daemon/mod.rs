@@ -1,8 +1,8 @@
 //! The composition root: wires the parts, serves until told to end, and ends well.
 //!
 //! Owns the order of start and end, nothing else. Signals, readiness and the drain are in
-//! [`lifecycle`], what others reach in [`listeners`], what has to be looked after while it runs in [`upkeep`], [`retention`]
-//! and [`https`].
+//! [`lifecycle`], what others reach in [`listeners`], what has to be looked after while it runs in [`upkeep`], [`signing`],
+//! [`retention`] and [`https`].
 
 pub mod compose;
 pub mod fleet;
@@ -10,6 +10,7 @@ pub mod https;
 pub mod lifecycle;
 pub mod listeners;
 pub mod retention;
+pub mod signing;
 pub mod upkeep;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload:
     lifecycle.spawn("socket", served(serve::serve(socket, v1::router(Arc::clone(&app)), ending.clone())));
     listeners.serve(&app, &lifecycle);
     lifecycle.spawn("store", upkeep::watch_store(app.store.clone(), ending.soft.clone()));
+    lifecycle.spawn("signing keys", signing::run(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), regression, ending.soft));
     let draining = app.draining.clone();
     let exit = lifecycle.run(signals, reload, move || draining.cancel()).await;

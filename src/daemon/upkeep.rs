@@ -1,4 +1,4 @@
-//! What has to be looked after while the daemon runs: owed audit records, counted denials, signing keys, the clock.
+//! What has to be looked after while the daemon runs: owed audit records, counted denials, the clock.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{AuditError, Event, Outcome};
 use crate::base::Timestamp;
 use crate::http::App;
-use crate::keys::RotationError;
 use crate::model::Actor;
 use crate::sessions::Place;
-use crate::store::{Commit, Intent, Store, StoreError, schema};
+use crate::store::{Commit, Intent, Store, schema};
 use crate::sync::state::CONTACT;
 use crate::telemetry::{Metric, Part};
 
@@ -57,7 +56,7 @@ pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) 
                 tracing::warn!(%error, "when access keys were used is not written down yet");
             }
             round.admin.settle_reports(now);
-            turn_keys(&round, now);
+            turn_session_keys(&round, now);
             sweep_sessions(&round, &mut place.lock().unwrap_or_else(PoisonError::into_inner), now);
             note_contacts(&round, now);
             round.gate.settle_denials(now);
@@ -98,24 +97,10 @@ fn note_contacts(app: &App, now: Timestamp) {
     }
 }
 
-/// Makes and destroys signing keys and session keys as their time comes, and has the log say so. Blocks.
-pub(super) fn turn_keys(app: &App, now: Timestamp) {
+/// Makes and forgets session keys as their time comes. Blocks.
+pub(super) fn turn_session_keys(app: &App, now: Timestamp) {
     if let Err(error) = app.admin.keys.turn_session_keys(&app.store, now) {
         tracing::debug!(%error, "session keys are not turned yet");
-    }
-    let turned = match app.admin.keys.turn_signing_keys(&app.store, now) {
-        Ok(turned) => turned,
-        // Looked at every few seconds, and told by the store's own health.
-        Err(error @ RotationError::Store(StoreError::Full { .. })) => {
-            return tracing::debug!(%error, "signing keys are not turned yet");
-        }
-        Err(error) => return tracing::warn!(%error, "signing keys are not turned yet"),
-    };
-    for (name, kids) in [("CreateSigningKey", turned.made), ("DestroySigningKey", turned.destroyed)] {
-        for kid in kids {
-            let event = Event::reading(name).with("kid", kid);
-            app.audit.note(&Actor::task("keys"), &event, &Outcome::success(), now);
-        }
     }
 }
 

@@ -323,6 +323,8 @@ operations! {
     ListSAMLProviders: Shows, Viewer, iam About::Account;
     /// List sessions.
     ListSessions: Shows, Viewer, bailey About::Account;
+    /// The keys that sign tokens.
+    ListSigningKeys: Shows, Viewer, bailey About::Account;
     /// The inline policies of a user.
     ListUserPolicies: Shows, Viewer, iam About::User;
     /// Tags of a user.
@@ -363,6 +365,8 @@ operations! {
     ResyncMFADevice: Widens, Operator, iam About::User;
     /// Exchange the key that seals secrets.
     RotateSealingKey: Widens, Operator, bailey About::Account;
+    /// Publish the next key that signs tokens, or replace keys at once that others may have.
+    RotateSigningKey: Narrows, Operator, bailey About::Account;
     /// Make a version of a managed policy count.
     SetDefaultPolicyVersion: Widens, Operator, iam About::Policy;
     /// Whether documents that are handed in would allow something, and why.

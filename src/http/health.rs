@@ -127,7 +127,7 @@ fn keys_part(standing: Result<Standing, KeysError>) -> Part {
     match standing {
         Ok(standing) if standing.retiring.is_empty() => Part::green(format!("sealing key {}", standing.current)),
         Ok(standing) => Part::yellow(format!(
-            "sealing key {}; older ones are still in use: run `bailey key rotate`",
+            "sealing key {}; older ones are still in use: run `bailey key reseal`",
             standing.current
         )),
         Err(error) => Part::red(error.to_string()).ready(true),

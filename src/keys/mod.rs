@@ -23,12 +23,12 @@ mod rotation;
 mod session;
 mod signing;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use master::{MasterKey, MasterKeyError, Settings, Source};
 pub use rotation::{Rotated, RotationError};
-pub use session::{SessionSecrets, TokenError};
-pub use signing::{Jwk, Jwks, Turned};
+pub use session::{SessionSecrets, SessionTokenError};
+pub use signing::{Algorithm, Befell, Jwk, Jwks, KeyEvent, KeyState, NoAlgorithm, SigningKey, TokenError};
 
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::model::{KeyNumber, Sealed};
@@ -43,6 +43,8 @@ pub struct Keys {
     ring: Arc<RwLock<Result<Ring, KeysError>>>,
     signing: Arc<RwLock<Signing>>,
     sessions: Arc<RwLock<SessionKeys>>,
+    /// Held by whoever makes or destroys signing keys.
+    turning: Arc<Mutex<()>>,
 }
 
 /// Why something was not sealed or opened.
@@ -100,7 +102,12 @@ impl Keys {
             }
         };
         let shut = ring.is_err();
-        let keys = Self { ring: Arc::new(RwLock::new(ring)), signing: Arc::default(), sessions: Arc::default() };
+        let keys = Self {
+            ring: Arc::new(RwLock::new(ring)),
+            signing: Arc::default(),
+            sessions: Arc::default(),
+            turning: Arc::default(),
+        };
         if !shut {
             match Signing::open(store, &keys) {
                 Ok(signing) => *keys.signing.write().unwrap_or_else(PoisonError::into_inner) = signing,

@@ -62,7 +62,7 @@ pub struct SessionSecrets {
 /// A token that nobody issued, or whose key is no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session token is not one of ours, or its time is long over")]
-pub struct TokenError;
+pub struct SessionTokenError;
 
 impl SessionKeys {
     /// What lies in the store, opened. One that does not open ends the sessions it made, and no others.
@@ -127,17 +127,18 @@ impl Keys {
     ///
     /// # Errors
     /// When it is none of ours.
-    pub fn open_session_token(&self, token: &Secret<String>) -> Result<(SessionId, Secret<String>), TokenError> {
+    pub fn open_session_token(&self, token: &Secret<String>) -> Result<(SessionId, Secret<String>), SessionTokenError> {
         let mut bytes = Zeroizing::new([0_u8; 1 + 4 + 16 + 32]);
-        let length = URL_SAFE_NO_PAD.decode_slice(token.expose(), bytes.as_mut_slice()).map_err(|_| TokenError)?;
-        let (version, rest) = bytes.get(..length).and_then(<[u8]>::split_first).ok_or(TokenError)?;
-        let (number, rest) = rest.split_first_chunk::<4>().ok_or(TokenError)?;
-        let (id, code) = rest.split_first_chunk::<16>().ok_or(TokenError)?;
+        let length =
+            URL_SAFE_NO_PAD.decode_slice(token.expose(), bytes.as_mut_slice()).map_err(|_| SessionTokenError)?;
+        let (version, rest) = bytes.get(..length).and_then(<[u8]>::split_first).ok_or(SessionTokenError)?;
+        let (number, rest) = rest.split_first_chunk::<4>().ok_or(SessionTokenError)?;
+        let (id, code) = rest.split_first_chunk::<16>().ok_or(SessionTokenError)?;
         let (number, id) = (KeyNumber::from_be_bytes(*number), SessionId::from_bytes(*id));
         let open = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        let key = open.0.iter().find(|key| key.number == number && *version == VERSION).ok_or(TokenError)?;
+        let key = open.0.iter().find(|key| key.number == number && *version == VERSION).ok_or(SessionTokenError)?;
         let expected = key.code("token\0", &id);
-        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), code).map_err(|_| TokenError)?;
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), code).map_err(|_| SessionTokenError)?;
         Ok((id, key.secret(&id)))
     }
 

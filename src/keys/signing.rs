@@ -1,87 +1,75 @@
-//! Keys that sign what others verify: tokens for applications (RFC 7519), with ES256 (RFC 7518, section 3.4).
+//! Keys that sign what others verify: tokens (RFC 7519), by ES256 unless somebody can only read another of [`Algorithm`].
 //!
-//! A key is published a day before it signs, signs for 90 days, and stays published for another day: whoever verifies looks
-//! the keys up once a day never meets one that it cannot have seen, but for the very first, and one that takes the place of keys
-//! that were lost: those sign at once. The private half lies in the store, sealed.
-//! There is no symmetric algorithm here, and no way to choose one: what verifies cannot sign.
+//! Each algorithm has a line of keys of its own. A key is published a day before it signs, signs for 90 days or until the next one
+//! was asked for a day ago, and stays published for another day: whoever verifies looks the keys up once a day never meets one
+//! that it cannot have seen, but for the very first, and one that takes the place of keys that were lost or stolen: those sign
+//! at once. The private half lies in the store, sealed. What a token says is compared and chooses nothing: a key knows its
+//! algorithm, none of which is symmetric.
+//!
+//! ```text
+//!  algorithm   the algorithms, a pair of keys of each      schedule   next, current, retiring: when
+//!  jwk         public halves and their names               turn       made, announced, destroyed
+//!  token       signed, and believed again
+//! ```
+
+mod algorithm;
+mod jwk;
+mod schedule;
+mod token;
+mod turn;
 
 use std::fmt;
-use std::sync::PoisonError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+
+pub use algorithm::{Algorithm, NoAlgorithm};
+pub use jwk::{Jwk, Jwks};
+pub use schedule::KeyState;
+pub use token::TokenError;
+pub use turn::{Befell, KeyEvent, SigningKey};
 
 use super::rotation::RotationError;
 use super::{Keys, KeysError};
 use crate::base::{Secret, Timestamp};
-use crate::model::{Actor, KeyNumber, Sealed};
-use crate::store::{Commit, Intent, Store, credentials};
-
-/// How long a key signs.
-const SIGNS: SignedDuration = SignedDuration::from_hours(90 * 24);
-
-/// How long it is published before that, and after.
-const AROUND: SignedDuration = SignedDuration::from_hours(24);
+use crate::model::{KeyNumber, Sealed};
+use crate::store::{Commit, Store, credentials};
+use algorithm::Pair;
 
 /// A signing key as it lies in the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Stored {
+    /// By what it signs. Rows of layout 4 do not say, when there was one algorithm.
+    #[serde(default)]
+    pub(super) algorithm: Algorithm,
     /// When it was made.
     pub(super) created: Timestamp,
     /// It signs from then on, until the next one does.
     pub(super) active_from: Timestamp,
+    /// Whether the log says that it signs.
+    #[serde(default)]
+    pub(super) announced: bool,
     /// The private half (PKCS #8), sealed.
     pub(super) sealed: Sealed,
-}
-
-/// A public key (RFC 7517, section 4; RFC 7518, section 6.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Jwk {
-    kty: &'static str,
-    crv: &'static str,
-    x: String,
-    y: String,
-    r#use: &'static str,
-    alg: &'static str,
-    /// Its name in tokens: its thumbprint (RFC 7638).
-    pub kid: String,
-}
-
-/// Public keys (RFC 7517, section 5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Jwks {
-    /// Those whose tokens count now or will tomorrow.
-    pub keys: Vec<Jwk>,
-}
-
-/// What befell the keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Turned {
-    /// Names of keys that were made.
-    pub made: Vec<String>,
-    /// Names of those that are no more.
-    pub destroyed: Vec<String>,
 }
 
 /// A key, opened.
 struct Open {
     number: KeyNumber,
+    created: Timestamp,
     active_from: Timestamp,
+    announced: AtomicBool,
     public: Jwk,
-    pair: EcdsaKeyPair,
+    pair: Pair,
 }
 
-/// Those that there are, the oldest first.
+/// Those that there are, by number, which within an algorithm is by age.
 #[derive(Default)]
 pub(super) struct Signing {
-    open: Vec<Open>,
-    /// Numbers of those that do not open any more.
-    lost: Vec<KeyNumber>,
+    open: Vec<Arc<Open>>,
+    /// Those that do not open any more.
+    lost: Vec<(KeyNumber, Algorithm)>,
 }
 
 impl Signing {
@@ -91,138 +79,65 @@ impl Signing {
         let mut signing = Self::default();
         for (number, held) in stored {
             let private = keys.unseal(&owner(number), &held.value.sealed);
-            match private.and_then(|private| Open::new(number, held.value.active_from, &private)) {
-                Ok(open) => signing.open.push(open),
+            match private.and_then(|private| Open::new(number, &held.value, &private)) {
+                Ok(open) => signing.open.push(Arc::new(open)),
                 // Tokens are short-lived, and another key takes its place.
                 Err(error) => {
                     tracing::error!(%error, number, "a signing key is lost");
-                    signing.lost.push(number);
+                    signing.lost.push((number, held.value.algorithm));
                 }
             }
         }
         Ok(signing)
     }
 
-    /// The key that signs at `now`: the newest whose time has come.
-    fn current(&self, now: Timestamp) -> Option<&Open> {
-        self.open.iter().rev().find(|key| key.active_from <= now).or_else(|| self.open.first())
+    fn of(&self, algorithm: Algorithm) -> impl Iterator<Item = &Arc<Open>> {
+        self.open.iter().filter(move |key| key.public.alg == algorithm)
     }
 
-    /// From when the next key is to sign, if it is time to make it.
-    fn due(&self, now: Timestamp) -> Option<Timestamp> {
-        let Some(newest) = self.open.last() else { return Some(now) };
-        let ends = later(newest.active_from, SIGNS);
-        let publish = later(now, AROUND);
-        (ends <= publish).then_some(publish)
+    fn lost_of(&self, algorithm: Algorithm) -> impl Iterator<Item = KeyNumber> {
+        self.lost.iter().filter(move |(_, of)| *of == algorithm).map(|(number, _)| *number)
     }
 
-    /// Numbers of keys by which nothing that counts can be signed any more.
-    fn over(&self, now: Timestamp) -> Vec<(KeyNumber, String)> {
-        let pairs = self.open.iter().zip(self.open.iter().skip(1));
-        let over = pairs.filter(|(_, next)| later(next.active_from, AROUND) <= now);
-        let over = over.map(|(key, _)| (key.number, key.public.kid.clone()));
-        // As long as nothing has signed in its place for a day, the sealing key may come back that opens it.
-        let replaced = self.open.iter().filter(|key| later(key.active_from, AROUND) <= now).map(|key| key.number).max();
-        let lost = self.lost.iter().filter(|number| replaced.is_some_and(|newer| newer > **number));
-        over.chain(lost.map(|number| (*number, format!("number {number}, which did not open")))).collect()
+    /// From when each key of a line signs, the oldest first.
+    fn starts(&self, algorithm: Algorithm) -> Vec<Timestamp> {
+        self.of(algorithm).map(|key| key.active_from).collect()
+    }
+
+    /// The key that signs at `now`: what [`schedule::states`] says, without making a list of it.
+    fn current(&self, algorithm: Algorithm, now: Timestamp) -> Option<Arc<Open>> {
+        let newest = self.of(algorithm).filter(|key| key.active_from <= now).last();
+        newest.or_else(|| self.of(algorithm).next()).cloned()
+    }
+
+    /// The key of that name.
+    fn named(&self, kid: &str) -> Option<Arc<Open>> {
+        self.open.iter().find(|key| key.public.kid == kid).cloned()
+    }
+
+    fn forget(&mut self, numbers: &[KeyNumber]) {
+        self.open.retain(|key| !numbers.contains(&key.number));
+        self.lost.retain(|(number, _)| !numbers.contains(number));
     }
 }
 
 impl Open {
-    fn new(number: KeyNumber, active_from: Timestamp, private: &Secret<Vec<u8>>) -> Result<Self, KeysError> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.expose());
-        let pair = pair.map_err(|_| KeysError::NotOpened {
+    fn new(number: KeyNumber, row: &Stored, private: &Secret<Vec<u8>>) -> Result<Self, KeysError> {
+        let pair = row.algorithm.read(private).ok_or_else(|| KeysError::NotOpened {
             owner: owner(number),
-            why: "it is no private key of P-256".to_owned(),
+            why: format!("it is no private key for {}", row.algorithm),
         })?;
-        let public = Jwk::of(pair.public_key().as_ref()).ok_or(KeysError::Refused)?;
-        Ok(Self { number, active_from, public, pair })
+        let public = pair.jwk().ok_or(KeysError::Refused)?;
+        let announced = AtomicBool::new(row.announced);
+        Ok(Self { number, created: row.created, active_from: row.active_from, announced, public, pair })
     }
-}
 
-impl Jwk {
-    /// Of a point as SEC 1, section 2.3.3, writes it uncompressed.
-    fn of(point: &[u8]) -> Option<Self> {
-        let (x, y) = point.strip_prefix(&[4])?.split_at_checked(32)?;
-        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-        // RFC 7638, section 3: the members that make the key, in the order of their names.
-        let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-        let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, members.as_bytes()));
-        Some(Self { kty: "EC", crv: "P-256", x, y, r#use: "sig", alg: "ES256", kid })
+    fn is_announced(&self) -> bool {
+        self.announced.load(Ordering::Acquire)
     }
 }
 
 impl Keys {
-    /// `claims` as a signed token (RFC 7515, section 7.1) whose header says that it is of type `typ` (RFC 8725, section 3.11).
-    ///
-    /// # Errors
-    /// When there is no key, or the cryptographic library refuses.
-    pub fn sign<T: Serialize>(&self, typ: &str, claims: &T, now: Timestamp) -> Result<Secret<String>, KeysError> {
-        let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
-        let key = signing.current(now).ok_or_else(|| KeysError::Shut { why: NO_KEY.to_owned() })?;
-        let header = serde_json::json!({ "alg": "ES256", "kid": key.public.kid, "typ": typ });
-        let part = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
-        let claims = serde_json::to_vec(claims).map_err(|_| KeysError::Refused)?;
-        let mut token = format!("{}.{}", part(header.to_string().into_bytes()), part(claims));
-        let signature = key.pair.sign(&SystemRandom::new(), token.as_bytes()).map_err(|_| KeysError::Refused)?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(Secret::new(token))
-    }
-
-    /// The public halves of all keys.
-    #[must_use]
-    pub fn jwks(&self) -> Jwks {
-        let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
-        Jwks { keys: signing.open.iter().map(|key| key.public.clone()).collect() }
-    }
-
-    /// Makes the key that is due, and destroys those that are over; mostly there is nothing to do. Blocks when there is. Without a
-    /// master key, which health tells of, nothing is done.
-    ///
-    /// # Errors
-    /// When the store fails; what was done stays done, and the keys there are go on.
-    pub fn turn_signing_keys(&self, store: &Store, now: Timestamp) -> Result<Turned, RotationError> {
-        if self.standing().is_err() {
-            return Ok(Turned::default());
-        }
-        let (due, over) = {
-            let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
-            (signing.due(now), signing.over(now))
-        };
-        let mut turned = Turned::default();
-        if let Some(active_from) = due {
-            turned.made.push(self.make_signing_key(store, active_from, now)?);
-        }
-        for (number, kid) in over {
-            let mut commit = Commit::new(Actor::task("keys"), now, Intent::Narrow);
-            commit.delete_signing_key(number);
-            store.commit(commit)?;
-            let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
-            signing.open.retain(|key| key.number != number);
-            signing.lost.retain(|lost| *lost != number);
-            turned.destroyed.push(kid);
-        }
-        Ok(turned)
-    }
-
-    fn make_signing_key(&self, store: &Store, from: Timestamp, now: Timestamp) -> Result<String, RotationError> {
-        let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-        let private = Secret::new(private.map_err(|_| KeysError::Refused)?.as_ref().to_vec());
-        // One that is lost has its number still.
-        let stored = store.read(credentials::signing_keys::<Stored>)?;
-        let number = stored.last().map_or(1, |(number, _)| number.saturating_add(1));
-        let key = Open::new(number, from, &private)?;
-        let sealed = self.seal(&owner(number), &private)?;
-        let by = sealed.key;
-        let mut commit = Commit::new(Actor::task("keys"), now, Intent::Widen);
-        commit.put_signing_key(number, &Stored { created: now, active_from: from, sealed }, by, 0)?;
-        store.commit(commit)?;
-        let kid = key.public.kid.clone();
-        self.signing.write().unwrap_or_else(PoisonError::into_inner).open.push(key);
-        Ok(kid)
-    }
-
     /// Seals signing key `number` anew, if `old` sealed it: whether it did.
     pub(super) fn reseal_signing_key(
         &self,
@@ -240,16 +155,9 @@ impl Keys {
     }
 }
 
-/// Why nothing is signed where there is no key.
-const NO_KEY: &str = "there is no key to sign with: the daemon makes one as soon as its master key and its disk allow";
-
 /// For whom the private half is sealed.
 fn owner(number: KeyNumber) -> String {
     format!("signing-key/{number}")
-}
-
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 impl fmt::Debug for Signing {

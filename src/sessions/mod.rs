@@ -19,7 +19,7 @@ pub use check::{Live, SessionError};
 pub use sweep::{Place, Swept};
 
 use crate::base::{Secret, SessionId, Timestamp};
-use crate::keys::{Keys, TokenError};
+use crate::keys::{Keys, SessionTokenError};
 use crate::model::AccountId;
 use crate::rights::{Library, Shelf, TermsAt};
 use crate::store::{Store, StoreError};
@@ -45,7 +45,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When it is none of ours.
-    pub fn open(&self, token: &Secret<String>) -> Result<(SessionId, Secret<String>), TokenError> {
+    pub fn open(&self, token: &Secret<String>) -> Result<(SessionId, Secret<String>), SessionTokenError> {
         self.keys.open_session_token(token)
     }
 

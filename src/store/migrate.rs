@@ -40,6 +40,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // There are none in layout 3. Older versions would delete people and leave their keys.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 4,
+        what: "signing keys of several algorithms",
+        // A row of layout 4 is read as what it is. Older versions would take keys of another algorithm for lost, and destroy them.
+        run: |_, _| Ok(()),
+    },
 ];
 
 /// Brings `store` from layout `found` to `wanted`.

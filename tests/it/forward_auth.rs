@@ -15,6 +15,7 @@ use bailey::http::forward::{self, Forward, Settings};
 use bailey::http::public::{self, Front, Public};
 use bailey::http::serve::Ending;
 use bailey::http::tls::Files;
+use bailey::keys::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -101,7 +102,7 @@ impl Hall {
         let fixture = Fixture::new(Some(Role::Operator));
         let served = fixture.serve().await;
         let app = Arc::clone(&fixture.app);
-        app.admin.keys.turn_signing_keys(&app.store, app.admin.now()).unwrap();
+        app.admin.keys.turn_signing_keys(&app.store, Algorithm::Es256, app.admin.now()).unwrap();
         let (listener, rules) = settings(plain_headers).parts();
         let (listener, forward) = (Public::bind(&listener).await.unwrap(), Arc::new(Forward::new(app, rules)));
         let front = listener.front();

@@ -79,8 +79,8 @@ async fn soon(what: &str, mut there: impl AsyncFnMut() -> bool) {
 fn events(running: &Running) -> Vec<(String, String)> {
     let lines = tail::last(&running.fixture.tiny.store(), 100).unwrap();
     let records = lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(&line.json).unwrap());
-    // A new store gets its first signing key whenever there is room for it.
-    let records = records.filter(|record| record["eventName"] != "CreateSigningKey");
+    // A new store gets its first signing keys whenever there is room for them.
+    let records = records.filter(|record| !record["eventName"].as_str().unwrap().ends_with("SigningKey"));
     let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     records.map(|record| (word(&record["eventName"]), word(&record["bailey"]["outcome"]))).collect()
 }

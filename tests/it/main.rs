@@ -56,6 +56,7 @@ mod run;
 mod samba;
 mod samba_random;
 mod several;
+mod signing_keys;
 mod sigv4;
 mod simulated;
 mod store_conformance;

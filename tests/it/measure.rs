@@ -223,3 +223,40 @@ fn a_thousand_changes_looked_up() {
         println!("measured: 1,000 changes told and looked up among 100,000: {:.2?}", begun.elapsed());
     });
 }
+
+/// What a token costs beside its bare signature, and how long an RSA key takes.
+#[test]
+#[ignore = "a measurement; `make bench` runs it"]
+fn tokens_signed_and_verified() {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    use bailey::keys::Algorithm;
+
+    const TOKENS: u32 = 5_000;
+    let store = bailey::store::Store::new(bailey::store::memory::Memory::new());
+    let (keys, now) = (crate::fixture::keys(&store), bailey::base::Timestamp::UNIX_EPOCH);
+    let claims = serde_json::json!({"iss": "https://bailey.example", "sub": "AIDAEXAMPLEEXAMPLE", "aud": "wiki",
+        "iat": 0, "exp": 600, "groups": ["staff", "wiki-readers", "wiki-writers", "on-call", "everybody"]});
+    let bare = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    for algorithm in Algorithm::ALL {
+        let made = timed(|| drop(keys.turn_signing_keys(&store, algorithm, now).unwrap()));
+        let token = keys.sign(algorithm, "at+jwt", &claims, now).unwrap();
+        let (mut signing, mut verifying, mut peer) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            signing
+                .push(timed(|| (0..TOKENS).for_each(|_| drop(keys.sign(algorithm, "at+jwt", &claims, now).unwrap()))));
+            peer.push(timed(|| {
+                (0..TOKENS).for_each(|_| drop(bare.sign(&SystemRandom::new(), token.expose().as_bytes()).unwrap()));
+            }));
+            verifying.push(timed(|| {
+                for _ in 0..TOKENS {
+                    keys.verify_token::<serde_json::Value>("at+jwt", token.expose(), now).unwrap();
+                }
+            }));
+        }
+        let peer = median(peer);
+        say(&format!("{TOKENS} tokens signed by {algorithm}"), median(signing), "bare ES256 signatures", peer);
+        say(&format!("{TOKENS} tokens verified by {algorithm}"), median(verifying), "bare ES256 signatures", peer);
+        say(&format!("a key made for {algorithm}"), made, "a bare ES256 signature", peer / TOKENS);
+    }
+}

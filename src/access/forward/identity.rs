@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Allowed;
 use crate::admin::Admin;
 use crate::base::{Secret, Timestamp};
-use crate::keys::KeysError;
+use crate::keys::{Algorithm, KeysError};
 
 /// Seconds that a token is good.
 pub const GOOD_FOR: i64 = 60;
@@ -80,5 +80,5 @@ pub fn token(
         exp: iat.saturating_add(GOOD_FOR),
         jti,
     };
-    admin.keys.sign(TYPE, &claims, now)
+    admin.keys.sign(Algorithm::default(), TYPE, &claims, now)
 }

@@ -1,4 +1,4 @@
-//! Access keys, root, and the keys that seal secrets.
+//! Access keys and root.
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -13,7 +13,6 @@ use serde_json::json;
 use super::done;
 use crate::admin::iam::access_keys::AccessKeyView;
 use crate::admin::iam::root::{Initialization, RootView};
-use crate::admin::sealing::SealingView;
 use crate::admin::views::Page;
 use crate::cli::Exit;
 use crate::cli::output::{Column, moment};
@@ -85,15 +84,6 @@ pub enum RootVerb {
     },
 }
 
-/// `bailey key`.
-#[derive(Debug, Subcommand)]
-pub enum KeyVerb {
-    /// Which key seals secrets, and since when
-    Status,
-    /// Exchange the key that seals secrets, and seal every secret anew
-    Rotate,
-}
-
 /// `bailey init`.
 #[derive(Debug, ClapArgs)]
 pub struct Init {
@@ -148,13 +138,6 @@ const ROOT: &[Column<RootView>] = &[
         },
     },
     Column { title: "mfa devices", cell: |root| root.mfa_devices.join(", ") },
-];
-
-const SEALING: &[Column<SealingView>] = &[
-    Column { title: "sealing key", cell: |keys| keys.current.to_string() },
-    Column { title: "seals since", cell: |keys| moment(keys.since) },
-    Column { title: "retiring", cell: |keys| keys.retiring.iter().map(u32::to_string).collect::<Vec<_>>().join(", ") },
-    Column { title: "sealed anew", cell: |keys| keys.resealed.map(|count| count.to_string()).unwrap_or_default() },
 ];
 
 /// Does a verb of `bailey access-key`.
@@ -221,19 +204,6 @@ pub async fn root(session: &mut Session, verb: RootVerb) -> anyhow::Result<Exit>
             done(session, "deleted")?;
         }
     }
-    Ok(Exit::Done)
-}
-
-/// Does a verb of `bailey key`.
-///
-/// # Errors
-/// When the operation fails.
-pub async fn key(session: &mut Session, verb: KeyVerb) -> anyhow::Result<Exit> {
-    let keys: SealingView = match verb {
-        KeyVerb::Status => session.client.get("/v1/sealing-keys").await?,
-        KeyVerb::Rotate => session.client.post("/v1/sealing-keys/rotate", &json!({})).await?,
-    };
-    session.output.record(&keys, SEALING)?;
     Ok(Exit::Done)
 }
 

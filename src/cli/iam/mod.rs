@@ -9,7 +9,8 @@
 //!  guardrails   bailey guardrail
 //!  local        bailey user create, bailey group create, ...: those that no directory knows
 //!  resources    bailey resource create, ...: machines that no directory knows
-//!  credentials  bailey access-key, root, key, init
+//!  credentials  bailey access-key, root, init
+//!  keys         bailey key: those that sign and seal
 //!  factors      bailey mfa, bailey account, passwords of local users
 //!  sessions     bailey session
 //!  details      bailey account details
@@ -23,6 +24,7 @@ mod details;
 pub mod factors;
 pub mod guardrails;
 pub mod holders;
+pub mod keys;
 pub mod local;
 pub mod policies;
 pub mod providers;

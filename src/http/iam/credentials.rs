@@ -1,4 +1,4 @@
-//! Routes of access keys, of root, and of the keys that seal them.
+//! Routes of access keys and of root.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -9,7 +9,6 @@ use super::super::v1::Routes;
 use super::{Body, Failure, Shared, work};
 use crate::admin::iam::access_keys::{AccessKeyView, NewAccessKey, ROOT};
 use crate::admin::iam::root::{Initialization, RootView};
-use crate::admin::sealing::SealingView;
 use crate::gate::Operation;
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -26,8 +25,6 @@ pub(super) fn add(routes: Routes) -> Routes {
         .delete("/v1/root/access-keys/{key}", Operation::DeleteAccessKey, remove_of_root)
         .post("/v1/root/lock", Operation::LockRoot, lock)
         .post("/v1/root/unlock", Operation::UnlockRoot, unlock)
-        .get("/v1/sealing-keys", Operation::GetKeyStatus, sealing_keys)
-        .post("/v1/sealing-keys/rotate", Operation::RotateSealingKey, rotate)
 }
 
 /// A new access key as an answer: the one place where a secret half leaves us.
@@ -124,14 +121,4 @@ async fn lock(State(app): Shared, asked: Asked) -> Result<Json<()>, Failure> {
 async fn unlock(State(app): Shared, asked: Asked) -> Result<Json<()>, Failure> {
     let allowed = asked.authorize("").await?;
     work(&app, move |admin| admin.lock_root(allowed, false)).await
-}
-
-async fn sealing_keys(State(app): Shared, asked: Asked) -> Result<Json<SealingView>, Failure> {
-    let allowed = asked.authorize("").await?;
-    work(&app, move |admin| admin.sealing_keys(&allowed)).await
-}
-
-async fn rotate(State(app): Shared, asked: Asked) -> Result<Json<SealingView>, Failure> {
-    let allowed = asked.authorize("").await?;
-    work(&app, move |admin| admin.rotate_sealing_key(allowed)).await
 }

@@ -5,6 +5,7 @@ mod credentials;
 mod factors;
 mod guardrails;
 mod holders;
+mod keys;
 mod local;
 mod policies;
 mod providers;
@@ -38,6 +39,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .with(local::add)
         .with(credentials::add)
         .with(factors::add)
+        .with(keys::add)
         .with(account::add)
         .with(providers::add)
         .with(reports::add)

@@ -48,7 +48,7 @@ fn no_token_with_a_bit_changed_is_ours() {
         let mut changed = bytes.clone();
         changed[place / 8] ^= 1 << (place % 8);
         let changed = Secret::new(URL_SAFE_NO_PAD.encode(changed));
-        assert_eq!(keys.open_session_token(&changed).unwrap_err(), TokenError, "bit {place}");
+        assert_eq!(keys.open_session_token(&changed).unwrap_err(), SessionTokenError, "bit {place}");
     }
     let longer = URL_SAFE_NO_PAD.encode([bytes.as_slice(), &[0]].concat());
     let shorter = URL_SAFE_NO_PAD.encode(&bytes[..bytes.len() - 1]);

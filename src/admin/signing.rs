@@ -1,0 +1,113 @@
+//! The keys that sign tokens: which there are, and the next one before its time.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Admin, AdminError};
+use crate::audit::Outcome;
+use crate::base::Timestamp;
+use crate::gate::Authorized;
+use crate::keys::{Algorithm, Befell, KeyEvent, KeyState, RotationError, SigningKey};
+
+/// A signing key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKeyView {
+    /// Its name in tokens.
+    pub kid: String,
+    /// Its algorithm.
+    pub algorithm: Algorithm,
+    /// `next`, `current` or `retiring`.
+    pub state: String,
+    /// When it was made; it is published since then.
+    pub created: Timestamp,
+    /// From when on it signs, or did.
+    pub signs_from: Timestamp,
+    /// Until when, if nobody asks for the next one before; of a next one that is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs_until: Option<Timestamp>,
+    /// Until when what it signed is believed; it is destroyed then. Of those that retire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifies_until: Option<Timestamp>,
+}
+
+/// Which keys to rotate, and how.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Those of one algorithm; otherwise all.
+    #[serde(default)]
+    pub algorithm: Option<Algorithm>,
+    /// At once, and what the old ones signed is not believed any more.
+    #[serde(default)]
+    pub emergency: bool,
+}
+
+impl Admin {
+    /// All signing keys, by algorithm, the oldest first.
+    #[must_use]
+    pub fn signing_keys(&self, _asked: &Authorized) -> Vec<SigningKeyView> {
+        self.shown()
+    }
+
+    /// Publishes the next key, to sign a day from now; in an emergency it signs at once and the others are destroyed. Of several
+    /// algorithms one after the other. Answers all keys there are then. Blocks, for RS256 as long as a key takes.
+    ///
+    /// # Errors
+    /// When there is no master key or the store fails; what was done stays done, and the log says what.
+    pub fn rotate_signing_keys(
+        &self,
+        asked: Authorized,
+        rotation: &Rotation,
+    ) -> Result<Vec<SigningKeyView>, AdminError> {
+        let actor = asked.actor();
+        let algorithms = rotation.algorithm.map_or_else(|| Algorithm::ALL.to_vec(), |one| vec![one]);
+        let mut events = Vec::new();
+        let done = algorithms.into_iter().try_for_each(|algorithm| {
+            let now = self.now();
+            let turned = if rotation.emergency {
+                self.keys.replace_signing_key(&self.store, algorithm, &actor, now)?
+            } else {
+                self.keys.rotate_signing_key(&self.store, algorithm, &actor, now)?
+            };
+            for event in &turned {
+                self.audit.note(&actor, &event.event(), &Outcome::success(), now);
+            }
+            events.extend(turned);
+            Ok::<_, RotationError>(())
+        });
+        asked.complete(&outcome(&done, &events), self.now());
+        match done {
+            Ok(()) => Ok(self.shown()),
+            Err(RotationError::Keys(error)) => Err(error.into()),
+            Err(RotationError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn shown(&self) -> Vec<SigningKeyView> {
+        self.keys.signing_keys(self.now()).into_iter().map(SigningKeyView::from).collect()
+    }
+}
+
+fn outcome(done: &Result<(), RotationError>, events: &[KeyEvent]) -> Outcome {
+    let count = |what| events.iter().filter(|event| event.what == what).count() as u64;
+    match done {
+        Ok(()) => {
+            Outcome::success().with("created", count(Befell::Created)).with("destroyed", count(Befell::Destroyed))
+        }
+        Err(error) => Outcome::failed("NotRotated", error),
+    }
+}
+
+impl From<SigningKey> for SigningKeyView {
+    fn from(key: SigningKey) -> Self {
+        let state = key.state.name().to_owned();
+        let (signs_from, signs_until, verifies_until) = match key.state {
+            KeyState::Next { signs_from } => (signs_from, None, None),
+            KeyState::Current { signs_from, signs_until } => (signs_from, Some(signs_until), None),
+            KeyState::Retiring { signs_from, signs_until, verifies_until } => {
+                (signs_from, Some(signs_until), Some(verifies_until))
+            }
+        };
+        let SigningKey { kid, algorithm, created, .. } = key;
+        Self { kid, algorithm, state, created, signs_from, signs_until, verifies_until }
+    }
+}
