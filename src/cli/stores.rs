@@ -76,7 +76,10 @@ pub fn import(global: &Global, file: &Path) -> anyhow::Result<Exit> {
         let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
         import::import(&settings, &mut BufReader::new(opened))?
     };
-    let words = format!("{} rows of an export of {:.0} are in place", trailer.rows, header.exported_at);
+    let words = format!(
+        "{} rows of an export of {:.0} are in place; everything issued before is void",
+        trailer.rows, header.exported_at
+    );
     Output::standard(global.output).sentence(&words)?;
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
 //! An export made a store again: into an empty place, checked to the last line before it counts.
 //!
 //! Rows go into a directory of their own, which becomes the store by one rename when the last
-//! line agrees with everything before it. Revisions, history, journal and log stay as they were.
+//! line agrees with everything before it. Revisions, history, journal and log stay as they were; the epoch is a new one, so that
+//! nothing counts that was issued before.
 
 use std::fs;
 use std::io::{self, BufRead};
@@ -12,11 +13,11 @@ use sha2::{Digest, Sha256};
 
 use super::execute::Writes;
 use super::export::{FORMAT, Header, Trailer, VALUE, VERSION};
-use super::identity::{self, Identity};
+use super::identity::{self, Epoch, Identity};
 use super::place::{Place, sync_directory};
 use super::sled::tree::Tree;
 use super::{LONGEST_VALUE, Row, Settings, StoreError, readable, schema};
-use crate::base::{Fault, Faulty};
+use crate::base::{Fault, Faulty, rng};
 
 /// Why an export could not be read in. The store is as it was before: none.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +106,8 @@ fn load(
             tree.apply(&std::mem::take(&mut writes))?;
         }
     };
+    let (key, epoch) = identity::epoch_row(Epoch::fresh(&mut rng::from_os()?))?;
+    writes.insert(key, epoch);
     tree.apply(&writes)?;
     tree.sync()?;
     let key = schema::meta(identity::IDENTITY);

@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::execute::{self, Head};
-use super::identity::{self, Identity};
+use super::identity::{self, Epoch, Identity};
 use super::{Commit, Committed, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::Timestamp;
 
@@ -29,7 +29,7 @@ impl Memory {
     #[must_use]
     pub fn new() -> Self {
         let identity = Identity { store: "memory".to_owned(), created: Timestamp::UNIX_EPOCH, demo: false };
-        let rows = identity::first_rows(&identity).unwrap_or_default();
+        let rows = identity::first_rows(&identity, Epoch::default()).unwrap_or_default();
         let rows = rows.into_iter().filter_map(|(key, row)| Some((key, row?))).collect();
         Self { held: RwLock::new(Held { head: Head::default(), rows }), revisions: watch::Sender::new(0) }
     }

@@ -50,6 +50,7 @@ use std::sync::Arc;
 pub use commit::{Append, Commit, Committed, Expect, Intent, Link, Sealed};
 pub use error::StoreError;
 pub use execute::{Head, LONGEST_VALUE};
+pub use identity::Epoch;
 pub use open::{Init, Ready, Settings, open};
 pub use overlay::{Laid, Overlay};
 
@@ -274,6 +275,14 @@ impl Store {
         let committed = self.engine.commit(commit)?;
         Metric::StoreCommits.counter(&[]).increment(1);
         Ok(committed)
+    }
+
+    /// In which epoch it is: what was issued in another one is void. The same for as long as the process runs. Blocks.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    pub fn epoch(&self) -> Result<Epoch, StoreError> {
+        self.read(identity::epoch)
     }
 
     /// Tells stores apart within this process.

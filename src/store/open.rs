@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::identity::{self, Identity};
+use super::execute::Writes;
+use super::identity::{self, Epoch, Identity};
 use super::migrate::{self, MIGRATIONS};
 use super::place::{Place, refused};
 use super::sled::{Sled, tree::Tree};
@@ -138,10 +139,14 @@ fn identify(
     if !may_make {
         return Err(missing(engine.place(), "a store was made here, and it is empty"));
     }
-    let mut rng = rng::from_os().map_err(|error| StoreError::Broken { why: format!("no randomness: {error}") })?;
+    let mut rng = randomness()?;
     let identity = Identity { store: hex::encode(rng.random::<[u8; 16]>()), created: now, demo: settings.demo };
-    engine.seed(&identity::first_rows(&identity)?)?;
+    engine.seed(&identity::first_rows(&identity, Epoch::fresh(&mut rng))?)?;
     Ok((identity, true))
+}
+
+fn randomness() -> Result<rand::rngs::StdRng, StoreError> {
+    rng::from_os().map_err(|error| StoreError::Broken { why: format!("no randomness: {error}") })
 }
 
 /// The demonstration knows everybody's password, so its people must never be taken for real ones.
@@ -162,10 +167,12 @@ fn check_demo(engine: &Sled, settings: &Settings, identity: &Identity) -> Result
     }
 }
 
-/// Commits that were acknowledged must still be there.
+/// Commits that were acknowledged must still be there. Where somebody put an older copy of the files in place and says so, which
+/// is a restore too, a new epoch begins.
 fn check_tail(engine: &Sled, settings: &Settings) -> Result<(), StoreError> {
     let place = engine.place();
-    let (acknowledged, found) = (place.acknowledged(), *super::Engine::watch(engine).borrow());
+    let (remembered, found) = (place.acknowledged(), *super::Engine::watch(engine).borrow());
+    let acknowledged = remembered.unwrap_or(0);
     if acknowledged > found && settings.init != Init::Anew {
         let why = format!(
             "commit {acknowledged} was acknowledged, and the last one found is {found}: its files are damaged, or old"
@@ -175,6 +182,10 @@ fn check_tail(engine: &Sled, settings: &Settings) -> Result<(), StoreError> {
             place.dir().join("acknowledged").display()
         );
         return Err(refused(place.dir(), why, &remedy));
+    }
+    if acknowledged > found || remembered.is_none() && found > 0 {
+        tracing::warn!(commit = found, "the store was put back by hand: everything issued before is void");
+        engine.seed(&Writes::from([identity::epoch_row(Epoch::fresh(&mut randomness()?))?]))?;
     }
     place.acknowledge(found);
     Ok(())

@@ -56,15 +56,15 @@ impl Place {
         self.dir.join("store")
     }
 
-    /// The last commit that was acknowledged here, as far as is known.
+    /// The last commit that was acknowledged here; `None` where nobody remembers.
     ///
     /// A damaged log reads like one that was cut short: the engine drops what follows and says
     /// nothing. Only somebody else who remembers how far it went can tell.
-    pub(super) fn acknowledged(&self) -> Revision {
+    pub(super) fn acknowledged(&self) -> Option<Revision> {
         let mut text = [0; DIGITS];
         match self.acknowledged.read_exact_at(&mut text, 0) {
-            Ok(()) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0),
-            Err(_) => 0,
+            Ok(()) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()),
+            Err(_) => None,
         }
     }
 

@@ -196,6 +196,7 @@ fn acknowledged_commits_that_are_gone_are_missed() {
     };
     copy(&files, &older);
     let newer = open(&settings);
+    let before = newer.store.epoch().unwrap();
     put(&newer.store, b"Sb", b"2");
     drop(newer);
     fs::remove_dir_all(&files).unwrap();
@@ -203,7 +204,12 @@ fn acknowledged_commits_that_are_gone_are_missed() {
     copy(&older, &files);
     refusal(&settings, &["commit 2 was acknowledged", "the last one found is 1", "delete"]);
     fs::remove_file(settings.dir.join("acknowledged")).unwrap();
-    assert_eq!(value(&open(&settings).store, b"Sb"), None);
+    let put_back = open(&settings);
+    assert_eq!(value(&put_back.store, b"Sb"), None);
+    let epoch = put_back.store.epoch().unwrap();
+    assert_ne!(epoch, before, "it is a restore, if by hand");
+    drop(put_back);
+    assert_eq!(open(&settings).store.epoch().unwrap(), epoch);
     assert_eq!(value(&open(&settings).store, b"Sa"), Some(b"1".to_vec()));
 }
 

@@ -170,8 +170,15 @@ fn an_import_is_the_store_again_to_the_byte() {
     let opened = store::open(&settings, now()).unwrap();
     assert!(!opened.created);
     assert_eq!(opened.identity.store, header.store);
-    assert_eq!(everything(&opened.store), everything(&original.store));
-    assert_eq!(exported(&opened.store), text);
+    // But for its epoch, which is another.
+    let epoch = schema::meta("epoch");
+    let rows = |store: &Store| everything(store).into_iter().filter(|(key, _)| *key != epoch).collect::<Vec<_>>();
+    assert_eq!(rows(&opened.store), rows(&original.store));
+    let differing = |(a, b): (&str, &str)| (a != b).then(|| a.to_owned());
+    let again = exported(&opened.store);
+    let differing: Vec<String> = again.lines().zip(text.lines()).filter_map(differing).collect();
+    assert_eq!(differing.len(), 2, "{differing:#?}");
+    assert!(differing[0].contains("meta/epoch") && differing[1].contains("sha256"), "{differing:#?}");
     assert_eq!(findings(&opened.store), Vec::<String>::new());
     let mut third = commit();
     append(&mut third, "third".to_owned());
@@ -180,6 +187,41 @@ fn an_import_is_the_store_again_to_the_byte() {
     drop(opened);
     let again = import(&settings, &mut BufReader::new(text.as_bytes()));
     assert!(matches!(again, Err(ImportError::Occupied(_))));
+}
+
+/// What was ended since a backup lives in it again; so nothing counts that was issued before.
+#[test]
+fn each_restore_begins_an_epoch_and_a_restart_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = |name: &str| Settings { reserve_bytes: 0, ..Settings::new(dir.path().join(name)) };
+    let epoch = |settings: &Settings| store::open(settings, now()).unwrap().store.epoch().unwrap();
+    let first = settings("first");
+    let original = epoch(&first);
+    assert_eq!(epoch(&first), original, "a restart");
+    assert_ne!(epoch(&settings("another")), original);
+    let text = exported(&store::open(&first, now()).unwrap().store);
+    let restored = ["one", "two"].map(|name| {
+        let settings = settings(name);
+        import(&settings, &mut BufReader::new(text.as_bytes())).unwrap();
+        let restored = epoch(&settings);
+        assert_eq!(epoch(&settings), restored, "a restart");
+        restored
+    });
+    assert_ne!(restored[0], restored[1], "the same backup twice");
+    assert!(!restored.contains(&original));
+
+    // A backup of before there were epochs, and the store it was made of.
+    let old: Vec<&str> = text.lines().filter(|line| !line.contains("\"meta/epoch\"")).collect();
+    let (rows, last) = old.split_at(old.len() - 1);
+    assert!(last[0].contains("sha256"));
+    let rows: String = rows.iter().map(|line| format!("{line}\n")).collect();
+    let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&rows));
+    let count = rows.lines().count() - 1;
+    let old = format!("{rows}{{\"rows\":{count},\"sha256\":\"{sha256}\"}}\n");
+    import(&settings("old"), &mut BufReader::new(old.as_bytes())).unwrap();
+    assert_ne!(epoch(&settings("old")), store::Epoch::default());
+    let memory = Store::new(store::memory::Memory::new());
+    assert_eq!(memory.epoch().unwrap(), store::Epoch::default());
 }
 
 #[test]
