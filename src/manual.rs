@@ -311,6 +311,11 @@ pub mod failures {
     //! each signature once; one that was made before a restart is not taken after it (`src/authn/sigv4/replay.rs`). *Tests:*
     //! inside it, under a race.
     //!
+    //! **A clock that is set back lets what ended live again** (Yuzu#2811: an approval of 30 days, by 31; whatsapp-rust#1376,
+    //! valkey#2651). *Here:* time goes on from where it had come, over restarts too, by a clock that nobody can set; and while the
+    //! wall clock is behind that, or leapt ahead of it, nothing may be issued that ends (`src/base/clock/steady.rs`). *Tests:*
+    //! inside it, and `tests/it/clock.rs`: the daemon under libfaketime.
+    //!
     //! **A token chooses how it is verified** (CVE-2016-10555, CVE-2018-0114, PyJWT CVE-2026-48526, fast-jwt). *Here:* a key knows
     //! its one algorithm, the header's is compared with it, and a header that says more than `alg`, `kid` and `typ` is none of ours;
     //! no algorithm is symmetric (`src/keys/signing/token.rs`). *Tests:* `src/keys/signing/tests.rs`: `none`, HMAC keyed with the
@@ -438,6 +443,9 @@ pub mod defaults {
     //!
     //! **Names go out beside the token only on demand.** A plain header is believed by an application that anybody else reaches,
     //! too; a token is not.
+    //!
+    //! **5 seconds back, an hour ahead.** Beyond that the clock is not believed until it is right again or a person says that it
+    //! is: a daemon of time steps by less, and what is an hour ahead is another time zone or another year.
     //!
     //! **Signing keys: 90 days, published a day before and a day after.** Whoever verifies may keep keys for a day, which is more
     //! than libraries do, and tokens last a minute. An operator who asks for the next key gets the same day before and after; who

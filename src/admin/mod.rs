@@ -5,6 +5,7 @@
 //! it, and what it is about is taken from it. Owns no protocol, no page and no table.
 
 pub mod backup;
+pub mod clock;
 pub mod directories;
 pub mod error;
 pub mod iam;

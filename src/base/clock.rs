@@ -1,13 +1,99 @@
-//! The clock: the only place that reads the wall clock, and a guard against it stepping back.
+//! The clock: the only place that reads the wall clock, and a guard against it stepping back or leaping ahead.
+//!
+//! Owns what `now` is ([`steady`]) and how far time had come when the process ended ([`mark`]). Expiry is a comparison with `now`
+//! in whoever gives something that ends; that asks [`Clock::may_mint`] before it does.
+
+pub mod mark;
+pub mod steady;
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 pub use jiff::Timestamp;
+pub use mark::Mark;
+pub use steady::SteadyClock;
+
+use super::{Fault, Faulty};
 
 /// Where `now` comes from. Production uses [`SystemClock`] behind [`SteadyClock`]; tests use [`FakeClock`].
 pub trait Clock: Send + Sync {
     /// The present moment, UTC.
     fn now(&self) -> Timestamp;
+
+    /// Whether it can be relied upon.
+    fn state(&self) -> ClockState {
+        ClockState::Right
+    }
+
+    /// Whether anything may be issued that ends by this clock: not while nobody knows what time it is.
+    ///
+    /// # Errors
+    /// When the clock stepped back or leapt ahead; says what to do.
+    fn may_mint(&self) -> Result<(), ClockError> {
+        match self.state() {
+            ClockState::Right => Ok(()),
+            ClockState::Behind { seconds } => Err(ClockError::Behind { seconds }),
+            ClockState::Ahead { seconds } => Err(ClockError::Ahead { seconds }),
+        }
+    }
+
+    /// Takes the wall clock as it stands for right, because a person says so.
+    fn confirm(&self) {}
+
+    /// Writes down how far time has come, for the next start.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    fn keep(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether a clock can be relied upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockState {
+    /// It goes forward, and no faster than it should.
+    Right,
+    /// It is behind what it was: somebody set it back, or it was ahead before.
+    Behind {
+        /// By how many seconds.
+        seconds: i64,
+    },
+    /// It leapt ahead of what has passed since.
+    Ahead {
+        /// By how many seconds.
+        seconds: i64,
+    },
+}
+
+/// Why nothing may be issued that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClockError {
+    /// The clock is behind.
+    #[error(
+        "nothing is issued that ends: the clock of this machine went back {seconds} s; set it right, or, if it is right now, \
+         say so by `bailey clock confirm`"
+    )]
+    Behind {
+        /// By how many seconds.
+        seconds: i64,
+    },
+    /// The clock leapt ahead.
+    #[error(
+        "nothing is issued that ends: the clock of this machine leapt {seconds} s ahead; set it right, or, if it is right now, \
+         say so by `bailey clock confirm`"
+    )]
+    Ahead {
+        /// By how many seconds.
+        seconds: i64,
+    },
+}
+
+impl Faulty for ClockError {
+    fn fault(&self) -> Fault {
+        Fault::Operator
+    }
 }
 
 /// True from the instant `at` on: a right that ends at noon is gone at noon.
@@ -16,7 +102,16 @@ pub fn expired(at: Timestamp, now: Timestamp) -> bool {
     now >= at
 }
 
-/// The machine's wall clock.
+/// What a machine knows of time.
+pub trait Hands: Send + Sync {
+    /// What the wall clock says, which anybody may set.
+    fn wall(&self) -> Timestamp;
+
+    /// How long the machine has been running, sleep included, which nobody can set.
+    fn running(&self) -> Duration;
+}
+
+/// The machine's own clocks.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
@@ -27,62 +122,54 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that never goes back.
-///
-/// Expiry is a comparison with `now`, so a wall clock that steps back would revive what had
-/// ended. This one answers the highest time it has ever seen, starting from a floor the caller
-/// read from the store (the time of its last commit).
+impl Hands for SystemClock {
+    fn wall(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// `CLOCK_BOOTTIME` (clock_gettime(2)): the monotonic clock stands still while a machine sleeps, and every morning would look
+    /// like a leap.
+    fn running(&self) -> Duration {
+        nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+    }
+}
+
+/// A clock that stands still until told to move, and is right until told otherwise.
 #[derive(Debug)]
-pub struct SteadyClock<C> {
-    inner: C,
-    /// Highest time seen, in microseconds since the epoch.
-    high_water: AtomicI64,
+pub struct FakeClock {
+    micros: AtomicI64,
+    state: Mutex<ClockState>,
 }
-
-impl<C: Clock> SteadyClock<C> {
-    /// A clock that answers no time before `floor`.
-    pub fn new(inner: C, floor: Timestamp) -> Self {
-        Self { inner, high_water: AtomicI64::new(floor.as_microsecond()) }
-    }
-
-    /// How far the wall clock lags behind the highest time seen, in seconds; 0 when it does not.
-    pub fn regression_seconds(&self) -> i64 {
-        let high = self.high_water.load(Ordering::Acquire);
-        (high - self.inner.now().as_microsecond()).max(0) / 1_000_000
-    }
-}
-
-impl<C: Clock> Clock for SteadyClock<C> {
-    fn now(&self) -> Timestamp {
-        let wall = self.inner.now();
-        let seen = self.high_water.fetch_max(wall.as_microsecond(), Ordering::AcqRel);
-        match Timestamp::from_microsecond(seen) {
-            Ok(high) if high > wall => high,
-            _ => wall,
-        }
-    }
-}
-
-/// A clock that stands still until told to move.
-#[derive(Debug)]
-pub struct FakeClock(AtomicI64);
 
 impl FakeClock {
     /// A clock standing at `at`.
     #[must_use]
     pub fn at(at: Timestamp) -> Self {
-        Self(AtomicI64::new(at.as_microsecond()))
+        Self { micros: AtomicI64::new(at.as_microsecond()), state: Mutex::new(ClockState::Right) }
     }
 
     /// Moves to `at`, forward or back.
     pub fn set(&self, at: Timestamp) {
-        self.0.store(at.as_microsecond(), Ordering::Release);
+        self.micros.store(at.as_microsecond(), Ordering::Release);
+    }
+
+    /// Becomes one that can be relied upon, or not.
+    pub fn doubt(&self, state: ClockState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.0.load(Ordering::Acquire)).unwrap_or(Timestamp::UNIX_EPOCH)
+        Timestamp::from_microsecond(self.micros.load(Ordering::Acquire)).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    fn state(&self) -> ClockState {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn confirm(&self) {
+        self.doubt(ClockState::Right);
     }
 }
 
@@ -90,32 +177,16 @@ impl Clock for FakeClock {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
     #[test]
     fn a_right_is_gone_at_the_instant_it_ends() {
-        let noon = at("2026-03-12T12:00:00Z");
-        assert!(!expired(noon, at("2026-03-12T11:59:59.999Z")));
+        let noon: Timestamp = "2026-03-12T12:00:00Z".parse().unwrap();
+        assert!(!expired(noon, "2026-03-12T11:59:59.999Z".parse().unwrap()));
         assert!(expired(noon, noon));
     }
 
     #[test]
-    fn a_clock_that_steps_back_revives_nothing() {
-        let floor = at("2026-03-12T12:00:00Z");
-        let clock = SteadyClock::new(FakeClock::at(at("2026-03-12T13:00:00Z")), floor);
-        assert_eq!(clock.now(), at("2026-03-12T13:00:00Z"));
-        clock.inner.set(at("2020-01-01T00:00:00Z"));
-        assert_eq!(clock.now(), at("2026-03-12T13:00:00Z"));
-        assert!(clock.regression_seconds() > 3600);
-        clock.inner.set(at("2026-03-12T14:00:00Z"));
-        assert_eq!(clock.now(), at("2026-03-12T14:00:00Z"));
-    }
-
-    #[test]
-    fn the_floor_holds_from_the_first_read() {
-        let clock = SteadyClock::new(FakeClock::at(at("2020-01-01T00:00:00Z")), at("2026-03-12T12:00:00Z"));
-        assert_eq!(clock.now(), at("2026-03-12T12:00:00Z"));
+    fn the_machine_runs() {
+        let before = SystemClock.running();
+        assert!(before > Duration::ZERO && SystemClock.running() >= before);
     }
 }

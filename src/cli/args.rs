@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::clock::ClockVerb;
 use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
 use super::iam::guardrails::GuardrailVerb;
@@ -127,6 +128,9 @@ pub enum Verb {
     /// The keys that sign tokens, and those that seal secrets in the store
     #[command(subcommand)]
     Key(KeyVerb),
+    /// The machine's clock, by which everything ends
+    #[command(subcommand)]
+    Clock(ClockVerb),
     /// Roles, and who may assume them
     #[command(subcommand)]
     Role(RoleVerb),
@@ -553,6 +557,8 @@ mod tests {
             "key rotate --algorithm es256 --emergency",
             "key status",
             "key reseal",
+            "clock status",
+            "clock confirm",
             "init --administrators admins --secret-file f",
             "group attach admins ReadOnlyAccess",
             "user put-policy ann s3 -",

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod check;
 pub mod client;
+pub mod clock;
 pub mod completions;
 pub mod effects;
 pub mod iam;
@@ -108,6 +109,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Mfa(verb) => iam::factors::mfa(&mut Session::open(&global).await?, verb).await?,
         Verb::Account(verb) => iam::factors::account(&mut Session::open(&global).await?, verb).await?,
         Verb::Root(verb) => iam::credentials::root(&mut Session::open(&global).await?, verb).await?,
+        Verb::Clock(verb) => clock::clock(&mut Session::open(&global).await?, verb).await?,
         Verb::Key(verb) => iam::keys::key(&mut Session::open(&global).await?, verb).await?,
         Verb::Role(verb) => iam::roles::role(&mut Session::open(&global).await?, verb).await?,
         Verb::Session(SessionVerb::RevokePolicy { before }) => {

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use nix::unistd::Uid;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::{self, Fleet};
 use super::lifecycle::{self, Exit, Lifecycle, Reload};
 use super::listeners::{Doors, Listeners};
-use super::upkeep::{self, Regression};
+use super::upkeep;
 use super::{Daemon, retention, run};
 use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
@@ -21,8 +22,8 @@ use crate::authn::federated::Issuers;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
 use crate::authn::sigv4::Replays;
-use crate::base::clock::{Clock, SteadyClock, SystemClock};
-use crate::base::{Timestamp, rng};
+use crate::base::clock::{Clock, Mark, SteadyClock, SystemClock};
+use crate::base::rng;
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::fetch::Client;
 use crate::gate::{Gate, Judge};
@@ -58,8 +59,6 @@ pub struct Opening {
 pub struct Parts {
     /// What the routes work with.
     pub app: Arc<App>,
-    /// How far the wall clock lags.
-    pub regression: Regression,
     /// The directories to read, in the order of the file.
     pub directories: Vec<DirectoryConfig>,
 }
@@ -106,10 +105,12 @@ pub fn parts(
     for notice in &ready.notices {
         tracing::warn!(notice, "corrected");
     }
-    let floor = ready.last_commit.unwrap_or(Timestamp::UNIX_EPOCH);
-    let clock = Arc::new(SteadyClock::new(SystemClock, floor));
-    let steady = Arc::clone(&clock);
-    let clock: Arc<dyn Clock> = clock;
+    let mark = config.state_directory.join("clock");
+    let mark = Mark::open(&mark).with_context(|| format!("cannot open {}; check who owns it", mark.display()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::new(SystemClock, Some(mark), ready.last_commit));
+    if let Err(error) = clock.may_mint() {
+        tracing::error!(%error, "the clock cannot be relied upon");
+    }
     let identity =
         Identity { account: config.account.clone(), build: env!("CARGO_PKG_VERSION").to_owned(), node: hostname() };
     let audit = Audit::open(ready.store.clone(), identity, &config.state_directory)?;
@@ -178,8 +179,7 @@ pub fn parts(
         metrics,
         draining: CancellationToken::new(),
     };
-    let regression: Regression = Box::new(move || steady.regression_seconds());
-    Ok(Parts { app: Arc::new(app), regression, directories: config.directories })
+    Ok(Parts { app: Arc::new(app), directories: config.directories })
 }
 
 /// Terms at any moment, by what is configured then.
@@ -238,7 +238,7 @@ pub async fn serve(
     })?;
     let listeners = Listeners::bind(&mut config).await?;
     let opening = Opening { patience: HANDOVER, ..opening };
-    let Parts { app, regression, directories } = tokio::task::spawn_blocking(move || {
+    let Parts { app, directories } = tokio::task::spawn_blocking(move || {
         let parts = parts(config, opening, Some(metrics))?;
         // Before anybody can ask for something that takes one.
         upkeep::turn_session_keys(&parts.app, parts.app.clock.now());
@@ -267,7 +267,7 @@ pub async fn serve(
         let (app, exchange, doors, config) = (Arc::clone(&reloading), exchange.clone(), doors.clone(), reload());
         Box::pin(async move { apply_reload(&app, &exchange, &doors, config?).await })
     });
-    let daemon = Daemon { app, regression, socket, health, listeners };
+    let daemon = Daemon { app, socket, health, listeners };
     Ok(run(daemon, lifecycle, signals, reload).await)
 }
 

@@ -23,15 +23,12 @@ use crate::http::{App, health, serve, v1};
 use crate::model::Actor;
 use lifecycle::{Exit, Lifecycle, Reload, Signals};
 use listeners::Ready;
-use upkeep::Regression;
 
 /// What a daemon needs that was made before it: everything that can fail for want of a right or a
 /// file has succeeded by then.
 pub struct Daemon {
     /// What the routes work with.
     pub app: Arc<App>,
-    /// How far the wall clock lags behind the highest time seen, in seconds.
-    pub regression: Regression,
     /// The local socket.
     pub socket: (UnixListener, Socket),
     /// The health listener.
@@ -45,7 +42,7 @@ pub struct Daemon {
 ///
 /// Starts on a full disk too: then the log is owed what it says of the start, and revocation works.
 pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload: Reload) -> Exit {
-    let Daemon { app, regression, socket: (socket, file), health: health_listener, listeners } = daemon;
+    let Daemon { app, socket: (socket, file), health: health_listener, listeners } = daemon;
     let ending = lifecycle.ending();
     record(&app, "StartDaemon", Outcome::success()).await;
     lifecycle.spawn("health", served(serve::serve(health_listener, health::router(Arc::clone(&app)), ending.clone())));
@@ -53,12 +50,13 @@ pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload:
     listeners.serve(&app, &lifecycle);
     lifecycle.spawn("store", upkeep::watch_store(app.store.clone(), ending.soft.clone()));
     lifecycle.spawn("signing keys", signing::run(Arc::clone(&app), ending.soft.clone()));
-    lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), regression, ending.soft));
+    lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), ending.soft));
     let draining = app.draining.clone();
     let exit = lifecycle.run(signals, reload, move || draining.cancel()).await;
 
     drop(file);
     record(&app, "StopDaemon", exit.outcome()).await;
+    upkeep::keep_clock(&app).await;
     exit
 }
 

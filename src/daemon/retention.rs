@@ -32,6 +32,10 @@ pub async fn run(app: Arc<App>, keep: Duration, end: CancellationToken) -> anyho
             () = end.cancelled() => return Ok(()),
             _ = rounds.tick() => {}
         }
+        // A clock that leapt ahead would make all of history too old.
+        if app.clock.may_mint().is_err() {
+            continue;
+        }
         let (round, ending) = (Arc::clone(&app), end.clone());
         let removed = app.store.run(move |store| {
             let before = horizon_at(round.clock.now(), keep);

@@ -28,6 +28,10 @@ pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
             () = end.cancelled() => return Ok(()),
             _ = rounds.tick() => {}
         }
+        // Those there are go on. By a clock that leapt ahead they would all be over.
+        if app.clock.may_mint().is_err() {
+            continue;
+        }
         let (round, ending) = (Arc::clone(&app), end.clone());
         let turned = tokio::task::spawn_blocking(move || {
             for algorithm in Algorithm::ALL.into_iter().take_while(|_| !ending.is_cancelled()) {

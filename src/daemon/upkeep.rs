@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{AuditError, Event, Outcome};
 use crate::base::Timestamp;
+use crate::base::clock::ClockState;
 use crate::http::App;
 use crate::model::Actor;
 use crate::sessions::Place;
@@ -15,41 +16,35 @@ use crate::store::{Commit, Intent, Store, schema};
 use crate::sync::state::CONTACT;
 use crate::telemetry::{Metric, Part};
 
-/// Answers how far the wall clock lags behind the highest time seen, in seconds.
-pub type Regression = Box<dyn Fn() -> i64 + Send + Sync>;
-
 /// How often everything is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// How far what is written down of a directory's answers may lag behind.
 const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
-/// A lag that is worth a record: adjustments of a second are everyday life.
-const WORTH_A_RECORD: i64 = 2;
-
 /// Looks after things until `end`. Idempotent: each round looks at what is and converges.
 ///
 /// # Errors
 /// Never: what fails in one round is tried in the next.
-pub async fn run(app: Arc<App>, regression: Regression, end: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
     let mut rounds = tokio::time::interval(EVERY);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut lagged = false;
     let place = Arc::new(Mutex::new(Place::default()));
+    let mut clock = ClockState::Right;
     loop {
         tokio::select! {
             () = end.cancelled() => return Ok(()),
             _ = rounds.tick() => {}
         }
-        let behind = regression();
-        let lags = behind >= WORTH_A_RECORD;
-        show_clock(&app, behind, lags);
-        let (round, place, first) = (Arc::clone(&app), Arc::clone(&place), lags && !lagged);
-        lagged = lags;
+        keep_clock(&app).await;
+        let state = app.clock.state();
+        show_clock(&app, state);
+        let befell = befell(clock, state);
+        clock = state;
+        let (round, place) = (Arc::clone(&app), Arc::clone(&place));
         let kept = app.store.run(move |_| {
             let now = round.clock.now();
-            if first {
-                let event = Event::reading("ClockWentBack").with("seconds", behind.unsigned_abs());
+            if let Some(event) = befell {
                 round.audit.note(&Actor::task("clock"), &event, &Outcome::success(), now);
             }
             if let Err(error) = round.admin.uses.settle(&round.store, now) {
@@ -124,14 +119,42 @@ pub async fn watch_store(store: Store, end: CancellationToken) -> anyhow::Result
     }
 }
 
+/// Writes down how far time has come: a start at an earlier hour has to know. Where that fails the next round tries again.
+pub(super) async fn keep_clock(app: &App) {
+    let clock = Arc::clone(&app.clock);
+    match tokio::task::spawn_blocking(move || clock.keep()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "how far time has come is not written down"),
+        Err(ended) => tracing::error!(%ended, "how far time has come is not written down"),
+    }
+}
+
+/// What befell the clock since it was `before`.
+fn befell(before: ClockState, now: ClockState) -> Option<Event> {
+    if std::mem::discriminant(&before) == std::mem::discriminant(&now) {
+        return None;
+    }
+    Some(match now {
+        ClockState::Behind { seconds } => Event::reading("ClockRegression").with("seconds", seconds.unsigned_abs()),
+        ClockState::Ahead { seconds } => Event::reading("ClockLeap").with("seconds", seconds.unsigned_abs()),
+        ClockState::Right => Event::reading("ClockRight"),
+    })
+}
+
+/// Red, since nothing is issued; and ready, since all else goes on.
 #[expect(clippy::cast_precision_loss, reason = "a gauge of seconds")]
-fn show_clock(app: &App, behind: i64, lags: bool) {
+fn show_clock(app: &App, state: ClockState) {
+    let (behind, ahead) = match state {
+        ClockState::Right => (0, 0),
+        ClockState::Behind { seconds } => (seconds, 0),
+        ClockState::Ahead { seconds } => (0, seconds),
+    };
     app.audit.note_clock(behind);
     Metric::ClockRegression.gauge(&[]).set(behind as f64);
-    let part = if lags {
-        Part::yellow(format!("the clock went back {behind} s; time stands still here until it has caught up"))
-    } else {
-        Part::green("goes forward")
+    Metric::ClockLeap.gauge(&[]).set(ahead as f64);
+    let part = match app.clock.may_mint() {
+        Ok(()) => Part::green("goes forward"),
+        Err(error) => Part::red(error.to_string()).ready(true),
     };
     app.board.post("clock", part);
 }

@@ -99,6 +99,8 @@ operations! {
     ChangePassword: Widens, Operator, iam About::User;
     /// Try everything a sync of a directory will need.
     CheckDirectory: Shows, Operator, bailey About::Directory;
+    /// Say that the machine's clock is right, so that what ends by it is issued again.
+    ConfirmClock: Widens, Operator, bailey About::Account;
     /// Make an access key.
     CreateAccessKey: Widens, Operator, iam About::User;
     /// Give the account a name for people.

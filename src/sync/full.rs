@@ -31,6 +31,8 @@ pub struct Full<'a> {
     pub work: &'a Path,
     /// The present.
     pub now: Timestamp,
+    /// Whether the clock can be relied upon: by one that leapt ahead, the time of every leaver would be over.
+    pub sure: bool,
 }
 
 /// Growing results of one merge.
@@ -153,7 +155,7 @@ impl Merging<'_> {
                 // A run that broke off may have left memberships behind: they go with the leaver, not with the group.
                 self.plan.names.left(before.member());
                 let ends = since.saturating_add(self.full.settings.keep_leavers).unwrap_or(Timestamp::MAX);
-                if expired(ends, self.full.now) {
+                if self.full.sure && expired(ends, self.full.now) {
                     self.plan.delete(before.member())?;
                 }
             }

@@ -253,6 +253,7 @@ impl Runner {
             doubts,
             work: &self.work,
             now,
+            sure: self.clock.may_mint().is_ok(),
         };
         let mut plan = full.plan(&staging.known, &staging.edges, &mut staging.stage)?;
         let duplicates = std::mem::replace(&mut plan.skipped, staging.skipped);

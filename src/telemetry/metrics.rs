@@ -51,6 +51,8 @@ metrics! {
     AuditOwed = Gauge "bailey_audit_owed_records",
     /// Always 1; the labels say which build runs.
     BuildInfo = Gauge "bailey_build_info",
+    /// Seconds the wall clock is ahead of what has passed since it was right, once that is more than an hour.
+    ClockLeap = Gauge "bailey_clock_leap_seconds",
     /// Seconds the wall clock lags behind the highest time seen.
     ClockRegression = Gauge "bailey_clock_regression_seconds",
     /// Connections to the public listener that were not opened: their address had all it may have, or the handshake failed.

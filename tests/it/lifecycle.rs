@@ -60,7 +60,6 @@ async fn daemon_of(fixture: &Fixture) -> Daemon {
     let settings = Settings { path: fixture.path(), group: None };
     Daemon {
         app: Arc::clone(&fixture.app),
-        regression: Box::new(|| 0),
         socket: socket::bind(&settings).await.unwrap(),
         health: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         listeners: Ready::default(),

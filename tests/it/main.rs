@@ -17,6 +17,7 @@ mod bed;
 mod bed_itself;
 mod cli_frame;
 mod client;
+mod clock;
 mod config_files;
 mod credentials;
 mod demo;

@@ -7,6 +7,7 @@ use bailey::admin::views::EntityView;
 use bailey::admin::{Admin, AdminError, Directories};
 use bailey::authn::local::{Peer, Role, from_peer};
 use bailey::base::Guid;
+use bailey::base::clock::ClockState;
 use bailey::directory::Kind;
 use bailey::gate::{Authorized, Gate, Operation};
 use bailey::model::{Actor, Member, origin};
@@ -44,6 +45,25 @@ fn a_leaver_is_suspended_kept_and_deleted_in_the_end() {
     assert_eq!(world.user(ann), None);
     assert_eq!(world.rows(b"N").len(), 2, "the group's and the other's");
     assert_eq!(world.store().read(|s| s.get(&schema::entity(&id))).unwrap(), None);
+    world.assert_counted();
+}
+
+/// By a clock that leapt ahead the time of every leaver would be over, and what they had would be gone for good.
+#[test]
+fn a_leaver_is_kept_while_nobody_knows_what_time_it_is() {
+    let directory = Simulated::new(false);
+    let (ann, _) = (directory.person("ann"), directory.person("bob"));
+    let world = World::new(&directory);
+    world.full();
+    directory.delete(ann);
+    world.delta();
+    world.pass(DAY * 31);
+    world.clock.doubt(ClockState::Ahead { seconds: 31 * 86_400 });
+    world.full();
+    assert!(world.user(ann).is_some() && !world.is_active(ann));
+    world.clock.doubt(ClockState::Right);
+    world.full();
+    assert_eq!(world.user(ann), None);
     world.assert_counted();
 }
 

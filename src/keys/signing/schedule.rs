@@ -79,7 +79,9 @@ pub(super) fn states(starts: &[Timestamp], now: Timestamp) -> Vec<KeyState> {
 pub(super) fn due(starts: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
     let Some(newest) = starts.last() else { return Some(now) };
     let published_till_then = later(now, AROUND);
-    (later(*newest, SIGNS) <= published_till_then).then_some(published_till_then)
+    // No key is made more than a day ahead: one that is was made by a clock that turned out to be wrong.
+    let astray = *newest > published_till_then;
+    (astray || later(*newest, SIGNS) <= published_till_then).then_some(published_till_then)
 }
 
 pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

@@ -157,6 +157,21 @@ fn a_key_is_published_a_day_before_it_signs_and_a_day_after() {
     assert_eq!((signs(&keys, year + 23), signs(&keys, year + 24)), (second, third));
 }
 
+/// The clock was years ahead when the key was made, and a person set it right.
+#[test]
+fn a_key_of_a_time_that_was_none_is_replaced() {
+    let store = store();
+    let keys = keys(&store);
+    let years = 5 * 365 * 24;
+    let far = turned(&keys, &store, years).remove(0).1;
+    assert_eq!(signs(&keys, 0), far, "better than none");
+    let next = turned(&keys, &store, 1).remove(0).1;
+    assert_eq!((signs(&keys, 24), signs(&keys, 25)), (far.clone(), next.clone()));
+    assert_eq!(turned(&keys, &store, 25), [(Befell::Activated, next), (Befell::Retired, far.clone())]);
+    assert_eq!(turned(&keys, &store, 49), [(Befell::Destroyed, far)]);
+    assert_eq!(turned(&keys, &store, 50), []);
+}
+
 #[test]
 fn the_next_key_can_be_asked_for_and_no_token_of_the_old_one_is_lost() {
     let store = store();
@@ -277,8 +292,7 @@ fn a_key_that_is_lost_is_replaced_at_once_and_goes_a_day_later() {
     assert_eq!(made.iter().map(|(what, _)| *what).collect::<Vec<_>>(), [Befell::Created, Befell::Activated]);
     assert!(again.sign(ES256, "t", &json!({}), at(1)).is_ok());
     assert_eq!(turned(&again, &store, 24), []);
-    let gone = (Befell::Destroyed, "number 1, which did not open".to_owned());
-    assert_eq!(turned(&again, &store, 25), [gone.clone()]);
+    assert_eq!(turned(&again, &store, 25), [(Befell::Destroyed, "number 1, which did not open".to_owned())]);
     assert_eq!(store.read(credentials::signing_keys::<Stored>).unwrap().len(), 1);
     assert_eq!(turned(&again, &store, 26), []);
     // In an emergency nothing waits: the sealing key that comes back may be in others' hands, too.

@@ -48,7 +48,6 @@ impl Bailey {
     }
 
     /// Sets a variable for everything that is started from here on.
-    #[cfg(feature = "gssapi")]
     pub(crate) fn environment(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
