@@ -307,6 +307,9 @@ mod tests {
     }
 
     proptest! {
+        // Each restart waits for the disk.
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// What is gone stays gone for as long as the clock is right: nothing that was refused for its end is taken again, but after a
         /// leap that nobody confirmed.
         #[test]
