@@ -45,7 +45,7 @@ const MODULES: &[Module] = &[
     Module("attest", 5, &["audit", "keys", "store", "fetch"]),
     Module("authn", 6, &["model", "directory", "store", "keys", "sessions", "saml_xml", "fetch", "audit"]),
     Module("gate", 7, &["model", "store", "policy", "rights", "sessions", "audit", "authn"]),
-    Module("issue", 8, &["model", "store", "keys", "sessions", "audit", "gate", "authn"]),
+    Module("issue", 8, &["model", "store", "rights", "keys", "sessions", "audit", "gate", "authn"]),
     Module(
         "admin",
         8,

@@ -207,6 +207,7 @@ impl UserIdentity {
                 Self { r#type: r#type.into(), principal_id: clean(session), user_name, invoked_by, ..blank }
             }
             Actor::Local { uid } => Self { r#type: "LocalUser".into(), principal_id: format!("uid:{uid}"), ..blank },
+            Actor::Visitor { name } => Self { r#type: "WebIdentityUser".into(), principal_id: clean(name), ..blank },
             Actor::Proxy { name } => Self { r#type: "Proxy".into(), principal_id: clean(name), ..blank },
             Actor::Task { name } => {
                 let name = clean(name);

@@ -18,6 +18,7 @@ pub mod password;
 pub mod proxy;
 pub mod signed;
 pub mod sigv4;
+pub mod subject;
 pub mod totp;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use local::{Local, Role};
 use login::Bound;
 use proxy::Proxy;
 use signed::Signed;
+use subject::Visitor;
 
 /// Proof that somebody was authenticated. One a request; never copied, never read from anywhere.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ enum Kind {
     Local(Local),
     Proxy(Proxy),
     Signed(Box<Signed>),
+    Visitor(Box<Visitor>),
 }
 
 /// What sort of caller it is: a column of the authorization matrix.
@@ -62,6 +65,8 @@ pub enum CallerKind {
     },
     /// A session under a name that a user handed out.
     Federated,
+    /// Somebody of elsewhere, for whom an issuer vouches, who has no session yet.
+    Visitor,
 }
 
 impl CallerKind {
@@ -77,6 +82,7 @@ impl CallerKind {
         Self::Session { mfa: false },
         Self::Session { mfa: true },
         Self::Federated,
+        Self::Visitor,
     ];
 }
 
@@ -92,6 +98,7 @@ impl fmt::Display for CallerKind {
             Self::Session { mfa: false } => f.write_str("session"),
             Self::Session { mfa: true } => f.write_str("session-mfa"),
             Self::Federated => f.write_str("federated"),
+            Self::Visitor => f.write_str("visitor"),
         }
     }
 }
@@ -105,6 +112,7 @@ impl Caller {
             Kind::Local(local) => CallerKind::Local(local.role()),
             Kind::Proxy(_) => CallerKind::Proxy,
             Kind::Signed(signed) => signed.kind(),
+            Kind::Visitor(_) => CallerKind::Visitor,
         }
     }
 
@@ -116,6 +124,7 @@ impl Caller {
             Kind::Local(local) => Actor::Local { uid: local.uid() },
             Kind::Proxy(proxy) => Actor::Proxy { name: proxy.name().to_owned() },
             Kind::Signed(signed) => signed.actor(),
+            Kind::Visitor(visitor) => Actor::Visitor { name: visitor.name() },
         }
     }
 
@@ -123,8 +132,17 @@ impl Caller {
     #[must_use]
     pub fn signed(&self) -> Option<&Signed> {
         match &self.0 {
-            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) => None,
+            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) | Kind::Visitor(_) => None,
             Kind::Signed(signed) => Some(signed),
+        }
+    }
+
+    /// For whom an outside issuer vouches, if that is how it was authenticated.
+    #[must_use]
+    pub fn visitor(&self) -> Option<&Visitor> {
+        match &self.0 {
+            Kind::Visitor(visitor) => Some(visitor),
+            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) => None,
         }
     }
 
@@ -133,7 +151,7 @@ impl Caller {
     pub fn bound(&self) -> Option<&Bound> {
         match &self.0 {
             Kind::Bound(bound) => Some(bound),
-            Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) => None,
+            Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) | Kind::Visitor(_) => None,
         }
     }
 }
@@ -145,6 +163,7 @@ impl fmt::Display for Caller {
             Kind::Local(local) => local.fmt(f),
             Kind::Proxy(proxy) => proxy.fmt(f),
             Kind::Signed(signed) => signed.fmt(f),
+            Kind::Visitor(visitor) => f.write_str(&visitor.name()),
         }
     }
 }
@@ -158,6 +177,12 @@ impl From<Bound> for Caller {
 impl From<Signed> for Caller {
     fn from(signed: Signed) -> Self {
         Self(Kind::Signed(Box::new(signed)))
+    }
+}
+
+impl From<Visitor> for Caller {
+    fn from(visitor: Visitor) -> Self {
+        Self(Kind::Visitor(Box::new(visitor)))
     }
 }
 

@@ -137,6 +137,12 @@ pub const KEYS: &[Key] = &[
     optional("forward_auth.proxy.certificate_name", Form::Domain, "the DNS name that its certificate is for"),
 
     defaulted(
+        "sts.assume_role_with_ldap_identity",
+        Form::Flag,
+        "false",
+        "whether STS takes a password of the directory: programs that ask people for one",
+    ),
+    defaulted(
         "sessions.max_directory_age",
         Form::Duration,
         r#""24h""#,

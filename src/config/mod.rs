@@ -34,6 +34,7 @@ mod sealing;
 mod section;
 mod sessions;
 mod store;
+mod sts;
 mod units;
 mod values;
 
@@ -77,6 +78,8 @@ pub struct Config {
     pub forward_auth: Option<forward::Settings>,
     /// Who may do what over the socket.
     pub access: Access,
+    /// What the token service takes besides signatures.
+    pub sts: crate::sts::unsigned::Settings,
     /// How long sessions stand on what is known of a directory.
     pub sessions: Sessions,
     /// How people sign in with passwords.
@@ -154,6 +157,7 @@ impl Config {
             https: https::meant(&top.section("https"), files),
             forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
+            sts: sts::meant(&top.section("sts")),
             sessions: Sessions::meant(&top.section("sessions")),
             login: login::meant(&top.section("login")),
             store: Store::meant(&top.section("store")),

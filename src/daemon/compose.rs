@@ -161,12 +161,15 @@ pub fn parts(
         store: admin.store.clone(),
         keys: admin.keys.clone(),
         home: admin.account.clone(),
+        sessions: admin.sessions.clone(),
+        clock: Arc::clone(&clock),
         rng: Arc::clone(&admin.rng),
     };
     let logins = Logins::new(login_parts(&admin), config.login);
     let app = App {
         admin,
         mint,
+        sts_settings: RwLock::new(config.sts),
         logins,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
@@ -290,6 +293,7 @@ async fn apply_reload(
     app.logins.follow(config.login);
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     app.admin.contacts.allow(config.sessions.ages);
+    *app.sts_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sts;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     app.admin.issuers.replace(config.issuers);
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);

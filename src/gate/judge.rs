@@ -6,7 +6,8 @@
 use super::GateError;
 use super::operation::Operation;
 use super::target::{About, Renaming, Target};
-use super::who::Who;
+use super::who;
+use crate::authn::subject::Subject;
 use crate::base::{Faulty, Timestamp};
 use crate::model::{AccountId, Arn, Role};
 use crate::policy::{Detail, Layer, Reason, RequestError, Verdict, decide};
@@ -27,6 +28,8 @@ pub struct Asking {
     pub policy: Option<String>,
     /// The boundary that is to be set: `iam:PermissionsBoundary`, which otherwise is the one there is.
     pub boundary: Option<String>,
+    /// The issuer of whoever asks, where strangers share it.
+    pub strangers: Option<String>,
     /// When a second factor was shown with this very request.
     pub mfa: Option<Timestamp>,
     /// What is asked for of a session, as conditions see it.
@@ -62,7 +65,7 @@ impl Judge {
     /// asked for.
     pub(super) fn decide(
         &self,
-        who: &Who<'_>,
+        who: Subject<'_>,
         operation: Operation,
         resource: &str,
         asking: &Asking,
@@ -79,7 +82,7 @@ impl Judge {
             }
             let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
             let mut reading = library.at(snapshot);
-            let acting = match who.acting(snapshot, &mut reading, &self.account)? {
+            let acting = match who::acting(who, snapshot, &mut reading, &self.account)? {
                 Ok(acting) => acting,
                 Err(because) => return Ok((Err(because), target.arn)),
             };
@@ -143,7 +146,7 @@ pub struct Granted {
 
 /// A question to policies.
 struct Asked<'a> {
-    who: &'a Who<'a>,
+    who: Subject<'a>,
     acting: &'a Acting,
     operation: Operation,
     target: &'a Target,
@@ -202,6 +205,10 @@ impl Asked<'_> {
         mut asked: rights::Asked,
     ) -> Result<Result<Option<Granted>, String>, DecideError> {
         asked.extend(self.asking.session.clone());
+        if let Subject::Visitor(visitor) = self.who {
+            let said = visitor.identity().context();
+            asked.extend(said.map(|(key, values)| (key.to_owned(), values.to_vec())));
+        }
         if self.asking.mfa.is_some() {
             asked.insert("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()]);
             asked.insert("aws:MultiFactorAuthAge".to_owned(), vec!["0".to_owned()]);
@@ -217,7 +224,7 @@ impl Asked<'_> {
             Err(_) => return Ok(Err(nobody())),
         };
         let now = reading.terms().now;
-        Ok(match may_assume(reading, self.acting, &role, &asked, now)? {
+        Ok(match may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)? {
             Assumed::Allowed(way) => Ok(Some(Granted { role, way, asked })),
             Assumed::Refused { because, .. } => Err(because),
         })

@@ -24,6 +24,7 @@ pub use operation::Operation;
 
 use crate::audit::{Audit, AuditError, Event, Opened, Outcome, Trace};
 use crate::authn::local::{Role, StrangerError};
+use crate::authn::subject::Subject;
 use crate::authn::{Caller, CallerKind};
 use crate::base::network::Neighbours;
 use crate::base::text::printable;
@@ -32,7 +33,6 @@ use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError};
 use denials::Denials;
 use operation::Effect;
-use who::Who;
 
 /// Why there is no yes.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +96,10 @@ pub enum Proof {
     Password,
     /// A proxy's secret or certificate.
     Proxy,
+    /// A token of an outside issuer.
+    WebIdentity,
+    /// A code of a device that comes with a call.
+    SecondFactor,
 }
 
 /// Decides.
@@ -158,9 +162,9 @@ impl Gate {
             event = event.with(name, printable(value).into_owned());
         }
         let mut granted = None;
-        match (operation.allowed_for(caller.kind()), Who::of(&caller)) {
+        match (operation.allowed_for(caller.kind()), Subject::of(&caller)) {
             (Some(true), _) => {}
-            (None, Some(who)) => match self.judge.decide(&who, operation, resource, asking, now) {
+            (None, Some(who)) => match self.judge.decide(who, operation, resource, asking, now) {
                 Ok(found) => granted = found,
                 Err(denied) => {
                     self.note_denial(&caller.actor(), &event, &denied, now);
@@ -191,6 +195,9 @@ impl Gate {
             caller: caller.to_string(),
             operation,
             needs: match (caller.kind(), operation.least()) {
+                (CallerKind::Visitor, _) => {
+                    "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
+                }
                 (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
                 (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
                 (CallerKind::Root, _) => "root itself assumes no role and hands out no name; use a user",
@@ -249,6 +256,8 @@ impl Gate {
             Proof::Signature => ("VerifySignature", "signatures"),
             Proof::Password => ("SignIn", "passwords"),
             Proof::Proxy => ("VerifyProxy", "proxies"),
+            Proof::WebIdentity => ("VerifyWebIdentity", "tokens"),
+            Proof::SecondFactor => ("VerifySecondFactor", "codes"),
         };
         let mut event = Event::reading(name);
         for (name, value) in about {
@@ -292,10 +301,12 @@ fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {
     let mut event = event.with("caller", caller.kind().to_string());
     if let Some(signed) = caller.signed() {
         event = event.with("access_key", signed.key().to_string());
-        if let Some(ip) = signed.from().ip {
+    }
+    if let Some(from) = Subject::of(caller).map(Subject::from) {
+        if let Some(ip) = from.ip {
             event = event.with("source_ip", ip.to_string());
         }
-        if let Some(agent) = &signed.from().user_agent {
+        if let Some(agent) = &from.user_agent {
             event = event.with("user_agent", printable(agent).into_owned());
         }
     }

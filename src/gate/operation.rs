@@ -83,6 +83,10 @@ operations! {
     AssignRole: Widens, Operator, bailey About::Role;
     /// Begin a session of a role.
     AssumeRole: Widens, Operator, sts About::Role;
+    /// Begin a session of a role with a password of the directory.
+    AssumeRoleWithLDAPIdentity: Widens, Operator, sts About::Role;
+    /// Begin a session of a role by the word of an outside issuer.
+    AssumeRoleWithWebIdentity: Widens, Operator, sts About::Role;
     /// Attach a managed policy to a group.
     AttachGroupPolicy: Widens, Operator, iam About::Group;
     /// Attach a guardrail to the organization or to an account; beside others it may allow what they did not.
@@ -491,7 +495,12 @@ impl Operation {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
             // A sign-in is there to be exchanged for a session, and does nothing by itself.
-            (CallerKind::Bound, _) => Some(false),
+            // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
+            (CallerKind::Bound, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) => None,
+            (CallerKind::Bound, _) => Some(matches!(self, Self::GetSessionToken)),
+            (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
+            (CallerKind::Visitor, _) => Some(false),
+            (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithWebIdentity) => Some(false),
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
             _ if matches!(self, Self::GetCallerIdentity) => Some(true),
             // What begins a session takes somebody whose session it would be.
@@ -520,7 +529,7 @@ impl Operation {
     /// True when it gives a session of a role.
     #[must_use]
     pub const fn is_assuming(self) -> bool {
-        matches!(self, Self::AssumeRole)
+        matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithWebIdentity)
     }
 
     /// True when a session begins with it, of whatever kind.

@@ -53,7 +53,7 @@ use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;
 use crate::store::Store;
-use crate::sts::{Mint, Sts};
+use crate::sts::{Mint, Sts, unsigned};
 use crate::telemetry::Board;
 
 /// What the routes work with.
@@ -66,6 +66,8 @@ pub struct App {
     pub audit: Audit,
     /// Begins sessions.
     pub mint: Mint,
+    /// What may be asked of STS without a signature; a reload replaces it.
+    pub sts_settings: RwLock<unsigned::Settings>,
     /// Decides who may do what.
     pub gate: Gate,
     /// Where `now` comes from.

@@ -8,8 +8,7 @@
 use jiff::SignedDuration;
 
 use super::{IssueError, LONGEST_OWN, USUAL, USUAL_OWN, What};
-use crate::authn::CallerKind;
-use crate::authn::signed::Signed;
+use crate::authn::subject::Subject;
 use crate::base::Timestamp;
 use crate::model::Role;
 use crate::model::session::LONGEST_CHAINED;
@@ -27,7 +26,7 @@ pub struct Bound {
 pub(super) struct Limits<'a> {
     pub(super) requested: Option<u32>,
     pub(super) what: &'a What,
-    pub(super) signed: &'a Signed,
+    pub(super) subject: Subject<'a>,
     pub(super) role: Option<&'a Role>,
     pub(super) until: Option<Timestamp>,
     pub(super) now: Timestamp,
@@ -51,24 +50,23 @@ fn usual(what: &What) -> u32 {
 fn bounds(limits: &Limits<'_>) -> Vec<Bound> {
     let bound = |what: &str, seconds: i64| Bound { what: what.to_owned(), seconds };
     let left = |what: &str, at: Timestamp| bound(what, at.duration_since(limits.now).as_secs());
-    let live = limits.signed.session();
+    let subject = limits.subject;
     let mut bounds = Vec::new();
     match limits.role {
         Some(role) => bounds.push(bound("role allows", role.max_session.into())),
-        None if limits.signed.is_root() => bounds.push(bound("sessions of root last", USUAL.into())),
+        None if subject.is_root() => bounds.push(bound("sessions of root last", USUAL.into())),
         None => bounds.push(bound("sessions of one's own last", LONGEST_OWN.into())),
     }
-    if limits.signed.kind() == CallerKind::Role {
+    if subject.session().is_some_and(|parent| parent.role().is_some()) {
         bounds.push(bound("chained sessions allow", LONGEST_CHAINED.into()));
     }
-    if let Some(live) = live {
-        bounds.push(left("the session it begins with lasts", live.session().expires));
+    if let Some(parent) = subject.session() {
+        bounds.push(left("the session it begins with lasts", parent.expires));
     }
     if let Some(until) = limits.until {
         bounds.push(left("the assignment of the role lasts", until));
     }
-    let person = live.map_or_else(|| limits.signed.user(), |live| live.person());
-    if let Some(until) = person.and_then(|person| person.standing.expires) {
+    if let Some(until) = subject.person().and_then(|person| person.standing.expires) {
         bounds.push(left("the account of the person lasts", until));
     }
     bounds

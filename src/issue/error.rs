@@ -1,7 +1,9 @@
 //! Why no session began.
 
+use crate::base::clock::ClockError;
 use crate::base::{Fault, Faulty};
 use crate::keys::KeysError;
+use crate::rights::Stale;
 use crate::store::StoreError;
 
 /// Why no session began.
@@ -25,6 +27,12 @@ pub enum IssueError {
         /// What was asked for.
         arn: String,
     },
+    /// Nobody knows what time it is.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// What is known of the person's directory is too old.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// No secrets can be made for it.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -41,7 +49,7 @@ impl IssueError {
             Self::Nobody | Self::NotYours(_) | Self::NoTimeLeft(_) => "AccessDenied",
             Self::TooLong(_) => "ValidationError",
             Self::NoSuchPolicy { .. } => "MalformedPolicyDocument",
-            Self::Keys(_) => "ServiceUnavailable",
+            Self::Keys(_) | Self::Clock(_) | Self::Stale(_) => "ServiceUnavailable",
             Self::Store(_) => "InternalFailure",
         }
     }
@@ -54,6 +62,8 @@ impl Faulty for IssueError {
                 Fault::Caller
             }
             Self::Keys(error) => error.fault(),
+            Self::Clock(error) => error.fault(),
+            Self::Stale(_) => Fault::Directory,
             Self::Store(error) => error.fault(),
         }
     }

@@ -17,14 +17,15 @@ pub use error::IssueError;
 pub use inherit::{Inherited, SessionTags};
 
 use crate::audit::Outcome;
-use crate::authn::signed::Signed;
+use crate::authn::subject::Subject;
 use crate::base::text::printable;
-use crate::base::{PolicyId, SessionId, Timestamp};
+use crate::base::{Clock, PolicyId, SessionId, Timestamp};
 use crate::gate::{Authorized, Granted};
 use crate::keys::{Keys, SessionSecrets};
 use crate::model::{
     AccountId, Arn, Begun, CredentialOwner, Role, Session, SessionKind, SessionName, UniqueId, User, session,
 };
+use crate::sessions::Sessions;
 use crate::store::{Commit, Snapshot, Store, iam};
 
 /// Begins sessions; clones share what they work with.
@@ -36,6 +37,10 @@ pub struct Mint {
     pub keys: Keys,
     /// The home account.
     pub home: AccountId,
+    /// How old what is known of a directory may be.
+    pub sessions: Sessions,
+    /// Whether the time is known.
+    pub clock: Arc<dyn Clock>,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
 }
@@ -111,7 +116,8 @@ impl Mint {
 
     /// The session, and the commit that writes it.
     fn prepare(&self, allowed: &Authorized, wanted: &Wanted, now: Timestamp) -> Result<(Minted, Commit), IssueError> {
-        let signed = allowed.caller().signed().ok_or(IssueError::Nobody)?;
+        self.clock.may_mint()?;
+        let subject = Subject::of(allowed.caller()).ok_or(IssueError::Nobody)?;
         let granted = allowed.granted().cloned();
         let role = match &wanted.what {
             What::Role(_) => Some(granted.as_ref().map(|granted| granted.role.clone()).ok_or(IssueError::Nobody)?),
@@ -120,16 +126,19 @@ impl Mint {
         let expires = duration::expiry(&duration::Limits {
             requested: wanted.seconds,
             what: &wanted.what,
-            signed,
+            subject,
             role: role.as_ref(),
             until: granted.as_ref().and_then(|granted| granted.way.until),
             now,
         })?;
+        self.sessions.recent(subject.person(), role.as_ref(), now)??;
+        let epoch = self.store.epoch()?.to_string();
         let id = SessionId::fresh(now, &mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner));
         let policies = self.store.read(|snapshot| managed(snapshot, &self.home, &wanted.policies))?;
         let session = assemble(Parts {
             id,
-            signed,
+            subject,
+            epoch,
             role: role.as_ref(),
             wanted,
             granted,
@@ -139,14 +148,14 @@ impl Mint {
             now,
         });
         let secrets = self.keys.session_secrets(&id)?;
-        let (arn, unique_id) = self.called(&session, role.as_ref(), signed);
+        let (arn, unique_id) = self.called(&session, role.as_ref(), subject);
         let mut commit = Commit::new(allowed.actor(), now, allowed.operation().intent());
         commit.audit = allowed.audit_seq();
         commit.add_session(&session)?;
         Ok((Minted { session, secrets, arn, unique_id }, commit))
     }
 
-    fn called(&self, session: &Session, role: Option<&Role>, signed: &Signed) -> (Arn, String) {
+    fn called(&self, session: &Session, role: Option<&Role>, subject: Subject<'_>) -> (Arn, String) {
         match (&session.kind, role) {
             (SessionKind::Role { name, .. }, Some(role)) => {
                 (Arn::assumed_role(&role.account, &role.name, name), format!("{}:{name}", UniqueId::of_role(&role.id)))
@@ -154,7 +163,7 @@ impl Mint {
             (SessionKind::Federated { name, .. }, _) => {
                 (Arn::federated_user(&self.home, name), format!("{}:{name}", self.home))
             }
-            _ => (signed.arn(), signed.unique_id()),
+            _ => (subject.arn(), subject.unique_id()),
         }
     }
 }
@@ -162,7 +171,8 @@ impl Mint {
 /// What a session is put together from.
 struct Parts<'a> {
     id: SessionId,
-    signed: &'a Signed,
+    subject: Subject<'a>,
+    epoch: String,
     role: Option<&'a Role>,
     wanted: &'a Wanted,
     granted: Option<Granted>,
@@ -173,43 +183,80 @@ struct Parts<'a> {
 }
 
 fn assemble(parts: Parts<'_>) -> Session {
-    let Parts { id, signed, role, wanted, granted, policies, mfa, expires, now } = parts;
-    let user = signed.user();
-    let parent = signed.session().map(|live| live.session());
+    let Parts { id, subject, epoch, role, wanted, granted, policies, mfa, expires, now } = parts;
+    let (user, parent, person) = (subject.user(), subject.session(), subject.person());
     let owner = user.map_or(CredentialOwner::Root, |user| CredentialOwner::User(user.id));
     let kind = match (&wanted.what, role, user) {
         (What::Role(name), Some(role), _) => SessionKind::Role { role: role.id, name: name.clone() },
         (What::Federated(name), _, Some(user)) => SessionKind::Federated { user: user.id, name: name.clone() },
         _ => SessionKind::Owner { owner },
     };
-    let begun = match parent {
-        Some(parent) => Begun::Session { session: parent.id },
-        None => Begun::AccessKey { key: signed.key().clone(), owner },
-    };
-    let person = signed.session().map_or(user, |live| live.person());
     let Inherited { tags, transitive, source_identity } = wanted.inherited.clone();
     let (asked, through) = granted.map(|granted| (granted.asked, granted.way.through)).unwrap_or_default();
+    let factors = Factors::of(subject);
     Session {
         id,
-        account: role.map_or_else(|| signed.account().clone(), |role| role.account.clone()),
+        account: role.map_or_else(|| subject.account().clone(), |role| role.account.clone()),
         kind,
-        begun,
+        begun: begun(subject, owner),
         person: person.map(|person| person.id),
         created: now,
         expires,
-        epoch: 0,
+        epoch,
         source_identity,
         tags,
         transitive,
         policy: wanted.policy.clone(),
         policies,
-        mfa: mfa.or_else(|| parent.and_then(|parent| parent.mfa)),
-        amr: parent.map(|parent| parent.amr.clone()).unwrap_or_default(),
-        auth_time: parent.and_then(|parent| parent.auth_time),
-        password: password(person),
+        mfa: mfa.or(factors.mfa),
+        amr: factors.amr,
+        auth_time: factors.auth_time,
+        password: parent.map_or_else(|| password(person), |parent| parent.password),
         asked,
         through,
         ended: None,
+    }
+}
+
+/// What a session is begun with.
+fn begun(subject: Subject<'_>, owner: CredentialOwner) -> Begun {
+    match (subject, subject.session()) {
+        (_, Some(parent)) => Begun::Session { session: parent.id },
+        (Subject::Bound(bound), None) => Begun::Login { user: bound.user().id },
+        (Subject::Signed(signed), None) => Begun::AccessKey { key: signed.key().clone(), owner },
+        (Subject::Visitor(visitor), None) => {
+            let identity = visitor.identity();
+            Begun::WebIdentity {
+                provider: identity.provider(),
+                issuer: identity.issuer().clone(),
+                subject: identity.subject().to_owned(),
+            }
+        }
+    }
+}
+
+/// How whoever begins a session was authenticated.
+#[derive(Default)]
+struct Factors {
+    mfa: Option<Timestamp>,
+    amr: Vec<String>,
+    auth_time: Option<Timestamp>,
+}
+
+impl Factors {
+    fn of(subject: Subject<'_>) -> Self {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        match (subject, subject.session()) {
+            (_, Some(parent)) => Self { mfa: parent.mfa, amr: parent.amr.clone(), auth_time: parent.auth_time },
+            (Subject::Bound(bound), None) => {
+                Self { mfa: bound.mfa(), amr: words(bound.amr()), auth_time: Some(bound.at()) }
+            }
+            // What the issuer says of it is a condition's business: its second factor is not one that was shown here.
+            (Subject::Visitor(visitor), None) => {
+                Self { mfa: None, amr: visitor.identity().amr().to_vec(), auth_time: visitor.identity().issued() }
+            }
+            (Subject::Signed(_), None) => Self::default(),
+        }
     }
 }
 

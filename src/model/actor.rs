@@ -30,6 +30,11 @@ pub enum Actor {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         person: Option<UserId>,
     },
+    /// Somebody of elsewhere, for whom an issuer vouches.
+    Visitor {
+        /// The subject, and the issuer it is known to.
+        name: String,
+    },
     /// Somebody on this machine, known by the uid of the local socket's peer.
     Local {
         /// Peer uid.
@@ -60,6 +65,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Person { user, name } => write!(f, "person {name} ({user})"),
             Self::Root => f.write_str("root"),
+            Self::Visitor { name } => write!(f, "{name}"),
             Self::Session { session, arn, .. } if arn.is_empty() => write!(f, "session {session}"),
             Self::Session { session, arn, .. } => write!(f, "session {arn} ({session})"),
             Self::Local { uid } => write!(f, "local uid {uid}"),

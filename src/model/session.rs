@@ -9,9 +9,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccessKeyId, AccountId, Actor, CredentialOwner};
+use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer};
 use crate::base::text::printable_within;
-use crate::base::{PolicyId, RoleId, SessionId, Timestamp, UserId};
+use crate::base::{OidcProviderId, PolicyId, RoleId, SessionId, Timestamp, UserId};
 
 /// Seconds that any session lasts at most (STS API reference, `GetSessionToken`: 36 hours).
 pub const LONGEST: u32 = 129_600;
@@ -42,7 +42,7 @@ pub struct Session {
     pub expires: Timestamp,
     /// The epoch of the store it was begun in.
     #[serde(default)]
-    pub epoch: u64,
+    pub epoch: String,
     /// Who is behind it, as somebody said who may (`sts:SourceIdentity`); stays through a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
@@ -122,6 +122,15 @@ pub enum Begun {
         /// Who signed in.
         user: UserId,
     },
+    /// The word of an outside issuer.
+    WebIdentity {
+        /// The provider that it was registered as.
+        provider: OidcProviderId,
+        /// Who vouched.
+        issuer: Issuer,
+        /// Who it is to that issuer.
+        subject: String,
+    },
     /// Another session.
     Session {
         /// Which.
@@ -162,7 +171,7 @@ impl Session {
     pub fn parent(&self) -> Option<&SessionId> {
         match &self.begun {
             Begun::Session { session } => Some(session),
-            Begun::AccessKey { .. } | Begun::Login { .. } => None,
+            Begun::AccessKey { .. } | Begun::Login { .. } | Begun::WebIdentity { .. } => None,
         }
     }
 }

@@ -143,7 +143,10 @@ pub fn decide(request: &Request, policies: &Policies<'_>, detail: Detail) -> Dec
     let guarded = guardrails.clone().all(|found| found.allowed.is_some());
     let resource_must = request.is_decided_by_resource();
 
+    // Somebody of elsewhere has nothing of their own, and has to be meant as such: not as everybody.
+    let is_visitor = *request.principal.who() == Who::WebIdentity;
     let granted = match (request.is_within_account(), closeness) {
+        (within, closeness) if is_visitor => within && closeness == Closeness::Itself,
         (true, Closeness::Itself) => true,
         (true, Closeness::Everybody) => session,
         (true, Closeness::Behind) => narrowed,
@@ -171,7 +174,10 @@ pub fn decide(request: &Request, policies: &Policies<'_>, detail: Detail) -> Dec
                 (Layer::Identity, identity || closeness >= Closeness::Behind && request.is_within_account()),
                 (Layer::Boundary, boundary || closeness >= Closeness::Everybody && request.is_within_account()),
                 (Layer::Session, session),
-                (Layer::Resource, closeness != Closeness::No || request.is_within_account() && !resource_must),
+                (
+                    Layer::Resource,
+                    !is_visitor && (closeness != Closeness::No || request.is_within_account() && !resource_must),
+                ),
             ];
             let lacking = lacking.into_iter().filter(|(_, fine)| !fine).map(|(layer, _)| match layer {
                 Layer::Session if policies.session.is_none() => Reason::NoSessionPolicy,

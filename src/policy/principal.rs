@@ -27,6 +27,8 @@ pub(super) enum Who {
     Session {
         role: Box<str>,
     },
+    /// Somebody of elsewhere, known by the provider that vouches for them.
+    WebIdentity,
     /// A session made by GetFederationToken. Its name was chosen by whoever made it, and says nothing of who that was.
     Federated,
 }
@@ -68,6 +70,28 @@ impl Principal {
             _ => return Err(none()),
         };
         Ok(Self { arn: arn.into(), account: account.into(), who, unique_id: None })
+    }
+
+    /// Somebody for whom the OpenID Connect provider with this ARN vouches. Who that is stands in the context, and conditions say
+    /// who of them is meant.
+    ///
+    /// # Errors
+    /// When it is no provider's ARN.
+    pub fn web_identity(provider: &str) -> Result<Self, PrincipalError> {
+        let none = || PrincipalError(printable(provider).into_owned());
+        let fields = ArnFields::of(provider).ok_or_else(none)?;
+        let is_provider = fields.service() == "iam" && fields.resource().starts_with("oidc-provider/");
+        if !is_provider || !is_account(fields.account()) || provider.contains(['*', '?']) {
+            return Err(none());
+        }
+        let account = fields.account().into();
+        Ok(Self { arn: provider.into(), account, who: Who::WebIdentity, unique_id: None })
+    }
+
+    /// Whether it is somebody of elsewhere, for whom a provider vouches.
+    #[must_use]
+    pub fn is_web_identity(&self) -> bool {
+        self.who == Who::WebIdentity
     }
 
     /// The same, known by this unique id (`AIDA..`, `AROA..`): what a document names by id is then found.
@@ -113,7 +137,7 @@ pub(super) enum PrincipalPattern {
     Arn { arn: Box<str>, account: Box<str>, kind: Kind },
     /// `AIDA..`, `AROA..`: what AWS puts in the place of somebody deleted, and what binds to one who may be renamed.
     UniqueId(Box<str>),
-    /// An identity provider, a service of AWS', a canonical user: none of those who ask here yet.
+    /// An identity provider; a service of AWS' or a canonical user, none of whom ask here.
     Other { kind: OtherKind, name: Box<str> },
 }
 
@@ -181,6 +205,9 @@ impl PrincipalPattern {
                 let behind = !matches!(principal.who, Who::User | Who::Root);
                 let closeness = if behind { Closeness::Behind } else { Closeness::Itself };
                 yes(principal.unique_id.as_ref() == Some(id), closeness)
+            }
+            Self::Other { kind: OtherKind::Federated, name } if principal.who == Who::WebIdentity => {
+                yes(*name == principal.arn, Closeness::Itself)
             }
             Self::Other { .. } => Closeness::No,
         }
@@ -256,7 +283,7 @@ fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
     let kind = match &principal.who {
         Who::Root => return Ok(PrincipalPattern::Account(principal.account)),
         Who::Role => Kind::Role(text.rsplit('/').next().unwrap_or_default().into()),
-        Who::User | Who::Session { .. } | Who::Federated => Kind::Single,
+        Who::User | Who::Session { .. } | Who::Federated | Who::WebIdentity => Kind::Single,
     };
     Ok(PrincipalPattern::Arn { arn: principal.arn, account: principal.account, kind })
 }

@@ -22,7 +22,7 @@ pub struct Acting {
     pub principal: Principal,
     /// Their account.
     pub account: AccountId,
-    /// What their rights rest on; `None` is root, on whom nothing hangs.
+    /// What their rights rest on; `None` is root, or somebody of elsewhere: nothing hangs on them.
     pub effective: Option<Effective>,
     /// What a session brings for conditions, besides what is known of the principal.
     session: BTreeMap<String, Vec<String>>,
@@ -56,6 +56,15 @@ impl Acting {
     pub fn root(account: &AccountId) -> Result<Self, ActingError> {
         let principal = Principal::parse(Arn::root(account).as_str())?;
         Ok(Self { principal, account: account.clone(), effective: None, session: BTreeMap::new() })
+    }
+
+    /// Somebody of elsewhere, for whom the provider with this ARN vouches: who it is stands in what is asked for.
+    ///
+    /// # Errors
+    /// When it is no provider's ARN.
+    pub fn visitor(home: &AccountId, provider: &Arn) -> Result<Self, ActingError> {
+        let principal = Principal::web_identity(provider.as_str())?;
+        Ok(Self { principal, account: home.clone(), effective: None, session: BTreeMap::new() })
     }
 
     /// A user.
@@ -149,6 +158,7 @@ impl Acting {
     pub fn context(&self, now: Timestamp) -> Context {
         let mut context = match &self.effective {
             Some(effective) => effective.facts.context(now),
+            None if self.principal.is_web_identity() => moment(now),
             None => root_context(&self.account, now),
         };
         for (key, values) in &self.session {
@@ -185,6 +195,14 @@ impl Acting {
 
 /// Where the moment of a second factor is kept until its age is asked for. No key of a condition is called so.
 const MFA_AT: &str = "\0mfa-at";
+
+/// What is known of a request by nobody in particular.
+fn moment(now: Timestamp) -> Context {
+    let mut context = Context::default();
+    context.set("aws:CurrentTime", vec![format!("{now:.0}")]);
+    context.set("aws:EpochTime", vec![now.as_second().to_string()]);
+    context
+}
 
 /// What a session brings for conditions.
 fn brought(session: &Session) -> BTreeMap<String, Vec<String>> {

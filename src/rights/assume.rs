@@ -5,6 +5,7 @@
 //! so a session ends when the reason for it does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::acting::Acting;
 use super::guardrails::Sides;
@@ -53,10 +54,14 @@ pub enum AssumeError {
     Store(#[from] StoreError),
 }
 
-/// Which of the ways to a role is asked for.
-pub const ASSUME_ROLE: &str = "sts:AssumeRole";
+/// What a role's trust and who asks have to allow.
+const ASSUME_ROLE: &str = "sts:AssumeRole";
 
-/// Whether `acting` may begin a session of `role` for which `asked` is asked, at `now`.
+/// What a role's trust has to allow to somebody of elsewhere.
+const WITH_WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
+
+/// Whether `acting` may begin a session of `role` for which `asked` is asked, at `now`. Where they come from an issuer that
+/// `strangers` share, what trusts that issuer without saying whose subject is meant counts for nothing.
 ///
 /// # Errors
 /// When the store cannot be read, or a stored document is none.
@@ -64,16 +69,19 @@ pub fn may_assume(
     reading: &mut Reading<'_, '_>,
     acting: &Acting,
     role: &Role,
-    asked: &Asked,
+    (asked, strangers): (&Asked, Option<&str>),
     now: Timestamp,
 ) -> Result<Assumed, AssumeError> {
     let assigned = acting.effective.as_ref().map(|effective| effective.assigned.as_slice()).unwrap_or_default();
-    let trust = reading.trust(role, assigned, &acting.account)?;
+    let mut trust = reading.trust(role, assigned, &acting.account)?;
+    if let Some(host_path) = strangers {
+        trust = trust.map(|document| Arc::new(document.without_strangers(host_path)));
+    }
     let trust = trust.map(|document| (format!("trust of role/{}", role.name), document));
     let guardrails = reading.guardrails()?;
     let resource = Arn::role(&role.account, &role.path, &role.name);
     let mut found = None;
-    for action in actions(asked) {
+    for action in actions(acting, asked) {
         let request = acting.request(action, resource.as_str(), with(acting.context(now), asked))?;
         let sides = Sides::of(&acting.account, &request, terms(reading));
         let mut policies = acting.policies();
@@ -95,11 +103,12 @@ pub fn may_assume(
 }
 
 /// What has to be allowed: tags and a name for who is behind it are permissions of their own.
-fn actions(asked: &Asked) -> impl Iterator<Item = &'static str> {
+fn actions(acting: &Acting, asked: &Asked) -> impl Iterator<Item = &'static str> {
     let has = |key: &str| asked.get(key).is_some_and(|values| !values.is_empty());
     let tags = has("aws:TagKeys").then_some("sts:TagSession");
     let source = has("sts:SourceIdentity").then_some("sts:SetSourceIdentity");
-    [Some(ASSUME_ROLE), tags, source].into_iter().flatten()
+    let assume = if acting.principal.is_web_identity() { WITH_WEB_IDENTITY } else { ASSUME_ROLE };
+    [Some(assume), tags, source].into_iter().flatten()
 }
 
 fn with(mut context: Context, asked: &Asked) -> Context {

@@ -6,11 +6,11 @@ use crate::base::clock::expired;
 use crate::base::{Fault, Faulty, SessionId, Timestamp};
 use crate::model::session::LONGEST_CHAIN;
 use crate::model::{
-    AccountId, Begun, CredentialOwner, Entity, Inactive, Member, Role, Root, Session, SessionKind, User,
+    AccountId, Begun, CredentialOwner, Entity, Inactive, Member, OidcProvider, Role, Root, Session, SessionKind, User,
 };
 use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume};
 use crate::store::schema::credentials::Setting;
-use crate::store::{Snapshot, StoreError, credentials, iam, rows, sessions};
+use crate::store::{Snapshot, StoreError, credentials, iam, identity, rows, sessions};
 
 /// How far the clocks of a directory and ours may be apart. A session that began so shortly behind a change of the password
 /// ends with those from before it.
@@ -196,6 +196,9 @@ impl Check<'_> {
         if expired(session.expires, self.now) {
             return Err(SessionError::Expired(session.expires));
         }
+        if session.epoch != identity::epoch(self.snapshot)?.to_string() {
+            return Err(SessionError::Restored);
+        }
         Ok(())
     }
 
@@ -259,6 +262,11 @@ impl Check<'_> {
                 Some(user) => Ok(Acting::user(reading, user)?),
                 None => Err(begun("it names no person".to_owned())),
             },
+            Begun::WebIdentity { provider, .. } => {
+                let provider = iam::object::<OidcProvider>(self.snapshot, provider.as_bytes())?;
+                let provider = provider.ok_or_else(|| begun("its OpenID Connect provider is gone".to_owned()))?;
+                Ok(Acting::visitor(self.home, &provider.value.arn())?)
+            }
             Begun::Session { session: parent } => {
                 let depth = depth.checked_sub(1);
                 let depth = depth.ok_or_else(|| begun(format!("more than {LONGEST_CHAIN} sessions led to it")))?;
@@ -287,7 +295,11 @@ impl Check<'_> {
             let gone = format!("account {} of the role is no longer configured", role.account);
             return Err(SessionError::Gone(gone));
         }
-        match may_assume(reading, acting, &role, &session.asked, self.now) {
+        let strangers = match &session.begun {
+            Begun::WebIdentity { issuer, .. } if issuer.is_known_to_be_shared() => Some(issuer.as_str()),
+            _ => None,
+        };
+        match may_assume(reading, acting, &role, (&session.asked, strangers), self.now) {
             Ok(Assumed::Allowed(_)) => Ok(role),
             Ok(Assumed::Refused { because, .. }) => Err(SessionError::NoLonger(because)),
             Err(AssumeError::Store(error)) => Err(error.into()),

@@ -20,8 +20,8 @@ pub use sweep::{Place, Swept};
 
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::keys::{Keys, SessionTokenError};
-use crate::model::AccountId;
-use crate::rights::{Library, Shelf, TermsAt};
+use crate::model::{AccountId, Role, User};
+use crate::rights::{Library, Shelf, Stale, TermsAt};
 use crate::store::{Store, StoreError};
 
 /// Looks sessions over; clones share what they work with.
@@ -57,6 +57,20 @@ impl Sessions {
         let terms = (self.terms)(now)?;
         let mut library = Library::with(self.shelf.clone(), &self.home, &terms);
         self.store.read(|snapshot| check::live(snapshot, &mut library.at(snapshot), &self.home, id, now))
+    }
+
+    /// Whether what is known of a person's directory is recent enough for a session of `role`, or of their own. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read; inside, when it is too old.
+    pub fn recent(
+        &self,
+        person: Option<&User>,
+        role: Option<&Role>,
+        now: Timestamp,
+    ) -> Result<Result<(), Stale>, StoreError> {
+        let Some(person) = person else { return Ok(Ok(())) };
+        Ok((self.terms)(now)?.heard.recent(person, role, now))
     }
 
     /// As [`Sessions::live`], of several in one reading.

@@ -1,14 +1,15 @@
-//! `AssumeRole`: a session of a role, for whoever signs and may.
+//! `AssumeRole`: a session of a role, for whoever signs and may. What is asked for of it is the same for every way to a role.
 
 use super::wanted::{context, external_id, inherited, packed, policies, policy};
 use super::{Action, Job, begins, sts};
 use crate::authn::signed::Signed;
-use crate::gate::{Asking, Operation as Op};
-use crate::issue::{LONGEST_ROLE, SHORTEST, USUAL, Wanted, What};
-use crate::model::SessionName;
+use crate::authn::subject::Subject;
+use crate::gate::{Asking, Authorized, Operation as Op};
+use crate::issue::{Inherited, IssueError, LONGEST_ROLE, Minted, SHORTEST, USUAL, Wanted, What};
+use crate::model::{Session, SessionName};
 use crate::query::answer::{nodes, text};
 use crate::query::params::invalid;
-use crate::query::{About, Params, QueryError};
+use crate::query::{About, Node, Params, QueryError};
 
 pub(super) const ACTIONS: &[Action] = &[sts("AssumeRole", Op::AssumeRole, about, job)];
 
@@ -16,21 +17,27 @@ pub(super) const ACTIONS: &[Action] = &[sts("AssumeRole", Op::AssumeRole, about,
 const ROLE_ARN: std::ops::RangeInclusive<usize> = 20..=2_048;
 
 fn about(params: &Params, signed: &Signed) -> About {
+    let parent = signed.session().map(|live| live.session());
+    asking(params, &session_name(params)?, &inherited(params, parent)?)
+}
+
+/// What the session is to be called.
+pub(super) fn session_name(params: &Params) -> Result<SessionName, QueryError> {
+    params.parsed_required::<SessionName>("RoleSessionName")
+}
+
+/// The role that is asked for, and what is asked for of the session, as conditions see it.
+pub(super) fn asking(params: &Params, name: &SessionName, inherited: &Inherited) -> About {
     let arn = params.required("RoleArn")?;
     if !ROLE_ARN.contains(&arn.len()) || !arn.starts_with("arn:aws:iam::") || !arn.contains(":role/") {
-        return Err(invalid(
-            Some(arn),
-            "roleArn",
-            "Member must be the ARN of a role, such as arn:aws:iam::123456789012:role/Name",
-        ));
+        let rule = "Member must be the ARN of a role, such as arn:aws:iam::123456789012:role/Name";
+        return Err(invalid(Some(arn), "roleArn", rule));
     }
-    let name = params.parsed_required::<SessionName>("RoleSessionName")?;
-    let (inherited, external_id) = (inherited(params, signed)?, external_id(params)?);
     let session = context(
-        &inherited,
+        inherited,
         &[
             ("sts:RoleSessionName", Some(name.to_string())),
-            ("sts:ExternalId", external_id),
+            ("sts:ExternalId", external_id(params)?),
             ("sts:DurationSeconds", Some(seconds(params)?.unwrap_or(USUAL).to_string())),
         ],
     );
@@ -42,29 +49,37 @@ fn about(params: &Params, signed: &Signed) -> About {
     Ok((arn.to_owned(), Asking { session, ..Asking::from(notes) }))
 }
 
-fn seconds(params: &Params) -> Result<Option<u32>, QueryError> {
+pub(super) fn seconds(params: &Params) -> Result<Option<u32>, QueryError> {
     params.number("DurationSeconds", SHORTEST..=LONGEST_ROLE)
 }
 
+/// What the session is to be, once it is known who begins it.
+pub(super) fn wanted(
+    params: &Params,
+    name: SessionName,
+    inherited: impl FnOnce(Option<&Session>) -> Result<Inherited, QueryError> + Send + 'static,
+) -> Result<impl FnOnce(&Authorized) -> Result<Wanted, QueryError> + Send + 'static, QueryError> {
+    let (seconds, policy, policies) = (seconds(params)?, policy(params)?, policies(params)?);
+    Ok(move |asked: &Authorized| {
+        let subject = Subject::of(asked.caller()).ok_or(IssueError::Nobody)?;
+        let inherited = inherited(subject.session())?;
+        Ok(Wanted { what: What::Role(name), seconds, inherited, policy, policies })
+    })
+}
+
 fn job(params: &Params) -> Result<Job, QueryError> {
-    let name = params.parsed_required::<SessionName>("RoleSessionName")?;
-    let (seconds, policy, policies, params) = (seconds(params)?, policy(params)?, policies(params)?, params.clone());
-    begins(
-        move |asked| {
-            let signed = asked.caller().signed().ok_or(crate::issue::IssueError::Nobody)?;
-            let inherited = inherited(&params, signed)?;
-            Ok(Wanted { what: What::Role(name), seconds, inherited, policy, policies })
-        },
-        |minted| {
-            let user = vec![text("AssumedRoleId", minted.unique_id.clone()), text("Arn", minted.arn.to_string())];
-            let mut answer = vec![nodes("AssumedRoleUser", user)];
-            let session = &minted.session;
-            answer.extend(
-                packed(session.policy.as_deref(), &session.tags)
-                    .map(|percent| text("PackedPolicySize", percent.to_string())),
-            );
-            answer.extend(session.source_identity.clone().map(|source| text("SourceIdentity", source)));
-            answer
-        },
-    )
+    let own = params.clone();
+    let wanted = wanted(params, session_name(params)?, move |parent| inherited(&own, parent))?;
+    begins(wanted, answer)
+}
+
+/// What is said of the session of a role besides its credentials.
+pub(super) fn answer(minted: &Minted) -> Vec<Node> {
+    let user = vec![text("AssumedRoleId", minted.unique_id.clone()), text("Arn", minted.arn.to_string())];
+    let mut answer = vec![nodes("AssumedRoleUser", user)];
+    let session = &minted.session;
+    let packed = packed(session.policy.as_deref(), &session.tags);
+    answer.extend(packed.map(|percent| text("PackedPolicySize", percent.to_string())));
+    answer.extend(session.source_identity.clone().map(|source| text("SourceIdentity", source)));
+    answer
 }

@@ -8,7 +8,7 @@ impl From<IssueError> for QueryError {
         let status = match &error {
             IssueError::Nobody | IssueError::NotYours(_) | IssueError::NoTimeLeft(_) => 403,
             IssueError::TooLong(_) | IssueError::NoSuchPolicy { .. } => 400,
-            IssueError::Keys(_) => 503,
+            IssueError::Keys(_) | IssueError::Clock(_) | IssueError::Stale(_) => 503,
             IssueError::Store(_) => 500,
         };
         Self::of(&error, status, error.code())

@@ -13,6 +13,7 @@ mod error;
 mod federation;
 mod identity;
 mod own;
+pub mod unsigned;
 mod wanted;
 
 use crate::admin::Admin;

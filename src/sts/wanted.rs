@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::authn::signed::Signed;
 use crate::issue::{Inherited, SessionTags};
-use crate::model::{SessionName, Tags};
+use crate::model::{Session, SessionName, Tags};
 use crate::policy::{Document, Kind};
 use crate::query::params::invalid;
 use crate::query::{Params, QueryError};
@@ -47,8 +46,7 @@ pub(super) fn source_identity(params: &Params) -> Result<Option<String>, QueryEr
 }
 
 /// Tags and who is behind it, with what the session that asks hands on.
-pub(super) fn inherited(params: &Params, signed: &Signed) -> Result<Inherited, QueryError> {
-    let parent = signed.session().map(|live| live.session());
+pub(super) fn inherited(params: &Params, parent: Option<&Session>) -> Result<Inherited, QueryError> {
     Ok(Inherited::of(parent, asked_tags(params)?, source_identity(params)?)?)
 }
 

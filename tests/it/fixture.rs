@@ -84,12 +84,15 @@ impl Fixture {
             store: admin.store.clone(),
             keys: admin.keys.clone(),
             home: admin.account.clone(),
+            sessions: admin.sessions.clone(),
+            clock: Arc::clone(&shared),
             rng: Arc::clone(&admin.rng),
         };
         let logins = bailey::authn::login::Logins::new(bailey::daemon::compose::login_parts(&admin), quick());
         let app = App {
             admin,
             mint,
+            sts_settings: RwLock::new(bailey::sts::unsigned::Settings { ldap_identity: true }),
             logins,
             store: tiny.store(),
             gate,

@@ -99,10 +99,20 @@ impl Office {
     }
 
     async fn call(&self, who: &Credentials, service: &str, version: &str, params: &[(&str, &str)]) -> Told {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        let body = form.append_pair("Version", version).extend_pairs(params).finish();
+        let body = form(version, params);
+        let headers = who.sign("bailey.example", service, &body, self.fixture.app.admin.now());
+        self.send(headers, body).await
+    }
+
+    /// A call of STS that nobody signs.
+    pub(crate) async fn unsigned(&self, params: &[(&str, &str)]) -> Told {
+        let headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        self.send(headers, form("2011-06-15", params)).await
+    }
+
+    async fn send(&self, headers: Vec<(String, String)>, body: String) -> Told {
         let mut request = Request::builder().method("POST").uri("/");
-        for (name, value) in who.sign("bailey.example", service, &body, self.fixture.app.admin.now()) {
+        for (name, value) in headers {
             request = request.header(name, value);
         }
         let mut request = request.body(Body::from(body)).unwrap();
@@ -148,6 +158,11 @@ impl Office {
     pub(crate) fn last_record(&self) -> String {
         bailey::audit::tail::last(&self.fixture.app.store, 1).unwrap().pop().unwrap().json
     }
+}
+
+fn form(version: &str, params: &[(&str, &str)]) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Version", version).extend_pairs(params).finish()
 }
 
 /// `Allow` these actions on everything.

@@ -222,6 +222,7 @@ impl Admin {
                     Begun::AccessKey { key, .. } => key.to_string(),
                     Begun::Login { .. } => "login".to_owned(),
                     Begun::Session { session } => session.to_string(),
+                    Begun::WebIdentity { issuer, subject, .. } => format!("{subject} of {issuer}"),
                 },
                 through: session.through.clone(),
                 source_identity: session.source_identity.clone(),

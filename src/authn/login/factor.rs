@@ -6,7 +6,7 @@ use crate::authn::totp::{self, Pace, TotpError};
 use crate::base::{Secret, Timestamp};
 use crate::keys::{Keys, mfa_device_owner};
 use crate::model::mfa_device::Enabled;
-use crate::model::{Actor, CredentialOwner, MfaDevice};
+use crate::model::{AccountId, Actor, Arn, CredentialOwner, MfaDevice};
 use crate::store::iam::Read;
 use crate::store::{Commit, Intent, Store, StoreError, credentials};
 
@@ -37,7 +37,32 @@ pub(super) fn check(
     };
     let attempts = begin(codes, owner, &devices, now)?;
     let outcome = taken((store, keys), (owner, actor), code, devices, now);
-    match &outcome {
+    settle(codes, attempts, &outcome);
+    outcome.map(|()| Some(now))
+}
+
+/// As [`check`], of one device, by its serial number. Blocks.
+pub(super) fn check_device(
+    (store, keys, codes): (&Store, &Keys, &Codes),
+    (owner, actor): (CredentialOwner, &Actor),
+    (account, serial): (&AccountId, &str),
+    code: &Secret<String>,
+    now: Timestamp,
+) -> Result<Timestamp, Refused> {
+    let mut devices = read(store, &owner)?;
+    devices.retain(|held| Arn::mfa_device(account, &held.value.name).as_str().eq_ignore_ascii_case(serial));
+    if devices.is_empty() {
+        return Err(Refused::new(Reason::WrongCode, "there is no such device of theirs"));
+    }
+    let attempts = begin(codes, owner, &devices, now)?;
+    let outcome = taken((store, keys), (owner, actor), code, devices, now);
+    settle(codes, attempts, &outcome);
+    outcome.map(|()| now)
+}
+
+/// What an outcome makes of the guesses that were counted for it.
+fn settle(codes: &Codes, attempts: Vec<Attempt<(CredentialOwner, String)>>, outcome: &Result<(), Refused>) {
+    match outcome {
         Ok(()) => attempts.into_iter().for_each(|attempt| codes.succeeded(attempt)),
         // Somebody who sends a right code twice, or a hundred times at once, has guessed nothing.
         Err(refused) if matches!(refused.reason, Reason::UsedCode | Reason::Failed) => {
@@ -45,7 +70,6 @@ pub(super) fn check(
         }
         Err(_) => {}
     }
-    outcome.map(|()| Some(now))
 }
 
 /// Counts a guess against every device: one code is held against all of them.
@@ -93,7 +117,11 @@ fn taken(
         match written {
             Some(Ok(())) => return Ok(()),
             // Written by somebody else since: perhaps with this very code.
-            Some(Err(StoreError::Conflict { .. })) => devices = read(store, &owner)?,
+            Some(Err(StoreError::Conflict { .. })) => {
+                let meant: Vec<String> = devices.iter().map(|held| held.value.folded()).collect();
+                devices = read(store, &owner)?;
+                devices.retain(|held| meant.contains(&held.value.folded()));
+            }
             Some(Err(error)) => return Err(Refused::failed(&error)),
             None if worst == TotpError::Used => return Err(Refused::new(Reason::UsedCode, worst)),
             None => return Err(Refused::new(Reason::WrongCode, worst)),

@@ -36,7 +36,7 @@ use crate::base::network::Neighbours;
 use crate::base::{Secret, Timestamp};
 use crate::directory::Verifier;
 use crate::keys::Keys;
-use crate::model::{AccountId, CredentialOwner, DirectoryLabel};
+use crate::model::{AccountId, Actor, CredentialOwner, DirectoryLabel};
 use crate::store::Store;
 use limits::Counters;
 use name::Name;
@@ -172,6 +172,22 @@ impl Logins {
                 Err(refused)
             }
         }
+    }
+
+    /// Takes a code of the device with this serial number, which has to be `owner`'s: once, within the limits on guessing.
+    /// Answers when. Blocks.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    pub fn second_factor(
+        &self,
+        (owner, actor): (CredentialOwner, &Actor),
+        serial: &str,
+        code: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Timestamp, Refused> {
+        let Parts { store, keys, account, attempts, .. } = &self.parts;
+        factor::check_device((store, keys, attempts), (owner, actor), (account, serial), code, now)
     }
 
     async fn attempt(&self, settings: &Settings, attempt: Attempt, now: Timestamp) -> Result<Bound, Refused> {

@@ -7,7 +7,7 @@
 mod xml;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -21,13 +21,15 @@ use super::App;
 use super::origin::Origin;
 use crate::audit::Outcome;
 use crate::authn::Caller;
-use crate::authn::signed::{self, SignedError};
+use crate::authn::signed::{self, Signed, SignedError};
 use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
 use crate::base::text::printable_within;
-use crate::base::{Fault, Faulty as _, Timestamp};
+use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{Operation, Proof};
+use crate::model::CredentialOwner;
 use crate::query::{Action, Node, Params, QueryError};
 use crate::store::StoreError;
+use crate::sts::unsigned::{Doors, Unsigned};
 use crate::{iam, sts};
 use xml::Sign;
 
@@ -131,6 +133,10 @@ pub(super) async fn call(State(app): State<Arc<App>>, sent: Sent) -> Response {
     let now = app.clock.now();
     let store = app.store.clone();
     let call = Call { app, sent, now };
+    if let Some((action, params)) = call.unsigned() {
+        let answered = call.without_signature(action, params).await;
+        return told(answered, namespace("sts"), &request_id);
+    }
     // A signature is arithmetic, and everything behind it reads the store: all of it blocks.
     let answered = store.run(move |_| Ok::<_, StoreError>(call.answer())).await;
     let (namespace, answered) = match answered {
@@ -141,16 +147,82 @@ pub(super) async fn call(State(app): State<Arc<App>>, sent: Sent) -> Response {
             (namespace("iam"), Err(failure))
         }
     };
-    let sign = Sign { namespace, request_id: &request_id };
+    told(answered, namespace, &request_id)
+}
+
+fn told(answered: Answered, namespace: &'static str, request_id: &str) -> Response {
+    let sign = Sign { namespace, request_id };
     match answered {
-        Ok((action, result)) => written(200, xml::answer(action, &result, &sign), &request_id),
-        Err(error) => written(error.status, xml::error(&error, &sign), &request_id),
+        Ok((action, result)) => written(200, xml::answer(action, &result, &sign), request_id),
+        Err(error) => written(error.status, xml::error(&error, &sign), request_id),
     }
 }
 
 type Answered = Result<(&'static str, Vec<Node>), QueryError>;
 
 impl Call {
+    /// The action that needs no signature, if that is what is asked for and there is none.
+    fn unsigned(&self) -> Option<(Unsigned, Params)> {
+        let bare = !self.sent.headers.contains_key(AUTHORIZATION) && self.sent.uri.query().is_none_or(str::is_empty);
+        if !bare || self.sent.method != Method::POST {
+            return None;
+        }
+        let form = url::form_urlencoded::parse(&self.sent.body);
+        let params = Params::read(form.map(|(name, value)| (name.into_owned(), value.into_owned()))).ok()?;
+        let action = Unsigned::named(params.text("Action")?)?;
+        Some((action, params))
+    }
+
+    /// Answers an action without a signature: who asks is found out first, which may take a directory or an issuer.
+    async fn without_signature(self, action: Unsigned, params: Params) -> Answered {
+        asked_for("sts", &params)?;
+        let (app, now) = (Arc::clone(&self.app), self.now);
+        let sts = app.sts();
+        let settings = *app.sts_settings.read().unwrap_or_else(PoisonError::into_inner);
+        let doors = Doors { gate: &app.gate, logins: &app.logins, settings };
+        let arrived = action.arrive(&sts, &doors, &params, self.sent.from, now).await?;
+        let gate = app.gate.clone();
+        let done = app.store.run(move |_| Ok::<_, StoreError>(arrived.carry_out(&sts, &gate, now))).await;
+        let answered = done.map_err(|error| {
+            tracing::error!(%error, "a call ended early");
+            QueryError::new(500, "ServiceFailure", "this is a fault of the service; its log says more")
+        })?;
+        Ok((action.name(), answered?))
+    }
+
+    /// The second factor that comes with a call, of actions that know of one. Blocks.
+    fn second_factor(
+        &self,
+        operation: Operation,
+        params: &Params,
+        signed: &Signed,
+    ) -> Result<Option<Timestamp>, QueryError> {
+        if !matches!(operation, Operation::AssumeRole | Operation::GetSessionToken) {
+            return Ok(None);
+        }
+        let denied = |why: &str| {
+            let message = format!("MultiFactorAuthentication failed: {why}");
+            QueryError::new(403, "AccessDenied", message)
+        };
+        let (serial, code) = match (params.text("SerialNumber"), params.text("TokenCode")) {
+            (None, None) => return Ok(None),
+            (Some(serial), Some(code)) => (serial, Secret::new(code.to_owned())),
+            _ => return Err(denied("SerialNumber and TokenCode go together")),
+        };
+        let owner = match signed.user() {
+            Some(user) => CredentialOwner::User(user.id),
+            None if signed.is_root() => CredentialOwner::Root,
+            None => return Err(denied("the session of a role has no device")),
+        };
+        let taken = self.app.logins.second_factor((owner, &signed.actor()), serial, &code, self.now);
+        taken.map(Some).map_err(|refused| {
+            let about =
+                vec![("access_key", signed.key().to_string()), ("reason_code", refused.reason.code().to_owned())];
+            self.app.gate.refuse_proof(Proof::SecondFactor, signed.from().ip, about, &refused.detail, self.now);
+            denied(&refused.to_string())
+        })
+    }
+
     /// The service that was asked, and its answer. Blocks.
     fn answer(self) -> (&'static str, Answered) {
         match authenticate(&self.app, &self.sent, &EXPECTED, self.now) {
@@ -186,8 +258,9 @@ impl Call {
         if !self.app.rates.admit(signed.key(), self.now) {
             return Err(QueryError::new(400, "Throttling", "Rate exceeded: this access key makes too many calls"));
         }
-        let (resource, asking) = (action.about)(params, signed)?;
+        let (resource, mut asking) = (action.about)(params, signed)?;
         let job = (action.job)(params)?;
+        asking.mfa = self.second_factor(action.operation, params, signed)?;
         let allowed = self.app.gate.authorize_about(caller, action.operation, &resource, &asking, self.now)?;
         // Each signature changes something once: a captured request does not do it again. Behind the gate, so that those who
         // may do nothing cannot fill the memory of signatures. One that begins a session may come again: clients in parallel

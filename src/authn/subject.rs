@@ -1,0 +1,155 @@
+//! A caller whom policies know, however it was authenticated.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::Caller;
+use super::federated::WebIdentity;
+use super::login::Bound;
+use super::signed::{From, Signed};
+use crate::model::{AccountId, Arn, Session, User};
+
+/// Somebody of elsewhere, and where they ask from.
+#[derive(Debug)]
+pub struct Visitor {
+    identity: WebIdentity,
+    account: AccountId,
+    from: From,
+}
+
+/// A caller whom policies know.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// Who signed in with a password.
+    Bound(&'a Bound),
+    /// Who signed, with a long-lived access key or in a session.
+    Signed(&'a Signed),
+    /// For whom an outside issuer vouches.
+    Visitor(&'a Visitor),
+}
+
+impl Visitor {
+    /// Somebody for whom an issuer vouched, who asks in `account`.
+    #[must_use]
+    pub fn new(identity: WebIdentity, account: AccountId, from: From) -> Self {
+        Self { identity, account, from }
+    }
+
+    /// Who it is, by the word of the issuer.
+    #[must_use]
+    pub fn identity(&self) -> &WebIdentity {
+        &self.identity
+    }
+
+    /// Where they ask from.
+    #[must_use]
+    pub fn from(&self) -> &From {
+        &self.from
+    }
+
+    /// What the log calls them: the provider, and the subject there.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} of {}", self.identity.subject(), self.identity.host_path())
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The one behind `caller`, if policies know them.
+    #[must_use]
+    pub fn of(caller: &'a Caller) -> Option<Self> {
+        let visitor = || caller.visitor().map(Self::Visitor);
+        caller.signed().map(Self::Signed).or_else(|| caller.bound().map(Self::Bound)).or_else(visitor)
+    }
+
+    /// True of root, in whatever session of its own.
+    #[must_use]
+    pub fn is_root(self) -> bool {
+        matches!(self, Self::Signed(signed) if signed.is_root())
+    }
+
+    /// Where they ask from.
+    #[must_use]
+    pub fn from(self) -> &'a From {
+        match self {
+            Self::Bound(bound) => bound.from(),
+            Self::Signed(signed) => signed.from(),
+            Self::Visitor(visitor) => visitor.from(),
+        }
+    }
+
+    /// Their address.
+    #[must_use]
+    pub fn ip(self) -> Option<IpAddr> {
+        self.from().ip
+    }
+
+    /// The user who acts as such; `None` of root, of sessions of roles, and of those of elsewhere.
+    #[must_use]
+    pub fn user(self) -> Option<&'a User> {
+        match self {
+            Self::Bound(bound) => Some(bound.user()),
+            Self::Signed(signed) => signed.user(),
+            Self::Visitor(_) => None,
+        }
+    }
+
+    /// The session that acts.
+    #[must_use]
+    pub fn session(self) -> Option<&'a Session> {
+        match self {
+            Self::Signed(signed) => signed.session().map(|live| live.session()),
+            Self::Bound(_) | Self::Visitor(_) => None,
+        }
+    }
+
+    /// The person behind it: the user, or whoever stands at the beginning of the session's chain.
+    #[must_use]
+    pub fn person(self) -> Option<&'a User> {
+        match self {
+            Self::Signed(signed) => signed.session().map_or_else(|| signed.user(), |live| live.person()),
+            Self::Bound(bound) => Some(bound.user()),
+            Self::Visitor(_) => None,
+        }
+    }
+
+    /// Their account.
+    #[must_use]
+    pub fn account(self) -> &'a AccountId {
+        match self {
+            Self::Bound(bound) => bound.account(),
+            Self::Signed(signed) => signed.account(),
+            Self::Visitor(visitor) => &visitor.account,
+        }
+    }
+
+    /// Their ARN; of those of elsewhere the provider's.
+    #[must_use]
+    pub fn arn(self) -> Arn {
+        match self {
+            Self::Bound(bound) => bound.arn(),
+            Self::Signed(signed) => signed.arn(),
+            Self::Visitor(visitor) => visitor.identity.provider_arn().clone(),
+        }
+    }
+
+    /// Their unique id; of those of elsewhere who they are to the issuer.
+    #[must_use]
+    pub fn unique_id(self) -> String {
+        match self {
+            Self::Bound(bound) => bound.unique_id(),
+            Self::Signed(signed) => signed.unique_id(),
+            Self::Visitor(visitor) => visitor.identity.subject().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bound(bound) => bound.fmt(f),
+            Self::Signed(signed) => signed.fmt(f),
+            Self::Visitor(visitor) => f.write_str(&visitor.name()),
+        }
+    }
+}

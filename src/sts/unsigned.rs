@@ -1,0 +1,249 @@
+//! Actions that nobody signs: who asks shows a password, or a token of somebody who vouches for them.
+//!
+//! What is wrong with the parameters is told before anything is shown to anybody: a password is not spent on a typing error.
+
+use crate::authn::Caller;
+use crate::authn::federated::{self, WebIdentityError};
+use crate::authn::login::{Attempt, Logins, Reason, Refused};
+use crate::authn::signed::From;
+use crate::authn::subject::Visitor;
+use crate::base::{Fault, Faulty as _, Secret, Timestamp};
+use crate::gate::{Asking, Gate, Operation, Proof};
+use crate::issue::{Inherited, LONGEST_OWN, SHORTEST, SessionTags, Wanted, What};
+use crate::model::{OidcProvider, SessionName};
+use crate::query::answer::text;
+use crate::query::{Answered, Node, Params, QueryError};
+use crate::store::{StoreError, iam};
+
+use super::assume_role::{answer, asking, session_name, wanted};
+use super::wanted::{inherited, policies, policy};
+use super::{Job, Sts, begins};
+
+/// What may be done without a signature.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether a password of the directory is taken by `AssumeRoleWithLDAPIdentity`.
+    pub ldap_identity: bool,
+}
+
+/// An action without a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsigned {
+    /// With a password of the directory.
+    LdapIdentity,
+    /// With a token of an outside issuer.
+    WebIdentity,
+}
+
+/// What such an action asks besides the operations.
+pub struct Doors<'a> {
+    /// Decides, and records.
+    pub gate: &'a Gate,
+    /// Checks passwords.
+    pub logins: &'a Logins,
+    /// What may be done.
+    pub settings: Settings,
+}
+
+/// Somebody who was authenticated, what the gate is to be asked, and what to do then.
+pub struct Arrived {
+    caller: Caller,
+    operation: Operation,
+    resource: String,
+    asking: Asking,
+    job: Job,
+}
+
+impl Unsigned {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::LdapIdentity, Self::WebIdentity];
+
+    /// Its name in requests.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LdapIdentity => "AssumeRoleWithLDAPIdentity",
+            Self::WebIdentity => "AssumeRoleWithWebIdentity",
+        }
+    }
+
+    /// The action of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    /// Finds out who asks.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters, or why it is nobody.
+    pub async fn arrive(
+        self,
+        sts: &Sts,
+        doors: &Doors<'_>,
+        params: &Params,
+        from: From,
+        now: Timestamp,
+    ) -> Result<Arrived, QueryError> {
+        match self {
+            Self::LdapIdentity => with_password(doors, params, from, now).await,
+            Self::WebIdentity => with_token(sts, doors, params, from, now).await,
+        }
+    }
+}
+
+impl Arrived {
+    /// Asks the gate, and begins the session. Blocks.
+    ///
+    /// # Errors
+    /// Why they may not, or why it did not begin.
+    pub fn carry_out(self, sts: &Sts, gate: &Gate, now: Timestamp) -> Answered {
+        let Self { caller, operation, resource, asking, job } = self;
+        let allowed = gate.authorize_about(caller, operation, &resource, &asking, now)?;
+        job.run(sts, allowed, || sts.admin.now())
+    }
+}
+
+/// `AssumeRoleWithLDAPIdentity`, with the parameters that MinIO has for it, and a role: without one the session is the person's
+/// own, as of GetSessionToken.
+async fn with_password(doors: &Doors<'_>, params: &Params, from: From, now: Timestamp) -> Result<Arrived, QueryError> {
+    if !doors.settings.ldap_identity {
+        let message = "passwords are not taken here: `sts.assume_role_with_ldap_identity` is off";
+        return Err(QueryError::new(403, "AccessDenied", message));
+    }
+    if !from.secure {
+        let message = "a password is taken over HTTPS alone";
+        return Err(QueryError::new(403, "AccessDenied", message));
+    }
+    let login = params.required("LDAPUsername")?.to_owned();
+    let password = params.secret("LDAPPassword")?;
+    let code = params.text("TokenCode").map(|code| Secret::new(code.to_owned()));
+    // What has to be known of the person comes behind the password; all else is looked at before.
+    let prepared = Prepared::read(params)?;
+    let attempt = Attempt { login, password, code, from };
+    let about = vec![("action", Unsigned::LdapIdentity.name().to_owned())];
+    let caller = doors.gate.sign_in(doors.logins, attempt, about, now).await.map_err(refused)?;
+    prepared.of(caller, params)
+}
+
+/// A role, or one's own session.
+enum Prepared {
+    Role,
+    Own(Job),
+}
+
+impl Prepared {
+    fn read(params: &Params) -> Result<Self, QueryError> {
+        if params.text("RoleArn").is_none() {
+            let seconds = params.number("DurationSeconds", SHORTEST..=LONGEST_OWN)?;
+            let (policy, policies) = (policy(params)?, policies(params)?);
+            let wanted = Wanted { what: What::Oneself, seconds, inherited: Inherited::default(), policy, policies };
+            return Ok(Self::Own(begins(move |_| Ok(wanted), |_| Vec::new())?));
+        }
+        let name = "probe".parse::<SessionName>();
+        if let Ok(name) = name {
+            asking(params, &name, &inherited(params, None)?)?;
+            drop(wanted(params, name, |_| Ok(Inherited::default()))?);
+        }
+        Ok(Self::Role)
+    }
+
+    fn of(self, caller: Caller, params: &Params) -> Result<Arrived, QueryError> {
+        let mfa = caller.bound().and_then(|bound| bound.mfa());
+        if let Self::Own(job) = self {
+            let asking = Asking { mfa, ..Asking::default() };
+            let operation = Operation::GetSessionToken;
+            return Ok(Arrived { caller, operation, resource: String::new(), asking, job });
+        }
+        let name = match params.text("RoleSessionName") {
+            Some(_) => session_name(params)?,
+            None => {
+                let own = caller.bound().and_then(|bound| SessionName::sanitised(bound.user().name.as_str()));
+                own.map_or_else(|| session_name(params), Ok)?
+            }
+        };
+        let inherited = inherited(params, None)?;
+        let (resource, asking) = asking(params, &name, &inherited)?;
+        let job = begins(wanted(params, name, move |_| Ok(inherited))?, answer)?;
+        let operation = Operation::AssumeRoleWithLDAPIdentity;
+        Ok(Arrived { caller, operation, resource, asking: Asking { mfa, ..asking }, job })
+    }
+}
+
+/// Why somebody did not sign in, in the words of STS.
+fn refused(refused: Refused) -> QueryError {
+    let (status, code) = match (&refused.reason, refused.fault()) {
+        (Reason::TooManyCodes, _) => (403, "AccessDenied"),
+        (_, Fault::Caller) => (403, "AccessDenied"),
+        _ => (503, "ServiceUnavailable"),
+    };
+    QueryError::new(status, code, refused.to_string())
+}
+
+/// `AssumeRoleWithWebIdentity`.
+async fn with_token(
+    sts: &Sts,
+    doors: &Doors<'_>,
+    params: &Params,
+    from: From,
+    now: Timestamp,
+) -> Result<Arrived, QueryError> {
+    let token = params.secret("WebIdentityToken")?;
+    let name = session_name(params)?;
+    asking(params, &name, &Inherited::default())?;
+    let identity = match verified(sts, &token, now).await {
+        Ok(identity) => identity,
+        Err(error) => {
+            let about = vec![("code", error.code().to_owned())];
+            doors.gate.refuse_proof(Proof::WebIdentity, from.ip, about, &error, now);
+            let status = if matches!(error, WebIdentityError::Rejected { .. }) { 403 } else { 400 };
+            return Err(QueryError::of(&error, status, error.code()));
+        }
+    };
+    // Tags are the issuer's to say: a parameter would be whoever holds the token.
+    let tags = identity.tags();
+    let asked = SessionTags {
+        tags: tags.principal.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        transitive: tags.transitive.iter().cloned().collect(),
+    };
+    let source = identity.source_identity().map(str::to_owned);
+    let inherited = Inherited::of(None, asked, source)?;
+    let (resource, asking) = asking(params, &name, &inherited)?;
+    let host_path = identity.host_path().to_owned();
+    let strangers = sts.admin.issuers.is_shared(&host_path).then_some(host_path);
+    let said = [
+        text("SubjectFromWebIdentityToken", identity.subject()),
+        text("Audience", identity.audience()),
+        text("Provider", identity.provider_arn().to_string()),
+    ];
+    let job = begins(wanted(params, name, move |_| Ok(inherited))?, move |minted| {
+        let mut pieces: Vec<Node> = said.to_vec();
+        pieces.extend(answer(minted));
+        pieces
+    })?;
+    let caller = Visitor::new(identity, sts.admin.account.clone(), from).into();
+    let asking = Asking { strangers, ..asking };
+    Ok(Arrived { caller, operation: Operation::AssumeRoleWithWebIdentity, resource, asking, job })
+}
+
+async fn verified(
+    sts: &Sts,
+    token: &Secret<String>,
+    now: Timestamp,
+) -> Result<federated::WebIdentity, WebIdentityError> {
+    let issuer = federated::issuer_of(token)?;
+    let account = sts.admin.account.clone();
+    let folded = issuer.folded();
+    let provider = sts
+        .admin
+        .store
+        .run(move |store| store.read(|snapshot| iam::named::<OidcProvider>(snapshot, Some(&account), &folded)));
+    let provider = provider.await.map_err(|error: StoreError| {
+        tracing::error!(%error, "a provider cannot be looked up");
+        WebIdentityError::Invalid { why: "its issuer cannot be looked up now".to_owned() }
+    })?;
+    let unknown =
+        || WebIdentityError::Invalid { why: format!("no OpenID Connect provider is registered for `{issuer}`") };
+    let provider = provider.ok_or_else(unknown)?.value;
+    sts.admin.issuers.verify(&provider, token, now).await
+}
