@@ -316,6 +316,25 @@ pub mod failures {
     //! wall clock is behind that, or leapt ahead of it, nothing may be issued that ends (`src/base/clock/steady.rs`). *Tests:*
     //! inside it, and `tests/it/clock.rs`: the daemon under libfaketime.
     //!
+    //! **Sessions outlive their reason** (keystone CVE-2012-5571, glpi#1549, ferriskey#1232: a role taken away or somebody deleted,
+    //! and the token works on). *Here:* nothing has to be revoked: whether a session counts is asked at each use, of the person, of what it
+    //! was begun with, and of the role for what was asked for then (`sessions/check`). *Tests:* `sts_chain`.
+    //!
+    //! **A chain makes itself longer** (keystone CVE-2026-44394, CVE-2012-3426). *Here:* a session ends with the one that began it at
+    //! the latest, an hour where that is one of a role, and a limit is told instead of applied. *Test:*
+    //! `sts::a_limit_that_is_passed_is_told_and_nothing_is_cut_short`.
+    //!
+    //! **Credentials that were handed out hand out others** (keystone CVE-2026-43001, CVE-2020-12690). *Here:* the gate's own table
+    //! says what sessions do not do, whatever policies say. *Test:* `sts::what_sessions_must_not_do_is_no_matter_of_policies`.
+    //!
+    //! **What a request says stands where trusted facts should** (keystone CVE-2026-42999). *Here:* tags of a request are
+    //! `aws:RequestTag` and need `sts:TagSession`; two that differ by case are refused; those that go on cannot be set again. *Test:*
+    //! `sts::tags_of_a_session_count_and_those_that_go_on_stay_as_they_are`.
+    //!
+    //! **A session policy that counts on some paths alone** (MinIO GHSA-jjjj-jwhf-8rgr, CVE-2022-24842). *Here:* it is a layer of the one
+    //! decision, for our own actions, for applications and for the next role alike; one whose text is gone allows nothing. *Test:*
+    //! `sts::a_session_policy_narrows_and_widens_nothing`.
+    //!
     //! **A token chooses how it is verified** (CVE-2016-10555, CVE-2018-0114, PyJWT CVE-2026-48526, fast-jwt). *Here:* a key knows
     //! its one algorithm, the header's is compared with it, and a header that says more than `alg`, `kid` and `typ` is none of ours;
     //! no algorithm is symmetric (`src/keys/signing/token.rs`). *Tests:* `src/keys/signing/tests.rs`: `none`, HMAC keyed with the

@@ -17,6 +17,7 @@ PROFILE=${PROFILE:-release}
 ACCOUNT=123456789012
 STAGING=210987654321
 DEMO_USER=ukoenig # leads team platform: four roads lead her to a role
+DEMO_ROLE=poweruser # one that her groups give her
 ADMINISTRATORS=unix-admins # who may do everything here; she is one of them
 
 # shellcheck source=config/demo/slapd.sh
@@ -162,6 +163,7 @@ LDAP_ADMIN_PASSWORD=$(cat "$DEMO/slapd/admin.password")
 LDAPTLS_CACERT=$DEMO/slapd/ca.pem
 DEMO_USER=$DEMO_USER
 DEMO_PASSWORD=$(cat "$DEMO/demo.password")
+DEMO_ROLE_ARN=arn:aws:iam::$ACCOUNT:role/$DEMO_ROLE
 $(cat "$DEMO/administrator.env")
 AWS_DEFAULT_REGION=us-east-1
 AWS_ENDPOINT_URL_IAM=https://localhost:$HTTPS_PORT

@@ -15,6 +15,7 @@ pub mod page;
 pub mod past;
 pub mod people;
 pub mod preview;
+pub mod records;
 pub mod restore;
 pub mod sealing;
 pub mod signing;

@@ -19,6 +19,7 @@ pub mod chain;
 mod event;
 mod opened;
 mod owed;
+pub mod query;
 mod record;
 mod shared;
 pub mod tail;

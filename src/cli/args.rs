@@ -431,6 +431,24 @@ pub enum Audit {
         #[arg(long)]
         follow: bool,
     },
+    /// Look for records, oldest first, one a line
+    Query {
+        /// By or about this person: name, ARN or id
+        #[arg(long, value_name = "WHO")]
+        person: Option<String>,
+        /// About this role, and what was done for it
+        #[arg(long, value_name = "ROLE")]
+        role: Option<String>,
+        /// About this session, and what was done in it: its id or access key
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+        /// Written then or later
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        since: Option<Timestamp>,
+        /// Written before then
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        until: Option<Timestamp>,
+    },
     /// Check that no record is missing or was changed
     Verify,
 }

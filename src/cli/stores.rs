@@ -12,6 +12,7 @@ use super::output::{Column, Format, Output};
 use super::session::{Session, query};
 use super::{Exit, configuration};
 use crate::audit::Verdict;
+use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::daemon::compose::{self, Opening};
@@ -164,6 +165,21 @@ pub async fn audit(session: &mut Session, verb: Audit) -> anyhow::Result<Exit> {
         Audit::Tail { count, follow } => {
             let parameters = query(&[("last", Some(count.to_string())), ("follow", follow.then(|| "true".to_owned()))]);
             let mut lines = session.client.get_lines(&format!("/v1/audit/tail{parameters}")).await?;
+            while let Some(line) = lines.next_text().await? {
+                session.output.line(&line)?;
+            }
+            Ok(Exit::Done)
+        }
+        Audit::Query { person, role, session: which, since, until } => {
+            let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+            let asked = [
+                ("person", person),
+                ("role", role),
+                ("session", which),
+                ("since", time(since)),
+                ("until", time(until)),
+            ];
+            let mut lines = session.client.get_lines(&format!("/v1/audit/query{}", query(&asked))).await?;
             while let Some(line) = lines.next_text().await? {
                 session.output.line(&line)?;
             }

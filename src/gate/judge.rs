@@ -86,6 +86,11 @@ impl Judge {
                 Ok(acting) => acting,
                 Err(because) => return Ok((Err(because), target.arn)),
             };
+            // What is ours is the home account's. A role of another account may be anything there, and is nobody here: about
+            // "everything" both accounts would be one otherwise.
+            if acting.account != self.account && !operation.is_for_every_account() {
+                return Ok((Err(format!("because it belongs to account {}", acting.account)), target.arn));
+            }
             let mut targets = vec![target.clone()];
             targets.extend(asking.renaming.as_ref().map(|renaming| target.renamed(renaming)));
             let mut granted = None;

@@ -353,6 +353,8 @@ operations! {
     PutUserPermissionsBoundary: Widens, Operator, iam About::User;
     /// Write an inline policy of a user.
     PutUserPolicy: Widens, Operator, iam About::User;
+    /// Look for records of the audit log.
+    QueryAudit: ShowsTheLog, Operator, bailey About::Account;
     /// Throw changes away that the guard held.
     RefuseHeldChanges: Narrows, Operator, bailey About::Held;
     /// Let tokens for a client of an OpenID Connect provider count no longer.
@@ -530,6 +532,13 @@ impl Operation {
     #[must_use]
     pub const fn is_assuming(self) -> bool {
         matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithWebIdentity)
+    }
+
+    /// True when those of another account than the home account may be allowed it: to go on to a role that trusts them, to
+    /// ask who they are, and to ask about themselves.
+    #[must_use]
+    pub const fn is_for_every_account(self) -> bool {
+        matches!(self, Self::AssumeRole | Self::GetCallerIdentity | Self::Authorize)
     }
 
     /// True when a session begins with it, of whatever kind.

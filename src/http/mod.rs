@@ -25,6 +25,7 @@ pub mod places;
 pub mod public;
 pub mod query;
 pub mod rate;
+mod records;
 pub mod serve;
 pub mod socket;
 pub mod syncs;

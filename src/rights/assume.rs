@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::acting::Acting;
+use super::assigned::Assigned;
 use super::guardrails::Sides;
 use super::{Reading, Terms};
 use crate::base::Timestamp;
@@ -90,7 +91,7 @@ pub fn may_assume(
         let decision = decide(&request, &policies, Detail::Deciding);
         match decision.verdict {
             Verdict::Allowed => {
-                found.get_or_insert_with(|| way(acting, &decision.reasons));
+                found.get_or_insert_with(|| way(acting, role, &decision.reasons));
             }
             verdict => {
                 let denied = verdict == Verdict::ExplicitlyDenied;
@@ -122,28 +123,29 @@ fn terms<'a>(reading: &'a Reading<'_, '_>) -> &'a Terms {
     reading.terms()
 }
 
-/// The way to what allows it: an assignment's if there is one, since the trust it makes says less.
-fn way(acting: &Acting, reasons: &[Reason]) -> Way {
-    let statements = || {
-        reasons.iter().filter_map(|reason| match reason {
-            Reason::Statement { layer, policy, effect: Effect::Allow, .. } => Some((*layer, policy)),
+/// The way to what allows it. An assignment of the role is told before a policy that allows more: without it the role would
+/// not trust who asks.
+fn way(acting: &Acting, role: &Role, reasons: &[Reason]) -> Way {
+    let statement = |of: Layer| {
+        reasons.iter().find_map(|reason| match reason {
+            Reason::Statement { layer, policy, effect: Effect::Allow, .. } if *layer == of => Some(policy.clone()),
             _ => None,
         })
     };
     let effective = acting.effective.as_ref();
-    let identity = statements().find(|(layer, _)| *layer == Layer::Identity);
-    let own = identity.map(|(_, policy)| {
-        let mut through = effective.and_then(|effective| effective.through(policy)).unwrap_or_default().to_vec();
-        through.push(policy.clone());
-        let assigned = effective.into_iter().flat_map(|effective| &effective.assigned);
-        let until = assigned.filter(|one| one.name() == *policy).find_map(|one| one.assignment.not_after);
-        Way { through, until }
-    });
-    let trust = || {
-        let policy = statements().find(|(layer, _)| *layer == Layer::Resource).map(|(_, policy)| policy.clone());
-        policy.map(|policy| Way { through: vec![policy], until: None })
-    };
-    own.or_else(trust).unwrap_or_default()
+    let (identity, trust) = (statement(Layer::Identity), statement(Layer::Resource));
+    let assigned: Vec<&Assigned> =
+        effective.into_iter().flat_map(|effective| &effective.assigned).filter(|one| one.role.id == role.id).collect();
+    let deciding = assigned.iter().find(|one| identity.as_ref() == Some(&one.name())).or_else(|| assigned.first());
+    if let Some(one) = deciding {
+        let through = one.through.iter().cloned().chain([one.name()]).collect();
+        // Only where nothing else gives the role is its end the end.
+        let alone = assigned.len() == 1 && role.trust.is_none();
+        return Way { through, until: one.assignment.not_after.filter(|_| alone) };
+    }
+    let Some(policy) = identity.or(trust) else { return Way::default() };
+    let own = effective.and_then(|effective| effective.through(&policy)).unwrap_or_default();
+    Way { through: own.iter().cloned().chain([policy]).collect(), until: None }
 }
 
 fn because(action: &str, reasons: &[Reason], trusted: bool) -> String {

@@ -271,7 +271,8 @@ impl Check<'_> {
                 let depth = depth.checked_sub(1);
                 let depth = depth.ok_or_else(|| begun(format!("more than {LONGEST_CHAIN} sessions led to it")))?;
                 let parent = self.live(reading, parent, depth).map_err(|error| match error {
-                    SessionError::Store(error) => SessionError::Store(error),
+                    // What may pass is no end of anything behind it either.
+                    error if error.may_pass() => error,
                     // The reason that counts is the first of the chain.
                     SessionError::Begun(why) => SessionError::Begun(why),
                     other => begun(other.to_string()),

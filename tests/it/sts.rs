@@ -293,3 +293,35 @@ async fn a_token_that_is_not_the_keys_or_is_changed_is_nobodys() {
     office.who_is(&other_secret).await.refuses("SignatureDoesNotMatch", "");
     assert_eq!(office.who_is(&one).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_of_another_account_is_nobody_in_ours() {
+    let office = Office::new().await;
+    let other = "210987654321";
+    let declared = bailey::model::Account {
+        id: other.parse().unwrap(),
+        name: "staging".to_owned(),
+        kind: bailey::model::AccountKind::Local,
+    };
+    office.fixture.app.admin.others.write().unwrap().push(declared);
+    let ann = office.user("ann", json!([])).await;
+    office.post("/v1/roles", json!({ "name": "Admin", "account": other })).await;
+    office
+        .put(
+            &format!("/v1/roles/{other}%2FAdmin/inline/own"),
+            json!({ "document": { "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } } }),
+        )
+        .await;
+    office.put(&format!("/v1/roles/{other}%2FAdmin/assigned/user/ann"), json!({})).await;
+    let role = format!("arn:aws:iam::{other}:role/Admin");
+    let session = office.assume(&ann, "Admin", &[("RoleArn", &role)]).await.credentials();
+    let who = office.who_is(&session).await;
+    assert_eq!(
+        (who.text("Account"), who.text("Arn")),
+        (other.to_owned(), format!("arn:aws:sts::{other}:assumed-role/Admin/ann-cli"))
+    );
+    for action in ["ListUsers", "GetAccountSummary", "CreateAccountAlias"] {
+        let asked = [("Action", action), ("AccountAlias", "ours")];
+        office.iam(&session, &asked).await.refuses("AccessDenied", "because it belongs to account 210987654321");
+    }
+}

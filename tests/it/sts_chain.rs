@@ -146,3 +146,43 @@ async fn sessions_are_listed_shown_and_ended() {
     assert_eq!(office.sweep().forgotten, 3);
     assert_eq!(list("?all=true").await.len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_asked_about_a_person_a_role_a_session_and_a_time() {
+    let chain = Chain::new().await;
+    let office = &chain.office;
+    let bob = office.user("bob", json!([])).await;
+    office.role("Other", trusts("bob"), json!([])).await;
+    office.pass(60);
+    let of_bob = office.assume(&bob, "Other", &[]).await.credentials();
+    assert_eq!(office.assume(&of_bob, "Deployer", &[]).await.status, 403);
+    let query = async |asked: &str| -> Vec<String> {
+        let mut lines = office.served.client.get_lines(&format!("/v1/audit/query{asked}")).await.unwrap();
+        let mut found = Vec::new();
+        while let Some(line) = lines.next_text().await.unwrap() {
+            found.push(line);
+        }
+        found
+    };
+    let named = |lines: &[String], name: &str| {
+        lines.iter().filter(|line| line.contains(&format!(r#""eventName":"{name}""#))).count()
+    };
+    let of_ann = query("?person=ann").await;
+    assert_eq!(named(&of_ann, "AssumeRole"), 4, "two, each begun and completed: {of_ann:?}");
+    assert!(!of_ann.iter().any(|line| line.contains("assumed-role/Other")));
+    let session: Value = office.served.client.get(&format!("/v1/sessions/{}", of_bob.id)).await.unwrap();
+    let in_session = query(&format!("?session={}", session["id"].as_str().unwrap())).await;
+    assert_eq!(named(&in_session, "AssumeRole"), 2, "its beginning, and what it was refused: {in_session:?}");
+    assert!(in_session.iter().any(|line| line.contains("AccessDenied")));
+    let late = query("?role=Deployer&since=2026-03-12T12:00:30Z").await;
+    assert_eq!((late.len(), named(&late, "AssumeRole")), (1, 1), "{late:?}");
+    assert_eq!(
+        query("?role=Deployer&until=2026-03-12T12:00:30Z")
+            .await
+            .iter()
+            .filter(|line| line.contains("AccessDenied"))
+            .count(),
+        0
+    );
+    assert!(query("").await.len() > of_ann.len());
+}

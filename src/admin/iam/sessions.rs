@@ -292,7 +292,7 @@ impl Walk {
 }
 
 /// The session with this id, or with this access key.
-fn session_of(snapshot: &dyn Snapshot, which: &str) -> Result<Read<Session>, AdminError> {
+pub(in crate::admin) fn session_of(snapshot: &dyn Snapshot, which: &str) -> Result<Read<Session>, AdminError> {
     let missing = || AdminError::NoSuch { what: format!("session `{}`", printable(which)) };
     let found = match (which.parse::<SessionId>(), which.parse::<AccessKeyId>()) {
         (Ok(id), _) => sessions::session(snapshot, &id)?,
