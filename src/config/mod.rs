@@ -15,6 +15,7 @@
 
 mod access;
 mod account;
+mod api;
 mod directory;
 mod fault;
 mod files;
@@ -78,6 +79,8 @@ pub struct Config {
     pub forward_auth: Option<forward::Settings>,
     /// Who may do what over the socket.
     pub access: Access,
+    /// How often one access key may call IAM and STS.
+    pub calls: crate::http::rate::Limit,
     /// What the token service takes besides signatures.
     pub sts: crate::sts::unsigned::Settings,
     /// How long sessions stand on what is known of a directory.
@@ -157,6 +160,7 @@ impl Config {
             https: https::meant(&top.section("https"), files),
             forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
+            calls: api::meant(&top.section("api")),
             sts: sts::meant(&top.section("sts")),
             sessions: Sessions::meant(&top.section("sessions")),
             login: login::meant(&top.section("login")),

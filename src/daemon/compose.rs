@@ -27,7 +27,7 @@ use crate::base::rng;
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::fetch::Client;
 use crate::gate::{Gate, Judge};
-use crate::http::rate::{Limit, Rates};
+use crate::http::rate::Rates;
 use crate::http::{App, socket};
 use crate::issue::Mint;
 use crate::keys::Keys;
@@ -173,7 +173,7 @@ pub fn parts(
         logins,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
-        rates: Rates::new(Limit::CALLS),
+        rates: Rates::new(config.calls),
         replays: Replays::since(clock.now()),
         audit,
         clock,

@@ -20,7 +20,7 @@ pub struct Rates {
 }
 
 /// How many calls there may be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// At once.
     pub burst: i64,
