@@ -84,6 +84,10 @@ pub enum Form {
     Secret,
     /// A percentage.
     Share,
+    /// Tag keys, each set to a template of sessions.
+    SessionTags,
+    /// Text with `${directory:..}` for what a directory says of a person.
+    SessionTemplate,
     /// The name of an Active Directory site.
     Site,
     /// Bytes with a unit.
@@ -156,6 +160,9 @@ pub const KEYS: &[Key] = &[
         r#""15m""#,
         "the same, of roles that are marked as privileged",
     ),
+    optional("sessions.role_session_name", Form::SessionTemplate, "what sessions of roles are called, whoever asks for what"),
+    optional("sessions.source_identity", Form::SessionTemplate, "who is said to be behind them"),
+    defaulted("sessions.tags", Form::SessionTags, "{}", "tags that they have, and what these are made from"),
     defaulted("access.operator_uids", Form::Uids, "[0]", "users of this machine that may change things"),
     defaulted("access.operator_groups", Form::Names, r#"["bailey-admin"]"#, "groups whose members may change things"),
     defaulted("access.viewer_uids", Form::Uids, "[]", "users of this machine that may look"),
@@ -335,6 +342,10 @@ impl Form {
             Self::Principal => r#"a Kerberos principal with its realm, such as "svc-bailey@CORP.EXAMPLE.COM""#,
             Self::Secret => "text, in quotes",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
+            Self::SessionTags => {
+                r#"tag keys, each set to a template, such as { CostCenter = "${directory:tag/CostCenter}" }"#
+            }
+            Self::SessionTemplate => r#"text with attributes of a person, such as "${directory:name}""#,
             Self::Site => r#"the name of a site, such as "Berlin-1""#,
             Self::Size => r#"bytes with a unit (B, KiB, MiB, GiB), such as "64MiB""#,
             Self::Tags => r#"tag keys, each set to an attribute, such as { Department = "departmentNumber" }"#,

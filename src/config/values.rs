@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fault::Place;
-use super::raw::{Value, Written};
+use super::raw::{Entry, Value, Written};
 use super::units;
 use crate::base::Secret;
 use crate::base::text::printable;
@@ -189,11 +189,7 @@ impl Meant for BTreeMap<String, String> {
         let mut tags = Self::new();
         for entry in entries {
             if !is_tag_key(&entry.key) {
-                let why = format!(
-                    "`{}` cannot be a tag key: use 1 to 128 letters, digits, spaces and _.:/=+-@, not beginning with aws:",
-                    printable(&entry.key)
-                );
-                misfits.push(Misfit { place: entry.place, found: String::new(), why: Some(why) });
+                misfits.push(no_tag_key(entry));
             }
             if let Some(Attribute(attribute)) = Attribute::meant(&entry.written, misfits) {
                 tags.insert(entry.key.to_string(), attribute);
@@ -226,8 +222,24 @@ fn whole<T: TryFrom<i64>>(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> O
 }
 
 fn misfit<T>(written: &Written<'_>, misfits: &mut Vec<Misfit>, why: Option<String>) -> Option<T> {
-    misfits.push(Misfit { place: written.place, found: found(&written.value), why });
+    misfits.push(Misfit::of(written, why));
     None
+}
+
+impl Misfit {
+    /// What is written does not fit.
+    pub(super) fn of(written: &Written<'_>, why: Option<String>) -> Self {
+        Self { place: written.place, found: found(&written.value), why }
+    }
+}
+
+/// What is set cannot be the key of a tag.
+pub(super) fn no_tag_key(entry: &Entry<'_>) -> Misfit {
+    let why = format!(
+        "`{}` cannot be a tag key: use 1 to 128 letters, digits, spaces and _.:/=+-@, not beginning with aws:",
+        printable(&entry.key)
+    );
+    Misfit { place: entry.place, found: String::new(), why: Some(why) }
 }
 
 fn because(error: impl std::fmt::Display) -> Option<String> {
@@ -245,7 +257,8 @@ fn found(value: &Value<'_>) -> String {
     }
 }
 
-fn is_tag_key(text: &str) -> bool {
+/// Whether it can be the key of a tag.
+pub(super) fn is_tag_key(text: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
     (1..=128).contains(&text.chars().count())
         && text.chars().all(allowed)

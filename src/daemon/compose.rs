@@ -164,6 +164,7 @@ pub fn parts(
         sessions: admin.sessions.clone(),
         clock: Arc::clone(&clock),
         rng: Arc::clone(&admin.rng),
+        templates: Arc::new(RwLock::new(config.sessions.templates)),
     };
     let logins = Logins::new(login_parts(&admin), config.login);
     let app = App {
@@ -294,6 +295,7 @@ async fn apply_reload(
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     app.admin.contacts.allow(config.sessions.ages);
     *app.sts_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sts;
+    *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     app.admin.issuers.replace(config.issuers);
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);

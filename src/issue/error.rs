@@ -21,6 +21,19 @@ pub enum IssueError {
     /// Tags, or who is behind it, are not for who asks to say so.
     #[error("{0}")]
     NotYours(String),
+    /// The directory does not say what its sessions are to be called.
+    #[error(
+        "the directory has no {what} for {who}, and sessions are called by it here (`[sessions]` in the configuration)"
+    )]
+    Nameless {
+        /// Of whom.
+        who: String,
+        /// What.
+        what: String,
+    },
+    /// No token can be as it is asked for.
+    #[error("{0}")]
+    NoToken(&'static str),
     /// What it is to be narrowed to is not there.
     #[error("the policy {arn} does not exist or is not attachable")]
     NoSuchPolicy {
@@ -46,8 +59,8 @@ impl IssueError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Nobody | Self::NotYours(_) | Self::NoTimeLeft(_) => "AccessDenied",
-            Self::TooLong(_) => "ValidationError",
+            Self::Nobody | Self::NotYours(_) | Self::NoTimeLeft(_) | Self::Nameless { .. } => "AccessDenied",
+            Self::TooLong(_) | Self::NoToken(_) => "ValidationError",
             Self::NoSuchPolicy { .. } => "MalformedPolicyDocument",
             Self::Keys(_) | Self::Clock(_) | Self::Stale(_) => "ServiceUnavailable",
             Self::Store(_) => "InternalFailure",
@@ -58,9 +71,13 @@ impl IssueError {
 impl Faulty for IssueError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Nobody | Self::TooLong(_) | Self::NoTimeLeft(_) | Self::NotYours(_) | Self::NoSuchPolicy { .. } => {
-                Fault::Caller
-            }
+            Self::Nobody
+            | Self::TooLong(_)
+            | Self::NoTimeLeft(_)
+            | Self::NotYours(_)
+            | Self::Nameless { .. }
+            | Self::NoToken(_)
+            | Self::NoSuchPolicy { .. } => Fault::Caller,
             Self::Keys(error) => error.fault(),
             Self::Clock(error) => error.fault(),
             Self::Stale(_) => Fault::Directory,

@@ -6,15 +6,17 @@
 mod duration;
 mod error;
 mod inherit;
+mod templates;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rand::rngs::StdRng;
 
 pub use duration::Bound;
 pub use error::IssueError;
 pub use inherit::{Inherited, SessionTags};
+pub use templates::{Stated, Template, TemplateError, Templates};
 
 use crate::audit::Outcome;
 use crate::authn::subject::Subject;
@@ -43,6 +45,8 @@ pub struct Mint {
     pub clock: Arc<dyn Clock>,
     /// Where ids come from.
     pub rng: Arc<Mutex<StdRng>>,
+    /// What sessions take from the directory; a reload exchanges it.
+    pub templates: Arc<RwLock<Templates>>,
 }
 
 /// What a session is to be.
@@ -85,6 +89,14 @@ pub struct Minted {
 }
 
 impl Mint {
+    /// What sessions take from the directory of `user`.
+    ///
+    /// # Errors
+    /// When it says nothing that they could be called by.
+    pub fn stated(&self, user: &User) -> Result<Stated, IssueError> {
+        self.templates.read().unwrap_or_else(PoisonError::into_inner).of(user)
+    }
+
     /// Begins the session that `allowed` is a yes to. It is on disk, and so is its record, when this returns. Blocks.
     ///
     /// # Errors

@@ -77,6 +77,12 @@ impl Tags {
     }
 }
 
+/// `text` as the value of a tag: what values cannot hold is replaced by `-`, and it is cut to what fits.
+#[must_use]
+pub fn sanitised(text: &str) -> String {
+    text.chars().take(LONGEST_VALUE).map(|c| if allowed(c) { c } else { '-' }).collect()
+}
+
 /// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`
 fn allowed(c: char) -> bool {
     // Of the separators only the blank: the others cannot be told from it, or break lines.
@@ -94,6 +100,15 @@ mod tests {
         tags.set("team", "blue").unwrap();
         assert_eq!(tags.iter().collect::<Vec<_>>(), [("team", "blue")]);
         assert!(tags.remove("TEAM") && !tags.remove("TEAM") && tags.is_empty());
+    }
+
+    #[test]
+    fn any_text_becomes_a_value() {
+        let mut tags = Tags::default();
+        for text in ["R&D / Köln", "a\u{7}\n*", "", &"x".repeat(1_000)] {
+            tags.set("k", &sanitised(text)).unwrap();
+        }
+        assert_eq!(sanitised("R&D, Köln*"), "R-D- Köln-");
     }
 
     #[test]

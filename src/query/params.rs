@@ -117,6 +117,24 @@ impl Params {
         }
     }
 
+    /// The same with a parameter that is for the service to say: in the place of what was sent, if it was.
+    #[must_use]
+    pub fn stating(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same with a tag more.
+    ///
+    /// # Errors
+    /// When the list is too long.
+    pub fn stating_tag(self, key: &str, value: &str) -> Result<Self, QueryError> {
+        let numbers = self.numbers("Tags")?;
+        let free = (1..).find(|number| !numbers.contains(number)).unwrap_or(u32::MAX);
+        let member = |part: &str| format!("Tags.member.{free}.{part}");
+        Ok(self.stating(&member("Key"), key).stating(&member("Value"), value))
+    }
+
     /// A list of texts, in the order of their numbers.
     ///
     /// # Errors

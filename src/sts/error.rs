@@ -6,8 +6,10 @@ use crate::query::QueryError;
 impl From<IssueError> for QueryError {
     fn from(error: IssueError) -> Self {
         let status = match &error {
-            IssueError::Nobody | IssueError::NotYours(_) | IssueError::NoTimeLeft(_) => 403,
-            IssueError::TooLong(_) | IssueError::NoSuchPolicy { .. } => 400,
+            IssueError::Nobody | IssueError::NotYours(_) | IssueError::NoTimeLeft(_) | IssueError::Nameless { .. } => {
+                403
+            }
+            IssueError::TooLong(_) | IssueError::NoToken(_) | IssueError::NoSuchPolicy { .. } => 400,
             IssueError::Keys(_) | IssueError::Clock(_) | IssueError::Stale(_) => 503,
             IssueError::Store(_) => 500,
         };

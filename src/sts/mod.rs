@@ -13,6 +13,7 @@ mod error;
 mod federation;
 mod identity;
 mod own;
+mod templates;
 pub mod unsigned;
 mod wanted;
 
@@ -40,7 +41,8 @@ pub type Action = query::Action<Sts>;
 pub type Job = query::Job<Sts>;
 
 /// The tables of all files.
-const TABLES: &[&[Action]] = &[assume_role::ACTIONS, federation::ACTIONS, identity::ACTIONS, own::ACTIONS];
+const TABLES: &[&[Action]] =
+    &[assume_role::ACTIONS, federation::ACTIONS, identity::ACTIONS, own::ACTIONS];
 
 /// All actions.
 pub fn actions() -> impl Iterator<Item = &'static Action> {

@@ -86,7 +86,7 @@ impl Unsigned {
         now: Timestamp,
     ) -> Result<Arrived, QueryError> {
         match self {
-            Self::LdapIdentity => with_password(doors, params, from, now).await,
+            Self::LdapIdentity => with_password(sts, doors, params, from, now).await,
             Self::WebIdentity => with_token(sts, doors, params, from, now).await,
         }
     }
@@ -106,7 +106,13 @@ impl Arrived {
 
 /// `AssumeRoleWithLDAPIdentity`, with the parameters that MinIO has for it, and a role: without one the session is the person's
 /// own, as of GetSessionToken.
-async fn with_password(doors: &Doors<'_>, params: &Params, from: From, now: Timestamp) -> Result<Arrived, QueryError> {
+async fn with_password(
+    sts: &Sts,
+    doors: &Doors<'_>,
+    params: &Params,
+    from: From,
+    now: Timestamp,
+) -> Result<Arrived, QueryError> {
     if !doors.settings.ldap_identity {
         let message = "passwords are not taken here: `sts.assume_role_with_ldap_identity` is off";
         return Err(QueryError::new(403, "AccessDenied", message));
@@ -123,7 +129,7 @@ async fn with_password(doors: &Doors<'_>, params: &Params, from: From, now: Time
     let attempt = Attempt { login, password, code, from };
     let about = vec![("action", Unsigned::LdapIdentity.name().to_owned())];
     let caller = doors.gate.sign_in(doors.logins, attempt, about, now).await.map_err(refused)?;
-    prepared.of(caller, params)
+    prepared.of(sts, caller, params)
 }
 
 /// A role, or one's own session.
@@ -148,13 +154,17 @@ impl Prepared {
         Ok(Self::Role)
     }
 
-    fn of(self, caller: Caller, params: &Params) -> Result<Arrived, QueryError> {
+    fn of(self, sts: &Sts, caller: Caller, params: &Params) -> Result<Arrived, QueryError> {
         let mfa = caller.bound().and_then(|bound| bound.mfa());
         if let Self::Own(job) = self {
             let asking = Asking { mfa, ..Asking::default() };
             let operation = Operation::GetSessionToken;
             return Ok(Arrived { caller, operation, resource: String::new(), asking, job });
         }
+        let params = match caller.bound() {
+            Some(bound) => &sts.stating(params.clone(), bound.user(), None)?,
+            None => params,
+        };
         let name = match params.text("RoleSessionName") {
             Some(_) => session_name(params)?,
             None => {

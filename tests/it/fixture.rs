@@ -87,6 +87,7 @@ impl Fixture {
             sessions: admin.sessions.clone(),
             clock: Arc::clone(&shared),
             rng: Arc::clone(&admin.rng),
+            templates: Arc::default(),
         };
         let logins = bailey::authn::login::Logins::new(bailey::daemon::compose::login_parts(&admin), quick());
         let app = App {

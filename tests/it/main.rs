@@ -69,6 +69,7 @@ mod store_text;
 mod sts;
 mod sts_chain;
 mod sts_office;
+mod sts_templates;
 mod sts_unsigned;
 mod sync_crash;
 mod sync_domains;

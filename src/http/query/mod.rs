@@ -237,11 +237,13 @@ impl Call {
     fn act(&self, service: &str, caller: Caller, verified: &Verified) -> Answered {
         let params = self.params(verified)?;
         let (name, unknown) = asked_for(service, &params)?;
-        let with = (&params, caller, verified);
         if service == "sts" {
-            return self.carry_out(sts::action(name).ok_or(unknown)?, &self.app.sts(), with);
+            let (action, sts) = (sts::action(name).ok_or(unknown)?, self.app.sts());
+            let params = sts.prepared(action, params, caller.signed())?;
+            return self.carry_out(action, &sts, (&params, caller, verified));
         }
-        self.carry_out(iam::action(service, name).ok_or(unknown)?, &self.app.admin, with)
+        let action = iam::action(service, name).ok_or(unknown)?;
+        self.carry_out(action, &self.app.admin, (&params, caller, verified))
     }
 
     fn carry_out<C>(
