@@ -172,6 +172,7 @@ impl Asked<'_> {
             return self.assume(snapshot, account, reading, brought);
         }
         let mut context = self.acting.context(now);
+        brought.extend(self.asking.session.clone());
         for (key, values) in std::mem::take(&mut brought) {
             context.set(&key, values);
         }

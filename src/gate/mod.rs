@@ -100,6 +100,8 @@ pub enum Proof {
     WebIdentity,
     /// A code of a device that comes with a call.
     SecondFactor,
+    /// A token of ours.
+    Token,
 }
 
 /// Decides.
@@ -200,6 +202,9 @@ impl Gate {
                 }
                 (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
                 (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
+                (CallerKind::User | CallerKind::Local(_), _) if operation.makes_a_token() => {
+                    "a token is of a session: begin one first, with sts:AssumeRole or sts:GetSessionToken"
+                }
                 (CallerKind::Root, _) => "root itself assumes no role and hands out no name; use a user",
                 (CallerKind::Role, _) => "it takes a user: the session of a role goes on with sts:AssumeRole",
                 (CallerKind::Session { .. }, _) => {
@@ -258,6 +263,7 @@ impl Gate {
             Proof::Proxy => ("VerifyProxy", "proxies"),
             Proof::WebIdentity => ("VerifyWebIdentity", "tokens"),
             Proof::SecondFactor => ("VerifySecondFactor", "codes"),
+            Proof::Token => ("VerifyToken", "session tokens"),
         };
         let mut event = Event::reading(name);
         for (name, value) in about {

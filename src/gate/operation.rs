@@ -127,6 +127,8 @@ operations! {
     CreateResource: Widens, Operator, bailey About::New(Kind::Machine);
     /// Make a role.
     CreateRole: Widens, Operator, iam About::New(Kind::Role);
+    /// Make an access token of the session that asks, for an application.
+    CreateRoleToken: Widens, Operator, bailey About::Account;
     /// Describe a SAML provider.
     CreateSAMLProvider: Widens, Operator, iam About::New(Kind::SamlProvider);
     /// Make a user that no directory knows.
@@ -265,8 +267,12 @@ operations! {
     GetUser: Shows, Viewer, iam About::User;
     /// One inline policy of a user.
     GetUserPolicy: Shows, Viewer, iam About::User;
+    /// Say to somebody outside, by a signed token, who the session is that asks.
+    GetWebIdentityToken: Widens, Operator, sts About::Account;
     /// Make the account's root.
     InitializeAccount: Widens, Operator, bailey About::Account;
+    /// What one's own session is.
+    IntrospectSession: Shows, Viewer, bailey About::Account;
     /// A user's access keys.
     ListAccessKeys: Shows, Viewer, iam About::User;
     /// The account's name for people.
@@ -504,9 +510,11 @@ impl Operation {
             (CallerKind::Visitor, _) => Some(false),
             (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithWebIdentity) => Some(false),
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
-            _ if matches!(self, Self::GetCallerIdentity) => Some(true),
+            _ if matches!(self, Self::GetCallerIdentity | Self::IntrospectSession) => Some(true),
             // What begins a session takes somebody whose session it would be.
-            (CallerKind::Local(_), _) if self.is_assuming() || self.hands_out() => Some(false),
+            (CallerKind::Local(_), _) if self.begins_a_session() || self.makes_a_token() => Some(false),
+            // A token names a session, and ends with it: a long-lived key has none.
+            (CallerKind::Root | CallerKind::User | CallerKind::Federated, _) if self.makes_a_token() => Some(false),
             (CallerKind::Local(Role::Operator), _) | (CallerKind::Local(Role::Viewer), Role::Viewer) => Some(true),
             (CallerKind::Local(Role::Viewer), Role::Operator) => Some(false),
             // Credentials that were handed out hand out none (threats: delegated credentials create credentials), nor do they
@@ -545,6 +553,12 @@ impl Operation {
     #[must_use]
     pub const fn begins_a_session(self) -> bool {
         self.is_assuming() || self.hands_out()
+    }
+
+    /// True when it gives a token of the session that asks.
+    #[must_use]
+    pub const fn makes_a_token(self) -> bool {
+        matches!(self, Self::CreateRoleToken | Self::GetWebIdentityToken)
     }
 
     /// True when it gives a session of one's own, or under a name of one's choice.

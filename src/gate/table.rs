@@ -73,6 +73,9 @@ fn keys(operation: Operation) -> Vec<&'static str> {
     if name.starts_with("Untag") {
         keys.push("aws:TagKeys");
     }
+    if operation.makes_a_token() {
+        keys.extend(["sts:DurationSeconds", "sts:IdentityTokenAudience", "sts:SigningAlgorithm"]);
+    }
     if matches!(about, About::User | About::Role | About::New(Kind::User | Kind::Role)) {
         keys.push("iam:PermissionsBoundary");
     }

@@ -19,10 +19,11 @@ use crate::authn::signed::SignedError;
 use crate::authn::sigv4::Expected;
 use crate::base::{Fault, Timestamp};
 use crate::gate::Operation;
+use crate::query::QueryError;
 use crate::store::StoreError;
 
 /// What signatures may be for here.
-const EXPECTED: Expected<'_> = Expected { services: &["bailey"], presigned: &[], regions: &[] };
+pub(super) const EXPECTED: Expected<'_> = Expected { services: &["bailey"], presigned: &[], regions: &[] };
 
 /// Adds the route of the local socket.
 pub(super) fn add(routes: Routes) -> Routes {
@@ -52,11 +53,7 @@ pub(super) async fn signed(State(app): State<Arc<App>>, sent: Sent) -> Response 
 
 fn answer(app: &App, sent: &Sent, now: Timestamp) -> Result<Vec<Verdict>, Failure> {
     let (caller, _): (Caller, _) = query::authenticate(app, sent, &EXPECTED, now).map_err(|error| refused(&error))?;
-    let key = caller.signed().map(crate::authn::signed::Signed::key);
-    if key.is_some_and(|key| !app.rates.admit(key, now)) {
-        let message = "this access key asks too often; ask more questions at once";
-        return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "Throttling", message, Fault::Caller));
-    }
+    admit(app, &caller, "this access key asks too often; ask more questions at once", now)?;
     let batch = serde_json::from_slice::<Batch>(&sent.body);
     let operation = access::operation(batch.as_ref().ok(), &caller);
     // The gate comes first: somebody who may not ask learns nothing about how it would be asked.
@@ -77,8 +74,22 @@ fn answer(app: &App, sent: &Sent, now: Timestamp) -> Result<Vec<Verdict>, Failur
     Ok(answered?)
 }
 
-fn refused(error: &SignedError) -> Failure {
-    let error = query::refused(error);
+/// Whether a key may make a call now; `message` is what it is told otherwise.
+pub(super) fn admit(app: &App, caller: &Caller, message: &str, now: Timestamp) -> Result<(), Failure> {
+    let key = caller.signed().map(crate::authn::signed::Signed::key);
+    if key.is_some_and(|key| !app.rates.admit(key, now)) {
+        return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "Throttling", message, Fault::Caller));
+    }
+    Ok(())
+}
+
+/// Why somebody is nobody.
+pub(super) fn refused(error: &SignedError) -> Failure {
+    answered(&query::refused(error))
+}
+
+/// An error of the Query API in the form of this one.
+pub(super) fn answered(error: &QueryError) -> Failure {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fault = if error.status < 500 { Fault::Caller } else { Fault::Operator };
     Failure::new(status, error.code, &error.message, fault)

@@ -89,7 +89,7 @@ fn full(bytes: Bytes) -> Body {
 
 /// Answers are for the one who asked, and are what they say they are.
 fn seal(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 

@@ -27,6 +27,7 @@ pub mod query;
 pub mod rate;
 mod records;
 pub mod serve;
+pub mod session;
 pub mod socket;
 pub mod syncs;
 pub mod tls;

@@ -28,7 +28,7 @@ use super::patient::Patient;
 use super::places::{Place, Places};
 use super::serve::{self, Accept, Ending, Opened};
 use super::tls::{Files, Loaded, Tls, TlsError, Validity};
-use super::{App, Failure, arrive, authorize, query};
+use super::{App, Failure, arrive, authorize, query, session};
 use crate::base::network::Networks;
 use crate::base::{Fault, Faulty};
 use crate::telemetry::Metric;
@@ -162,7 +162,10 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(query::visit).post(query::call))
         .route("/v1/authorize", post(authorize::signed))
+        .route("/v1/session", get(session::tell))
+        .route("/v1/session/token", post(session::mint))
         .route(KEYS, get(keys))
+        .route("/oauth2/revocations", get(session::revocations))
         .fallback(async || Failure::not_found("there is no such path"))
         .method_not_allowed_fallback(method)
         .with_state(app)

@@ -73,7 +73,7 @@ fn bounds(limits: &Limits<'_>) -> Vec<Bound> {
 }
 
 /// The seconds it lasts.
-fn choose(requested: Option<u32>, usual: u32, bounds: &[Bound]) -> Result<i64, IssueError> {
+pub(super) fn choose(requested: Option<u32>, usual: u32, bounds: &[Bound]) -> Result<i64, IssueError> {
     let least = bounds.iter().min_by_key(|bound| bound.seconds);
     let most = least.map_or(i64::from(usual), |bound| bound.seconds);
     if most <= 0 {

@@ -7,6 +7,7 @@ mod duration;
 mod error;
 mod inherit;
 mod templates;
+pub mod token;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -28,7 +28,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 pub use master::{MasterKey, MasterKeyError, Settings, Source};
 pub use rotation::{Rotated, RotationError};
 pub use session::{SessionSecrets, SessionTokenError};
-pub use signing::{Algorithm, Befell, Jwk, Jwks, KeyEvent, KeyState, NoAlgorithm, SigningKey, TokenError};
+pub use signing::{
+    Algorithm, Befell, Jwk, Jwks, KeyEvent, KeyState, LONGEST_TOKEN, NoAlgorithm, SigningKey, TokenError, issuer,
+};
 
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::model::{KeyNumber, Sealed};

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use algorithm::{Algorithm, NoAlgorithm};
 pub use jwk::{Jwk, Jwks};
 pub use schedule::KeyState;
-pub use token::TokenError;
+pub use token::{LONGEST_TOKEN, TokenError, issuer};
 pub use turn::{Befell, KeyEvent, SigningKey};
 
 use super::rotation::RotationError;

@@ -1,6 +1,6 @@
 //! Sessions: whether one counts, and how one ends.
 //!
-//! Owns the question "does this session count now?" and the ways to end one. It is answered at each use from what is stored
+//! Owns the question "does this session count now?", the ways to end one, and the list of ended ones ([`feed`]). It is answered at each use from what is stored
 //! then: the session's own row, whoever it was begun with, the person at the beginning of its chain, and whether the role
 //! would be given to them today for what was asked for. So a session dies with its reason, and a notice that
 //! was missed keeps none alive. Beginning one is `issue`'s, and who may is `gate`'s.
@@ -11,9 +11,11 @@
 
 mod check;
 pub mod ending;
+pub mod feed;
 mod sweep;
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 pub use check::{Live, SessionError};
 pub use sweep::{Place, Swept};
@@ -32,13 +34,14 @@ pub struct Sessions {
     home: AccountId,
     terms: TermsAt,
     shelf: Shelf,
+    feed: Arc<Mutex<Option<feed::Kept>>>,
 }
 
 impl Sessions {
     /// The sessions in `store`, of the home account `home`.
     #[must_use]
     pub fn new(store: Store, keys: Keys, home: AccountId, terms: TermsAt, shelf: Shelf) -> Self {
-        Self { store, keys, home, terms, shelf }
+        Self { store, keys, home, terms, shelf, feed: Arc::default() }
     }
 
     /// The session that a token is of, and the secret half of its access key; nothing is looked up.

@@ -3,8 +3,8 @@
 use super::execute::{from_json, to_json};
 use super::iam::Read;
 use super::schema::sessions::{self as keys, Owner};
-use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
-use crate::base::SessionId;
+use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
+use crate::base::{SessionId, Timestamp};
 use crate::model::{AccessKeyId, Session};
 
 /// The session with this id.
@@ -67,6 +67,27 @@ pub fn page_of(
     }
     Ok(found)
 }
+
+/// Shows each session that began at `began` or later and was ended before its time, with when it was.
+///
+/// # Errors
+/// When the rows cannot be read, or one is damaged.
+pub fn ended(store: &Store, began: Timestamp, mut show: impl FnMut(&Session, Timestamp)) -> Result<(), StoreError> {
+    let range = KeyRange { from: keys::session(&SessionId::first_at(began)), ..KeyRange::prefix(&keys::sessions()) };
+    store.visit(&range, |key, value| {
+        // Most are not, which can be seen without reading them.
+        if value.windows(ENDED.len()).any(|part| part == ENDED) {
+            let session: Session = from_json(key, value)?;
+            if let Some(ended) = &session.ended {
+                show(&session, ended.at);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// How the member of an ended session begins.
+const ENDED: &[u8] = br#""ended":"#;
 
 /// The ways to a session.
 #[must_use]

@@ -13,14 +13,17 @@ mod error;
 mod federation;
 mod identity;
 mod own;
+pub mod role_token;
 mod templates;
 pub mod unsigned;
 mod wanted;
+mod web_token;
 
 use crate::admin::Admin;
 use crate::authn::signed::Signed;
 use crate::gate::{Asking, Authorized, Operation};
 pub use crate::issue::Mint;
+pub use crate::issue::token::{Sort, WantedToken};
 use crate::issue::{Minted, Wanted};
 use crate::query::answer::{nodes, text, time};
 use crate::query::{self, About, Answered, Node, Params, QueryError};
@@ -42,7 +45,7 @@ pub type Job = query::Job<Sts>;
 
 /// The tables of all files.
 const TABLES: &[&[Action]] =
-    &[assume_role::ACTIONS, federation::ACTIONS, identity::ACTIONS, own::ACTIONS];
+    &[assume_role::ACTIONS, federation::ACTIONS, identity::ACTIONS, own::ACTIONS, web_token::ACTIONS];
 
 /// All actions.
 pub fn actions() -> impl Iterator<Item = &'static Action> {

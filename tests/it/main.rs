@@ -53,6 +53,8 @@ mod plan_page;
 mod policy;
 mod policy_naive;
 mod policy_print;
+mod revocations;
+mod role_tokens;
 mod run;
 mod samba;
 mod samba_random;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Allowed;
 use crate::admin::Admin;
 use crate::base::{Secret, Timestamp};
-use crate::keys::{Algorithm, KeysError};
+use crate::keys::{self, Algorithm, KeysError};
 
 /// Seconds that a token is good.
 pub const GOOD_FOR: i64 = 60;
@@ -49,7 +49,7 @@ struct Claims<'a> {
 /// Who issues tokens in an account.
 #[must_use]
 pub fn issuer(admin: &Admin) -> String {
-    format!("urn:bailey:{}", admin.account)
+    keys::issuer(&admin.account)
 }
 
 /// The token for a request that was allowed; `jti` names it.

@@ -52,6 +52,13 @@ pub(super) struct Sent {
     pub(super) body: Bytes,
 }
 
+impl Sent {
+    /// The address of whoever sent it.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        self.from.ip
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Sent {
     type Rejection = Response;
 

@@ -13,9 +13,19 @@ use super::{Algorithm, Jwks};
 use crate::base::clock::expired;
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::keys::{Keys, KeysError};
+use crate::model::AccountId;
 
 /// Longest token that is looked at, in bytes: ours have some hundreds, and a header of HTTP has no room for more.
 const LONGEST: usize = 16 << 10;
+
+/// How long a token may be good at most that stands for a session: for so long an ended one has to be remembered.
+pub const LONGEST_TOKEN: SignedDuration = SignedDuration::from_hours(1);
+
+/// Who makes tokens in an account.
+#[must_use]
+pub fn issuer(account: &AccountId) -> String {
+    format!("urn:bailey:{account}")
+}
 
 /// Longest name of a key that is looked up; ours have 43 bytes.
 const LONGEST_KID: usize = 128;
