@@ -116,7 +116,7 @@ print(json.dumps({"header": header, "claims": claims}))
 async fn a_token_says_what_the_session_is_and_others_verify_it_by_published_keys() {
     let (office, session) = desk(&["bailey:CreateRoleToken"]).await;
     let jwks = jwks(&office).await;
-    for (algorithm, seconds) in [(None, None), (Some("EdDSA"), Some(60)), (Some("RS256"), Some(3_600))] {
+    for (algorithm, seconds) in [(None, None), (Some("EdDSA"), Some(60)), (Some("RS256"), Some(3_500))] {
         let mut wish = json!({ "audience": "https://app.example" });
         if let Some(algorithm) = algorithm {
             wish["algorithm"] = json!(algorithm);
@@ -248,7 +248,7 @@ async fn the_holder_is_told_whether_the_session_counts_now() {
     // A token is no key: it opens nothing else, and other sorts of tokens are none.
     let request = Request::post("/v1/session/token").header("authorization", format!("Bearer {token}"));
     let more = send(&office, request, json!({ "audience": "app" }).to_string()).await;
-    assert_eq!(more.status, 403, "{}", more.text);
+    more.refuses(400, "IncompleteSignature", "the scheme of the signature is not supported");
     let app = &office.fixture.app;
     let (now, claims) = (app.admin.now(), json!({ "exp": app.admin.now().as_second() + 60 }));
     let other = app.admin.keys.sign(Algorithm::Es256, "JWT", &claims, now).unwrap().expose().clone();
