@@ -70,6 +70,26 @@ async fn a_password_begins_a_session_of_ones_own_or_of_a_role() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_directory_names_whoever_signs_in_too() {
+    let office = Office::new().await;
+    person(&office, "ann").await;
+    office.role("Deployer", json!([]), json!([])).await;
+    office.put("/v1/roles/Deployer/assigned/user/ann", json!({})).await;
+    let named = "person-${directory:name}".parse().unwrap();
+    office.fixture.app.mint.templates.write().unwrap().role_session_name = Some(named);
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/Deployer");
+    for told in [
+        sign_in(&office, &[("RoleArn", &role)]).await,
+        sign_in(&office, &[("RoleArn", &role), ("RoleSessionName", "person-ann")]).await,
+    ] {
+        assert_eq!(told.text("Arn"), format!("arn:aws:sts::{ACCOUNT}:assumed-role/Deployer/person-ann"));
+    }
+    sign_in(&office, &[("RoleArn", &role), ("RoleSessionName", "bob")])
+        .await
+        .refuses("AccessDenied", "of ann it may be `person-ann` alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_asked_of_whoever_has_a_device_and_counts_for_conditions() {
     let office = Office::new().await;
     person(&office, "ann").await;
