@@ -543,10 +543,10 @@ impl Operation {
     }
 
     /// True when those of another account than the home account may be allowed it: to go on to a role that trusts them, to
-    /// ask who they are, and to ask about themselves.
+    /// ask who they are, to ask about themselves, and for a token of their own session.
     #[must_use]
     pub const fn is_for_every_account(self) -> bool {
-        matches!(self, Self::AssumeRole | Self::GetCallerIdentity | Self::Authorize)
+        matches!(self, Self::AssumeRole | Self::GetCallerIdentity | Self::Authorize) || self.makes_a_token()
     }
 
     /// True when a session begins with it, of whatever kind.
