@@ -94,12 +94,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         "sealing-key" => Some(schema::credentials::sealing_key(rest.parse().ok()?)),
         "session-key" => Some(schema::credentials::session_key(rest.parse().ok()?)),
         "session" => keyed(b't', &[rest], 16),
-        "session-of" => {
-            let (kind, rest) = rest.split_once('/')?;
-            let (owner, session) = rest.split_once('/')?;
-            let kind = Owner::ALL.into_iter().find(|owner| owner.word() == kind)?;
-            keyed(b'v', &[&hex::encode([kind.byte()]), owner, session], 33)
-        }
+        "session-of" => session_of(rest),
         "signing-key" => Some(schema::credentials::signing_key(rest.parse().ok()?)),
         "setting" => {
             let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
@@ -202,10 +197,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'j' => format!("signing-key/{}", schema::credentials::parse_signing_key(key)?),
         b'y' => format!("session-key/{}", schema::credentials::parse_session_key(key)?),
         b't' => format!("session/{}", hex::encode(rest)),
-        b'v' => {
-            let (kind, owner, session) = schema::sessions::parse_of(key)?;
-            format!("session-of/{}/{}/{session}", kind.word(), hex::encode(owner))
-        }
+        b'v' => session_of_words(key)?,
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
@@ -282,6 +274,18 @@ fn named(word: &str) -> Option<Named> {
 }
 
 /// The key in `space` whose hexadecimal parts make `length` bytes.
+fn session_of(rest: &str) -> Option<Vec<u8>> {
+    let (kind, rest) = rest.split_once('/')?;
+    let (owner, session) = rest.split_once('/')?;
+    let kind = Owner::ALL.into_iter().find(|owner| owner.word() == kind)?;
+    keyed(b'v', &[&hex::encode([kind.byte()]), owner, session], 33)
+}
+
+fn session_of_words(key: &[u8]) -> Option<String> {
+    let (kind, owner, session) = schema::sessions::parse_of(key)?;
+    Some(format!("session-of/{}/{}/{session}", kind.word(), hex::encode(owner)))
+}
+
 fn keyed(space: u8, parts: &[&str], length: usize) -> Option<Vec<u8>> {
     let mut key = vec![space];
     key.extend(hex::decode(parts.concat()).ok()?);

@@ -22,7 +22,7 @@ use crate::store::{Commit, Snapshot, StoreError, iam, rows, sessions};
 /// Sessions read in one go.
 const PAGE: usize = 500;
 /// Sessions ended in one commit.
-const BATCH: usize = 100;
+const BATCH: u64 = 100;
 
 /// Which sessions are meant. What is said has to hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,13 +190,13 @@ impl Admin {
             let mut batch = 0;
             while batch < BATCH {
                 let Some(held) = walk.next(self, now)? else { break };
-                batch += u64::from(ending::end(&mut commit, &held, &by, &reason, now)?) as usize;
+                batch += u64::from(ending::end(&mut commit, &held, &by, &reason, now)?);
             }
             if batch == 0 {
                 return Ok(EndedSessions { ended });
             }
             self.store.commit(commit)?;
-            ended += batch as u64;
+            ended += batch;
         }
     }
 
