@@ -48,6 +48,7 @@ mod key;
 mod parts;
 mod replay;
 mod scope;
+mod sign;
 
 use std::fmt;
 
@@ -56,6 +57,7 @@ pub use claim::{Claim, Verified, Way};
 pub use error::SigV4Error;
 pub use replay::{Replayed, Replays};
 pub use scope::Scope;
+pub use sign::{Header, Signing};
 
 /// Longest path, in bytes.
 const LONGEST_PATH: usize = 2_048;
