@@ -292,6 +292,17 @@ pub mod failures {
     //! *Here:* a request names one host, of the list, in target and header alike, or is refused (`src/http/hosts.rs`). *Tests:*
     //! inside it, and `tests/it/https.rs`.
     //!
+    //! **Loopback is taken for a border.** Whatever serves credentials on 127.0.0.1 is reached by every person of the machine, by
+    //! every page that a browser shows, and through every proxy that can be made to ask (server-side request forgery; metadata of
+    //! version 1 gave them to anybody who could have a URL fetched). *Here:* `bailey credentials serve` answers the kernel's word of
+    //! whose connection it is (`src/cli/broker/peer.rs`), one `Host`, nothing that a browser or a proxy sends
+    //! (`src/cli/broker/arrival.rs`), and who shows a token (`src/cli/broker/container.rs`, `src/cli/broker/imds.rs`), without a way back to version 1. *Tests:*
+    //! inside them, and `tests/it/broker_serve.rs`, another person of the machine among them.
+    //!
+    //! **Credentials lie in a home directory.** *Here:* a session of hours instead of a key for ever, in a file that nobody else
+    //! may open, not through a symbolic link either; one that others could have read is refused, not repaired
+    //! (`src/cli/login/cache.rs`). *Tests:* inside it, and `tests/it/broker_login.rs`. What remains: whoever is that person, or root, on that machine.
+    //!
     //! **Connections that never end.** Half a handshake, half a head, half a body, an answer nobody takes; thousands of them from
     //! one address (RUSTSEC-2024-0336, and RUSTSEC-2024-0332 for HTTP/2). *Here:* each has its time (`src/http/limits.rs`,
     //! `src/http/patient.rs`), a handshake runs in its connection's own task (`src/http/serve.rs`), an address, or a network of 64
@@ -519,6 +530,10 @@ pub mod defaults {
     //!
     //! **14 days before a certificate expires health is yellow.** Who renews by machine does so a month ahead, so by then it
     //! failed; who renews by hand needs the two weeks.
+    //!
+    //! **A role's session is refreshed with a quarter of an hour, or of its life, left.** SDKs begin to ask for another then;
+    //! earlier would make sessions that nobody needs. When that fails it is told as a failure although a little is left: who
+    //! cannot reach the daemon should learn it before the end, and who may not any more at once (`src/cli/broker/role.rs`).
     //!
     //! **A store of the demo opens with `--demo` alone.** So no demonstration becomes production by being left
     //! running.

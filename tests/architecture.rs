@@ -157,8 +157,9 @@ const CONFINED: &[Confined] = &[
     Confined("reqwest", &["fetch"], "fetch through `fetch`, which holds the rules against request forgery"),
     Confined(
         "quick_xml",
-        &["saml_xml", "http/query/"],
-        "parse through `saml_xml`, which yields only what a signature covered; answers are written in `http/query`",
+        &["saml_xml", "http/query/", "cli/login/answer"],
+        "parse through `saml_xml`, which yields only what a signature covered; answers are written in `http/query`, and read, \
+         by whoever signed in, in `cli/login`",
     ),
 ];
 

@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::broker::Credentials;
 use super::clock::ClockVerb;
 use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
@@ -21,6 +22,7 @@ use super::iam::providers::ProviderVerb;
 use super::iam::resources::LocalResource;
 use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::iam::sessions::SessionVerb;
+use super::login::SignIn;
 use super::output::Format;
 use super::policy::Policy;
 use crate::base::{Guid, Timestamp};
@@ -47,6 +49,11 @@ impl Args {
         let args = Self::try_parse_from(words)?;
         // Said here because clap counts global options among a verb's own (`args_conflicts_with_subcommands`)
         // and does not see a conflict between one before and one behind the verb (`conflicts_with`).
+        if let Verb::Credentials(credentials) = &args.verb
+            && let Some(words) = credentials.fault()
+        {
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, words));
+        }
         let conflict = match &args.verb {
             Verb::Sync(Sync { about: Some(_), run }) if *run != SyncRun::default() => {
                 Some("--dry-run and --directory belong to `bailey sync` alone")
@@ -170,6 +177,16 @@ pub enum Verb {
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// Sign in at a daemon as yourself, with your password (and a code) of the directory
+    ///
+    /// Keeps the session for `bailey credentials`, closed to others; the password is kept nowhere.
+    Login(SignIn),
+    /// Forget the session, and the credentials that were begun with it
+    Logout,
+    /// Print a role's credentials: JSON for `credential_process` of AWS SDKs, or lines for a shell
+    ///
+    /// For whoever is signed in. They are kept, closed to others, and refreshed before they end.
+    Credentials(Credentials),
     /// Print completions for a shell: `source <(bailey completions bash)`
     Completions {
         /// For which shell
@@ -617,6 +634,13 @@ mod tests {
             "store verify",
             "audit tail --count 5 --follow",
             "audit verify",
+            "login --url https://bailey.example --user ann --ca-file f --duration 8h",
+            "login --url https://bailey.example --password-file - --code 123456",
+            "logout",
+            "credentials --role Deploy --session-name ann --duration 3600 --url https://bailey.example",
+            "credentials --role Deploy --env",
+            "credentials serve --role Deploy --listen 127.0.0.1:9911 --token-file f --allow-uid 1000",
+            "credentials --role Deploy serve --listen [::1]:0 --imds",
             "completions fish",
         ] {
             if let Err(error) = parse(line) {
@@ -659,6 +683,12 @@ mod tests {
             "check --url http://localhost --socket s",
             "--url http://localhost check --socket s",
             "check --output yaml",
+            "credentials",
+            "credentials serve",
+            "credentials --role Deploy --env serve",
+            "credentials serve --role Deploy --listen 0.0.0.0:9911",
+            "credentials serve --role Deploy --imds --token-file f",
+            "login --duration x",
         ] {
             let error = parse(line).map(|_| ()).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

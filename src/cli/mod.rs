@@ -4,6 +4,7 @@
 //! [`Exit`], `run` does the verb and may fail. What can be typed is in [`args`].
 
 pub mod args;
+pub mod broker;
 pub mod check;
 pub mod client;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod completions;
 pub mod effects;
 pub mod iam;
 pub mod kerberos;
+pub mod login;
 mod logins;
 pub mod output;
 pub mod people;
@@ -100,6 +102,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             completions::write(shell, &mut io::stdout().lock())?;
             Exit::Done
         }
+        Verb::Login(verb) => login::login(&global, verb).await?,
+        Verb::Logout => login::logout(&global)?,
+        Verb::Credentials(verb) => broker::credentials(&global, verb).await?,
         Verb::Store(args::Store::Export { file }) => stores::export(&global, &file).await?,
         Verb::Store(args::Store::Import { file }) => tokio::task::block_in_place(|| stores::import(&global, &file))?,
         Verb::Store(args::Store::Verify) => tokio::task::block_in_place(|| stores::verify(&global))?,

@@ -46,8 +46,8 @@ impl Session {
     pub async fn open(global: &Global) -> anyhow::Result<Self> {
         anyhow::ensure!(
             global.url.is_none(),
-            "--url takes a sign-in, which this version does not have yet; use the local socket on the daemon's machine, or an access \
-             key with an AWS command line: aws iam list-users --endpoint-url URL"
+            "--url is for `bailey login` and `bailey credentials`; use the local socket on the daemon's machine, or an AWS command \
+             line with the credentials of a role: aws iam list-users --endpoint-url URL"
         );
         let output = Output::standard(global.output);
         if let Some(socket) = &global.socket {

@@ -54,6 +54,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use presets::{PRESETS, Preset};
 pub use sessions::Sessions;
 pub use store::Store;
+pub use units::duration;
 
 use crate::authn::federated::IssuerSettings;
 use crate::http::{forward, public};

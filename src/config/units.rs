@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A time such as `90s`, `5m`, `24h`, `30d` or `1h 30m`; a day is 24 hours. At least a millisecond.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 6] =
         [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
     let mut total = 0_u64;

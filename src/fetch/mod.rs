@@ -40,6 +40,7 @@ use url::{Host, Url};
 
 pub use error::FetchError;
 pub use resolver::{Resolver, System};
+pub use tls::secured;
 
 use crate::base::network::Networks;
 use crate::base::text::printable;

@@ -16,8 +16,11 @@ use url::Host;
 use super::FetchError;
 use crate::base::text::printable;
 
-/// `stream`, encrypted, to somebody who has proven to be `host`.
-pub(super) async fn secured(
+/// `stream`, encrypted, to somebody who has proven to be `host`, which `ca_file` says, or the authorities of the system.
+///
+/// # Errors
+/// When there are no authorities, or they do not say so.
+pub async fn secured(
     stream: TcpStream,
     host: &Host,
     ca_file: Option<PathBuf>,

@@ -383,7 +383,7 @@ fn read_password(file: Option<PathBuf>) -> anyhow::Result<Zeroizing<String>> {
 }
 
 /// A line that the terminal does not show.
-fn hidden_line(prompt: &str) -> anyhow::Result<Zeroizing<String>> {
+pub(in crate::cli) fn hidden_line(prompt: &str) -> anyhow::Result<Zeroizing<String>> {
     let input = io::stdin();
     write!(io::stderr(), "{prompt}")?;
     let before = termios::tcgetattr(&input)?;

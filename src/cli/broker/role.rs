@@ -1,0 +1,156 @@
+//! A role's session for whoever is signed in: kept, refreshed early by one process at a time, and never given out when over.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Timestamp;
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::cli::login::cache::Cache;
+use crate::cli::login::keys::{self, Keys, Login, digest};
+use crate::cli::login::service::Service;
+
+/// Seconds before the end at which a session of an hour or more is refreshed: when SDKs of AWS begin to ask for another.
+const EARLY: i64 = 900;
+
+/// Seconds by which a session that lasts as long as the sign-in may seem to end before it: the daemon counts whole ones.
+const ROUNDED: i64 = 2;
+
+/// The role that is meant, and under which name and for how long.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// Where kept sessions are.
+    pub cache: Cache,
+    /// The daemon, if not the only one that somebody is signed in at.
+    pub url: Option<String>,
+    /// Its ARN, or what stands in it behind `role/`.
+    pub role: String,
+    /// What the session is called, if not by the person's name.
+    pub session_name: Option<String>,
+    /// For how long, if not as the daemon says.
+    pub seconds: Option<u32>,
+}
+
+/// A kept session, and whose sign-in it was begun with.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    login: String,
+    keys: Keys,
+}
+
+/// The beginning of the names of files that keep roles at `url`.
+#[must_use]
+pub fn files_of(url: &str) -> String {
+    format!("role-{}-", digest(&[url]))
+}
+
+/// Credentials that count, and the role they are of.
+#[derive(Debug)]
+pub struct Given {
+    /// The role's ARN.
+    pub role: String,
+    /// The credentials.
+    pub keys: Keys,
+}
+
+impl Role {
+    /// Credentials that are not over: those kept, or new ones.
+    ///
+    /// # Errors
+    /// When nobody is signed in, the daemon refuses or is away: what is kept and due is not given out in its place.
+    pub async fn credentials(&self) -> anyhow::Result<Given> {
+        let login = Login::kept(&self.cache, self.url.as_deref())?;
+        anyhow::ensure!(
+            login.keys.left(SystemClock.now()).is_some(),
+            "you were signed in at {0} until {1:.0}: run `bailey login --url {0}`",
+            login.url,
+            login.keys.expires
+        );
+        let arn = self.arn(&login);
+        let file = self.file(&login, &arn);
+        if let Some(keys) = self.kept(&file, &login)? {
+            return Ok(Given { role: arn, keys });
+        }
+        let _refreshing = self.cache.lock(&format!("{file}.lock")).await?;
+        // Somebody may have refreshed it in the meantime.
+        if let Some(keys) = self.kept(&file, &login)? {
+            return Ok(Given { role: arn, keys });
+        }
+        let name = self.session_name.as_deref().unwrap_or_else(|| login.name());
+        let seconds = self.seconds.map(|seconds| seconds.to_string());
+        let mut params = vec![("RoleArn", arn.as_str()), ("RoleSessionName", name)];
+        params.extend(seconds.as_deref().map(|seconds| ("DurationSeconds", seconds)));
+        let service = Service::at(&login.url, login.ca_file.clone())?;
+        let keys = service.assume_role(&login.keys, &params).await?;
+        let kept = Kept { login: login.keys.access_key_id, keys };
+        keys::keep(&self.cache, &file, &kept)?;
+        Ok(Given { role: arn, keys: kept.keys })
+    }
+
+    fn kept(&self, file: &str, login: &Login) -> anyhow::Result<Option<Keys>> {
+        let kept: Option<Kept> = keys::kept(&self.cache, file)?;
+        let ours = kept.filter(|kept| kept.login == login.keys.access_key_id).map(|kept| kept.keys);
+        Ok(ours.filter(|keys| !is_due(keys, login.keys.expires, SystemClock.now())))
+    }
+
+    /// The role's ARN, in the account and partition of whoever is signed in unless it says otherwise.
+    fn arn(&self, login: &Login) -> String {
+        if self.role.starts_with("arn:") {
+            return self.role.clone();
+        }
+        let partition = login.arn.split(':').nth(1).unwrap_or("aws");
+        format!("arn:{partition}:iam::{}:role/{}", login.account, self.role.trim_start_matches('/'))
+    }
+
+    /// One file for what is the same session.
+    fn file(&self, login: &Login, arn: &str) -> String {
+        let name = self.session_name.as_deref().unwrap_or_else(|| login.name());
+        let seconds = self.seconds.map(|seconds| seconds.to_string()).unwrap_or_default();
+        format!("{}{}.json", files_of(&login.url), digest(&[arn, name, &seconds]))
+    }
+}
+
+/// Whether a session has to be refreshed: with a quarter of an hour left, or a quarter of its life where that is less.
+///
+/// One that lasts as long as the sign-in cannot be had for longer: it is good to its end.
+fn is_due(keys: &Keys, login_expires: Timestamp, now: Timestamp) -> bool {
+    let Some(left) = keys.left(now) else { return true };
+    let life = keys.expires.duration_since(keys.begun).as_secs();
+    let could_last_longer = login_expires.duration_since(keys.expires).as_secs() >= ROUNDED;
+    could_last_longer && left <= EARLY.min(life / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::base::Secret;
+
+    const BEGUN: &str = "2026-03-12T12:00:00Z";
+
+    fn keys(life: i64) -> Keys {
+        let begun: Timestamp = BEGUN.parse().unwrap();
+        let secret = || Secret::new(String::new());
+        Keys { access_key_id: String::new(), secret: secret(), token: secret(), begun, expires: later(life) }
+    }
+
+    fn later(seconds: i64) -> Timestamp {
+        BEGUN.parse::<Timestamp>().unwrap().checked_add(SignedDuration::from_secs(seconds)).unwrap()
+    }
+
+    #[test]
+    fn sessions_are_refreshed_before_they_end_and_not_much_before() {
+        for (life, fresh, due) in [(3_600, 2_699, 2_700), (43_200, 42_299, 42_300), (900, 674, 675)] {
+            let keys = keys(life);
+            assert!(!is_due(&keys, later(100_000), later(fresh)), "{life}");
+            assert!(is_due(&keys, later(100_000), later(due)), "{life}");
+        }
+    }
+
+    #[test]
+    fn what_lasts_as_long_as_the_sign_in_is_good_to_its_end() {
+        assert!(!is_due(&keys(600), later(600), later(599)));
+        assert!(!is_due(&keys(600), later(601), later(599)));
+        assert!(is_due(&keys(600), later(602), later(599)));
+        assert!(is_due(&keys(600), later(600), later(600)));
+    }
+}
