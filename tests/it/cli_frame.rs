@@ -23,7 +23,7 @@ fn stderr(output: &Output) -> &str {
 fn help_names_every_verb_and_exit_code() {
     let help = bailey(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    let verbs = "run check sync directory user group resource history store audit completions";
+    let verbs = "run check sync directory user group resource history store audit login logout credentials completions";
     for word in verbs.split(' ').chain(["--config", "--url", "--socket", "--output", "3 held by a guard"]) {
         assert!(stdout(&help).contains(word), "{word} is missing in\n{}", stdout(&help));
     }

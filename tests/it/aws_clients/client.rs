@@ -282,7 +282,7 @@ pub(super) fn document(value: &Value) -> Value {
 
 /// Where the packages of `js/package-lock.json` lie, exactly as locked. They are fetched once for each lock file; of two
 /// who do that at the same time, one is first.
-fn packages() -> PathBuf {
+pub(crate) fn packages() -> PathBuf {
     let lock = std::fs::read(format!("{BED}/js/package-lock.json")).unwrap();
     let name = hex::encode(&aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &lock).as_ref()[..8]);
     let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));

@@ -7,7 +7,7 @@
 
 mod acts;
 mod cli;
-mod client;
+pub(crate) mod client;
 mod conditions;
 mod every_action;
 mod refusals;
