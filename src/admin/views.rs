@@ -1,11 +1,11 @@
 //! What listings and `show` say: the model's rows as JSON members that programs can rely on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Guid, Sid, Timestamp};
-use crate::model::{AccountId, Arn, DirectoryLabel, Entity, GroupScope, Inactive, Presence, UniqueId};
+use crate::model::{AccountId, Arn, DirectoryLabel, Entity, GroupScope, Inactive, MachineIdentity, Presence, UniqueId};
 use crate::rights::{Holds, How};
 
 /// A user, group or resource.
@@ -37,6 +37,9 @@ pub struct EntityView {
     /// Principal tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// What certificates and tokens call a machine that was made here.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub identities: BTreeSet<MachineIdentity>,
     /// Directory it comes from.
     pub directory: DirectoryLabel,
     /// Its immutable id there.
@@ -152,6 +155,7 @@ impl EntityView {
             logon_hours: standing.logon_hours.map(|hours| hours.to_string()),
             sid: origin.sid.clone(),
             primary_group: entity.primary_group().cloned(),
+            identities: BTreeSet::new(),
             password_changed: None,
             must_change_password: false,
             scope: None,
@@ -175,6 +179,7 @@ impl EntityView {
             Entity::Resource(resource) => {
                 view.description.clone_from(&resource.description);
                 view.tags.clone_from(&resource.tags);
+                view.identities.clone_from(&resource.identities);
             }
         }
         view

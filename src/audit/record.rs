@@ -208,6 +208,10 @@ impl UserIdentity {
             }
             Actor::Local { uid } => Self { r#type: "LocalUser".into(), principal_id: format!("uid:{uid}"), ..blank },
             Actor::Visitor { name } => Self { r#type: "WebIdentityUser".into(), principal_id: clean(name), ..blank },
+            Actor::Machine { resource, name } => {
+                let (principal_id, user_name) = (resource.to_string(), Some(clean(name)));
+                Self { r#type: "Machine".into(), principal_id, user_name, ..blank }
+            }
             Actor::Proxy { name } => Self { r#type: "Proxy".into(), principal_id: clean(name), ..blank },
             Actor::Task { name } => {
                 let name = clean(name);

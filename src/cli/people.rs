@@ -43,6 +43,10 @@ pub(super) const RECORD: &[Column<EntityView>] = &[
         title: "tags",
         cell: |entity| entity.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(", "),
     },
+    Column {
+        title: "identities",
+        cell: |entity| entity.identities.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    },
     Column { title: "called there", cell: |entity| entity.original_name.clone() },
     Column { title: "directory", cell: |entity| entity.directory.to_string() },
     Column { title: "dn", cell: |entity| entity.dn.clone() },

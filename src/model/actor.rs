@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::UserId;
+use crate::base::{ResourceId, UserId};
 
 /// The one behind a change. An authenticated caller converts into one; a task names itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,6 +40,13 @@ pub enum Actor {
         /// Peer uid.
         uid: u32,
     },
+    /// A machine of the model, by what it showed.
+    Machine {
+        /// Which.
+        resource: ResourceId,
+        /// Name at that time.
+        name: String,
+    },
     /// A proxy that asks about the requests of others.
     Proxy {
         /// Its name in the configuration.
@@ -69,6 +76,7 @@ impl fmt::Display for Actor {
             Self::Session { session, arn, .. } if arn.is_empty() => write!(f, "session {session}"),
             Self::Session { session, arn, .. } => write!(f, "session {arn} ({session})"),
             Self::Local { uid } => write!(f, "local uid {uid}"),
+            Self::Machine { resource, name } => write!(f, "machine {name} ({resource})"),
             Self::Proxy { name } => write!(f, "proxy {name}"),
             Self::Task { name } => write!(f, "task {name}"),
         }

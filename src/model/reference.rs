@@ -1,8 +1,9 @@
-//! Digests of how a group refers to its members: by DN, by login, or by security identifier.
+//! Digests of how somebody is referred to: by a group to its members, by DN, by login or by security identifier; by those who
+//! vouch for a machine.
 
 use sha2::{Digest, Sha256};
 
-use super::RefHash;
+use super::{MachineIdentity, RefHash};
 use crate::base::Sid;
 
 /// The digest of a reference by the DN with this normal form.
@@ -22,6 +23,12 @@ pub fn by_login(login: &str) -> RefHash {
 #[must_use]
 pub fn by_sid(sid: &Sid) -> RefHash {
     hash(b"sid:", &sid.to_string())
+}
+
+/// The digest of what those who vouch for a machine call it.
+#[must_use]
+pub fn by_identity(identity: &MachineIdentity) -> RefHash {
+    hash(b"machine:", &identity.to_string())
 }
 
 /// 128 bits of SHA-256: whoever may write DNs must not be able to make two of them collide.

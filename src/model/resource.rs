@@ -1,10 +1,10 @@
 //! A machine or workload that can hold roles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{IamName, Origin, Standing};
+use super::{IamName, MachineIdentity, Origin, RefHash, Standing, reference};
 use crate::base::{ResourceId, Sid};
 
 /// A resource of the home account: synced from a directory, or made here.
@@ -30,4 +30,15 @@ pub struct Resource {
     /// Attributes chosen in the configuration; of one that was made here, what was said of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// What certificates and tokens call it, of one that was made here. A synced one is known by its SID.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub identities: BTreeSet<MachineIdentity>,
+}
+
+impl Resource {
+    /// Digests of all that it is known by to those who vouch for it: its rows in the store are found by these.
+    pub fn known_by(&self) -> impl Iterator<Item = RefHash> {
+        let sid = self.origin.sid.as_ref().map(reference::by_sid);
+        sid.into_iter().chain(self.identities.iter().map(reference::by_identity))
+    }
 }

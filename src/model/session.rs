@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer};
 use crate::base::text::printable_within;
-use crate::base::{OidcProviderId, PolicyId, RoleId, SessionId, Timestamp, UserId};
+use crate::base::{OidcProviderId, PolicyId, ResourceId, RoleId, SessionId, Timestamp, UserId};
 
 /// Seconds that any session lasts at most (STS API reference, `GetSessionToken`: 36 hours).
 pub const LONGEST: u32 = 129_600;
@@ -131,6 +131,11 @@ pub enum Begun {
         /// Who it is to that issuer.
         subject: String,
     },
+    /// What a machine showed: a certificate, or a token.
+    Machine {
+        /// Which machine.
+        resource: ResourceId,
+    },
     /// Another session.
     Session {
         /// Which.
@@ -171,7 +176,7 @@ impl Session {
     pub fn parent(&self) -> Option<&SessionId> {
         match &self.begun {
             Begun::Session { session } => Some(session),
-            Begun::AccessKey { .. } | Begun::Login { .. } | Begun::WebIdentity { .. } => None,
+            Begun::AccessKey { .. } | Begun::Login { .. } | Begun::Machine { .. } | Begun::WebIdentity { .. } => None,
         }
     }
 }

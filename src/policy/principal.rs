@@ -27,6 +27,8 @@ pub(super) enum Who {
     Session {
         role: Box<str>,
     },
+    /// A machine that is not in EC2, for which IAM has no kind.
+    Machine,
     /// Somebody of elsewhere, known by the provider that vouches for them.
     WebIdentity,
     /// A session made by GetFederationToken. Its name was chosen by whoever made it, and says nothing of who that was.
@@ -35,7 +37,7 @@ pub(super) enum Who {
 
 /// Text that names no principal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no principal: expected the ARN of a user, role, session, federated user or account root")]
+#[error("`{0}` is no principal: expected the ARN of a user, role, session, machine, federated user or account root")]
 pub struct PrincipalError(String);
 
 impl Faulty for PrincipalError {
@@ -66,6 +68,7 @@ impl Principal {
             {
                 Who::Session { role: role.into() }
             }
+            ("bailey", "resource", None) if !name.is_empty() => Who::Machine,
             ("sts", "federated-user", None) if !name.is_empty() => Who::Federated,
             _ => return Err(none()),
         };
@@ -94,7 +97,7 @@ impl Principal {
         self.who == Who::WebIdentity
     }
 
-    /// The same, known by this unique id (`AIDA..`, `AROA..`): what a document names by id is then found.
+    /// The same, known by this unique id (`AIDA..`, `AROA..`, `ARES..`): what a document names by id is then found.
     #[must_use]
     pub fn with_unique_id(mut self, id: &str) -> Self {
         self.unique_id = Some(id.into());
@@ -135,7 +138,7 @@ pub(super) enum PrincipalPattern {
     Account(Box<str>),
     /// A principal by ARN.
     Arn { arn: Box<str>, account: Box<str>, kind: Kind },
-    /// `AIDA..`, `AROA..`: what AWS puts in the place of somebody deleted, and what binds to one who may be renamed.
+    /// `AIDA..`, `AROA..`, of a machine `ARES..`: what AWS puts in the place of somebody deleted, and what binds to one who may be renamed.
     UniqueId(Box<str>),
     /// An identity provider; a service of AWS' or a canonical user, none of whom ask here.
     Other { kind: OtherKind, name: Box<str> },
@@ -146,7 +149,7 @@ pub(super) enum PrincipalPattern {
 pub(super) enum Kind {
     /// A role, by its name without a path: names are unique in an account, and sessions tell no path.
     Role(Box<str>),
-    /// A user, or a session.
+    /// A user, a machine, or a session.
     Single,
 }
 
@@ -202,7 +205,7 @@ impl PrincipalPattern {
                 _ => yes(*arn == principal.arn, Closeness::Itself),
             },
             Self::UniqueId(id) => {
-                let behind = !matches!(principal.who, Who::User | Who::Root);
+                let behind = !matches!(principal.who, Who::User | Who::Machine | Who::Root);
                 let closeness = if behind { Closeness::Behind } else { Closeness::Itself };
                 yes(principal.unique_id.as_ref() == Some(id), closeness)
             }
@@ -268,7 +271,7 @@ fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
         return Ok(PrincipalPattern::Account(text.into()));
     }
     let is_id = text.len() >= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    if is_id && ["AIDA", "AROA"].iter().any(|prefix| text.starts_with(prefix)) {
+    if is_id && ["AIDA", "AROA", "ARES"].iter().any(|prefix| text.starts_with(prefix)) {
         return Ok(PrincipalPattern::UniqueId(text.into()));
     }
     // An identity of CloudFront, which stands in the policies of many buckets and is nobody of ours.
@@ -283,7 +286,7 @@ fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
     let kind = match &principal.who {
         Who::Root => return Ok(PrincipalPattern::Account(principal.account)),
         Who::Role => Kind::Role(text.rsplit('/').next().unwrap_or_default().into()),
-        Who::User | Who::Session { .. } | Who::Federated | Who::WebIdentity => Kind::Single,
+        Who::User | Who::Machine | Who::Session { .. } | Who::Federated | Who::WebIdentity => Kind::Single,
     };
     Ok(PrincipalPattern::Arn { arn: principal.arn, account: principal.account, kind })
 }
@@ -321,6 +324,27 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_is_named_itself_or_by_its_account() {
+        let closeness = |element: &str| {
+            let patterns = document(element, |node| parse(&node)).unwrap();
+            let machine = Principal::parse("arn:aws:bailey::111122223333:resource/web1").unwrap();
+            let machine = machine.with_unique_id("ARESIDIDIDIDIDIDIDID");
+            patterns.iter().map(|pattern| pattern.closeness(&machine)).max().unwrap()
+        };
+        for (element, expected) in [
+            (r#"{"AWS": "arn:aws:bailey::111122223333:resource/web1"}"#, Closeness::Itself),
+            (r#"{"AWS": "arn:aws:bailey::111122223333:resource/web2"}"#, Closeness::No),
+            (r#"{"AWS": "arn:aws:bailey::999922223333:resource/web1"}"#, Closeness::No),
+            (r#"{"AWS": "arn:aws:iam::111122223333:user/web1"}"#, Closeness::No),
+            (r#"{"AWS": "ARESIDIDIDIDIDIDIDID"}"#, Closeness::Itself),
+            (r#"{"AWS": "111122223333"}"#, Closeness::Account),
+            (r#""*""#, Closeness::Everybody),
+        ] {
+            assert_eq!(closeness(element), expected, "{element}");
+        }
+    }
+
+    #[test]
     fn whom_nobody_is_is_refused() {
         for bad in [
             r#""alice""#,
@@ -331,6 +355,8 @@ mod tests {
             r#"{"AWS": "arn:aws:iam::111122223333:user/*"}"#,
             r#"{"AWS": "arn:aws:iam::111122223333:group/staff"}"#,
             r#"{"AWS": "arn:aws:s3:::bucket"}"#,
+            r#"{"AWS": "arn:aws:bailey::111122223333:guardrail/x"}"#,
+            r#"{"AWS": "arn:aws:bailey::111122223333:resource/a/b"}"#,
             r#"{"Aws": "*"}"#,
             r#"{"Service": "*"}"#,
         ] {

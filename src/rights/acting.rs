@@ -1,4 +1,4 @@
-//! Who asks, with all that their rights rest on: a user, root, or a session of whatever kind.
+//! Who asks, with all that their rights rest on: a user, a machine, root, or a session of whatever kind.
 //!
 //! The one way from a session to documents: of a role what hangs on the role, of a user what hangs on the user and the user's
 //! groups, and in any case the session's own limit. All of it is read at the moment of the question.
@@ -10,7 +10,7 @@ use super::effective::{Effective, Held};
 use super::{Reading, root_context};
 use crate::base::Timestamp;
 use crate::model::{
-    AccountId, Arn, CredentialOwner, Entity, Member, Role, Session, SessionKind, SessionName, UniqueId, User,
+    AccountId, Arn, CredentialOwner, Entity, Member, Resource, Role, Session, SessionKind, SessionName, UniqueId, User,
 };
 use crate::policy::{Context, Named, Policies, Principal, PrincipalError, Request, RequestError};
 use crate::store::{Snapshot, StoreError, iam, rows};
@@ -73,6 +73,14 @@ impl Acting {
     /// When the store cannot be read or a row is damaged.
     pub fn user(reading: &mut Reading<'_, '_>, user: &User) -> Result<Self, ActingError> {
         Self::with(reading.user(user)?)
+    }
+
+    /// A machine.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn machine(reading: &mut Reading<'_, '_>, machine: &Resource) -> Result<Self, ActingError> {
+        Self::with(reading.machine(machine)?)
     }
 
     /// Whoever acts in `session`. Whether the session counts is not asked here.

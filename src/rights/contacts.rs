@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::SignedDuration;
 
 use crate::base::Timestamp;
-use crate::model::{DirectoryLabel, Role, User};
+use crate::model::{DirectoryLabel, Origin, Role};
 
 /// How old what is known of a directory may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,13 +90,13 @@ impl Contacts {
 }
 
 impl Heard {
-    /// Whether what is known of `person` is recent enough for a session of `role`, or of their own. Whoever was made here is
-    /// known for good.
+    /// Whether what is known of somebody with this origin is recent enough for a session of `role`, or of their own. Whoever was
+    /// made here is known for good.
     ///
     /// # Errors
     /// When it is too old.
-    pub fn recent(&self, person: &User, role: Option<&Role>, now: Timestamp) -> Result<(), Stale> {
-        let label = &person.origin.directory;
+    pub fn recent(&self, origin: &Origin, role: Option<&Role>, now: Timestamp) -> Result<(), Stale> {
+        let label = &origin.directory;
         if *label == DirectoryLabel::local() {
             return Ok(());
         }

@@ -55,7 +55,7 @@ pub struct Facts {
     pub arn: String,
     /// Its account.
     pub account: AccountId,
-    /// `User`, `AssumedRole` or `FederatedUser`.
+    /// `User`, `AssumedRole`, `FederatedUser`, or `Resource`, for which AWS has no word.
     pub kind: &'static str,
     /// Its unique id.
     pub unique_id: UniqueId,

@@ -14,7 +14,9 @@ use super::shelf::{Shelf, Written};
 use super::ways::Graph;
 use super::{Closure, Guardrails, Terms, up};
 use crate::base::{GroupId, PolicyId};
-use crate::model::{AccountId, Arn, Entitlements, Entity, Group, Holder, Member, Role, Session, User};
+use crate::model::{
+    AccountId, Arn, Entitlements, Entity, Group, Holder, Member, Resource, Role, Session, UniqueId, User,
+};
 use crate::policy::{Document, Kind};
 use crate::store::schema::iam as keys;
 use crate::store::{Revision, Snapshot, StoreError, iam};
@@ -115,13 +117,56 @@ impl Reading<'_, '_> {
     /// When the store cannot be read or a row is damaged.
     pub fn user(&mut self, user: &User) -> Result<Effective, StoreError> {
         let holder = Holder::User(user.id);
-        let own: Arc<[String]> = [format!("user/{}", user.name)].into();
         let held = iam::entitlements(self.snapshot, &holder)?.value;
-        let mut identity = self.hung(&held, &own)?;
-        let boundary = self.boundary(&held, &own)?;
-        let member = Member::User(user.id);
+        let account = self.library.account;
+        let facts = Facts {
+            arn: Arn::user(account, &user.path, &user.name).to_string(),
+            account: account.clone(),
+            kind: "User",
+            unique_id: holder.unique_id(),
+            session: None,
+            federated: None,
+            username: Some(user.name.to_string()),
+            tags: tags(user, &held),
+        };
+        self.member(&Entity::User(user.clone()), format!("user/{}", user.name), &held, facts)
+    }
+
+    /// All that the rights of a machine rest on: assignments to it and to its groups, and the policies of those. None hangs on
+    /// a machine itself.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn machine(&mut self, machine: &Resource) -> Result<Effective, StoreError> {
+        let account = self.library.account;
+        let facts = Facts {
+            arn: Arn::resource(account, &machine.name).to_string(),
+            account: account.clone(),
+            kind: "Resource",
+            unique_id: UniqueId::of_member(&Member::Resource(machine.id)),
+            session: None,
+            federated: None,
+            username: None,
+            tags: machine.tags.clone(),
+        };
+        let label = format!("resource/{}", machine.name);
+        self.member(&Entity::Resource(machine.clone()), label, &Entitlements::default(), facts)
+    }
+
+    /// All that the rights of `entity` rest on, on which `held` hangs.
+    fn member(
+        &mut self,
+        entity: &Entity,
+        label: String,
+        held: &Entitlements,
+        facts: Facts,
+    ) -> Result<Effective, StoreError> {
+        let own: Arc<[String]> = [label.clone()].into();
+        let mut identity = self.hung(held, &own)?;
+        let boundary = self.boundary(held, &own)?;
+        let member = entity.member();
         let mut assigned = self.assigned(assigned::of(self.snapshot, &member, &own, self.library.terms)?)?;
-        let closure = self.groups(user)?;
+        let closure = self.groups_of(entity)?;
         for (reached, through) in closure.ways(&own) {
             let hanging = self.group(&reached.group)?;
             identity.extend(hanging.documents.iter().map(|titled| titled.held(&through)));
@@ -138,20 +183,8 @@ impl Reading<'_, '_> {
             let written = self.library.shelf.parsed(NOTHING, Kind::Identity, &name)?;
             identity.push(Titled { name: name.into(), written }.held(&own));
         }
-        let account = self.library.account;
-        let facts = Facts {
-            arn: Arn::user(account, &user.path, &user.name).to_string(),
-            account: account.clone(),
-            kind: "User",
-            unique_id: holder.unique_id(),
-            session: None,
-            federated: None,
-            username: Some(user.name.to_string()),
-            tags: tags(user, &held),
-        };
         let assigned = assigned.into_iter().map(|(one, _)| one).collect();
         let groups = groups.iter().map(|reached| reached.group.id).collect();
-        let label = format!("user/{}", user.name);
         Ok(Effective { identity, boundary, session: None, assigned, groups, label, facts, cut_short })
     }
 
@@ -160,9 +193,12 @@ impl Reading<'_, '_> {
     /// # Errors
     /// When the store cannot be read or a row is damaged.
     pub fn groups(&mut self, user: &User) -> Result<Closure, StoreError> {
-        let (member, entity) = (Member::User(user.id), Entity::User(user.clone()));
+        self.groups_of(&Entity::User(user.clone()))
+    }
+
+    fn groups_of(&mut self, entity: &Entity) -> Result<Closure, StoreError> {
         let Library { rows, terms, .. } = &mut *self.library;
-        up(&mut rows.graph, self.snapshot, (&member, Some(&entity)), terms, |_| true)
+        up(&mut rows.graph, self.snapshot, (&entity.member(), Some(entity)), terms, |_| true)
     }
 
     /// All that the rights of a role rest on, or of its session of this name.

@@ -3,10 +3,11 @@
 use jiff::SignedDuration;
 
 use crate::base::clock::expired;
-use crate::base::{Fault, Faulty, SessionId, Timestamp};
+use crate::base::{Fault, Faulty, ResourceId, SessionId, Timestamp};
 use crate::model::session::LONGEST_CHAIN;
 use crate::model::{
-    AccountId, Begun, CredentialOwner, Entity, Inactive, Member, OidcProvider, Role, Root, Session, SessionKind, User,
+    AccountId, Begun, CredentialOwner, Entity, Inactive, Member, OidcProvider, Origin, Resource, Role, Root, Session,
+    SessionKind, Standing, User,
 };
 use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume};
 use crate::store::schema::credentials::Setting;
@@ -22,6 +23,7 @@ pub struct Live {
     session: Session,
     role: Option<Role>,
     person: Option<User>,
+    machine: Option<Resource>,
 }
 
 /// Why a session does not count.
@@ -48,6 +50,14 @@ pub enum SessionError {
     #[error("{who} may not act: {why}")]
     Person {
         /// Who.
+        who: String,
+        /// Why not.
+        why: Inactive,
+    },
+    /// The machine may not act.
+    #[error("{who} may not act: {why}")]
+    Machine {
+        /// Which.
         who: String,
         /// Why not.
         why: Inactive,
@@ -90,7 +100,7 @@ impl SessionError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Stale(_) | Self::Store(_) => true,
-            Self::Person { why, .. } => matches!(why, Inactive::OffHours),
+            Self::Person { why, .. } | Self::Machine { why, .. } => matches!(why, Inactive::OffHours),
             _ => false,
         }
     }
@@ -108,6 +118,13 @@ impl SessionError {
                 Inactive::Expired => "person_expired",
                 Inactive::Frozen => "directory_removed",
                 Inactive::Gone => "person_gone",
+                Inactive::OffHours => "off_hours",
+            },
+            Self::Machine { why, .. } => match why {
+                Inactive::Disabled => "machine_disabled",
+                Inactive::Expired => "machine_expired",
+                Inactive::Frozen => "directory_removed",
+                Inactive::Gone => "machine_gone",
                 Inactive::OffHours => "off_hours",
             },
             Self::Password { .. } => "password_changed",
@@ -148,6 +165,12 @@ impl Live {
     pub fn person(&self) -> Option<&User> {
         self.person.as_ref()
     }
+
+    /// The machine there, if it was one.
+    #[must_use]
+    pub fn machine(&self) -> Option<&Resource> {
+        self.machine.as_ref()
+    }
 }
 
 /// The session `id`, if it counts at `now`.
@@ -177,15 +200,16 @@ impl Check<'_> {
         if let Some(person) = &person {
             self.same_password(&session, person)?;
         }
-        let acting = self.origin(reading, &session, person.as_ref(), depth)?;
+        let (acting, machine) = self.origin(reading, &session, person.as_ref(), depth)?;
         let role = match &session.kind {
             SessionKind::Role { role, .. } => Some(self.still(reading, &session, role, &acting)?),
             SessionKind::Owner { .. } | SessionKind::Federated { .. } => None,
         };
-        if let Some(person) = &person {
-            reading.terms().heard.recent(person, role.as_ref(), self.now)?;
+        let origins = person.as_ref().map(|person| &person.origin).into_iter();
+        for origin in origins.chain(machine.as_ref().map(|machine| &machine.origin)) {
+            reading.terms().heard.recent(origin, role.as_ref(), self.now)?;
         }
-        Ok(Live { session, role, person })
+        Ok(Live { session, role, person, machine })
     }
 
     /// What its own row says.
@@ -207,14 +231,30 @@ impl Check<'_> {
         let Some((_, Entity::User(user))) = rows::entity(self.snapshot, member)? else {
             return Err(SessionError::Gone("the person is no longer there".to_owned()));
         };
-        let who = format!("user `{}`", user.name);
-        if reading.terms().frozen.contains(&user.origin.directory) {
-            return Err(SessionError::Person { who, why: Inactive::Frozen });
+        let inactive = self.inactive(reading, &user.origin, &user.standing);
+        match inactive {
+            None => Ok(user),
+            Some(why) => Err(SessionError::Person { who: format!("user `{}`", user.name), why }),
         }
-        match user.standing.active(self.now) {
-            Ok(()) => Ok(user),
-            Err(why) => Err(SessionError::Person { who, why }),
+    }
+
+    /// A machine that may act.
+    fn machine(&self, reading: &Reading<'_, '_>, id: &ResourceId) -> Result<Resource, SessionError> {
+        let machine = rows::resource(self.snapshot, id)?;
+        let machine = machine.ok_or_else(|| SessionError::Gone("the machine is no longer there".to_owned()))?;
+        let inactive = self.inactive(reading, &machine.origin, &machine.standing);
+        match inactive {
+            None => Ok(machine),
+            Some(why) => Err(SessionError::Machine { who: format!("machine `{}`", machine.name), why }),
         }
+    }
+
+    /// Why somebody may not act, if so.
+    fn inactive(&self, reading: &Reading<'_, '_>, origin: &Origin, standing: &Standing) -> Option<Inactive> {
+        if reading.terms().frozen.contains(&origin.directory) {
+            return Some(Inactive::Frozen);
+        }
+        standing.active(self.now).err()
     }
 
     /// The directory tells of a new password some time behind the change. Whoever signed in with the new one meanwhile, by
@@ -233,39 +273,46 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Whoever began it, as they are now.
+    /// Whoever began it, as they are now, and the machine at the beginning of its chain, if it was one.
     fn origin(
         &self,
         reading: &mut Reading<'_, '_>,
         session: &Session,
         person: Option<&User>,
         depth: usize,
-    ) -> Result<Acting, SessionError> {
+    ) -> Result<(Acting, Option<Resource>), SessionError> {
         let begun = |what: String| SessionError::Begun(what);
         match &session.begun {
             Begun::AccessKey { key, owner } => {
                 let held = credentials::access_key(self.snapshot, key)?.map(|held| held.value);
                 let held = held.filter(|held| held.active && held.owner == *owner);
                 held.ok_or_else(|| begun(format!("access key {key} is switched off or deleted")))?;
-                match (owner, person) {
+                let acting = match (owner, person) {
                     (CredentialOwner::Root, _) => {
                         let root = credentials::setting::<Root>(self.snapshot, Setting::Root)?;
                         let open = root.is_some_and(|root| root.value.locked_since.is_none());
                         let locked = || begun("root is locked away".to_owned());
                         open.then(|| Acting::root(self.home)).ok_or_else(locked)?.map_err(Into::into)
                     }
-                    (CredentialOwner::User(_), Some(user)) => Ok(Acting::user(reading, user)?),
+                    (CredentialOwner::User(_), Some(user)) => Acting::user(reading, user).map_err(Into::into),
                     (CredentialOwner::User(_), None) => Err(begun("it names no person".to_owned())),
-                }
+                };
+                Ok((acting?, None))
             }
             Begun::Login { .. } => match person {
-                Some(user) => Ok(Acting::user(reading, user)?),
+                Some(user) => Ok((Acting::user(reading, user)?, None)),
                 None => Err(begun("it names no person".to_owned())),
             },
             Begun::WebIdentity { provider, .. } => {
                 let provider = iam::object::<OidcProvider>(self.snapshot, provider.as_bytes())?;
                 let provider = provider.ok_or_else(|| begun("its OpenID Connect provider is gone".to_owned()))?;
-                Ok(Acting::visitor(self.home, &provider.value.arn())?)
+                Ok((Acting::visitor(self.home, &provider.value.arn())?, None))
+            }
+            // The password rule of people has no like here: a certificate that is taken back, or a key that is, ends what is
+            // begun with it by the next beginning alone, and at the end of the session's time.
+            Begun::Machine { resource } => {
+                let machine = self.machine(reading, resource)?;
+                Ok((Acting::machine(reading, &machine)?, Some(machine)))
             }
             Begun::Session { session: parent } => {
                 let depth = depth.checked_sub(1);
@@ -277,7 +324,8 @@ impl Check<'_> {
                     SessionError::Begun(why) => SessionError::Begun(why),
                     other => begun(other.to_string()),
                 })?;
-                Ok(Acting::session(self.snapshot, reading, self.home, &parent.session)?)
+                let acting = Acting::session(self.snapshot, reading, self.home, &parent.session)?;
+                Ok((acting, parent.machine))
             }
         }
     }

@@ -5,9 +5,9 @@
 //! time unless the step rewrites them too.
 
 use super::execute::to_json;
-use super::{Commit, Intent, Store, StoreError, identity, schema};
+use super::{Commit, Intent, KeyRange, Store, StoreError, identity, rows, schema};
 use crate::base::Timestamp;
-use crate::model::Actor;
+use crate::model::{Actor, Entity, MemberKind};
 
 /// One step, from one layout to the next.
 pub(super) struct Migration {
@@ -46,7 +46,36 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // A row of layout 4 is read as what it is. Older versions would take keys of another algorithm for lost, and destroy them.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 5,
+        what: "machines are found by what they are known by",
+        // Older versions would leave such rows behind.
+        run: find_machines,
+    },
 ];
+
+/// Machines written in one commit.
+const BATCH: usize = 1_000;
+
+/// Writes by what each machine is found.
+fn find_machines(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let mut rest = KeyRange::prefix(&schema::all(MemberKind::Resource));
+    loop {
+        let page = store.read(|snapshot| snapshot.scan(&rest, BATCH))?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        rest = rest.after(last);
+        let mut commit = Commit::new(Actor::task("store/migrate"), now, Intent::Widen);
+        for (key, row) in page {
+            let Entity::Resource(machine) = rows::decode(&key, row.value)? else { continue };
+            for reference in machine.known_by() {
+                commit.put(schema::machine_known_by(&machine.origin.directory, &reference, &machine.id), Vec::new());
+            }
+        }
+        if !commit.is_empty() {
+            store.commit(commit)?;
+        }
+    }
+}
 
 /// Brings `store` from layout `found` to `wanted`.
 ///

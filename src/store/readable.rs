@@ -152,6 +152,10 @@ fn words(key: &[u8]) -> Option<String> {
             let (sid, group) = schema::parse_group_by_sid(key)?;
             format!("group-by-sid/{}/{sid}/{group}", hex::encode(rest.get(..4)?))
         }
+        b'c' => {
+            let (reference, machine) = schema::parse_machine_known_by(key)?;
+            format!("machine-known-by/{}/{}/{machine}", hex::encode(rest.get(..4)?), hex::encode(reference.0))
+        }
         b'K' => format!("relink/{}", member_words(rest)?),
         b'L' => format!("role/{}", hex::encode(rest)),
         b'Y' => format!("policy/{}", hex::encode(rest)),

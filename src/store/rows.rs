@@ -7,8 +7,8 @@
 //! said, it is [`NO_DIGEST`]. Which rows exist and why is the business of `sync` and `admin`.
 
 use super::{KeyRange, Revision, Row, Snapshot, StoreError, schema};
-use crate::base::{GroupId, Sid};
-use crate::model::{DirectoryLabel, Entity, Group, IamName, Member, MemberKind, RefHash};
+use crate::base::{GroupId, ResourceId, Sid};
+use crate::model::{DirectoryLabel, Entity, Group, IamName, Member, MemberKind, RefHash, Resource};
 
 /// Digest of what a directory said of an object.
 pub type Digest = [u8; 16];
@@ -115,6 +115,17 @@ pub fn group(snapshot: &dyn Snapshot, id: &GroupId) -> Result<Option<Group>, Sto
     }))
 }
 
+/// The machine with this id.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn resource(snapshot: &dyn Snapshot, id: &ResourceId) -> Result<Option<Resource>, StoreError> {
+    Ok(entity(snapshot, &Member::Resource(*id))?.and_then(|(_, entity)| match entity {
+        Entity::Resource(resource) => Some(resource),
+        Entity::User(_) | Entity::Group(_) => None,
+    }))
+}
+
 /// Who of this kind holds `name`, in whatever case it is written.
 ///
 /// # Errors
@@ -199,6 +210,24 @@ pub fn groups_by_sid(
         Ok(group)
     };
     rows.iter().map(|(key, _)| group(key)).collect()
+}
+
+/// The machines of `directory` that those who vouch for them know by `reference`: one, while nobody claims what is another's.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn machines_known_by(
+    snapshot: &dyn Snapshot,
+    directory: &DirectoryLabel,
+    reference: &RefHash,
+) -> Result<Vec<Resource>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&schema::machines_known_by(directory, reference)), usize::MAX)?;
+    let machine = |key: &[u8]| {
+        let lost = |why: &str| StoreError::corrupt(key, why);
+        let (_, id) = schema::parse_machine_known_by(key).ok_or_else(|| lost("it leads to no machine"))?;
+        resource(snapshot, &id)?.ok_or_else(|| lost("the machine it leads to is not there"))
+    };
+    rows.iter().map(|(key, _)| machine(key)).collect()
 }
 
 /// The groups of `directory` that wait for somebody by `reference`.

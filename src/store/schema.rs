@@ -15,6 +15,7 @@
 //! | `D` references to nobody yet | group id, ref hash | nothing | no |
 //! | `B` the same backwards | directory prefix (4), ref hash, group id | nothing | no |
 //! | `I` groups by SID | directory prefix (4), SID (8 to 68), group id | nothing | no |
+//! | `c` machines by what they are known by | directory prefix (4), [`RefHash`] (16), resource id | nothing | no |
 //! | `K` re-linked objects | member kind, derived id (16) | id (16) it stands for | yes |
 //! | `L` roles | role id | [`Role`] as JSON | yes |
 //! | `Y` managed policies | policy id | [`ManagedPolicy`] as JSON | yes |
@@ -77,7 +78,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -303,6 +304,25 @@ pub fn all_groups_by_sid(directory: &DirectoryLabel) -> Vec<u8> {
 pub fn parse_group_by_sid(key: &[u8]) -> Option<(Sid, GroupId)> {
     let (sid, group) = key.strip_prefix(b"I")?.get(4..)?.split_last_chunk::<16>()?;
     Some((Sid::from_bytes(sid).ok()?, GroupId::from_bytes(*group)))
+}
+
+/// The machine of a directory that is known by this to those who vouch for it: a SID, or a name in certificates or tokens.
+#[must_use]
+pub fn machine_known_by(directory: &DirectoryLabel, reference: &RefHash, machine: &ResourceId) -> Vec<u8> {
+    key(b'c', &[&origin::id_prefix(directory), &reference.0, machine.as_bytes()])
+}
+
+/// Prefix of the machines of a directory that are known by this.
+#[must_use]
+pub fn machines_known_by(directory: &DirectoryLabel, reference: &RefHash) -> Vec<u8> {
+    key(b'c', &[&origin::id_prefix(directory), &reference.0])
+}
+
+/// Digest and machine of such a row's key.
+#[must_use]
+pub fn parse_machine_known_by(key: &[u8]) -> Option<(RefHash, ResourceId)> {
+    let (reference, machine) = key.strip_prefix(b"c")?.get(4..)?.split_first_chunk::<16>()?;
+    Some((RefHash(*reference), ResourceId::from_bytes(machine.try_into().ok()?)))
 }
 
 /// Which id stands for a directory object whose derived id is `derived`.

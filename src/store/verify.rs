@@ -99,6 +99,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'N') => check_name(snapshot, key, value),
         Some(b'E' | b'F' | b'D' | b'B') => check_twin(snapshot, key, value),
         Some(b'I') => check_group_by_sid(snapshot, key),
+        Some(b'c') => check_machine_known_by(snapshot, key),
         Some(b'K') => expect(value.len() == 16, "it stands for no id"),
         Some(b'H') => check_history(key, value),
         Some(b'J') => plain(execute::from_json::<JournalEntry>(key, value)).map(drop),
@@ -123,6 +124,12 @@ fn check_entity(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(),
     let member = entity.member();
     let holder = plain(rows::holder(snapshot, member.kind(), entity.name()))?;
     expect(holder == Some(member), "its name leads to somebody else, or to nobody")?;
+    if let Entity::Resource(resource) = &entity {
+        for reference in resource.known_by() {
+            let way = schema::machine_known_by(&resource.origin.directory, &reference, &resource.id);
+            expect(there(snapshot, &way)?, "it is not found by what it is known by")?;
+        }
+    }
     let Entity::Group(group) = &entity else { return Ok(()) };
     let Some(sid) = &group.origin.sid else { return Ok(()) };
     let found = there(snapshot, &schema::group_by_sid(&group.origin.directory, sid, &group.id))?;
@@ -133,6 +140,12 @@ fn check_group_by_sid(snapshot: &dyn Snapshot, key: &[u8]) -> Result<(), String>
     let (sid, group) = schema::parse_group_by_sid(key).ok_or("its key is not of its space's shape")?;
     let group = plain(rows::group(snapshot, &group))?.ok_or("its group is not there")?;
     expect(group.origin.sid == Some(sid), "its group has another SID, or none")
+}
+
+fn check_machine_known_by(snapshot: &dyn Snapshot, key: &[u8]) -> Result<(), String> {
+    let (reference, id) = schema::parse_machine_known_by(key).ok_or("its key is not of its space's shape")?;
+    let machine = plain(rows::resource(snapshot, &id))?.ok_or("its machine is not there")?;
+    expect(machine.known_by().any(|known| known == reference), "its machine is not known by that")
 }
 
 fn check_name(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::error::SyncError;
 use super::stored::scan_all;
 use crate::base::GroupId;
-use crate::model::{CredentialOwner, DirectoryLabel, Member};
+use crate::model::{CredentialOwner, DirectoryLabel, Entity, Member};
 use crate::store::{Revision, Snapshot, credentials, iam, rows, schema};
 
 /// Rows that go with somebody.
@@ -49,6 +49,10 @@ impl Doomed {
             if let Some((member, group)) = schema::parse_edge_back(&key) {
                 doomed.edge(&group, &member);
             }
+        }
+        if let Entity::Resource(machine) = &entity {
+            let ways = machine.known_by().map(|reference| schema::machine_known_by(label, &reference, &machine.id));
+            doomed.keys.extend(ways);
         }
         if let Member::Group(group) = subject {
             let sid = entity.origin().sid.as_ref();

@@ -8,8 +8,8 @@ use super::error::SyncError;
 use super::names::Settled;
 use super::stage;
 use super::state::Totals;
-use crate::base::{GroupId, Sid};
-use crate::model::{DirectoryLabel, Entity, IamName, Member, MemberKind};
+use crate::base::Sid;
+use crate::model::{DirectoryLabel, Entity, IamName, Member, MemberKind, reference};
 use crate::store::{Revision, Snapshot, rows, schema};
 
 /// Where rows stand that were written before.
@@ -58,10 +58,11 @@ impl<'a> Written<'a> {
                 let (name, row) = self.named_row(subject, name, &digest.0, entity.as_str(), before)?;
                 self.put(schema::entity(&subject), row);
                 self.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
-                if let Member::Group(group) = subject
+                if !matches!(subject, Member::User(_))
                     && let Some(sid) = sid_in(entity.as_str())?
+                    && let Some(way) = self.by_sid(subject, &sid)
                 {
-                    self.put(schema::group_by_sid(self.label, &sid, &group), Vec::new());
+                    self.put(way, Vec::new());
                 }
                 *total(&mut self.totals, subject.kind()) += 1;
             }
@@ -69,9 +70,7 @@ impl<'a> Written<'a> {
                 let former = fields.iter().find(|field| field.path == "name").and_then(|field| field.before.as_str());
                 let renamed_from = former.and_then(|name| name.parse::<IamName>().ok());
                 self.presence_counts(subject.kind(), &fields);
-                if let Member::Group(group) = subject {
-                    self.found_by_sid(&group, &fields);
-                }
+                self.found_by_sid(subject, &fields);
                 self.update(subject, &digest.0, entity.as_str(), renamed_from, before)?;
             }
             Act::Delete => return self.delete(subject, before),
@@ -125,12 +124,21 @@ impl<'a> Written<'a> {
         Ok(())
     }
 
-    /// A group that got another SID is found by that one.
-    fn found_by_sid(&mut self, group: &GroupId, fields: &[Field]) {
+    /// The row by which a group or a machine is found by its SID; nobody looks for people by it.
+    fn by_sid(&self, subject: Member, sid: &Sid) -> Option<Vec<u8>> {
+        match subject {
+            Member::Group(group) => Some(schema::group_by_sid(self.label, sid, &group)),
+            Member::Resource(machine) => Some(schema::machine_known_by(self.label, &reference::by_sid(sid), &machine)),
+            Member::User(_) => None,
+        }
+    }
+
+    /// Who got another SID is found by that one.
+    fn found_by_sid(&mut self, subject: Member, fields: &[Field]) {
         let Some(changed) = fields.iter().find(|field| field.path == "origin.sid") else { return };
         let key = |sid: &serde_json::Value| {
-            let sid = sid.as_str()?.parse().ok()?;
-            Some(schema::group_by_sid(self.label, &sid, group))
+            let sid: Sid = sid.as_str()?.parse().ok()?;
+            self.by_sid(subject, &sid)
         };
         let (before, after) = (key(&changed.before), key(&changed.after));
         if let Some(before) = before {
@@ -226,7 +234,7 @@ fn name_in(json: &str) -> Result<IamName, SyncError> {
     Ok(serde_json::from_str::<Named>(json)?.name)
 }
 
-/// The SID in a group's JSON, without reading the rest.
+/// The SID in an entity's JSON, without reading the rest.
 fn sid_in(json: &str) -> Result<Option<Sid>, SyncError> {
     #[derive(serde::Deserialize)]
     struct Originated {

@@ -136,7 +136,13 @@ async fn groups_and_roles_of_a_machine_keep_it() {
 }
 
 fn new(name: &str) -> NewResource {
-    NewResource { name: name.parse().unwrap(), description: None, expires: None, tags: Default::default() }
+    NewResource {
+        name: name.parse().unwrap(),
+        description: None,
+        expires: None,
+        tags: Default::default(),
+        identities: Default::default(),
+    }
 }
 
 impl Office {

@@ -221,6 +221,9 @@ impl Admin {
                 begun_with: match &session.begun {
                     Begun::AccessKey { key, .. } => key.to_string(),
                     Begun::Login { .. } => "login".to_owned(),
+                    Begun::Machine { resource } => {
+                        format!("resource/{}", name_of(snapshot, &Member::Resource(*resource))?)
+                    }
                     Begun::Session { session } => session.to_string(),
                     Begun::WebIdentity { issuer, subject, .. } => format!("{subject} of {issuer}"),
                 },

@@ -1,6 +1,6 @@
 //! Machines that no directory knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::base::Timestamp;
 use crate::cli::Exit;
 use crate::cli::args::moment;
 use crate::cli::session::{Session, encoded};
-use crate::model::IamName;
+use crate::model::{IamName, MachineIdentity};
 
 /// What can be done with machines that no directory knows.
 #[derive(Debug, Subcommand)]
@@ -58,6 +58,9 @@ pub struct CreateResource {
     /// Tags
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
     tags: Vec<(String, String)>,
+    /// What its certificate or token calls it: dns:NAME, uri:SCHEME://.. or token:https://ISSUER#SUBJECT; may be repeated
+    #[arg(long = "identity", value_name = "IDENTITY")]
+    identities: Vec<MachineIdentity>,
 }
 
 /// A machine, and what to change of it.
@@ -89,6 +92,12 @@ pub struct Changes {
     /// It ends then by itself
     #[arg(long, value_name = "TIME", value_parser = moment)]
     expires: Option<Timestamp>,
+    /// All that its certificate or token may call it, in the place of what was said before
+    #[arg(long = "identity", value_name = "IDENTITY", conflicts_with = "no_identities")]
+    identities: Vec<MachineIdentity>,
+    /// No certificate or token counts for it any more
+    #[arg(long)]
+    no_identities: bool,
 }
 
 /// Does a verb of `bailey resource`.
@@ -97,14 +106,17 @@ pub struct Changes {
 /// When the operation fails.
 pub async fn resource(session: &mut Session, verb: LocalResource) -> anyhow::Result<Exit> {
     let shown: EntityView = match verb {
-        LocalResource::Create(CreateResource { name, description, expires, tags }) => {
-            let tags = tags.into_iter().collect();
-            session.client.post("/v1/resources", &NewResource { name, description, expires, tags }).await?
+        LocalResource::Create(CreateResource { name, description, expires, tags, identities }) => {
+            let (tags, identities) = (tags.into_iter().collect(), identities.into_iter().collect());
+            let new = NewResource { name, description, expires, tags, identities };
+            session.client.post("/v1/resources", &new).await?
         }
         LocalResource::Update(ChangeResource { which, changes }) => {
-            let Changes { rename, description, disable, enable, expires } = changes;
+            let Changes { rename, description, disable, enable, expires, identities, no_identities } = changes;
             let disabled = (disable || enable).then_some(disable);
-            let update = ResourceUpdate { name: rename, description, disabled, expires };
+            let identities: BTreeSet<MachineIdentity> = identities.into_iter().collect();
+            let identities = (no_identities || !identities.is_empty()).then_some(identities);
+            let update = ResourceUpdate { name: rename, description, disabled, expires, identities };
             session.client.post(&path(&which), &update).await?
         }
         LocalResource::Delete { which } => {

@@ -9,7 +9,7 @@ mod references;
 mod standing;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use active_directory::{ATTRIBUTES as ACTIVE_DIRECTORY, not_a_person};
 
@@ -166,6 +166,7 @@ impl Reader<'_> {
         let name = self.name(&mapping.machine_name)?;
         let origin = self.origin()?;
         Ok(Entity::Resource(Resource {
+            identities: BTreeSet::new(),
             id: resource,
             name: self.wished_name(&name, id),
             original_name: name,

@@ -8,6 +8,8 @@ mod members;
 pub mod resources;
 pub mod users;
 
+use std::collections::BTreeSet;
+
 use super::super::views::EntityView;
 use super::super::{Admin, AdminError};
 use super::Change;
@@ -44,6 +46,7 @@ impl Admin {
                 let revision = change.snapshot.get(&row)?.map_or(0, |row| row.revision);
                 change.commit.expect(row.clone(), Expect::At(revision));
                 change.commit.put(row, encoded(&after)?);
+                found_by(change, Some(&before), Some(&after));
             }
             change.note(find::kind_word(kind), Arn::entity(change.account, &after).to_string());
             Ok(EntityView::of(&after, change.account, None, change.now))
@@ -58,6 +61,7 @@ fn add(change: &mut Change<'_>, entity: Entity) -> Result<EntityView, AdminError
     change.commit.expect(row.clone(), Expect::Absent);
     change.commit.put(name, entity.member().id_bytes().to_vec());
     change.commit.put(row, encoded(&entity)?);
+    found_by(change, None, Some(&entity));
     let arn = Arn::entity(change.account, &entity).to_string();
     change.note(find::kind_word(entity.member().kind()), arn);
     Ok(EntityView::of(&entity, change.account, None, change.now))
@@ -75,9 +79,26 @@ fn remove(change: &mut Change<'_>, entity: &Entity) -> Result<(), AdminError> {
         change.commit.put_entitlements(&holder, &held, &Entitlements::default())?;
     }
     change.commit.delete(name_of(entity));
+    found_by(change, Some(entity), None);
     change.commit.delete(row);
     change.note(find::kind_word(entity.member().kind()), Arn::entity(change.account, entity).to_string());
     Ok(())
+}
+
+/// A machine is found by what it is known by, and no longer by what it was.
+fn found_by(change: &mut Change<'_>, before: Option<&Entity>, after: Option<&Entity>) {
+    let ways = |entity: Option<&Entity>| -> BTreeSet<Vec<u8>> {
+        let Some(Entity::Resource(machine)) = entity else { return BTreeSet::new() };
+        let way = |known| schema::machine_known_by(&machine.origin.directory, &known, &machine.id);
+        machine.known_by().map(way).collect()
+    };
+    let (before, after) = (ways(before), ways(after));
+    for gone in before.difference(&after) {
+        change.commit.delete(gone.clone());
+    }
+    for new in after.difference(&before) {
+        change.commit.put(new.clone(), Vec::new());
+    }
 }
 
 /// The user, group or machine that `which` means, if it was made here.

@@ -3,17 +3,19 @@
 //! They hold no policies, as no machine does; they are in groups and assume roles. Their tags stand where those of a synced
 //! machine stand, in its row, since nobody but us says any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::super::super::views::EntityView;
 use super::super::super::{Admin, AdminError};
-use super::super::{holders, views};
+use super::super::{Change, holders, views};
 use super::{add, in_the_way, own, remove, text};
 use crate::base::{Guid, Timestamp};
 use crate::gate::Authorized;
-use crate::model::{DirectoryLabel, Entity, IamName, MemberKind, Origin, Resource, Standing, Tags, origin};
+use crate::model::{
+    DirectoryLabel, Entity, IamName, MachineIdentity, MemberKind, Origin, Resource, Standing, Tags, origin, reference,
+};
 use crate::store::{iam, rows};
 
 /// A machine to be made.
@@ -31,6 +33,9 @@ pub struct NewResource {
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// What certificates and tokens call it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub identities: BTreeSet<MachineIdentity>,
 }
 
 /// What to change of a machine; what is left out stays.
@@ -45,6 +50,9 @@ pub struct ResourceUpdate {
     pub disabled: Option<bool>,
     /// It ends then by itself.
     pub expires: Option<Timestamp>,
+    /// All that certificates and tokens call it from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identities: Option<BTreeSet<MachineIdentity>>,
 }
 
 impl Admin {
@@ -65,7 +73,9 @@ impl Admin {
                 description: text(new.description.as_deref(), "description")?,
                 primary_group: None,
                 tags: views::tags(&holders::tags_of(&new.tags)?),
+                identities: new.identities.clone(),
             };
+            known_by_nobody_else(change, &resource)?;
             add(change, Entity::Resource(resource))
         })
     }
@@ -94,7 +104,7 @@ impl Admin {
     /// # Errors
     /// When it comes from a directory, there is one of the new name, or a part fails.
     pub fn update_resource(&self, asked: Authorized, update: &ResourceUpdate) -> Result<EntityView, AdminError> {
-        self.change_entity(asked, MemberKind::Resource, |_, entity| {
+        self.change_entity(asked, MemberKind::Resource, |change, entity| {
             let Entity::Resource(resource) = entity else { return Ok(()) };
             if let Some(name) = &update.name {
                 resource.name = name.clone();
@@ -108,6 +118,10 @@ impl Admin {
             }
             if update.expires.is_some() {
                 resource.standing.expires = update.expires;
+            }
+            if let Some(identities) = &update.identities {
+                resource.identities.clone_from(identities);
+                known_by_nobody_else(change, resource)?;
             }
             Ok(())
         })
@@ -147,4 +161,29 @@ impl Admin {
             Ok(())
         })
     }
+}
+
+/// Most names of one machine.
+const MOST_IDENTITIES: usize = 16;
+
+/// Two machines of one name to those who vouch for them would be one to us. Where two are declared at the same moment, neither
+/// is known by it until one of them lets go. What was declared is noted.
+fn known_by_nobody_else(change: &mut Change<'_>, resource: &Resource) -> Result<(), AdminError> {
+    if resource.identities.len() > MOST_IDENTITIES {
+        return Err(AdminError::OutOfBounds {
+            what: "identities".to_owned(),
+            limit: format!("{MOST_IDENTITIES} of one machine, at most"),
+        });
+    }
+    for identity in &resource.identities {
+        let known = reference::by_identity(identity);
+        let others = rows::machines_known_by(change.snapshot, &resource.origin.directory, &known)?;
+        if let Some(other) = others.iter().find(|other| other.id != resource.id) {
+            let name = format!("{} ({identity})", other.name);
+            return Err(AdminError::Exists { kind: "resource", name });
+        }
+    }
+    let told: Vec<String> = resource.identities.iter().map(ToString::to_string).collect();
+    change.note("identities", told.join(" "));
+    Ok(())
 }
