@@ -135,7 +135,7 @@ const CONFINED: &[Confined] = &[
     Confined("libgssapi", &["directory/ldap/sasl/gss"], "sign in through `directory/ldap/sasl`"),
     Confined(
         "x509_parser",
-        &["directory/ldap/sasl/binding", "http/tls"],
+        &["authn/machine/leaf", "directory/ldap/sasl/binding", "http/tls"],
         "take what is needed of a certificate as an argument",
     ),
     Confined("sled", &["store/sled"], "use the `store::Store`"),
@@ -168,6 +168,7 @@ const CONFINED: &[Confined] = &[
 const PROOFS: &[Proof] = &[
     Proof("audit", "Opened"),
     Proof("authn", "Caller"),
+    Proof("authn", "Machine"),
     Proof("authn", "Verified"),
     Proof("authn", "WebIdentity"),
     Proof("gate", "Authorized"),

@@ -3,7 +3,7 @@
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
 //! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
 //! peer of the Unix socket; [`signed`], who signs requests with an access key; [`login`], who signs in with a
-//! password; [`proxy`], which asks about the requests of others. What a caller may do is the
+//! password; [`machine`], what shows a certificate; [`proxy`], which asks about the requests of others. What a caller may do is the
 //! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
@@ -14,6 +14,7 @@ pub mod federated;
 pub mod limiter;
 pub mod local;
 pub mod login;
+pub mod machine;
 pub mod password;
 pub mod proxy;
 pub mod signed;
@@ -26,6 +27,7 @@ use std::fmt;
 use crate::model::Actor;
 use local::{Local, Role};
 use login::Bound;
+use machine::Machine;
 use proxy::Proxy;
 use signed::Signed;
 use subject::Visitor;
@@ -38,6 +40,7 @@ pub struct Caller(Kind);
 enum Kind {
     Bound(Box<Bound>),
     Local(Local),
+    Machine(Box<Machine>),
     Proxy(Proxy),
     Signed(Box<Signed>),
     Visitor(Box<Visitor>),
@@ -50,6 +53,8 @@ pub enum CallerKind {
     Bound,
     /// Somebody on this machine.
     Local(Role),
+    /// A machine that showed its certificate, and has no session yet.
+    Machine,
     /// A proxy that asks about the requests of others.
     Proxy,
     /// The root of the account, with an access key.
@@ -75,6 +80,7 @@ impl CallerKind {
         Self::Bound,
         Self::Local(Role::Operator),
         Self::Local(Role::Viewer),
+        Self::Machine,
         Self::Proxy,
         Self::Root,
         Self::User,
@@ -91,6 +97,7 @@ impl fmt::Display for CallerKind {
         match self {
             Self::Bound => f.write_str("bound"),
             Self::Local(role) => write!(f, "local-{role}"),
+            Self::Machine => f.write_str("machine"),
             Self::Proxy => f.write_str("proxy"),
             Self::Root => f.write_str("root"),
             Self::User => f.write_str("user"),
@@ -110,6 +117,7 @@ impl Caller {
         match &self.0 {
             Kind::Bound(_) => CallerKind::Bound,
             Kind::Local(local) => CallerKind::Local(local.role()),
+            Kind::Machine(_) => CallerKind::Machine,
             Kind::Proxy(_) => CallerKind::Proxy,
             Kind::Signed(signed) => signed.kind(),
             Kind::Visitor(_) => CallerKind::Visitor,
@@ -122,6 +130,7 @@ impl Caller {
         match &self.0 {
             Kind::Bound(bound) => bound.actor(),
             Kind::Local(local) => Actor::Local { uid: local.uid() },
+            Kind::Machine(machine) => machine.actor(),
             Kind::Proxy(proxy) => Actor::Proxy { name: proxy.name().to_owned() },
             Kind::Signed(signed) => signed.actor(),
             Kind::Visitor(visitor) => Actor::Visitor { name: visitor.name() },
@@ -132,7 +141,7 @@ impl Caller {
     #[must_use]
     pub fn signed(&self) -> Option<&Signed> {
         match &self.0 {
-            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) | Kind::Visitor(_) => None,
+            Kind::Bound(_) | Kind::Local(_) | Kind::Machine(_) | Kind::Proxy(_) | Kind::Visitor(_) => None,
             Kind::Signed(signed) => Some(signed),
         }
     }
@@ -142,7 +151,7 @@ impl Caller {
     pub fn visitor(&self) -> Option<&Visitor> {
         match &self.0 {
             Kind::Visitor(visitor) => Some(visitor),
-            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) => None,
+            Kind::Bound(_) | Kind::Local(_) | Kind::Machine(_) | Kind::Proxy(_) | Kind::Signed(_) => None,
         }
     }
 
@@ -151,7 +160,16 @@ impl Caller {
     pub fn bound(&self) -> Option<&Bound> {
         match &self.0 {
             Kind::Bound(bound) => Some(bound),
-            Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) | Kind::Visitor(_) => None,
+            Kind::Local(_) | Kind::Machine(_) | Kind::Proxy(_) | Kind::Signed(_) | Kind::Visitor(_) => None,
+        }
+    }
+
+    /// The machine that showed its certificate, if that is how it was authenticated.
+    #[must_use]
+    pub fn machine(&self) -> Option<&Machine> {
+        match &self.0 {
+            Kind::Machine(machine) => Some(machine),
+            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) | Kind::Visitor(_) => None,
         }
     }
 }
@@ -161,6 +179,7 @@ impl fmt::Display for Caller {
         match &self.0 {
             Kind::Bound(bound) => bound.fmt(f),
             Kind::Local(local) => local.fmt(f),
+            Kind::Machine(machine) => machine.fmt(f),
             Kind::Proxy(proxy) => proxy.fmt(f),
             Kind::Signed(signed) => signed.fmt(f),
             Kind::Visitor(visitor) => f.write_str(&visitor.name()),
@@ -183,6 +202,12 @@ impl From<Signed> for Caller {
 impl From<Visitor> for Caller {
     fn from(visitor: Visitor) -> Self {
         Self(Kind::Visitor(Box::new(visitor)))
+    }
+}
+
+impl From<Machine> for Caller {
+    fn from(machine: Machine) -> Self {
+        Self(Kind::Machine(Box::new(machine)))
     }
 }
 

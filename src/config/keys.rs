@@ -201,6 +201,13 @@ pub const KEYS: &[Key] = &[
     optional("issuer.jwks_file", Form::File, "the file with its keys, instead of asking it"),
     defaulted("issuer.max_age", Form::Duration, r#""1h""#, "how long its keys are believed without asking again"),
 
+    optional("machine_issuer.name", Form::Name, "its name in records"),
+    defaulted("machine_issuer.kind", Form::Choice(&["ad-cs", "declared"]), r#""declared""#, "which machines it is believed about"),
+    optional("machine_issuer.directory", Form::Label, "whose computers they are, of ad-cs"),
+    optional("machine_issuer.ca_file", Form::File, "the authorities that sign their certificates"),
+    optional("machine_issuer.crl_file", Form::File, "their lists of revoked certificates"),
+    optional("machine_issuer.max_lifetime", Form::Duration, "how long a certificate may live; 24h where none can be revoked"),
+
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),
     optional("group_role.directory", Form::Label, "whose groups are meant, instead of the primary directory's or the only one's"),
     optional("group_role.account", Form::Template, "account of the role, instead of ${account} or the home account"),

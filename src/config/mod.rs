@@ -28,6 +28,7 @@ mod keys;
 mod listen;
 mod log;
 mod login;
+mod machine_issuer;
 mod mapping;
 mod presets;
 mod raw;
@@ -57,6 +58,7 @@ pub use store::Store;
 pub use units::duration;
 
 use crate::authn::federated::IssuerSettings;
+use crate::authn::machine::MachineIssuerSettings;
 use crate::http::{forward, public};
 use crate::model::{Account, AccountId, GroupRules};
 use fault::Faults;
@@ -98,6 +100,8 @@ pub struct Config {
     pub keys: crate::keys::Settings,
     /// Issuers of tokens, and what is to be said of them beyond the IAM API.
     pub issuers: Vec<IssuerSettings>,
+    /// Authorities that vouch for machines.
+    pub machine_issuers: Vec<MachineIssuerSettings>,
     /// What names of groups say about roles.
     pub group_rules: GroupRules,
     /// The directories, in the order of the file. May be empty: the people of a directory that was
@@ -169,6 +173,12 @@ impl Config {
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
             issuers: issuer::all(&top.sections("issuer"), files),
+            machine_issuers: machine_issuer::all(
+                &top.sections("machine_issuer"),
+                files,
+                directories.as_deref().unwrap_or_default(),
+                top.section("https").has("client_ca"),
+            ),
             group_rules: group_role::all(&top.sections("group_role"), directories.as_deref().unwrap_or_default()),
             account: account?,
             accounts,

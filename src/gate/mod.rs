@@ -94,6 +94,8 @@ pub enum Proof {
     Signature,
     /// A name and a password, and where there is a second factor its code.
     Password,
+    /// A machine's certificate.
+    Certificate,
     /// A proxy's secret or certificate.
     Proxy,
     /// A token of an outside issuer.
@@ -201,6 +203,7 @@ impl Gate {
                     "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
                 }
                 (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
+                (CallerKind::Machine, _) => "a machine assumes roles with its certificate, and does nothing else",
                 (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
                 (CallerKind::User | CallerKind::Local(_), _) if operation.makes_a_token() => {
                     "a token is of a session: begin one first, with sts:AssumeRole or sts:GetSessionToken"
@@ -260,6 +263,7 @@ impl Gate {
         let (name, many) = match proof {
             Proof::Signature => ("VerifySignature", "signatures"),
             Proof::Password => ("SignIn", "passwords"),
+            Proof::Certificate => ("VerifyCertificate", "certificates"),
             Proof::Proxy => ("VerifyProxy", "proxies"),
             Proof::WebIdentity => ("VerifyWebIdentity", "tokens"),
             Proof::SecondFactor => ("VerifySecondFactor", "codes"),

@@ -502,6 +502,8 @@ impl Operation {
         match (caller, self.least()) {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
+            // A certificate is there to be exchanged for a session of a role, and does nothing by itself.
+            (CallerKind::Machine, _) => Some(false),
             // A sign-in is there to be exchanged for a session, and does nothing by itself.
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
             (CallerKind::Bound, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) => None,

@@ -7,10 +7,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::HeaderMap;
-use hyper::body::Bytes;
 use rustls::ServerConnection;
 
 use super::tls::{self, Session};
+use crate::authn::machine::Shown;
 use crate::base::network::Networks;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty};
@@ -26,9 +26,9 @@ pub struct Origin {
     pub secure: bool,
     /// The TLS session with the peer.
     pub tls: Option<Session>,
-    /// The certificate (DER) the client proved to have, signed by an authority of `https.client_ca`. None where a
-    /// trusted proxy is the peer: that one would be the proxy's.
-    pub client_certificate: Option<Bytes>,
+    /// The certificate the client proved to have, signed by an authority of `https.client_ca`, with those that it showed beside
+    /// it. None where a trusted proxy is the peer: that one would be the proxy's.
+    pub client_certificate: Option<Shown>,
 }
 
 /// What is known of a connection before anything is asked on it.
@@ -37,7 +37,7 @@ pub(super) struct Wire {
     /// The other end, an IPv4 address as such.
     pub(super) peer: SocketAddr,
     tls: Option<Session>,
-    certificate: Option<Bytes>,
+    certificate: Option<Shown>,
 }
 
 impl Wire {
@@ -48,13 +48,12 @@ impl Wire {
 
     /// A connection whose handshake is done.
     pub(super) fn encrypted(peer: SocketAddr, tls: &ServerConnection) -> Self {
-        let leaf = tls.peer_certificates().and_then(|chain| chain.first());
-        Self { peer, tls: Session::of(tls), certificate: leaf.map(|leaf| Bytes::copy_from_slice(leaf)) }
+        Self { peer, tls: Session::of(tls), certificate: tls.peer_certificates().and_then(Shown::in_handshake) }
     }
 
     /// The names of the certificate that the other end itself has; none without one.
     pub(super) fn names(&self) -> Vec<String> {
-        self.certificate.as_deref().map(tls::dns_names).unwrap_or_default()
+        self.certificate.as_ref().map(|shown| tls::dns_names(shown.as_ref())).unwrap_or_default()
     }
 
     /// Whether the connection itself is encrypted.
@@ -263,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_proxy_shows_its_own_certificate_and_that_is_nobody_elses() {
-        let certificate = Some(Bytes::from_static(b"der"));
+        let certificate = Shown::in_handshake(&[rustls::pki_types::CertificateDer::from(&b"der"[..])]);
         let wire = |peer: &str| Wire { certificate: certificate.clone(), ..Wire::plain(peer.parse().unwrap()) };
         let proxies = proxies(&["10.0.0.0/8"]);
         let of = |peer: &str| Origin::of(&wire(peer), &HeaderMap::new(), &proxies).unwrap().client_certificate;

@@ -218,6 +218,11 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[issuer]]\nurl = \"https://oidc.example.com\"\n{inner} = 2026-01-01"), &[])
             }
+            None if key.path.starts_with("machine_issuer.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                let kind = if inner == "directory" { "kind = \"ad-cs\"\n" } else { "" };
+                minimal(&format!("[[machine_issuer]]\n{kind}{inner} = 2026-01-01"), &[])
+            }
             None if key.path.starts_with("group_role.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[group_role]]\npattern = '(?<role>a)'\n{inner} = 2026-01-01"), &[])
