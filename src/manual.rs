@@ -407,6 +407,24 @@ pub mod failures {
     //! alone, which every stranger can meet. *Here:* such a policy is refused when it is written, and one that is there counts
     //! for nothing (`src/policy/strangers.rs`, `src/admin/iam/trust.rs`). *Tests:* inside it, and `tests/it/web_identity.rs`.
     //!
+    //! **A name in a certificate is whatever a computer calls itself.** Whoever may write a computer's `dNSHostName` got a certificate
+    //! of a domain controller (CVE-2022-26923); Microsoft's answer is the SID in the certificate (KB5014754). *Here:* a computer
+    //! of a directory is known by that SID alone, never by a name, and by the SID of nobody but a computer; a certificate with
+    //! a SID counts for no declared machine (`src/authn/machine/leaf.rs`, `src/authn/machine/identify.rs`). *Tests:*
+    //! `tests/it/machine_certificates.rs`, `tests/it/machine_samba.rs`.
+    //!
+    //! **Any authority of the listener vouches for any machine.** Trust stores grow: that of proxies, of people, of machines.
+    //! *Here:* each authority is believed about the machines of its section alone, by a verification of its own
+    //! (`src/authn/machine/issuers.rs`), which wants clientAuth to be named. *Tests:* `tests/it/machine_certificates.rs`.
+    //!
+    //! **A certificate in a header.** Proxies pass on what they saw as `X-SSL-Client-Cert` and the like, and whoever reaches the
+    //! server past the proxy writes the same header. *Here:* none is read; what counts is the TLS handshake with us, and that of a
+    //! trusted proxy is nobody's (`src/http/origin.rs`). *Tests:* `tests/it/machine_certificates.rs`, `tests/it/machine_samba.rs`.
+    //!
+    //! **The list of revoked certificates is not there, or old, and all pass.** *Here:* where there is to be one, an authority on the
+    //! way without one, or with one that is out of date, lets nobody in; without a list certificates live for a day
+    //! (`src/authn/machine/issuers.rs`, `src/config/machine_issuer.rs`). *Tests:* `tests/it/machine_certificates.rs`.
+    //!
     //! # Running it
     //!
     //! **A daemon that could do anything.** *Here:* `systemd/bailey.service` takes away what is not needed;

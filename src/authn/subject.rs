@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use super::Caller;
 use super::federated::WebIdentity;
 use super::login::Bound;
+use super::machine::Machine;
 use super::signed::{From, Signed};
-use crate::model::{AccountId, Arn, Session, User};
+use crate::model::{AccountId, Arn, Origin, Resource, Session, User};
 
 /// Somebody of elsewhere, and where they ask from.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Visitor {
 pub enum Subject<'a> {
     /// Who signed in with a password.
     Bound(&'a Bound),
+    /// A machine that showed who it is.
+    Machine(&'a Machine),
     /// Who signed, with a long-lived access key or in a session.
     Signed(&'a Signed),
     /// For whom an outside issuer vouches.
@@ -59,7 +62,8 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn of(caller: &'a Caller) -> Option<Self> {
         let visitor = || caller.visitor().map(Self::Visitor);
-        caller.signed().map(Self::Signed).or_else(|| caller.bound().map(Self::Bound)).or_else(visitor)
+        let machine = || caller.machine().map(Self::Machine);
+        caller.signed().map(Self::Signed).or_else(|| caller.bound().map(Self::Bound)).or_else(visitor).or_else(machine)
     }
 
     /// True of root, in whatever session of its own.
@@ -73,6 +77,7 @@ impl<'a> Subject<'a> {
     pub fn from(self) -> &'a From {
         match self {
             Self::Bound(bound) => bound.from(),
+            Self::Machine(machine) => machine.from(),
             Self::Signed(signed) => signed.from(),
             Self::Visitor(visitor) => visitor.from(),
         }
@@ -84,13 +89,13 @@ impl<'a> Subject<'a> {
         self.from().ip
     }
 
-    /// The user who acts as such; `None` of root, of sessions of roles, and of those of elsewhere.
+    /// The user who acts as such; `None` of root, of machines, of sessions of roles, and of those of elsewhere.
     #[must_use]
     pub fn user(self) -> Option<&'a User> {
         match self {
             Self::Bound(bound) => Some(bound.user()),
             Self::Signed(signed) => signed.user(),
-            Self::Visitor(_) => None,
+            Self::Machine(_) | Self::Visitor(_) => None,
         }
     }
 
@@ -99,7 +104,7 @@ impl<'a> Subject<'a> {
     pub fn session(self) -> Option<&'a Session> {
         match self {
             Self::Signed(signed) => signed.session().map(|live| live.session()),
-            Self::Bound(_) | Self::Visitor(_) => None,
+            Self::Bound(_) | Self::Machine(_) | Self::Visitor(_) => None,
         }
     }
 
@@ -109,8 +114,25 @@ impl<'a> Subject<'a> {
         match self {
             Self::Signed(signed) => signed.session().map_or_else(|| signed.user(), |live| live.person()),
             Self::Bound(bound) => Some(bound.user()),
-            Self::Visitor(_) => None,
+            Self::Machine(_) | Self::Visitor(_) => None,
         }
+    }
+
+    /// The machine behind it: itself, or the one at the beginning of the session's chain.
+    #[must_use]
+    pub fn machine(self) -> Option<&'a Resource> {
+        match self {
+            Self::Signed(signed) => signed.session().and_then(|live| live.machine()),
+            Self::Machine(machine) => Some(machine.resource()),
+            Self::Bound(_) | Self::Visitor(_) => None,
+        }
+    }
+
+    /// Where the person or the machine behind it comes from.
+    #[must_use]
+    pub fn origin(self) -> Option<&'a Origin> {
+        let person = self.person().map(|person| &person.origin);
+        person.or_else(|| self.machine().map(|machine| &machine.origin))
     }
 
     /// Their account.
@@ -118,6 +140,7 @@ impl<'a> Subject<'a> {
     pub fn account(self) -> &'a AccountId {
         match self {
             Self::Bound(bound) => bound.account(),
+            Self::Machine(machine) => machine.account(),
             Self::Signed(signed) => signed.account(),
             Self::Visitor(visitor) => &visitor.account,
         }
@@ -128,6 +151,7 @@ impl<'a> Subject<'a> {
     pub fn arn(self) -> Arn {
         match self {
             Self::Bound(bound) => bound.arn(),
+            Self::Machine(machine) => machine.arn(),
             Self::Signed(signed) => signed.arn(),
             Self::Visitor(visitor) => visitor.identity.provider_arn().clone(),
         }
@@ -138,6 +162,7 @@ impl<'a> Subject<'a> {
     pub fn unique_id(self) -> String {
         match self {
             Self::Bound(bound) => bound.unique_id(),
+            Self::Machine(machine) => machine.unique_id(),
             Self::Signed(signed) => signed.unique_id(),
             Self::Visitor(visitor) => visitor.identity.subject().to_owned(),
         }
@@ -148,6 +173,7 @@ impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bound(bound) => bound.fmt(f),
+            Self::Machine(machine) => machine.fmt(f),
             Self::Signed(signed) => signed.fmt(f),
             Self::Visitor(visitor) => f.write_str(&visitor.name()),
         }

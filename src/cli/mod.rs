@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::authn::federated::Issuers;
+use crate::authn::machine::MachineIssuers;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::rng;
 use crate::config::{Config, ConfigError};
@@ -161,6 +162,7 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     findings.extend(listeners.map(|settings| check::listener(settings, SystemClock.now())));
     let issuers = Issuers::new(config.issuers, Client::default());
     findings.extend(issuers.check().await);
+    findings.extend(MachineIssuers::new(config.machine_issuers).check(SystemClock.now()));
     for directory in config.directories {
         let label = directory.sync.label.clone();
         match LdapSource::new(directory.source, rand::RngExt::random(&mut rng::from_os()?)) {

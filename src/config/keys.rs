@@ -108,7 +108,8 @@ pub enum Form {
 pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
 
 /// Sections that may stand several times, as `[[..]]`.
-const REPEATED: &[&str] = &["directory", "forward_auth.proxy", "group_role", "issuer", "other_account"];
+const REPEATED: &[&str] =
+    &["directory", "forward_auth.proxy", "group_role", "issuer", "machine_issuer", "other_account"];
 
 /// Every key, in the order of `config/example.toml`.
 #[rustfmt::skip]

@@ -21,6 +21,7 @@ use crate::audit::{Audit, Identity};
 use crate::authn::federated::Issuers;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
+use crate::authn::machine::MachineIssuers;
 use crate::authn::sigv4::Replays;
 use crate::base::clock::{Clock, Mark, SteadyClock, SystemClock};
 use crate::base::rng;
@@ -171,6 +172,7 @@ pub fn parts(
         admin,
         mint,
         sts_settings: RwLock::new(config.sts),
+        machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
         logins,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
@@ -298,6 +300,7 @@ async fn apply_reload(
     *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     app.admin.issuers.replace(config.issuers);
+    app.machines.replace(config.machine_issuers);
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);
     Ok(())
 }

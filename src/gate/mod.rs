@@ -203,7 +203,7 @@ impl Gate {
                     "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
                 }
                 (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
-                (CallerKind::Machine, _) => "a machine assumes roles with its certificate, and does nothing else",
+                (CallerKind::Machine, _) => "a machine assumes roles that are given to it, and does nothing else",
                 (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
                 (CallerKind::User | CallerKind::Local(_), _) if operation.makes_a_token() => {
                     "a token is of a session: begin one first, with sts:AssumeRole or sts:GetSessionToken"

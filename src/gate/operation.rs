@@ -83,6 +83,8 @@ operations! {
     AssignRole: Widens, Operator, bailey About::Role;
     /// Begin a session of a role.
     AssumeRole: Widens, Operator, sts About::Role;
+    /// Begin a session of a role with the TLS client certificate of a machine.
+    AssumeRoleWithCertificate: Widens, Operator, sts About::Role;
     /// Begin a session of a role with a password of the directory.
     AssumeRoleWithLDAPIdentity: Widens, Operator, sts About::Role;
     /// Begin a session of a role by the word of an outside issuer.
@@ -502,15 +504,14 @@ impl Operation {
         match (caller, self.least()) {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
-            // A certificate is there to be exchanged for a session of a role, and does nothing by itself.
-            (CallerKind::Machine, _) => Some(false),
-            // A sign-in is there to be exchanged for a session, and does nothing by itself.
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
             (CallerKind::Bound, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) => None,
             (CallerKind::Bound, _) => Some(matches!(self, Self::GetSessionToken)),
+            (CallerKind::Machine, _) if self.is_for_machines() => None,
+            (CallerKind::Machine, _) => Some(false),
             (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
             (CallerKind::Visitor, _) => Some(false),
-            (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithWebIdentity) => Some(false),
+            (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) || self.is_for_machines() => Some(false),
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
             _ if matches!(self, Self::GetCallerIdentity | Self::IntrospectSession) => Some(true),
             // What begins a session takes somebody whose session it would be.
@@ -541,7 +542,12 @@ impl Operation {
     /// True when it gives a session of a role.
     #[must_use]
     pub const fn is_assuming(self) -> bool {
-        matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithWebIdentity)
+        matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity) || self.is_for_machines()
+    }
+
+    /// True when a machine that showed who it is may ask for it: by a certificate, or by a token.
+    const fn is_for_machines(self) -> bool {
+        matches!(self, Self::AssumeRoleWithCertificate | Self::AssumeRoleWithWebIdentity)
     }
 
     /// True when those of another account than the home account may be allowed it: to go on to a role that trusts them, to

@@ -14,10 +14,11 @@ pub(super) fn acting(
     home: &AccountId,
 ) -> Result<Result<Acting, String>, DecideError> {
     let user = subject.user();
-    if user.is_some_and(|user| reading.terms().frozen.contains(&user.origin.directory)) {
+    if subject.origin().is_some_and(|origin| reading.terms().frozen.contains(&origin.directory)) {
         return Ok(Err("because its directory is no longer configured".to_owned()));
     }
     let acting = match (subject, subject.session(), user) {
+        (Subject::Machine(machine), ..) => Acting::machine(reading, machine.resource()),
         (Subject::Visitor(visitor), ..) => Acting::visitor(home, visitor.identity().provider_arn()),
         (_, Some(session), _) => Acting::session(snapshot, reading, home, session),
         (_, None, Some(user)) => Acting::user(reading, user),

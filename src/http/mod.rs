@@ -51,6 +51,7 @@ use crate::admin::Admin;
 use crate::audit::Audit;
 use crate::authn::local::{LocalRoles, Peer};
 use crate::authn::login::Logins;
+use crate::authn::machine::MachineIssuers;
 use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;
@@ -70,6 +71,8 @@ pub struct App {
     pub mint: Mint,
     /// What may be asked of STS without a signature; a reload replaces it.
     pub sts_settings: RwLock<unsigned::Settings>,
+    /// Authorities that are believed about machines; a reload exchanges them.
+    pub machines: Arc<MachineIssuers>,
     /// Decides who may do what.
     pub gate: Gate,
     /// Where `now` comes from.

@@ -69,6 +69,14 @@ fn bounds(limits: &Limits<'_>) -> Vec<Bound> {
     if let Some(until) = subject.person().and_then(|person| person.standing.expires) {
         bounds.push(left("the account of the person lasts", until));
     }
+    if let Some(until) = subject.machine().and_then(|machine| machine.standing.expires) {
+        bounds.push(left("the machine lasts", until));
+    }
+    if let Subject::Machine(machine) = subject
+        && let Some(until) = machine.until()
+    {
+        bounds.push(left("the certificate lasts", until));
+    }
     bounds
 }
 

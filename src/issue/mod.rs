@@ -144,7 +144,7 @@ impl Mint {
             until: granted.as_ref().and_then(|granted| granted.way.until),
             now,
         })?;
-        self.sessions.recent(subject.person(), role.as_ref(), now)??;
+        self.sessions.recent(subject.origin(), role.as_ref(), now)??;
         let epoch = self.store.epoch()?.to_string();
         let id = SessionId::fresh(now, &mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner));
         let policies = self.store.read(|snapshot| managed(snapshot, &self.home, &wanted.policies))?;
@@ -236,6 +236,7 @@ fn begun(subject: Subject<'_>, owner: CredentialOwner) -> Begun {
     match (subject, subject.session()) {
         (_, Some(parent)) => Begun::Session { session: parent.id },
         (Subject::Bound(bound), None) => Begun::Login { user: bound.user().id },
+        (Subject::Machine(machine), None) => Begun::Machine { resource: machine.resource().id },
         (Subject::Signed(signed), None) => Begun::AccessKey { key: signed.key().clone(), owner },
         (Subject::Visitor(visitor), None) => {
             let identity = visitor.identity();
@@ -267,6 +268,9 @@ impl Factors {
             // What the issuer says of it is a condition's business: its second factor is not one that was shown here.
             (Subject::Visitor(visitor), None) => {
                 Self { mfa: None, amr: visitor.identity().amr().to_vec(), auth_time: visitor.identity().issued() }
+            }
+            (Subject::Machine(machine), None) => {
+                Self { mfa: None, amr: words(machine.amr()), auth_time: Some(machine.at()) }
             }
             (Subject::Signed(_), None) => Self::default(),
         }

@@ -22,7 +22,7 @@ pub use sweep::{Place, Swept};
 
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::keys::{Keys, SessionTokenError};
-use crate::model::{AccountId, Role, User};
+use crate::model::{AccountId, Origin, Role};
 use crate::rights::{Library, Shelf, Stale, TermsAt};
 use crate::store::{Store, StoreError};
 
@@ -62,18 +62,18 @@ impl Sessions {
         self.store.read(|snapshot| check::live(snapshot, &mut library.at(snapshot), &self.home, id, now))
     }
 
-    /// Whether what is known of a person's directory is recent enough for a session of `role`, or of their own. Blocks.
+    /// Whether what is known of the directory that somebody comes from is recent enough for a session of `role`, or of their own. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read; inside, when it is too old.
     pub fn recent(
         &self,
-        person: Option<&User>,
+        origin: Option<&Origin>,
         role: Option<&Role>,
         now: Timestamp,
     ) -> Result<Result<(), Stale>, StoreError> {
-        let Some(person) = person else { return Ok(Ok(())) };
-        Ok((self.terms)(now)?.heard.recent(person, role, now))
+        let Some(origin) = origin else { return Ok(Ok(())) };
+        Ok((self.terms)(now)?.heard.recent(origin, role, now))
     }
 
     /// As [`Sessions::live`], of several in one reading.

@@ -12,6 +12,7 @@ mod assume_role;
 mod error;
 mod federation;
 mod identity;
+mod machine;
 mod own;
 pub mod role_token;
 mod templates;

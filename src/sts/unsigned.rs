@@ -1,10 +1,13 @@
-//! Actions that nobody signs: who asks shows a password, or a token of somebody who vouches for them.
+//! Actions that nobody signs: who asks shows a password, a certificate, or a token of somebody who vouches for them.
 //!
 //! What is wrong with the parameters is told before anything is shown to anybody: a password is not spent on a typing error.
+
+use std::sync::Arc;
 
 use crate::authn::Caller;
 use crate::authn::federated::{self, WebIdentityError};
 use crate::authn::login::{Attempt, Logins, Reason, Refused};
+use crate::authn::machine::{MachineIssuers, Shown};
 use crate::authn::signed::From;
 use crate::authn::subject::Visitor;
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
@@ -17,7 +20,7 @@ use crate::store::{StoreError, iam};
 
 use super::assume_role::{answer, asking, session_name, wanted};
 use super::wanted::{inherited, policies, policy};
-use super::{Job, Sts, begins};
+use super::{Job, Sts, begins, machine};
 
 /// What may be done without a signature.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Settings {
 /// An action without a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsigned {
+    /// With the TLS client certificate of a machine.
+    Certificate,
     /// With a password of the directory.
     LdapIdentity,
     /// With a token of an outside issuer.
@@ -41,27 +46,32 @@ pub struct Doors<'a> {
     pub gate: &'a Gate,
     /// Checks passwords.
     pub logins: &'a Logins,
+    /// Checks certificates.
+    pub machines: &'a Arc<MachineIssuers>,
+    /// What the other end of the connection showed; nothing that a proxy says.
+    pub certificate: Option<Shown>,
     /// What may be done.
     pub settings: Settings,
 }
 
 /// Somebody who was authenticated, what the gate is to be asked, and what to do then.
 pub struct Arrived {
-    caller: Caller,
-    operation: Operation,
-    resource: String,
-    asking: Asking,
-    job: Job,
+    pub(super) caller: Caller,
+    pub(super) operation: Operation,
+    pub(super) resource: String,
+    pub(super) asking: Asking,
+    pub(super) job: Job,
 }
 
 impl Unsigned {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::LdapIdentity, Self::WebIdentity];
+    pub const ALL: [Self; 3] = [Self::Certificate, Self::LdapIdentity, Self::WebIdentity];
 
     /// Its name in requests.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Certificate => "AssumeRoleWithCertificate",
             Self::LdapIdentity => "AssumeRoleWithLDAPIdentity",
             Self::WebIdentity => "AssumeRoleWithWebIdentity",
         }
@@ -86,6 +96,7 @@ impl Unsigned {
         now: Timestamp,
     ) -> Result<Arrived, QueryError> {
         match self {
+            Self::Certificate => machine::with_certificate(sts, doors, params, from, now).await,
             Self::LdapIdentity => with_password(sts, doors, params, from, now).await,
             Self::WebIdentity => with_token(sts, doors, params, from, now).await,
         }
@@ -210,6 +221,10 @@ async fn with_token(
             return Err(QueryError::of(&error, status, error.code()));
         }
     };
+    let (identity, found) = machine::of_token(sts, doors, identity, from.clone(), now).await?;
+    if let Some(caller) = found {
+        return machine::arrived(caller, params, Operation::AssumeRoleWithWebIdentity);
+    }
     // Tags are the issuer's to say: a parameter would be whoever holds the token.
     let tags = identity.tags();
     let asked = SessionTags {

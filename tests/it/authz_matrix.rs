@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bailey::audit::{Outcome, tail};
 use bailey::authn::local::{Peer, Role, from_peer};
+use bailey::authn::machine::Shown;
 use bailey::authn::proxy::{Evidence, SharedSecret, TrustedProxies, TrustedProxy, from_evidence};
 use bailey::authn::sigv4::{Body, Expected, Request};
 use bailey::authn::{Caller, CallerKind, signed};
@@ -21,6 +22,8 @@ use crate::login_rules::bound;
 /// A column: somebody who asks.
 pub(crate) enum Who {
     Local(Role),
+    /// Shows this certificate.
+    Machine(Shown),
     Proxy,
     /// Signed in with a password, at that second.
     Bound,
@@ -60,6 +63,11 @@ impl Office {
     fn caller(&self, who: &Who) -> Caller {
         match who {
             Who::Local(role) => from_peer(Peer::this_process(), &fixture::roles(Some(*role))).unwrap(),
+            Who::Machine(shown) => tokio::task::block_in_place(|| {
+                let app = &self.fixture.app;
+                let (parts, from) = ((&app.store, &app.admin.account), signed::From::default());
+                app.machines.identify(parts, Some(shown), from, app.admin.now()).unwrap()
+            }),
             Who::Proxy => proxy(),
             Who::Bound => tokio::task::block_in_place(|| {
                 // A second for each: there is a limit of sign-ins a second.
@@ -118,6 +126,7 @@ async fn the_table_says_what_the_gate_does_and_every_no_is_recorded() {
     let columns = [
         ("local-operator", Who::Local(Role::Operator)),
         ("local-viewer", Who::Local(Role::Viewer)),
+        ("machine", Who::Machine(crate::machine_certificates::declared(&office.fixture, &office.served).await)),
         ("proxy", Who::Proxy),
         ("bound", Who::Bound),
         ("root", Who::Signs(office.key("/v1/init").await)),

@@ -661,3 +661,45 @@ fn what_a_section_says_of_an_issuer_goes_together() {
     let urls: Vec<String> = config.issuers.iter().map(|settings| settings.issuer.url()).collect();
     assert_eq!(urls, ["https://gitlab.com", "https://a.test"]);
 }
+
+#[test]
+fn an_authority_is_believed_about_the_machines_that_are_named_and_for_a_day_where_nothing_can_be_revoked() {
+    let machine = Machine::new();
+    machine.write("ca.pem", "", 0o644);
+    let asked =
+        "[https]\nclient_ca = \"ca.pem\"\ncertificate = \"ca.pem\"\nkey = \"key.pem\"\nlisten = \"127.0.0.1:8443\"\n";
+    machine.write("key.pem", "", 0o600);
+    let good = "[[machine_issuer]]\nname = \"pki\"\nca_file = \"ca.pem\"\n";
+    let issuers =
+        |more: &str| machine.load_text(&minimal(&format!("{asked}{good}{more}"), &[])).unwrap().machine_issuers;
+    let day = jiff::SignedDuration::from_hours(24);
+    for (more, limit) in [
+        ("", Some(day)),
+        ("max_lifetime = \"1h\"", Some(jiff::SignedDuration::from_hours(1))),
+        ("crl_file = \"ca.pem\"", None),
+        ("crl_file = \"ca.pem\"\nmax_lifetime = \"30d\"", Some(day * 30)),
+    ] {
+        assert_eq!(issuers(more).first().map(|issuer| issuer.max_lifetime), Some(limit), "{more}");
+    }
+    for (asked, sections, key, problem) in [
+        ("", good.to_owned(), "machine_issuer.ca_file", "nobody is asked for a certificate"),
+        (asked, good.repeat(2), "machine_issuer.name", "another's, too"),
+        (asked, format!("{good}max_lifetime = \"25h\""), "machine_issuer.max_lifetime", "longer than 24h"),
+        (asked, format!("{good}kind = \"ad-cs\""), "machine_issuer.directory", "missing"),
+        (
+            asked,
+            format!("{good}kind = \"ad-cs\"\ndirectory = \"labs\""),
+            "machine_issuer.directory",
+            "no directory `labs`",
+        ),
+        (asked, format!("{good}directory = \"corp\""), "machine_issuer.directory", "is not used"),
+        (asked, "[[machine_issuer]]\nname = \"pki\"".to_owned(), "machine_issuer.ca_file", "missing"),
+        (asked, "[[machine_issuer]]\nca_file = \"ca.pem\"".to_owned(), "machine_issuer.name", "missing"),
+        (asked, format!("{good}crl_file = \"none.crl\""), "machine_issuer.crl_file", "there is no file"),
+    ] {
+        let faults = machine.faults(&minimal(&format!("{asked}{sections}"), &[]));
+        let told =
+            |fault: &ConfigFault| fault.key == key && format!("{} {}", fault.problem, fault.remedy).contains(problem);
+        assert!(faults.iter().any(told), "{sections}: {faults:?}");
+    }
+}

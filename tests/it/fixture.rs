@@ -93,6 +93,7 @@ impl Fixture {
         let app = App {
             admin,
             mint,
+            machines: Arc::default(),
             sts_settings: RwLock::new(bailey::sts::unsigned::Settings { ldap_identity: true }),
             logins,
             store: tiny.store(),

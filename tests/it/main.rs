@@ -52,6 +52,8 @@ mod login_hostile;
 mod login_rules;
 mod login_samba;
 mod login_slapd;
+mod machine_certificates;
+mod machine_samba;
 mod machines;
 mod measure;
 mod plan_page;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bailey::authn::local::Role;
+use bailey::authn::machine::Shown;
 use bailey::http::origin::Origin;
 use bailey::http::public;
 use http_body_util::BodyExt as _;
@@ -110,14 +111,25 @@ impl Office {
         self.send(headers, form("2011-06-15", params)).await
     }
 
+    /// The same from somebody who showed this certificate, with these headers besides.
+    pub(crate) async fn showing(&self, shown: Option<Shown>, more: &[(&str, &str)], params: &[(&str, &str)]) -> Told {
+        let mut headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.send_showing(shown, headers, form("2011-06-15", params)).await
+    }
+
     async fn send(&self, headers: Vec<(String, String)>, body: String) -> Told {
+        self.send_showing(None, headers, body).await
+    }
+
+    async fn send_showing(&self, shown: Option<Shown>, headers: Vec<(String, String)>, body: String) -> Told {
         let mut request = Request::builder().method("POST").uri("/");
         for (name, value) in headers {
             request = request.header(name, value);
         }
         let mut request = request.body(Body::from(body)).unwrap();
         let peer = "203.0.113.9:4711".parse().unwrap();
-        let origin = Origin { peer, client: peer.ip(), secure: true, tls: None, client_certificate: None };
+        let origin = Origin { peer, client: peer.ip(), secure: true, tls: None, client_certificate: shown };
         request.extensions_mut().insert(origin);
         let answer = public::router(Arc::clone(&self.fixture.app)).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();

@@ -3,11 +3,11 @@
 use super::issuers::{MachineIssuers, Vouched};
 use super::refused::{MachineRefused, Untrusted};
 use super::settings::Vouches;
-use super::{Machine, Shown};
+use super::{Credential, Machine, Shown};
 use crate::authn::Caller;
 use crate::authn::signed::From;
 use crate::base::Timestamp;
-use crate::model::{AccountId, DirectoryLabel, RefHash, Resource, reference};
+use crate::model::{AccountId, DirectoryLabel, MachineIdentity, RefHash, Resource, reference};
 use crate::store::{Snapshot, Store, rows};
 
 impl MachineIssuers {
@@ -29,13 +29,11 @@ impl MachineIssuers {
         for vouched in self.vouching(shown, now)? {
             match store.read(|snapshot| meant(snapshot, &vouched)) {
                 Ok(resource) => {
-                    if let Err(why) = resource.standing.active(now) {
-                        return Err(MachineRefused::Inactive { name: resource.name.to_string(), why });
-                    }
+                    let resource = active(resource, now)?;
                     let Vouched { settings, leaf } = vouched;
-                    let (account, issuer, serial) = (account.clone(), settings.name, leaf.serial);
-                    let until = leaf.until;
-                    return Ok(Machine { account, resource, issuer, serial, until, at: now, from }.into());
+                    let (issuer, serial, until) = (settings.name, leaf.serial, leaf.until);
+                    let shown = Credential::Certificate { issuer, serial, until };
+                    return Ok(Machine { account: account.clone(), resource, shown, at: now, from }.into());
                 }
                 Err(error) => {
                     refusal.get_or_insert(error);
@@ -43,6 +41,14 @@ impl MachineIssuers {
             }
         }
         Err(refusal.unwrap_or_else(|| Untrusted::Issuer.into()))
+    }
+}
+
+/// The machine, if it may act.
+pub(super) fn active(resource: Resource, now: Timestamp) -> Result<Resource, MachineRefused> {
+    match resource.standing.active(now) {
+        Ok(()) => Ok(resource),
+        Err(why) => Err(MachineRefused::Inactive { name: resource.name.to_string(), why }),
     }
 }
 
@@ -55,13 +61,14 @@ fn meant(snapshot: &dyn Snapshot, vouched: &Vouched) -> Result<Resource, Machine
             let one = one(snapshot, directory, &reference::by_sid(sid), &format!("{sid} in directory `{directory}`"))?;
             Some(one).filter(|machine| machine.origin.sid.as_ref() == Some(sid)).ok_or_else(|| unknown(sid))
         }
-        Vouches::Declared => {
-            let name = leaf.name()?;
-            let label = DirectoryLabel::local();
-            let one = one(snapshot, &label, &reference::by_identity(name), &name.to_string())?;
-            Some(one).filter(|machine| machine.identities.contains(name)).ok_or_else(|| unknown(name))
-        }
+        Vouches::Declared => declared(snapshot, leaf.name()?),
     }
+}
+
+/// The machine that was declared with this.
+pub(super) fn declared(snapshot: &dyn Snapshot, name: &MachineIdentity) -> Result<Resource, MachineRefused> {
+    let one = one(snapshot, &DirectoryLabel::local(), &reference::by_identity(name), &name.to_string())?;
+    Some(one).filter(|machine| machine.identities.contains(name)).ok_or_else(|| unknown(name))
 }
 
 fn unknown(what: &dyn std::fmt::Display) -> MachineRefused {

@@ -14,10 +14,11 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, RootCertStore};
 
 use super::Shown;
-use super::leaf::Leaf;
+use super::leaf::{self, Leaf};
 use super::refused::{MachineRefused, Untrusted};
 use super::settings::MachineIssuerSettings;
 use crate::base::Timestamp;
+use crate::directory::{Finding, Severity};
 
 /// All of them; what the configuration says can be exchanged.
 #[derive(Default)]
@@ -35,7 +36,7 @@ struct Watched {
     seen: Option<Stamp>,
     /// What follows from the last files that could be used.
     ready: Option<Arc<dyn ClientCertVerifier>>,
-    /// Why newer ones are not in use.
+    /// Why newer ones are not.
     trouble: Option<String>,
 }
 
@@ -66,12 +67,23 @@ impl MachineIssuers {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What each authority's files are good for: its name, and why they cannot be used, if so. Blocks.
+    /// Reads the files of each authority, and says what is wrong at `now`. Blocks.
     #[must_use]
-    pub fn check(&self) -> Vec<(String, Result<(), String>)> {
+    pub fn check(&self, now: Timestamp) -> Vec<Finding> {
         let all = self.all();
-        let one = |issuer: &Issuer| (issuer.settings.name.clone(), verifier(&issuer.settings).map(drop));
-        all.iter().map(one).collect()
+        let finding = |issuer: &Issuer| {
+            let subject = format!("machine issuer {}", issuer.settings.name);
+            let fault = |what, remedy| Finding::new(Severity::Fault, subject.clone(), what, remedy);
+            match (verifier(&issuer.settings), issuer.settings.stale(now)) {
+                (Err(why), _) => fault(why, "correct the file it names"),
+                (Ok(_), Some(since)) => fault(
+                    format!("a list of revoked certificates is out of date since {since:.0}, so nobody gets in"),
+                    "fetch the next one before the last one ends, such as once an hour",
+                ),
+                (Ok(_), None) => Finding::new(Severity::Fine, subject.clone(), "its files can be used", ""),
+            }
+        };
+        all.iter().map(finding).collect()
     }
 
     /// By which authority the certificate counts at `now`, and what it says. Of several sections that one authority stands in,
@@ -147,7 +159,8 @@ impl Issuer {
         let undecided = |why: &str| MachineRefused::Undecided { why: format!("{why} of `{}`", self.settings.name) };
         match error {
             rustls::Error::InvalidCertificate(error) => match error {
-                CertificateError::UnknownIssuer => Untrusted::Issuer.into(),
+                // Of an authority that has the name of one of these, and not its key.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => Untrusted::Issuer.into(),
                 CertificateError::Expired
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet
@@ -166,6 +179,14 @@ impl Issuer {
             },
             other => Untrusted::Chain(other.to_string()).into(),
         }
+    }
+}
+
+impl MachineIssuerSettings {
+    /// Since when a list of it is out of date, if one is.
+    fn stale(&self, now: Timestamp) -> Option<Timestamp> {
+        let lists = lists(self.crl_file.as_ref()?).ok()?;
+        lists.iter().filter_map(|list| leaf::list_until(list)).min().filter(|until| *until <= now)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a machine's own certificate says: for what it is, how long it lives, and what it calls the machine.
 
 use jiff::SignedDuration;
-use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
+use x509_parser::prelude::{ASN1Time, CertificateRevocationList, FromDer as _, GeneralName, X509Certificate};
 
 use super::refused::Untrusted;
 use crate::base::{Sid, Timestamp};
@@ -45,8 +45,6 @@ impl Leaf {
         let security = extensions.iter().find(|(oid, _)| oid.to_id_string() == SECURITY);
         let usage = parsed.extended_key_usage().map_err(|error| unreadable(&error))?;
         let names = parsed.subject_alternative_name().map_err(|error| unreadable(&error))?;
-        // RFC 5280 4.1.2.5 has a date for "never", which lies beyond what a timestamp holds.
-        let at = |time: ASN1Time| Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX);
         Ok(Self {
             serial: hex::encode(parsed.raw_serial()),
             is_for_clients: usage.is_some_and(|usage| usage.value.client_auth),
@@ -90,6 +88,16 @@ impl Leaf {
             _ => Err(Untrusted::Name("it has several subject alternative names, and a machine is known by one alone")),
         }
     }
+}
+
+/// RFC 5280 4.1.2.5 has a date for "never", which lies beyond what a timestamp holds.
+fn at(time: ASN1Time) -> Timestamp {
+    Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX)
+}
+
+/// When the next list of revoked certificates is due behind this one (RFC 5280, section 5.1.2.5).
+pub(super) fn list_until(der: &[u8]) -> Option<Timestamp> {
+    CertificateRevocationList::from_der(der).ok()?.1.next_update().map(at)
 }
 
 fn name(name: &GeneralName<'_>) -> Option<MachineIdentity> {

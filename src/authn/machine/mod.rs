@@ -1,7 +1,7 @@
-//! Machines that show who they are: by the certificate of their TLS connection.
+//! Machines that show who they are: by the certificate of their TLS connection, or by a token of the platform they run on.
 //!
 //! Owns the proof [`Machine`]: it exists only at the end of a completed verification, of a certificate whose key the other end of
-//! the connection itself proved to have. What a proxy says of somebody's certificate in a header is never looked at. No
+//! the connection itself proved to have, or of a token ([`super::federated`]). What a proxy says of somebody's certificate in a header is never looked at. No
 //! machine keeps a key of ours: its certificate is made and renewed by an authority of the company, and what it gets here
 //! is a session that ends.
 //!
@@ -21,6 +21,7 @@ mod issuers;
 mod leaf;
 mod refused;
 pub mod settings;
+mod token;
 
 pub use issuers::MachineIssuers;
 pub use refused::{MachineRefused, Untrusted};
@@ -33,18 +34,39 @@ use rustls::pki_types::CertificateDer;
 
 use super::signed::From;
 use crate::base::Timestamp;
-use crate::model::{AccountId, Actor, Arn, Member, Resource, UniqueId};
+use crate::model::{AccountId, Actor, Arn, Issuer, Member, Resource, UniqueId};
 
-/// A machine that showed who it is. Made by [`MachineIssuers::identify`] alone.
+/// A machine that showed who it is. Made by [`MachineIssuers::identify`] and [`Machine::with_token`] alone.
 #[derive(Debug)]
 pub struct Machine {
     account: AccountId,
     resource: Resource,
-    issuer: String,
-    serial: String,
-    until: Timestamp,
+    shown: Credential,
     at: Timestamp,
     from: From,
+}
+
+/// What a machine showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A certificate.
+    Certificate {
+        /// Who vouches: the name of a section of the configuration.
+        issuer: String,
+        /// Its number, in hexadecimal digits.
+        serial: String,
+        /// Its last moment.
+        until: Timestamp,
+    },
+    /// A token.
+    Token {
+        /// Who vouches.
+        issuer: Issuer,
+        /// Who it is to them.
+        subject: String,
+        /// The token's own name (`jti`).
+        id: Option<String>,
+    },
 }
 
 /// The certificates that the other end of a connection showed, its own first (DER).
@@ -85,22 +107,28 @@ impl Machine {
         &self.account
     }
 
-    /// Who vouches for it: the name of a section of the configuration.
+    /// What it showed.
     #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+    pub fn shown(&self) -> &Credential {
+        &self.shown
     }
 
-    /// The number of its certificate, in hexadecimal digits.
+    /// No session that it begins lasts longer. A token is over within minutes, and says who somebody is and not for how long.
     #[must_use]
-    pub fn serial(&self) -> &str {
-        &self.serial
+    pub fn until(&self) -> Option<Timestamp> {
+        match &self.shown {
+            Credential::Certificate { until, .. } => Some(*until),
+            Credential::Token { .. } => None,
+        }
     }
 
-    /// What it showed counts until then; no session that it begins lasts longer.
+    /// How it showed that (RFC 8176): with a key that it has; of a token that is for its issuer to know.
     #[must_use]
-    pub fn until(&self) -> Timestamp {
-        self.until
+    pub fn amr(&self) -> &'static [&'static str] {
+        match &self.shown {
+            Credential::Certificate { .. } => &["swk"],
+            Credential::Token { .. } => &[],
+        }
     }
 
     /// When it showed that.

@@ -21,6 +21,7 @@ use super::App;
 use super::origin::Origin;
 use crate::audit::Outcome;
 use crate::authn::Caller;
+use crate::authn::machine::Shown;
 use crate::authn::signed::{self, Signed, SignedError};
 use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
 use crate::base::text::printable_within;
@@ -45,6 +46,7 @@ const VERSIONS: [(&str, &str, &str); 2] = [
 /// A request as it was sent.
 pub(super) struct Sent {
     from: signed::From,
+    certificate: Option<Shown>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -65,7 +67,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
     async fn from_request(request: extract::Request, state: &S) -> Result<Self, Response> {
         type Parts = (Extension<Origin>, Method, Uri, HeaderMap, Bytes);
         let (Extension(origin), method, uri, headers, body) = Parts::from_request(request, state).await?;
-        Ok(Self { from: from(&origin, &headers), method, uri, headers, body })
+        Ok(Self { from: from(&origin, &headers), certificate: origin.client_certificate, method, uri, headers, body })
     }
 }
 
@@ -186,7 +188,8 @@ impl Call {
         let (app, now) = (Arc::clone(&self.app), self.now);
         let sts = app.sts();
         let settings = *app.sts_settings.read().unwrap_or_else(PoisonError::into_inner);
-        let doors = Doors { gate: &app.gate, logins: &app.logins, settings };
+        let (machines, certificate) = (&app.machines, self.sent.certificate);
+        let doors = Doors { gate: &app.gate, logins: &app.logins, machines, certificate, settings };
         let arrived = action.arrive(&sts, &doors, &params, self.sent.from, now).await?;
         let gate = app.gate.clone();
         let done = app.store.run(move |_| Ok::<_, StoreError>(arrived.carry_out(&sts, &gate, now))).await;
