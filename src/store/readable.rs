@@ -215,9 +215,7 @@ fn words(key: &[u8]) -> Option<String> {
                 (_, chunk) => format!("held/{}/{}", hex::encode(digest), u32::from_be_bytes(chunk.try_into().ok()?)),
             }
         }
-        b'A' => format!("log/{}", schema::parse_number(key)?),
-        b'O' => format!("open-log/{}", schema::parse_number(key)?),
-        b'J' => format!("journal/{}", schema::parse_number(key)?),
+        b'A' | b'O' | b'J' => numbered(*space, key)?,
         b'H' => {
             let (row, at) = schema::parse_history(key)?;
             // A history of history is never written; spelling it out would recurse as deep as a key is long.
@@ -278,6 +276,15 @@ fn named(word: &str) -> Option<Named> {
 }
 
 /// The key in `space` whose hexadecimal parts make `length` bytes.
+fn numbered(space: u8, key: &[u8]) -> Option<String> {
+    let word = match space {
+        b'A' => "log",
+        b'O' => "open-log",
+        _ => "journal",
+    };
+    Some(format!("{word}/{}", schema::parse_number(key)?))
+}
+
 fn session_of(rest: &str) -> Option<Vec<u8>> {
     let (kind, rest) = rest.split_once('/')?;
     let (owner, session) = rest.split_once('/')?;
