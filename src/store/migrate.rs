@@ -105,6 +105,8 @@ pub(super) fn migrate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Guid;
+    use crate::model::{IamName, Origin, Resource, Standing, origin, reference};
     use crate::store::memory::Memory;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -134,6 +136,41 @@ mod tests {
         assert!(at(b"Sa") < at(b"Sb"));
         assert!(migrate(&store, 3, 4, STEPS, NOW).is_err());
         assert_eq!(version(&store), Some(3));
+    }
+
+    #[test]
+    fn machines_that_were_there_are_found() {
+        let (store, label) = (Store::new(Memory::new()), "corp".parse().unwrap());
+        let known = |n: u32| reference::by_sid(&format!("S-1-5-21-1-2-3-{n}").parse().unwrap());
+        // More than fit into one commit, one of them without a SID.
+        let machines = u32::try_from(BATCH).unwrap() + 2;
+        let mut commit = Commit::new(Actor::task("test"), NOW, Intent::Widen);
+        for n in 0..machines {
+            let guid = Guid::from_bytes(u128::from(n).to_be_bytes());
+            let sid = (n > 0).then(|| format!("S-1-5-21-1-2-3-{n}").parse().unwrap());
+            let id = origin::resource_id(&label, &guid);
+            let resource = Resource {
+                id,
+                name: IamName::mapped(&format!("m{n}"), None, id.as_bytes()),
+                original_name: String::new(),
+                origin: Origin { sid, ..Origin::new(label.clone(), guid, "") },
+                standing: Standing::default(),
+                description: None,
+                primary_group: None,
+                tags: Default::default(),
+                identities: Default::default(),
+            };
+            let json = serde_json::to_vec(&resource).unwrap();
+            commit.put(schema::resource(&id), rows::encode(&rows::NO_DIGEST, &json));
+        }
+        store.commit(commit).unwrap();
+        for _ in 0..2 {
+            find_machines(&store, NOW).unwrap();
+            for n in 1..machines {
+                let found = store.read(|snapshot| rows::machines_known_by(snapshot, &label, &known(n))).unwrap();
+                assert_eq!(found.len(), 1, "{n}");
+            }
+        }
     }
 
     #[test]

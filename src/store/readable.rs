@@ -39,13 +39,8 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         }
         "dangling" => keyed(b'D', &rest.split('/').collect::<Vec<_>>(), 32),
         "dangling-back" => keyed(b'B', &rest.split('/').collect::<Vec<_>>(), 36),
-        "group-by-sid" => match rest.split('/').collect::<Vec<_>>().as_slice() {
-            [directory, sid, group] => {
-                let sid = hex::encode(sid.parse::<Sid>().ok()?.to_bytes());
-                keyed(b'I', &[directory, &sid, group], 20 + sid.len() / 2)
-            }
-            _ => None,
-        },
+        "group-by-sid" => by_sid(rest),
+        "machine-known-by" => keyed(b'c', &rest.split('/').collect::<Vec<_>>(), 36),
         "relink" => keyed(b'K', &[&member_hex(rest)?], 17),
         "role" | "policy" | "instance-profile" | "guardrail" | "oidc-provider" | "saml-provider" => {
             keyed(named(space)?.space(), &[rest], 16)
@@ -120,6 +115,38 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// A group by its SID.
+fn by_sid(rest: &str) -> Option<Vec<u8>> {
+    let pieces = rest.split('/').collect::<Vec<_>>();
+    let [directory, sid, group] = pieces.as_slice() else { return None };
+    let sid = hex::encode(sid.parse::<Sid>().ok()?.to_bytes());
+    keyed(b'I', &[directory, &sid, group], 20 + sid.len() / 2)
+}
+
+/// What is found by a reference: members of a group that are not there, groups by SID, machines.
+fn referred(space: u8, key: &[u8], rest: &[u8]) -> Option<String> {
+    if space == b'D' {
+        let (group, reference) = rest.split_at_checked(16)?;
+        return Some(format!("dangling/{}/{}", hex::encode(group), hex::encode(reference)));
+    }
+    let (directory, rest) = rest.split_at_checked(4)?;
+    let directory = hex::encode(directory);
+    Some(match space {
+        b'B' => {
+            let (reference, group) = rest.split_at_checked(16)?;
+            format!("dangling-back/{directory}/{}/{}", hex::encode(reference), hex::encode(group))
+        }
+        b'I' => {
+            let (sid, group) = schema::parse_group_by_sid(key)?;
+            format!("group-by-sid/{directory}/{sid}/{group}")
+        }
+        _ => {
+            let (reference, machine) = schema::parse_machine_known_by(key)?;
+            format!("machine-known-by/{directory}/{}/{machine}", hex::encode(reference.0))
+        }
+    })
+}
+
 fn words(key: &[u8]) -> Option<String> {
     let (space, rest) = key.split_first()?;
     Some(match space {
@@ -139,23 +166,7 @@ fn words(key: &[u8]) -> Option<String> {
             let (member, group) = rest.split_at_checked(17)?;
             format!("edge-back/{}/{}", member_words(member)?, hex::encode(group))
         }
-        b'D' => {
-            let (group, reference) = rest.split_at_checked(16)?;
-            format!("dangling/{}/{}", hex::encode(group), hex::encode(reference))
-        }
-        b'B' => {
-            let (directory, rest) = rest.split_at_checked(4)?;
-            let (reference, group) = rest.split_at_checked(16)?;
-            format!("dangling-back/{}/{}/{}", hex::encode(directory), hex::encode(reference), hex::encode(group))
-        }
-        b'I' => {
-            let (sid, group) = schema::parse_group_by_sid(key)?;
-            format!("group-by-sid/{}/{sid}/{group}", hex::encode(rest.get(..4)?))
-        }
-        b'c' => {
-            let (reference, machine) = schema::parse_machine_known_by(key)?;
-            format!("machine-known-by/{}/{}/{machine}", hex::encode(rest.get(..4)?), hex::encode(reference.0))
-        }
+        b'D' | b'B' | b'I' | b'c' => referred(*space, key, rest)?,
         b'K' => format!("relink/{}", member_words(rest)?),
         b'L' => format!("role/{}", hex::encode(rest)),
         b'Y' => format!("policy/{}", hex::encode(rest)),
@@ -402,11 +413,14 @@ mod tests {
         let by_sid = schema::group_by_sid(&label, &"S-1-5-21-1-2-3-513".parse().unwrap(), &group);
         assert!(describe(&by_sid).starts_with("group-by-sid/"));
         assert_eq!(parse(&describe(&by_sid)), Some(by_sid));
+        let machine = schema::machine_known_by(&label, &reference, &crate::base::ResourceId::from_bytes([8; 16]));
+        assert!(describe(&machine).starts_with("machine-known-by/"));
+        assert_eq!(parse(&describe(&machine)), Some(machine));
     }
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIKLYVWroiZTXQCgabupmnkjsSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnkjsSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));
