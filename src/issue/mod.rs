@@ -28,6 +28,7 @@ use crate::keys::{Keys, SessionSecrets};
 use crate::model::{
     AccountId, Arn, Begun, CredentialOwner, Role, Session, SessionKind, SessionName, UniqueId, User, session,
 };
+use crate::rights;
 use crate::sessions::Sessions;
 use crate::store::{Commit, Snapshot, Store, iam};
 
@@ -205,7 +206,8 @@ fn assemble(parts: Parts<'_>) -> Session {
         _ => SessionKind::Owner { owner },
     };
     let Inherited { tags, transitive, source_identity } = wanted.inherited.clone();
-    let (asked, through) = granted.map(|granted| (granted.asked, granted.way.through)).unwrap_or_default();
+    let (asked, through) =
+        granted.map_or_else(|| (place(subject), Vec::new()), |granted| (granted.asked, granted.way.through));
     let factors = Factors::of(subject);
     Session {
         id,
@@ -229,6 +231,11 @@ fn assemble(parts: Parts<'_>) -> Session {
         through,
         ended: None,
     }
+}
+
+/// Where a session that nothing was asked for is begun from, for people to see.
+fn place(subject: Subject<'_>) -> rights::Asked {
+    subject.ip().map(|ip| ("aws:SourceIp".to_owned(), vec![ip.to_string()])).into_iter().collect()
 }
 
 /// What a session is begun with.

@@ -46,13 +46,18 @@ fn all_acts(company: &Company, client: &Client<'_>, acts: &[Act], unknown: &[&st
 #[test]
 fn boto3_does_every_action_and_reads_every_answer() {
     let company = Company::new();
-    all_acts(&company, &Client::boto(&company), &ACTS, &["GetMFADevice"]);
+    all_acts(&company, &Client::boto(&company), &ACTS, &["GetMFADevice", "GetWebIdentityToken"]);
     company.ends_without_a_trace_of_secrets();
 }
 
 #[test]
 fn the_sdk_for_javascript_does_every_action_and_reads_every_answer() {
     let company = Company::new();
-    all_acts(&company, &Client::javascript(&company), &[&ACTS[..], &[providers::newer]].concat(), &[]);
+    all_acts(
+        &company,
+        &Client::javascript(&company),
+        &[&ACTS[..], &[providers::newer, sessions::tokens]].concat(),
+        &[],
+    );
     company.ends_without_a_trace_of_secrets();
 }

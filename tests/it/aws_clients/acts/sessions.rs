@@ -48,3 +48,13 @@ pub(in super::super) fn sessions(admin: &Caller<'_>) {
     admin.ok("DeleteRole", json!({"RoleName": "Visitor"}));
     visitor.no("GetCallerIdentity", json!({})).is("ExpiredToken", 403, "the role is no longer there");
 }
+
+/// Who one is, said to somebody outside by a token.
+pub(in super::super) fn tokens(admin: &Caller<'_>) {
+    let own = with(admin, &admin.ok("GetSessionToken", json!({})));
+    let asked = json!({"Audience": ["https://app.example"], "SigningAlgorithm": "RS256", "DurationSeconds": 60});
+    let told = own.ok("GetWebIdentityToken", asked);
+    assert_eq!(told["WebIdentityToken"].as_str().unwrap().split('.').count(), 3, "{told}");
+    let other = json!({"Audience": ["https://app.example"], "SigningAlgorithm": "ES384"});
+    own.no("GetWebIdentityToken", other).is("ValidationError", 400, "ES384");
+}
