@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bailey::rights::{Contacts, Shelf};
+use bailey::sessions::Sessions;
+use bailey::sync::grounds::{Grounds, MOST_PEOPLE};
 use bailey::admin::iam::simulate::Simulation;
 use bailey::admin::iam::who_can::{Able, WhoCan};
 use bailey::admin::{Admin, Directories, uses::Uses};
@@ -134,7 +137,19 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
     let audit = Audit::open(store.clone(), identity, dir).expect("a log");
     let master = Secret::new("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=".to_owned());
     let settings = KeySettings { current: Source::Text(master), previous: None };
+    let keys = Keys::open(store, &settings, now()).expect("keys");
+    let grounds = Grounds {
+        account: account.clone(),
+        others: Arc::default(),
+        rules: Arc::default(),
+        contacts: Contacts::default(),
+        most_people: MOST_PEOPLE,
+    };
+    let asked = store.clone();
+    let terms = Arc::new(move |at| asked.read(|snapshot| grounds.terms(snapshot, at)));
     let admin = Admin {
+        sessions: Sessions::new(store.clone(), keys.clone(), account.clone(), terms, Shelf::default()),
+        contacts: Contacts::default(),
         store: store.clone(),
         audit: audit.clone(),
         account: account.clone(),
@@ -143,14 +158,14 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
         directories: Directories::default(),
         others: Arc::default(),
         rules: Arc::default(),
-        keys: Keys::open(store, &settings, now()).expect("keys"),
+        keys,
         uses: Uses::default(),
         rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         passwords: Arc::default(),
         attempts: Arc::default(),
         issuers: Arc::default(),
         reports: Arc::default(),
-        shelf: bailey::rights::Shelf::default(),
+        shelf: Shelf::default(),
     };
     let ours = admin.clone();
     let judge = Judge::new(store.clone(), account, Arc::new(move |at| ours.terms(at)), admin.shelf.clone());
@@ -238,6 +253,7 @@ impl Company<'_> {
                 description: String::new(),
                 trust: None,
                 max_session: 3_600,
+                privileged: false,
                 created: now(),
             };
             commit.add_object(&role).expect("a role");
