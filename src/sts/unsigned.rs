@@ -12,7 +12,7 @@ use crate::authn::signed::From;
 use crate::authn::subject::Visitor;
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{Asking, Gate, Operation, Proof};
-use crate::issue::{Inherited, LONGEST_OWN, SHORTEST, SessionTags, Wanted, What};
+use crate::issue::{Inherited, IssueError, LONGEST_OWN, SHORTEST, SessionTags, Wanted, What};
 use crate::model::{OidcProvider, SessionName};
 use crate::query::answer::text;
 use crate::query::{Answered, Node, Params, QueryError};
@@ -153,15 +153,22 @@ impl Prepared {
     fn read(params: &Params) -> Result<Self, QueryError> {
         if params.text("RoleArn").is_none() {
             let seconds = params.number("DurationSeconds", SHORTEST..=LONGEST_OWN)?;
-            let (policy, policies) = (policy(params)?, policies(params)?);
-            let wanted = Wanted { what: What::Oneself, seconds, inherited: Inherited::default(), policy, policies };
+            // A role that trusts the user by name would be a way past such a limit, as of GetSessionToken, which has none.
+            if policy(params)?.is_some() || !policies(params)?.is_empty() {
+                let message = "a session of one's own is not narrowed: Policy and PolicyArns go with a RoleArn";
+                return Err(QueryError::new(400, "ValidationError", message));
+            }
+            let inherited = Inherited::default();
+            let wanted = Wanted { what: What::Oneself, seconds, inherited, policy: None, policies: Vec::new() };
             return Ok(Self::Own(begins(move |_| Ok(wanted), |_| Vec::new())?));
         }
-        let name = "probe".parse::<SessionName>();
-        if let Ok(name) = name {
-            asking(params, &name, &inherited(params, None)?)?;
-            drop(wanted(params, name, |_| Ok(Inherited::default()))?);
-        }
+        // A name that is left out is the person's, who is not known yet; any stands for it here.
+        let name = match params.text("RoleSessionName") {
+            Some(_) => session_name(params)?,
+            None => "unknown".parse::<SessionName>().map_err(|_| IssueError::Nobody)?,
+        };
+        asking(params, &name, &inherited(params, None)?)?;
+        drop(wanted(params, name, |_| Ok(Inherited::default()))?);
         Ok(Self::Role)
     }
 

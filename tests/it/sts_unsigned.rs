@@ -58,6 +58,11 @@ async fn a_password_begins_a_session_of_ones_own_or_of_a_role() {
     sign_in(&office, &[("LDAPPassword", "wrong"), ("DurationSeconds", "1")])
         .await
         .refuses("ValidationError", "durationSeconds");
+    let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } }).to_string();
+    sign_in(&office, &[("Policy", &everything)]).await.refuses("ValidationError", "is not narrowed");
+    // Before the password is shown to anybody: a wrong one makes no difference.
+    let wrong = [("LDAPPassword", "wrong"), ("RoleArn", role.as_str()), ("RoleSessionName", "a b")];
+    sign_in(&office, &wrong).await.refuses("ValidationError", "roleSessionName");
     sign_in(&office, &[("LDAPUsername", "nobody")]).await.refuses("AccessDenied", "");
     let other = format!("arn:aws:iam::{ACCOUNT}:role/None");
     sign_in(&office, &[("RoleArn", &other)]).await.refuses("AccessDenied", "no such role trusts who asks");
