@@ -267,7 +267,8 @@ pub mod failures {
     //! characters are written out (`src/base/text.rs`). *Tests:* inside it.
     //!
     //! **The log fails, the act succeeds** (elizaOS#9332, a full disk). *Here:* an act needs an
-    //! `audit::Opened`, which exists once the "begun" record is on disk (`src/audit/mod.rs`). Only what narrows
+    //! `audit::Opened`, which exists once the "begun" record is on disk (`src/audit/mod.rs`); or it is one commit, as
+    //! the beginning of a session, and its record is in that commit (`audit::Intended`). Only what narrows
     //! rights may go ahead with `audit::Owed`, and is recorded first when the disk is back. *Tests:* inside
     //! `src/audit`.
     //!

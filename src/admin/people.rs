@@ -213,7 +213,7 @@ impl<'a> People<'a> {
         snapshot: &dyn Snapshot,
         member: &Member,
     ) -> Result<(Vec<MembershipView>, Option<String>), AdminError> {
-        let Closure { groups, cut_short } = rights::effective_groups(snapshot, member, &self.terms)?;
+        let Closure { groups, cut_short, .. } = rights::effective_groups(snapshot, member, &self.terms)?;
         let names: HashMap<GroupId, String> =
             groups.iter().map(|reached| (reached.group.id, reached.group.name.to_string())).collect();
         let mut views = Vec::with_capacity(groups.len());

@@ -89,7 +89,7 @@ fn compare(
     terms: &Terms,
 ) -> Result<Verification, StoreError> {
     let directory = &user.origin().directory;
-    let Closure { groups, cut_short } = rights::token_groups(snapshot, &user.member(), directory, terms)?;
+    let Closure { groups, cut_short, .. } = rights::token_groups(snapshot, &user.member(), directory, terms)?;
     let ours: BTreeMap<Sid, Group> = groups
         .into_iter()
         .filter_map(|reached| Some((reached.group.origin.sid.clone()?, Group::clone(&reached.group))))

@@ -13,10 +13,14 @@
 //! [`Opened::commit`]): then effect and record are there together or not at all. What a crash left
 //! open is closed as `unknown` at the next start ([`Audit::close_unfinished`]).
 //!
+//! An effect that is one commit and nothing else needs no record before it: [`Audit::intend`] answers an [`Intended`], whose
+//! record is in that commit. There is no moment at which one is there without the other, and one write less to wait for.
+//!
 //! What only takes access away must not wait for a disk: [`Audit::trace`] never fails.
 
 pub mod chain;
 mod event;
+mod intended;
 mod opened;
 mod owed;
 pub mod query;
@@ -29,6 +33,7 @@ use std::sync::Arc;
 
 pub use chain::{ChainFault, ChainFaultKind, Head, Verdict, verify};
 pub use event::{Event, Outcome, Value};
+pub use intended::Intended;
 pub use opened::{NotCommitted, Opened, Trace};
 pub use owed::Owed;
 
@@ -104,6 +109,11 @@ impl Audit {
     /// When the record could not be written: then the event must not happen.
     pub fn begin(&self, actor: &Actor, event: &Event, now: Timestamp) -> Result<Opened, AuditError> {
         Opened::begin(Arc::clone(&self.shared), actor, event, now)
+    }
+
+    /// Takes note that `actor` is about to do `event`, all of which will be one commit. Nothing is written before that.
+    pub fn intend(&self, actor: &Actor, event: &Event, now: Timestamp) -> Intended {
+        Intended::new(Arc::clone(&self.shared), actor, event, now)
     }
 
     /// Writes down an event that is over as it is reported, such as a refusal. Blocks.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::record::Facts;
 use super::shared::{self, Shared};
-use super::{AuditError, Event, Outcome, Owed};
+use super::{AuditError, Event, Intended, Outcome, Owed};
 use crate::base::Timestamp;
 use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError, schema};
@@ -31,9 +31,11 @@ pub struct NotCommitted {
     pub opened: Opened,
 }
 
-/// What only narrows access leaves: a record if one could be written, otherwise the promise of one.
+/// What an event leaves in the log until it is over: a record, the promise of one, or the intent to write it with the effect.
 #[must_use = "an event that was begun has to be completed"]
 pub enum Trace {
+    /// Its record goes into the one commit that it is.
+    Intended(Intended),
     /// The log took it.
     Opened(Opened),
     /// The log could not be written; it is kept in reserved space and written first later.
@@ -160,13 +162,14 @@ impl Trace {
     pub fn seq(&self) -> Option<u64> {
         match self {
             Self::Opened(opened) => Some(opened.seq()),
-            Self::Owed(_) => None,
+            Self::Intended(_) | Self::Owed(_) => None,
         }
     }
 
     /// Writes down how it ended. Blocks.
     pub fn complete(self, outcome: &Outcome, now: Timestamp) {
         match self {
+            Self::Intended(intended) => intended.complete(outcome, now),
             Self::Opened(opened) => opened.complete(outcome, now),
             Self::Owed(owed) => owed.complete(outcome, now),
         }
@@ -185,6 +188,7 @@ impl Trace {
     ) -> Result<Committed, StoreError> {
         let failed = |error: &StoreError| Outcome::failed("NotCommitted", error);
         match self {
+            Self::Intended(intended) => intended.commit(commit, outcome, now),
             Self::Opened(opened) => opened.commit(commit, outcome, now).map_err(|not| {
                 not.opened.complete(&failed(&not.error), now);
                 not.error

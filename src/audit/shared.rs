@@ -77,12 +77,18 @@ impl Shared {
     }
 
     /// Appends `draft` with `commit`, and before it all that is owed. Answers the number of `draft`'s record.
-    pub(super) fn append(&self, mut commit: Commit, draft: Draft) -> Result<u64, StoreError> {
+    pub(super) fn append(&self, commit: Commit, draft: Draft) -> Result<u64, StoreError> {
+        let committed = self.commit(commit, draft)?;
+        self.noted(&committed)
+    }
+
+    /// Carries out `commit` with `draft` in it, and before that all that is owed.
+    pub(super) fn commit(&self, mut commit: Commit, draft: Draft) -> Result<Committed, StoreError> {
         let late = self.load(&mut commit);
         commit.append(move |link| draft.seal(link));
         let committed = self.store.commit(commit)?;
         late.written();
-        self.noted(&committed)
+        Ok(committed)
     }
 
     /// Appends what is owed, if anything is.

@@ -141,7 +141,7 @@ pub const KEYS: &[Key] = &[
     optional("forward_auth.proxy.secret_credential", Form::Name, "the systemd credential that holds it"),
     optional("forward_auth.proxy.certificate_name", Form::Domain, "the DNS name that its certificate is for"),
 
-    defaulted("api.calls_at_once", Form::Whole(1, 1_000_000), "100", "calls of IAM and STS by one access key at once"),
+    defaulted("api.calls_at_once", Form::Whole(1, 1_000_000), "100", "calls of IAM and STS by one person, machine or service at once"),
     defaulted("api.calls_per_second", Form::Whole(1, 1_000_000), "20", "calls that come back each second"),
     defaulted(
         "sts.assume_role_with_ldap_identity",

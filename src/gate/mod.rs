@@ -2,7 +2,7 @@
 //!
 //! Owns the list of operations ([`Operation`]), what each is about ([`target`]), the decision, and the proof [`Authorized`]
 //! that an operation needs. A no is written to the audit log; a yes to anything that changes something has its begun record
-//! on disk before the proof exists. What an operation does is not decided here.
+//! on disk before the proof exists, or, where the effect is one commit, takes its record into that. What an operation does is not decided here.
 //!
 //! For callers on this machine the decision is the table `Operation::least`: operators may do everything, viewers may look at
 //! the model but not at the audit log. For everybody else policies decide, by the same evaluator that answers simulations.
@@ -183,6 +183,7 @@ impl Gate {
             // Each use of root is written down, and said aloud.
             Effect::Shows if caller.kind() != CallerKind::Root => None,
             Effect::Shows | Effect::ShowsTheLog | Effect::Narrows => Some(self.audit.trace(&actor, &event, now)),
+            Effect::Mints => Some(Trace::Intended(self.audit.intend(&actor, &event, now))),
             Effect::Widens => {
                 let opened = self.audit.begin(&actor, &event, now);
                 Some(Trace::Opened(opened.map_err(|error| GateError::NotRecorded { operation, why: error })?))
@@ -306,7 +307,7 @@ fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {
     let event = match operation.effect() {
         Effect::Shows | Effect::ShowsTheLog => Event::reading(operation.name()),
         Effect::Narrows => Event::narrowing(operation.name()),
-        Effect::Widens => Event { intent: Intent::Widen, ..Event::new(operation.name()) },
+        Effect::Mints | Effect::Widens => Event { intent: Intent::Widen, ..Event::new(operation.name()) },
     };
     let mut event = event.with("caller", caller.kind().to_string());
     if let Some(signed) = caller.signed() {

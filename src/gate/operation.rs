@@ -66,6 +66,8 @@ pub(super) enum Effect {
     Narrows,
     /// May give somebody access.
     Widens,
+    /// Gives somebody a session or a token in one commit, which its record is in.
+    Mints,
 }
 
 operations! {
@@ -82,13 +84,13 @@ operations! {
     /// Let somebody assume a role.
     AssignRole: Widens, Operator, bailey About::Role;
     /// Begin a session of a role.
-    AssumeRole: Widens, Operator, sts About::Role;
+    AssumeRole: Mints, Operator, sts About::Role;
     /// Begin a session of a role with the TLS client certificate of a machine.
-    AssumeRoleWithCertificate: Widens, Operator, sts About::Role;
+    AssumeRoleWithCertificate: Mints, Operator, sts About::Role;
     /// Begin a session of a role with a password of the directory.
-    AssumeRoleWithLDAPIdentity: Widens, Operator, sts About::Role;
+    AssumeRoleWithLDAPIdentity: Mints, Operator, sts About::Role;
     /// Begin a session of a role by the word of an outside issuer.
-    AssumeRoleWithWebIdentity: Widens, Operator, sts About::Role;
+    AssumeRoleWithWebIdentity: Mints, Operator, sts About::Role;
     /// Attach a managed policy to a group.
     AttachGroupPolicy: Widens, Operator, iam About::Group;
     /// Attach a guardrail to the organization or to an account; beside others it may allow what they did not.
@@ -130,7 +132,7 @@ operations! {
     /// Make a role.
     CreateRole: Widens, Operator, iam About::New(Kind::Role);
     /// Make an access token of the session that asks, for an application.
-    CreateRoleToken: Widens, Operator, bailey About::Account;
+    CreateRoleToken: Mints, Operator, bailey About::Account;
     /// Describe a SAML provider.
     CreateSAMLProvider: Widens, Operator, iam About::New(Kind::SamlProvider);
     /// Make a user that no directory knows.
@@ -218,7 +220,7 @@ operations! {
     /// Who has which credentials, as put together before.
     GetCredentialReport: Shows, Viewer, iam About::Account;
     /// Begin a session under a name of one's choice, within what one may and what a policy says.
-    GetFederationToken: Widens, Operator, sts About::Account;
+    GetFederationToken: Mints, Operator, sts About::Account;
     /// One group, with its members.
     GetGroup: Shows, Viewer, iam About::Group;
     /// One inline policy of a group.
@@ -262,7 +264,7 @@ operations! {
     /// Show a session, and whether it counts.
     GetSession: Shows, Viewer, bailey About::Account;
     /// Begin a session of one's own.
-    GetSessionToken: Widens, Operator, sts About::Account;
+    GetSessionToken: Mints, Operator, sts About::Account;
     /// How the syncs are doing.
     GetSyncStatus: Shows, Viewer, bailey About::Account;
     /// One person, with the chains of groups.
@@ -270,7 +272,7 @@ operations! {
     /// One inline policy of a user.
     GetUserPolicy: Shows, Viewer, iam About::User;
     /// Say to somebody outside, by a signed token, who the session is that asks.
-    GetWebIdentityToken: Widens, Operator, sts About::Account;
+    GetWebIdentityToken: Mints, Operator, sts About::Account;
     /// Make the account's root.
     InitializeAccount: Widens, Operator, bailey About::Account;
     /// What one's own session is.
@@ -478,7 +480,7 @@ impl Operation {
     #[must_use]
     pub const fn intent(self) -> Intent {
         match self.effect() {
-            Effect::Widens => Intent::Widen,
+            Effect::Mints | Effect::Widens => Intent::Widen,
             Effect::Shows | Effect::ShowsTheLog | Effect::Narrows => Intent::Narrow,
         }
     }
@@ -494,7 +496,7 @@ impl Operation {
     pub const fn access_level(self) -> &'static str {
         match self.effect() {
             Effect::Shows | Effect::ShowsTheLog => "read",
-            Effect::Narrows | Effect::Widens => "write",
+            Effect::Narrows | Effect::Mints | Effect::Widens => "write",
         }
     }
 

@@ -11,6 +11,7 @@ use hyper::StatusCode;
 
 use super::extract::{Asked, Payload};
 use super::query::{self, Sent};
+use super::rate::Payer;
 use super::v1::Routes;
 use super::{App, Failure};
 use crate::access::{self, Batch, Verdict};
@@ -74,10 +75,10 @@ fn answer(app: &App, sent: &Sent, now: Timestamp) -> Result<Vec<Verdict>, Failur
     Ok(answered?)
 }
 
-/// Whether a key may make a call now; `message` is what it is told otherwise.
+/// Whether somebody may make a call now; `message` is what it is told otherwise.
 pub(super) fn admit(app: &App, caller: &Caller, message: &str, now: Timestamp) -> Result<(), Failure> {
-    let key = caller.signed().map(crate::authn::signed::Signed::key);
-    if key.is_some_and(|key| !app.rates.admit(key, now)) {
+    let payer = caller.signed().map(Payer::of);
+    if payer.is_some_and(|payer| !app.rates.admit(payer, now)) {
         return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "Throttling", message, Fault::Caller));
     }
     Ok(())

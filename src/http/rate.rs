@@ -1,22 +1,48 @@
-//! How many calls one access key may make: so that one program in a loop does not take the daemon from all others, nor the
-//! memory of signatures.
+//! How many calls somebody may make: so that one program in a loop does not take the daemon from all others, nor the memory of
+//! signatures.
 //!
-//! A bucket a key: it holds a burst and fills again by the second. Refused calls cost nothing, and SDKs wait and try again.
+//! A bucket for each who pays: it holds a burst and fills again by the second. Refused calls cost nothing, and SDKs wait and
+//! try again. A person pays for all of their keys and sessions, of which they can make as many as they like.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::base::Timestamp;
-use crate::model::AccessKeyId;
+use crate::authn::signed::Signed;
+use crate::base::{ResourceId, SessionId, Timestamp, UserId};
 
-/// Keys that are remembered. Those whose bucket is full again are forgotten first: nothing is lost by it.
-const MOST_KEYS: usize = 10_000;
+/// Buckets that are remembered. Those that are full again are forgotten first: nothing is lost by it.
+const MOST_PAYERS: usize = 10_000;
 
-/// What is left of a burst, by key, in thousandths of a call.
+/// What is left of a burst, by who pays, in thousandths of a call.
 #[derive(Debug)]
 pub struct Rates {
     limit: Limit,
-    buckets: Mutex<HashMap<AccessKeyId, Bucket>>,
+    buckets: Mutex<HashMap<Payer, Bucket>>,
+}
+
+/// Whose calls are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Payer {
+    /// Root.
+    Root,
+    /// A person, with whatever key or session.
+    Person(UserId),
+    /// A machine, in whatever session.
+    Machine(ResourceId),
+    /// A session that an outside issuer vouched for: many programs of one service are the same to their issuer.
+    Session(SessionId),
+}
+
+impl Payer {
+    /// Whoever signed.
+    #[must_use]
+    pub fn of(signed: &Signed) -> Self {
+        let live = signed.session();
+        let person = live.map_or_else(|| signed.user(), |live| live.person()).map(|person| Self::Person(person.id));
+        let machine = || live.and_then(|live| live.machine()).map(|machine| Self::Machine(machine.id));
+        let session = || live.filter(|_| !signed.is_root()).map(|live| Self::Session(live.session().id));
+        person.or_else(machine).or_else(session).unwrap_or(Self::Root)
+    }
 }
 
 /// How many calls there may be.
@@ -54,18 +80,18 @@ impl Rates {
         Self { limit, buckets: Mutex::default() }
     }
 
-    /// Whether `key` may make a call at `now`.
-    pub fn admit(&self, key: &AccessKeyId, now: Timestamp) -> bool {
+    /// Whether `payer` may make a call at `now`.
+    pub fn admit(&self, payer: Payer, now: Timestamp) -> bool {
         let (limit, full) = (self.limit, self.limit.full());
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST_KEYS && !buckets.contains_key(key) {
+        if buckets.len() >= MOST_PAYERS && !buckets.contains_key(&payer) {
             buckets.retain(|_, bucket| bucket.filled(limit, now).left < full);
         }
         // All of them in use: then the newcomer waits, rather than one of those being let off.
-        if buckets.len() >= MOST_KEYS && !buckets.contains_key(key) {
+        if buckets.len() >= MOST_PAYERS && !buckets.contains_key(&payer) {
             return false;
         }
-        let bucket = buckets.entry(key.clone()).or_insert(Bucket { left: full, at: now });
+        let bucket = buckets.entry(payer).or_insert(Bucket { left: full, at: now });
         *bucket = bucket.filled(limit, now);
         let admitted = bucket.left >= CALL;
         if admitted {
@@ -94,26 +120,29 @@ mod tests {
         Timestamp::from_millisecond(1_800_000_000_000 + milliseconds).unwrap()
     }
 
-    #[test]
-    fn a_burst_then_so_many_a_second_and_others_are_not_held_to_it() {
-        let rates = Rates::new(Limit::CALLS);
-        let (one, other) = ("AKIAAAAAAAAAAAAAAAAA".parse().unwrap(), "AKIABBBBBBBBBBBBBBBB".parse().unwrap());
-        assert_eq!((0..150).filter(|_| rates.admit(&one, at(0))).count(), 100);
-        assert!(rates.admit(&other, at(0)));
-        assert_eq!((0..50).filter(|_| rates.admit(&one, at(1_000))).count(), 20);
-        assert!(!rates.admit(&one, at(500)), "a clock that went back fills nothing");
-        assert!(!rates.admit(&one, at(1_000)));
-        assert_eq!((0..200).filter(|_| rates.admit(&one, at(60_000))).count(), 100, "no more than a burst");
+    fn payer(n: usize) -> Payer {
+        Payer::Person(UserId::from_bytes((n as u128).to_be_bytes()))
     }
 
     #[test]
-    fn idle_keys_make_room_for_new_ones() {
+    fn a_burst_then_so_many_a_second_and_others_are_not_held_to_it() {
         let rates = Rates::new(Limit::CALLS);
-        let key = |n: usize| format!("AKIA{n:016}").parse::<AccessKeyId>().unwrap();
-        for n in 0..MOST_KEYS {
-            assert!(rates.admit(&key(n), at(0)));
+        let (one, other) = (payer(1), Payer::Root);
+        assert_eq!((0..150).filter(|_| rates.admit(one, at(0))).count(), 100);
+        assert!(rates.admit(other, at(0)));
+        assert_eq!((0..50).filter(|_| rates.admit(one, at(1_000))).count(), 20);
+        assert!(!rates.admit(one, at(500)), "a clock that went back fills nothing");
+        assert!(!rates.admit(one, at(1_000)));
+        assert_eq!((0..200).filter(|_| rates.admit(one, at(60_000))).count(), 100, "no more than a burst");
+    }
+
+    #[test]
+    fn the_idle_make_room_for_others() {
+        let rates = Rates::new(Limit::CALLS);
+        for n in 0..MOST_PAYERS {
+            assert!(rates.admit(payer(n), at(0)));
         }
-        assert!(!rates.admit(&key(MOST_KEYS), at(0)), "all of them are in use");
-        assert!(rates.admit(&key(MOST_KEYS), at(1_000)));
+        assert!(!rates.admit(payer(MOST_PAYERS), at(0)), "all of them are in use");
+        assert!(rates.admit(payer(MOST_PAYERS), at(1_000)));
     }
 }

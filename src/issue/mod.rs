@@ -164,7 +164,6 @@ impl Mint {
         let secrets = self.keys.session_secrets(&id)?;
         let (arn, unique_id) = self.called(&session, role.as_ref(), subject);
         let mut commit = Commit::new(allowed.actor(), now, allowed.operation().intent());
-        commit.audit = allowed.audit_seq();
         commit.add_session(&session)?;
         Ok((Minted { session, secrets, arn, unique_id }, commit))
     }

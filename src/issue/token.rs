@@ -21,7 +21,7 @@ use crate::gate::Authorized;
 use crate::keys::{Algorithm, issuer};
 use crate::model::{AccessKeyId, AccountId, Arn, SessionKind};
 use crate::sessions::Live;
-use crate::store::Epoch;
+use crate::store::{Commit, Epoch};
 
 /// Seconds that an access token is good where nothing is said (threats, "Access token").
 pub const USUAL_ACCESS: u32 = 600;
@@ -195,7 +195,8 @@ impl Mint {
                     .with("audience", wanted.audience.join(" "))
                     .with("algorithm", wanted.algorithm.name())
                     .with("expires", format!("{:.0}", minted.expires));
-                allowed.complete(&outcome, now);
+                let commit = Commit::new(allowed.actor(), now, allowed.operation().intent());
+                allowed.commit(&self.store, commit, &outcome, now)?;
                 Ok(minted)
             }
             Err(error) => {

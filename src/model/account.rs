@@ -81,7 +81,7 @@ impl AccountKind {
 }
 
 /// The accounts there are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accounts {
     /// The one that all users and groups belong to.
     pub home: AccountId,

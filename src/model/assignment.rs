@@ -39,6 +39,13 @@ impl Assignment {
     pub fn counts(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|from| from <= now) && self.not_after.is_none_or(|until| now < until)
     }
+
+    /// Until when that stays so from `now` on.
+    #[must_use]
+    pub fn steady(&self, now: Timestamp) -> Timestamp {
+        let ahead = [self.not_before, self.not_after].into_iter().flatten().filter(|moment| *moment > now);
+        ahead.min().unwrap_or(Timestamp::MAX)
+    }
 }
 
 #[cfg(test)]

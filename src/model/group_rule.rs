@@ -143,6 +143,12 @@ impl fmt::Debug for GroupRule {
 pub struct GroupRules(Arc<[GroupRule]>);
 
 impl GroupRules {
+    /// Whether they are the same ones, and not only equal.
+    #[must_use]
+    pub fn are(&self, others: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &others.0)
+    }
+
     /// What the first rule that matches says of `group`, by the name its directory gives it.
     #[must_use]
     pub fn of(&self, group: &Group) -> Option<Implied> {

@@ -102,6 +102,12 @@ impl Standing {
         Ok(())
     }
 
+    /// Whether the answer may change by the clock alone.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.expires.is_some() || self.logon_hours.is_some()
+    }
+
     /// True while the directory has the object.
     #[must_use]
     pub fn is_present(&self) -> bool {

@@ -84,7 +84,7 @@ impl Alike {
         if personal || self.owners.contains(&user.id) {
             return Ok(None);
         }
-        let Closure { groups, cut_short } = reading.groups(user)?;
+        let Closure { groups, cut_short, .. } = reading.groups(user)?;
         let ids: Vec<GroupId> = groups.iter().map(|reached| reached.group.id).collect();
         let about_role = |number: &usize| sought.get(*number).is_some_and(|one| one.role.is_some());
         if cut_short.is_some() || candidates.questions(&user.id, &ids).iter().any(about_role) {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Closure, Terms};
+use crate::base::Timestamp;
 use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role, User};
 use crate::store::schema::iam as keys;
 use crate::store::{Snapshot, StoreError, iam};
@@ -49,16 +50,27 @@ pub fn all(
     Ok(assigned)
 }
 
-/// The assignments to `to` itself that count at `now`.
-pub(super) fn of(
+/// The assignments to `to` itself that count now.
+fn of(
     snapshot: &dyn Snapshot,
     to: &Member,
     through: &Arc<[String]>,
     terms: &Terms,
 ) -> Result<Vec<Assigned>, StoreError> {
+    Ok(steady(snapshot, to, through, terms)?.0)
+}
+
+/// The assignments to `to` itself that count now, and until when the same ones do.
+pub(super) fn steady(
+    snapshot: &dyn Snapshot,
+    to: &Member,
+    through: &Arc<[String]>,
+    terms: &Terms,
+) -> Result<(Vec<Assigned>, Timestamp), StoreError> {
     let mut found = Vec::new();
-    let counting = iam::assignments_of(snapshot, to)?.into_iter().filter(|assignment| assignment.counts(terms.now));
-    for assignment in counting {
+    let all = iam::assignments_of(snapshot, to)?;
+    let until = all.iter().map(|assignment| assignment.steady(terms.now)).min().unwrap_or(Timestamp::MAX);
+    for assignment in all.into_iter().filter(|assignment| assignment.counts(terms.now)) {
         let missing = || StoreError::corrupt(&keys::role(&assignment.role), "it is assigned, and it is not there");
         let role = iam::role(snapshot, &assignment.role)?.ok_or_else(missing)?;
         if !terms.holds(&role.account) {
@@ -67,7 +79,7 @@ pub(super) fn of(
         let (assignment, role) = (Arc::new(assignment), Arc::new(role));
         found.push(Assigned { assignment, role, rule: None, through: Arc::clone(through) });
     }
-    Ok(found)
+    Ok((found, until))
 }
 
 /// The role that the name of `group` says its members may assume, where a rule knows it and there is such a role.

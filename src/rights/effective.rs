@@ -28,7 +28,7 @@ pub struct Held {
 }
 
 /// All that a principal's rights rest on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Effective {
     /// Policies that allow and deny.
     pub identity: Vec<Held>,
@@ -46,6 +46,8 @@ pub struct Effective {
     pub facts: Facts,
     /// Set when a limit ended the search for groups: then everything is denied.
     pub cut_short: Option<String>,
+    /// It stays so until then, if nothing is written meanwhile: an assignment begins or ends then.
+    pub until: Timestamp,
 }
 
 /// What is known of a principal.

@@ -1,7 +1,7 @@
 //! Reads what rights rest on: for one principal, or for many of whom most share their groups and documents.
 //!
-//! What is kept between two questions are parsed texts, which say the same for ever, and rows of one state of the store, which
-//! are forgotten as soon as it has moved on. So an answer is never about two states at once, and a question about everybody
+//! What is kept between two questions are parsed texts, which say the same for ever, what was read of a principal as long as it
+//! must be the same, and rows of one state of the store, which are forgotten as soon as it has moved on. So an answer is never about two states at once, and a question about everybody
 //! can let commits pass between one page of people and the next.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,10 +10,11 @@ use std::sync::Arc;
 use super::acting;
 use super::assigned::{self, Assigned};
 use super::effective::{Effective, Facts, Held};
+use super::known::Whose;
 use super::shelf::{Shelf, Written};
 use super::ways::Graph;
 use super::{Closure, Guardrails, Terms, up};
-use crate::base::{GroupId, PolicyId};
+use crate::base::{GroupId, PolicyId, Timestamp};
 use crate::model::{
     AccountId, Arn, Entitlements, Entity, Group, Holder, Member, Resource, Role, Session, UniqueId, User,
 };
@@ -57,6 +58,8 @@ struct Hanging {
     documents: Vec<Titled>,
     /// Assignments and what they say, with the group alone as the way.
     assigned: Vec<(Assigned, Titled)>,
+    /// These count until then.
+    until: Timestamp,
 }
 
 impl<'t> Library<'t> {
@@ -116,6 +119,25 @@ impl Reading<'_, '_> {
     /// # Errors
     /// When the store cannot be read or a row is damaged.
     pub fn user(&mut self, user: &User) -> Result<Effective, StoreError> {
+        self.known(Whose::User(user), |reading| reading.read_user(user))
+    }
+
+    /// What was read of `whose` before and is the same, or what `read` answers.
+    fn known(
+        &mut self,
+        whose: Whose<'_>,
+        read: impl FnOnce(&mut Self) -> Result<Effective, StoreError>,
+    ) -> Result<Effective, StoreError> {
+        let known = self.library.shelf.known.clone();
+        if let Some(found) = known.get((self.snapshot, self.library.terms), whose) {
+            return Ok(Effective::clone(&found));
+        }
+        let effective = Arc::new(read(self)?);
+        known.put((self.snapshot, self.library.terms), whose, &effective);
+        Ok(Arc::unwrap_or_clone(effective))
+    }
+
+    fn read_user(&mut self, user: &User) -> Result<Effective, StoreError> {
         let holder = Holder::User(user.id);
         let held = iam::entitlements(self.snapshot, &holder)?.value;
         let account = self.library.account;
@@ -138,6 +160,10 @@ impl Reading<'_, '_> {
     /// # Errors
     /// When the store cannot be read or a row is damaged.
     pub fn machine(&mut self, machine: &Resource) -> Result<Effective, StoreError> {
+        self.known(Whose::Machine(machine), |reading| reading.read_machine(machine))
+    }
+
+    fn read_machine(&mut self, machine: &Resource) -> Result<Effective, StoreError> {
         let account = self.library.account;
         let facts = Facts {
             arn: Arn::resource(account, &machine.name).to_string(),
@@ -165,10 +191,12 @@ impl Reading<'_, '_> {
         let mut identity = self.hung(held, &own)?;
         let boundary = self.boundary(held, &own)?;
         let member = entity.member();
-        let mut assigned = self.assigned(assigned::of(self.snapshot, &member, &own, self.library.terms)?)?;
+        let (own_ones, mut until) = assigned::steady(self.snapshot, &member, &own, self.library.terms)?;
+        let mut assigned = self.assigned(own_ones)?;
         let closure = self.groups_of(entity)?;
         for (reached, through) in closure.ways(&own) {
             let hanging = self.group(&reached.group)?;
+            until = until.min(hanging.until);
             identity.extend(hanging.documents.iter().map(|titled| titled.held(&through)));
             let along = |(one, permission): &(Assigned, Titled)| {
                 (Assigned { through: Arc::clone(&through), ..one.clone() }, permission.clone())
@@ -176,7 +204,9 @@ impl Reading<'_, '_> {
             assigned.extend(hanging.assigned.iter().map(along));
         }
         identity.extend(assigned.iter().map(|(one, permission)| permission.held(&one.through)));
-        let Closure { groups, cut_short } = closure;
+        let Closure { groups, cut_short, timed } = closure;
+        // Hours of a group begin and end at any time: such an answer is for this moment.
+        let until = if timed { self.library.terms.now } else { until };
         if let Some(why) = &cut_short {
             // A group beyond may hold a Deny.
             let name = format!("the search for groups ended early ({why})");
@@ -185,7 +215,7 @@ impl Reading<'_, '_> {
         }
         let assigned = assigned.into_iter().map(|(one, _)| one).collect();
         let groups = groups.iter().map(|reached| reached.group.id).collect();
-        Ok(Effective { identity, boundary, session: None, assigned, groups, label, facts, cut_short })
+        Ok(Effective { identity, boundary, session: None, assigned, groups, label, facts, cut_short, until })
     }
 
     /// The groups that a user is effectively in.
@@ -206,6 +236,12 @@ impl Reading<'_, '_> {
     /// # Errors
     /// When the store cannot be read or a row is damaged.
     pub fn role(&mut self, role: &Role, session: Option<&str>) -> Result<Effective, StoreError> {
+        let mut effective = self.known(Whose::Role(role), |reading| reading.read_role(role))?;
+        effective.facts.session = session.map(str::to_owned);
+        Ok(effective)
+    }
+
+    fn read_role(&mut self, role: &Role) -> Result<Effective, StoreError> {
         let own: Arc<[String]> = [format!("role/{}", role.name)].into();
         let holder = Holder::Role(role.id);
         let held = iam::entitlements(self.snapshot, &holder)?.value;
@@ -214,7 +250,7 @@ impl Reading<'_, '_> {
             account: role.account.clone(),
             kind: "AssumedRole",
             unique_id: holder.unique_id(),
-            session: session.map(str::to_owned),
+            session: None,
             federated: None,
             username: None,
             tags: held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
@@ -228,6 +264,7 @@ impl Reading<'_, '_> {
             label: format!("role/{}", role.name),
             facts,
             cut_short: None,
+            until: Timestamp::MAX,
         })
     }
 
@@ -262,7 +299,8 @@ impl Reading<'_, '_> {
         if let Some(found) = &self.library.rows.guardrails {
             return Ok(Arc::clone(found));
         }
-        let found = Arc::new(Guardrails::read(self.snapshot, &self.library.shelf, self.library.account)?);
+        let Library { shelf, account, .. } = &*self.library;
+        let found = shelf.known.guardrails(self.snapshot, || Guardrails::read(self.snapshot, shelf, account))?;
         self.library.rows.guardrails = Some(Arc::clone(&found));
         Ok(found)
     }
@@ -350,9 +388,9 @@ impl Reading<'_, '_> {
         let titled =
             |held: Held| Titled { name: held.name, written: Written { document: held.document, text: held.text } };
         let documents = self.policies_of(group)?.into_iter().map(titled).collect();
-        let mut assigned = assigned::of(self.snapshot, &Member::Group(group.id), &own, terms)?;
+        let (mut assigned, until) = assigned::steady(self.snapshot, &Member::Group(group.id), &own, terms)?;
         assigned.extend(assigned::by_name(self.snapshot, account, group, &own, terms)?);
-        let hanging = Arc::new(Hanging { documents, assigned: self.assigned(assigned)? });
+        let hanging = Arc::new(Hanging { documents, assigned: self.assigned(assigned)?, until });
         self.library.rows.groups.insert(group.id, Arc::clone(&hanging));
         Ok(hanging)
     }

@@ -13,6 +13,7 @@
 //!  holds     whether a group is one of people or of machines
 //!  effective what a user's or role's rights rest on: policies, boundary, tags
 //!  library   reads that, for one or for many: groups and documents once
+//!  known     what was read of a principal before, where it is the same
 //!  acting    somebody who asks, in whatever session, with all that this rests on
 //!  contacts  how old what is known of a directory may be
 //!  assume    whether they may begin a session of a role
@@ -38,6 +39,7 @@ pub mod effects;
 pub mod find;
 pub mod guardrails;
 mod holds;
+mod known;
 mod library;
 pub mod position;
 mod prospect;
@@ -126,6 +128,8 @@ pub struct Closure {
     pub groups: Vec<Reached>,
     /// Set when a limit ended the search: what lies beyond counts for nothing.
     pub cut_short: Option<String>,
+    /// Whether the clock alone may make another one of it: a group that was met ends, or has hours.
+    pub timed: bool,
 }
 
 /// A group reached.
@@ -208,6 +212,7 @@ fn up(
                 continue;
             }
             let Some(group) = graph.group(snapshot, &id)? else { continue };
+            closure.timed |= group.standing.is_timed();
             if group.standing.active(terms.now).is_ok()
                 && !terms.frozen.contains(&group.origin.directory)
                 && also(&group)

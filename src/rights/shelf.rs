@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::known::Known;
 use crate::policy::{Document, Kind};
 use crate::store::StoreError;
 
@@ -14,9 +15,13 @@ use crate::store::StoreError;
 /// many people are more, each of which is asked for now and then.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Documents by what they are attached as and by their text; clones share them.
+/// Documents by what they are attached as and by their text, and what is made of them; of one store. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Shelf(Arc<Mutex<Kept>>);
+pub struct Shelf {
+    documents: Arc<Mutex<Kept>>,
+    /// What rights of principals rest on, where that is the same as before.
+    pub(super) known: Known,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -50,7 +55,7 @@ impl Shelf {
     }
 
     fn lock<R>(&self, work: impl FnOnce(&mut Kept) -> R) -> R {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.documents.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -10,7 +10,8 @@ pub struct Commit {
     pub by: Actor,
     /// When; kept in the journal. History finds revisions by it.
     pub at: Timestamp,
-    /// Sequence number of the audit record that was opened for it.
+    /// Sequence number of the audit record that was opened for it. `None`: the last of those that it appends, if it appends
+    /// any.
     pub audit: Option<u64>,
     /// What it does to access: on a full disk only what narrows is accepted.
     pub intent: Intent,

@@ -26,6 +26,9 @@ pub(super) type Get<'a> = dyn Fn(&[u8]) -> Result<Option<Row>, StoreError> + 'a;
 pub struct Head {
     /// The last commit.
     pub revision: Revision,
+    /// The last commit that could have changed who may what: see [`schema::is_aside`].
+    #[serde(default)]
+    pub model: Revision,
     /// When it was made. Never earlier than the one before, whatever the caller's clock said:
     /// history is found by binary search over it.
     pub at: Timestamp,
@@ -38,7 +41,7 @@ pub struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { revision: 0, at: Timestamp::UNIX_EPOCH, log_seq: 0, log_hash: [0; 32] }
+        Self { revision: 0, model: 0, at: Timestamp::UNIX_EPOCH, log_seq: 0, log_hash: [0; 32] }
     }
 }
 
@@ -92,13 +95,18 @@ pub(super) fn execute(commit: &Commit, head: &Head, get: &Get<'_>) -> Result<Exe
             }
             changed.push(key.clone());
         }
+        if !schema::is_aside(key) {
+            next.model = revision;
+        }
         let row = value.as_ref().map(|value| Row { revision, value: value.clone() });
         if writes.insert(key.clone(), row).is_some() {
             return Err(bug(format!("{} is written twice by one commit", readable::describe(key))));
         }
     }
     let appended = append(commit, &mut next, &mut writes);
-    let journal = JournalEntry::new(next.at, commit.by.clone(), commit.audit, changed);
+    // A commit that names no record may bring its own.
+    let audit = commit.audit.or_else(|| appended.last().copied());
+    let journal = JournalEntry::new(next.at, commit.by.clone(), audit, changed);
     writes.insert(schema::journal(revision), Some(Row { revision, value: to_json(&journal)? }));
     writes.insert(schema::meta(HEAD), Some(Row { revision, value: to_json(&next)? }));
     Ok(Executed { committed: Committed { revision, appended }, head: next, writes })

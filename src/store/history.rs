@@ -32,7 +32,7 @@ pub struct JournalEntry {
     pub at: Timestamp,
     /// Who.
     pub by: Actor,
-    /// Sequence number of the audit record opened for it.
+    /// Sequence number of the audit record opened for it, or that came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<u64>,
     /// How many historied rows it created, changed or deleted.
@@ -86,7 +86,7 @@ pub struct Version {
     pub at: Timestamp,
     /// Who.
     pub by: Actor,
-    /// Sequence number of the audit record opened for it.
+    /// Sequence number of the audit record opened for it, or that came with it.
     pub audit: Option<u64>,
     /// The row's value before; `None` when this created it.
     pub before: Option<Vec<u8>>,

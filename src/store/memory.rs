@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::execute::{self, Head};
 use super::identity::{self, Epoch, Identity};
-use super::{Commit, Committed, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError};
+use super::{Commit, Committed, Edition, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::Timestamp;
 
 /// An ordered map behind a lock.
@@ -44,6 +44,10 @@ impl Default for Memory {
 impl Snapshot for Held {
     fn revision(&self) -> Revision {
         self.head.revision
+    }
+
+    fn edition(&self) -> Option<Edition> {
+        Some(Edition { opened: 0, revision: self.head.model })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {

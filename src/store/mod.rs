@@ -116,6 +116,11 @@ pub trait Snapshot {
     /// The last commit this snapshot sees.
     fn revision(&self) -> Revision;
 
+    /// Which edition of the model this snapshot sees; `None` where that is not known, as of a past state or one that may come.
+    fn edition(&self) -> Option<Edition> {
+        None
+    }
+
     /// The row at `key`.
     ///
     /// # Errors
@@ -138,6 +143,16 @@ pub trait Snapshot {
         rows.iter().try_for_each(|(key, row)| visit(key, &row.value))?;
         Ok(rows.len())
     }
+}
+
+/// A state of all that bears on who may what. Of one store, equal editions say the same of everybody: what goes on beside
+/// that, such as sessions that begin, makes no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edition {
+    /// How often the engine was opened anew: a number may come again for a commit of which nothing is left.
+    pub opened: u64,
+    /// The last commit that could have changed it.
+    pub revision: Revision,
 }
 
 /// What an engine has to do. Every engine passes `tests/it/store_conformance.rs`.

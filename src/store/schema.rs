@@ -88,6 +88,13 @@ pub fn is_historied(key: &[u8]) -> bool {
         || credentials::is_historied(key)
 }
 
+/// Rows that say nothing of who may what: what happens (sessions, log records, uses, steps of devices), and what was read of a
+/// directory and is not applied. A space that is not named here bears on rights.
+#[must_use]
+pub fn is_aside(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b't' | b'v' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M'))
+}
+
 fn key(space: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
     key.push(space);

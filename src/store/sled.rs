@@ -37,10 +37,10 @@ use tokio::sync::watch;
 use self::patience::{NoAnswer, Patience, Worker};
 use self::tree::Tree;
 use self::writer::{Answer, Disk, Writer, fell_over};
-use super::execute::Writes;
+use super::execute::{Head, Writes};
 use super::place::Place;
 use super::turns::Turns;
-use super::{Commit, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError, Visit};
+use super::{Commit, Edition, Engine, EngineHealth, Entry, KeyRange, Revision, Row, Snapshot, StoreError, Visit};
 
 /// The engine.
 pub(super) struct Sled {
@@ -122,19 +122,23 @@ impl Drop for Sled {
 struct SledSnapshot<'a> {
     writer: &'a Writer,
     tree: &'a Tree,
-    revision: Revision,
+    head: &'a Head,
 }
 
 impl<'a> SledSnapshot<'a> {
     fn of(writer: &'a Writer, disk: &'a RwLockReadGuard<'_, Disk>) -> Result<Self, StoreError> {
         let (tree, head) = disk.open()?;
-        Ok(Self { writer, tree, revision: head.revision })
+        Ok(Self { writer, tree, head })
     }
 }
 
 impl Snapshot for SledSnapshot<'_> {
     fn revision(&self) -> Revision {
-        self.revision
+        self.head.revision
+    }
+
+    fn edition(&self) -> Option<Edition> {
+        Some(Edition { opened: self.writer.reopened(), revision: self.head.model })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {

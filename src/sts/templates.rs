@@ -13,7 +13,7 @@ use super::{Action, Sts};
 use crate::authn::signed::Signed;
 use crate::base::text::printable_within;
 use crate::issue::Stated;
-use crate::model::{Session, User};
+use crate::model::{Session, SessionName, User};
 use crate::query::{Params, QueryError};
 
 impl Sts {
@@ -47,6 +47,12 @@ impl Sts {
                 return Err(another(name, asked, Some(stated.as_str()), person));
             }
             params = params.stating(name, stated.as_str());
+        }
+        // Nobody has to repeat who they are: what is left to them, and left out, is their own name.
+        if params.text("RoleSessionName").is_none()
+            && let Some(own) = SessionName::sanitised(person.name.as_str())
+        {
+            params = params.stating("RoleSessionName", own.as_str());
         }
         let asked = params.tags()?;
         for (key, stated) in tags {

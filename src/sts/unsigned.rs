@@ -183,13 +183,7 @@ impl Prepared {
             Some(bound) => &sts.stating(params.clone(), bound.user(), None)?,
             None => params,
         };
-        let name = match params.text("RoleSessionName") {
-            Some(_) => session_name(params)?,
-            None => {
-                let own = caller.bound().and_then(|bound| SessionName::sanitised(bound.user().name.as_str()));
-                own.map_or_else(|| session_name(params), Ok)?
-            }
-        };
+        let name = session_name(params)?;
         let inherited = inherited(params, None)?;
         let (resource, asking) = asking(params, &name, &inherited)?;
         let job = begins(wanted(params, name, move |_| Ok(inherited))?, answer)?;

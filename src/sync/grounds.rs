@@ -45,7 +45,7 @@ impl Grounds {
     /// # Errors
     /// When the store cannot be read.
     pub fn terms(&self, snapshot: &dyn Snapshot, now: Timestamp) -> Result<Terms, StoreError> {
-        let states = state::load_all(snapshot)?;
+        let states = state::bearings(snapshot)?;
         let domains = states.iter().filter_map(|(label, state)| Some((label.clone(), state.domain.clone()?)));
         let domains = Domains::new(domains);
         let written = states.iter().filter_map(|(label, state)| Some((label.clone(), state.last_contact?)));

@@ -261,6 +261,34 @@ pub fn load(snapshot: &dyn Snapshot, label: &DirectoryLabel) -> Result<Option<(R
 /// # Errors
 /// When the store cannot be read or a row is damaged.
 pub fn load_all(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, SyncState)>, StoreError> {
+    each(snapshot, |state: &mut SyncState, at| state.last_contact = state.last_contact.max(at))
+}
+
+/// What rights hang on of the state of a directory. It is asked for at every request, and the rest may be long.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Bearing {
+    /// As [`SyncState::last_contact`].
+    pub last_contact: Option<Timestamp>,
+    /// As [`SyncState::frozen_since`].
+    pub frozen_since: Option<Timestamp>,
+    /// As [`SyncState::domain`].
+    pub domain: Option<Domain>,
+}
+
+/// As [`load_all`], of what rights hang on.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn bearings(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, Bearing)>, StoreError> {
+    each(snapshot, |bearing: &mut Bearing, at| bearing.last_contact = bearing.last_contact.max(at))
+}
+
+/// The state of each directory; `hear` takes the moment that is kept apart from it.
+fn each<T: for<'de> Deserialize<'de>>(
+    snapshot: &dyn Snapshot,
+    hear: impl Fn(&mut T, Option<Timestamp>),
+) -> Result<Vec<(DirectoryLabel, T)>, StoreError> {
     let (mut states, mut heard) = (Vec::new(), None);
     for (key, row) in super::stored::scan_all(snapshot, &schema::sync_states())? {
         let text = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
@@ -273,10 +301,8 @@ pub fn load_all(snapshot: &dyn Snapshot) -> Result<Vec<(DirectoryLabel, SyncStat
                 heard = Some((label, at));
             }
             "state" => {
-                let mut state: SyncState =
-                    serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?;
-                let at = heard.take_if(|(of, _)| *of == label).map(|(_, at)| at);
-                state.last_contact = state.last_contact.max(at);
+                let mut state: T = serde_json::from_slice(&row.value).map_err(|why| StoreError::corrupt(&key, why))?;
+                hear(&mut state, heard.take_if(|(of, _)| *of == label).map(|(_, at)| at));
                 states.push((label, state));
             }
             _ => {}

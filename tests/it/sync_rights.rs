@@ -9,7 +9,7 @@ use bailey::model::{
     Actor, Assignment, Entitlements, Entity, GroupRule, Holder, Member, MemberKind, Role, origin, role,
 };
 use bailey::rights::effects::Right;
-use bailey::rights::{Effective, Effects};
+use bailey::rights::{Effective, Effects, Library, Shelf};
 use bailey::store::{Commit, Intent, iam, schema};
 use bailey::sync::settings::Limit;
 use bailey::sync::stored::Walk;
@@ -28,6 +28,8 @@ type Rights = BTreeMap<UserId, (String, BTreeSet<String>)>;
 /// A world in which groups give something.
 struct Company {
     world: World,
+    /// What was read for one question after the other, as a daemon keeps it.
+    shelf: Shelf,
 }
 
 impl Company {
@@ -36,7 +38,7 @@ impl Company {
         let pattern = "(?i)(?<role>ops|dev|admins)";
         let rule = GroupRule::new("corp".parse().unwrap(), pattern, None, None).unwrap();
         world.runner.grounds.rules = Arc::new(RwLock::new([rule].into_iter().collect()));
-        let company = Self { world };
+        let company = Self { world, shelf: Shelf::default() };
         company.commit(|commit| {
             for name in ["ops", "dev", "admins", "Deploy", "Audit"] {
                 commit.add_object(&a_role(name)).unwrap();
@@ -85,6 +87,11 @@ impl Company {
             let mut said = BTreeSet::new();
             if user.standing.enabled(self.world.now()).is_ok() {
                 let effective = store.read(|snapshot| Effective::of_user(snapshot, account, &user, &terms)).unwrap();
+                let mut library = Library::with(self.shelf.clone(), account, &terms);
+                for _ in 0..2 {
+                    let kept = store.read(|snapshot| library.at(snapshot).user(&user)).unwrap();
+                    assert_eq!(format!("{kept:?}"), format!("{effective:?}"), "what is kept is what would be read");
+                }
                 let assigned: BTreeSet<String> = effective.assigned.iter().map(|one| one.name()).collect();
                 said.extend(effective.assigned.iter().map(|one| format!("role {}", one.role.name)));
                 let documents = effective.identity.iter().filter(|held| !assigned.contains(&*held.name));

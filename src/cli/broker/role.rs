@@ -23,7 +23,7 @@ pub struct Role {
     pub url: Option<String>,
     /// Its ARN, or what stands in it behind `role/`.
     pub role: String,
-    /// What the session is called, if not by the person's name.
+    /// What the session is called, if not as the daemon says: by the person's name, or as it was set up.
     pub session_name: Option<String>,
     /// For how long, if not as the daemon says.
     pub seconds: Option<u32>,
@@ -74,9 +74,9 @@ impl Role {
         if let Some(keys) = self.kept(&file, &login)? {
             return Ok(Given { role: arn, keys });
         }
-        let name = self.session_name.as_deref().unwrap_or_else(|| login.name());
         let seconds = self.seconds.map(|seconds| seconds.to_string());
-        let mut params = vec![("RoleArn", arn.as_str()), ("RoleSessionName", name)];
+        let mut params = vec![("RoleArn", arn.as_str())];
+        params.extend(self.session_name.as_deref().map(|name| ("RoleSessionName", name)));
         params.extend(seconds.as_deref().map(|seconds| ("DurationSeconds", seconds)));
         let service = Service::at(&login.url, login.ca_file.clone())?;
         let keys = service.assume_role(&login.keys, &params).await?;
@@ -102,7 +102,7 @@ impl Role {
 
     /// One file for what is the same session.
     fn file(&self, login: &Login, arn: &str) -> String {
-        let name = self.session_name.as_deref().unwrap_or_else(|| login.name());
+        let name = self.session_name.as_deref().unwrap_or_default();
         let seconds = self.seconds.map(|seconds| seconds.to_string()).unwrap_or_default();
         format!("{}{}.json", files_of(&login.url), digest(&[arn, name, &seconds]))
     }

@@ -77,12 +77,6 @@ impl Login {
         }
         found.pop().ok_or_else(|| anyhow::anyhow!("nobody is signed in: run `bailey login --url URL`"))
     }
-
-    /// The last part of the person's ARN: their name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.arn.rsplit('/').next().unwrap_or_default()
-    }
 }
 
 /// What the file called `name` keeps. One that cannot be read holds nothing that anybody could use.

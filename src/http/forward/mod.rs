@@ -18,7 +18,7 @@ use hyper::{Method, StatusCode};
 use rand::RngExt as _;
 
 use super::origin::{Origin, Wire};
-use super::rate::{Limit, Rates};
+use super::rate::{Limit, Payer, Rates};
 use super::{App, Failure, limits, public, query};
 use crate::access::forward::identity::{self, About};
 use crate::access::forward::mapping::Mapping;
@@ -184,8 +184,9 @@ impl Question {
         let (caller, verified) = authenticate(app, &visit, &origin, now)?;
         let signed = caller.signed().ok_or_else(|| Failure::bug("a signature without a signer"))?;
         let safe = is_safe(&visit.method);
-        if !forward.rates.admit(signed.key(), now) || !(safe || forward.changes.admit(signed.key(), now)) {
-            let message = "this access key makes too many requests";
+        let payer = Payer::of(signed);
+        if !forward.rates.admit(payer, now) || !(safe || forward.changes.admit(payer, now)) {
+            let message = "whose key this is makes too many requests";
             return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "Throttling", message, Fault::Caller));
         }
         let subject = Subject { app, asked: &asked, signed, visit: &visit, now };

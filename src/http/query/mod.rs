@@ -19,6 +19,7 @@ use rand::RngExt as _;
 
 use super::App;
 use super::origin::Origin;
+use super::rate::Payer;
 use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::machine::Shown;
@@ -267,8 +268,8 @@ impl Call {
             return Err(QueryError::new(403, "AccessDenied", message));
         }
         let signed = caller.signed().ok_or_else(|| QueryError::new(403, "AccessDenied", "it is not signed"))?;
-        if !self.app.rates.admit(signed.key(), self.now) {
-            return Err(QueryError::new(400, "Throttling", "Rate exceeded: this access key makes too many calls"));
+        if !self.app.rates.admit(Payer::of(signed), self.now) {
+            return Err(QueryError::new(400, "Throttling", "Rate exceeded: too many calls of yours"));
         }
         let (resource, mut asking) = (action.about)(params, signed)?;
         let job = (action.job)(params)?;

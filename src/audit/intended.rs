@@ -1,0 +1,63 @@
+//! An event whose whole effect is one commit: its record is in that commit, so one is never there without the other.
+
+use std::sync::Arc;
+
+use super::record::Facts;
+use super::shared::Shared;
+use super::{Outcome, Owed};
+use crate::base::Timestamp;
+use crate::model::Actor;
+use crate::store::{Commit, Committed, Intent, StoreError};
+
+/// What somebody is about to do in one commit. Nothing of it is written yet, and nothing of it happens without
+/// [`Intended::commit`].
+#[must_use = "what was intended has to be carried out or completed as failed"]
+pub struct Intended {
+    shared: Arc<Shared>,
+    facts: Facts,
+    actor: Actor,
+}
+
+impl Intended {
+    pub(super) fn new(shared: Arc<Shared>, actor: &Actor, event: &super::Event, now: Timestamp) -> Self {
+        let facts = shared.facts(actor, event, now);
+        Self { shared, facts, actor: actor.clone() }
+    }
+
+    /// Carries out `commit` with the record in it; both are on disk when it returns. A failure leaves a record of its own.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub fn commit(self, commit: Commit, outcome: &Outcome, now: Timestamp) -> Result<Committed, StoreError> {
+        let done = match self.shared.completion(&self.facts, None, outcome, now) {
+            Ok(draft) => self.shared.commit(commit, draft),
+            Err(error) => Err(StoreError::Broken { why: error.to_string() }),
+        };
+        match done {
+            Ok(committed) => {
+                // The commit has happened, whatever its numbers look like.
+                let _ = self.shared.noted(&committed);
+                Ok(committed)
+            }
+            Err(error) => {
+                self.complete(&Outcome::failed("NotCommitted", &error), now);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes down how it ended without a commit. Nothing has happened, so there is no error to answer: what cannot be
+    /// written now is owed. Blocks.
+    pub fn complete(self, outcome: &Outcome, now: Timestamp) {
+        let commit = Commit::new(self.actor.clone(), now, Intent::Narrow);
+        let written = match self.shared.completion(&self.facts, None, outcome, now) {
+            Ok(draft) => self.shared.append(commit, draft).map(drop).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = written {
+            tracing::error!(event = self.facts.name(), %error, "the log cannot be written; the record is owed");
+            Owed::keep(self.shared, self.facts, self.actor, now).complete(outcome, now);
+        }
+    }
+}
