@@ -1,8 +1,10 @@
 """Signs one request for `benches/sts.sh`: ACTION WHOM FILE, with the credentials of the environment.
 
-WHOM is `bailey` or `moto` for the access key there, `session` for a session that is begun with it first. Writes FILE.body and
-FILE.headers.
+ACTION is one of STS, or `authorize` for a question to `/v1/authorize`. WHOM is `bailey` or `moto` for the access key there,
+`session` for a session that is begun with it first. Writes FILE.body, FILE.headers, FILE.path and FILE.type.
 """
+
+import json
 
 import os
 import ssl
@@ -23,16 +25,19 @@ def form(action):
     return urllib.parse.urlencode(fields)
 
 
-def signed(body, host, credentials):
-    headers = {"Host": host, "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
-    request = botocore.awsrequest.AWSRequest("POST", f"https://{host}/", headers, body)
-    botocore.auth.SigV4Auth(credentials, "sts", "us-east-1").add_auth(request)
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+
+
+def signed(body, host, credentials, path="", kind=FORM, service="sts"):
+    headers = {"Host": host, "Content-Type": kind}
+    request = botocore.awsrequest.AWSRequest("POST", f"https://{host}/{path}", headers, body)
+    botocore.auth.SigV4Auth(credentials, service, "us-east-1").add_auth(request)
     return {name: value for name, value in request.headers.items() if name != "Content-Type"}
 
 
 def begin(host, key):
     body = form("AssumeRole")
-    headers = signed(body, host, key) | {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+    headers = signed(body, host, key) | {"Content-Type": FORM}
     trust = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
     asked = urllib.request.Request(os.environ["BAILEY_URL"] + "/", body.encode(), headers)
     with urllib.request.urlopen(asked, context=trust) as answer:
@@ -46,11 +51,15 @@ def main():
     key = botocore.credentials.Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
     host = urllib.parse.urlsplit(os.environ["BAILEY_URL"]).netloc
     credentials = begin(host, key) if whom == "session" else key
-    body = form(action)
-    with open(file + ".body", "w") as out:
-        out.write(body)
+    body, path, kind, service = form(action), "", FORM, "sts"
+    if action == "authorize":
+        question = {"action": "s3:GetObject", "resource": "arn:aws:s3:::reports/2026.pdf"}
+        body, path, kind, service = json.dumps({"questions": [question]}), "v1/authorize", "application/json", "bailey"
+    for name, text in (("body", body), ("path", path), ("type", kind)):
+        with open(f"{file}.{name}", "w") as out:
+            out.write(text)
     with open(file + ".headers", "w") as out:
-        for name, value in signed(body, host, credentials).items():
+        for name, value in signed(body, host, credentials, path, kind, service).items():
             print(f"{name}: {value}", file=out)
 
 

@@ -54,7 +54,7 @@ pub(super) async fn signed(State(app): State<Arc<App>>, sent: Sent) -> Response 
 
 fn answer(app: &App, sent: &Sent, now: Timestamp) -> Result<Vec<Verdict>, Failure> {
     let (caller, _): (Caller, _) = query::authenticate(app, sent, &EXPECTED, now).map_err(|error| refused(&error))?;
-    admit(app, &caller, "this access key asks too often; ask more questions at once", now)?;
+    admit(app, &caller, "asked too often; ask more questions at once", now)?;
     let batch = serde_json::from_slice::<Batch>(&sent.body);
     let operation = access::operation(batch.as_ref().ok(), &caller);
     // The gate comes first: somebody who may not ask learns nothing about how it would be asked.
