@@ -10,6 +10,7 @@
 mod denials;
 mod judge;
 mod operation;
+mod rules;
 mod sign_in;
 pub mod table;
 pub mod target;

@@ -1,0 +1,89 @@
+//! What no policy has a say about: which sort of caller may do which operation whatever is written anywhere, which may not, and
+//! of which policies decide.
+
+use super::operation::Operation;
+use crate::authn::CallerKind;
+use crate::authn::local::Role;
+
+impl Operation {
+    /// The decision about callers, as a table; `None` is for policies to decide.
+    #[must_use]
+    pub fn allowed_for(self, caller: CallerKind) -> Option<bool> {
+        match (caller, self.least()) {
+            // A proxy asks about the requests of others, and does nothing else.
+            (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
+            // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
+            (CallerKind::Bound, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) => None,
+            (CallerKind::Bound, _) => Some(matches!(self, Self::GetSessionToken)),
+            (CallerKind::Machine, _) if self.is_for_machines() => None,
+            (CallerKind::Machine, _) => Some(false),
+            (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
+            (CallerKind::Visitor, _) => Some(false),
+            (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) || self.is_for_machines() => Some(false),
+            // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
+            _ if matches!(self, Self::GetCallerIdentity | Self::IntrospectSession) => Some(true),
+            // What begins a session takes somebody whose session it would be.
+            (CallerKind::Local(_), _) if self.begins_a_session() || self.makes_a_token() => Some(false),
+            // A token names a session, and ends with it: a long-lived key has none.
+            (CallerKind::Root | CallerKind::User | CallerKind::Federated, _) if self.makes_a_token() => Some(false),
+            (CallerKind::Local(Role::Operator), _) | (CallerKind::Local(Role::Viewer), Role::Viewer) => Some(true),
+            (CallerKind::Local(Role::Viewer), Role::Operator) => Some(false),
+            // Credentials that were handed out hand out none (threats: delegated credentials create credentials), nor do they
+            // change who may what; AWS has the same rules (IAM User Guide, "Compare AWS STS credentials").
+            (CallerKind::Federated, _) if self.is_of("iam") || self.is_of("sts") => Some(false),
+            (CallerKind::Session { mfa: false }, _) if self.is_of("iam") => Some(false),
+            (CallerKind::Session { .. } | CallerKind::Role, _) if self.hands_out() => Some(false),
+            (CallerKind::Root, _) if matches!(self, Self::AssumeRole | Self::GetFederationToken) => Some(false),
+            // One's own session has no more rights than one has (AWS STS API reference, GetSessionToken).
+            (CallerKind::Root | CallerKind::User, _) if matches!(self, Self::GetSessionToken) => Some(true),
+            (
+                CallerKind::Root
+                | CallerKind::User
+                | CallerKind::Role
+                | CallerKind::Session { .. }
+                | CallerKind::Federated,
+                _,
+            ) => None,
+        }
+    }
+
+    /// True when it gives a session of a role.
+    #[must_use]
+    pub const fn is_assuming(self) -> bool {
+        matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity) || self.is_for_machines()
+    }
+
+    /// True when a machine that showed who it is may ask for it: by a certificate, or by a token.
+    const fn is_for_machines(self) -> bool {
+        matches!(self, Self::AssumeRoleWithCertificate | Self::AssumeRoleWithWebIdentity)
+    }
+
+    /// True when those of another account than the home account may be allowed it: to go on to a role that trusts them, to
+    /// ask who they are, to ask about themselves, and for a token of their own session.
+    #[must_use]
+    pub const fn is_for_every_account(self) -> bool {
+        matches!(self, Self::AssumeRole | Self::GetCallerIdentity | Self::Authorize) || self.makes_a_token()
+    }
+
+    /// True when a session begins with it, of whatever kind.
+    #[must_use]
+    pub const fn begins_a_session(self) -> bool {
+        self.is_assuming() || self.hands_out()
+    }
+
+    /// True when it gives a token of the session that asks.
+    #[must_use]
+    pub const fn makes_a_token(self) -> bool {
+        matches!(self, Self::CreateRoleToken | Self::GetWebIdentityToken)
+    }
+
+    /// True when it gives a session of one's own, or under a name of one's choice.
+    const fn hands_out(self) -> bool {
+        matches!(self, Self::GetSessionToken | Self::GetFederationToken)
+    }
+
+    /// True when its name in policies begins so.
+    fn is_of(self, service: &str) -> bool {
+        self.service() == service
+    }
+}
