@@ -10,7 +10,7 @@ use super::who;
 use crate::authn::subject::Subject;
 use crate::base::{Faulty, Timestamp};
 use crate::model::{AccountId, Arn, Role};
-use crate::policy::{Detail, Layer, Reason, RequestError, Verdict, decide};
+use crate::policy::{Context, Detail, Layer, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
 use crate::rights::{
     self, Acting, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
@@ -176,14 +176,29 @@ impl Asked<'_> {
         for (key, values) in std::mem::take(&mut brought) {
             context.set(&key, values);
         }
-        let request = self.acting.request(&self.operation.action(), &self.target.arn, context)?;
+        for action in self.operation.actions(!self.asking.tags.is_empty()) {
+            if let Err(because) = self.allows(&action, context.clone(), reading)? {
+                return Ok(Err(because));
+            }
+        }
+        Ok(Ok(None))
+    }
+
+    /// Whether policies allow `action`, or why not.
+    fn allows(
+        &self,
+        action: &str,
+        context: Context,
+        reading: &mut Reading<'_, '_>,
+    ) -> Result<Result<(), String>, DecideError> {
+        let request = self.acting.request(action, &self.target.arn, context)?;
         let guardrails = reading.guardrails()?;
         let sides = Sides::of(&self.acting.account, &request, reading.terms());
         let mut policies = self.acting.policies();
         guardrails.bind(&sides, &mut policies);
         let decision = decide(&request, &policies, Detail::Deciding);
         Ok(match decision.verdict {
-            Verdict::Allowed => Ok(None),
+            Verdict::Allowed => Ok(()),
             Verdict::ExplicitlyDenied => Err(with_an_explicit_deny(&decision.reasons)),
             Verdict::ImplicitlyDenied => {
                 let layer = decision.reasons.iter().find_map(|reason| match reason {
@@ -197,7 +212,7 @@ impl Asked<'_> {
                     _ => "no identity-based policy",
                 };
                 let level = layer.and_then(|layer| guardrails.level(layer, &sides)).map(which).unwrap_or_default();
-                Err(format!("because {nothing} allows the {} action{level}", self.operation.action()))
+                Err(format!("because {nothing} allows the {action} action{level}"))
             }
         })
     }

@@ -47,6 +47,13 @@ impl Operation {
         }
     }
 
+    /// What policies have to allow for it, `tagged` if tags come with it: to tag a session is a permission of its own (AWS STS API
+    /// reference, GetFederationToken, "Permissions"). Of sessions of roles, whose trust has a say, see [`crate::rights::assume`].
+    pub(super) fn actions(self, tagged: bool) -> impl Iterator<Item = String> {
+        let tags = tagged && matches!(self, Self::GetFederationToken);
+        [self.action()].into_iter().chain(tags.then(|| "sts:TagSession".to_owned()))
+    }
+
     /// True when it gives a session of a role.
     #[must_use]
     pub const fn is_assuming(self) -> bool {

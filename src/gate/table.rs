@@ -67,7 +67,7 @@ fn keys(operation: Operation) -> Vec<&'static str> {
     if taggable {
         keys.push("aws:ResourceTag/KEY");
     }
-    if tagged || name.starts_with("Tag") {
+    if tagged || name.starts_with("Tag") || operation == Operation::GetFederationToken {
         keys.extend(["aws:RequestTag/KEY", "aws:TagKeys"]);
     }
     if name.starts_with("Untag") {

@@ -266,6 +266,40 @@ async fn what_sessions_must_not_do_is_no_matter_of_policies() {
     assert_eq!(office.who_is(&of_root).await.text("Arn"), format!("arn:aws:iam::{ACCOUNT}:root"));
 }
 
+/// To hand out a name is one thing, to say what it is tagged with another: what policies say of tags would be its holder's.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_tags_a_name_that_is_handed_out_needs_the_right_to_tag_sessions() {
+    let office = Office::new().await;
+    let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } }).to_string();
+    let hand = async |who: &crate::bed::signer::Credentials, tags: &[(&str, &str)]| {
+        let asked = [("Action", "GetFederationToken"), ("Name", "guest"), ("Policy", everything.as_str())];
+        office.sts(who, &[&asked[..], tags].concat()).await
+    };
+    let team = |value: &'static str| [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", value)];
+    let plain = office.user("plain", allow(&["sts:GetFederationToken"])).await;
+    assert_eq!(hand(&plain, &[]).await.status, 200);
+    hand(&plain, &team("web")).await.refuses("AccessDenied", "allows the sts:TagSession action");
+    let tags = json!([
+        { "Effect": "Allow", "Action": "sts:GetFederationToken", "Resource": "*" },
+        { "Effect": "Allow", "Action": "sts:TagSession", "Resource": "*", "Condition": {
+            "StringEquals": { "aws:RequestTag/team": "web" }, "ForAllValues:StringEquals": { "aws:TagKeys": ["team"] } } }
+    ]);
+    let tagger = office.user("tagger", tags).await;
+    let handed = hand(&tagger, &team("web")).await.credentials();
+    let shown: serde_json::Value = office.served.client.get(&format!("/v1/sessions/{}", handed.id)).await.unwrap();
+    assert_eq!(shown["tags"], json!({ "team": "web" }));
+    hand(&tagger, &team("ops")).await.refuses("AccessDenied", "sts:TagSession");
+    let more = [("Tags.member.2.Key", "step"), ("Tags.member.2.Value", "1")];
+    hand(&tagger, &[&team("web")[..], &more].concat()).await.refuses("AccessDenied", "sts:TagSession");
+    assert_eq!(hand(&tagger, &[]).await.status, 200, "without tags it is not asked for");
+    let denied = json!([
+        { "Effect": "Allow", "Action": "sts:*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "sts:TagSession", "Resource": "*" }
+    ]);
+    let denied = office.user("denied", denied).await;
+    hand(&denied, &team("web")).await.refuses("AccessDenied", "with an explicit deny");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_not_the_keys_or_is_changed_is_nobodys() {
     let office = Office::new().await;
