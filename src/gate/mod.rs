@@ -230,6 +230,22 @@ impl Gate {
         self.note_denial(&Actor::Local { uid: stranger.uid() }, &event, stranger, now);
     }
 
+    /// Writes down that `caller` asked for `operation` and failed before it came to a decision: `about` says more, such as the
+    /// reason in a word, and `error` is what the caller was told. Counts among the caller's denials. Blocks.
+    pub fn note_failure(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        about: Vec<(&'static str, String)>,
+        (code, message): (&'static str, &str),
+        now: Timestamp,
+    ) {
+        let event = about.into_iter().fold(event(operation, "", caller), |event, (name, value)| {
+            event.with(name, printable(&value).into_owned())
+        });
+        self.note_ended(&caller.actor(), &event, &Outcome::failed(code, &message), now);
+    }
+
     /// Writes down that a request of `actor` to an application was refused, and what `about` says of it: the yes is the
     /// application's to record, since it is what happens there. Blocks.
     pub fn refuse_request(
@@ -289,6 +305,10 @@ impl Gate {
     }
 
     fn note_denial(&self, actor: &Actor, event: &Event, why: &dyn fmt::Display, now: Timestamp) {
+        self.note_ended(actor, event, &Outcome::Denied { message: why.to_string() }, now);
+    }
+
+    fn note_ended(&self, actor: &Actor, event: &Event, outcome: &Outcome, now: Timestamp) {
         let Some(passed_over) = self.denials.admit(actor, now) else { return };
         self.note_passed_over(actor, passed_over, now);
         tracing::warn!(%actor, operation = %event.name, "denied");

@@ -30,6 +30,8 @@ pub enum IssueError {
         who: String,
         /// What.
         what: String,
+        /// Whether it has nothing, or something that names nobody.
+        lack: Lack,
     },
     /// No token can be as it is asked for.
     #[error("{0}")]
@@ -52,6 +54,26 @@ pub enum IssueError {
     /// It cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What is wrong with what the directory says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// It says nothing.
+    Missing,
+    /// It says something that no session can be called.
+    Unusable,
+}
+
+impl Lack {
+    /// A word for programs and the audit log.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "attribute_missing",
+            Self::Unusable => "attribute_unusable",
+        }
+    }
 }
 
 impl IssueError {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use rand::rngs::StdRng;
 
 pub use duration::Bound;
-pub use error::IssueError;
+pub use error::{IssueError, Lack};
 pub use inherit::{Inherited, SessionTags};
 pub use templates::{Stated, Template, TemplateError, Templates};
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::IssueError;
+use super::{IssueError, Lack};
 use crate::base::text::printable_within;
 use crate::model::{SessionName, User, tags};
 
@@ -107,9 +107,10 @@ impl Template {
     }
 
     fn name(&self, user: &User) -> Result<SessionName, IssueError> {
-        let nameless = |what: String| IssueError::Nameless { who: user.name.to_string(), what };
-        let text = self.fill(user).map_err(|missing| nameless(missing.to_string()))?;
-        SessionName::sanitised(&text).ok_or_else(|| nameless(format!("{self} of at least 2 characters")))
+        let nameless = |what: String, lack| IssueError::Nameless { who: user.name.to_string(), what, lack };
+        let text = self.fill(user).map_err(|missing| nameless(missing.to_string(), Lack::Missing))?;
+        let unusable = || nameless(format!("{self} of at least 2 characters"), Lack::Unusable);
+        SessionName::sanitised(&text).ok_or_else(unusable)
     }
 }
 

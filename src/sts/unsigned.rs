@@ -140,7 +140,10 @@ async fn with_password(
     let attempt = Attempt { login, password, code, from };
     let about = vec![("action", Unsigned::LdapIdentity.name().to_owned())];
     let caller = doors.gate.sign_in(doors.logins, attempt, about, now).await.map_err(refused)?;
-    prepared.of(sts, caller, params)
+    let (ours, gate, params) = (sts.clone(), doors.gate.clone(), params.clone());
+    // A refusal is written down, which blocks.
+    let arrived = sts.admin.store.run(move |_| Ok::<_, StoreError>(prepared.of(&ours, &gate, caller, &params, now)));
+    arrived.await.map_err(crate::admin::AdminError::Store)?
 }
 
 /// A role, or one's own session.
@@ -172,7 +175,15 @@ impl Prepared {
         Ok(Self::Role)
     }
 
-    fn of(self, sts: &Sts, caller: Caller, params: &Params) -> Result<Arrived, QueryError> {
+    /// Blocks.
+    fn of(
+        self,
+        sts: &Sts,
+        gate: &Gate,
+        caller: Caller,
+        params: &Params,
+        now: Timestamp,
+    ) -> Result<Arrived, QueryError> {
         let mfa = caller.bound().and_then(|bound| bound.mfa());
         if let Self::Own(job) = self {
             let asking = Asking { mfa, ..Asking::default() };
@@ -180,7 +191,11 @@ impl Prepared {
             return Ok(Arrived { caller, operation, resource: String::new(), asking, job });
         }
         let params = match caller.bound() {
-            Some(bound) => &sts.stating(params.clone(), bound.user(), None)?,
+            Some(bound) => {
+                let operation = Operation::AssumeRoleWithLDAPIdentity;
+                let stated = sts.stating(params.clone(), bound.user(), None);
+                &stated.map_err(|error| error.noted(gate, &caller, operation, now))?
+            }
             None => params,
         };
         let name = session_name(params)?;

@@ -57,6 +57,16 @@ impl Desk {
         self.office.sts(who, &[&[("Action", "AssumeRole"), ("RoleArn", &*arn)], more].concat()).await
     }
 
+    /// The last record, which has to be of a session of a role that Ann failed to begin.
+    fn last_failure(&self) -> Value {
+        let record: Value = serde_json::from_str(&self.office.last_record()).unwrap();
+        let expected = (&json!("AssumeRole"), &json!("failed"), &json!("AccessDenied"), &json!("ann"));
+        let (outcome, who) = (&record["bailey"]["outcome"], &record["userIdentity"]["userName"]);
+        assert_eq!((&record["eventName"], outcome, &record["errorCode"], who), expected, "{record}");
+        assert!(record["requestParameters"]["access_key"].as_str().unwrap().starts_with("AKIA"), "{record}");
+        record
+    }
+
     async fn shown(&self, session: &Credentials) -> Value {
         self.office.served.client.get(&format!("/v1/sessions/{}", session.id)).await.unwrap()
     }
@@ -121,6 +131,14 @@ async fn whoever_asks_for_something_else_is_told_what_it_may_be() {
         let told = desk.assume(&desk.ann, "Deployer", &asked).await;
         told.refuses("AccessDenied", said);
         assert_eq!(told.status, 403);
+        let (parameter, reason) = match asked[0].0 {
+            name @ ("RoleSessionName" | "SourceIdentity") => (name, "name_locked"),
+            _ => ("Tags", "tag_locked"),
+        };
+        let record = desk.last_failure();
+        assert_eq!(record["errorMessage"], told.text("Message").replace("&apos;", "'"));
+        let parameters = &record["requestParameters"];
+        assert_eq!((&parameters["reason_code"], &parameters["parameter"]), (&json!(reason), &json!(parameter)));
     }
     // Tags of other keys are the client's, as ever.
     let mine = desk.assume(&desk.ann, "Deployer", &tag("Ticket", "4711")).await.credentials();
@@ -139,6 +157,8 @@ async fn a_session_that_nobody_is_named_in_does_not_begin() {
     ] {
         desk.templates(name, source, &[]);
         desk.assume(&desk.ann, "Deployer", &named).await.refuses("AccessDenied", said);
+        let reason = if said.contains("at least 2") { "attribute_unusable" } else { "attribute_missing" };
+        assert_eq!(desk.last_failure()["requestParameters"]["reason_code"], reason, "{said}");
     }
     desk.templates(None, None, &[("Mail", "${directory:mail}")]);
     let session = desk.assume(&desk.ann, "Deployer", &named).await.credentials();
@@ -192,4 +212,17 @@ async fn a_tag_that_goes_on_is_no_way_around() {
     let first = desk.assume(&desk.ann, "Deployer", &marked).await.credentials();
     let next = desk.assume(&first, "Next", &named).await.credentials();
     assert_eq!(desk.shown(&next).await["tags"], json!({ "CostCenter": "7" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_in_a_loop_do_not_fill_the_log() {
+    let desk = Desk::new(|_| {}).await;
+    desk.templates(Some(NAME), None, &[]);
+    let mut written = std::collections::BTreeSet::new();
+    for _ in 0..130 {
+        let told = desk.assume(&desk.ann, "Deployer", &[("RoleSessionName", "bob")]).await;
+        assert_eq!(told.status / 100, 4, "{}", told.xml);
+        written.insert(desk.office.last_record());
+    }
+    assert_eq!(written.len(), 100);
 }

@@ -250,7 +250,7 @@ impl Call {
         let (name, unknown) = asked_for(service, &params)?;
         if service == "sts" {
             let (action, sts) = (sts::action(name).ok_or(unknown)?, self.app.sts());
-            let params = sts.prepared(action, params, caller.signed())?;
+            let params = sts.prepared(action, params, (&self.app.gate, &caller), self.now)?;
             return self.carry_out(action, &sts, (&params, caller, verified));
         }
         let action = iam::action(service, name).ok_or(unknown)?;
