@@ -5,6 +5,7 @@
 
 use super::GateError;
 use super::operation::Operation;
+use super::refusal::{No, Refusal};
 use super::target::{About, Renaming, Target};
 use super::who;
 use crate::authn::subject::Subject;
@@ -78,18 +79,18 @@ impl Judge {
             // Root stands above every policy: a key of root's in the hands of somebody whom a boundary or a Deny limits would
             // be a way past both. So no policy gives root's credentials to anybody, as none does in AWS.
             if target.arn == root && !who.is_root() {
-                return Ok((Err("because only root itself may act on root".to_owned()), target.arn));
+                return Ok((Err(no("because only root itself may act on root")), target.arn));
             }
             let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
             let mut reading = library.at(snapshot);
             let acting = match who::acting(who, snapshot, &mut reading, &self.account)? {
                 Ok(acting) => acting,
-                Err(because) => return Ok((Err(because), target.arn)),
+                Err(because) => return Ok((Err(because.into()), target.arn)),
             };
             // What is ours is the home account's. A role of another account may be anything there, and is nobody here: about
             // "everything" both accounts would be one otherwise.
             if acting.account != self.account && !operation.is_for_every_account() {
-                return Ok((Err(format!("because it belongs to account {}", acting.account)), target.arn));
+                return Ok((Err(no(&format!("because it belongs to account {}", acting.account))), target.arn));
             }
             let mut targets = vec![target.clone()];
             targets.extend(asking.renaming.as_ref().map(|renaming| target.renamed(renaming)));
@@ -98,7 +99,7 @@ impl Judge {
                 let asked = Asked { who, acting: &acting, operation, target: &target, asking };
                 match asked.decide(snapshot, &self.account, &mut reading)? {
                     Ok(found) => granted = found,
-                    Err(because) => return Ok((Err(because), target.arn)),
+                    Err(no) => return Ok((Err(no), target.arn)),
                 }
             }
             Ok((Ok(granted), target.arn))
@@ -108,12 +109,18 @@ impl Judge {
             DecideError::Request(error) => GateError::Undecided { why: error.to_string(), fault: error.fault() },
         })? {
             (Ok(granted), _) => Ok(granted),
-            (Err(because), resource) => {
-                let (caller, action) = (who.to_string(), operation.action());
-                Err(GateError::NotAuthorized { caller, action, resource, because })
+            (Err(no), resource) => {
+                let (caller, action, because) = (who.to_string(), operation.action(), no.because.clone());
+                let refusal = Refusal::of(who, action.clone(), resource.clone(), no);
+                Err(GateError::NotAuthorized { caller, action, resource, because, refusal })
             }
         }
     }
+}
+
+/// A no that no document has a say about.
+fn no(because: &str) -> No {
+    because.to_owned().into()
 }
 
 fn undecided(error: StoreError) -> GateError {
@@ -165,7 +172,7 @@ impl Asked<'_> {
         snapshot: &dyn Snapshot,
         account: &AccountId,
         reading: &mut Reading<'_, '_>,
-    ) -> Result<Result<Option<Granted>, String>, DecideError> {
+    ) -> Result<Result<Option<Granted>, No>, DecideError> {
         let now = reading.terms().now;
         let mut brought = self.brought(snapshot, account)?;
         if self.operation.is_assuming() {
@@ -177,8 +184,8 @@ impl Asked<'_> {
             context.set(&key, values);
         }
         for action in self.operation.actions(!self.asking.tags.is_empty()) {
-            if let Err(because) = self.allows(&action, context.clone(), reading)? {
-                return Ok(Err(because));
+            if let Err(no) = self.allows(&action, context.clone(), reading)? {
+                return Ok(Err(No { action: Some(action), context, ..no }));
             }
         }
         Ok(Ok(None))
@@ -190,7 +197,7 @@ impl Asked<'_> {
         action: &str,
         context: Context,
         reading: &mut Reading<'_, '_>,
-    ) -> Result<Result<(), String>, DecideError> {
+    ) -> Result<Result<(), No>, DecideError> {
         let request = self.acting.request(action, &self.target.arn, context)?;
         let guardrails = reading.guardrails()?;
         let sides = Sides::of(&self.acting.account, &request, reading.terms());
@@ -199,7 +206,10 @@ impl Asked<'_> {
         let decision = decide(&request, &policies, Detail::Deciding);
         Ok(match decision.verdict {
             Verdict::Allowed => Ok(()),
-            Verdict::ExplicitlyDenied => Err(with_an_explicit_deny(&decision.reasons)),
+            Verdict::ExplicitlyDenied => {
+                let (explicit, matched) = (true, decision.denying(&policies));
+                Err(No { explicit, matched, ..No::from(with_an_explicit_deny(&decision.reasons)) })
+            }
             Verdict::ImplicitlyDenied => {
                 let layer = decision.reasons.iter().find_map(|reason| match reason {
                     Reason::NothingAllows(layer) => Some(*layer),
@@ -212,7 +222,7 @@ impl Asked<'_> {
                     _ => "no identity-based policy",
                 };
                 let level = layer.and_then(|layer| guardrails.level(layer, &sides)).map(which).unwrap_or_default();
-                Err(format!("because {nothing} allows the {action} action{level}"))
+                Err(format!("because {nothing} allows the {action} action{level}").into())
             }
         })
     }
@@ -224,7 +234,7 @@ impl Asked<'_> {
         account: &AccountId,
         reading: &mut Reading<'_, '_>,
         mut asked: rights::Asked,
-    ) -> Result<Result<Option<Granted>, String>, DecideError> {
+    ) -> Result<Result<Option<Granted>, No>, DecideError> {
         asked.extend(self.asking.session.clone());
         if let Subject::Visitor(visitor) = self.who {
             let said = visitor.identity().context();
@@ -237,7 +247,7 @@ impl Asked<'_> {
         for (key, value) in moment(reading.terms().now) {
             asked.insert(key.to_owned(), vec![value]);
         }
-        let nobody = || "because no such role trusts who asks".to_owned();
+        let nobody = || no("because no such role trusts who asks");
         let role = match find::role(snapshot, account, &self.target.arn) {
             Ok(role) if reading.terms().holds(&role.value.account) => role.value,
             Ok(_) | Err(FindError::NotFound { .. }) => return Ok(Err(nobody())),
@@ -247,7 +257,13 @@ impl Asked<'_> {
         let now = reading.terms().now;
         Ok(match may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)? {
             Assumed::Allowed(way) => Ok(Some(Granted { role, way, asked })),
-            Assumed::Refused { because, .. } => Err(because),
+            Assumed::Refused { action, denied, because, matched } => {
+                let mut context = self.acting.context(now);
+                for (key, values) in asked {
+                    context.set(&key, values);
+                }
+                Err(No { because, action: Some(action.to_owned()), explicit: denied, matched, context })
+            }
         })
     }
 

@@ -10,6 +10,7 @@
 mod denials;
 mod judge;
 mod operation;
+mod refusal;
 mod rules;
 mod sign_in;
 pub mod table;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 pub use judge::{Asking, Granted, Judge};
 pub use operation::Operation;
+pub use refusal::Refusal;
 
 use crate::audit::{Audit, AuditError, Event, Opened, Outcome, Trace};
 use crate::authn::local::{Role, StrangerError};
@@ -34,6 +36,7 @@ use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError};
 use denials::Denials;
 use operation::Effect;
+use refusal::No;
 
 /// Why there is no yes.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,8 @@ pub enum GateError {
         operation: Operation,
         /// What it would take.
         needs: &'static str,
+        /// What was known of the question, of somebody who signed.
+        refusal: Option<Box<Refusal>>,
     },
     /// Policies do not let the caller do it. The words are those that AWS has for it, since programs look for them.
     #[error("User: {caller} is not authorized to perform: {action} on resource: {resource} {because}")]
@@ -59,6 +64,8 @@ pub enum GateError {
         resource: String,
         /// Why not: the layer, and the statement if one denies it.
         because: String,
+        /// What was known of the question, of somebody who signed.
+        refusal: Option<Box<Refusal>>,
     },
     /// Whether the caller may cannot be found out, so it may not.
     #[error("whether that is allowed cannot be decided: {why}")]
@@ -76,6 +83,17 @@ pub enum GateError {
         /// Why it cannot be recorded.
         why: AuditError,
     },
+}
+
+impl GateError {
+    /// What was known of the question that was answered by a no, of somebody who signed.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Denied { refusal, .. } | Self::NotAuthorized { refusal, .. } => refusal.as_deref(),
+            Self::Undecided { .. } | Self::NotRecorded { .. } => None,
+        }
+    }
 }
 
 impl Faulty for GateError {
@@ -177,7 +195,7 @@ impl Gate {
                 }
             },
             // A caller of whom neither the table nor policies say anything may do nothing.
-            (Some(false) | None, _) => return Err(self.deny(&caller, operation, &event, now)),
+            (Some(false) | None, _) => return Err(self.deny(&caller, operation, resource, &event, now)),
         }
         let actor = caller.actor();
         let trace = match operation.effect() {
@@ -196,10 +214,13 @@ impl Gate {
         Ok(Authorized { caller, operation, resource: resource.to_owned(), granted, mfa: asking.mfa, at: now, trace })
     }
 
-    fn deny(&self, caller: &Caller, operation: Operation, event: &Event, now: Timestamp) -> GateError {
+    fn deny(&self, caller: &Caller, operation: Operation, resource: &str, event: &Event, now: Timestamp) -> GateError {
+        let resource = if resource.is_empty() { "*" } else { resource }.to_owned();
+        let no = No::from(String::new());
         let denied = GateError::Denied {
             caller: caller.to_string(),
             operation,
+            refusal: Subject::of(caller).and_then(|who| Refusal::of(who, operation.action(), resource, no)),
             needs: match (caller.kind(), operation.least()) {
                 (CallerKind::Visitor, _) => {
                     "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
@@ -312,7 +333,7 @@ impl Gate {
         let Some(passed_over) = self.denials.admit(actor, now) else { return };
         self.note_passed_over(actor, passed_over, now);
         tracing::warn!(%actor, operation = %event.name, "denied");
-        self.audit.note(actor, event, &Outcome::Denied { message: why.to_string() }, now);
+        self.audit.note(actor, event, outcome, now);
     }
 
     fn note_passed_over(&self, actor: &Actor, count: u64, now: Timestamp) {

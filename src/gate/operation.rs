@@ -141,6 +141,8 @@ operations! {
     CreateVirtualMFADevice: Widens, Operator, iam About::New(Kind::MfaDevice);
     /// Take a device of the second factor from somebody.
     DeactivateMFADevice: Widens, Operator, iam About::User;
+    /// Read what a refusal rested on, which the log keeps, too.
+    DecodeAuthorizationMessage: ShowsTheLog, Operator, sts About::Account;
     /// Delete an access key.
     DeleteAccessKey: Narrows, Operator, iam About::User;
     /// Take the account's name away.

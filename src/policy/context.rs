@@ -26,6 +26,11 @@ impl Context {
         }
     }
 
+    /// Keys that have values, lower-case, in order, each with them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().filter(|(_, values)| !values.is_empty()).map(|(key, values)| (&**key, values.as_slice()))
+    }
+
     /// Keys that have values, lower-case, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|(_, values)| !values.is_empty()).map(|(key, _)| &**key)

@@ -36,6 +36,7 @@ mod fault;
 mod index;
 mod json;
 mod lint;
+mod matched;
 mod parse;
 mod pattern;
 mod principal;
@@ -52,6 +53,7 @@ pub use decide::{Decision, Detail, Layer, Named, Policies, Reason, Verdict, deci
 pub use document::{Document, Effect, Kind, Version, context_keys};
 pub use fault::PolicyError;
 pub use lint::{Warning, lint};
+pub use matched::Matched;
 pub use principal::{Principal, PrincipalError};
 pub use request::{Request, RequestError};
 pub use services::Services;

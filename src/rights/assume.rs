@@ -13,7 +13,7 @@ use super::guardrails::Sides;
 use super::{Reading, Terms};
 use crate::base::Timestamp;
 use crate::model::{Arn, Role};
-use crate::policy::{Context, Detail, Effect, Layer, Named, Reason, RequestError, Verdict, decide};
+use crate::policy::{Context, Detail, Effect, Layer, Matched, Named, Reason, RequestError, Verdict, decide};
 use crate::store::StoreError;
 
 /// What is asked for, as conditions see it: values by key.
@@ -32,6 +32,8 @@ pub enum Assumed {
         denied: bool,
         /// Why, behind "is not authorized to perform ..".
         because: String,
+        /// The statements that deny it.
+        matched: Vec<Matched>,
     },
 }
 
@@ -96,7 +98,8 @@ pub fn may_assume(
             verdict => {
                 let denied = verdict == Verdict::ExplicitlyDenied;
                 let because = because(action, &decision.reasons, trust.is_some());
-                return Ok(Assumed::Refused { action, denied, because });
+                let matched = decision.denying(&policies);
+                return Ok(Assumed::Refused { action, denied, because, matched });
             }
         }
     }

@@ -9,6 +9,8 @@
 //! ```
 
 mod assume_role;
+mod authorization_message;
+mod decode;
 mod error;
 mod federation;
 mod identity;
@@ -45,8 +47,15 @@ pub type Action = query::Action<Sts>;
 pub type Job = query::Job<Sts>;
 
 /// The tables of all files.
-const TABLES: &[&[Action]] =
-    &[assume_role::ACTIONS, federation::ACTIONS, identity::ACTIONS, own::ACTIONS, web_token::ACTIONS];
+const TABLES: &[&[Action]] = &[
+    assume_role::ACTIONS,
+   
+    decode::ACTIONS,
+    federation::ACTIONS,
+    identity::ACTIONS,
+    own::ACTIONS,
+    web_token::ACTIONS,
+];
 
 /// All actions.
 pub fn actions() -> impl Iterator<Item = &'static Action> {

@@ -77,6 +77,7 @@ mod store_open;
 mod store_text;
 mod sts;
 mod sts_chain;
+mod sts_decode;
 mod sts_office;
 mod sts_templates;
 mod sts_unsigned;

@@ -274,7 +274,8 @@ impl Call {
         let (resource, mut asking) = (action.about)(params, signed)?;
         let job = (action.job)(params)?;
         asking.mfa = self.second_factor(action.operation, params, signed)?;
-        let allowed = self.app.gate.authorize_about(caller, action.operation, &resource, &asking, self.now)?;
+        let allowed = self.app.gate.authorize_about(caller, action.operation, &resource, &asking, self.now);
+        let allowed = allowed.map_err(|error| self.app.sts().refused(error, self.now))?;
         // Each signature changes something once: a captured request does not do it again. Behind the gate, so that those who
         // may do nothing cannot fill the memory of signatures. One that begins a session may come again: clients in parallel
         // send equal requests within one second, and whoever holds one holds the way to send it.
