@@ -234,6 +234,16 @@ pub mod failures {
     //! do their guardrails. *Here:* those of services are taken by the principal's account, those of resources by the
     //! resource's (`src/rights/guardrails.rs`). *Tests:* a table of both in `tests/it/guardrails.rs`.
     //!
+    //! **Root of one account is root of all.** A right that is about `*` knows no account, and a session that may ask about
+    //! "itself" may find that its self is somebody else's. *Here:* root of another account, as `sts:AssumeRoot` gives it, is
+    //! narrowed to the document of a task that names that root alone and denies all else, and asks in a table of operations of its
+    //! own, none of which looks at the home account (`src/model/root_task.rs`, `src/gate/judge.rs`, `src/iam/root_task.rs`).
+    //! *Tests:* every action of IAM, and every spelling of somebody else, in `tests/it/sts_root.rs`.
+    //!
+    //! **A refusal tells an attacker the policy.** What statement denies, what tags are looked at, is a map of what to try next; and
+    //! without it nobody can help whoever is refused. *Here:* it comes sealed (`src/sts/authorization_message.rs`), to be
+    //! read by who may `sts:DecodeAuthorizationMessage`, which is recorded. *Tests:* `tests/it/sts_decode.rs`.
+    //!
     //! **An update of the program changes rights.** *Here:* a newer ready-made policy is a further version, and the one that
     //! counts stays where anybody holds it (`src/admin/iam/templates.rs`).
     //!
@@ -514,6 +524,9 @@ pub mod defaults {
     //!
     //! **Any region in a signature.** Clients sign for the region they happen to be configured for, and a key is good here
     //! alone, whatever it says.
+    //!
+    //! **An encoded authorization message is good for 24 hours.** Who is refused in the evening is helped in the morning. Behind
+    //! that it would help those alone who read old logs of clients, where it stands in the open; and the audit log has the record.
     //!
     //! **Nothing public without `https.listen`, no plain HTTP beyond loopback.** What travels there are credentials.
     //!

@@ -201,7 +201,12 @@ impl UserIdentity {
             }
             Actor::Root => Self { r#type: "Root".into(), principal_id: identity.account.to_string(), ..blank },
             Actor::Session { session, arn, person } => {
-                let r#type = if arn.contains(":federated-user/") { "FederatedUser" } else { "AssumedRole" };
+                // As CloudTrail has it of sessions of AssumeRoot; whose root it is, the name says.
+                let r#type = match arn {
+                    arn if arn.contains(":federated-user/") => "FederatedUser",
+                    arn if arn.ends_with(":root") => "Root",
+                    _ => "AssumedRole",
+                };
                 let invoked_by = person.map(|person| person.to_string());
                 let user_name = Some(clean(arn)).filter(|arn| !arn.is_empty());
                 Self { r#type: r#type.into(), principal_id: clean(session), user_name, invoked_by, ..blank }

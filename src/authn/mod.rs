@@ -70,6 +70,8 @@ pub enum CallerKind {
     },
     /// A session under a name that a user handed out.
     Federated,
+    /// A session as root of another account, for a task.
+    AssumedRoot,
     /// Somebody of elsewhere, for whom an issuer vouches, who has no session yet.
     Visitor,
 }
@@ -88,6 +90,7 @@ impl CallerKind {
         Self::Session { mfa: false },
         Self::Session { mfa: true },
         Self::Federated,
+        Self::AssumedRoot,
         Self::Visitor,
     ];
 }
@@ -105,6 +108,7 @@ impl fmt::Display for CallerKind {
             Self::Session { mfa: false } => f.write_str("session"),
             Self::Session { mfa: true } => f.write_str("session-mfa"),
             Self::Federated => f.write_str("federated"),
+            Self::AssumedRoot => f.write_str("assumed-root"),
             Self::Visitor => f.write_str("visitor"),
         }
     }

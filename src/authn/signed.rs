@@ -197,6 +197,7 @@ impl Acted {
                 let arn = Arn::assumed_role(&role.account, &role.name, name);
                 (arn, format!("{}:{name}", UniqueId::of_role(&role.id)))
             }
+            (SessionKind::Root { .. }, ..) => (Arn::root(&session.account), session.account.to_string()),
             (SessionKind::Federated { name, .. }, ..) => (Arn::federated_user(home, name), format!("{home}:{name}")),
             (_, _, Some(user)) => {
                 let id = UniqueId::of_member(&Member::User(user.id));
@@ -220,6 +221,7 @@ impl Signed {
                 match &session.kind {
                     SessionKind::Role { .. } => CallerKind::Role,
                     SessionKind::Federated { .. } => CallerKind::Federated,
+                    SessionKind::Root { .. } => CallerKind::AssumedRoot,
                     SessionKind::Owner { .. } => CallerKind::Session { mfa: session.mfa.is_some() },
                 }
             }
@@ -241,7 +243,7 @@ impl Signed {
         }
     }
 
-    /// True of root, with a long-lived key or in a session of its own.
+    /// True of root of the home account, with a long-lived key or in a session of its own.
     #[must_use]
     pub fn is_root(&self) -> bool {
         match &self.who {
@@ -253,8 +255,8 @@ impl Signed {
         }
     }
 
-    /// The user who acts as such, with a long-lived key or in a session of their own; `None` of root, and of sessions of roles
-    /// and of names that were handed out.
+    /// The user who acts as such, with a long-lived key or in a session of their own; `None` of root, and of sessions of roles,
+    /// of names that were handed out, and of tasks.
     #[must_use]
     pub fn user(&self) -> Option<&User> {
         match &self.who {
@@ -262,7 +264,7 @@ impl Signed {
             Who::User(user) => Some(user),
             Who::Session(acted) => match acted.live.session().kind {
                 SessionKind::Owner { .. } => acted.live.person(),
-                SessionKind::Role { .. } | SessionKind::Federated { .. } => None,
+                SessionKind::Role { .. } | SessionKind::Federated { .. } | SessionKind::Root { .. } => None,
             },
         }
     }

@@ -8,7 +8,7 @@ use super::federated::WebIdentity;
 use super::login::Bound;
 use super::machine::Machine;
 use super::signed::{From, Signed};
-use crate::model::{AccountId, Arn, Origin, Resource, Session, User};
+use crate::model::{AccountId, Arn, Origin, Resource, Session, SessionKind, User};
 
 /// Somebody of elsewhere, and where they ask from.
 #[derive(Debug)]
@@ -70,6 +70,13 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn is_root(self) -> bool {
         matches!(self, Self::Signed(signed) if signed.is_root())
+    }
+
+    /// The account as whose root they act, for a task; never the home account.
+    #[must_use]
+    pub fn assumed_root(self) -> Option<&'a AccountId> {
+        let session = self.session()?;
+        matches!(session.kind, SessionKind::Root { .. }).then_some(&session.account)
     }
 
     /// Where they ask from.

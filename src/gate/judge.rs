@@ -15,6 +15,7 @@ use crate::policy::{Context, Detail, Layer, Reason, RequestError, Verdict, decid
 use crate::rights::guardrails::Level;
 use crate::rights::{
     self, Acting, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
+    may_assume_root,
 };
 use crate::store::{Snapshot, Store, StoreError};
 
@@ -75,7 +76,11 @@ impl Judge {
         let terms = (self.terms)(now).map_err(undecided)?;
         let root = Arn::root(&self.account).to_string();
         let decided = self.store.read(|snapshot| {
-            let target = Target::of(snapshot, &self.account, operation.about(), resource)?;
+            let target = match who.assumed_root().map(Arn::root) {
+                Some(own) if own.as_str() == resource => Target::bare(own.to_string()),
+                Some(own) => return Ok((Err(no(&format!("because it reaches {own} alone"))), resource.to_owned())),
+                None => Target::of(snapshot, &self.account, operation.about(), resource)?,
+            };
             // Root stands above every policy: a key of root's in the hands of somebody whom a boundary or a Deny limits would
             // be a way past both. So no policy gives root's credentials to anybody, as none does in AWS.
             if target.arn == root && !who.is_root() {
@@ -88,8 +93,9 @@ impl Judge {
                 Err(because) => return Ok((Err(because.into()), target.arn)),
             };
             // What is ours is the home account's. A role of another account may be anything there, and is nobody here: about
-            // "everything" both accounts would be one otherwise.
-            if acting.account != self.account && !operation.is_for_every_account() {
+            // "everything" both accounts would be one otherwise. Root of another account asks about itself, as was seen above.
+            let itself = who.assumed_root().is_some_and(|account| *account == acting.account);
+            if acting.account != self.account && !operation.is_for_every_account() && !itself {
                 return Ok((Err(no(&format!("because it belongs to account {}", acting.account))), target.arn));
             }
             let mut targets = vec![target.clone()];
@@ -148,12 +154,21 @@ impl From<AssumeError> for DecideError {
 /// A yes to a session: by which way, and what was asked for, which is asked again at each use of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
-    /// The role.
-    pub role: Role,
+    /// Of what.
+    pub grant: Grant,
     /// By which way.
     pub way: Way,
     /// Values by condition key.
     pub asked: rights::Asked,
+}
+
+/// What a session is allowed of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Of a role.
+    Role(Box<Role>),
+    /// As root of this account.
+    Root(AccountId),
 }
 
 /// A question to policies.
@@ -177,6 +192,9 @@ impl Asked<'_> {
         let mut brought = self.brought(snapshot, account)?;
         if self.operation.is_assuming() {
             return self.assume(snapshot, account, reading, brought);
+        }
+        if self.operation == Operation::AssumeRoot {
+            return self.assume_root(reading, brought);
         }
         let mut context = self.acting.context(now);
         brought.extend(self.asking.session.clone());
@@ -244,9 +262,7 @@ impl Asked<'_> {
             asked.insert("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()]);
             asked.insert("aws:MultiFactorAuthAge".to_owned(), vec!["0".to_owned()]);
         }
-        for (key, value) in moment(reading.terms().now) {
-            asked.insert(key.to_owned(), vec![value]);
-        }
+        asked.extend(moment(reading.terms().now));
         let nobody = || no("because no such role trusts who asks");
         let role = match find::role(snapshot, account, &self.target.arn) {
             Ok(role) if reading.terms().holds(&role.value.account) => role.value,
@@ -255,8 +271,35 @@ impl Asked<'_> {
             Err(_) => return Ok(Err(nobody())),
         };
         let now = reading.terms().now;
-        Ok(match may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)? {
-            Assumed::Allowed(way) => Ok(Some(Granted { role, way, asked })),
+        let assumed = may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)?;
+        Ok(self.granted(assumed, Grant::Role(Box::new(role)), asked, now))
+    }
+
+    /// Whether a session as root of another account may begin.
+    fn assume_root(
+        &self,
+        reading: &mut Reading<'_, '_>,
+        mut asked: rights::Asked,
+    ) -> Result<Result<Option<Granted>, No>, DecideError> {
+        let Some(account) = self.target.account() else { return Ok(Err(no("because that is no account's root"))) };
+        let now = reading.terms().now;
+        asked.extend(self.asking.session.clone());
+        asked.extend(moment(now));
+        asked.insert("aws:ResourceAccount".to_owned(), vec![account.to_string()]);
+        let assumed = may_assume_root(reading, self.acting, &account, &asked, now)?;
+        Ok(self.granted(assumed, Grant::Root(account), asked, now))
+    }
+
+    /// The answer about a session of `grant`.
+    fn granted(
+        &self,
+        assumed: Assumed,
+        grant: Grant,
+        asked: rights::Asked,
+        now: Timestamp,
+    ) -> Result<Option<Granted>, No> {
+        match assumed {
+            Assumed::Allowed(way) => Ok(Some(Granted { grant, way, asked })),
             Assumed::Refused { action, denied, because, matched } => {
                 let mut context = self.acting.context(now);
                 for (key, values) in asked {
@@ -264,7 +307,7 @@ impl Asked<'_> {
                 }
                 Err(No { because, action: Some(action.to_owned()), explicit: denied, matched, context })
             }
-        })
+        }
     }
 
     /// What the request itself brings for conditions.
@@ -291,7 +334,8 @@ impl Asked<'_> {
             set("iam:PermissionsBoundary", vec![boundary.clone()]);
         }
         if self.target.arn != "*" {
-            set("aws:ResourceAccount", vec![account.to_string()]);
+            let owner = self.who.assumed_root().unwrap_or(account);
+            set("aws:ResourceAccount", vec![owner.to_string()]);
         }
         set("aws:TagKeys", self.asking.tags.iter().map(|(key, _)| key.clone()).collect());
         for (key, value) in &self.asking.tags {
@@ -312,8 +356,9 @@ impl Asked<'_> {
 
 /// The moment of a question, kept with a session: a role that is given until noon is not taken back at noon from those who
 /// have it, since its sessions have ends of their own.
-fn moment(now: Timestamp) -> [(&'static str, String); 2] {
-    [("aws:CurrentTime", format!("{now:.0}")), ("aws:EpochTime", now.as_second().to_string())]
+fn moment(now: Timestamp) -> [(String, Vec<String>); 2] {
+    let key = |key: &str, value: String| (key.to_owned(), vec![value]);
+    [key("aws:CurrentTime", format!("{now:.0}")), key("aws:EpochTime", now.as_second().to_string())]
 }
 
 fn with_an_explicit_deny(reasons: &[Reason]) -> String {

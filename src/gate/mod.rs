@@ -21,7 +21,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use judge::{Asking, Granted, Judge};
+pub use judge::{Asking, Grant, Granted, Judge};
 pub use operation::Operation;
 pub use refusal::Refusal;
 
@@ -231,6 +231,7 @@ impl Gate {
                 (CallerKind::User | CallerKind::Local(_), _) if operation.makes_a_token() => {
                     "a token is of a session: begin one first, with sts:AssumeRole or sts:GetSessionToken"
                 }
+                (CallerKind::AssumedRoot, _) => "root of another account does its task, and nothing else",
                 (CallerKind::Root, _) => "root itself assumes no role and hands out no name; use a user",
                 (CallerKind::Role, _) => "it takes a user: the session of a role goes on with sts:AssumeRole",
                 (CallerKind::Session { .. }, _) => {

@@ -91,6 +91,8 @@ operations! {
     AssumeRoleWithLDAPIdentity: Mints, Operator, sts About::Role;
     /// Begin a session of a role by the word of an outside issuer.
     AssumeRoleWithWebIdentity: Mints, Operator, sts About::Role;
+    /// Begin a session as root of another account, for a task.
+    AssumeRoot: Mints, Operator, sts About::Root;
     /// Attach a managed policy to a group.
     AttachGroupPolicy: Widens, Operator, iam About::Group;
     /// Attach a guardrail to the organization or to an account; beside others it may allow what they did not.

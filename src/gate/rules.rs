@@ -22,6 +22,9 @@ impl Operation {
             (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) || self.is_for_machines() => Some(false),
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
             _ if matches!(self, Self::GetCallerIdentity | Self::IntrospectSession) => Some(true),
+            // A task is done, and nothing else: what is asked of root of another account is no business of ours.
+            (CallerKind::AssumedRoot, _) if self.is_of_root_tasks() => None,
+            (CallerKind::AssumedRoot, _) => Some(false),
             // What begins a session takes somebody whose session it would be.
             (CallerKind::Local(_), _) if self.begins_a_session() || self.makes_a_token() => Some(false),
             // A token names a session, and ends with it: a long-lived key has none.
@@ -33,7 +36,9 @@ impl Operation {
             (CallerKind::Federated, _) if self.is_of("iam") || self.is_of("sts") => Some(false),
             (CallerKind::Session { mfa: false }, _) if self.is_of("iam") => Some(false),
             (CallerKind::Session { .. } | CallerKind::Role, _) if self.hands_out() => Some(false),
-            (CallerKind::Root, _) if matches!(self, Self::AssumeRole | Self::GetFederationToken) => Some(false),
+            (CallerKind::Root, _) if matches!(self, Self::AssumeRole | Self::AssumeRoot | Self::GetFederationToken) => {
+                Some(false)
+            }
             // One's own session has no more rights than one has (AWS STS API reference, GetSessionToken).
             (CallerKind::Root | CallerKind::User, _) if matches!(self, Self::GetSessionToken) => Some(true),
             (
@@ -75,7 +80,12 @@ impl Operation {
     /// True when a session begins with it, of whatever kind.
     #[must_use]
     pub const fn begins_a_session(self) -> bool {
-        self.is_assuming() || self.hands_out()
+        self.is_assuming() || self.hands_out() || matches!(self, Self::AssumeRoot)
+    }
+
+    /// True when a task of root allows it. The documents say of whom ([`crate::model::RootTask`]).
+    const fn is_of_root_tasks(self) -> bool {
+        matches!(self, Self::GetLoginProfile | Self::GetUser | Self::ListAccessKeys | Self::ListMFADevices)
     }
 
     /// True when it gives a token of the session that asks.

@@ -73,6 +73,9 @@ fn keys(operation: Operation) -> Vec<&'static str> {
     if name.starts_with("Untag") {
         keys.push("aws:TagKeys");
     }
+    if operation == Operation::AssumeRoot {
+        keys.extend(["sts:DurationSeconds", "sts:TaskPolicyArn"]);
+    }
     if operation.makes_a_token() {
         keys.extend(["sts:DurationSeconds", "sts:IdentityTokenAudience", "sts:SigningAlgorithm"]);
     }

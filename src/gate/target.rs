@@ -36,6 +36,8 @@ pub enum About {
     OidcProvider,
     /// A SAML provider.
     SamlProvider,
+    /// Root of another account, by its ARN.
+    Root,
     /// A user, group, role or managed policy, by its ARN.
     Subject,
     /// A configured directory.
@@ -97,6 +99,7 @@ impl About {
             Self::MfaDevice | Self::New(Kind::MfaDevice) => "arn:aws:iam::ACCOUNT:mfa/PATH/NAME",
             Self::OidcProvider | Self::New(Kind::OidcProvider) => "arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH",
             Self::SamlProvider | Self::New(Kind::SamlProvider) => "arn:aws:iam::ACCOUNT:saml-provider/NAME",
+            Self::Root => "arn:aws:iam::ACCOUNT:root",
             Self::Subject => "arn:aws:iam::ACCOUNT:KIND/PATH/NAME",
             Self::Directory => "arn:aws:bailey::ACCOUNT:directory/LABEL",
             Self::Held => "arn:aws:bailey::ACCOUNT:held-changes/DIGEST",
@@ -116,6 +119,7 @@ impl Target {
             About::Account => return Ok(Self::bare("*".to_owned())),
             About::Directory => return Ok(Self::bare(format!("arn:aws:bailey::{account}:directory/{text}"))),
             About::Held => return Ok(Self::bare(format!("arn:aws:bailey::{account}:held-changes/{text}"))),
+            About::Root => return Ok(Self::bare(root(text))),
             About::New(kind) => return Ok(Self::bare(spelt(account, kind, text))),
             About::Machine => return Self::entity(snapshot, account, MemberKind::Resource, text),
             About::User if text == Arn::root(account).as_str() || text == ROOT => {
@@ -196,7 +200,13 @@ impl Target {
         Self { tags: plain(tags), ..Self::bare(arn) }
     }
 
-    fn bare(arn: String) -> Self {
+    /// The account whose root it is.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.arn.strip_prefix("arn:aws:iam::")?.strip_suffix(":root")?.parse().ok()
+    }
+
+    /// Of what has neither tags nor a boundary.
+    pub(super) fn bare(arn: String) -> Self {
         Self { arn, tags: BTreeMap::new(), boundary: None }
     }
 
@@ -242,6 +252,13 @@ pub fn subject(account: &AccountId, arn: &str) -> Option<About> {
         "policy" => Some(About::Policy),
         _ => None,
     }
+}
+
+/// The ARN of root that is meant; `*` of what means none, so that it stands for no account.
+fn root(text: &str) -> String {
+    let meant = text.strip_prefix("arn:aws:iam::").and_then(|rest| rest.strip_suffix(":root"));
+    let meant = meant.and_then(|account| account.parse::<AccountId>().ok());
+    meant.map_or_else(|| "*".to_owned(), |account| Arn::root(&account).to_string())
 }
 
 /// What is found, `None` if nothing is meant: then the decision is about what was said, and the operation will say that

@@ -43,11 +43,13 @@ mod policies;
 mod profiles;
 mod reports;
 mod roles;
+mod root_task;
 mod saml;
 mod simulate;
 mod users;
 
 use crate::admin::Admin;
+use crate::authn::CallerKind;
 use crate::authn::signed::Signed;
 use crate::gate::target::Renaming;
 use crate::gate::{Asking, Authorized, Operation};
@@ -99,6 +101,13 @@ pub fn actions() -> impl Iterator<Item = &'static Action> {
 #[must_use]
 pub fn action(service: &str, name: &str) -> Option<&'static Action> {
     actions().find(|action| action.service == service && action.name == name)
+}
+
+/// The action of this name, as `kind` of caller asks it: root of another account has answers of its own.
+#[must_use]
+pub fn action_for(kind: CallerKind, service: &str, name: &str) -> Option<&'static Action> {
+    let own = root_task::ACTIONS.iter().find(|action| action.service == service && action.name == name);
+    own.filter(|_| kind == CallerKind::AssumedRoot).or_else(|| action(service, name))
 }
 
 /// An action of IAM.

@@ -11,6 +11,7 @@ use super::{IssueError, LONGEST_OWN, USUAL, USUAL_OWN, What};
 use crate::authn::subject::Subject;
 use crate::base::Timestamp;
 use crate::model::Role;
+use crate::model::root_task::LONGEST_ROOT;
 use crate::model::session::LONGEST_CHAINED;
 
 /// A limit, in words, and the seconds it leaves.
@@ -43,6 +44,7 @@ fn usual(what: &What) -> u32 {
     match what {
         What::Role(_) => USUAL,
         What::Oneself | What::Federated(_) => USUAL_OWN,
+        What::Root(_) => LONGEST_ROOT,
     }
 }
 
@@ -54,6 +56,7 @@ fn bounds(limits: &Limits<'_>) -> Vec<Bound> {
     let mut bounds = Vec::new();
     match limits.role {
         Some(role) => bounds.push(bound("role allows", role.max_session.into())),
+        None if matches!(limits.what, What::Root(_)) => bounds.push(bound("tasks of root last", LONGEST_ROOT.into())),
         None if subject.is_root() => bounds.push(bound("sessions of root last", USUAL.into())),
         None => bounds.push(bound("sessions of one's own last", LONGEST_OWN.into())),
     }

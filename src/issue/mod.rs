@@ -23,10 +23,10 @@ use crate::audit::Outcome;
 use crate::authn::subject::Subject;
 use crate::base::text::printable;
 use crate::base::{Clock, PolicyId, SessionId, Timestamp};
-use crate::gate::{Authorized, Granted};
+use crate::gate::{Authorized, Grant, Granted};
 use crate::keys::{Keys, SessionSecrets};
 use crate::model::{
-    AccountId, Arn, Begun, CredentialOwner, Role, Session, SessionKind, SessionName, UniqueId, User, session,
+    AccountId, Arn, Begun, CredentialOwner, Role, RootTask, Session, SessionKind, SessionName, UniqueId, User, session,
 };
 use crate::rights;
 use crate::sessions::Sessions;
@@ -75,6 +75,8 @@ pub enum What {
     Oneself,
     /// A name that whoever asks hands out.
     Federated(SessionName),
+    /// Root of the account that the gate was asked about, for this task.
+    Root(RootTask),
 }
 
 /// A session that has begun.
@@ -133,9 +135,10 @@ impl Mint {
         self.clock.may_mint()?;
         let subject = Subject::of(allowed.caller()).ok_or(IssueError::Nobody)?;
         let granted = allowed.granted().cloned();
-        let role = match &wanted.what {
-            What::Role(_) => Some(granted.as_ref().map(|granted| granted.role.clone()).ok_or(IssueError::Nobody)?),
-            What::Oneself | What::Federated(_) => None,
+        let role = match (&wanted.what, granted.as_ref().map(|granted| &granted.grant)) {
+            (What::Role(_), Some(Grant::Role(role))) => Some(Role::clone(role)),
+            (What::Root(_), Some(Grant::Root(_))) | (What::Oneself | What::Federated(_), None) => None,
+            _ => return Err(IssueError::Nobody),
         };
         let expires = duration::expiry(&duration::Limits {
             requested: wanted.seconds,
@@ -173,6 +176,7 @@ impl Mint {
             (SessionKind::Role { name, .. }, Some(role)) => {
                 (Arn::assumed_role(&role.account, &role.name, name), format!("{}:{name}", UniqueId::of_role(&role.id)))
             }
+            (SessionKind::Root { .. }, _) => (Arn::root(&session.account), session.account.to_string()),
             (SessionKind::Federated { name, .. }, _) => {
                 (Arn::federated_user(&self.home, name), format!("{}:{name}", self.home))
             }
@@ -201,16 +205,26 @@ fn assemble(parts: Parts<'_>) -> Session {
     let owner = user.map_or(CredentialOwner::Root, |user| CredentialOwner::User(user.id));
     let kind = match (&wanted.what, role, user) {
         (What::Role(name), Some(role), _) => SessionKind::Role { role: role.id, name: name.clone() },
+        (What::Root(task), ..) => SessionKind::Root { task: *task },
         (What::Federated(name), _, Some(user)) => SessionKind::Federated { user: user.id, name: name.clone() },
         _ => SessionKind::Owner { owner },
     };
     let Inherited { tags, transitive, source_identity } = wanted.inherited.clone();
+    let root = granted.as_ref().and_then(|granted| match &granted.grant {
+        Grant::Root(account) => Some(account.clone()),
+        Grant::Role(_) => None,
+    });
     let (asked, through) =
         granted.map_or_else(|| (place(subject), Vec::new()), |granted| (granted.asked, granted.way.through));
     let factors = Factors::of(subject);
+    let policy = match (&wanted.what, &root) {
+        (What::Root(task), Some(account)) => Some(task.document(account)),
+        _ => wanted.policy.clone(),
+    };
+    let account = role.map(|role| role.account.clone()).or(root);
     Session {
         id,
-        account: role.map_or_else(|| subject.account().clone(), |role| role.account.clone()),
+        account: account.unwrap_or_else(|| subject.account().clone()),
         kind,
         begun: begun(subject, owner),
         person: person.map(|person| person.id),
@@ -220,7 +234,7 @@ fn assemble(parts: Parts<'_>) -> Session {
         source_identity,
         tags,
         transitive,
-        policy: wanted.policy.clone(),
+        policy,
         policies,
         mfa: mfa.or(factors.mfa),
         amr: factors.amr,

@@ -162,7 +162,7 @@ impl About {
         let session = live.session();
         let session_name = match &session.kind {
             SessionKind::Role { name, .. } | SessionKind::Federated { name, .. } => Some(name.to_string()),
-            SessionKind::Owner { .. } => None,
+            SessionKind::Owner { .. } | SessionKind::Root { .. } => None,
         };
         Self {
             sid: session.id,

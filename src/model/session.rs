@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer};
+use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer, RootTask};
 use crate::base::text::printable_within;
 use crate::base::{OidcProviderId, PolicyId, ResourceId, RoleId, SessionId, Timestamp, UserId};
 
@@ -104,6 +104,11 @@ pub enum SessionKind {
         /// The name.
         name: SessionName,
     },
+    /// As root of the session's account, which is not the home account, for a task.
+    Root {
+        /// The task.
+        task: RootTask,
+    },
 }
 
 /// What a session was begun with. It ends with that.
@@ -167,7 +172,7 @@ impl Session {
     pub fn role(&self) -> Option<&RoleId> {
         match &self.kind {
             SessionKind::Role { role, .. } => Some(role),
-            SessionKind::Owner { .. } | SessionKind::Federated { .. } => None,
+            SessionKind::Owner { .. } | SessionKind::Federated { .. } | SessionKind::Root { .. } => None,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Acting {
     pub effective: Option<Effective>,
     /// What a session brings for conditions, besides what is known of the principal.
     session: BTreeMap<String, Vec<String>>,
+    /// What a session of somebody on whom nothing hangs was narrowed to; several are one document in parts.
+    limit: Option<Vec<Held>>,
 }
 
 /// Why nobody is acting.
@@ -55,7 +57,7 @@ impl Acting {
     /// When the account has no such ARN.
     pub fn root(account: &AccountId) -> Result<Self, ActingError> {
         let principal = Principal::parse(Arn::root(account).as_str())?;
-        Ok(Self { principal, account: account.clone(), effective: None, session: BTreeMap::new() })
+        Ok(Self { principal, account: account.clone(), effective: None, session: BTreeMap::new(), limit: None })
     }
 
     /// Somebody of elsewhere, for whom the provider with this ARN vouches: who it is stands in what is asked for.
@@ -64,7 +66,7 @@ impl Acting {
     /// When it is no provider's ARN.
     pub fn visitor(home: &AccountId, provider: &Arn) -> Result<Self, ActingError> {
         let principal = Principal::web_identity(provider.as_str())?;
-        Ok(Self { principal, account: home.clone(), effective: None, session: BTreeMap::new() })
+        Ok(Self { principal, account: home.clone(), effective: None, session: BTreeMap::new(), limit: None })
     }
 
     /// A user.
@@ -108,14 +110,21 @@ impl Acting {
             SessionKind::Owner { owner: CredentialOwner::User(user) } => {
                 Self::user(reading, &known(snapshot, &Member::User(*user))?)?
             }
+            // Root whom nothing narrows could do everything, and of the home account there is another one.
+            SessionKind::Root { .. } if session.policy.is_none() || session.account == *home => {
+                return Err(ActingError::Gone("the session is of no task that there is".to_owned()));
+            }
+            SessionKind::Root { .. } => Self::root(&session.account)?,
             SessionKind::Federated { user, name } => {
                 let user = known(snapshot, &Member::User(*user))?;
                 Self::federated(reading, home, &user, name, &session.tags)?
             }
         };
         acting.session = brought(session);
-        if let Some(effective) = &mut acting.effective {
-            effective.session = reading.limit(session)?;
+        let limit = reading.limit(session)?;
+        match &mut acting.effective {
+            Some(effective) => effective.session = limit,
+            None => acting.limit = limit,
         }
         Ok(acting)
     }
@@ -133,7 +142,7 @@ impl Acting {
         let effective = reading.role(role, session)?;
         let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
         let account = role.account.clone();
-        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new() })
+        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new(), limit: None })
     }
 
     fn federated(
@@ -152,13 +161,13 @@ impl Acting {
         // The user's own tags are not handed on (IAM User Guide, "Pass session tags in AWS STS").
         effective.facts.tags.clone_from(tags);
         let principal = Principal::parse(arn.as_str())?;
-        Ok(Self { principal, account: home.clone(), effective: Some(effective), session: BTreeMap::new() })
+        Ok(Self { principal, account: home.clone(), effective: Some(effective), session: BTreeMap::new(), limit: None })
     }
 
     fn with(effective: Effective) -> Result<Self, ActingError> {
         let principal = Principal::parse(&effective.facts.arn)?.with_unique_id(effective.facts.unique_id.as_str());
         let account = effective.facts.account.clone();
-        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new() })
+        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new(), limit: None })
     }
 
     /// What is known of them for conditions, at `now`.
@@ -183,7 +192,8 @@ impl Acting {
     /// The documents in the layers in which they count.
     #[must_use]
     pub fn policies(&self) -> Policies<'_> {
-        self.effective.as_ref().map(Effective::policies).unwrap_or_default()
+        let narrowed = || Policies { session: self.limit.as_deref().map(limiting), ..Policies::default() };
+        self.effective.as_ref().map_or_else(narrowed, Effective::policies)
     }
 
     /// A request of theirs.

@@ -115,7 +115,7 @@ fn actions(acting: &Acting, asked: &Asked) -> impl Iterator<Item = &'static str>
     [Some(assume), tags, source].into_iter().flatten()
 }
 
-fn with(mut context: Context, asked: &Asked) -> Context {
+pub(super) fn with(mut context: Context, asked: &Asked) -> Context {
     for (key, values) in asked {
         context.set(key, values.clone());
     }
@@ -151,7 +151,7 @@ fn way(acting: &Acting, role: &Role, reasons: &[Reason]) -> Way {
     Way { through: own.iter().cloned().chain([policy]).collect(), until: None }
 }
 
-fn because(action: &str, reasons: &[Reason], trusted: bool) -> String {
+pub(super) fn because(action: &str, reasons: &[Reason], trusted: bool) -> String {
     let denied = reasons.iter().find_map(|reason| match reason {
         Reason::Statement { policy, index, effect: Effect::Deny, .. } => {
             Some(format!("with an explicit deny: statement {index} of {policy}"))

@@ -17,6 +17,7 @@
 //!  acting    somebody who asks, in whatever session, with all that this rests on
 //!  contacts  how old what is known of a directory may be
 //!  assume    whether they may begin a session of a role
+//!  assume_root whether they may begin one as root of another account
 //!  guardrails beyond what nobody of an account reaches, by level
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
 //!  prospect  a store as it is and as it would be: what both say about people
@@ -32,6 +33,7 @@ pub mod acting;
 mod alike;
 pub mod assigned;
 pub mod assume;
+pub mod assume_root;
 mod below;
 pub mod contacts;
 pub mod effective;
@@ -56,6 +58,7 @@ pub use acting::{Acting, ActingError};
 pub use alike::Alike;
 pub use assigned::Assigned;
 pub use assume::{Asked, AssumeError, Assumed, Way, may_assume};
+pub use assume_root::may_assume_root;
 pub use below::{Below, Roots};
 pub use contacts::{Ages, Contacts, Heard, Stale};
 pub use effective::{Effective, Facts, Held, root_context};

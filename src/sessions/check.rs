@@ -9,7 +9,7 @@ use crate::model::{
     AccountId, Begun, CredentialOwner, Entity, Inactive, Member, OidcProvider, Origin, Resource, Role, Root, Session,
     SessionKind, Standing, User,
 };
-use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume};
+use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume, may_assume_root};
 use crate::store::schema::credentials::Setting;
 use crate::store::{Snapshot, StoreError, credentials, iam, identity, rows, sessions};
 
@@ -77,6 +77,9 @@ pub enum SessionError {
     /// Whoever began it could not begin it now.
     #[error("who began the session may not assume the role any more, {0}")]
     NoLonger(String),
+    /// Whoever began it, as root of another account, could not begin it now.
+    #[error("who began the session may not act as root of the account any more, {0}")]
+    NoLongerRoot(String),
     /// What is known of the person's directory is too old.
     #[error(transparent)]
     Stale(#[from] Stale),
@@ -131,6 +134,7 @@ impl SessionError {
             Self::Begun(_) => "origin_ended",
             Self::Gone(_) => "gone",
             Self::NoLonger(_) => "role_lost",
+            Self::NoLongerRoot(_) => "root_lost",
             Self::Stale(_) => "directory_away",
             Self::Store(_) => "store",
         }
@@ -203,6 +207,10 @@ impl Check<'_> {
         let (acting, machine) = self.origin(reading, &session, person.as_ref(), depth)?;
         let role = match &session.kind {
             SessionKind::Role { role, .. } => Some(self.still(reading, &session, role, &acting)?),
+            SessionKind::Root { .. } => {
+                self.still_root(reading, &session, &acting)?;
+                None
+            }
             SessionKind::Owner { .. } | SessionKind::Federated { .. } => None,
         };
         let origins = person.as_ref().map(|person| &person.origin).into_iter();
@@ -353,6 +361,21 @@ impl Check<'_> {
             Ok(Assumed::Refused { because, .. }) => Err(SessionError::NoLonger(because)),
             Err(AssumeError::Store(error)) => Err(error.into()),
             Err(AssumeError::Request(error)) => Err(SessionError::NoLonger(error.to_string())),
+        }
+    }
+
+    /// Whoever began it would be root of the account now for what was asked for then.
+    fn still_root(
+        &self,
+        reading: &mut Reading<'_, '_>,
+        session: &Session,
+        acting: &Acting,
+    ) -> Result<(), SessionError> {
+        match may_assume_root(reading, acting, &session.account, &session.asked, self.now) {
+            Ok(Assumed::Allowed(_)) => Ok(()),
+            Ok(Assumed::Refused { because, .. }) => Err(SessionError::NoLongerRoot(because)),
+            Err(AssumeError::Store(error)) => Err(error.into()),
+            Err(AssumeError::Request(error)) => Err(SessionError::NoLongerRoot(error.to_string())),
         }
     }
 }

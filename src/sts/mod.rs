@@ -9,6 +9,7 @@
 //! ```
 
 mod assume_role;
+mod assume_root;
 mod authorization_message;
 mod decode;
 mod error;
@@ -49,7 +50,7 @@ pub type Job = query::Job<Sts>;
 /// The tables of all files.
 const TABLES: &[&[Action]] = &[
     assume_role::ACTIONS,
-   
+    assume_root::ACTIONS,
     decode::ACTIONS,
     federation::ACTIONS,
     identity::ACTIONS,

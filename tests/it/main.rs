@@ -79,6 +79,7 @@ mod sts;
 mod sts_chain;
 mod sts_decode;
 mod sts_office;
+mod sts_root;
 mod sts_templates;
 mod sts_unsigned;
 mod sync_crash;

@@ -318,6 +318,7 @@ fn arn_of(snapshot: &dyn Snapshot, home: &AccountId, session: &Session) -> Resul
             None => format!("a role that is gone, as {name}"),
         },
         SessionKind::Federated { name, .. } => Arn::federated_user(home, name).to_string(),
+        SessionKind::Root { .. } => Arn::root(&session.account).to_string(),
         SessionKind::Owner { owner: CredentialOwner::Root } => Arn::root(home).to_string(),
         SessionKind::Owner { owner: CredentialOwner::User(user) } => {
             match rows::entity(snapshot, &Member::User(*user))? {

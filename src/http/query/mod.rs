@@ -253,7 +253,7 @@ impl Call {
             let params = sts.prepared(action, params, (&self.app.gate, &caller), self.now)?;
             return self.carry_out(action, &sts, (&params, caller, verified));
         }
-        let action = iam::action(service, name).ok_or(unknown)?;
+        let action = iam::action_for(caller.kind(), service, name).ok_or(unknown)?;
         self.carry_out(action, &self.app.admin, (&params, caller, verified))
     }
 

@@ -46,7 +46,7 @@ fn all_acts(company: &Company, client: &Client<'_>, acts: &[Act], unknown: &[&st
 #[test]
 fn boto3_does_every_action_and_reads_every_answer() {
     let company = Company::new();
-    all_acts(&company, &Client::boto(&company), &ACTS, &["GetMFADevice", "GetWebIdentityToken"]);
+    all_acts(&company, &Client::boto(&company), &ACTS, &["AssumeRoot", "GetMFADevice", "GetWebIdentityToken"]);
     company.ends_without_a_trace_of_secrets();
 }
 
@@ -56,7 +56,7 @@ fn the_sdk_for_javascript_does_every_action_and_reads_every_answer() {
     all_acts(
         &company,
         &Client::javascript(&company),
-        &[&ACTS[..], &[providers::newer, sessions::tokens]].concat(),
+        &[&ACTS[..], &[providers::newer, sessions::tokens, sessions::root]].concat(),
         &[],
     );
     company.ends_without_a_trace_of_secrets();

@@ -27,6 +27,8 @@ use crate::bed::slapd::person;
 use crate::bed::{Authority, Options, Slapd, free_port};
 
 const ACCOUNT: &str = "123456789012";
+/// One that is declared besides.
+const OTHER_ACCOUNT: &str = "210987654321";
 const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
@@ -60,6 +62,7 @@ impl Company {
             leaf.certificate_file.display(),
             leaf.key_file.display()
         );
+        let section = format!("{section}[[other_account]]\nid = \"{OTHER_ACCOUNT}\"\nname = \"staging\"\n\n");
         let mut bailey = Bailey::with(&(section + &directory_of(&slapd, "")));
         bailey.start();
         let endpoint = format!("https://localhost:{port}");

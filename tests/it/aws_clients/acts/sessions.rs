@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::ACCOUNT;
 use super::super::client::{Caller, has};
+use super::super::{ACCOUNT, OTHER_ACCOUNT};
 
 /// Whoever was given these credentials.
 fn with<'a>(caller: &Caller<'a>, answer: &Value) -> Caller<'a> {
@@ -29,7 +29,15 @@ pub(in super::super) fn sessions(admin: &Caller<'_>) {
     let visitor = with(admin, &given);
     has(&visitor.ok("GetCallerIdentity", json!({})), &json!({"Arn": arn, "Account": ACCOUNT}));
     visitor.ok("ListRoles", json!({}));
-    visitor.no("ListUsers", json!({})).is("AccessDenied", 403, "assumed-role/Visitor/try is not authorized");
+    let refused = visitor.no("ListUsers", json!({}));
+    refused.is("AccessDenied", 403, "assumed-role/Visitor/try is not authorized");
+    let (_, message) = refused.message.split_once("Encoded authorization failure message: ").unwrap();
+    let decoded = admin.ok("DecodeAuthorizationMessage", json!({"EncodedMessage": message}));
+    let decoded: Value = serde_json::from_str(decoded["DecodedMessage"].as_str().unwrap()).unwrap();
+    has(&decoded, &json!({"allowed": false, "explicitDeny": false}));
+    has(&decoded["context"], &json!({"action": "iam:ListUsers", "resource": "*"}));
+    let foreign = admin.no("DecodeAuthorizationMessage", json!({"EncodedMessage": &message[1..]}));
+    foreign.is("InvalidAuthorizationMessageException", 400, "not one of this account");
     let key = given["Credentials"]["AccessKeyId"].clone();
     has(&admin.ok("GetAccessKeyInfo", json!({"AccessKeyId": key})), &json!({"Account": ACCOUNT}));
     let long = json!({"RoleArn": role, "RoleSessionName": "try", "DurationSeconds": 7200});
@@ -47,6 +55,21 @@ pub(in super::super) fn sessions(admin: &Caller<'_>) {
     admin.ok("DeleteRolePolicy", json!({"RoleName": "Visitor", "PolicyName": "own"}));
     admin.ok("DeleteRole", json!({"RoleName": "Visitor"}));
     visitor.no("GetCallerIdentity", json!({})).is("ExpiredToken", 403, "the role is no longer there");
+}
+
+/// Root of another account, for a task.
+pub(in super::super) fn root(admin: &Caller<'_>) {
+    let task = json!({"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"});
+    let given = admin.ok("AssumeRoot", json!({"TargetPrincipal": OTHER_ACCOUNT, "TaskPolicyArn": task}));
+    let root = with(admin, &given);
+    let arn = format!("arn:aws:iam::{OTHER_ACCOUNT}:root");
+    has(&root.ok("GetCallerIdentity", json!({})), &json!({"Arn": arn, "Account": OTHER_ACCOUNT}));
+    has(&root.ok("GetUser", json!({}))["User"], &json!({"Arn": arn}));
+    assert_eq!(root.ok("ListAccessKeys", json!({}))["IsTruncated"], json!(false));
+    root.no("ListUsers", json!({})).is("AccessDenied", 403, "does its task, and nothing else");
+    let task = json!({"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"});
+    let other = json!({"TargetPrincipal": OTHER_ACCOUNT, "TaskPolicyArn": task});
+    admin.no("AssumeRoot", other).is("ValidationError", 400, "IAMAuditRootUserCredentials");
 }
 
 /// Who one is, said to somebody outside by a token.
