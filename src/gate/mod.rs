@@ -199,8 +199,8 @@ impl Gate {
         }
         let actor = caller.actor();
         let trace = match operation.effect() {
-            // Each use of root is written down, and said aloud.
-            Effect::Shows if caller.kind() != CallerKind::Root => None,
+            // Each use of root is written down, and of that of the home account said aloud.
+            Effect::Shows if !matches!(caller.kind(), CallerKind::Root | CallerKind::AssumedRoot) => None,
             Effect::Shows | Effect::ShowsTheLog | Effect::Narrows => Some(self.audit.trace(&actor, &event, now)),
             Effect::Mints => Some(Trace::Intended(self.audit.intend(&actor, &event, now))),
             Effect::Widens => {

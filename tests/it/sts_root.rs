@@ -64,6 +64,9 @@ async fn whoever_may_does_the_task_as_root_of_that_account() {
 
     let told = office.iam(&root, &[("Action", "GetUser")]).await;
     assert_eq!((told.text("UserId"), told.text("Arn")), (OTHER.to_owned(), root_of(OTHER)));
+    let record: Value = serde_json::from_str(&office.last_record()).unwrap();
+    let who = (&record["userIdentity"]["type"], &record["userIdentity"]["userName"]);
+    assert_eq!((&record["eventName"], who), (&json!("GetUser"), (&json!("Root"), &json!(root_of(OTHER)))), "{record}");
     let told = office.iam(&root, &[("Action", "ListAccessKeys")]).await;
     assert!(told.status == 200 && told.xml.contains("<AccessKeyMetadata></AccessKeyMetadata>"), "{}", told.xml);
     assert_eq!(office.iam(&root, &[("Action", "ListMFADevices")]).await.text("IsTruncated"), "false");
