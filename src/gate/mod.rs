@@ -26,7 +26,7 @@ pub use operation::Operation;
 pub use refusal::Refusal;
 
 use crate::audit::{Audit, AuditError, Event, Opened, Outcome, Trace};
-use crate::authn::local::{Role, StrangerError};
+use crate::authn::local::StrangerError;
 use crate::authn::subject::Subject;
 use crate::authn::{Caller, CallerKind};
 use crate::base::network::Neighbours;
@@ -221,26 +221,7 @@ impl Gate {
             caller: caller.to_string(),
             operation,
             refusal: Subject::of(caller).and_then(|who| Refusal::of(who, operation.action(), resource, no)),
-            needs: match (caller.kind(), operation.least()) {
-                (CallerKind::Visitor, _) => {
-                    "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
-                }
-                (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
-                (CallerKind::Machine, _) => "a machine assumes roles that are given to it, and does nothing else",
-                (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
-                (CallerKind::User | CallerKind::Local(_), _) if operation.makes_a_token() => {
-                    "a token is of a session: begin one first, with sts:AssumeRole or sts:GetSessionToken"
-                }
-                (CallerKind::AssumedRoot, _) => "root of another account does its task, and nothing else",
-                (CallerKind::Root, _) => "root itself assumes no role and hands out no name; use a user",
-                (CallerKind::Role, _) => "it takes a user: the session of a role goes on with sts:AssumeRole",
-                (CallerKind::Session { .. }, _) => {
-                    "a session of one's own assumes roles, and calls IAM where a second factor was shown for it"
-                }
-                (CallerKind::Federated, _) => "who was handed a name out reaches neither IAM nor STS",
-                (_, Role::Operator) => "it takes an operator of this machine",
-                (_, Role::Viewer) => "it takes a viewer of this machine",
-            },
+            needs: operation.needs(caller.kind()),
         };
         self.note_denial(&caller.actor(), event, &denied, now);
         denied

@@ -52,6 +52,30 @@ impl Operation {
         }
     }
 
+    /// What it would take, in words for a `caller` of whom the table says no.
+    pub(super) fn needs(self, caller: CallerKind) -> &'static str {
+        match (caller, self.least()) {
+            (CallerKind::Visitor, _) => {
+                "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
+            }
+            (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
+            (CallerKind::Machine, _) => "a machine assumes roles that are given to it, and does nothing else",
+            (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
+            (CallerKind::User | CallerKind::Local(_), _) if self.makes_a_token() => {
+                "a token is of a session: begin one first, with sts:AssumeRole or sts:GetSessionToken"
+            }
+            (CallerKind::AssumedRoot, _) => "root of another account does its task, and nothing else",
+            (CallerKind::Root, _) => "root itself assumes no role and hands out no name; use a user",
+            (CallerKind::Role, _) => "it takes a user: the session of a role goes on with sts:AssumeRole",
+            (CallerKind::Session { .. }, _) => {
+                "a session of one's own assumes roles, and calls IAM where a second factor was shown for it"
+            }
+            (CallerKind::Federated, _) => "who was handed a name out reaches neither IAM nor STS",
+            (_, Role::Operator) => "it takes an operator of this machine",
+            (_, Role::Viewer) => "it takes a viewer of this machine",
+        }
+    }
+
     /// What policies have to allow for it, `tagged` if tags come with it: to tag a session is a permission of its own (AWS STS API
     /// reference, GetFederationToken, "Permissions"). Of sessions of roles, whose trust has a say, see [`crate::rights::assume`].
     pub(super) fn actions(self, tagged: bool) -> impl Iterator<Item = String> {
