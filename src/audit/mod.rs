@@ -158,6 +158,14 @@ impl Audit {
         self.shared.close_left_open(now)
     }
 
+    /// Writes down that the store was restored, if it was and the log does not say so yet; answers whether it was. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; call again when it can.
+    pub fn tell_of_restore(&self, now: Timestamp) -> Result<bool, AuditError> {
+        self.shared.tell_of_restore(now)
+    }
+
     /// Writes what is owed to the log, if anything is. The next record does so too. Blocks.
     ///
     /// # Errors

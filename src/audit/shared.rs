@@ -13,7 +13,7 @@ use super::record::{Block, Draft, Facts, LARGEST};
 use super::{AuditError, Event, Identity, Outcome, chain, tail};
 use crate::base::{Timestamp, rng};
 use crate::model::Actor;
-use crate::store::{Commit, Committed, Intent, KeyRange, Store, StoreError, schema};
+use crate::store::{Commit, Committed, Expect, Intent, KeyRange, Store, StoreError, identity, schema};
 use crate::telemetry::Metric;
 
 pub(super) struct Shared {
@@ -157,6 +157,26 @@ impl Shared {
             left_open.pop();
         }
         Ok(closed)
+    }
+
+    /// Appends the record of a restore that nobody wrote down yet, and takes the row away that says so.
+    pub(super) fn tell_of_restore(&self, now: Timestamp) -> Result<bool, AuditError> {
+        let Some(restored) = self.store.read(identity::restored)? else { return Ok(false) };
+        let event = Event::narrowing("RestoreStore")
+            .with("from", restored.from.as_str())
+            .with("at", format!("{:.3}", restored.at))
+            .with("epochBefore", restored.before.to_string());
+        let outcome = Outcome::success().with("epoch", restored.after.to_string());
+        let draft = self.completion(&self.facts(&restored.by, &event, now), None, &outcome, now)?;
+        let mut commit = Commit::new(restored.by, now, Intent::Narrow);
+        // Of two who open the log at once, one tells of it.
+        commit.expect(identity::restored_key(), Expect::Present);
+        commit.delete(identity::restored_key());
+        match self.append(commit, draft) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(AuditError::NotRecorded(error)),
+        }
     }
 
     /// Highest sequence number known to be on disk.

@@ -9,13 +9,15 @@ use anyhow::Context as _;
 use super::args::{Audit, Global};
 use super::client::Client;
 use super::output::{Column, Format, Output};
-use super::session::{Session, query};
+use super::session::{Session, query, remark};
 use super::{Exit, configuration};
 use crate::audit::Verdict;
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::daemon::compose::{self, Opening};
+use crate::model::Actor;
+use crate::store::identity::Restorer;
 use crate::store::verify::{self, Finding};
 use crate::store::{export, import, open};
 
@@ -71,12 +73,23 @@ pub fn import(global: &Global, file: &Path) -> anyhow::Result<Exit> {
     let config = configuration(global)?;
     compose::must_own(&config.state_directory)?;
     let settings = compose::store_settings(&config, Opening::default());
+    let restorer = |from: String| Restorer {
+        by: Actor::Local { uid: nix::unistd::Uid::effective().as_raw() },
+        from,
+        at: SystemClock.now(),
+    };
     let (header, trailer) = if file == Path::new("-") {
-        import::import(&settings, &mut io::stdin().lock())?
+        import::import(&settings, &mut io::stdin().lock(), &restorer("standard input".to_owned()))?
     } else {
         let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-        import::import(&settings, &mut BufReader::new(opened))?
+        let from = std::path::absolute(file)?.display().to_string();
+        import::import(&settings, &mut BufReader::new(opened), &restorer(from))?
     };
+    let opening = Opening { demo: open::is_demo(&config.state_directory), ..Opening::default() };
+    if let Err(error) = compose::tell_of_restore(&config, opening) {
+        // The store is in place, and remembers what its log has to say.
+        remark(&format!("the log tells of this restore when the daemon starts, since it cannot now: {error:#}"))?;
+    }
     let words = format!(
         "{} rows of an export of {:.0} are in place; everything issued before is void",
         trailer.rows, header.exported_at

@@ -17,14 +17,14 @@ use super::upkeep;
 use super::{Daemon, retention, run};
 use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
-use crate::audit::{Audit, Identity};
+use crate::audit::{Audit, AuditError, Identity};
 use crate::authn::federated::Issuers;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
 use crate::authn::machine::MachineIssuers;
 use crate::authn::sigv4::Replays;
 use crate::base::clock::{Clock, Mark, SteadyClock, SystemClock};
-use crate::base::rng;
+use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::fetch::Client;
 use crate::gate::{Gate, Judge};
@@ -32,6 +32,7 @@ use crate::http::rate::Rates;
 use crate::http::{App, socket};
 use crate::issue::Mint;
 use crate::keys::Keys;
+use crate::model::AccountId;
 use crate::rights::{Contacts, Shelf, TermsAt};
 use crate::sessions::Sessions;
 use crate::store::open::{self, Init, Settings as StoreSettings};
@@ -112,9 +113,14 @@ pub fn parts(
     if let Err(error) = clock.may_mint() {
         tracing::error!(%error, "the clock cannot be relied upon");
     }
-    let identity =
-        Identity { account: config.account.clone(), build: env!("CARGO_PKG_VERSION").to_owned(), node: hostname() };
-    let audit = Audit::open(ready.store.clone(), identity, &config.state_directory)?;
+    let audit = Audit::open(ready.store.clone(), writer(&config.account), &config.state_directory)?;
+    // What voided everything comes before whatever is done since.
+    match audit.tell_of_restore(clock.now()) {
+        Err(AuditError::NotRecorded(error @ StoreError::Full { .. })) => {
+            tracing::error!(%error, "the log does not tell of a restore yet")
+        }
+        told => drop(told?),
+    }
     let keys = Keys::open(&ready.store, &config.keys, clock.now())?;
     let others = Arc::new(RwLock::new(config.accounts));
     let rules = Arc::new(RwLock::new(config.group_rules));
@@ -217,6 +223,24 @@ pub fn roles(access: &Access) -> LocalRoles {
         operators: members(&access.operator_uids, &access.operator_groups),
         viewers: members(&access.viewer_uids, &access.viewer_groups),
     }
+}
+
+/// Has the log of the store of `config` tell that it was restored. Opens the files itself. Blocks.
+///
+/// # Errors
+/// When the store or the log cannot be opened or written; then the daemon does it at its start.
+pub fn tell_of_restore(config: &Config, opening: Opening) -> anyhow::Result<()> {
+    let ready = open::open(&store_settings(config, opening), SystemClock.now())?;
+    let audit = Audit::open(ready.store, writer(&config.account), &config.state_directory)?;
+    // Records do not go back behind those that the export brought.
+    let now = SystemClock.now().max(ready.last_commit.unwrap_or(Timestamp::MIN));
+    audit.tell_of_restore(now)?;
+    Ok(())
+}
+
+/// Who writes records of this daemon.
+fn writer(account: &AccountId) -> Identity {
+    Identity { account: account.clone(), build: env!("CARGO_PKG_VERSION").to_owned(), node: hostname() }
 }
 
 fn hostname() -> String {

@@ -56,6 +56,7 @@ pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
             note_contacts(&round, now);
             round.gate.settle_denials(now);
             round.audit.settle_owed(now)?;
+            round.audit.tell_of_restore(now)?;
             round.audit.close_unfinished(now).map(drop)
         });
         if let Err(error) = kept.await {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::execute::{Writes, from_json, to_json};
 use super::{Row, Snapshot, StoreError, schema};
 use crate::base::Timestamp;
+use crate::model::Actor;
 
 /// Which store this is. Written once, kept by export and import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,13 +95,65 @@ pub struct NoEpoch;
 /// # Errors
 /// When the row cannot be read, or is damaged.
 pub fn epoch(snapshot: &dyn Snapshot) -> Result<Epoch, StoreError> {
-    let key = schema::meta(EPOCH);
-    let row = snapshot.get(&key)?;
-    row.map_or_else(|| Ok(Epoch::default()), |row| from_json(&key, &row.value))
+    epoch_in(|key| snapshot.get(key))
 }
 
-/// The row of an epoch. It belongs to no commit: no commit of the life before made it.
-pub(super) fn epoch_row(epoch: Epoch) -> Result<(Vec<u8>, Option<Row>), StoreError> {
+/// As [`epoch`], of a store that is put together and not open yet.
+pub(super) fn epoch_in(get: impl FnOnce(&[u8]) -> Result<Option<Row>, StoreError>) -> Result<Epoch, StoreError> {
+    let key = schema::meta(EPOCH);
+    get(&key)?.map_or_else(|| Ok(Epoch::default()), |row| from_json(&key, &row.value))
+}
+
+/// Who puts a store back, from what, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restorer {
+    /// Who.
+    pub by: Actor,
+    /// From what: a file, or words for what is none.
+    pub from: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A restore that the log does not tell of yet. It is there from the moment on in which the store is; whoever opens the log
+/// next has it say so, and takes this away in the same commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// Who did it.
+    pub by: Actor,
+    /// From what.
+    pub from: String,
+    /// When.
+    pub at: Timestamp,
+    /// The epoch that ended with it.
+    pub before: Epoch,
+    /// The epoch that began with it.
+    pub after: Epoch,
+}
+
+/// The restore that the log does not tell of yet, if there is one.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn restored(snapshot: &dyn Snapshot) -> Result<Option<Restored>, StoreError> {
+    let key = restored_key();
+    snapshot.get(&key)?.map(|row| from_json(&key, &row.value)).transpose()
+}
+
+/// The row of such a restore. Whoever writes down that it happened deletes it in the same commit.
+#[must_use]
+pub fn restored_key() -> Vec<u8> {
+    schema::meta(RESTORED)
+}
+
+/// The rows with which another life begins behind the epoch `before`. They belong to no commit: none of the life before made them.
+pub(super) fn new_life(before: Epoch, after: Epoch, restorer: &Restorer) -> Result<Writes, StoreError> {
+    let Restorer { by, from, at } = restorer.clone();
+    let restored = to_json(&Restored { by, from, at, before, after })?;
+    Ok([epoch_row(after)?, (restored_key(), Some(Row { revision: 0, value: restored }))].into())
+}
+
+fn epoch_row(epoch: Epoch) -> Result<(Vec<u8>, Option<Row>), StoreError> {
     Ok((schema::meta(EPOCH), Some(Row { revision: 0, value: to_json(&epoch)? })))
 }
 
@@ -120,6 +173,9 @@ pub(super) const SCHEMA: &str = "schema";
 
 /// Name of the meta row that holds the [`Epoch`].
 const EPOCH: &str = "epoch";
+
+/// Name of the meta row that holds a [`Restored`].
+const RESTORED: &str = "restored";
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::execute::Writes;
 use super::export::{FORMAT, Header, Trailer, VALUE, VERSION};
-use super::identity::{self, Epoch, Identity};
+use super::identity::{self, Epoch, Identity, Restorer};
 use super::place::{Place, sync_directory};
 use super::sled::tree::Tree;
 use super::{LONGEST_VALUE, Row, Settings, StoreError, readable, schema};
@@ -53,11 +53,15 @@ impl Faulty for ImportError {
     }
 }
 
-/// Makes a store in `settings.dir` from an export.
+/// Makes a store in `settings.dir` from an export, for `restorer`, of whom its log is to tell ([`identity::Restored`]).
 ///
 /// # Errors
 /// When there is a store already, when the export is damaged or cut short, when it cannot be written.
-pub fn import(settings: &Settings, from: &mut dyn BufRead) -> Result<(Header, Trailer), ImportError> {
+pub fn import(
+    settings: &Settings,
+    from: &mut dyn BufRead,
+    restorer: &Restorer,
+) -> Result<(Header, Trailer), ImportError> {
     let (place, _) = Place::hold(&settings.dir, settings.patience)?;
     if Tree::exists(&place.store()) {
         return Err(ImportError::Occupied(place.store()));
@@ -68,7 +72,7 @@ pub fn import(settings: &Settings, from: &mut dyn BufRead) -> Result<(Header, Tr
         fs::remove_dir_all(&unfinished)?;
     }
     fs::create_dir(&unfinished)?;
-    let loaded = load(&unfinished, settings.cache_bytes, from);
+    let loaded = load(&unfinished, settings.cache_bytes, from, restorer);
     let Ok((header, trailer, identity)) = loaded else {
         fs::remove_dir_all(&unfinished)?;
         return loaded.map(|(header, trailer, _)| (header, trailer));
@@ -85,6 +89,7 @@ fn load(
     dir: &std::path::Path,
     cache_bytes: u64,
     from: &mut dyn BufRead,
+    restorer: &Restorer,
 ) -> Result<(Header, Trailer, Identity), ImportError> {
     let mut lines = Lines { from, hash: Sha256::new(), number: 0 };
     let first = lines.next()?.ok_or_else(|| ImportError::NotWhole("it is empty".to_owned()))?;
@@ -106,9 +111,9 @@ fn load(
             tree.apply(&std::mem::take(&mut writes))?;
         }
     };
-    let (key, epoch) = identity::epoch_row(Epoch::fresh(&mut rng::from_os()?))?;
-    writes.insert(key, epoch);
     tree.apply(&writes)?;
+    let before = identity::epoch_in(|key| tree.get(key))?;
+    tree.apply(&identity::new_life(before, Epoch::fresh(&mut rng::from_os()?), restorer)?)?;
     tree.sync()?;
     let key = schema::meta(identity::IDENTITY);
     let identity =

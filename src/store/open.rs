@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::execute::Writes;
-use super::identity::{self, Epoch, Identity};
+use super::identity::{self, Epoch, Identity, Restorer};
 use super::migrate::{self, MIGRATIONS};
 use super::place::{Place, refused};
 use super::sled::{Sled, tree::Tree};
 use super::{Store, StoreError, history, schema};
 use crate::base::{Timestamp, rng};
+use crate::model::Actor;
 
 /// Where the store is and how it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub fn open(settings: &Settings, now: Timestamp) -> Result<Ready, StoreError> {
         return Err(missing(engine.place(), "this is not the store that was made here"));
     }
     check_demo(&engine, settings, &identity)?;
-    check_tail(&engine, settings)?;
+    check_tail(&engine, settings, now)?;
     if marker.as_ref() != Some(&identity) {
         engine.place().mark(&identity)?;
     }
@@ -169,7 +169,7 @@ fn check_demo(engine: &Sled, settings: &Settings, identity: &Identity) -> Result
 
 /// Commits that were acknowledged must still be there. Where somebody put an older copy of the files in place and says so, which
 /// is a restore too, a new epoch begins.
-fn check_tail(engine: &Sled, settings: &Settings) -> Result<(), StoreError> {
+fn check_tail(engine: &Sled, settings: &Settings, now: Timestamp) -> Result<(), StoreError> {
     let place = engine.place();
     let (remembered, found) = (place.acknowledged(), *super::Engine::watch(engine).borrow());
     let acknowledged = remembered.unwrap_or(0);
@@ -185,7 +185,13 @@ fn check_tail(engine: &Sled, settings: &Settings) -> Result<(), StoreError> {
     }
     if acknowledged > found || remembered.is_none() && found > 0 {
         tracing::warn!(commit = found, "the store was put back by hand: everything issued before is void");
-        engine.seed(&Writes::from([identity::epoch_row(Epoch::fresh(&mut randomness()?))?]))?;
+        let restorer = Restorer { by: Actor::task("store"), from: "files put back by hand".to_owned(), at: now };
+        let mut before = Epoch::default();
+        super::Engine::snapshot(engine, &mut |snapshot| {
+            before = identity::epoch(snapshot)?;
+            Ok(())
+        })?;
+        engine.seed(&identity::new_life(before, Epoch::fresh(&mut randomness()?), &restorer)?)?;
     }
     place.acknowledge(found);
     Ok(())

@@ -4,13 +4,13 @@ use std::io::BufReader;
 
 use bailey::audit::Outcome;
 use bailey::authn::local::Role;
-use bailey::base::GuardrailId;
+use bailey::base::{GuardrailId, Timestamp};
 use bailey::cli::client::{Client, ClientError};
 use bailey::gate::Operation;
 use bailey::model::{Account, AccountKind, Actor, Guardrail, GuardrailKind, GuardrailTarget};
 use bailey::store::iam::{Read, named};
 use bailey::store::verify::verify;
-use bailey::store::{self, Commit, Intent, Settings, Store, export, import, memory, schema};
+use bailey::store::{self, Commit, Intent, Settings, Store, export, identity, import, memory, schema};
 use serde_json::{Value, json};
 
 use crate::authz_matrix::{Office, Who};
@@ -525,7 +525,8 @@ fn a_guardrail_comes_back_from_an_export_with_its_past() {
 
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { reserve_bytes: 0, ..Settings::new(dir.path().join("state")) };
-    import::import(&settings, &mut BufReader::new(text.as_slice())).unwrap();
+    let restorer = identity::Restorer { by: Actor::task("test"), from: String::new(), at: Timestamp::UNIX_EPOCH };
+    import::import(&settings, &mut BufReader::new(text.as_slice()), &restorer).unwrap();
     let opened = store::open(&settings, crate::store_conformance::now()).unwrap().store;
     assert_eq!(verify(&opened).unwrap().findings, []);
     let found = |name: &str| opened.read(|snapshot| named::<Guardrail>(snapshot, None, name)).unwrap();

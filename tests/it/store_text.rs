@@ -5,6 +5,7 @@ use std::io::BufReader;
 use bailey::audit::{Audit, Event, Identity, Outcome};
 use bailey::base::{Guid, UserId};
 use bailey::model::{Actor, Entity, Group, IamName, Member, MemberKind, Origin, RefHash, Standing, User, origin};
+use bailey::store::identity::{self, Restorer};
 use bailey::store::import::{ImportError, import};
 use bailey::store::rows::{self, EntityRow, NO_DIGEST};
 use bailey::store::{
@@ -155,6 +156,10 @@ fn typed_rows_read_back_by_id_by_name_and_by_edge() {
     assert!(rows::decode(&schema::names(MemberKind::User), value).unwrap_err().to_string().contains("no entity row"));
 }
 
+fn restorer() -> Restorer {
+    Restorer { by: Actor::Local { uid: 7 }, from: "/backup".to_owned(), at: now() }
+}
+
 #[test]
 fn an_import_is_the_store_again_to_the_byte() {
     let original = sled();
@@ -165,18 +170,22 @@ fn an_import_is_the_store_again_to_the_byte() {
 
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { reserve_bytes: 0, ..Settings::new(dir.path().join("state")) };
-    let (header, trailer) = import(&settings, &mut BufReader::new(text.as_bytes())).unwrap();
+    let (header, trailer) = import(&settings, &mut BufReader::new(text.as_bytes()), &restorer()).unwrap();
     assert_eq!((header.revision, trailer.rows), (2, u64::try_from(text.lines().count()).unwrap() - 2));
     let opened = store::open(&settings, now()).unwrap();
     assert!(!opened.created);
     assert_eq!(opened.identity.store, header.store);
-    // But for its epoch, which is another.
-    let epoch = schema::meta("epoch");
-    let rows = |store: &Store| everything(store).into_iter().filter(|(key, _)| *key != epoch).collect::<Vec<_>>();
+    // But for its epoch, which is another, and for what its log is to say of that.
+    let life = ["epoch", "restored"].map(schema::meta);
+    let rows = |store: &Store| everything(store).into_iter().filter(|(key, _)| !life.contains(key)).collect::<Vec<_>>();
     assert_eq!(rows(&opened.store), rows(&original.store));
+    let note = opened.store.read(|snapshot| identity::restored(snapshot)).unwrap().unwrap();
+    assert_eq!((note.by, note.from.as_str()), (Actor::Local { uid: 7 }, "/backup"));
+    assert_eq!([note.before, note.after], [original.store.epoch().unwrap(), opened.store.epoch().unwrap()]);
     let differing = |(a, b): (&str, &str)| (a != b).then(|| a.to_owned());
     let again = exported(&opened.store);
-    let differing: Vec<String> = again.lines().zip(text.lines()).filter_map(differing).collect();
+    let again: Vec<&str> = again.lines().filter(|line| !line.contains("\"meta/restored\"")).collect();
+    let differing: Vec<String> = again.into_iter().zip(text.lines()).filter_map(differing).collect();
     assert_eq!(differing.len(), 2, "{differing:#?}");
     assert!(differing[0].contains("meta/epoch") && differing[1].contains("sha256"), "{differing:#?}");
     assert_eq!(findings(&opened.store), Vec::<String>::new());
@@ -185,7 +194,7 @@ fn an_import_is_the_store_again_to_the_byte() {
     assert_eq!(opened.store.commit(third).unwrap().revision, 3);
     assert_eq!(chain(&opened.store), ["first", "second", "third"]);
     drop(opened);
-    let again = import(&settings, &mut BufReader::new(text.as_bytes()));
+    let again = import(&settings, &mut BufReader::new(text.as_bytes()), &restorer());
     assert!(matches!(again, Err(ImportError::Occupied(_))));
 }
 
@@ -202,7 +211,7 @@ fn each_restore_begins_an_epoch_and_a_restart_does_not() {
     let text = exported(&store::open(&first, now()).unwrap().store);
     let restored = ["one", "two"].map(|name| {
         let settings = settings(name);
-        import(&settings, &mut BufReader::new(text.as_bytes())).unwrap();
+        import(&settings, &mut BufReader::new(text.as_bytes()), &restorer()).unwrap();
         let restored = epoch(&settings);
         assert_eq!(epoch(&settings), restored, "a restart");
         restored
@@ -218,7 +227,7 @@ fn each_restore_begins_an_epoch_and_a_restart_does_not() {
     let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&rows));
     let count = rows.lines().count() - 1;
     let old = format!("{rows}{{\"rows\":{count},\"sha256\":\"{sha256}\"}}\n");
-    import(&settings("old"), &mut BufReader::new(old.as_bytes())).unwrap();
+    import(&settings("old"), &mut BufReader::new(old.as_bytes()), &restorer()).unwrap();
     assert_ne!(epoch(&settings("old")), store::Epoch::default());
     let memory = Store::new(store::memory::Memory::new());
     assert_eq!(memory.epoch().unwrap(), store::Epoch::default());
@@ -253,9 +262,10 @@ fn an_export_that_is_not_whole_leaves_no_store() {
     ] {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings { reserve_bytes: 0, ..Settings::new(dir.path().join("state")) };
-        let refused = import(&settings, &mut BufReader::new(damaged.as_bytes())).unwrap_err().to_string();
+        let refused = import(&settings, &mut BufReader::new(damaged.as_bytes()), &restorer()).unwrap_err().to_string();
         assert!(refused.contains(words), "`{words}` is not in: {refused}");
-        let (header, _) = import(&settings, &mut BufReader::new(text.as_bytes())).expect("the place is as it was");
+        let (header, _) =
+            import(&settings, &mut BufReader::new(text.as_bytes()), &restorer()).expect("the place is as it was");
         assert_eq!(header.revision, 2);
     }
 }
