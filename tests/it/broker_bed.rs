@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::bed::counter::Caller;
 use crate::bed::daemon::{Bailey, directory_of};
 use crate::bed::slapd::SUFFIX;
 use crate::bed::{Authority, Options, Slapd, free_port};
@@ -69,6 +70,12 @@ impl Desk {
             .chain(["--ca-file", ca_file.to_str().unwrap()])
             .map(str::to_owned)
             .collect()
+    }
+
+    /// A program that signs for itself.
+    pub(crate) fn caller(&self) -> Caller {
+        let port = self.url.rsplit(':').next().unwrap().parse().unwrap();
+        Caller::at(std::net::SocketAddr::from(([127, 0, 0, 1], port)), &self.authority)
     }
 
     pub(crate) fn ca_file(&self) -> PathBuf {

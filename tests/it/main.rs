@@ -18,6 +18,7 @@ mod bed_itself;
 mod broker_bed;
 mod broker_credentials;
 mod broker_login;
+mod broker_restored;
 mod broker_sdks;
 mod broker_serve;
 mod cli_frame;

@@ -172,7 +172,7 @@ impl Office {
     }
 }
 
-fn form(version: &str, params: &[(&str, &str)]) -> String {
+pub(crate) fn form(version: &str, params: &[(&str, &str)]) -> String {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.append_pair("Version", version).extend_pairs(params).finish()
 }

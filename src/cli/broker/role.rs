@@ -1,15 +1,31 @@
 //! A role's session for whoever is signed in: kept, refreshed early by one process at a time, and never given out when over.
+//!
+//! A session may end before its time: somebody ends it, or the daemon is put back from a backup, which voids all. So the daemon
+//! is asked about a kept one now and then; what it does not know any more is forgotten. A daemon that is away ends nothing.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::cli::login::cache::Cache;
 use crate::cli::login::keys::{self, Keys, Login, digest};
-use crate::cli::login::service::Service;
+use crate::cli::login::service::{Service, ServiceError};
 
 /// Seconds before the end at which a session of an hour or more is refreshed: when SDKs of AWS begin to ask for another.
 const EARLY: i64 = 900;
+
+/// How long what the daemon said of a kept session is believed.
+const BELIEVED: SignedDuration = SignedDuration::from_secs(60);
+
+/// Time for its answer: SDKs wait for a second or two.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What it says of a session that counts no more, and of one that it has never heard of.
+const ENDED: [&str; 2] = ["ExpiredToken", "InvalidClientTokenId"];
 
 /// Seconds by which a session that lasts as long as the sign-in may seem to end before it: the daemon counts whole ones.
 const ROUNDED: i64 = 2;
@@ -34,6 +50,16 @@ pub struct Role {
 struct Kept {
     login: String,
     keys: Keys,
+    /// When the daemon was asked about it last.
+    #[serde(default)]
+    asked: Option<Timestamp>,
+}
+
+impl Kept {
+    /// Whether what the daemon said of it is believed still.
+    fn is_believed(&self, now: Timestamp) -> bool {
+        self.asked.is_some_and(|asked| (SignedDuration::ZERO..BELIEVED).contains(&now.duration_since(asked)))
+    }
 }
 
 /// The beginning of the names of files that keep roles at `url`.
@@ -66,29 +92,38 @@ impl Role {
         );
         let arn = self.arn(&login);
         let file = self.file(&login, &arn);
-        if let Some(keys) = self.kept(&file, &login)? {
-            return Ok(Given { role: arn, keys });
+        let believed = |kept: &Kept| kept.is_believed(SystemClock.now());
+        if let Some(kept) = self.kept(&file, &login)?.filter(believed) {
+            return Ok(Given { role: arn, keys: kept.keys });
         }
         let _refreshing = self.cache.lock(&format!("{file}.lock")).await?;
-        // Somebody may have refreshed it in the meantime.
-        if let Some(keys) = self.kept(&file, &login)? {
-            return Ok(Given { role: arn, keys });
+        let service = Service::at(&login.url, login.ca_file.clone())?;
+        if let Some(kept) = self.kept(&file, &login)? {
+            // Somebody may have asked, or refreshed it, in the meantime.
+            if believed(&kept) {
+                return Ok(Given { role: arn, keys: kept.keys });
+            }
+            if counts(&service, &kept.keys).await {
+                let kept = Kept { asked: Some(SystemClock.now()), ..kept };
+                keys::keep(&self.cache, &file, &kept)?;
+                return Ok(Given { role: arn, keys: kept.keys });
+            }
+            self.cache.remove(&file)?;
         }
         let seconds = self.seconds.map(|seconds| seconds.to_string());
         let mut params = vec![("RoleArn", arn.as_str())];
         params.extend(self.session_name.as_deref().map(|name| ("RoleSessionName", name)));
         params.extend(seconds.as_deref().map(|seconds| ("DurationSeconds", seconds)));
-        let service = Service::at(&login.url, login.ca_file.clone())?;
         let keys = service.assume_role(&login.keys, &params).await?;
-        let kept = Kept { login: login.keys.access_key_id, keys };
+        let kept = Kept { login: login.keys.access_key_id, keys, asked: Some(SystemClock.now()) };
         keys::keep(&self.cache, &file, &kept)?;
         Ok(Given { role: arn, keys: kept.keys })
     }
 
-    fn kept(&self, file: &str, login: &Login) -> anyhow::Result<Option<Keys>> {
+    fn kept(&self, file: &str, login: &Login) -> anyhow::Result<Option<Kept>> {
         let kept: Option<Kept> = keys::kept(&self.cache, file)?;
-        let ours = kept.filter(|kept| kept.login == login.keys.access_key_id).map(|kept| kept.keys);
-        Ok(ours.filter(|keys| !is_due(keys, login.keys.expires, SystemClock.now())))
+        let ours = kept.filter(|kept| kept.login == login.keys.access_key_id);
+        Ok(ours.filter(|kept| !is_due(&kept.keys, login.keys.expires, SystemClock.now())))
     }
 
     /// The role's ARN, in the account and partition of whoever is signed in unless it says otherwise.
@@ -105,6 +140,14 @@ impl Role {
         let name = self.session_name.as_deref().unwrap_or_default();
         let seconds = self.seconds.map(|seconds| seconds.to_string()).unwrap_or_default();
         format!("{}{}.json", files_of(&login.url), digest(&[arn, name, &seconds]))
+    }
+}
+
+/// Whether a session counts, for all that can be found out: false when the daemon says that it does not.
+async fn counts(service: &Service, keys: &Keys) -> bool {
+    match timeout(PATIENCE, service.identity(keys)).await {
+        Ok(Err(ServiceError::Refused { code, .. })) => !ENDED.contains(&code.as_str()),
+        _ => true,
     }
 }
 

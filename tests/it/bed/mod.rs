@@ -8,6 +8,7 @@ pub(crate) mod address;
 pub(crate) mod authority;
 pub(crate) mod ber;
 pub(crate) mod controller;
+pub(crate) mod counter;
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod ds389;
