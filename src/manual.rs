@@ -570,5 +570,13 @@ pub mod defaults {
     //! **A store of the demo opens with `--demo` alone.** So no demonstration becomes production by being left
     //! running.
     //!
-    //! **`LimitCORE=0`, `UMask=0077`, no capability.** Nothing Bailey does needs more.
+    //! **`LimitCORE=0`, `UMask=0077`, no capability.** Nothing Bailey does needs more. Without a unit the daemon switches core
+    //! dumps off itself, and closes its memory to processes of its own account (`src/daemon/memory.rs`); root can look into
+    //! it all the same.
+    //!
+    //! **Memory that is given back is wiped.** A password passes through buffers of TLS, HTTP, forms and LDAP that are not ours
+    //! to wipe; so the allocator does it (`src/main.rs`). Some seconds after a sign-in whose connection ended, the password is
+    //! nowhere in the daemon's memory. While the connection is open it may stand in its buffers; the kernel's, and those of
+    //! the directory and of clients, are theirs. What the daemon needs as long as it runs stays: the master key's schedule,
+    //! sealing, signing and session keys, and the passwords of accounts that read directories (`tests/it/secrets_kept.rs`).
 }

@@ -7,6 +7,7 @@ use super::kerberos::SigningIn;
 use super::{configuration, kerberos};
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::daemon::compose::{self, Opening};
+use crate::daemon::memory;
 use crate::telemetry::logs::{Format, Logs, Settings};
 use crate::telemetry::metrics;
 
@@ -15,6 +16,7 @@ use crate::telemetry::metrics;
 /// # Errors
 /// When it cannot start; then nothing was served.
 pub async fn run(global: &Global, opening: Opening) -> anyhow::Result<ExitCode> {
+    memory::close()?;
     let config = configuration(global)?;
     let _tickets = kerberos::prepare(&config)?;
     let signing_in = SigningIn::of(&config);

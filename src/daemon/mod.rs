@@ -2,13 +2,14 @@
 //!
 //! Owns the order of start and end, nothing else. Signals, readiness and the drain are in
 //! [`lifecycle`], what others reach in [`listeners`], what has to be looked after while it runs in [`upkeep`], [`signing`],
-//! [`retention`] and [`https`].
+//! [`retention`] and [`https`]; whose its memory is, in [`memory`].
 
 pub mod compose;
 pub mod fleet;
 pub mod https;
 pub mod lifecycle;
 pub mod listeners;
+pub mod memory;
 pub mod retention;
 pub mod signing;
 pub mod upkeep;

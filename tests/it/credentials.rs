@@ -217,7 +217,7 @@ fn hmac_of_test(key: &[u8], text: &[u8]) -> Vec<u8> {
     aws_lc_rs::hmac::sign(&key, text).as_ref().to_vec()
 }
 
-fn decode_base32(text: &str) -> Vec<u8> {
+pub(crate) fn decode_base32(text: &str) -> Vec<u8> {
     let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
     for letter in text.trim_end_matches('=').bytes() {
         let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|l| *l == letter).unwrap() as u32;

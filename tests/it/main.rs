@@ -66,6 +66,7 @@ mod role_tokens;
 mod run;
 mod samba;
 mod samba_random;
+mod secrets_kept;
 mod several;
 mod signing_keys;
 mod sigv4;

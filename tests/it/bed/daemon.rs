@@ -144,6 +144,11 @@ impl Bailey {
         self.daemon.take().unwrap().wait().unwrap()
     }
 
+    /// The daemon's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.daemon.as_ref().unwrap().id()
+    }
+
     /// The most memory the daemon has held, in bytes (`VmHWM`, proc(5)).
     pub(crate) fn peak_memory(&self) -> u64 {
         let pid = self.daemon.as_ref().unwrap().id();
