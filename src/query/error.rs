@@ -34,13 +34,22 @@ impl QueryError {
         }
         Self::new(status, code, error.to_string())
     }
+
+    /// What cannot be written does not happen. Why, and where the disk is, is the operator's to know; SDKs try again.
+    #[must_use]
+    pub fn not_written(error: &dyn Faulty) -> Self {
+        tracing::warn!(%error, "refused, since it cannot be written");
+        let message = "nothing was done, because it cannot be written down now; the operator has to act";
+        Self::new(503, "ServiceUnavailable", message)
+    }
 }
 
 impl From<GateError> for QueryError {
     fn from(error: GateError) -> Self {
         match &error {
             GateError::Denied { .. } | GateError::NotAuthorized { .. } => Self::of(&error, 403, "AccessDenied"),
-            GateError::Undecided { .. } | GateError::NotRecorded { .. } => Self::of(&error, 503, "ServiceUnavailable"),
+            GateError::Undecided { .. } => Self::of(&error, 503, "ServiceUnavailable"),
+            GateError::NotRecorded { .. } => Self::not_written(&error),
         }
     }
 }

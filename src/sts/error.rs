@@ -2,9 +2,13 @@
 
 use crate::issue::IssueError;
 use crate::query::QueryError;
+use crate::store::StoreError;
 
 impl From<IssueError> for QueryError {
     fn from(error: IssueError) -> Self {
+        if let IssueError::Store(StoreError::Full { .. }) = error {
+            return Self::not_written(&error);
+        }
         let status = match &error {
             IssueError::Nobody | IssueError::NotYours(_) | IssueError::NoTimeLeft(_) | IssueError::Nameless { .. } => {
                 403

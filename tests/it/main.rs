@@ -80,6 +80,7 @@ mod store_text;
 mod sts;
 mod sts_chain;
 mod sts_decode;
+mod sts_full;
 mod sts_office;
 mod sts_root;
 mod sts_templates;

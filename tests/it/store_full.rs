@@ -15,17 +15,17 @@ use bailey::store::{self, Commit, Intent, Settings, Store, StoreError};
 
 use crate::store_conformance::{append, chain, now};
 
-const MEBIBYTE: u64 = 1024 * 1024;
+pub(crate) const MEBIBYTE: u64 = 1024 * 1024;
 
 const RESERVE: u64 = 4 * MEBIBYTE;
 
 /// A file system of `size` MiB, gone with this value.
-struct Disk {
+pub(crate) struct Disk {
     dir: tempfile::TempDir,
 }
 
 impl Disk {
-    fn mount(size: u64) -> Self {
+    pub(crate) fn mount(size: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"])
@@ -36,12 +36,16 @@ impl Disk {
         Self { dir }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     fn filler(&self) -> PathBuf {
         self.dir.path().join("filler")
     }
 
     /// Takes all room but `left` bytes.
-    fn fill_but(&self, left: u64) {
+    pub(crate) fn fill_but(&self, left: u64) {
         let stat = nix::sys::statvfs::statvfs(self.dir.path()).unwrap();
         let free = stat.blocks_available() * stat.fragment_size();
         let old = fs::metadata(self.filler()).map_or(0, |file| file.len());
@@ -53,7 +57,7 @@ impl Disk {
         }
     }
 
-    fn free_up(&self) {
+    pub(crate) fn free_up(&self) {
         fs::remove_file(self.filler()).unwrap();
     }
 }
@@ -66,7 +70,7 @@ impl Drop for Disk {
 }
 
 /// True when the caller is to go on; otherwise the test has run in a namespace of its own, and passed.
-fn is_root_here(test: &str) -> bool {
+pub(crate) fn is_root_here(test: &str) -> bool {
     if nix::unistd::geteuid().is_root() {
         return true;
     }
