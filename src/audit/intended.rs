@@ -24,12 +24,16 @@ impl Intended {
         Self { shared, facts, actor: actor.clone() }
     }
 
-    /// Carries out `commit` with the record in it; both are on disk when it returns. A failure leaves a record of its own.
-    /// Blocks.
+    /// Carries out `commit` with the record in it; both are on disk when it returns. Blocks.
     ///
     /// # Errors
-    /// When nothing was written.
-    pub fn commit(self, commit: Commit, outcome: &Outcome, now: Timestamp) -> Result<Committed, StoreError> {
+    /// When nothing was written; the intent comes back, to be tried again or completed.
+    pub fn commit(
+        self,
+        commit: Commit,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<Committed, Box<(StoreError, Self)>> {
         let done = match self.shared.completion(&self.facts, None, outcome, now) {
             Ok(draft) => self.shared.commit(commit, draft),
             Err(error) => Err(StoreError::Broken { why: error.to_string() }),
@@ -40,10 +44,7 @@ impl Intended {
                 let _ = self.shared.noted(&committed);
                 Ok(committed)
             }
-            Err(error) => {
-                self.complete(&Outcome::failed("NotCommitted", &error), now);
-                Err(error)
-            }
+            Err(error) => Err(Box::new((error, self))),
         }
     }
 

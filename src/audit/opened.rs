@@ -186,18 +186,38 @@ impl Trace {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
-        let failed = |error: &StoreError| Outcome::failed("NotCommitted", error);
+        self.try_commit(store, commit, outcome, now).map_err(|not| {
+            let (error, trace) = *not;
+            trace.complete(&Outcome::failed("NotCommitted", &error), now);
+            error
+        })
+    }
+
+    /// As [`Trace::commit`], for whoever tries again when somebody else was faster. Blocks.
+    ///
+    /// # Errors
+    /// When nothing was written; the record is still open and comes back.
+    pub fn try_commit(
+        self,
+        store: &Store,
+        commit: Commit,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<Committed, Box<(StoreError, Self)>> {
         match self {
-            Self::Intended(intended) => intended.commit(commit, outcome, now),
-            Self::Opened(opened) => opened.commit(commit, outcome, now).map_err(|not| {
-                not.opened.complete(&failed(&not.error), now);
-                not.error
-            }),
-            Self::Owed(owed) => {
-                let done = store.commit(commit);
-                owed.complete(done.as_ref().err().map(failed).as_ref().unwrap_or(outcome), now);
-                done
+            Self::Intended(intended) => {
+                intended.commit(commit, outcome, now).map_err(|not| Box::new((not.0, Self::Intended(not.1))))
             }
+            Self::Opened(opened) => {
+                opened.commit(commit, outcome, now).map_err(|not| Box::new((not.error, Self::Opened(not.opened))))
+            }
+            Self::Owed(owed) => match store.commit(commit) {
+                Ok(committed) => {
+                    owed.complete(outcome, now);
+                    Ok(committed)
+                }
+                Err(error) => Err(Box::new((error, Self::Owed(owed)))),
+            },
         }
     }
 }

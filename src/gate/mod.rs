@@ -421,6 +421,30 @@ impl Authorized {
         }
     }
 
+    /// As [`Authorized::commit`], for whoever tries again when somebody else was faster. Blocks.
+    ///
+    /// # Errors
+    /// When nothing was written; the yes comes back, its record still open.
+    pub fn try_commit(
+        mut self,
+        store: &Store,
+        commit: Commit,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<Committed, Box<(StoreError, Self)>> {
+        let tried = match self.trace.take() {
+            Some(trace) => trace.try_commit(store, commit, outcome, now).map_err(|not| {
+                let (error, trace) = *not;
+                (error, Some(trace))
+            }),
+            None => store.commit(commit).map_err(|error| (error, None)),
+        };
+        tried.map_err(|(error, trace)| {
+            self.trace = trace;
+            Box::new((error, self))
+        })
+    }
+
     /// The open record, for operations that take long and complete it themselves. `None` when the
     /// operation only shows something, or its record is owed.
     #[must_use]

@@ -22,7 +22,10 @@ use crate::store::{Commit, Snapshot, StoreError, iam, rows, sessions};
 /// Sessions read in one go.
 const PAGE: usize = 500;
 /// Sessions ended in one commit.
-const BATCH: u64 = 100;
+const BATCH: usize = 100;
+/// How often sessions are looked at anew when somebody else wrote them meanwhile. Each is written once or twice in its life,
+/// so that others are in the way of a batch as often as it has sessions, at the very worst.
+const ATTEMPTS: usize = BATCH + 1;
 
 /// Which sessions are meant. What is said has to hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,35 +129,54 @@ impl Admin {
         self.session_view(&held.value, asked.at())
     }
 
-    /// Ends a session. Those that it began end with it. Blocks.
+    /// Ends a session. Those that it began end with it. One that has ended is none to end, whoever ended it. Blocks.
     ///
     /// # Errors
     /// When there is none, or a part fails.
-    pub fn end_session(&self, asked: Authorized, reason: &str) -> Result<EndedSessions, AdminError> {
-        let (now, by) = (asked.at(), asked.actor());
+    pub fn end_session(&self, mut asked: Authorized, reason: &str) -> Result<EndedSessions, AdminError> {
         let reason = roles::check_description(reason)?;
-        let prepared = self.store.read(|snapshot| {
-            let held = session_of(snapshot, asked.resource())?;
-            let mut commit = Commit::new(by.clone(), now, asked.operation().intent());
-            commit.audit = asked.audit_seq();
-            let ended = ending::end(&mut commit, &held, &by, &reason, now)?;
-            Ok::<_, AdminError>((commit, ended))
-        });
-        let (commit, ended) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                asked.complete(&Outcome::failed(error.code(), &error), self.now());
-                return Err(error);
+        for _ in 0..ATTEMPTS {
+            let found = self.store.read(|snapshot| session_of(snapshot, asked.resource()));
+            let prepared = found.and_then(|held| self.ending(&asked, &[held], &reason));
+            let (commit, ended) = match prepared {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    asked.complete(&Outcome::failed(error.code(), &error), self.now());
+                    return Err(error);
+                }
+            };
+            let outcome = Outcome::success().with("ended", ended);
+            if commit.is_empty() {
+                asked.complete(&outcome, self.now());
+                return Ok(EndedSessions { ended });
             }
-        };
-        let ended = EndedSessions { ended: u64::from(ended) };
-        let outcome = Outcome::success().with("ended", ended.ended);
-        if commit.is_empty() {
-            asked.complete(&outcome, self.now());
-        } else {
-            asked.commit(&self.store, commit, &outcome, self.now())?;
+            asked = match asked.try_commit(&self.store, commit, &outcome, self.now()) {
+                Ok(_) => return Ok(EndedSessions { ended }),
+                Err(not) => match *not {
+                    // Somebody else ended it meanwhile, as the next look shows.
+                    (StoreError::Conflict { .. }, asked) => asked,
+                    (error, asked) => {
+                        asked.complete(&Outcome::failed("NotCommitted", &error), self.now());
+                        return Err(error.into());
+                    }
+                },
+            };
         }
-        Ok(ended)
+        let error = contested();
+        asked.complete(&Outcome::failed("NotCommitted", &error), self.now());
+        Err(error.into())
+    }
+
+    /// A commit that ends these sessions, and how many of them it ends.
+    fn ending(&self, asked: &Authorized, held: &[Read<Session>], reason: &str) -> Result<(Commit, u64), AdminError> {
+        let (now, by) = (asked.at(), asked.actor());
+        let mut commit = Commit::new(by.clone(), now, asked.operation().intent());
+        commit.audit = asked.audit_seq();
+        let mut ended = 0;
+        for held in held {
+            ended += u64::from(ending::end(&mut commit, held, &by, reason, now)?);
+        }
+        Ok((commit, ended))
     }
 
     /// Ends all sessions that are meant. Those that end are on disk as ended when this returns; on an error some may be.
@@ -180,24 +202,40 @@ impl Admin {
                 limit: "narrowed down: by person, role, source identity, or when they began".to_owned(),
             });
         }
-        let (now, by) = (asked.at(), asked.actor());
-        let reason = roles::check_description(reason)?;
+        let (now, reason) = (asked.at(), roles::check_description(reason)?);
         let mut walk = Walk::new(self, &Which { all: false, ..which.clone() }, None)?;
         let mut ended = 0;
         loop {
-            let mut commit = Commit::new(by.clone(), now, asked.operation().intent());
-            commit.audit = asked.audit_seq();
-            let mut batch = 0;
-            while batch < BATCH {
+            let mut batch = Vec::new();
+            while batch.len() < BATCH {
                 let Some(held) = walk.next(self, now)? else { break };
-                batch += u64::from(ending::end(&mut commit, &held, &by, &reason, now)?);
+                batch.push(held.value.id);
             }
-            if batch == 0 {
+            if batch.is_empty() {
                 return Ok(EndedSessions { ended });
             }
-            self.store.commit(commit)?;
-            ended += batch;
+            ended += self.end_batch(asked, &batch, &reason)?;
         }
+    }
+
+    /// Ends these as they are now. That somebody else ends one of them meanwhile keeps none of the others alive.
+    fn end_batch(&self, asked: &Authorized, batch: &[SessionId], reason: &str) -> Result<u64, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let held = self.store.read(|snapshot| {
+                let found = batch.iter().map(|id| sessions::session(snapshot, id));
+                found.filter_map(Result::transpose).collect::<Result<Vec<_>, StoreError>>()
+            })?;
+            let (commit, ended) = self.ending(asked, &held, reason)?;
+            if commit.is_empty() {
+                return Ok(0);
+            }
+            match self.store.commit(commit) {
+                Ok(_) => return Ok(ended),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contested().into())
     }
 
     fn session_view(&self, session: &Session, now: Timestamp) -> Result<SessionView, AdminError> {
@@ -292,6 +330,11 @@ impl Walk {
         let counts = *all || session.ended.is_none() && session.expires > now;
         of_role && behind && counts && before.is_none_or(|before| session.created < before)
     }
+}
+
+/// Others wrote the same sessions again and again.
+fn contested() -> StoreError {
+    StoreError::Conflict { what: "sessions that are to end".to_owned() }
 }
 
 /// The session with this id, or with this access key.
