@@ -22,7 +22,7 @@ const MINTERS: u64 = 4;
 /// Longest time from the start of a process until it is ready: the promise of the product, on a machine that is not its own.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 /// Everything is read after every kill, so a long run begins anew now and then.
-const ANEW_EVERY: u64 = 100;
+const ANEW_EVERY: u64 = 25;
 /// More records than are written while others are read.
 const MEANWHILE: u64 = 500;
 /// Sessions of earlier cycles that are used again after each kill.
