@@ -480,6 +480,12 @@ impl Operation {
         !matches!(self.effect(), Effect::Shows)
     }
 
+    /// True when its audit record is in the one commit that it is; of others one is written before and one behind.
+    #[must_use]
+    pub const fn is_one_commit(self) -> bool {
+        matches!(self.effect(), Effect::Mints)
+    }
+
     /// What it does to access, for the store.
     #[must_use]
     pub const fn intent(self) -> Intent {
