@@ -176,6 +176,15 @@ impl Session {
         }
     }
 
+    /// The machine that began it, by what it showed.
+    #[must_use]
+    pub fn machine(&self) -> Option<&ResourceId> {
+        match &self.begun {
+            Begun::Machine { resource } => Some(resource),
+            Begun::AccessKey { .. } | Begun::Login { .. } | Begun::Session { .. } | Begun::WebIdentity { .. } => None,
+        }
+    }
+
     /// The session that began it.
     #[must_use]
     pub fn parent(&self) -> Option<&SessionId> {

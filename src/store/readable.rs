@@ -6,7 +6,7 @@
 use super::schema;
 use super::schema::credentials::Setting;
 use super::schema::iam::Named;
-use super::schema::sessions::Owner;
+use super::schema::sessions::Way;
 use crate::base::Sid;
 use crate::model::{AccessKeyId, CredentialOwner, Holder, MemberKind};
 
@@ -299,7 +299,7 @@ fn numbered(space: u8, key: &[u8]) -> Option<String> {
 fn session_of(rest: &str) -> Option<Vec<u8>> {
     let (kind, rest) = rest.split_once('/')?;
     let (owner, session) = rest.split_once('/')?;
-    let kind = Owner::ALL.into_iter().find(|owner| owner.word() == kind)?;
+    let kind = Way::ALL.into_iter().find(|way| way.word() == kind)?;
     keyed(b'v', &[&hex::encode([kind.byte()]), owner, session], 33)
 }
 
@@ -399,7 +399,7 @@ mod tests {
             (credentials::session_key(8), "session-key/8".to_owned()),
             (sessions::session(&SessionId::from_bytes([7; 16])), format!("session/{}", "07".repeat(16))),
             (
-                sessions::of(Owner::Role, &[6; 16], &SessionId::from_bytes([7; 16])),
+                sessions::of(Way::Role, &[6; 16], &SessionId::from_bytes([7; 16])),
                 format!("session-of/role/{}/{}", "06".repeat(16), "07".repeat(16)),
             ),
             (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),

@@ -2,7 +2,7 @@
 
 use super::execute::{from_json, to_json};
 use super::iam::Read;
-use super::schema::sessions::{self as keys, Owner};
+use super::schema::sessions::{self as keys, Way};
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
 use crate::base::{SessionId, Timestamp};
 use crate::model::{AccessKeyId, Session};
@@ -45,19 +45,19 @@ pub fn page(
     rows.map(|(key, Row { revision, value })| Ok(Read { value: from_json(&key, &value)?, revision })).collect()
 }
 
-/// The first `limit` sessions of `owner` behind `after`, in the order in which they began.
+/// The first `limit` sessions that are found so, behind `after`, in the order in which they began.
 ///
 /// # Errors
 /// When a row cannot be read, or is damaged.
 pub fn page_of(
     snapshot: &dyn Snapshot,
-    (owner, id): (Owner, &[u8; 16]),
+    (way, id): (Way, &[u8; 16]),
     after: Option<&SessionId>,
     limit: usize,
 ) -> Result<Vec<Read<Session>>, StoreError> {
-    let mut range = KeyRange::prefix(&keys::all_of(owner, id));
+    let mut range = KeyRange::prefix(&keys::all_of(way, id));
     if let Some(after) = after {
-        range = range.after(&keys::of(owner, id, after));
+        range = range.after(&keys::of(way, id, after));
     }
     let mut found = Vec::new();
     for (key, _) in snapshot.scan(&range, limit)? {
@@ -93,10 +93,11 @@ const ENDED: &[u8] = br#""ended":"#;
 #[must_use]
 pub fn ways(session: &Session) -> Vec<Vec<u8>> {
     let id = &session.id;
-    let person = session.person.as_ref().map(|person| keys::of(Owner::User, person.as_bytes(), id));
-    let role = session.role().map(|role| keys::of(Owner::Role, role.as_bytes(), id));
-    let parent = session.parent().map(|parent| keys::of(Owner::Session, parent.as_bytes(), id));
-    [person, role, parent].into_iter().flatten().collect()
+    let person = session.person.as_ref().map(|person| keys::of(Way::User, person.as_bytes(), id));
+    let role = session.role().map(|role| keys::of(Way::Role, role.as_bytes(), id));
+    let parent = session.parent().map(|parent| keys::of(Way::Session, parent.as_bytes(), id));
+    let machine = session.machine().map(|machine| keys::of(Way::Machine, machine.as_bytes(), id));
+    [person, role, parent, machine].into_iter().flatten().collect()
 }
 
 impl Commit {

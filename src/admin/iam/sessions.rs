@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::sessions::ending;
 use crate::store::iam::Read;
-use crate::store::schema::sessions::Owner;
+use crate::store::schema::sessions::Way;
 use crate::store::{Commit, Snapshot, StoreError, iam, rows, sessions};
 
 /// Sessions read in one go.
@@ -34,6 +34,9 @@ pub struct Which {
     /// Of this person, by name, ARN or id: at the beginning of their chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// That this machine began, by name, ARN or id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// Of this role, by name or ARN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -195,11 +198,12 @@ impl Admin {
     }
 
     fn end_all(&self, asked: &Authorized, which: &Which, reason: &str) -> Result<EndedSessions, AdminError> {
-        let Which { person, role, source_identity, before, .. } = which;
-        if person.is_none() && role.is_none() && source_identity.is_none() && before.is_none() {
+        let Which { person, machine, role, source_identity, before, .. } = which;
+        let whose = person.is_some() || machine.is_some();
+        if !whose && role.is_none() && source_identity.is_none() && before.is_none() {
             return Err(AdminError::OutOfBounds {
                 what: "which sessions".to_owned(),
-                limit: "narrowed down: by person, role, source identity, or when they began".to_owned(),
+                limit: "narrowed down: by person, machine, role, source identity, or when they began".to_owned(),
             });
         }
         let (now, reason) = (asked.at(), roles::check_description(reason)?);
@@ -278,9 +282,10 @@ impl Admin {
 
 /// A walk over the sessions that are meant.
 struct Walk {
-    owner: Option<(Owner, [u8; 16])>,
+    way: Option<(Way, [u8; 16])>,
     which: Which,
     role: Option<[u8; 16]>,
+    machine: Option<[u8; 16]>,
     after: Option<SessionId>,
     page: std::vec::IntoIter<Read<Session>>,
     done: bool,
@@ -288,7 +293,7 @@ struct Walk {
 
 impl Walk {
     fn new(admin: &Admin, which: &Which, after: Option<SessionId>) -> Result<Self, AdminError> {
-        let (person, role) = admin.store.read(|snapshot| {
+        let (person, role, machine) = admin.store.read(|snapshot| {
             let user = |text: &String| match find::entity(snapshot, &admin.account, MemberKind::User, text)? {
                 Entity::User(user) => Ok(*user.id.as_bytes()),
                 _ => Err(AdminError::NotFound { kind: "user", who: printable(text).into_owned() }),
@@ -296,11 +301,17 @@ impl Walk {
             let person = which.person.as_ref().map(user).transpose()?;
             let role = |text: &String| find::role(snapshot, &admin.account, text).map(|role| *role.value.id.as_bytes());
             let role = which.role.as_ref().map(role).transpose()?;
-            Ok::<_, AdminError>((person, role))
+            let machine = |text: &String| match find::entity(snapshot, &admin.account, MemberKind::Resource, text)? {
+                Entity::Resource(machine) => Ok(*machine.id.as_bytes()),
+                _ => Err(AdminError::NotFound { kind: "machine", who: printable(text).into_owned() }),
+            };
+            let machine = which.machine.as_ref().map(machine).transpose()?;
+            Ok::<_, AdminError>((person, role, machine))
         })?;
-        let of = |kind: Owner| move |id: [u8; 16]| (kind, id);
-        let owner = person.map(of(Owner::User)).or_else(|| role.map(of(Owner::Role)));
-        Ok(Self { owner, which: which.clone(), role, after, page: Vec::new().into_iter(), done: false })
+        let of = |way: Way| move |id: [u8; 16]| (way, id);
+        let way = person.map(of(Way::User)).or_else(|| machine.map(of(Way::Machine)));
+        let way = way.or_else(|| role.map(of(Way::Role)));
+        Ok(Self { way, machine, which: which.clone(), role, after, page: Vec::new().into_iter(), done: false })
     }
 
     fn next(&mut self, admin: &Admin, now: Timestamp) -> Result<Option<Read<Session>>, AdminError> {
@@ -314,8 +325,8 @@ impl Walk {
             if self.done {
                 return Ok(None);
             }
-            let page = admin.store.read(|snapshot| match &self.owner {
-                Some((kind, id)) => sessions::page_of(snapshot, (*kind, id), self.after.as_ref(), PAGE),
+            let page = admin.store.read(|snapshot| match &self.way {
+                Some((way, id)) => sessions::page_of(snapshot, (*way, id), self.after.as_ref(), PAGE),
                 None => sessions::page(snapshot, self.after.as_ref(), PAGE),
             })?;
             self.done = page.len() < PAGE;
@@ -326,9 +337,10 @@ impl Walk {
     fn means(&self, session: &Session, now: Timestamp) -> bool {
         let Which { source_identity, before, all, .. } = &self.which;
         let of_role = self.role.is_none_or(|role| session.role().is_some_and(|own| *own.as_bytes() == role));
+        let of_machine = self.machine.is_none_or(|id| session.machine().is_some_and(|own| *own.as_bytes() == id));
         let behind = source_identity.is_none() || session.source_identity == *source_identity;
         let counts = *all || session.ended.is_none() && session.expires > now;
-        of_role && behind && counts && before.is_none_or(|before| session.created < before)
+        of_role && of_machine && behind && counts && before.is_none_or(|before| session.created < before)
     }
 }
 

@@ -41,7 +41,7 @@ pub enum SessionVerb {
     /// What has ended stays so: whoever had it can begin another, if they still may.
     End {
         /// Its id, or its access key (`ASIA..`)
-        #[arg(required_unless_present_any = ["person", "role", "source_identity", "older_than"])]
+        #[arg(required_unless_present_any = ["person", "machine", "role", "source_identity", "older_than"])]
         session: Option<String>,
         /// Which.
         #[command(flatten)]
@@ -67,6 +67,9 @@ pub struct Meant {
     /// Of this person: name, ARN or id
     #[arg(long, value_name = "WHO")]
     person: Option<String>,
+    /// That this machine began: name, ARN or id
+    #[arg(long, value_name = "MACHINE")]
+    machine: Option<String>,
     /// Of this role: name or ARN
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
@@ -85,11 +88,13 @@ fn ago(text: &str) -> Result<SignedDuration, String> {
 impl Meant {
     fn which(self, all: bool) -> Which {
         let before = self.older_than.and_then(|age| SystemClock.now().checked_sub(age).ok());
-        Which { person: self.person, role: self.role, source_identity: self.source_identity, before, all }
+        let Self { person, machine, role, source_identity, .. } = self;
+        Which { person, machine, role, source_identity, before, all }
     }
 
     fn is_any(&self) -> bool {
-        self.person.is_some() || self.role.is_some() || self.source_identity.is_some() || self.older_than.is_some()
+        let whose = self.person.is_some() || self.machine.is_some();
+        whose || self.role.is_some() || self.source_identity.is_some() || self.older_than.is_some()
     }
 }
 
@@ -135,6 +140,7 @@ pub async fn run(session: &mut Session, verb: SessionVerb) -> anyhow::Result<Exi
             let which = which.which(all);
             let asked = query(&[
                 ("person", which.person),
+                ("machine", which.machine),
                 ("role", which.role),
                 ("source_identity", which.source_identity),
                 ("before", which.before.map(|before| before.to_string())),

@@ -265,6 +265,8 @@ impl<'a> Subject<'a> {
 
     fn token(&self, allowed: &Allowed<'_>, verified: &Verified) -> Result<Secret<String>, Failure> {
         let admin = &self.app.admin;
+        // A token says until when it counts; where the time is not known, nobody is told anything that ends.
+        self.app.clock.may_mint().map_err(|error| Failure::of(&error))?;
         let jti = {
             let mut rng = admin.rng.lock().unwrap_or_else(PoisonError::into_inner);
             uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string()

@@ -27,6 +27,8 @@ struct Query {
     #[serde(default)]
     person: Option<String>,
     #[serde(default)]
+    machine: Option<String>,
+    #[serde(default)]
     role: Option<String>,
     #[serde(default)]
     source_identity: Option<String>,
@@ -54,9 +56,9 @@ async fn list(
     Params(query): Params<Query>,
 ) -> Result<Json<Page<SessionView>>, Failure> {
     let _allowed = asked.authorize("").await?;
-    let Query { person, role, source_identity, before, all, after, limit } = query;
+    let Query { person, machine, role, source_identity, before, all, after, limit } = query;
     let limit = Listing { after: None, limit }.limit()?;
-    let which = Which { person, role, source_identity, before, all: all.unwrap_or_default() };
+    let which = Which { person, machine, role, source_identity, before, all: all.unwrap_or_default() };
     work(&app, move |admin| admin.sessions(&which, after.as_ref(), limit)).await
 }
 

@@ -3,20 +3,22 @@
 use super::key;
 use crate::base::SessionId;
 
-/// What sessions are found by.
+/// What sessions are found by, besides their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub enum Way {
     /// The person at the beginning of their chain.
     User,
     /// The role they are of.
     Role,
     /// The session that began them.
     Session,
+    /// The machine that began them, by what it showed.
+    Machine,
 }
 
-impl Owner {
+impl Way {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::User, Self::Role, Self::Session];
+    pub const ALL: [Self; 4] = [Self::User, Self::Role, Self::Session, Self::Machine];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -25,16 +27,18 @@ impl Owner {
             Self::User => 1,
             Self::Role => 2,
             Self::Session => 3,
+            Self::Machine => 4,
         }
     }
 
-    /// `user`, `role`, `session`.
+    /// `user`, `role`, `session`, `machine`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Role => "role",
             Self::Session => "session",
+            Self::Machine => "machine",
         }
     }
 }
@@ -57,23 +61,23 @@ pub fn sessions_like(start: &[u8]) -> Vec<u8> {
     key(b't', &[start])
 }
 
-/// That a session is of this owner.
+/// That a session is of this way.
 #[must_use]
-pub fn of(owner: Owner, id: &[u8; 16], session: &SessionId) -> Vec<u8> {
-    key(b'v', &[&[owner.byte()], id, session.as_bytes()])
+pub fn of(way: Way, id: &[u8; 16], session: &SessionId) -> Vec<u8> {
+    key(b'v', &[&[way.byte()], id, session.as_bytes()])
 }
 
-/// Prefix of an owner's sessions.
+/// Prefix of a way's sessions.
 #[must_use]
-pub fn all_of(owner: Owner, id: &[u8; 16]) -> Vec<u8> {
-    key(b'v', &[&[owner.byte()], id])
+pub fn all_of(way: Way, id: &[u8; 16]) -> Vec<u8> {
+    key(b'v', &[&[way.byte()], id])
 }
 
-/// Owner and session of such a key.
+/// Way and session of such a key.
 #[must_use]
-pub fn parse_of(key: &[u8]) -> Option<(Owner, [u8; 16], SessionId)> {
+pub fn parse_of(key: &[u8]) -> Option<(Way, [u8; 16], SessionId)> {
     let (byte, rest) = key.strip_prefix(b"v")?.split_first()?;
     let (id, session) = rest.split_first_chunk::<16>()?;
-    let owner = Owner::ALL.into_iter().find(|owner| owner.byte() == *byte)?;
-    Some((owner, *id, SessionId::from_bytes(session.try_into().ok()?)))
+    let way = Way::ALL.into_iter().find(|way| way.byte() == *byte)?;
+    Some((way, *id, SessionId::from_bytes(session.try_into().ok()?)))
 }
