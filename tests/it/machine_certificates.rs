@@ -242,6 +242,16 @@ async fn a_computer_is_known_by_its_sid_and_acts_for_a_role_that_is_given_to_it(
     let named = plant.assume(Some(shown(&leaf)), &[("RoleSessionName", "nightly"), ("DurationSeconds", "900")]).await;
     assert!(named.text("Arn").ends_with("/Upload/nightly") && named.text("Expiration") == "2026-03-12T12:15:00Z");
 
+    // All that a machine began is found by it, and ended.
+    let client = &plant.office.served.client;
+    let of_machine: Value = client.get("/v1/sessions?machine=web1").await.unwrap();
+    let ids: Vec<&Value> = of_machine["items"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert!(ids.len() == 2 && ids.contains(&&seen["id"]), "{of_machine}");
+    let ended =
+        plant.office.post("/v1/end-sessions", json!({ "which": { "machine": "web1" }, "reason": "stolen" })).await;
+    assert_eq!(ended["ended"], 2);
+    plant.office.who_is(&session).await.refuses("ExpiredToken", "stolen");
+
     // What it says of its name is nobody's business, and it may be no name at all.
     let mut renamed = plant.of_web1();
     renamed.subject_alt_names = vec![dns("dc1.ad.test"), dns("web2.ad.test")];
