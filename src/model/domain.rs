@@ -71,6 +71,15 @@ impl Domains {
         self.sole(directory, |other| other.base == nearest)
     }
 
+    /// The one directory that is the domain of this DNS name, which a Kerberos realm spells in upper case.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Option<&DirectoryLabel> {
+        let base = format!("dc={}", name.to_lowercase().replace('.', ",dc="));
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        let mut such = self.0.iter().filter(|(_, domain)| plain && domain.base == base);
+        such.next().filter(|_| such.next().is_none()).map(|(label, _)| label)
+    }
+
     /// True when `directory`, and no other, is as `is` says.
     fn sole(&self, directory: &DirectoryLabel, is: impl Fn(&Domain) -> bool) -> bool {
         let mut such = self.0.iter().filter(|(_, domain)| is(domain));

@@ -25,6 +25,12 @@ pub fn by_sid(sid: &Sid) -> RefHash {
     hash(b"sid:", &sid.to_string())
 }
 
+/// The digest of the account that a machine signs in to its domain with, whose case does not count.
+#[must_use]
+pub fn by_account(name: &str) -> RefHash {
+    hash(b"account:", &name.to_lowercase())
+}
+
 /// The digest of what those who vouch for a machine call it.
 #[must_use]
 pub fn by_identity(identity: &MachineIdentity) -> RefHash {

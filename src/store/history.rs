@@ -283,6 +283,30 @@ fn lives(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Vec<(Row, Option<Revisio
     Ok(lives)
 }
 
+/// Visits every value of the rows in `range` that was superseded after `since`: the key, the row as it was, and until when. What
+/// stands now is not among them.
+///
+/// # Errors
+/// [`StoreError::BeyondHistory`] when what is kept does not reach back that far; when the store cannot be read; the first error
+/// that `visit` answers ends the walk.
+pub fn superseded_since(
+    snapshot: &dyn Snapshot,
+    range: &KeyRange,
+    since: Timestamp,
+    mut visit: impl FnMut(&[u8], Row, Timestamp) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let then = revision_at(snapshot, since)?;
+    let mut past = Pages::new(snapshot, history_of(range));
+    while let Some((found, row)) = past.peek()? {
+        let (of, superseded_at) = parsed(found)?;
+        if superseded_at > then && contains(range, of) {
+            visit(of, unpack(found, &row.value)?, made_at(snapshot, superseded_at)?)?;
+        }
+        past.advance();
+    }
+    Ok(())
+}
+
 /// When the last commit was made; `None` in a store without one. The floor of the daemon's clock.
 ///
 /// # Errors

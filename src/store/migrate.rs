@@ -156,6 +156,7 @@ mod tests {
                 origin: Origin { sid, ..Origin::new(label.clone(), guid, "") },
                 standing: Standing::default(),
                 description: None,
+                account_name: None,
                 primary_group: None,
                 tags: Default::default(),
                 identities: Default::default(),

@@ -58,11 +58,13 @@ impl<'a> Written<'a> {
                 let (name, row) = self.named_row(subject, name, &digest.0, entity.as_str(), before)?;
                 self.put(schema::entity(&subject), row);
                 self.put(schema::name(subject.kind(), &name.folded()), subject.id_bytes().to_vec());
-                if !matches!(subject, Member::User(_))
-                    && let Some(sid) = sid_in(entity.as_str())?
-                    && let Some(way) = self.by_sid(subject, &sid)
-                {
-                    self.put(way, Vec::new());
+                if !matches!(subject, Member::User(_)) {
+                    let known = Known::in_json(entity.as_str())?;
+                    let by_sid = known.origin.sid.and_then(|sid| self.by_sid(subject, &sid));
+                    let by_account = known.account_name.and_then(|account| self.by_account(subject, &account));
+                    for way in by_sid.into_iter().chain(by_account) {
+                        self.put(way, Vec::new());
+                    }
                 }
                 *total(&mut self.totals, subject.kind()) += 1;
             }
@@ -70,7 +72,7 @@ impl<'a> Written<'a> {
                 let former = fields.iter().find(|field| field.path == "name").and_then(|field| field.before.as_str());
                 let renamed_from = former.and_then(|name| name.parse::<IamName>().ok());
                 self.presence_counts(subject.kind(), &fields);
-                self.found_by_sid(subject, &fields);
+                self.found_anew(subject, &fields);
                 self.update(subject, &digest.0, entity.as_str(), renamed_from, before)?;
             }
             Act::Delete => return self.delete(subject, before),
@@ -133,19 +135,27 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// Who got another SID is found by that one.
-    fn found_by_sid(&mut self, subject: Member, fields: &[Field]) {
-        let Some(changed) = fields.iter().find(|field| field.path == "origin.sid") else { return };
-        let key = |sid: &serde_json::Value| {
-            let sid: Sid = sid.as_str()?.parse().ok()?;
-            self.by_sid(subject, &sid)
-        };
-        let (before, after) = (key(&changed.before), key(&changed.after));
-        if let Some(before) = before {
-            self.remove(before);
-        }
-        if let Some(after) = after {
-            self.put(after, Vec::new());
+    /// The row by which a machine is found by the account that it signs in with.
+    fn by_account(&self, subject: Member, account: &str) -> Option<Vec<u8>> {
+        let Member::Resource(machine) = subject else { return None };
+        Some(schema::machine_known_by(self.label, &reference::by_account(account), &machine))
+    }
+
+    /// Who got another SID, or another account, is found by that one.
+    fn found_anew(&mut self, subject: Member, fields: &[Field]) {
+        for field in fields {
+            let key = |value: &serde_json::Value| match field.path.as_str() {
+                "origin.sid" => self.by_sid(subject, &value.as_str()?.parse().ok()?),
+                "account_name" => self.by_account(subject, value.as_str()?),
+                _ => None,
+            };
+            let (before, after) = (key(&field.before), key(&field.after));
+            if let Some(before) = before {
+                self.remove(before);
+            }
+            if let Some(after) = after {
+                self.put(after, Vec::new());
+            }
         }
     }
 
@@ -234,17 +244,22 @@ fn name_in(json: &str) -> Result<IamName, SyncError> {
     Ok(serde_json::from_str::<Named>(json)?.name)
 }
 
-/// The SID in an entity's JSON, without reading the rest.
-fn sid_in(json: &str) -> Result<Option<Sid>, SyncError> {
-    #[derive(serde::Deserialize)]
-    struct Originated {
-        origin: Origin,
+/// What a group or a machine is found by, without reading the rest of it.
+#[derive(serde::Deserialize)]
+struct Known {
+    origin: KnownOrigin,
+    account_name: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct KnownOrigin {
+    sid: Option<Sid>,
+}
+
+impl Known {
+    fn in_json(json: &str) -> Result<Self, SyncError> {
+        Ok(serde_json::from_str(json)?)
     }
-    #[derive(serde::Deserialize)]
-    struct Origin {
-        sid: Option<Sid>,
-    }
-    Ok(serde_json::from_str::<Originated>(json)?.origin.sid)
 }
 
 fn total(totals: &mut Totals, kind: MemberKind) -> &mut u64 {

@@ -133,6 +133,7 @@ impl Plant {
             origin: Origin { sid: sid.clone(), ..Origin::new(label.clone(), guid, format!("CN={name},DC=ad,DC=test")) },
             standing: Standing::default(),
             description: None,
+            account_name: None,
             primary_group: None,
             tags: Default::default(),
             identities: Default::default(),

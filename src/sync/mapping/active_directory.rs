@@ -21,10 +21,13 @@ pub const ATTRIBUTES: [&str; 11] = [
     "objectSid",
     "primaryGroupID",
     "pwdLastSet",
-    "sAMAccountName",
+    ACCOUNT,
     "sAMAccountType",
     CONTROL,
 ];
+
+/// The name of an account, unique in its domain at any one moment and not over time.
+pub(super) const ACCOUNT: &str = "sAMAccountName";
 
 const CONTROL: &str = "userAccountControl";
 
@@ -76,7 +79,7 @@ pub fn not_a_person(settings: &Settings, entry: &Entry) -> Option<String> {
     if entry.kind != Kind::Person {
         return None;
     }
-    for attribute in [settings.mapping.login.as_str(), "sAMAccountName"] {
+    for attribute in [settings.mapping.login.as_str(), ACCOUNT] {
         if entry.attributes.values(attribute).iter().any(|name| name.trim_ascii_end().ends_with(b"$")) {
             return Some(format!("its `{attribute}` ends with `$`, so it is the account of a machine or a trust"));
         }

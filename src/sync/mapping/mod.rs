@@ -170,6 +170,7 @@ impl Reader<'_> {
             id: resource,
             name: self.wished_name(&name, id),
             original_name: name,
+            account_name: self.text(active_directory::ACCOUNT)?,
             primary_group: active_directory::primary_group(self.entry, &origin)?,
             origin,
             standing,

@@ -71,6 +71,7 @@ impl Admin {
                 origin: Origin::new(label, guid, ""),
                 standing: Standing { expires: new.expires, ..Standing::default() },
                 description: text(new.description.as_deref(), "description")?,
+                account_name: None,
                 primary_group: None,
                 tags: views::tags(&holders::tags_of(&new.tags)?),
                 identities: new.identities.clone(),
