@@ -132,7 +132,11 @@ const EVERYTHING_LOWER: &[&str] = &["*"];
 const CONFINED: &[Confined] = &[
     Confined("hickory_resolver", &["directory/discovery/resolver"], "ask `directory/discovery`"),
     Confined("ldap3", &["directory/ldap"], "ask for a `directory::Source`"),
-    Confined("libgssapi", &["directory/ldap/sasl/gss"], "sign in through `directory/ldap/sasl`"),
+    Confined(
+        "libgssapi",
+        &["authn/kerberos/accept", "directory/ldap/sasl/gss"],
+        "sign in through `directory/ldap/sasl`, take tickets through `authn/kerberos`",
+    ),
     Confined(
         "x509_parser",
         &["authn/machine/leaf", "directory/ldap/sasl/binding", "http/tls"],

@@ -3,14 +3,15 @@
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
 //! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
 //! peer of the Unix socket; [`signed`], who signs requests with an access key; [`login`], who signs in with a
-//! password; [`machine`], what shows a certificate; [`proxy`], which asks about the requests of others. What a caller may do is the
+//! password; [`machine`], what shows a certificate, a ticket or a token; [`proxy`], which asks about the requests of others. What a caller may do is the
 //! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
-//! second factors, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`limiter`] against guessing.
+//! second factors, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`kerberos`] for tickets, [`limiter`] against guessing.
 //! They answer questions; none of them makes a caller.
 
 pub mod federated;
+pub mod kerberos;
 pub mod limiter;
 pub mod local;
 pub mod login;

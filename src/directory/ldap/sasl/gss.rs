@@ -1,6 +1,6 @@
 //! The Kerberos context (RFC 4121), by MIT Kerberos through GSSAPI.
 //!
-//! The only importer of `libgssapi`. Which keytab and cache of tickets are used, the library finds in the process'
+//! Imports `libgssapi`, beside `authn/kerberos/accept.rs` alone, which takes tickets. Which keytab and cache of tickets are used, the library finds in the process'
 //! environment (`KRB5_CLIENT_KTNAME`, `KRB5CCNAME`), which `cli::kerberos` sets from the configuration. (Heimdal 7 knows
 //! the former not yet.)
 
