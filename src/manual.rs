@@ -436,6 +436,28 @@ pub mod failures {
     //! way without one, or with one that is out of date, lets nobody in; without a list certificates live for a day
     //! (`src/authn/machine/issuers.rs`, `src/config/machine_issuer.rs`). *Tests:* `tests/it/machine_certificates.rs`.
     //!
+    //! **A name in a ticket is whoever has it at the time.** A computer is deleted or renamed, another one joins under its name, and
+    //! the first one's ticket is good for hours more; or `WEB1` is taken for `WEB1$` (CVE-2021-42287). *Here:* a name of one part that
+    //! ends with `$`, of the realm of one directory, which means one machine of the store, which its domain, asked each time, says
+    //! has that name under the same objectGUID and is not disabled; a name that was another's within 24 hours, deleted machines
+    //! included, is nobody's until these are over, and while no domain controller answers every name is nobody's
+    //! (`src/authn/kerberos/principal.rs`, `src/authn/machine/ticket.rs`). *Tests:* inside both, and
+    //! `tests/it/machine_kerberos.rs`. What remains: another that no sync ever saw is not known of, `directory.only_under` hides
+    //! some; tickets that live for more than 24 hours; and domain controllers that give out a ticket in this name to
+    //! whoever writes it into their own `userPrincipalName`. Samba 4.17 refuses to write that.
+    //!
+    //! **A ticket is passed on.** Whoever gets a computer to connect to them shows its ticket here. *Here:* tickets are taken by keys of
+    //! `HTTP/` alone, over HTTPS alone, NTLM never, each once: by MIT Kerberos' replay cache in the state directory, which is on the
+    //! disk before the answer, and by a memory of our own (`src/authn/kerberos/accept.rs`, `src/authn/kerberos/once.rs`). They are not
+    //! bound to the TLS connection (RFC 5929), for curl 7.88 cannot say which one it is on; so it is the name of our host in the
+    //! ticket that stops this, and Kerberos proves that by its key alone: an account that has other services' names, too, gives each
+    //! of these hosts tickets that are good here. Give `HTTP/` and our host an account of its own. *Tests:*
+    //! `tests/it/machine_kerberos.rs`, one token shown 64 times at once, and again behind a restart.
+    //!
+    //! **Clocks differ, and nobody gets in.** Kerberos takes a token for 5 minutes before and after the time in it. *Here:* it is said
+    //! that this is why, and what to do; a skew set higher in `krb5.conf` makes captured tokens good for longer. *Tests:* inside
+    //! `src/authn/kerberos/mod.rs`.
+    //!
     //! # Running it
     //!
     //! **A daemon that could do anything.** *Here:* `systemd/bailey.service` takes away what is not needed;

@@ -1,8 +1,9 @@
-//! Gives Kerberos' library the keytab that the configuration names, and a place for tickets.
+//! Gives Kerberos' library the keytabs that the configuration names, and places for tickets: for those we get, and for notes of
+//! those we took.
 //!
-//! It looks for both in the process' environment and nowhere else that safe code reaches, and to change the environment of
+//! It looks for all of them in the process' environment and nowhere else that safe code reaches, and to change the environment of
 //! a process that runs is not safe (`std::env::set_var`). So the program starts itself once more, in its own place: same
-//! process id, same open files, two variables more.
+//! process id, same open files, some variables more.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -19,14 +20,20 @@ use crate::directory::settings::Bind;
 const KEYTAB: &str = "KRB5_CLIENT_KTNAME";
 /// Where tickets are kept. Where a keytab is named this is always ours: what a shell has in it is somebody's own.
 const TICKETS: &str = "KRB5CCNAME";
+/// The keytab with the keys that tickets of others are for.
+const SERVICE_KEYTAB: &str = "KRB5_KTNAME";
+/// Where it is noted which of them were taken (MIT Kerberos 1.18).
+const REPLAYS: &str = "KRB5RCACHENAME";
 /// How the name of the directory begins that is made for the tickets of several accounts.
 const DIRECTORY: &str = "bailey-tickets-";
 
-/// How directories are signed in to by Kerberos.
+/// How directories are signed in to by Kerberos, and others to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningIn {
     keytab: Option<PathBuf>,
     accounts: BTreeSet<String>,
+    /// The keytab that tickets of others are for, and where those are noted that were taken.
+    service: Option<(PathBuf, PathBuf)>,
 }
 
 /// A directory of tickets, removed with what was in it: for some hours they are worth as much as the key.
@@ -47,24 +54,31 @@ impl Drop for Tickets {
 /// # Errors
 /// When it cannot be started again.
 pub fn prepare(config: &Config) -> anyhow::Result<Tickets> {
-    let Some(keytab) = SigningIn::of(config).keytab_in_use() else { return Ok(Tickets(None)) };
-    let accounts = SigningIn::of(config).accounts;
-    if is_set(&keytab, &accounts, |name| std::env::var_os(name)) {
-        return Ok(Tickets(std::env::var_os(TICKETS).as_deref().and_then(directory_of)));
+    let wanted = SigningIn::of(config);
+    let environment = |name: &str| std::env::var_os(name);
+    let keytab = wanted.keytab_in_use();
+    let missing = keytab.as_ref().filter(|keytab| !is_set(keytab, &wanted.accounts, environment));
+    let service: Vec<_> =
+        wanted.service_variables().filter(|(name, set)| environment(name).as_ref() != Some(set)).collect();
+    if missing.is_none() && service.is_empty() {
+        let ours = keytab.and_then(|_| environment(TICKETS).as_deref().and_then(directory_of));
+        return Ok(Tickets(ours));
     }
     let failed = "cannot start again with the keytab in the environment";
-    let tickets = match Vec::from_iter(&accounts).as_slice() {
-        [account] => in_memory(account),
-        _ => {
-            let made = tempfile::Builder::new().prefix(DIRECTORY).tempdir().context(failed)?;
-            of_kind("DIR:", &made.keep())
-        }
-    };
     // By the link and not by the name behind it, which may meanwhile be that of a newer program, or nobody's.
     let mut again = Command::new("/proc/self/exe");
     let mut words = std::env::args_os();
-    again.arg0(words.next().unwrap_or_else(|| "bailey".into())).args(words);
-    again.env(KEYTAB, of_kind("FILE:", &keytab)).env(TICKETS, tickets);
+    again.arg0(words.next().unwrap_or_else(|| "bailey".into())).args(words).envs(service);
+    if let Some(keytab) = missing {
+        let tickets = match Vec::from_iter(&wanted.accounts).as_slice() {
+            [account] => in_memory(account),
+            _ => {
+                let made = tempfile::Builder::new().prefix(DIRECTORY).tempdir().context(failed)?;
+                of_kind("DIR:", &made.keep())
+            }
+        };
+        again.env(KEYTAB, of_kind("FILE:", keytab)).env(TICKETS, tickets);
+    }
     Err(again.exec()).context(failed)
 }
 
@@ -74,7 +88,17 @@ impl SigningIn {
     pub fn of(config: &Config) -> Self {
         let binds = config.directories.iter().map(|directory| &directory.source.bind);
         let accounts = binds.filter_map(Bind::principal).map(str::to_owned).collect();
-        Self { keytab: config.kerberos.keytab.clone(), accounts }
+        let replays = config.kerberos.replay_cache(&config.state_directory);
+        let service = config.kerberos.service_keytab.clone().zip(replays);
+        Self { keytab: config.kerberos.keytab.clone(), accounts, service }
+    }
+
+    /// What the library is to find for tickets of others.
+    fn service_variables(&self) -> impl Iterator<Item = (&'static str, OsString)> {
+        let service = self.service.iter();
+        service.flat_map(|(keytab, replays)| {
+            [(SERVICE_KEYTAB, of_kind("FILE:", keytab)), (REPLAYS, of_kind("file2:", replays))]
+        })
     }
 
     /// The keytab, if anybody needs it.
@@ -95,6 +119,10 @@ impl SigningIn {
         anyhow::ensure!(
             goes_on,
             "a change of the keytab, or of the accounts that sign in by Kerberos, takes a restart"
+        );
+        anyhow::ensure!(
+            self.service == next.service,
+            "a change of the keytab that Kerberos tickets of others are for takes a restart"
         );
         Ok(())
     }
@@ -135,7 +163,20 @@ mod tests {
 
     fn signing_in(keytab: Option<&str>, accounts: &[&str]) -> SigningIn {
         let accounts = accounts.iter().map(|account| (*account).to_owned()).collect();
-        SigningIn { keytab: keytab.map(PathBuf::from), accounts }
+        SigningIn { keytab: keytab.map(PathBuf::from), accounts, service: None }
+    }
+
+    #[test]
+    fn what_tickets_of_others_are_for_takes_a_restart() {
+        let none = signing_in(None, &[]);
+        let taking = |keytab: &str| SigningIn { service: Some((keytab.into(), "/s/replays".into())), ..none.clone() };
+        assert!(taking("/k").can_become(&taking("/k")).is_ok());
+        for (from, to) in [(&none, &taking("/k")), (&taking("/k"), &none), (&taking("/k"), &taking("/l"))] {
+            assert!(from.can_become(to).is_err());
+        }
+        let variables: Vec<_> = taking("/k").service_variables().collect();
+        assert_eq!(variables, [(SERVICE_KEYTAB, "FILE:/k".into()), (REPLAYS, "file2:/s/replays".into())]);
+        assert_eq!(none.service_variables().count(), 0);
     }
 
     #[test]

@@ -150,6 +150,12 @@ pub const KEYS: &[Key] = &[
         "whether STS takes a password of the directory: programs that ask people for one",
     ),
     defaulted(
+        "sts.assume_role_with_kerberos",
+        Form::Flag,
+        "false",
+        "whether STS takes the Kerberos ticket of a domain's computer",
+    ),
+    defaulted(
         "sessions.max_directory_age",
         Form::Duration,
         r#""24h""#,
@@ -185,6 +191,8 @@ pub const KEYS: &[Key] = &[
 
     optional("kerberos.keytab_file", Form::File, "the keytab with the keys of the accounts we sign in as"),
     optional("kerberos.keytab_credential", Form::Name, "the systemd credential that holds the keytab"),
+    optional("kerberos.service_keytab_file", Form::File, "the keytab with the keys of HTTP/ and our host, which tickets are for"),
+    optional("kerberos.service_keytab_credential", Form::Name, "the systemd credential that holds that keytab"),
 
     optional("keys.master_key_file", Form::File, "the key that seals secrets; `master.key` in the state directory, if nothing is said"),
     optional("keys.master_key_credential", Form::Name, "the systemd credential that holds it"),

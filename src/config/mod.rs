@@ -94,7 +94,7 @@ pub struct Config {
     pub store: Store,
     /// How we log.
     pub log: Log,
-    /// Where the keys are by which we sign in to directories by Kerberos.
+    /// Where the keys are by which we sign in to directories by Kerberos, and those that tickets of others are for.
     pub kerberos: Kerberos,
     /// Where the master key is, which seals every secret that has to be readable again.
     pub keys: crate::keys::Settings,
@@ -166,7 +166,7 @@ impl Config {
             forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
             calls: api::meant(&top.section("api")),
-            sts: sts::meant(&top.section("sts")),
+            sts: sts::meant(&top.section("sts"), Kerberos::takes_tickets(&top.section("kerberos"))),
             sessions: Sessions::meant(&top.section("sessions")),
             login: login::meant(&top.section("login")),
             store: Store::meant(&top.section("store")),

@@ -19,6 +19,7 @@ use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, AuditError, Identity};
 use crate::authn::federated::Issuers;
+use crate::authn::kerberos::Acceptor;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
 use crate::authn::machine::MachineIssuers;
@@ -179,6 +180,7 @@ pub fn parts(
         mint,
         sts_settings: RwLock::new(config.sts),
         machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
+        kerberos: Acceptor::new(config.kerberos.replay_cache(&config.state_directory)),
         logins,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),

@@ -115,6 +115,8 @@ pub enum Proof {
     Password,
     /// A machine's certificate.
     Certificate,
+    /// A machine's Kerberos ticket.
+    Kerberos,
     /// A proxy's secret or certificate.
     Proxy,
     /// A token of an outside issuer.
@@ -285,6 +287,7 @@ impl Gate {
             Proof::Signature => ("VerifySignature", "signatures"),
             Proof::Password => ("SignIn", "passwords"),
             Proof::Certificate => ("VerifyCertificate", "certificates"),
+            Proof::Kerberos => ("VerifyTicket", "tickets"),
             Proof::Proxy => ("VerifyProxy", "proxies"),
             Proof::WebIdentity => ("VerifyWebIdentity", "tokens"),
             Proof::SecondFactor => ("VerifySecondFactor", "codes"),

@@ -87,6 +87,8 @@ operations! {
     AssumeRole: Mints, Operator, sts About::Role;
     /// Begin a session of a role with the TLS client certificate of a machine.
     AssumeRoleWithCertificate: Mints, Operator, sts About::Role;
+    /// Begin a session of a role with the Kerberos ticket of a machine.
+    AssumeRoleWithKerberos: Mints, Operator, sts About::Role;
     /// Begin a session of a role with a password of the directory.
     AssumeRoleWithLDAPIdentity: Mints, Operator, sts About::Role;
     /// Begin a session of a role by the word of an outside issuer.

@@ -91,7 +91,7 @@ impl Operation {
 
     /// True when a machine that showed who it is may ask for it: by a certificate, or by a token.
     const fn is_for_machines(self) -> bool {
-        matches!(self, Self::AssumeRoleWithCertificate | Self::AssumeRoleWithWebIdentity)
+        matches!(self, Self::AssumeRoleWithCertificate | Self::AssumeRoleWithKerberos | Self::AssumeRoleWithWebIdentity)
     }
 
     /// True when those of another account than the home account may be allowed it: to go on to a role that trusts them, to

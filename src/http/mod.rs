@@ -49,6 +49,7 @@ pub use error::{Failure, PublicError};
 
 use crate::admin::Admin;
 use crate::audit::Audit;
+use crate::authn::kerberos::Acceptor;
 use crate::authn::local::{LocalRoles, Peer};
 use crate::authn::login::Logins;
 use crate::authn::machine::MachineIssuers;
@@ -73,6 +74,8 @@ pub struct App {
     pub sts_settings: RwLock<unsigned::Settings>,
     /// Authorities that are believed about machines; a reload exchanges them.
     pub machines: Arc<MachineIssuers>,
+    /// Takes Kerberos tickets.
+    pub kerberos: Acceptor,
     /// Decides who may do what.
     pub gate: Gate,
     /// Where `now` comes from.

@@ -1,5 +1,5 @@
 //! `AssumeRoleWithCertificate`, with the parameters that MinIO has for it and a role: a session for whoever showed the
-//! certificate of a machine in the TLS handshake. And the same for a machine that showed a token.
+//! certificate of a machine in the TLS handshake. And the same for a machine that showed a token, or ([`super::ticket`]) a ticket.
 //!
 //! Neither tags nor a source identity are taken: a machine says nothing of itself but by what vouches for it. What its session is
 //! called is its own name, if nothing is said.
@@ -70,19 +70,27 @@ pub(super) async fn of_token(
 /// # Errors
 /// What is wrong with the parameters.
 pub(super) fn arrived(caller: Caller, params: &Params, operation: Operation) -> Result<Arrived, QueryError> {
+    let own = caller.machine().and_then(|machine| SessionName::sanitised(machine.resource().name.as_str()));
+    let name = named(params, own)?;
+    let (resource, mut asking) = asking(params, &name, &Inherited::default())?;
+    asking.notes.extend(caller.machine().map(Machine::shown).into_iter().flat_map(told));
+    let job = begins(wanted(params, name, |_| Ok(Inherited::default()))?, answer)?;
+    Ok(Arrived { caller, operation, resource, asking, job, answer: None })
+}
+
+/// What the session is called, its `own` name if nothing is said.
+///
+/// # Errors
+/// When that is no name, or there are parameters that a machine cannot have.
+pub(super) fn named(params: &Params, own: Option<SessionName>) -> Result<SessionName, QueryError> {
     let tags = (!params.tags()?.is_empty()).then_some("Tags");
     if let Some(name) = NOT_TAKEN.into_iter().find(|name| params.text(name).is_some()).or(tags) {
         return Err(invalid(None, name, "a machine cannot say that of itself"));
     }
-    let own = caller.machine().and_then(|machine| SessionName::sanitised(machine.resource().name.as_str()));
-    let name = match params.text("RoleSessionName") {
-        Some(_) => session_name(params)?,
-        None => own.map_or_else(|| session_name(params), Ok)?,
-    };
-    let (resource, mut asking) = asking(params, &name, &Inherited::default())?;
-    asking.notes.extend(caller.machine().map(Machine::shown).into_iter().flat_map(told));
-    let job = begins(wanted(params, name, |_| Ok(Inherited::default()))?, answer)?;
-    Ok(Arrived { caller, operation, resource, asking, job })
+    match params.text("RoleSessionName") {
+        Some(_) => session_name(params),
+        None => own.map_or_else(|| session_name(params), Ok),
+    }
 }
 
 /// What was shown, for the record.
@@ -90,6 +98,9 @@ fn told(shown: &Credential) -> Vec<(&'static str, String)> {
     match shown {
         Credential::Certificate { issuer, serial, .. } => {
             vec![("machine_issuer", issuer.clone()), ("certificate", serial.clone())]
+        }
+        Credential::Kerberos { realm, principal } => {
+            vec![("realm", realm.clone()), ("principal", principal.clone())]
         }
         Credential::Token { issuer, subject, id } => {
             let mut told = vec![("issuer", issuer.url()), ("subject", subject.clone())];
@@ -107,12 +118,33 @@ fn noted<T>(
     identified: Result<T, MachineRefused>,
     now: Timestamp,
 ) -> Result<T, MachineRefused> {
-    identified.inspect_err(|error| {
-        if error.fault() != Fault::Caller {
-            tracing::error!(%error, "whether that is a machine's cannot be told");
-        }
-        gate.refuse_proof(proof, ip, vec![("code", error.code().to_owned())], error, now);
-    })
+    identified.inspect_err(|error| note(gate, (proof, Vec::new()), ip, error, now))
+}
+
+/// Has a refusal written down, and says it.
+pub(super) fn denied(
+    gate: &Gate,
+    proof: (Proof, Vec<(&'static str, String)>),
+    ip: Option<IpAddr>,
+    error: &MachineRefused,
+    now: Timestamp,
+) -> QueryError {
+    note(gate, proof, ip, error, now);
+    refused(error)
+}
+
+fn note(
+    gate: &Gate,
+    (proof, mut about): (Proof, Vec<(&'static str, String)>),
+    ip: Option<IpAddr>,
+    error: &MachineRefused,
+    now: Timestamp,
+) {
+    if error.fault() != Fault::Caller {
+        tracing::error!(%error, "whether that is a machine's cannot be told");
+    }
+    about.push(("code", error.code().to_owned()));
+    gate.refuse_proof(proof, ip, about, error, now);
 }
 
 /// Why it is no machine, in the words of STS.

@@ -19,6 +19,7 @@ mod machine;
 mod own;
 pub mod role_token;
 mod templates;
+mod ticket;
 pub mod unsigned;
 mod wanted;
 mod web_token;

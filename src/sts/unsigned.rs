@@ -1,4 +1,5 @@
-//! Actions that nobody signs: who asks shows a password, a certificate, or a token of somebody who vouches for them.
+//! Actions that nobody signs: who asks shows a password, a certificate, a Kerberos ticket, or a token of somebody who vouches for
+//! them.
 //!
 //! What is wrong with the parameters is told before anything is shown to anybody: a password is not spent on a typing error.
 
@@ -6,6 +7,7 @@ use std::sync::Arc;
 
 use crate::authn::Caller;
 use crate::authn::federated::{self, WebIdentityError};
+use crate::authn::kerberos::{Acceptor, KerberosRefused, Token};
 use crate::authn::login::{Attempt, Logins, Reason, Refused};
 use crate::authn::machine::{MachineIssuers, Shown};
 use crate::authn::signed::From;
@@ -20,13 +22,15 @@ use crate::store::{StoreError, iam};
 
 use super::assume_role::{answer, asking, session_name, wanted};
 use super::wanted::{inherited, policies, policy};
-use super::{Job, Sts, begins, machine};
+use super::{Job, Sts, begins, machine, ticket};
 
 /// What may be done without a signature.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Whether a password of the directory is taken by `AssumeRoleWithLDAPIdentity`.
     pub ldap_identity: bool,
+    /// Whether a machine's Kerberos ticket is taken by `AssumeRoleWithKerberos`.
+    pub kerberos: bool,
 }
 
 /// An action without a signature.
@@ -34,6 +38,8 @@ pub struct Settings {
 pub enum Unsigned {
     /// With the TLS client certificate of a machine.
     Certificate,
+    /// With the Kerberos ticket of a machine.
+    Kerberos,
     /// With a password of the directory.
     LdapIdentity,
     /// With a token of an outside issuer.
@@ -50,6 +56,8 @@ pub struct Doors<'a> {
     pub machines: &'a Arc<MachineIssuers>,
     /// What the other end of the connection showed; nothing that a proxy says.
     pub certificate: Option<Shown>,
+    /// Takes Kerberos tickets.
+    pub kerberos: &'a Acceptor,
     /// What may be done.
     pub settings: Settings,
 }
@@ -61,17 +69,20 @@ pub struct Arrived {
     pub(super) resource: String,
     pub(super) asking: Asking,
     pub(super) job: Job,
+    /// What proves us to whoever showed a ticket.
+    pub(super) answer: Option<Vec<u8>>,
 }
 
 impl Unsigned {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Certificate, Self::LdapIdentity, Self::WebIdentity];
+    pub const ALL: [Self; 4] = [Self::Certificate, Self::Kerberos, Self::LdapIdentity, Self::WebIdentity];
 
     /// Its name in requests.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Certificate => "AssumeRoleWithCertificate",
+            Self::Kerberos => "AssumeRoleWithKerberos",
             Self::LdapIdentity => "AssumeRoleWithLDAPIdentity",
             Self::WebIdentity => "AssumeRoleWithWebIdentity",
         }
@@ -83,20 +94,21 @@ impl Unsigned {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    /// Finds out who asks.
+    /// Finds out who asks. `ticket` is what came in `Authorization: Negotiate`, for the one action that looks there.
     ///
     /// # Errors
-    /// What is wrong with the parameters, or why it is nobody.
+    /// What is wrong with the parameters, or why it is nobody. One of status 401 asks for a ticket.
     pub async fn arrive(
         self,
         sts: &Sts,
         doors: &Doors<'_>,
-        params: &Params,
-        from: From,
+        ticket: Option<Result<Token, KerberosRefused>>,
+        (params, from): (&Params, From),
         now: Timestamp,
     ) -> Result<Arrived, QueryError> {
         match self {
             Self::Certificate => machine::with_certificate(sts, doors, params, from, now).await,
+            Self::Kerberos => ticket::with_ticket(sts, doors, ticket, (params, from), now).await,
             Self::LdapIdentity => with_password(sts, doors, params, from, now).await,
             Self::WebIdentity => with_token(sts, doors, params, from, now).await,
         }
@@ -104,12 +116,17 @@ impl Unsigned {
 }
 
 impl Arrived {
+    /// What proves us to whoever showed a ticket, to be sent back with the answer.
+    pub fn take_answer(&mut self) -> Option<Vec<u8>> {
+        self.answer.take()
+    }
+
     /// Asks the gate, and begins the session. Blocks.
     ///
     /// # Errors
     /// Why they may not, or why it did not begin.
     pub fn carry_out(self, sts: &Sts, gate: &Gate, now: Timestamp) -> Answered {
-        let Self { caller, operation, resource, asking, job } = self;
+        let Self { caller, operation, resource, asking, job, answer: _ } = self;
         let allowed = gate.authorize_about(caller, operation, &resource, &asking, now)?;
         job.run(sts, allowed, || sts.admin.now())
     }
@@ -188,7 +205,7 @@ impl Prepared {
         if let Self::Own(job) = self {
             let asking = Asking { mfa, ..Asking::default() };
             let operation = Operation::GetSessionToken;
-            return Ok(Arrived { caller, operation, resource: String::new(), asking, job });
+            return Ok(Arrived { caller, operation, resource: String::new(), asking, job, answer: None });
         }
         let params = match caller.bound() {
             Some(bound) => {
@@ -203,7 +220,7 @@ impl Prepared {
         let (resource, asking) = asking(params, &name, &inherited)?;
         let job = begins(wanted(params, name, move |_| Ok(inherited))?, answer)?;
         let operation = Operation::AssumeRoleWithLDAPIdentity;
-        Ok(Arrived { caller, operation, resource, asking: Asking { mfa, ..asking }, job })
+        Ok(Arrived { caller, operation, resource, asking: Asking { mfa, ..asking }, job, answer: None })
     }
 }
 
@@ -264,7 +281,7 @@ async fn with_token(
     })?;
     let caller = Visitor::new(identity, sts.admin.account.clone(), from).into();
     let asking = Asking { strangers, ..asking };
-    Ok(Arrived { caller, operation: Operation::AssumeRoleWithWebIdentity, resource, asking, job })
+    Ok(Arrived { caller, operation: Operation::AssumeRoleWithWebIdentity, resource, asking, job, answer: None })
 }
 
 async fn verified(

@@ -577,6 +577,31 @@ fn a_password_others_can_read_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn tickets_are_taken_by_a_key_of_ours_in_a_build_with_kerberos() {
+    let machine = Machine::new();
+    machine.write("http.keytab", "keys", 0o600);
+    let on = |kerberos: &str| minimal(&format!("[sts]\nassume_role_with_kerberos = true\n{kerberos}"), &[]);
+    let with_key = on("[kerberos]\nservice_keytab_file = \"http.keytab\"");
+    let none =
+        |fault: &ConfigFault| fault.key == "sts.assume_role_with_kerberos" && fault.problem.contains("there is none");
+    assert!(machine.faults(&on("")).iter().any(none));
+    if cfg!(feature = "gssapi") {
+        let config = machine.load_text(&with_key).unwrap();
+        assert!(config.sts.kerberos);
+        let replays = config.kerberos.replay_cache(&config.state_directory);
+        assert_eq!(replays.as_deref(), Some(Path::new("/var/lib/bailey/kerberos.replays")));
+    } else {
+        let faults = machine.faults(&with_key);
+        let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+        assert_eq!(fault.key, "sts.assume_role_with_kerberos");
+        assert!(fault.problem.contains("built without Kerberos"), "{fault:?}");
+    }
+    // A key that others can read is everybody's.
+    machine.write("http.keytab", "keys", 0o644);
+    assert!(machine.faults(&with_key).iter().any(|fault| fault.key == "kerberos.service_keytab_file"));
+}
+
+#[test]
 fn several_directories_need_one_primary_and_labels_of_their_own() {
     let machine = Machine::new();
     let two = |first: &str, second: &str| {

@@ -54,6 +54,8 @@ mod login_rules;
 mod login_samba;
 mod login_slapd;
 mod machine_certificates;
+#[cfg(feature = "gssapi")]
+mod machine_kerberos;
 mod machine_samba;
 mod machines;
 mod measure;

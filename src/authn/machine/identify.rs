@@ -71,7 +71,7 @@ pub(super) fn declared(snapshot: &dyn Snapshot, name: &MachineIdentity) -> Resul
     Some(one).filter(|machine| machine.identities.contains(name)).ok_or_else(|| unknown(name))
 }
 
-fn unknown(what: &dyn std::fmt::Display) -> MachineRefused {
+pub(super) fn unknown(what: &dyn std::fmt::Display) -> MachineRefused {
     MachineRefused::Unknown(what.to_string())
 }
 

@@ -1,7 +1,8 @@
-//! Machines that show who they are: by the certificate of their TLS connection, or by a token of the platform they run on.
+//! Machines that show who they are: by the certificate of their TLS connection, by a token of the platform they run on, or by a
+//! Kerberos ticket of their domain.
 //!
 //! Owns the proof [`Machine`]: it exists only at the end of a completed verification, of a certificate whose key the other end of
-//! the connection itself proved to have, or of a token ([`super::federated`]). What a proxy says of somebody's certificate in a header is never looked at. No
+//! the connection itself proved to have, of a token ([`super::federated`]), or of a ticket ([`super::kerberos`]). What a proxy says of somebody's certificate in a header is never looked at. No
 //! machine keeps a key of ours: its certificate is made and renewed by an authority of the company, and what it gets here
 //! is a session that ends.
 //!
@@ -21,11 +22,13 @@ mod issuers;
 mod leaf;
 mod refused;
 pub mod settings;
+mod ticket;
 mod token;
 
 pub use issuers::MachineIssuers;
 pub use refused::{MachineRefused, Untrusted};
 pub use settings::{MachineIssuerSettings, Vouches};
+pub use ticket::{LONGEST_TICKET, Named};
 
 use std::fmt;
 
@@ -36,7 +39,8 @@ use super::signed::From;
 use crate::base::Timestamp;
 use crate::model::{AccountId, Actor, Arn, Issuer, Member, Resource, UniqueId};
 
-/// A machine that showed who it is. Made by [`MachineIssuers::identify`] and [`Machine::with_token`] alone.
+/// A machine that showed who it is. Made by [`MachineIssuers::identify`], [`Machine::with_ticket`] and [`Machine::with_token`]
+/// alone.
 #[derive(Debug)]
 pub struct Machine {
     account: AccountId,
@@ -57,6 +61,13 @@ pub enum Credential {
         serial: String,
         /// Its last moment.
         until: Timestamp,
+    },
+    /// A Kerberos ticket.
+    Kerberos {
+        /// Whose servers vouch.
+        realm: String,
+        /// Who it is to them, realm included.
+        principal: String,
     },
     /// A token.
     Token {
@@ -113,12 +124,13 @@ impl Machine {
         &self.shown
     }
 
-    /// No session that it begins lasts longer. A token is over within minutes, and says who somebody is and not for how long.
+    /// No session that it begins lasts longer. A token is over within minutes, a ticket within hours, and both say who somebody is
+    /// and not for how long.
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         match &self.shown {
             Credential::Certificate { until, .. } => Some(*until),
-            Credential::Token { .. } => None,
+            Credential::Kerberos { .. } | Credential::Token { .. } => None,
         }
     }
 
@@ -126,7 +138,7 @@ impl Machine {
     #[must_use]
     pub fn amr(&self) -> &'static [&'static str] {
         match &self.shown {
-            Credential::Certificate { .. } => &["swk"],
+            Credential::Certificate { .. } | Credential::Kerberos { .. } => &["swk"],
             Credential::Token { .. } => &[],
         }
     }

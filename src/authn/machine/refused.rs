@@ -1,7 +1,8 @@
-//! Why a certificate makes nobody a machine.
+//! Why a certificate, a ticket or a token makes nobody a machine.
 
 use jiff::SignedDuration;
 
+use crate::authn::kerberos::KerberosRefused;
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::model::Inactive;
 use crate::store::StoreError;
@@ -33,6 +34,43 @@ pub enum MachineRefused {
         name: String,
         /// Why not.
         why: Inactive,
+    },
+    /// The ticket does not count.
+    #[error(transparent)]
+    Ticket(#[from] KerberosRefused),
+    /// It is a person's, or a service's.
+    #[error("the ticket is of `{0}`, and that is no account of a computer: those end with `$`")]
+    NoMachine(String),
+    /// Nobody of that realm is known.
+    #[error("realm `{0}` is not the domain of a directory here, or of more than one")]
+    Realm(String),
+    /// A ticket of the one who had the name before may still be good.
+    #[error(
+        "account `{account}` was another computer's until lately, whose tickets may still be good: it is taken from {until:.0} on;          a certificate is taken now"
+    )]
+    NameReused {
+        /// The account's name.
+        account: String,
+        /// From when on it counts again.
+        until: Timestamp,
+    },
+    /// The directory does not say what the store does.
+    #[error("directory `{directory}` does not confirm account `{account}`: {why}")]
+    Otherwise {
+        /// The account's name.
+        account: String,
+        /// Which directory.
+        directory: String,
+        /// What it says instead.
+        why: String,
+    },
+    /// The directory does not answer.
+    #[error("directory `{directory}` cannot be asked whose account that is now: {why}")]
+    Away {
+        /// Which.
+        directory: String,
+        /// What is wrong.
+        why: String,
     },
     /// What is needed to tell is not there.
     #[error("whether the certificate counts cannot be told: {why}")]
@@ -106,6 +144,12 @@ impl MachineRefused {
             Self::Unknown(_) => "unknown_machine",
             Self::Ambiguous(_) => "ambiguous",
             Self::Inactive { .. } => "inactive",
+            Self::Ticket(why) => why.code(),
+            Self::NoMachine(_) => "no_machine",
+            Self::Realm(_) => "wrong_realm",
+            Self::NameReused { .. } => "name_reused",
+            Self::Otherwise { .. } => "not_confirmed",
+            Self::Away { .. } => "directory_unavailable",
             Self::Undecided { .. } => "undecided",
             Self::Store(_) => "store",
         }
@@ -116,6 +160,8 @@ impl Faulty for MachineRefused {
     fn fault(&self) -> Fault {
         match self {
             Self::Undecided { .. } => Fault::Operator,
+            Self::Ticket(why) => why.fault(),
+            Self::Away { .. } => Fault::Directory,
             Self::Store(error) => error.fault(),
             _ => Fault::Caller,
         }

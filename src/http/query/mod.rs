@@ -13,7 +13,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{self, FromRequest, State};
 use axum::response::{IntoResponse as _, Response};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 use rand::RngExt as _;
 
@@ -22,6 +22,7 @@ use super::origin::Origin;
 use super::rate::Payer;
 use crate::audit::Outcome;
 use crate::authn::Caller;
+use crate::authn::kerberos::{Accepted, KerberosRefused, Token};
 use crate::authn::machine::Shown;
 use crate::authn::signed::{self, Signed, SignedError};
 use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
@@ -144,8 +145,10 @@ pub(super) async fn call(State(app): State<Arc<App>>, sent: Sent) -> Response {
     let store = app.store.clone();
     let call = Call { app, sent, now };
     if let Some((action, params)) = call.unsigned() {
-        let answered = call.without_signature(action, params).await;
-        return told(answered, namespace("sts"), &request_id);
+        let (answered, negotiated) = call.without_signature(action, params).await;
+        let mut told = told(answered, namespace("sts"), &request_id);
+        told.headers_mut().extend(negotiated.map(|said| (WWW_AUTHENTICATE, said)));
+        return told;
     }
     // A signature is arithmetic, and everything behind it reads the store: all of it blocks.
     let answered = store.run(move |_| Ok::<_, StoreError>(call.answer())).await;
@@ -173,25 +176,47 @@ type Answered = Result<(&'static str, Vec<Node>), QueryError>;
 impl Call {
     /// The action that needs no signature, if that is what is asked for and there is none.
     fn unsigned(&self) -> Option<(Unsigned, Params)> {
-        let bare = !self.sent.headers.contains_key(AUTHORIZATION) && self.sent.uri.query().is_none_or(str::is_empty);
+        let bare = self.sent.uri.query().is_none_or(str::is_empty);
         if !bare || self.sent.method != Method::POST {
             return None;
         }
         let form = url::form_urlencoded::parse(&self.sent.body);
         let params = Params::read(form.map(|(name, value)| (name.into_owned(), value.into_owned()))).ok()?;
         let action = Unsigned::named(params.text("Action")?)?;
-        Some((action, params))
+        let told = self.sent.headers.contains_key(AUTHORIZATION);
+        (!told || action == Unsigned::Kerberos && self.ticket().is_some()).then_some((action, params))
     }
 
-    /// Answers an action without a signature: who asks is found out first, which may take a directory or an issuer.
-    async fn without_signature(self, action: Unsigned, params: Params) -> Answered {
-        asked_for("sts", &params)?;
+    /// What the request's one `Authorization` header holds, if that is a ticket.
+    fn ticket(&self) -> Option<Result<Token, KerberosRefused>> {
+        let mut all = self.sent.headers.get_all(AUTHORIZATION).iter();
+        let one = all.next().filter(|_| all.next().is_none())?;
+        Token::in_header(one.to_str().ok()?)
+    }
+
+    /// Answers an action without a signature, and what is to be said to whoever shows a ticket, or should.
+    async fn without_signature(self, action: Unsigned, params: Params) -> (Answered, Option<HeaderValue>) {
+        let mut proof = None;
+        let answered = self.unsigned_answer(action, &params, &mut proof).await;
+        let said = match &answered {
+            Err(error) if error.status == 401 => Some("Negotiate".to_owned()),
+            Err(_) => None,
+            Ok(_) => proof.as_deref().map(Accepted::header),
+        };
+        (answered, said.and_then(|said| HeaderValue::from_str(&said).ok()))
+    }
+
+    /// Who asks is found out first, which may take a directory or an issuer.
+    async fn unsigned_answer(self, action: Unsigned, params: &Params, proof: &mut Option<Vec<u8>>) -> Answered {
+        asked_for("sts", params)?;
+        let ticket = self.ticket();
         let (app, now) = (Arc::clone(&self.app), self.now);
         let sts = app.sts();
         let settings = *app.sts_settings.read().unwrap_or_else(PoisonError::into_inner);
-        let (machines, certificate) = (&app.machines, self.sent.certificate);
-        let doors = Doors { gate: &app.gate, logins: &app.logins, machines, certificate, settings };
-        let arrived = action.arrive(&sts, &doors, &params, self.sent.from, now).await?;
+        let (machines, certificate, kerberos) = (&app.machines, self.sent.certificate, &app.kerberos);
+        let doors = Doors { gate: &app.gate, logins: &app.logins, machines, certificate, kerberos, settings };
+        let mut arrived = action.arrive(&sts, &doors, ticket, (params, self.sent.from), now).await?;
+        *proof = arrived.take_answer();
         let gate = app.gate.clone();
         let done = app.store.run(move |_| Ok::<_, StoreError>(arrived.carry_out(&sts, &gate, now))).await;
         let answered = done.map_err(|error| {
