@@ -6,6 +6,7 @@
 #
 #   benches/sts.sh               some minutes; needs apache2-utils (ab), python3-venv and PyPI for moto_server
 #   REQUESTS=20000 benches/sts.sh
+#   BAILEY=/usr/bin/bailey benches/sts.sh    of a program that is there
 #
 # The load is ab's: a signed request counts for five minutes and AssumeRole may come again, so one request is signed once
 # and sent by everybody. Writes benches/results/DATE-COMMIT-sts.txt; fails when a limit is broken.
@@ -19,7 +20,7 @@ REQUESTS=${REQUESTS:-10000}
 
 main() {
   mkdir -p "$WORK" "$HERE/results"
-  (cd "$ROOT" && cargo build --locked --release --bin bailey)
+  [[ -n ${BAILEY:-} ]] || (cd "$ROOT" && cargo build --locked --release --bin bailey)
   REPORT=$HERE/results/$(date +%F)-$(git -C "$ROOT" rev-parse --short HEAD)-sts.txt
   exec > >(tee "$REPORT") 2>&1
   uname -srm
@@ -58,11 +59,14 @@ peer() {
 
 # The demo with this build, and one access key whose rate is not limited: see `bench` in config/demo.
 start_demo() {
-  (cd "$ROOT" && DETACH=1 DEMO="$WORK/demo" BAILEY="$ROOT/target/release/bailey" config/demo/up.sh >"$WORK/demo.log" 2>&1) || { cat "$WORK/demo.log"; exit 1; }
+  (cd "$ROOT" && DETACH=1 DEMO="$WORK/demo" BAILEY="${BAILEY:-$ROOT/target/release/bailey}" config/demo/up.sh >"$WORK/demo.log" 2>&1) || { cat "$WORK/demo.log"; exit 1; }
   set -a
   # shellcheck disable=SC1091
   . "$WORK/demo/env"
   set +a
+  # What is asked about oneself has to be allowed, like all else.
+  echo '{"Statement": {"Effect": "Allow", "Action": "bailey:Authorize", "Resource": "*"}}' >"$WORK/asks.json"
+  "$BAILEY" role put-policy --config "$BAILEY_CONFIG" "${DEMO_ROLE_ARN##*/}" asks "$WORK/asks.json" >/dev/null
 }
 
 # Requests that the daemon answers in a second of its own processor time: what one core of nothing else would do. `ab` takes the

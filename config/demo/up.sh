@@ -131,10 +131,11 @@ bailey() {
   "$BAILEY" --config "$DEMO/bailey.toml" "$@" >>"$DEMO/roles.log" || { cat "$DEMO/roles.log" >&2; die "the demo's roles could not be made"; }
 }
 
-# The group of administrators has come from the directory: the first read is done.
+# The group of administrators has come from the directory: the first read is done. A process that runs no program any more is
+# gone; for a moment it is still this shell, and not bailey yet.
 bailey_is_there_or_gone() {
   [[ -S $SOCKET ]] && "$BAILEY" --config "$DEMO/bailey.toml" group show "$ADMINISTRATORS" >/dev/null 2>&1 ||
-    has_ended "$DEMO/bailey.pid" "$BAILEY"
+    ! readlink "/proc/$(<"$DEMO/bailey.pid")/exe" >/dev/null 2>&1
 }
 
 # GET /readyz answers 200. By bash alone: a bare machine has no curl.
