@@ -54,6 +54,8 @@ def main():
 
     took = {"a sign-in": [], "its bind": []}
     for _ in range(ROUNDS):
+        # A hundred sign-ins a second are let in, of everybody.
+        time.sleep(0.012)
         for what, job in (("a sign-in", sign_in), ("its bind", lambda: bind(context, (ldap.hostname, ldap.port), dn, env["DEMO_PASSWORD"]))):
             began = time.perf_counter()
             job()
