@@ -270,6 +270,18 @@ pub mod failures {
     //! **A newer schema, an older program.** *Here:* the store says its version; a newer one is refused, an
     //! older one migrated by a numbered step (`src/store/schema.rs`). *Tests:* inside it.
     //!
+    //! # Pages
+    //!
+    //! **Another site signs somebody in, or acts for them** (Keycloak CVE-2026-7507, CVE-2024-7341; login CSRF). *Here:* a form counts if the
+    //! browser says that it is on a page of ours, its cookie counts, and the form has the code of that very session; before
+    //! there is one, that of the page to sign in at (`src/http/portal/visit.rs`, `src/sso/flow.rs`). *Tests:* `tests/it/portal.rs`.
+    //!
+    //! **A session from before the sign-in is a session behind it.** *Here:* each sign-in begins a new session, and ends the one that the
+    //! browser had; a cookie is no token of a program, and the other way round (`src/keys/session.rs`). *Tests:* `tests/it/portal.rs`.
+    //!
+    //! **A name from the directory is markup.** *Here:* templates escape everything, and the content policy lets no script be
+    //! written (`src/http/portal/pages.rs`). *Tests:* `tests/it/portal.rs`.
+    //!
     //! # Writing it down
     //!
     //! **A name writes a log line.** RUSTSEC-2025-0055 let escape codes through to the terminal. *Here:*

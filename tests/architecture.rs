@@ -151,6 +151,7 @@ const CONFINED: &[Confined] = &[
         "fetch through `fetch`, which holds the rules against request forgery",
     ),
     Confined("toml", &["config/raw"], "take a `Settings`"),
+    Confined("askama", &["http/portal/pages"], "send a page through `http/portal/pages`"),
     Confined("clap", &["cli/", "cli.rs"], "take the value as an argument"),
     Confined("Timestamp::now", &["base/"], "take `now: Timestamp` as an argument"),
     Confined("SystemTime::now", &["base/"], "take `now: Timestamp` as an argument"),

@@ -186,7 +186,8 @@ The bridge stands.
 
   directory   $LDAP_URL   $(grep -c '^uid: ' "$HERE/company.ldif") people, $(grep -c '^dn: cn=.*,ou=groups' "$HERE/company.ldif") groups
   bailey      $SOCKET   log in $DEMO/bailey.log
-  https       https://localhost:$HTTPS_PORT   IAM and STS, as AWS command lines and SDKs speak them
+  portal      https://localhost:$HTTPS_PORT   in a browser; sign in as $DEMO_USER, password in $DEMO/demo.password
+              IAM and STS there too, as AWS command lines and SDKs speak them
   health      http://127.0.0.1:$HEALTH_PORT/readyz   (/healthz, /metrics)
   all names   $DEMO/env
 

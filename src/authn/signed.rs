@@ -4,6 +4,8 @@
 //! all. In that order: of somebody who does not hold the secret nothing is said but that the key or the signature is wrong.
 //! The key of a session comes with a token, from which the secret half follows; nothing is looked up before the token has
 //! been found to be ours and the signature right.
+//!
+//! A browser shows a cookie for its session instead of signing, and is from then on the same sort of caller.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,11 +18,11 @@ use crate::keys::{Keys, KeysError, access_key_owner};
 use crate::model::{
     AccessKey, AccessKeyId, AccountId, Actor, Arn, CredentialOwner, Entity, Member, Root, SessionKind, UniqueId, User,
 };
-use crate::sessions::{Live, SessionError, Sessions};
+use crate::sessions::{CookieError, Live, SessionError, Sessions};
 use crate::store::schema::credentials::Setting;
 use crate::store::{Store, StoreError, credentials, rows};
 
-/// Somebody whose signature was verified.
+/// Somebody whose signature was verified, or whose browser showed its cookie.
 #[derive(Debug)]
 pub struct Signed {
     account: AccountId,
@@ -149,6 +151,24 @@ pub fn authenticate(
     let verified = claim.verify(&secret(keys, &key)?)?;
     let who = owner(store, &key, now)?;
     Ok(proven(account, who, id, verified, from))
+}
+
+/// Authenticates whoever shows the cookie of a browser's session. Reads the store, so it blocks.
+///
+/// # Errors
+/// When it is none of ours, or its session counts no more.
+pub fn by_cookie(
+    sessions: &Sessions,
+    account: &AccountId,
+    cookie: &Secret<String>,
+    from: From,
+    now: Timestamp,
+) -> Result<Caller, CookieError> {
+    let live = sessions.of_cookie(cookie, now)?;
+    let (key, acted) = (live.session().key(), Acted::new(account, live));
+    let who = Who::Session(Box::new(acted));
+    let signed = Signed { account: account.clone(), who, key, service: String::new(), region: String::new(), from };
+    Ok(Caller::from(signed))
 }
 
 fn proven(account: &AccountId, who: Who, key: AccessKeyId, verified: Verified, from: From) -> (Caller, Verified) {
@@ -331,13 +351,13 @@ impl Signed {
         &self.key
     }
 
-    /// The service it signed for.
+    /// The service it signed for; empty of a browser.
     #[must_use]
     pub fn service(&self) -> &str {
         &self.service
     }
 
-    /// The region it signed for.
+    /// The region it signed for; empty of a browser.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region

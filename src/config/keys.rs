@@ -175,6 +175,10 @@ pub const KEYS: &[Key] = &[
     defaulted("access.viewer_uids", Form::Uids, "[]", "users of this machine that may look"),
     defaulted("access.viewer_groups", Form::Names, r#"["bailey-viewer"]"#, "groups whose members may look"),
 
+    defaulted("portal.enabled", Form::Flag, "true", "whether people sign in with a browser, at pages of the public listener"),
+    defaulted("portal.idle", Form::Duration, r#""1h""#, "for how long somebody who does nothing stays signed in"),
+    defaulted("portal.longest", Form::Duration, r#""12h""#, "for how long at all"),
+
     defaulted("login.enabled", Form::Flag, "true", "whether anybody signs in with a password"),
     defaulted("login.failures", Form::Whole(1, 100), "3", "wrong passwords of one person after which nobody looks for a while"),
     defaulted("login.window", Form::Duration, r#""15m""#, "how long that while is"),

@@ -30,6 +30,7 @@ mod log;
 mod login;
 mod machine_issuer;
 mod mapping;
+mod portal;
 mod presets;
 mod raw;
 mod sealing;
@@ -52,6 +53,7 @@ pub use kerberos::Kerberos;
 pub use keys::{Form, INSECURE, KEYS, Key, Presence};
 pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
+pub use portal::Portal;
 pub use presets::{PRESETS, Preset};
 pub use sessions::Sessions;
 pub use store::Store;
@@ -86,6 +88,8 @@ pub struct Config {
     pub calls: crate::http::rate::Limit,
     /// What the token service takes besides signatures.
     pub sts: crate::sts::unsigned::Settings,
+    /// Pages to sign in at.
+    pub portal: Portal,
     /// How long sessions stand on what is known of a directory.
     pub sessions: Sessions,
     /// How people sign in with passwords.
@@ -167,6 +171,7 @@ impl Config {
             access: Access::meant(&top.section("access")),
             calls: api::meant(&top.section("api")),
             sts: sts::meant(&top.section("sts"), Kerberos::takes_tickets(&top.section("kerberos"))),
+            portal: Portal::meant(&top.section("portal")),
             sessions: Sessions::meant(&top.section("sessions")),
             login: login::meant(&top.section("login")),
             store: Store::meant(&top.section("store")),

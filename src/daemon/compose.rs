@@ -137,6 +137,7 @@ pub fn parts(
     };
     let terms = terms_of(store.clone(), grounds);
     let sessions = Sessions::new(store, keys.clone(), config.account.clone(), Arc::clone(&terms), shelf.clone());
+    sessions.idle_for(config.portal.idle);
     let admin = Admin {
         store: ready.store.clone(),
         audit: audit.clone(),
@@ -179,6 +180,7 @@ pub fn parts(
         admin,
         mint,
         sts_settings: RwLock::new(config.sts),
+        portal: RwLock::new(config.portal.pages),
         machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
         kerberos: Acceptor::new(config.kerberos.replay_cache(&config.state_directory)),
         logins,
@@ -323,6 +325,8 @@ async fn apply_reload(
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     app.admin.contacts.allow(config.sessions.ages);
     *app.sts_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sts;
+    *app.portal.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.portal.pages;
+    app.admin.sessions.idle_for(config.portal.idle);
     *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     app.admin.issuers.replace(config.issuers);

@@ -11,7 +11,7 @@ use super::who;
 use crate::authn::subject::Subject;
 use crate::base::{Faulty, Timestamp};
 use crate::model::{AccountId, Arn, Role};
-use crate::policy::{Context, Detail, Layer, Reason, RequestError, Verdict, decide};
+use crate::policy::{Context, Detail, Layer, Named, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
 use crate::rights::{
     self, Acting, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
@@ -219,7 +219,12 @@ impl Asked<'_> {
         let request = self.acting.request(action, &self.target.arn, context)?;
         let guardrails = reading.guardrails()?;
         let sides = Sides::of(&self.acting.account, &request, reading.terms());
+        let open = self.operation.is_open_to_people().then(|| reading.open_to_people()).transpose()?;
         let mut policies = self.acting.policies();
+        if let Some(document) = &open {
+            policies.identity.push(Named { name: "what everybody may who signs in", document });
+            policies.boundary = None;
+        }
         guardrails.bind(&sides, &mut policies);
         let decision = decide(&request, &policies, Detail::Deciding);
         Ok(match decision.verdict {

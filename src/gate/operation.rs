@@ -357,6 +357,8 @@ operations! {
     ListVirtualMFADevices: Shows, Viewer, iam About::Account;
     /// Lock root away: none of its credentials works.
     LockRoot: Narrows, Operator, bailey About::Account;
+    /// Sign in with a browser.
+    Login: Mints, Operator, signin About::Account;
     /// What a sync would change.
     PreviewSync: Shows, Operator, bailey About::Directory;
     /// Write an inline policy of a group.

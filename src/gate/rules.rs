@@ -13,13 +13,15 @@ impl Operation {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
-            (CallerKind::Bound, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) => None,
+            (CallerKind::Bound, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::Login) => None,
             (CallerKind::Bound, _) => Some(matches!(self, Self::GetSessionToken)),
             (CallerKind::Machine, _) if self.is_for_machines() => None,
             (CallerKind::Machine, _) => Some(false),
             (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
             (CallerKind::Visitor, _) => Some(false),
-            (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity) || self.is_for_machines() => Some(false),
+            (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::Login) || self.is_for_machines() => {
+                Some(false)
+            }
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
             _ if matches!(self, Self::GetCallerIdentity | Self::IntrospectSession) => Some(true),
             // A task is done, and nothing else: what is asked of root of another account is no business of ours.
@@ -83,6 +85,12 @@ impl Operation {
         [self.action()].into_iter().chain(tags.then(|| "sts:TagSession".to_owned()))
     }
 
+    /// True when everybody may do it of whom nothing says otherwise, as people in AWS sign in without a policy for it: a Deny
+    /// counts, and so does a guardrail; a boundary, which is about what somebody does behind that, has no say.
+    pub(super) const fn is_open_to_people(self) -> bool {
+        matches!(self, Self::Login)
+    }
+
     /// True when it gives a session of a role.
     #[must_use]
     pub const fn is_assuming(self) -> bool {
@@ -104,7 +112,7 @@ impl Operation {
     /// True when a session begins with it, of whatever kind.
     #[must_use]
     pub const fn begins_a_session(self) -> bool {
-        self.is_assuming() || self.hands_out() || matches!(self, Self::AssumeRoot)
+        self.is_assuming() || self.hands_out() || matches!(self, Self::AssumeRoot | Self::Login)
     }
 
     /// True when a task of root allows it. The documents say of whom ([`crate::model::RootTask`]).

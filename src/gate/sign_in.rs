@@ -3,9 +3,10 @@
 use super::{Gate, Proof};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
-use crate::authn::login::{Attempt, Logins, Refused};
-use crate::base::Timestamp;
+use crate::authn::login::{Attempt, Half, Logins, Refused};
+use crate::authn::signed::From;
 use crate::base::text::printable;
+use crate::base::{Secret, Timestamp};
 use crate::telemetry::Metric;
 
 impl Gate {
@@ -21,9 +22,35 @@ impl Gate {
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
-        let from = attempt.from.clone();
-        let with_code = attempt.code.is_some();
+        let (from, with_code) = (attempt.from.clone(), attempt.code.is_some());
         let tried = logins.sign_in(attempt, now).await;
+        self.written_down(tried, (from, with_code), about, now).await
+    }
+
+    /// As [`Gate::sign_in`], for somebody who goes on with a code.
+    ///
+    /// # Errors
+    /// Why not, in words for the person.
+    pub async fn go_on(
+        &self,
+        logins: &Logins,
+        (half, code): (Half, Secret<String>),
+        from: From,
+        about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
+        let tried = logins.go_on(half, code, from.clone(), now).await;
+        self.written_down(tried, (from, true), about, now).await
+    }
+
+    /// How a sign-in ended, once that is written down.
+    async fn written_down(
+        &self,
+        tried: Result<Caller, Refused>,
+        (from, with_code): (From, bool),
+        about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
         let outcome = tried.as_ref().map_or_else(|refused| refused.reason.code(), |_| "success");
         Metric::Logins.counter(&[("outcome", outcome)]).increment(1);
         let gate = self.clone();

@@ -22,6 +22,7 @@ pub mod ndjson;
 pub mod origin;
 pub mod patient;
 pub mod places;
+pub mod portal;
 pub mod public;
 pub mod query;
 pub mod rate;
@@ -56,6 +57,7 @@ use crate::authn::machine::MachineIssuers;
 use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;
+use crate::sso::sign_in;
 use crate::store::Store;
 use crate::sts::{Mint, Sts, unsigned};
 use crate::telemetry::Board;
@@ -72,6 +74,8 @@ pub struct App {
     pub mint: Mint,
     /// What may be asked of STS without a signature; a reload replaces it.
     pub sts_settings: RwLock<unsigned::Settings>,
+    /// Whether there are pages, and how long somebody stays signed in; a reload replaces it.
+    pub portal: RwLock<sign_in::Settings>,
     /// Authorities that are believed about machines; a reload exchanges them.
     pub machines: Arc<MachineIssuers>,
     /// Takes Kerberos tickets.

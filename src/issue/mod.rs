@@ -26,7 +26,8 @@ use crate::base::{Clock, PolicyId, SessionId, Timestamp};
 use crate::gate::{Authorized, Grant, Granted};
 use crate::keys::{Keys, SessionSecrets};
 use crate::model::{
-    AccountId, Arn, Begun, CredentialOwner, Role, RootTask, Session, SessionKind, SessionName, UniqueId, User, session,
+    AccountId, Arn, Begun, CredentialOwner, Held, Role, RootTask, Session, SessionKind, SessionName, UniqueId, User,
+    session,
 };
 use crate::rights;
 use crate::sessions::Sessions;
@@ -73,6 +74,8 @@ pub enum What {
     Role(SessionName),
     /// Whoever asks.
     Oneself,
+    /// Whoever asks, in a browser.
+    Browser,
     /// A name that whoever asks hands out.
     Federated(SessionName),
     /// Root of the account that the gate was asked about, for this task.
@@ -137,7 +140,7 @@ impl Mint {
         let granted = allowed.granted().cloned();
         let role = match (&wanted.what, granted.as_ref().map(|granted| &granted.grant)) {
             (What::Role(_), Some(Grant::Role(role))) => Some(Role::clone(role)),
-            (What::Root(_), Some(Grant::Root(_))) | (What::Oneself | What::Federated(_), None) => None,
+            (What::Root(_), Some(Grant::Root(_))) | (What::Oneself | What::Browser | What::Federated(_), None) => None,
             _ => return Err(IssueError::Nobody),
         };
         let expires = duration::expiry(&duration::Limits {
@@ -227,6 +230,7 @@ fn assemble(parts: Parts<'_>) -> Session {
         account: account.unwrap_or_else(|| subject.account().clone()),
         kind,
         begun: begun(subject, owner),
+        held_by: if matches!(wanted.what, What::Browser) { Held::Browser } else { Held::Program },
         person: person.map(|person| person.id),
         created: now,
         expires,

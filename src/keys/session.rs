@@ -99,12 +99,42 @@ impl Open {
         Secret::new(text)
     }
 
-    fn token(&self, id: &SessionId) -> Secret<String> {
-        let mut bytes = Zeroizing::new(vec![VERSION]);
+    fn token(&self, shown_as: Use, id: &SessionId) -> Secret<String> {
+        let mut bytes = Zeroizing::new(vec![shown_as.version()]);
         bytes.extend_from_slice(&self.number.to_be_bytes());
         bytes.extend_from_slice(id.as_bytes());
-        bytes.extend_from_slice(self.code("token\0", id).as_ref());
+        bytes.extend_from_slice(self.code(shown_as.words(), id).as_ref());
         Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
+    }
+}
+
+/// What a token is shown for. None of one use is taken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Beside the signature of a program.
+    Program,
+    /// As the cookie of a browser.
+    Browser,
+    /// In a form of a page, which no other site can read.
+    Form,
+}
+
+impl Use {
+    /// The first byte of a token.
+    const fn version(self) -> u8 {
+        match self {
+            Self::Program => VERSION,
+            Self::Browser => 2,
+            Self::Form => 3,
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Program => "token\0",
+            Self::Browser => "browser\0",
+            Self::Form => "form\0",
+        }
     }
 }
 
@@ -114,12 +144,32 @@ impl Keys {
     /// # Errors
     /// When there is no key, because the master key is missing or the store was read-only from the start.
     pub fn session_secrets(&self, id: &SessionId) -> Result<SessionSecrets, KeysError> {
+        self.with_newest(|newest| SessionSecrets { secret: newest.secret(id), token: newest.token(Use::Program, id) })
+    }
+
+    /// What a browser shows for the session `id`. A program cannot sign with it, nor is a program's token taken for it.
+    ///
+    /// # Errors
+    /// As [`Keys::session_secrets`].
+    pub fn browser_cookie(&self, id: &SessionId) -> Result<Secret<String>, KeysError> {
+        self.with_newest(|newest| newest.token(Use::Browser, id))
+    }
+
+    /// What forms of pages of the session `id` carry, so that no page of another site can send one.
+    ///
+    /// # Errors
+    /// As [`Keys::session_secrets`].
+    pub fn form_code(&self, id: &SessionId) -> Result<Secret<String>, KeysError> {
+        self.with_newest(|newest| newest.token(Use::Form, id))
+    }
+
+    fn with_newest<R>(&self, work: impl FnOnce(&Open) -> R) -> Result<R, KeysError> {
         let open = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
         let newest = open.0.last().ok_or_else(|| match self.standing() {
             Err(error) => error,
             Ok(_) => KeysError::Shut { why: NO_KEY.to_owned() },
         })?;
-        Ok(SessionSecrets { secret: newest.secret(id), token: newest.token(id) })
+        Ok(work(newest))
     }
 
     /// The session that a token names, and the secret half of its access key. Nothing is looked up: a token that nobody issued
@@ -128,6 +178,31 @@ impl Keys {
     /// # Errors
     /// When it is none of ours.
     pub fn open_session_token(&self, token: &Secret<String>) -> Result<(SessionId, Secret<String>), SessionTokenError> {
+        self.opened(Use::Program, token, |key, id| (id, key.secret(&id)))
+    }
+
+    /// The session whose cookie that is.
+    ///
+    /// # Errors
+    /// As [`Keys::open_session_token`].
+    pub fn open_browser_cookie(&self, cookie: &Secret<String>) -> Result<SessionId, SessionTokenError> {
+        self.opened(Use::Browser, cookie, |_, id| id)
+    }
+
+    /// The session whose form that code was in.
+    ///
+    /// # Errors
+    /// As [`Keys::open_session_token`].
+    pub fn open_form_code(&self, code: &Secret<String>) -> Result<SessionId, SessionTokenError> {
+        self.opened(Use::Form, code, |_, id| id)
+    }
+
+    fn opened<R>(
+        &self,
+        shown_as: Use,
+        token: &Secret<String>,
+        work: impl FnOnce(&Open, SessionId) -> R,
+    ) -> Result<R, SessionTokenError> {
         let mut bytes = Zeroizing::new([0_u8; 1 + 4 + 16 + 32]);
         let length =
             URL_SAFE_NO_PAD.decode_slice(token.expose(), bytes.as_mut_slice()).map_err(|_| SessionTokenError)?;
@@ -136,10 +211,11 @@ impl Keys {
         let (id, code) = rest.split_first_chunk::<16>().ok_or(SessionTokenError)?;
         let (number, id) = (KeyNumber::from_be_bytes(*number), SessionId::from_bytes(*id));
         let open = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        let key = open.0.iter().find(|key| key.number == number && *version == VERSION).ok_or(SessionTokenError)?;
-        let expected = key.code("token\0", &id);
+        let of_number = |key: &&Open| key.number == number && *version == shown_as.version();
+        let key = open.0.iter().find(of_number).ok_or(SessionTokenError)?;
+        let expected = key.code(shown_as.words(), &id);
         aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), code).map_err(|_| SessionTokenError)?;
-        Ok((id, key.secret(&id)))
+        Ok(work(key, id))
     }
 
     /// Makes the key that is due, and forgets those whose sessions are all over; mostly there is nothing to do. Blocks when

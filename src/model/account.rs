@@ -96,6 +96,12 @@ impl Accounts {
         Self { home, declared: Vec::new() }
     }
 
+    /// What an account is called, if it is a declared one.
+    #[must_use]
+    pub fn name_of(&self, account: &AccountId) -> Option<&str> {
+        self.declared.iter().find(|declared| declared.id == *account).map(|declared| declared.name.as_str())
+    }
+
     /// True of an account that can hold roles here.
     #[must_use]
     pub fn holds(&self, account: &AccountId) -> bool {

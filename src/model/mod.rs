@@ -75,7 +75,7 @@ pub use root::Root;
 pub use root_task::RootTask;
 pub use saml_provider::{SamlProvider, SamlProviderError, SamlProviderName};
 pub use sealed::{KeyNumber, Sealed};
-pub use session::{Begun, Ended, Session, SessionKind, SessionName, SessionNameError};
+pub use session::{Begun, Ended, Held, Session, SessionKind, SessionName, SessionNameError};
 pub use standing::{Inactive, Presence, Standing};
 pub use tags::{TagError, Tags};
 pub use unique_id::UniqueId;

@@ -33,6 +33,9 @@ pub struct Session {
     pub kind: SessionKind,
     /// What it was begun with.
     pub begun: Begun,
+    /// Who holds it.
+    #[serde(default, skip_serializing_if = "Held::is_by_program")]
+    pub held_by: Held,
     /// The person at the beginning of its chain, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<UserId>,
@@ -146,6 +149,23 @@ pub enum Begun {
         /// Which.
         session: SessionId,
     },
+}
+
+/// Who holds a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A program, which signs with it.
+    #[default]
+    Program,
+    /// A browser, which shows its cookie. It ends when nobody uses it for a while.
+    Browser,
+}
+
+impl Held {
+    fn is_by_program(&self) -> bool {
+        *self == Self::Program
+    }
 }
 
 /// How a session was ended before its time.

@@ -25,6 +25,9 @@ use crate::store::{Revision, Snapshot, StoreError, iam};
 /// Denies everything.
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
+/// Allows what people need no policy for.
+const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Action":["signin:Login","sso:Authorize"],"Resource":"*"}}"#;
+
 /// What was read, on what terms.
 #[derive(Debug)]
 pub struct Library<'t> {
@@ -303,6 +306,14 @@ impl Reading<'_, '_> {
         let found = shelf.known.guardrails(self.snapshot, || Guardrails::read(self.snapshot, shelf, account))?;
         self.library.rows.guardrails = Some(Arc::clone(&found));
         Ok(found)
+    }
+
+    /// What everybody may who signs in, unless something denies it.
+    ///
+    /// # Errors
+    /// Never: it is written here.
+    pub fn open_to_people(&mut self) -> Result<Arc<Document>, StoreError> {
+        self.parsed(OPEN, "what everybody may who signs in")
     }
 
     /// The policies that hang on a group itself.

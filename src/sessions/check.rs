@@ -6,8 +6,8 @@ use crate::base::clock::expired;
 use crate::base::{Fault, Faulty, ResourceId, SessionId, Timestamp};
 use crate::model::session::LONGEST_CHAIN;
 use crate::model::{
-    AccountId, Begun, CredentialOwner, Entity, Inactive, Member, OidcProvider, Origin, Resource, Role, Root, Session,
-    SessionKind, Standing, User,
+    AccountId, Begun, CredentialOwner, Entity, Held, Inactive, Member, OidcProvider, Origin, Resource, Role, Root,
+    Session, SessionKind, Standing, User,
 };
 use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume, may_assume_root};
 use crate::store::schema::credentials::Setting;
@@ -35,6 +35,14 @@ pub enum SessionError {
     /// Its time is over.
     #[error("the session is over since {0:.0}")]
     Expired(Timestamp),
+    /// The browser that holds it was not used for too long.
+    #[error("nobody has used the browser since {since:.0}; it is held for {limit:#} then")]
+    Idle {
+        /// When it was used last.
+        since: Timestamp,
+        /// For how long it counts then.
+        limit: SignedDuration,
+    },
     /// Somebody ended it.
     #[error("the session was ended at {at:.0}{}{}", if .reason.is_empty() { "" } else { ": " }, .reason)]
     Ended {
@@ -114,6 +122,7 @@ impl SessionError {
         match self {
             Self::Unknown => "unknown",
             Self::Expired(_) => "expired",
+            Self::Idle { .. } => "idle",
             Self::Ended { .. } => "ended",
             Self::Restored => "store_restored",
             Self::Person { why, .. } => match why {
@@ -181,17 +190,19 @@ impl Live {
 pub(super) fn live(
     snapshot: &dyn Snapshot,
     reading: &mut Reading<'_, '_>,
-    home: &AccountId,
+    (home, idle): (&AccountId, SignedDuration),
     id: &SessionId,
     now: Timestamp,
 ) -> Result<Live, SessionError> {
-    Check { snapshot, home, now }.live(reading, id, LONGEST_CHAIN)
+    Check { snapshot, home, idle, now }.live(reading, id, LONGEST_CHAIN)
 }
 
 /// A looking over.
 struct Check<'a> {
     snapshot: &'a dyn Snapshot,
     home: &'a AccountId,
+    /// For how long the session of a browser that nobody uses counts.
+    idle: SignedDuration,
     now: Timestamp,
 }
 
@@ -227,6 +238,12 @@ impl Check<'_> {
         }
         if expired(session.expires, self.now) {
             return Err(SessionError::Expired(session.expires));
+        }
+        if session.held_by == Held::Browser {
+            let since = sessions::seen(self.snapshot, &session.id)?.unwrap_or(session.created).max(session.created);
+            if self.now.duration_since(since) > self.idle {
+                return Err(SessionError::Idle { since, limit: self.idle });
+            }
         }
         if session.epoch != identity::epoch(self.snapshot)?.to_string() {
             return Err(SessionError::Restored);

@@ -9,14 +9,18 @@
 //!  token --MAC--> id --row--> ended? over? --> begun with: key, login, session (the same again) --> person --> role, still?
 //! ```
 
+mod browser;
 mod check;
 pub mod ending;
 pub mod feed;
 mod sweep;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
+use jiff::SignedDuration;
+
+pub use browser::{CookieError, USUAL_IDLE};
 pub use check::{Live, SessionError};
 pub use sweep::{Place, Swept};
 
@@ -34,6 +38,7 @@ pub struct Sessions {
     home: AccountId,
     terms: TermsAt,
     shelf: Shelf,
+    idle: Arc<RwLock<SignedDuration>>,
     feed: Arc<Mutex<Option<feed::Kept>>>,
 }
 
@@ -41,7 +46,7 @@ impl Sessions {
     /// The sessions in `store`, of the home account `home`.
     #[must_use]
     pub fn new(store: Store, keys: Keys, home: AccountId, terms: TermsAt, shelf: Shelf) -> Self {
-        Self { store, keys, home, terms, shelf, feed: Arc::default() }
+        Self { store, keys, home, terms, shelf, idle: Arc::new(RwLock::new(USUAL_IDLE)), feed: Arc::default() }
     }
 
     /// The session that a token is of, and the secret half of its access key; nothing is looked up.
@@ -59,7 +64,7 @@ impl Sessions {
     pub fn live(&self, id: &SessionId, now: Timestamp) -> Result<Live, SessionError> {
         let terms = (self.terms)(now)?;
         let mut library = Library::with(self.shelf.clone(), &self.home, &terms);
-        self.store.read(|snapshot| check::live(snapshot, &mut library.at(snapshot), &self.home, id, now))
+        self.store.read(|snapshot| check::live(snapshot, &mut library.at(snapshot), (&self.home, self.idle()), id, now))
     }
 
     /// Whether what is known of the directory that somebody comes from is recent enough for a session of `role`, or of their own. Blocks.
@@ -83,9 +88,10 @@ impl Sessions {
     pub fn standing(&self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Result<Live, SessionError>>, StoreError> {
         let terms = (self.terms)(now)?;
         let mut library = Library::with(self.shelf.clone(), &self.home, &terms);
+        let ground = (&self.home, self.idle());
         self.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
-            let one = |id: &SessionId| match check::live(snapshot, &mut reading, &self.home, id, now) {
+            let one = |id: &SessionId| match check::live(snapshot, &mut reading, ground, id, now) {
                 Err(SessionError::Store(error)) => Err(error),
                 checked => Ok(checked),
             };

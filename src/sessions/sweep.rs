@@ -7,7 +7,7 @@
 use jiff::SignedDuration;
 
 use super::{SessionError, Sessions, ending};
-use crate::audit::{Audit, Event, Outcome};
+use crate::audit::Audit;
 use crate::base::{SessionId, Timestamp};
 use crate::model::{Actor, Session};
 use crate::store::iam::Read;
@@ -82,27 +82,7 @@ impl Sessions {
         why: &SessionError,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let (session, by) = (&held.value, Actor::task("sessions"));
-        let mut event = Event::narrowing("EndSession")
-            .with("session", session.id.to_string())
-            .with("access_key", session.key().to_string())
-            .with("reason_code", why.reason());
-        if let Some(parent) = session.parent() {
-            event = event.with("parent", parent.to_string());
-        }
-        if let Some(person) = &session.person {
-            event = event.with("person", person.to_string());
-        }
-        let mut commit = Commit::new(by.clone(), now, Intent::Narrow);
-        if !ending::end(&mut commit, held, &by, &why.to_string(), now)? {
-            return Ok(());
-        }
-        let trace = audit.trace(&by, &event, now);
-        let outcome = Outcome::success().with("because", why.to_string());
-        match trace.commit(&self.store, commit, &outcome, now) {
-            // Somebody else ended it meanwhile.
-            Err(StoreError::Conflict { .. }) => Ok(()),
-            done => done.map(drop),
-        }
+        let by = Actor::task("sessions");
+        ending::recorded((&self.store, audit), held, &by, (why.reason(), &why.to_string()), now).map(drop)
     }
 }

@@ -90,6 +90,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         "session-key" => Some(schema::credentials::session_key(rest.parse().ok()?)),
         "session" => keyed(b't', &[rest], 16),
         "session-of" => session_of(rest),
+        "session-seen" => keyed(b'w', &[rest], 16),
         "signing-key" => Some(schema::credentials::signing_key(rest.parse().ok()?)),
         "setting" => {
             let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
@@ -213,6 +214,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'y' => format!("session-key/{}", schema::credentials::parse_session_key(key)?),
         b't' => format!("session/{}", hex::encode(rest)),
         b'v' => session_of_words(key)?,
+        b'w' => format!("session-seen/{}", hex::encode(rest)),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
@@ -398,6 +400,7 @@ mod tests {
             (credentials::signing_key(7), "signing-key/7".to_owned()),
             (credentials::session_key(8), "session-key/8".to_owned()),
             (sessions::session(&SessionId::from_bytes([7; 16])), format!("session/{}", "07".repeat(16))),
+            (sessions::seen(&SessionId::from_bytes([7; 16])), format!("session-seen/{}", "07".repeat(16))),
             (
                 sessions::of(Way::Role, &[6; 16], &SessionId::from_bytes([7; 16])),
                 format!("session-of/role/{}/{}", "06".repeat(16), "07".repeat(16)),

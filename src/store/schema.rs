@@ -40,6 +40,7 @@
 //! | `y` session keys | number (4) | the key, sealed, as JSON | no |
 //! | `t` sessions | session id | [`Session`] as JSON | no |
 //! | `v` sessions of | owner byte, id (16) of a user, role or session, session id | nothing | no |
+//! | `w` last uses of browsers' sessions | session id | a moment as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
 //! | `S` sync state | label, 0, name | JSON | no |
@@ -92,7 +93,7 @@ pub fn is_historied(key: &[u8]) -> bool {
 /// directory and is not applied. A space that is not named here bears on rights.
 #[must_use]
 pub fn is_aside(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b't' | b'v' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M'))
+    matches!(key.first(), Some(b't' | b'v' | b'w' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M'))
 }
 
 fn key(space: u8, parts: &[&[u8]]) -> Vec<u8> {

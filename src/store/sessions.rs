@@ -28,6 +28,15 @@ pub fn by_key(snapshot: &dyn Snapshot, key: &AccessKeyId) -> Result<Option<Read<
     Ok(Some(Read { value: from_json(&at, &value)?, revision }))
 }
 
+/// When the browser that holds a session used it last; `None` if it has not since it began.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn seen(snapshot: &dyn Snapshot, id: &SessionId) -> Result<Option<Timestamp>, StoreError> {
+    let key = keys::seen(id);
+    snapshot.get(&key)?.map(|row| from_json(&key, &row.value)).transpose()
+}
+
 /// The first `limit` sessions behind `after`, in the order in which they began.
 ///
 /// # Errors
@@ -126,11 +135,21 @@ impl Commit {
         Ok(())
     }
 
+    /// Notes that the browser that holds a session used it at `at`.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_seen(&mut self, id: &SessionId, at: Timestamp) -> Result<(), StoreError> {
+        self.put(keys::seen(id), to_json(&at)?);
+        Ok(())
+    }
+
     /// Deletes a session that was read at `revision`.
     pub fn delete_session(&mut self, old: &Session, revision: Revision) {
         let key = keys::session(&old.id);
         self.expect(key.clone(), Expect::At(revision));
         self.delete(key);
+        self.delete(keys::seen(&old.id));
         for way in ways(old) {
             self.delete(way);
         }

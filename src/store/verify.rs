@@ -112,7 +112,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'a' | b'b' | b'u' | b'p' | b'm' | b'n' | b'k' | b'j' | b'y' | b's') => {
             credentials::check(snapshot, key, value)
         }
-        Some(b't' | b'v') => sessions::check(snapshot, key, value),
+        Some(b't' | b'v' | b'w') => sessions::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")

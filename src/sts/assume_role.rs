@@ -1,10 +1,13 @@
 //! `AssumeRole`: a session of a role, for whoever signs and may. What is asked for of it is the same for every way to a role.
 
 use super::wanted::{context, external_id, inherited, packed, policies, policy};
-use super::{Action, Job, begins, sts};
+use super::{Action, Job, Sts, begins, sts};
+use crate::audit::Outcome;
+use crate::authn::Caller;
 use crate::authn::signed::Signed;
 use crate::authn::subject::Subject;
-use crate::gate::{Asking, Authorized, Operation as Op};
+use crate::base::Timestamp;
+use crate::gate::{Asking, Authorized, Gate, Operation as Op};
 use crate::issue::{Inherited, IssueError, LONGEST_ROLE, Minted, SHORTEST, USUAL, Wanted, What};
 use crate::model::{Session, SessionName};
 use crate::query::answer::{nodes, text};
@@ -71,6 +74,39 @@ fn job(params: &Params) -> Result<Job, QueryError> {
     let own = params.clone();
     let wanted = wanted(params, session_name(params)?, move |parent| inherited(&own, parent))?;
     begins(wanted, answer)
+}
+
+impl Sts {
+    /// Begins a session of the role with this ARN for whoever asks on a page of ours, as `AssumeRole` does. Blocks.
+    ///
+    /// # Errors
+    /// Why they may not, or why it did not begin.
+    pub fn take_role(
+        &self,
+        gate: &Gate,
+        caller: Caller,
+        (arn, seconds): (&str, Option<u32>),
+        now: Timestamp,
+    ) -> Result<Minted, QueryError> {
+        let mut form = vec![("Action".to_owned(), "AssumeRole".to_owned()), ("RoleArn".to_owned(), arn.to_owned())];
+        form.extend(seconds.map(|seconds| ("DurationSeconds".to_owned(), seconds.to_string())));
+        let params = Params::read(form.into_iter())?;
+        let action = super::action("AssumeRole").ok_or(IssueError::Nobody)?;
+        let params = self.prepared(action, params, (gate, &caller), now)?;
+        let signed = caller.signed().ok_or(IssueError::Nobody)?;
+        let (resource, asking) = about(&params, signed)?;
+        let own = params.clone();
+        let wanted = wanted(&params, session_name(&params)?, move |parent| inherited(&own, parent))?;
+        let allowed = gate.authorize_about(caller, Op::AssumeRole, &resource, &asking, now);
+        let allowed = allowed.map_err(|error| self.refused(error, now))?;
+        match wanted(&allowed) {
+            Ok(wanted) => Ok(self.mint.begin(allowed, &wanted, now)?),
+            Err(error) => {
+                allowed.complete(&Outcome::failed(error.code, &error.message), now);
+                Err(error)
+            }
+        }
+    }
 }
 
 /// What is said of the session of a role besides its credentials.

@@ -63,6 +63,7 @@ mod plan_page;
 mod policy;
 mod policy_naive;
 mod policy_print;
+mod portal;
 mod revocations;
 mod role_tokens;
 mod run;

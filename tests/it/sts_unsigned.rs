@@ -8,16 +8,16 @@ use crate::bed::issuer::{CLIENT, Signer, URL, claims, key_set, with};
 use crate::credentials::app_code;
 use crate::sts_office::{ACCOUNT, Office, Told, allow, trusts};
 
-const PASSWORD: &str = "vq7-Torf-Lampe-Zaun-xk";
+pub(crate) const PASSWORD: &str = "vq7-Torf-Lampe-Zaun-xk";
 
 /// A local user with this password, and no key.
-async fn person(office: &Office, name: &str) {
+pub(crate) async fn person(office: &Office, name: &str) {
     office.post("/v1/users", json!({ "name": name })).await;
     office.post(&format!("/v1/users/{name}/password"), json!({ "password": PASSWORD, "must_change": false })).await;
 }
 
 /// A device of somebody's; answers its serial number and its seed.
-async fn device(office: &Office, name: &str) -> (String, String) {
+pub(crate) async fn device(office: &Office, name: &str) -> (String, String) {
     let made = office.post("/v1/mfa-devices", json!({ "name": format!("{name}-phone") })).await;
     let (serial, seed) = (made["serial"].as_str().unwrap().to_owned(), made["seed"].as_str().unwrap().to_owned());
     let now = office.fixture.app.admin.now();

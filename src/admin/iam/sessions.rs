@@ -12,7 +12,7 @@ use crate::base::text::printable;
 use crate::base::{SessionId, Timestamp};
 use crate::gate::Authorized;
 use crate::model::{
-    AccessKeyId, AccountId, Arn, Begun, CredentialOwner, Entity, Member, MemberKind, Role, Session, SessionKind,
+    AccessKeyId, AccountId, Arn, Begun, CredentialOwner, Entity, Held, Member, MemberKind, Role, Session, SessionKind,
 };
 use crate::sessions::ending;
 use crate::store::iam::Read;
@@ -74,6 +74,9 @@ pub struct SessionView {
     pub expires: Timestamp,
     /// What it was begun with: an access key, `login`, or another session.
     pub begun_with: String,
+    /// Whether a browser holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub browser: bool,
     /// By which way the role was given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
@@ -242,7 +245,7 @@ impl Admin {
         Err(contested().into())
     }
 
-    fn session_view(&self, session: &Session, now: Timestamp) -> Result<SessionView, AdminError> {
+    pub(super) fn session_view(&self, session: &Session, now: Timestamp) -> Result<SessionView, AdminError> {
         let standing = self.sessions.standing(&[session.id], now)?.pop();
         let (state, because) = match standing {
             Some(Ok(_)) => ("live".to_owned(), None),
@@ -260,6 +263,7 @@ impl Admin {
                 because,
                 created: session.created,
                 expires: session.expires,
+                browser: session.held_by == Held::Browser,
                 begun_with: match &session.begun {
                     Begun::AccessKey { key, .. } => key.to_string(),
                     Begun::Login { .. } => "login".to_owned(),

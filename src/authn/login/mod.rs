@@ -13,6 +13,7 @@
 
 mod bound;
 mod factor;
+mod half;
 mod limits;
 mod name;
 mod people;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use bound::Bound;
+pub use half::Half;
 pub use name::canonical;
 pub use refused::{Reason, Refused};
 

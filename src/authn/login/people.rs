@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::name::Name;
-use super::{Attempt, Bound, Door, Logins, Parts, Reason, Refused, Settings, factor};
+use super::{Attempt, Bound, Door, Half, Logins, Parts, Reason, Refused, Settings, factor};
 use crate::authn::limiter::{Attempt as Counted, PASSWORD};
 use crate::authn::signed::From;
 use crate::base::{Faulty as _, Secret, Timestamp, UserId};
@@ -117,7 +117,7 @@ impl Logins {
                 store,
                 id,
                 |user| user.origin.directory == door.label && user.origin.guid == person.guid,
-                attempt,
+                attempt.way(),
                 now,
             );
             Ok::<_, StoreError>(admitted)
@@ -178,7 +178,7 @@ impl Logins {
             let known = known(&parts, guess, &profile, &attempt.password);
             drop(turn);
             let tried = known.and_then(|()| usable(store, &profile.value, now)).and_then(|()| {
-                let bound = admit(&parts, store, id, |user| user.origin.directory.is_local(), attempt, now)?;
+                let bound = admit(&parts, store, id, |user| user.origin.directory.is_local(), attempt.way(), now)?;
                 used(store, &bound, profile, now);
                 Ok(bound)
             });
@@ -276,14 +276,27 @@ fn usable(store: &Store, profile: &LoginProfile, now: Timestamp) -> Result<(), R
     }
 }
 
+/// What comes with a password.
+pub(super) struct Way {
+    pub(super) code: Option<Secret<String>>,
+    pub(super) from: From,
+}
+
+impl Attempt {
+    /// What is left of it when the password was right.
+    fn way(self) -> Way {
+        Way { code: self.code, from: self.from }
+    }
+}
+
 /// Lets somebody in whose password was right: if they are whom was meant, may act now, and have a second factor to show
 /// where they have one at all. Blocks.
-fn admit(
+pub(super) fn admit(
     parts: &Parts,
     store: &Store,
     id: UserId,
     is_meant: impl FnOnce(&User) -> bool,
-    attempt: Attempt,
+    way: Way,
     now: Timestamp,
 ) -> Result<Bound, Refused> {
     let found = store.read(|snapshot| user(snapshot, id)).map_err(|error: StoreError| Refused::failed(&error))?;
@@ -294,9 +307,13 @@ fn admit(
     user.standing.active(now).map_err(inactive)?;
     let owner = CredentialOwner::User(user.id);
     let actor = Actor::Person { user: user.id, name: user.name.to_string() };
-    let Attempt { code, from, .. } = attempt;
-    let mfa = factor::check((store, &parts.keys, &parts.attempts), owner, &actor, code.as_ref(), now)?;
-    let from: From = from;
+    let Way { code, from } = way;
+    let mfa = factor::check((store, &parts.keys, &parts.attempts), owner, &actor, code.as_ref(), now);
+    let mfa = mfa.map_err(|refused| match refused.reason {
+        // With a right password, and a code that can still come.
+        Reason::CodeRequired | Reason::WrongCode | Reason::UsedCode => refused.with_half(Half::of(&user, now)),
+        _ => refused,
+    })?;
     Ok(Bound { account: parts.account.clone(), user, at: now, mfa, from })
 }
 

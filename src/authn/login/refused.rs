@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::Half;
 use crate::base::{Fault, Faulty, UserId};
 use crate::directory::RefusalKind;
 
@@ -98,6 +99,8 @@ reasons! {
     WrongCode = "wrong_code", Holder;
     /// The code was taken before.
     UsedCode = "used_code", Holder;
+    /// The code came too long after the password.
+    CodeTooLate = "code_too_late", Holder;
     /// Codes were wrong too often.
     TooManyCodes = "too_many_codes", Holder;
     /// No server of the directory answers.
@@ -115,6 +118,8 @@ pub struct Refused {
     pub who: Option<(UserId, Option<String>)>,
     /// What exactly, for records and operators; with the words of the directory, and never a password.
     pub detail: String,
+    /// What is left to do is to show a code: what goes on with.
+    pub half: Option<Box<Half>>,
     /// The password was right.
     password_was_right: bool,
     /// Reasons of the directory may be told to whoever had the right password.
@@ -133,6 +138,7 @@ impl Refused {
             reason,
             who: None,
             detail: detail.to_string(),
+            half: None,
             password_was_right: reason.told() == Told::Holder,
             explain: false,
             fault,
@@ -147,6 +153,11 @@ impl Refused {
     /// The record of a sign-in could not be written, so there was none.
     pub fn unrecorded(why: &dyn fmt::Display) -> Self {
         Self { fault: Fault::Bug, ..Self::new(Reason::Failed, why) }
+    }
+
+    /// Whoever tried may go on from here.
+    pub(super) fn with_half(self, half: Half) -> Self {
+        Self { half: Some(Box::new(half)), ..self }
     }
 
     /// Whoever tried had the right password.
@@ -215,6 +226,7 @@ impl fmt::Display for Refused {
             Reason::Inactive => "your account may not be used here now",
             Reason::CodeRequired => "a code of your second factor is needed",
             Reason::WrongCode => "the code is wrong",
+            Reason::CodeTooLate => "that took too long: begin again with your password",
             Reason::UsedCode => "the code was used before: wait for the next",
             Reason::TooManyCodes => "codes were wrong too often: try again later",
             Reason::DirectoryUnavailable => {

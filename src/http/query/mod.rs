@@ -12,8 +12,8 @@ use std::sync::{Arc, PoisonError};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{self, FromRequest, State};
-use axum::response::{IntoResponse as _, Response};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 use rand::RngExt as _;
 
@@ -130,10 +130,15 @@ struct Call {
     now: Timestamp,
 }
 
-/// Answers whoever looks in: a presigned address is a call, anybody else is told where they are.
+/// Answers whoever looks in: a presigned address is a call, a browser goes to its pages, anybody else is told where they are.
 pub(super) async fn visit(app: State<Arc<App>>, sent: Sent) -> Response {
     if sent.uri.query().is_some_and(|query| query.contains("X-Amz-")) || sent.headers.contains_key(AUTHORIZATION) {
         return call(app, sent).await;
+    }
+    let shows_pages = app.portal.read().unwrap_or_else(PoisonError::into_inner).enabled;
+    let accepts = sent.headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if shows_pages && accepts.is_some_and(|accepted| accepted.contains("text/html")) {
+        return Redirect::to("/me").into_response();
     }
     "Bailey, a bridge between a company's directory and short-lived access\n".into_response()
 }

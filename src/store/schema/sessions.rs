@@ -49,6 +49,12 @@ pub fn session(id: &SessionId) -> Vec<u8> {
     key(b't', &[id.as_bytes()])
 }
 
+/// When the browser that holds a session used it last.
+#[must_use]
+pub fn seen(id: &SessionId) -> Vec<u8> {
+    key(b'w', &[id.as_bytes()])
+}
+
 /// Prefix of all sessions.
 #[must_use]
 pub fn sessions() -> Vec<u8> {

@@ -15,6 +15,9 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
         }
         return Ok(());
     }
+    if let Some(id) = key.strip_prefix(b"w") {
+        return expect(there(snapshot, &keys::sessions_like(id))?, "the session is not there");
+    }
     let (_, _, id) = keys::parse_of(key).ok_or("its key is not of its space's shape")?;
     let session = plain(sessions::session(snapshot, &id))?.ok_or("the session is not there")?;
     expect(sessions::ways(&session.value).iter().any(|way| way == key), "the session is somebody else's")

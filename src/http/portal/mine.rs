@@ -1,0 +1,141 @@
+//! `/me`: what somebody who is signed in sees of themselves, and does with it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use super::pages::{Access, Card, Credentials, Running, Security, Sessions, message, page};
+use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
+use crate::admin::AdminError;
+use crate::authn::signed::Signed;
+use crate::base::{Fault, Faulty as _};
+use crate::http::App;
+use crate::sso::mine;
+
+/// Roles that can be taken.
+pub(super) async fn access(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let SignedIn { caller, frame } = visit.signed_in(app, "access", now)?;
+        let cards = mine::roles(&app.admin, signed(&caller)?, now).map_err(failed)?;
+        let filter = visit.asked("q").unwrap_or_default();
+        let total = cards.len();
+        let cards = cards.into_iter().filter(|card| card.has(&filter)).map(Card::of).collect();
+        Ok(page(200, &Access { frame, filter, total, cards }))
+    })
+    .await
+}
+
+/// Takes a role, and shows its credentials once.
+pub(super) async fn take(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, frame }, form) = visit.acting(app, "access", now)?;
+        let arn = form.text("role").unwrap_or_default();
+        let seconds = form.text("seconds").and_then(|seconds| seconds.parse().ok());
+        let minted = app.sts().take_role(&app.gate, caller, (arn, seconds), now).map_err(|error| {
+            let heading = if error.status < 500 { "The role was not given" } else { "Not now" };
+            message(error.status, heading, &error.message, ("/me", "Back to my access"))
+        })?;
+        let role = arn.rsplit('/').next().unwrap_or_default();
+        Ok(page(
+            200,
+            &Credentials {
+                frame,
+                role,
+                arn,
+                key: minted.session.key().as_str(),
+                secret: minted.secrets.secret.expose(),
+                token: minted.secrets.token.expose(),
+                expires: minted.session.expires,
+            },
+        ))
+    })
+    .await
+}
+
+/// Sessions that run.
+pub(super) async fn sessions(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let SignedIn { caller, frame } = visit.signed_in(app, "sessions", now)?;
+        let who = signed(&caller)?;
+        let this = who.session().map(|live| live.session().id);
+        let views = app.admin.own_sessions(who, now).map_err(failed)?;
+        let sessions = views.into_iter().map(|view| Running {
+            what: what(&view.arn).to_owned(),
+            with: with(&view.begun_with, view.browser).to_owned(),
+            ip: view.source_ip.unwrap_or_default(),
+            created: view.created,
+            expires: view.expires,
+            is_this: Some(view.id) == this,
+            id: view.id.to_string(),
+        });
+        Ok(page(200, &Sessions { frame, sessions: sessions.collect() }))
+    })
+    .await
+}
+
+/// The last part of an ARN that says what it is: `assumed-role/Deploy/ann`, `user/ann`.
+fn what(arn: &str) -> &str {
+    arn.splitn(6, ':').last().unwrap_or(arn)
+}
+
+fn with(begun: &str, browser: bool) -> &str {
+    match begun {
+        "login" if browser => "signed in with a browser",
+        "login" => "signed in with a password, from a program",
+        begun if begun.starts_with("AKIA") => "begun with a long-lived access key",
+        _ => "begun by another session of yours",
+    }
+}
+
+/// Ends one of them.
+pub(super) async fn end(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, .. }, form) = visit.acting(app, "sessions", now)?;
+        let session = form.text("session").unwrap_or_default();
+        app.admin.end_own_session(signed(&caller)?, session, now).map_err(failed)?;
+        Ok(Redirect::to("/me/sessions").into_response())
+    })
+    .await
+}
+
+/// Ends all of them.
+pub(super) async fn end_all(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, .. }, _) = visit.acting(app, "sessions", now)?;
+        app.admin.sign_out_everywhere(signed(&caller)?, now).map_err(failed)?;
+        let mut answer = Redirect::to("/login?why=signed_out").into_response();
+        super::sign_in::set_cookie(&mut answer, SESSION, "", Some(0));
+        Ok(answer)
+    })
+    .await
+}
+
+/// Devices and groups.
+pub(super) async fn security(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
+        let who = signed(&caller)?;
+        let devices = mine::devices(&app.admin, who).map_err(failed)?;
+        let groups = mine::groups(&app.admin, who, now).map_err(failed)?;
+        let mfa = who.session().and_then(|live| live.session().mfa);
+        Ok(page(200, &Security { frame, devices, mfa, groups }))
+    })
+    .await
+}
+
+/// Whoever has a browser's session signs, in a way.
+fn signed(caller: &crate::authn::Caller) -> Result<&Signed, Instead> {
+    caller.signed().ok_or_else(|| message(403, "Not for you", "Sign in first.", ("/login", "Sign in")).into())
+}
+
+fn failed(error: impl Into<AdminError>) -> Response {
+    let error = error.into();
+    match error.fault() {
+        Fault::Caller => message(404, "Not there", &error.to_string(), ("/me", "Back to my access")),
+        _ => {
+            tracing::error!(%error, "a page could not be made");
+            message(500, "Not now", "Something of ours does not work; try again in a moment.", ("/me", "Try again"))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The portal: pages where people sign in and see what that gives them. They work without a script, on a telephone, and by
+//! keyboard alone; scripts only make them more convenient.
+//!
+//! Owns what pages look like (`pages`, `assets`), what of a browser's request counts (`visit`), and the two parts
+//! there are: signing in and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
+
+pub mod assets;
+mod mine;
+mod pages;
+mod sign_in;
+mod visit;
+
+use std::sync::{Arc, PoisonError};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+
+use super::{App, Failure};
+
+/// The pages, for the public listener.
+pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    Router::new()
+        .route("/login", get(sign_in::show).post(sign_in::password))
+        .route("/login/code", post(sign_in::code))
+        .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
+        .route("/me", get(mine::access))
+        .route("/me/use", post(mine::take))
+        .route("/me/sessions", get(mine::sessions))
+        .route("/me/sessions/end", post(mine::end))
+        .route("/me/sessions/end-all", post(mine::end_all))
+        .route("/me/security", get(mine::security))
+        .route("/assets/{name}", get(assets::asset))
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), switched_on))
+}
+
+/// Without pages there is nothing to find.
+async fn switched_on(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let enabled = app.portal.read().unwrap_or_else(PoisonError::into_inner).enabled;
+    if enabled { next.run(request).await } else { Failure::not_found("there is no such path").into_response() }
+}

@@ -1,0 +1,227 @@
+//! The pages: what each shows, and how it is sent.
+//!
+//! A template sees values that are ready to be read and decides nothing; all of it is escaped. The content policy of a page
+//! lets it have our style, our script and our forms, and nothing else; scripts can make no markup of text (Trusted Types).
+
+use askama::Template;
+use axum::response::{IntoResponse as _, Response};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+
+use crate::base::Timestamp;
+use crate::sso::mine::RoleCard;
+
+/// What a page may do.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What every page has around it.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    /// Which of the pages it is.
+    pub(super) place: &'static str,
+    /// Who is signed in.
+    pub(super) who: String,
+    /// What its forms carry.
+    pub(super) form: String,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignIn<'a> {
+    pub(super) flow: &'a str,
+    pub(super) next: &'a str,
+    pub(super) login: &'a str,
+    pub(super) why: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "code.html")]
+pub(super) struct Code<'a> {
+    pub(super) flow: &'a str,
+    pub(super) next: &'a str,
+    pub(super) half: &'a str,
+    pub(super) why: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    heading: &'a str,
+    message: &'a str,
+    onward: &'a str,
+    onward_words: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "sign_out.html")]
+pub(super) struct SignOut<'a> {
+    pub(super) form: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "access.html")]
+pub(super) struct Access {
+    pub(super) frame: Frame,
+    pub(super) filter: String,
+    pub(super) total: usize,
+    pub(super) cards: Vec<Card>,
+}
+
+/// A role as it is shown.
+pub(super) struct Card {
+    role: RoleCard,
+    /// For how long, in seconds and in words.
+    pub(super) choices: Vec<(u32, String)>,
+    /// Why somebody has it, step by step.
+    pub(super) because: Vec<String>,
+}
+
+impl std::ops::Deref for Card {
+    type Target = RoleCard;
+
+    fn deref(&self) -> &RoleCard {
+        &self.role
+    }
+}
+
+impl Card {
+    /// An hour, and what else is usual and the role allows.
+    pub(super) fn of(role: RoleCard) -> Self {
+        let usual = [900, 3_600, 14_400, 28_800, 43_200];
+        let mut choices: Vec<u32> = usual.into_iter().filter(|seconds| *seconds <= role.longest).collect();
+        if choices.is_empty() {
+            choices.push(role.longest);
+        }
+        let choices = choices.into_iter().map(|seconds| (seconds, in_words(seconds))).collect();
+        Self { because: because(&role.through), choices, role }
+    }
+}
+
+/// The way to a right as its holder would tell it: themselves left out, groups by name, and what gives it in a few words.
+fn because(through: &[String]) -> Vec<String> {
+    let told = |step: &String| match step.split_once('/') {
+        Some(("user", _)) => None,
+        Some(("group", name)) if !name.contains('/') => Some(format!("you are in {name}")),
+        _ if step.starts_with("assignment of ") && step.contains(" to user/") => {
+            Some("it is assigned to you".to_owned())
+        }
+        _ if step.starts_with("assignment of ") => Some("the role is assigned to it".to_owned()),
+        _ if step.starts_with("group_role[") => Some("it is named after the role".to_owned()),
+        Some(("trust of role", _)) => Some("the role trusts you".to_owned()),
+        _ => Some(format!("policy {step}")),
+    };
+    let mut steps: Vec<String> = through.iter().filter_map(told).collect();
+    for step in steps.iter_mut().skip(1) {
+        if let Some(group) = step.strip_prefix("you are in ") {
+            *step = format!("which is in {group}");
+        }
+    }
+    steps
+}
+
+fn in_words(seconds: u32) -> String {
+    match seconds / 60 {
+        60 => "1 hour".to_owned(),
+        minutes if minutes % 60 == 0 => format!("{} hours", minutes / 60),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "credentials.html")]
+pub(super) struct Credentials<'a> {
+    pub(super) frame: Frame,
+    pub(super) role: &'a str,
+    pub(super) arn: &'a str,
+    pub(super) key: &'a str,
+    pub(super) secret: &'a str,
+    pub(super) token: &'a str,
+    pub(super) expires: Timestamp,
+}
+
+#[derive(Template)]
+#[template(path = "sessions.html")]
+pub(super) struct Sessions {
+    pub(super) frame: Frame,
+    pub(super) sessions: Vec<Running>,
+}
+
+/// A session of somebody's.
+pub(super) struct Running {
+    pub(super) id: String,
+    pub(super) what: String,
+    pub(super) with: String,
+    pub(super) ip: String,
+    pub(super) created: Timestamp,
+    pub(super) expires: Timestamp,
+    pub(super) is_this: bool,
+}
+
+#[derive(Template)]
+#[template(path = "security.html")]
+pub(super) struct Security {
+    pub(super) frame: Frame,
+    /// Names, and since when.
+    pub(super) devices: Vec<(String, Timestamp)>,
+    pub(super) mfa: Option<Timestamp>,
+    /// Names, and the groups between.
+    pub(super) groups: Vec<(String, String)>,
+}
+
+/// Sends a page.
+pub(super) fn page(status: u16, template: &impl Template) -> Response {
+    let Ok(html) = template.render() else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response();
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = (status, html).into_response();
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    answer
+}
+
+/// A page that says one thing, and where to go on: an address and its words.
+pub(super) fn message(status: u16, heading: &str, message: &str, (onward, onward_words): (&str, &str)) -> Response {
+    page(status, &Message { heading, message, onward, onward_words })
+}
+
+/// What templates write values with.
+#[expect(unreachable_pub, reason = "askama makes a public type of each")]
+mod filters {
+    use crate::base::Timestamp;
+
+    /// A moment for people who have no script: to the minute, in UTC.
+    #[askama::filter_fn]
+    pub(super) fn moment(at: &Timestamp, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(at.strftime("%-d %B %Y, %H:%M UTC").to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_is_told_as_its_holder_would() {
+        let told =
+            |steps: &[&str]| because(&steps.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>()).join(" > ");
+        assert_eq!(
+            told(&["user/ann", "group/team", "group/aws-1-admin", "group_role[0] of role/admin to group/aws-1-admin"]),
+            "you are in team > which is in aws-1-admin > it is named after the role"
+        );
+        assert_eq!(told(&["user/ann", "assignment of role/Deploy to user/ann"]), "it is assigned to you");
+        assert_eq!(
+            told(&["group/team", "assignment of role/x to group/team"]),
+            "you are in team > the role is assigned to it"
+        );
+        assert_eq!(told(&["trust of role/Deploy"]), "the role trusts you");
+        assert_eq!(told(&["user/ann", "arn:aws:iam::aws:policy/X"]), "policy arn:aws:iam::aws:policy/X");
+    }
+
+    #[test]
+    fn times_to_choose_from_are_those_that_the_role_allows() {
+        let words: Vec<String> = [900, 3_600, 14_400].into_iter().map(in_words).collect();
+        assert_eq!(words, ["15 minutes", "1 hour", "4 hours"]);
+    }
+}

@@ -1,0 +1,205 @@
+//! `/login` and `/logout`: a browser gets a session, and gives it back.
+
+use std::sync::{Arc, PoisonError};
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use hyper::header::{HeaderValue, SET_COOKIE};
+
+use super::pages::{Code, SignIn, SignOut, message, page};
+use super::visit::{FLOW, Instead, SESSION, Visit, blocking};
+use crate::authn::Caller;
+use crate::authn::login::{Attempt, Half, Reason, Refused};
+use crate::base::{Fault, Faulty as _, Secret, Timestamp};
+use crate::gate::Operation;
+use crate::http::App;
+use crate::query::Params;
+use crate::sso::{flow, sign_in};
+
+/// Longest name that is shown again.
+const LONGEST_NAME: usize = 256;
+
+/// The page to sign in at.
+pub(super) async fn show(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let next = visit.asked("next").unwrap_or_default();
+    let why = visit.asked("why").map(|word| over(&word).to_owned());
+    form(&app, &visit, 200, (&next, "", why))
+}
+
+/// Why somebody who was signed in no longer is.
+fn over(word: &str) -> &'static str {
+    match word {
+        "idle" => "You were away for a while, so this browser was signed out.",
+        "expired" => "Your sign-in has come to its end.",
+        "password_changed" => "Your password was changed: sign in with the new one.",
+        "signed_out" => "You are signed out.",
+        "ended" | "origin_ended" => "Your session was ended.",
+        "directory_away" => "Your directory has not answered for too long; nobody of it is signed in until it does.",
+        _ => "You are no longer signed in.",
+    }
+}
+
+/// A page to sign in at, with the cookie that its form goes with.
+fn form(app: &App, visit: &Visit, status: u16, (next, login, why): (&str, &str, Option<String>)) -> Response {
+    let kept = visit.cookie(FLOW).filter(|code| flow::is_same(code, code)).map(str::to_owned);
+    let code = kept.unwrap_or_else(|| flow::code(&mut *app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner)));
+    let next = flow::target(next).unwrap_or("/me");
+    let mut answer = page(status, &SignIn { flow: &code, next, login, why });
+    set_cookie(&mut answer, FLOW, &code, Some(1_800));
+    answer
+}
+
+/// Takes a name and a password.
+pub(super) async fn password(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let params = match begun_here(&visit) {
+        Ok(params) => params,
+        Err(instead) => return instead.page(),
+    };
+    let text = |name: &str| params.text(name).unwrap_or_default().to_owned();
+    let (login, next) = (text("login"), text("next"));
+    let attempt =
+        Attempt { login: login.clone(), password: Secret::new(text("password")), code: None, from: visit.from.clone() };
+    let now = app.clock.now();
+    let about = vec![("action", Operation::Login.name().to_owned())];
+    let tried = app.gate.sign_in(&app.logins, attempt, about, now).await;
+    match tried {
+        Ok(caller) => enter(app, visit, caller, next).await,
+        Err(Refused { reason: Reason::CodeRequired, half: Some(half), .. }) => {
+            ask_code(&app, &visit, &half, &next, None)
+        }
+        Err(refused) => {
+            let shown: String = login.chars().take(LONGEST_NAME).collect();
+            form(&app, &visit, status(&refused), (&next, &shown, Some(sentence(&refused))))
+        }
+    }
+}
+
+/// Takes the code of a second factor.
+pub(super) async fn code(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let params = match begun_here(&visit) {
+        Ok(params) => params,
+        Err(instead) => return instead.page(),
+    };
+    let next = params.text("next").unwrap_or_default().to_owned();
+    let Some(half) = params.text("half").and_then(|half| Half::open(&app.admin.keys, half)) else {
+        return form(&app, &visit, 403, (&next, "", Some("That took too long: begin again.".to_owned())));
+    };
+    // As people read it: in groups of three.
+    let code: String = params.text("code").unwrap_or_default().split_whitespace().collect();
+    let about = vec![("action", Operation::Login.name().to_owned())];
+    let (from, now) = (visit.from.clone(), app.clock.now());
+    match app.gate.go_on(&app.logins, (half.clone(), Secret::new(code)), from, about, now).await {
+        Ok(caller) => enter(app, visit, caller, next).await,
+        Err(refused) if matches!(refused.reason, Reason::WrongCode | Reason::UsedCode | Reason::CodeRequired) => {
+            ask_code(&app, &visit, &half, &next, Some(sentence(&refused)))
+        }
+        Err(refused) => form(&app, &visit, status(&refused), (&next, "", Some(sentence(&refused)))),
+    }
+}
+
+fn ask_code(app: &App, visit: &Visit, half: &Half, next: &str, why: Option<String>) -> Response {
+    let (Some(flow), Ok(half)) = (visit.cookie(FLOW), half.seal(&app.admin.keys)) else {
+        return form(app, visit, 500, (next, "", Some("That does not work now: begin again.".to_owned())));
+    };
+    let status = if why.is_some() { 403 } else { 200 };
+    page(status, &Code { flow, next: flow::target(next).unwrap_or("/me"), half: &half, why })
+}
+
+/// A form of a page that this browser was sent.
+fn begun_here(visit: &Visit) -> Result<Params, Instead> {
+    let params = visit.form()?;
+    let same = visit.cookie(FLOW).is_some_and(|cookie| flow::is_same(cookie, params.text("flow").unwrap_or_default()));
+    if same {
+        return Ok(params);
+    }
+    let why = "The page to sign in at is too old, or your browser takes no cookies. Nothing was sent to anybody.";
+    Err(message(403, "Begin again", why, ("/login", "Sign in")).into())
+}
+
+/// Gives the browser its session.
+async fn enter(app: Arc<App>, visit: Visit, caller: Caller, next: String) -> Response {
+    blocking(app, move |app, now| {
+        let settings = *app.portal.read().unwrap_or_else(PoisonError::into_inner);
+        let begun = sign_in::begin((&app.gate, &app.mint), settings, caller, now).map_err(|error| {
+            let (status, why) = match error.fault() {
+                Fault::Caller => (403, error.to_string()),
+                _ => (503, "Signing in does not work at the moment; the log says why.".to_owned()),
+            };
+            form(app, &visit, status, ("", "", Some(why)))
+        })?;
+        leave(app, &visit, now);
+        let mut answer = Redirect::to(flow::target(&next).unwrap_or("/me")).into_response();
+        set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
+        set_cookie(&mut answer, FLOW, "", Some(0));
+        Ok(answer)
+    })
+    .await
+}
+
+/// Whoever signs in anew leaves the session the browser had: none is ever taken over by another. Blocks.
+fn leave(app: &App, visit: &Visit, now: Timestamp) {
+    let Some(cookie) = visit.cookie(SESSION) else { return };
+    let cookie = Secret::new(cookie.to_owned());
+    let Ok(caller) = sign_in::who(&app.admin, &cookie, visit.from.clone(), now) else { return };
+    let left = caller.signed().map(|signed| app.admin.sign_out(signed, "signed in anew", now));
+    if let Some(Err(error)) = left {
+        tracing::warn!(%error, "the session before could not be ended");
+    }
+}
+
+/// Asks whether to sign out: a link of another site would do it otherwise.
+pub(super) async fn ask_to_leave(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let who = visit.signed_in(app, "", now)?;
+        Ok(page(200, &SignOut { form: &who.frame.form }))
+    })
+    .await
+}
+
+/// Signs out.
+pub(super) async fn sign_out(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let (who, _) = visit.acting(app, "", now)?;
+        if let Some(signed) = who.caller.signed() {
+            app.admin.sign_out(signed, "signed out", now).map_err(|error| {
+                tracing::error!(%error, "a session could not be ended");
+                message(
+                    503,
+                    "Not signed out",
+                    "Your session could not be ended now; try again.",
+                    ("/logout", "Try again"),
+                )
+            })?;
+        }
+        let mut answer = Redirect::to("/login?why=signed_out").into_response();
+        set_cookie(&mut answer, SESSION, "", Some(0));
+        // What the browser kept of our pages goes with it.
+        answer.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
+        Ok(answer)
+    })
+    .await
+}
+
+/// Sets a cookie for us alone: `Lax`, so that a link to our pages finds whoever is signed in; a form of another site does not.
+pub(super) fn set_cookie(answer: &mut Response, name: &str, value: &str, seconds: Option<u32>) {
+    let until = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{until}");
+    if let Ok(mut value) = HeaderValue::from_str(&text) {
+        value.set_sensitive(true);
+        answer.headers_mut().append(SET_COOKIE, value);
+    }
+}
+
+fn status(refused: &Refused) -> u16 {
+    match refused.fault() {
+        Fault::Caller => 403,
+        _ => 503,
+    }
+}
+
+/// A refusal as a sentence.
+fn sentence(refused: &Refused) -> String {
+    let text = refused.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+}
