@@ -282,6 +282,9 @@ pub mod failures {
     //! **A name from the directory is markup.** *Here:* templates escape everything, and the content policy lets no script be
     //! written (`src/http/portal/pages.rs`). *Tests:* `tests/it/portal.rs`.
     //!
+    //! **A page works for those alone who made it.** *Here:* without scripts, on a telephone, by light and by dark, and a checker of
+    //! accessibility finds nothing serious. *Tests:* Chromium, in `tests/it/portal_browser.rs`.
+    //!
     //! # Writing it down
     //!
     //! **A name writes a log line.** RUSTSEC-2025-0055 let escape codes through to the terminal. *Here:*

@@ -64,6 +64,7 @@ mod policy;
 mod policy_naive;
 mod policy_print;
 mod portal;
+mod portal_browser;
 mod revocations;
 mod role_tokens;
 mod run;

@@ -96,6 +96,11 @@ impl Counter {
         asked_of(self.health, "/readyz").unwrap()
     }
 
+    /// Where a browser finds it.
+    pub(crate) fn url(&self) -> String {
+        format!("https://{HOST}:{}", self.address.port())
+    }
+
     /// A program, not connected yet.
     pub(crate) fn caller(&self) -> Caller {
         Caller { address: self.address, tls: Arc::clone(&self.tls), stream: None }

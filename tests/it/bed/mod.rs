@@ -7,6 +7,7 @@
 pub(crate) mod address;
 pub(crate) mod authority;
 pub(crate) mod ber;
+pub(crate) mod chromium;
 pub(crate) mod controller;
 pub(crate) mod counter;
 pub(crate) mod daemon;
