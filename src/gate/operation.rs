@@ -201,6 +201,8 @@ operations! {
     EndSession: Narrows, Operator, bailey About::Account;
     /// End the sessions of a person or role, or those that began before a moment.
     EndSessions: Narrows, Operator, bailey About::Account;
+    /// Put a device of a second factor of one's own into use.
+    EnrolSecondFactor: Widens, Operator, signin About::Account;
     /// Everything that is stored, as a backup.
     ExportStore: ShowsTheLog, Operator, bailey About::Account;
     /// Put together who has which credentials.

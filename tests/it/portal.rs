@@ -278,6 +278,66 @@ async fn a_second_factor_is_asked_for_behind_the_password_and_its_code_counts_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_puts_a_second_factor_of_their_own_into_use() {
+    let office = office().await;
+    let mut browser = Browser::new(&office);
+    browser.sign_in("ann", PASSWORD).await.leads_to("/me");
+    browser.get("/me/security").await.says(200, "You have no device yet");
+    let page = browser.get("/me/security/device").await;
+    assert!(page.html.contains("data:image/png;base64,iVBOR") && page.kept == "no-store");
+    let (code, offer) = (page.field("form"), page.field("offer"));
+    let seed = page.html.split_once("<code>").unwrap().1.split_once("</code>").unwrap().0.to_owned();
+    let at = |seconds: i64| {
+        let now = office.fixture.app.admin.now();
+        app_code(&seed, now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap())
+    };
+    let send = async |browser: &mut Browser<'_>, offer: &str, first: &str, second: &str| {
+        let form = [("form", code.as_str()), ("offer", offer), ("first", first), ("second", second)];
+        browser.post("/me/security/device", &form).await
+    };
+    // The same one twice, and two that do not follow each other.
+    let wrong = send(&mut browser, &offer, &at(0), &at(0)).await;
+    wrong.says(403, "not two codes of it");
+    assert_eq!(wrong.field("offer"), offer, "the same one is offered again");
+    send(&mut browser, "v1.1.AAAA", &at(-30), &at(0)).await.says(404, "that offer is over");
+    send(&mut browser, &offer, &at(-30), &at(0)).await.says(200, "ann-1 is in use");
+    // One device is one; and whoever has one shows it first.
+    send(&mut browser, &offer, &at(-30), &at(0)).await.says(403, "have not shown it");
+    browser.get("/me/security").await.says(200, "ann-1");
+    let told: Value = office.served.client.get("/v1/users/ann/mfa-devices").await.unwrap();
+    assert_eq!(told.as_array().unwrap_or_else(|| panic!("{told}")).len(), 1);
+
+    // From now on a password alone is not enough.
+    office.pass(30);
+    let mut again = Browser::new(&office);
+    let asked = again.sign_in("ann", PASSWORD).await;
+    asked.says(200, "Your second factor");
+    let (flow, half, shown) = (asked.field("flow"), asked.field("half"), at(0));
+    let form = [("flow", flow.as_str()), ("half", &half), ("next", "/me"), ("code", &shown)];
+    again.post("/login/code", &form).await.leads_to("/me");
+    let page = again.get("/me/security/device").await;
+    let (code, another) = (page.field("form"), page.field("offer"));
+    let form = [("form", code.as_str()), ("offer", offer.as_str()), ("first", "000000"), ("second", "000001")];
+    again.post("/me/security/device", &form).await.says(403, "already");
+    // What was offered to one is worth nothing to another, nor a quarter of an hour later.
+    person(&office, "bob").await;
+    let mut bob = Browser::new(&office);
+    bob.sign_in("bob", PASSWORD).await.leads_to("/me");
+    let of_bob = bob.get("/logout").await.field("form");
+    let form = [("form", of_bob.as_str()), ("offer", another.as_str()), ("first", "000000"), ("second", "000001")];
+    bob.post("/me/security/device", &form).await.says(404, "that offer is over");
+    office.pass(16 * 60);
+    let form = [("form", code.as_str()), ("offer", another.as_str()), ("first", "000000"), ("second", "000001")];
+    again.post("/me/security/device", &form).await.says(404, "that offer is over");
+    // A Deny counts.
+    let statement = json!({ "Effect": "Deny", "Action": "signin:EnrolSecondFactor", "Resource": "*" });
+    office.put("/v1/users/bob/inline/none", json!({ "document": { "Statement": statement } })).await;
+    let offer = bob.get("/me/security/device").await.field("offer");
+    let form = [("form", of_bob.as_str()), ("offer", offer.as_str()), ("first", "000000"), ("second", "000001")];
+    bob.post("/me/security/device", &form).await.says(403, "explicit deny");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_does_nothing_for_an_hour_and_who_was_here_for_twelve_is_signed_out() {
     let office = office().await;
     let mut browser = Browser::new(&office);

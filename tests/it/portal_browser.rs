@@ -129,7 +129,7 @@ fn nobody_is_kept_out_by_how_a_page_is_made() {
         browser.clicks(".card button");
         browser.until("h1", "Deployer");
         found.extend(faults(&browser, &axe, &format!("{look:?} /me/use")));
-        for page in ["/me/sessions", "/me/security", "/logout"] {
+        for page in ["/me/sessions", "/me/security", "/me/security/device", "/logout"] {
             browser.go(&format!("{url}{page}"));
             browser.reads("h1");
             found.extend(faults(&browser, &axe, &format!("{look:?} {page}")));

@@ -267,7 +267,7 @@ impl Admin {
     }
 
     /// Checks two codes, within the limits on guessing.
-    fn pace(
+    pub(super) fn pace(
         &self,
         change: &Change<'_>,
         owner: CredentialOwner,

@@ -45,6 +45,7 @@ pub mod listing;
 pub mod local;
 mod lockout;
 pub mod mfa;
+pub mod own_devices;
 mod own_sessions;
 pub mod passwords;
 pub mod policies;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::pages::{Access, Card, Credentials, Running, Security, Sessions, message, page};
+use super::pages::{Access, Card, Credentials, Frame, Running, Security, Sessions, message, page};
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
 use crate::authn::signed::Signed;
-use crate::base::{Fault, Faulty as _};
+use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::http::App;
 use crate::sso::mine;
 
@@ -115,21 +115,31 @@ pub(super) async fn end_all(State(app): State<Arc<App>>, visit: Visit) -> Respon
 pub(super) async fn security(State(app): State<Arc<App>>, visit: Visit) -> Response {
     blocking(app, move |app, now| {
         let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
-        let who = signed(&caller)?;
-        let devices = mine::devices(&app.admin, who).map_err(failed)?;
-        let groups = mine::groups(&app.admin, who, now).map_err(failed)?;
-        let mfa = who.session().and_then(|live| live.session().mfa);
-        Ok(page(200, &Security { frame, devices, mfa, groups }))
+        Ok(page(200, &security_page(app, signed(&caller)?, frame, None, now)?))
     })
     .await
 }
 
+/// The page of devices and groups; `added` was put into use a moment ago. Blocks.
+pub(super) fn security_page(
+    app: &App,
+    who: &Signed,
+    frame: Frame,
+    added: Option<String>,
+    now: Timestamp,
+) -> Result<Security, Instead> {
+    let devices = mine::devices(&app.admin, who).map_err(failed)?;
+    let groups = mine::groups(&app.admin, who, now).map_err(failed)?;
+    let mfa = who.session().and_then(|live| live.session().mfa);
+    Ok(Security { frame, devices, mfa, groups, added })
+}
+
 /// Whoever has a browser's session signs, in a way.
-fn signed(caller: &crate::authn::Caller) -> Result<&Signed, Instead> {
+pub(super) fn signed(caller: &crate::authn::Caller) -> Result<&Signed, Instead> {
     caller.signed().ok_or_else(|| message(403, "Not for you", "Sign in first.", ("/login", "Sign in")).into())
 }
 
-fn failed(error: impl Into<AdminError>) -> Response {
+pub(super) fn failed(error: impl Into<AdminError>) -> Response {
     let error = error.into();
     match error.fault() {
         Fault::Caller => message(404, "Not there", &error.to_string(), ("/me", "Back to my access")),

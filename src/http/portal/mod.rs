@@ -5,6 +5,7 @@
 //! there are: signing in and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
 
 pub mod assets;
+mod device;
 mod mine;
 mod pages;
 mod sign_in;
@@ -32,6 +33,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/me/sessions/end", post(mine::end))
         .route("/me/sessions/end-all", post(mine::end_all))
         .route("/me/security", get(mine::security))
+        .route("/me/security/device", get(device::offer).post(device::enrol))
         .route("/assets/{name}", get(assets::asset))
         .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), switched_on))
 }

@@ -12,7 +12,7 @@ use crate::base::Timestamp;
 use crate::sso::mine::RoleCard;
 
 /// What a page may do.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// What every page has around it.
@@ -167,6 +167,18 @@ pub(super) struct Security {
     pub(super) mfa: Option<Timestamp>,
     /// Names, and the groups between.
     pub(super) groups: Vec<(String, String)>,
+    /// A device that was just put into use.
+    pub(super) added: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+pub(super) struct Device<'a> {
+    pub(super) frame: Frame,
+    pub(super) picture: String,
+    pub(super) seed: &'a str,
+    pub(super) offer: &'a str,
+    pub(super) why: Option<String>,
 }
 
 /// Sends a page.

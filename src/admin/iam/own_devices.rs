@@ -1,0 +1,158 @@
+//! A person's own second factor: offered to them, and put into use with two codes of it. Nobody has to be allowed that, and a
+//! policy can deny it.
+//!
+//! What is offered is kept nowhere: its seed goes to the browser, sealed, and comes back with the codes. So a page that is left
+//! leaves nothing behind.
+
+use jiff::SignedDuration;
+
+use super::super::{Admin, AdminError};
+use super::mfa::Codes;
+use crate::authn::signed::Signed;
+use crate::authn::totp;
+use crate::base::{Secret, Timestamp, UserId};
+use crate::gate::Authorized;
+use crate::keys::mfa_device_owner;
+use crate::model::mfa_device::{Enabled, MOST};
+use crate::model::{CredentialOwner, MfaDevice, Tags, User};
+use crate::store::iam::Read;
+use crate::store::{Snapshot, StoreError, credentials};
+
+/// How long an offer is good.
+const GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// A device that somebody could have.
+#[derive(Debug)]
+pub struct Offer {
+    /// The seed in base 32, as people type it into an app.
+    pub seed: Secret<String>,
+    /// The same as a picture (PNG) that an app reads.
+    pub picture: Secret<Vec<u8>>,
+    /// What comes back with the codes.
+    pub sealed: String,
+}
+
+impl Admin {
+    /// Offers a device to whoever acts.
+    ///
+    /// # Errors
+    /// When nobody acts who could have one, or there is no master key.
+    pub fn offer_device(&self, who: &Signed, now: Timestamp) -> Result<Offer, AdminError> {
+        let user = who.user().ok_or_else(nobody)?;
+        let seed = totp::seed(&mut *self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let mut plain = now.as_second().to_be_bytes().to_vec();
+        plain.extend_from_slice(seed.expose());
+        let sealed = self.keys.seal(&owner_of_offer(&user.id), &Secret::new(plain))?;
+        self.as_offered(user, &seed, sealed.to_string())
+    }
+
+    /// The same offer once more, for who mistyped a code.
+    ///
+    /// # Errors
+    /// When it is not theirs, or too old.
+    pub fn offer_again(&self, who: &Signed, sealed: &str, now: Timestamp) -> Result<Offer, AdminError> {
+        let user = who.user().ok_or_else(nobody)?;
+        let seed = self.offered(&user.id, sealed, now)?;
+        self.as_offered(user, &seed, sealed.to_owned())
+    }
+
+    /// Puts an offered device into use for whoever asks, who shows two codes of it. Answers its name. Blocks.
+    ///
+    /// # Errors
+    /// When the offer is not theirs or too old, the codes are wrong or were tried too often, they have a device and have not
+    /// shown it, there are eight, or a part fails.
+    pub fn enrol_device(&self, asked: Authorized, sealed: &str, codes: &Codes) -> Result<String, AdminError> {
+        let signed = asked.caller().signed();
+        let shown = signed.and_then(|signed| signed.session()).is_some_and(|live| live.session().mfa.is_some());
+        let user = signed.and_then(|signed| signed.user()).cloned();
+        self.change(asked, |change| {
+            let user = user.as_ref().ok_or_else(nobody)?;
+            let seed = self.offered(&user.id, sealed, change.now)?;
+            let owner = CredentialOwner::User(user.id);
+            let held = credentials::mfa_devices_of(change.snapshot, &owner)?;
+            self.may_have_another(&held, shown, &seed)?;
+            let name = free_name(change.snapshot, user, held.len())?;
+            let sealed = self.keys.seal(&mfa_device_owner(&name.to_ascii_lowercase()), &seed)?;
+            let (created, tags) = (change.now, Tags::default());
+            let device = MfaDevice { name: name.clone(), seed: sealed, created, last_step: None, enabled: None, tags };
+            let pace = self.pace(change, owner, &device, codes)?;
+            let enabled = Enabled { owner, since: change.now, drift: pace.drift };
+            let device = MfaDevice { enabled: Some(enabled), last_step: pace.last_step, ..device };
+            change.commit.put_mfa_device(None, &device, 0)?;
+            change.note("device", name.clone());
+            change.note("user", user.name.to_string());
+            Ok(name)
+        })
+    }
+
+    /// Whoever has a device shows it before they get another: a password alone is not enough for that. And one device is one.
+    fn may_have_another(
+        &self,
+        held: &[Read<MfaDevice>],
+        shown: bool,
+        seed: &Secret<Vec<u8>>,
+    ) -> Result<(), AdminError> {
+        if held.len() >= MOST {
+            let limit = format!("{MOST} are allowed");
+            return Err(AdminError::LimitExceeded { what: "one device more".to_owned(), limit });
+        }
+        if !held.is_empty() && !shown {
+            let remedy = "sign in again, with a code of the one you have".to_owned();
+            return Err(AdminError::NotNow { what: "you have a device, and have not shown it".to_owned(), remedy });
+        }
+        for device in held {
+            let own = self.keys.unseal(&mfa_device_owner(&device.value.folded()), &device.value.seed)?;
+            if own.expose() == seed.expose() {
+                return Err(AdminError::Exists { kind: "device", name: device.value.name.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn as_offered(&self, user: &User, seed: &Secret<Vec<u8>>, sealed: String) -> Result<Offer, AdminError> {
+        let uri = totp::uri(seed, "Bailey", &format!("{}@{}", user.name, self.account));
+        let picture = uri.and_then(|uri| totp::qr_png(&uri)).map_err(|error| AdminError::OutOfBounds {
+            what: "name".to_owned(),
+            limit: format!("short enough for a picture: {error}"),
+        })?;
+        Ok(Offer { seed: totp::base32(seed), picture, sealed })
+    }
+
+    /// The seed of an offer that was made to `user` lately.
+    fn offered(&self, user: &UserId, sealed: &str, now: Timestamp) -> Result<Secret<Vec<u8>>, AdminError> {
+        let over = || AdminError::NotNow {
+            what: "that offer is over".to_owned(),
+            remedy: "load the page again for another one".to_owned(),
+        };
+        let sealed = sealed.parse().map_err(|_| over())?;
+        let plain = self.keys.unseal(&owner_of_offer(user), &sealed).map_err(|_| over())?;
+        let (made, seed) = plain.expose().split_first_chunk::<8>().ok_or_else(over)?;
+        let age = now.as_second().saturating_sub(i64::from_be_bytes(*made));
+        if !(0..=GOOD_FOR.as_secs()).contains(&age) {
+            return Err(over());
+        }
+        Ok(Secret::new(seed.to_vec()))
+    }
+}
+
+/// For whom an offer is sealed: it is worth nothing to anybody else.
+fn owner_of_offer(user: &UserId) -> String {
+    format!("offered-device/{user}")
+}
+
+fn nobody() -> AdminError {
+    AdminError::NotFound { kind: "user", who: "who asks".to_owned() }
+}
+
+/// A name for a device that no other has: the person's, and a number behind the first.
+fn free_name(snapshot: &dyn Snapshot, user: &User, held: usize) -> Result<String, StoreError> {
+    let plain: String =
+        user.name.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(*c)).collect();
+    for number in held.saturating_add(1).. {
+        let name = format!("{plain}-{number}");
+        if credentials::mfa_device(snapshot, &name)?.is_none() {
+            return Ok(name);
+        }
+    }
+    Err(StoreError::Broken { why: "there is no free name".to_owned() })
+}
