@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Outcome;
 use super::record::Facts;
 use super::shared::Shared;
-use super::{Outcome, Owed};
 use crate::base::Timestamp;
 use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, StoreError};
@@ -48,17 +48,31 @@ impl Intended {
         }
     }
 
-    /// Writes down how it ended without a commit. Nothing has happened, so there is no error to answer: what cannot be
-    /// written now is owed. Blocks.
+    /// Writes down how it ended without a commit, if there is room for more than what takes access away. Blocks.
+    ///
+    /// Nothing has happened, so no record is owed: a full disk keeps what is set aside for ends, and does not spend it on what
+    /// clients try again and again. The text log has it.
     pub fn complete(self, outcome: &Outcome, now: Timestamp) {
-        let commit = Commit::new(self.actor.clone(), now, Intent::Narrow);
+        let commit = Commit::new(self.actor.clone(), now, Intent::Widen);
         let written = match self.shared.completion(&self.facts, None, outcome, now) {
             Ok(draft) => self.shared.append(commit, draft).map(drop).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = written {
-            tracing::error!(event = self.facts.name(), %error, "the log cannot be written; the record is owed");
-            Owed::keep(self.shared, self.facts, self.actor, now).complete(outcome, now);
+            let (event, outcome) = (self.facts.name(), outcome.word());
+            tracing::error!(event, outcome, actor = %self.actor, %error, "what did not happen is not recorded");
+        }
+    }
+
+    /// What follows from a commit that failed. Only where it is certain that it did not happen is that written down: otherwise
+    /// its own record, which is there if it is, says what is so. Blocks.
+    pub fn failed(self, error: &StoreError, now: Timestamp) {
+        match error {
+            StoreError::Conflict { .. } => self.complete(&Outcome::failed("NotCommitted", error), now),
+            error => {
+                let event = self.facts.name();
+                tracing::error!(event, actor = %self.actor, %error, "it was not carried out, as far as is known");
+            }
         }
     }
 }

@@ -188,7 +188,10 @@ impl Trace {
     ) -> Result<Committed, StoreError> {
         self.try_commit(store, commit, outcome, now).map_err(|not| {
             let (error, trace) = *not;
-            trace.complete(&Outcome::failed("NotCommitted", &error), now);
+            match trace {
+                Self::Intended(intended) => intended.failed(&error, now),
+                other => other.complete(&Outcome::failed("NotCommitted", &error), now),
+            }
             error
         })
     }

@@ -5,6 +5,9 @@ use jiff::SignedDuration;
 use super::section::Section;
 use crate::sso::sign_in::Settings;
 
+/// Seconds: below, people would type passwords all day; beyond, no session of one's own goes on.
+const BOUNDS: std::ops::RangeInclusive<u32> = 300..=crate::model::session::LONGEST;
+
 /// What the configuration says of the portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Portal {
@@ -16,9 +19,13 @@ pub struct Portal {
 
 impl Portal {
     pub(super) fn meant(section: &Section<'_>) -> Self {
-        let seconds = |key: &str| {
+        let seconds = |key: &'static str| {
             let time: std::time::Duration = section.read(key);
-            u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+            let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+            if !BOUNDS.contains(&seconds) {
+                section.fault(key, "it is no time between five minutes and 36 hours".to_owned(), "such as \"1h\"");
+            }
+            seconds
         };
         Self {
             pages: Settings { enabled: section.read("enabled"), longest: seconds("longest") },

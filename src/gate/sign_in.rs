@@ -1,10 +1,11 @@
 //! Sign-ins with a password, each written down: who came in and how, who did not and why.
 
-use super::{Gate, Proof};
+use super::{Asking, Gate, GateError, Operation, Proof};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
 use crate::authn::login::{Attempt, Half, Logins, Refused};
 use crate::authn::signed::From;
+use crate::authn::subject::Subject;
 use crate::base::text::printable;
 use crate::base::{Secret, Timestamp};
 use crate::telemetry::Metric;
@@ -68,6 +69,19 @@ impl Gate {
             Ok(tried) => tried,
             Err(ended) => Err(Refused::unrecorded(&ended)),
         }
+    }
+
+    /// Whether `caller`, whose browser is signed in, could still sign in from where it asks now: what was decided about the
+    /// sign-in holds at each use of it. Blocks.
+    ///
+    /// # Errors
+    /// When policies or guardrails deny it, which is recorded; when that cannot be found out.
+    pub fn stays_signed_in(&self, caller: &Caller, now: Timestamp) -> Result<(), GateError> {
+        let Some(who) = Subject::of(caller) else { return Ok(()) };
+        let decided = self.judge.decide(who, Operation::Login, "", &Asking::default(), now);
+        decided.map(drop).inspect_err(|denied| {
+            self.note_denial(&caller.actor(), &super::event(Operation::Login, "", caller), denied, now);
+        })
     }
 
     fn note_sign_in(&self, caller: &Caller, about: Vec<(&'static str, String)>, now: Timestamp) {

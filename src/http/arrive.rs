@@ -84,9 +84,8 @@ const POLICY: &str = "default-src 'none'; form-action 'none'; frame-ancestors 'n
 /// A year (RFC 6797). Without subdomains: what runs there is not ours to decide on.
 const ONLY_ENCRYPTED: &str = "max-age=31536000";
 
-const SEALS: [(HeaderName, &str); 5] = [
+const SEALS: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
@@ -95,12 +94,13 @@ const SEALS: [(HeaderName, &str); 5] = [
     ),
 ];
 
-/// The content policy may be a route's own: a page needs its style and its form. So may how long an answer is kept, where it
+/// The content policy may be a route's own: a page needs its style and its form, and that its forms say where they are from. So may how long an answer is kept, where it
 /// is the same for everybody.
 fn seal(headers: &mut HeaderMap, secure: bool) {
     for (name, value) in SEALS {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     // RFC 6797 7.2: never over a connection in the clear, where anybody could have written it.

@@ -43,7 +43,8 @@ pub(super) fn expiry(limits: &Limits<'_>) -> Result<Timestamp, IssueError> {
 fn usual(what: &What) -> u32 {
     match what {
         What::Role(_) => USUAL,
-        What::Oneself | What::Browser | What::Federated(_) => USUAL_OWN,
+        What::Oneself | What::Federated(_) => USUAL_OWN,
+        What::Browser(longest) => *longest,
         What::Root(_) => LONGEST_ROOT,
     }
 }

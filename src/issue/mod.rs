@@ -74,8 +74,8 @@ pub enum What {
     Role(SessionName),
     /// Whoever asks.
     Oneself,
-    /// Whoever asks, in a browser.
-    Browser,
+    /// Whoever asks, in a browser that stays signed in for so many seconds at most.
+    Browser(u32),
     /// A name that whoever asks hands out.
     Federated(SessionName),
     /// Root of the account that the gate was asked about, for this task.
@@ -140,7 +140,9 @@ impl Mint {
         let granted = allowed.granted().cloned();
         let role = match (&wanted.what, granted.as_ref().map(|granted| &granted.grant)) {
             (What::Role(_), Some(Grant::Role(role))) => Some(Role::clone(role)),
-            (What::Root(_), Some(Grant::Root(_))) | (What::Oneself | What::Browser | What::Federated(_), None) => None,
+            (What::Root(_), Some(Grant::Root(_))) | (What::Oneself | What::Browser(_) | What::Federated(_), None) => {
+                None
+            }
             _ => return Err(IssueError::Nobody),
         };
         let expires = duration::expiry(&duration::Limits {
@@ -230,7 +232,7 @@ fn assemble(parts: Parts<'_>) -> Session {
         account: account.unwrap_or_else(|| subject.account().clone()),
         kind,
         begun: begun(subject, owner),
-        held_by: if matches!(wanted.what, What::Browser) { Held::Browser } else { Held::Program },
+        held_by: if matches!(wanted.what, What::Browser(_)) { Held::Browser } else { Held::Program },
         person: person.map(|person| person.id),
         created: now,
         expires,
@@ -243,7 +245,7 @@ fn assemble(parts: Parts<'_>) -> Session {
         mfa: mfa.or(factors.mfa),
         amr: factors.amr,
         auth_time: factors.auth_time,
-        password: parent.map_or_else(|| password(person), |parent| parent.password),
+        password: parent.map_or_else(|| password(subject), |parent| parent.password),
         asked,
         through,
         ended: None,
@@ -301,8 +303,12 @@ impl Factors {
     }
 }
 
-fn password(person: Option<&User>) -> Option<Timestamp> {
-    person.and_then(|person| person.password_changed)
+/// When the password was set that is known of whoever begins a session; another one ends it.
+fn password(subject: Subject<'_>) -> Option<Timestamp> {
+    match subject {
+        Subject::Bound(bound) => bound.password(),
+        _ => subject.person().and_then(|person| person.password_changed),
+    }
 }
 
 /// The managed policies with these ARNs.

@@ -1,7 +1,7 @@
 //! Sessions that browsers hold: found by their cookie, and over when nobody uses them for a while.
 //!
-//! When one was used is written down once a minute at most, and not waited for: after a crash it may seem to have been idle for
-//! a minute longer than it was.
+//! When one was used is written down once a minute at most, and not waited for: so it may seem to have been idle for a minute
+//! longer than it was.
 
 use std::sync::PoisonError;
 
@@ -16,7 +16,7 @@ use crate::store::{Commit, Intent, sessions};
 /// For how long a browser that nobody uses stays signed in, if nothing else is said (NIST SP 800-63B-4, AAL2: an hour).
 pub const USUAL_IDLE: SignedDuration = SignedDuration::from_mins(60);
 
-/// How often it is written down that one is used.
+/// How often it is written down that one is used, at most; more often where the limit is short.
 const NOTED: SignedDuration = SignedDuration::from_secs(60);
 
 /// Why a cookie shows nobody.
@@ -79,7 +79,7 @@ impl Sessions {
     /// That a use cannot be noted ends nobody's session now, and may later.
     fn used(&self, id: &SessionId, created: Timestamp, now: Timestamp) {
         let noted = self.store.read(|snapshot| sessions::seen(snapshot, id)).and_then(|seen| {
-            if now.duration_since(seen.unwrap_or(created)) < NOTED {
+            if now.duration_since(seen.unwrap_or(created)) < NOTED.min(self.idle() / 4) {
                 return Ok(());
             }
             let mut commit = Commit::new(Actor::task("sessions"), now, Intent::Narrow);

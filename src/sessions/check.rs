@@ -285,7 +285,15 @@ impl Check<'_> {
     /// The directory tells of a new password some time behind the change. Whoever signed in with the new one meanwhile, by
     /// more than two clocks may differ, goes on.
     fn same_password(&self, session: &Session, person: &User) -> Result<(), SessionError> {
-        let Some(changed) = person.password_changed else { return Ok(()) };
+        let ended = || SessionError::Password { who: format!("user `{}`", person.name) };
+        let local = person.origin.directory.is_local();
+        // A key of a local user has nothing to do with a password; whoever signed in with one knows it.
+        if local && session.password.is_none() {
+            return Ok(());
+        }
+        let Some(changed) = credentials::password_changed(self.snapshot, person)? else {
+            return if local { Err(ended()) } else { Ok(()) };
+        };
         let since = match session.password {
             Some(then) if then == changed => return Ok(()),
             Some(_) => changed.saturating_add(SKEW).unwrap_or(Timestamp::MAX),
@@ -293,7 +301,7 @@ impl Check<'_> {
             None => changed,
         };
         if session.created < since {
-            return Err(SessionError::Password { who: format!("user `{}`", person.name) });
+            return Err(ended());
         }
         Ok(())
     }

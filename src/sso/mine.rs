@@ -27,7 +27,7 @@ pub struct RoleCard {
     pub description: String,
     /// Whether it takes more care.
     pub privileged: bool,
-    /// Seconds that a session of it lasts at most.
+    /// Seconds that a session of it would last at most, begun now.
     pub longest: u32,
     /// When the right to it ends by itself.
     pub until: Option<Timestamp>,
@@ -86,7 +86,7 @@ pub fn roles(admin: &Admin, who: &Signed, now: Timestamp) -> Result<Vec<RoleCard
                 account: role.account.to_string(),
                 description: role.description,
                 privileged: role.privileged,
-                longest: role.max_session,
+                longest: left(role.max_session, [Some(live.session().expires), way.until], now),
                 until: way.until,
                 through: way.through,
                 allows,
@@ -96,6 +96,12 @@ pub fn roles(admin: &Admin, who: &Signed, now: Timestamp) -> Result<Vec<RoleCard
         cards.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
         Ok(cards)
     })
+}
+
+/// The seconds that a role allows, or that are left of what a session of it would rest on.
+fn left(allowed: u32, ends: [Option<Timestamp>; 2], now: Timestamp) -> u32 {
+    let seconds = |end: Timestamp| u32::try_from(end.duration_since(now).as_secs().max(0)).unwrap_or(u32::MAX);
+    ends.into_iter().flatten().map(seconds).min().unwrap_or(u32::MAX).min(allowed)
 }
 
 /// What is asked for when nothing in particular is, as conditions see it.

@@ -67,8 +67,9 @@ pub fn begin(
     let asking = Asking { mfa, session, ..Asking::default() };
     let allowed = gate.authorize_about(caller, Operation::Login, "", &asking, now)?;
     let wanted = Wanted {
-        what: What::Browser,
-        seconds: Some(settings.longest),
+        // As long as everything else lets it, and no longer than that.
+        what: What::Browser(settings.longest),
+        seconds: None,
         inherited: Inherited::default(),
         policy: None,
         policies: Vec::new(),

@@ -12,7 +12,10 @@ use super::schema::credentials as keys;
 use super::schema::credentials::Setting;
 use super::schema::iam as iam_keys;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError, schema};
-use crate::model::{AccessKey, AccessKeyId, CredentialOwner, KeyNumber, LastUsed, LoginProfile, Member, MfaDevice};
+use crate::base::Timestamp;
+use crate::model::{
+    AccessKey, AccessKeyId, CredentialOwner, KeyNumber, LastUsed, LoginProfile, Member, MfaDevice, User,
+};
 
 fn read<T: DeserializeOwned>(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Read<T>>, StoreError> {
     let Some(Row { revision, value }) = snapshot.get(key)? else { return Ok(None) };
@@ -58,6 +61,18 @@ pub fn login_profile(
     owner: &CredentialOwner,
 ) -> Result<Option<Read<LoginProfile>>, StoreError> {
     read(snapshot, &keys::login_profile(owner))
+}
+
+/// When the password that `user` signs in with was set: as the directory tells it, or here, of a local user. `None` where that
+/// is not known, or there is none.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn password_changed(snapshot: &dyn Snapshot, user: &User) -> Result<Option<Timestamp>, StoreError> {
+    if !user.origin.directory.is_local() {
+        return Ok(user.password_changed);
+    }
+    Ok(login_profile(snapshot, &CredentialOwner::User(user.id))?.map(|held| held.value.changed))
 }
 
 /// The device whose path and name are `name`, in whatever case they are written.

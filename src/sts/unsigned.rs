@@ -227,6 +227,8 @@ impl Prepared {
 /// Why somebody did not sign in, in the words of STS.
 fn refused(refused: Refused) -> QueryError {
     let (status, code) = match (&refused.reason, refused.fault()) {
+        // What looks like a wrong password looks so in the status, too.
+        _ if refused.is_alike() => (403, "AccessDenied"),
         (Reason::TooManyCodes, _) => (403, "AccessDenied"),
         (_, Fault::Caller) => (403, "AccessDenied"),
         _ => (503, "ServiceUnavailable"),

@@ -20,6 +20,7 @@ struct Browser<'a> {
     office: &'a Office,
     cookies: BTreeMap<String, String>,
     address: &'static str,
+    secure: bool,
 }
 
 /// A page, or where it sends the browser.
@@ -52,7 +53,7 @@ impl Page {
 
 impl<'a> Browser<'a> {
     fn new(office: &'a Office) -> Self {
-        Self { office, cookies: BTreeMap::new(), address: "203.0.113.9:4711" }
+        Self { office, cookies: BTreeMap::new(), address: "203.0.113.9:4711", secure: true }
     }
 
     async fn get(&mut self, path: &str) -> Page {
@@ -80,7 +81,7 @@ impl<'a> Browser<'a> {
         request.extensions_mut().insert(Origin {
             peer,
             client: peer.ip(),
-            secure: true,
+            secure: self.secure,
             tls: None,
             client_certificate: None,
         });
@@ -375,6 +376,11 @@ async fn signing_in_is_decided_by_policies_and_a_session_is_never_taken_over() {
     assert!(away.session().is_none());
     let mut browser = Browser::new(&office);
     browser.sign_in("ann", PASSWORD).await.leads_to("/me");
+    // What was decided about the sign-in holds at each use of it.
+    browser.address = "198.51.100.7:1";
+    browser.get("/me").await.says(403, "explicit deny");
+    browser.address = "203.0.113.9:4711";
+    browser.get("/me").await.says(200, "My access");
     let first = browser.session().unwrap().clone();
     // Whoever signs in again gets another session, and the one before is over.
     browser.sign_in("ann", PASSWORD).await.leads_to("/me");
@@ -409,6 +415,53 @@ async fn signing_in_is_decided_by_policies_and_a_session_is_never_taken_over() {
     assert_eq!(left["items"], json!([]));
     office.fixture.app.portal.write().unwrap().enabled = false;
     assert_eq!(browser.get("/login").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_password_ends_the_sign_ins_of_a_local_user_and_an_account_that_ends_shortens_them() {
+    let office = office().await;
+    let (mut kept, mut half) = (Browser::new(&office), Browser::new(&office));
+    kept.sign_in("ann", PASSWORD).await.leads_to("/me");
+    let (_, seed) = device(&office, "ann").await;
+    let asked = half.sign_in("ann", PASSWORD).await;
+    let (flow, sealed) = (asked.field("flow"), asked.field("half"));
+    office.pass(301);
+    let password = json!({ "password": format!("{PASSWORD}2"), "must_change": false });
+    office.put("/v1/users/ann/password", password).await;
+    kept.get("/me").await.leads_to("/login?next=%2Fme&why=password_changed");
+    let code = app_code(&seed, office.fixture.app.admin.now());
+    let form = [("flow", flow.as_str()), ("half", sealed.as_str()), ("next", "/me"), ("code", code.as_str())];
+    assert_eq!(half.post("/login/code", &form).await.status, 403);
+    assert!(half.session().is_none());
+
+    // A role that is given for a while is offered for no longer.
+    person(&office, "bob").await;
+    let until = office.fixture.app.admin.now().checked_add(jiff::SignedDuration::from_mins(50)).unwrap();
+    office.put("/v1/roles/Deployer/assigned/user/bob", json!({ "not_after": until })).await;
+    let mut bob = Browser::new(&office);
+    bob.sign_in("bob", PASSWORD).await.leads_to("/me");
+    let mine = bob.get("/me").await;
+    assert!(mine.html.contains("50 minutes") && !mine.html.contains("1 hour"), "{}", mine.html);
+    let (form, role) = (mine.field("form"), mine.field("role"));
+    bob.post("/me/use", &[("form", &form), ("role", &role), ("seconds", "3000")]).await.says(200, "AWS_SESSION_TOKEN");
+    let _: Value = office.served.client.delete("/v1/users/bob/password").await.unwrap();
+    bob.get("/me").await.leads_to("/login?next=%2Fme&why=password_changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_is_taken_in_the_clear_and_nobody_asks_without_end() {
+    let office = office().await;
+    let mut clear = Browser { secure: false, ..Browser::new(&office) };
+    clear.get("/login").await.says(403, "over HTTPS alone");
+    let form = [("flow", "x"), ("login", "ann"), ("password", PASSWORD)];
+    clear.post("/login", &form).await.says(403, "over HTTPS alone");
+    let mut here = Browser { secure: false, address: "127.0.0.1:4711", ..Browser::new(&office) };
+    here.sign_in("ann", PASSWORD).await.leads_to("/me");
+    let mut statuses = std::collections::BTreeSet::new();
+    for _ in 0..150 {
+        statuses.insert(here.get("/me").await.status);
+    }
+    assert_eq!(statuses, [200, 429].into());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ pub struct Bound {
     pub(super) user: User,
     pub(super) at: Timestamp,
     pub(super) mfa: Option<Timestamp>,
+    pub(super) password: Option<Timestamp>,
     pub(super) from: From,
 }
 
@@ -40,6 +41,12 @@ impl Bound {
     #[must_use]
     pub fn mfa(&self) -> Option<Timestamp> {
         self.mfa
+    }
+
+    /// When the password was set that they signed in with, where that is known.
+    #[must_use]
+    pub fn password(&self) -> Option<Timestamp> {
+        self.password
     }
 
     /// How (RFC 8176).

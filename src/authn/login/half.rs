@@ -3,6 +3,8 @@
 //! Whoever shows pages lets somebody go on with it, so that the password is typed once and kept nowhere. It is worth nothing
 //! without a code, which counts once; and it is sealed when it leaves, for a browser to bring back.
 
+use std::sync::PoisonError;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +33,8 @@ pub struct Half {
 }
 
 impl Half {
-    pub(super) fn of(user: &User, now: Timestamp) -> Self {
-        Self { user: user.id, at: now, password: user.password_changed }
+    pub(super) fn of(user: &User, password: Option<Timestamp>, now: Timestamp) -> Self {
+        Self { user: user.id, at: now, password }
     }
 
     /// Sealed, as text for a browser.
@@ -59,13 +61,16 @@ impl Logins {
     /// # Errors
     /// Why not; when too much time has passed they begin anew.
     pub async fn go_on(&self, half: Half, code: Secret<String>, from: From, now: Timestamp) -> Result<Caller, Refused> {
+        if !self.settings.read().unwrap_or_else(PoisonError::into_inner).enabled {
+            return Err(Refused::new(Reason::Off, "`login.enabled` is false"));
+        }
         let late = now.duration_since(half.at) > GOOD_FOR || now < half.at;
         if late {
             return Err(Refused::new(Reason::CodeTooLate, "the code came too long after the password"));
         }
         let parts = self.parts.clone();
         let admitted = self.parts.store.run(move |store| {
-            let same = |user: &User| user.password_changed == half.password;
+            let same = |_: &User, password| password == half.password;
             let way = Way { code: Some(code), from };
             Ok::<_, StoreError>(admit(&parts, store, half.user, same, way, now))
         });

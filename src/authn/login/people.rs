@@ -116,7 +116,7 @@ impl Logins {
                 &parts,
                 store,
                 id,
-                |user| user.origin.directory == door.label && user.origin.guid == person.guid,
+                |user, _| user.origin.directory == door.label && user.origin.guid == person.guid,
                 attempt.way(),
                 now,
             );
@@ -178,7 +178,7 @@ impl Logins {
             let known = known(&parts, guess, &profile, &attempt.password);
             drop(turn);
             let tried = known.and_then(|()| usable(store, &profile.value, now)).and_then(|()| {
-                let bound = admit(&parts, store, id, |user| user.origin.directory.is_local(), attempt.way(), now)?;
+                let bound = admit(&parts, store, id, |user, _| user.origin.directory.is_local(), attempt.way(), now)?;
                 used(store, &bound, profile, now);
                 Ok(bound)
             });
@@ -295,12 +295,17 @@ pub(super) fn admit(
     parts: &Parts,
     store: &Store,
     id: UserId,
-    is_meant: impl FnOnce(&User) -> bool,
+    is_meant: impl FnOnce(&User, Option<Timestamp>) -> bool,
     way: Way,
     now: Timestamp,
 ) -> Result<Bound, Refused> {
-    let found = store.read(|snapshot| user(snapshot, id)).map_err(|error: StoreError| Refused::failed(&error))?;
-    let Some(user) = found.filter(is_meant) else {
+    let found = store.read(|snapshot| {
+        let Some(user) = user(snapshot, id)? else { return Ok(None) };
+        let password = credentials::password_changed(snapshot, &user)?;
+        Ok(Some((user, password)))
+    });
+    let found = found.map_err(|error: StoreError| Refused::failed(&error))?;
+    let Some((user, password)) = found.filter(|(user, password)| is_meant(user, *password)) else {
         return Err(Refused::new(Reason::NotSynced, "the directory has it, and no sync has brought it yet"));
     };
     let inactive = |why: Inactive| Refused::new(Reason::Inactive, format!("user `{}`: {why}", user.name));
@@ -311,10 +316,12 @@ pub(super) fn admit(
     let mfa = factor::check((store, &parts.keys, &parts.attempts), owner, &actor, code.as_ref(), now);
     let mfa = mfa.map_err(|refused| match refused.reason {
         // With a right password, and a code that can still come.
-        Reason::CodeRequired | Reason::WrongCode | Reason::UsedCode => refused.with_half(Half::of(&user, now)),
+        Reason::CodeRequired | Reason::WrongCode | Reason::UsedCode => {
+            refused.with_half(Half::of(&user, password, now))
+        }
         _ => refused,
     })?;
-    Ok(Bound { account: parts.account.clone(), user, at: now, mfa, from })
+    Ok(Bound { account: parts.account.clone(), user, at: now, mfa, password, from })
 }
 
 /// Notes that a local user signed in. That it cannot be noted, or that the password was set anew since, stops nobody.

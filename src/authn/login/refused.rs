@@ -187,7 +187,8 @@ impl Refused {
     }
 
     /// Whether time and words must not tell it from a wrong password.
-    pub(super) fn is_alike(&self) -> bool {
+    #[must_use]
+    pub fn is_alike(&self) -> bool {
         !self.is_told()
     }
 

@@ -6,7 +6,7 @@
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
 
 use crate::base::Timestamp;
 use crate::sso::mine::RoleCard;
@@ -90,7 +90,8 @@ impl Card {
     pub(super) fn of(role: RoleCard) -> Self {
         let usual = [900, 3_600, 14_400, 28_800, 43_200];
         let mut choices: Vec<u32> = usual.into_iter().filter(|seconds| *seconds <= role.longest).collect();
-        if choices.is_empty() {
+        // Less is left than any of them, or all that is left is not one of them.
+        if choices.last() != Some(&role.longest) && role.longest < 43_200 {
             choices.push(role.longest);
         }
         let choices = choices.into_iter().map(|seconds| (seconds, in_words(seconds))).collect();
@@ -122,6 +123,8 @@ fn because(through: &[String]) -> Vec<String> {
 
 fn in_words(seconds: u32) -> String {
     match seconds / 60 {
+        0 => format!("{seconds} seconds"),
+        minutes if minutes > 60 && minutes % 60 != 0 => format!("{} h {} min", minutes / 60, minutes % 60),
         60 => "1 hour".to_owned(),
         minutes if minutes % 60 == 0 => format!("{} hours", minutes / 60),
         minutes => format!("{minutes} minutes"),
@@ -190,6 +193,8 @@ pub(super) fn page(status: u16, template: &impl Template) -> Response {
     let mut answer = (status, html).into_response();
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // Without it a form of ours would come with `Origin: null` (Fetch, section 3.2), and older browsers say nothing else.
+    answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     answer
 }
 

@@ -21,6 +21,9 @@ const LONGEST_NAME: usize = 256;
 
 /// The page to sign in at.
 pub(super) async fn show(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    if let Err(instead) = visit.closed() {
+        return instead.page();
+    }
     let next = visit.asked("next").unwrap_or_default();
     let why = visit.asked("why").map(|word| over(&word).to_owned());
     form(&app, &visit, 200, (&next, "", why))
@@ -107,6 +110,7 @@ fn ask_code(app: &App, visit: &Visit, half: &Half, next: &str, why: Option<Strin
 
 /// A form of a page that this browser was sent.
 fn begun_here(visit: &Visit) -> Result<Params, Instead> {
+    visit.closed()?;
     let params = visit.form()?;
     let same = visit.cookie(FLOW).is_some_and(|cookie| flow::is_same(cookie, params.text("flow").unwrap_or_default()));
     if same {
@@ -192,6 +196,7 @@ pub(super) fn set_cookie(answer: &mut Response, name: &str, value: &str, seconds
 
 fn status(refused: &Refused) -> u16 {
     match refused.fault() {
+        _ if refused.is_alike() => 403,
         Fault::Caller => 403,
         _ => 503,
     }

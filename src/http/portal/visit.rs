@@ -15,8 +15,9 @@ use hyper::{HeaderMap, Method, Uri};
 use super::pages::{Frame, message};
 use crate::authn::Caller;
 use crate::authn::signed::From;
-use crate::base::{Secret, Timestamp};
+use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::http::origin::Origin;
+use crate::http::rate::Payer;
 use crate::http::{App, query};
 use crate::query::Params;
 use crate::sso::sign_in::{self, Out};
@@ -68,6 +69,16 @@ pub(super) struct SignedIn {
 }
 
 impl Visit {
+    /// Refuses what would go over a network in the clear, before anything is shown to type into. Who is on this machine needs no
+    /// encryption, and browsers keep our cookies there.
+    pub(super) fn closed(&self) -> Result<(), Instead> {
+        if self.from.secure || self.from.ip.is_some_and(|ip| ip.is_loopback()) {
+            return Ok(());
+        }
+        let why = "Passwords are taken over HTTPS alone. Use the address of this site that begins with https.";
+        Err(message(403, "Not over this connection", why, ("/", "Back")).into())
+    }
+
     /// The cookie of this name, if there is just one.
     pub(super) fn cookie(&self, name: &str) -> Option<&str> {
         let lines = self.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
@@ -118,6 +129,14 @@ impl Visit {
             }
         })?;
         let signed = caller.signed();
+        if signed.is_some_and(|signed| !app.rates.admit(Payer::of(signed), now)) {
+            let why = "You, or a program of yours, ask for more than is answered. Wait a moment.";
+            return Err(message(429, "Too much at once", why, ("/me", "Try again")).into());
+        }
+        app.gate.stays_signed_in(&caller, now).map_err(|error| {
+            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
+            message(status, "Not from here, or not now", &error.to_string(), ("/login", "Sign in"))
+        })?;
         let id = signed.and_then(|signed| signed.session()).map(|live| live.session().id);
         let form = id.and_then(|id| app.admin.sessions.form_code(&id).ok());
         let (Some(signed), Some(form)) = (signed, form) else { return Err(self.to_sign_in(None).into()) };
