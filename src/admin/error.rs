@@ -6,6 +6,7 @@ use crate::authn::password::PasswordError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
 use crate::keys::KeysError;
+use crate::model::client::ClientError;
 use crate::model::password_policy::PasswordPolicyError;
 use crate::model::{OidcProviderError, SamlProviderError, TagError};
 use crate::policy::{PolicyError, RequestError};
@@ -98,6 +99,9 @@ pub enum AdminError {
     /// The same of one that speaks SAML.
     #[error(transparent)]
     Saml(#[from] SamlProviderError),
+    /// A client cannot be registered so.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// A report is not there to be shown.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -179,9 +183,12 @@ impl AdminError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchDirectory { .. } => "NotFound",
-            Self::OutOfBounds { .. } | Self::Request(_) | Self::Tag(_) | Self::Oidc(_) | Self::Saml(_) => {
-                "InvalidInput"
-            }
+            Self::OutOfBounds { .. }
+            | Self::Request(_)
+            | Self::Tag(_)
+            | Self::Oidc(_)
+            | Self::Saml(_)
+            | Self::Client(_) => "InvalidInput",
             Self::Report(error) => error.code(),
             Self::Exists { .. } => "EntityAlreadyExists",
             Self::DeleteConflict { .. } => "DeleteConflict",
@@ -222,6 +229,7 @@ impl Faulty for AdminError {
             | Self::Tag(_)
             | Self::Oidc(_)
             | Self::Saml(_)
+            | Self::Client(_)
             | Self::Report(_)
             | Self::PasswordPolicy { .. }
             | Self::Rules(_)

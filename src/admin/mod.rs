@@ -5,6 +5,7 @@
 //! it, and what it is about is taken from it. Owns no protocol, no page and no table.
 
 pub mod backup;
+pub mod clients;
 pub mod clock;
 pub mod directories;
 pub mod error;
@@ -37,7 +38,7 @@ use crate::authn::limiter::Attempts;
 use crate::authn::password::Passwords;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
-use crate::model::{Account, AccountId, Accounts, CredentialOwner, DirectoryLabel, GroupRules};
+use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules};
 use crate::rights::{Contacts, Shelf, Terms};
 use crate::sessions::Sessions;
 use crate::store::{Store, StoreError};
@@ -71,6 +72,8 @@ pub struct Admin {
     pub sessions: Sessions,
     /// Who is believed about people and workloads of elsewhere; a reload exchanges what the configuration says of them.
     pub issuers: Arc<Issuers>,
+    /// Clients of single sign-on that the configuration declares; a reload exchanges them.
+    pub declared_clients: Arc<RwLock<Vec<Client>>>,
     /// When access keys were used last.
     pub uses: uses::Uses,
     /// Hashes and checks passwords.

@@ -217,6 +217,7 @@ impl UserIdentity {
                 let (principal_id, user_name) = (resource.to_string(), Some(clean(name)));
                 Self { r#type: "Machine".into(), principal_id, user_name, ..blank }
             }
+            Actor::Client { id } => Self { r#type: "Client".into(), principal_id: clean(id), ..blank },
             Actor::Proxy { name } => Self { r#type: "Proxy".into(), principal_id: clean(name), ..blank },
             Actor::Task { name } => {
                 let name = clean(name);

@@ -11,6 +11,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum}
 use clap_complete::Shell;
 
 use super::broker::Credentials;
+use super::clients::ClientVerb;
 use super::clock::ClockVerb;
 use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
@@ -156,6 +157,9 @@ pub enum Verb {
     /// Providers of identity, as they are described; nobody is signed in by them yet
     #[command(subcommand)]
     Provider(ProviderVerb),
+    /// Clients of single sign-on: applications that people sign in to
+    #[command(subcommand)]
+    Client(ClientVerb),
     /// The configured directories
     #[command(subcommand)]
     Directory(Directory),

@@ -7,6 +7,7 @@ pub mod args;
 pub mod broker;
 pub mod check;
 pub mod client;
+pub mod clients;
 pub mod clock;
 pub mod completions;
 pub mod effects;
@@ -125,6 +126,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Session(verb) => iam::sessions::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Guardrail(verb) => iam::guardrails::run(&mut Session::open(&global).await?, verb).await?,
         Verb::InstanceProfile(verb) => iam::roles::profile(&mut Session::open(&global).await?, verb).await?,
+        Verb::Client(verb) => clients::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
         Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,

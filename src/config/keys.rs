@@ -44,6 +44,8 @@ pub enum Form {
     Attributes,
     /// Who signs in: a DN, or a name that only Active Directory takes.
     BindName,
+    /// Names of claims, each set to what is known of a person.
+    Claims,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A distinguished name.
@@ -80,6 +82,10 @@ pub enum Form {
     Pattern,
     /// A Kerberos principal.
     Principal,
+    /// An address where people are sent to.
+    RedirectUri,
+    /// Several of them.
+    RedirectUris,
     /// Text that must not be seen.
     Secret,
     /// A percentage.
@@ -109,7 +115,7 @@ pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
 
 /// Sections that may stand several times, as `[[..]]`.
 const REPEATED: &[&str] =
-    &["directory", "forward_auth.proxy", "group_role", "issuer", "machine_issuer", "other_account"];
+    &["client", "directory", "forward_auth.proxy", "group_role", "issuer", "machine_issuer", "other_account"];
 
 /// Every key, in the order of `config/example.toml`.
 #[rustfmt::skip]
@@ -221,6 +227,28 @@ pub const KEYS: &[Key] = &[
     optional("machine_issuer.crl_file", Form::File, "their lists of revoked certificates"),
     optional("machine_issuer.max_lifetime", Form::Duration, "how long a certificate may live; 24h where none can be revoked"),
 
+    optional("client.id", Form::Name, "what it calls itself by"),
+    optional("client.name", Form::Name, "what people are shown"),
+    defaulted("client.auth", Form::Choice(CLIENT_AUTH), r#""client_secret_basic""#, "how it shows who it is"),
+    optional("client.secret_file", Form::File, "the file with its secret"),
+    optional("client.secret_credential", Form::Name, "the systemd credential with its secret"),
+    optional("client.jwks_file", Form::File, "the file with its public keys"),
+    defaulted("client.redirect_uris", Form::RedirectUris, "[]", "where people may be sent back to"),
+    defaulted("client.grants", Form::Names, r#"["authorization_code", "refresh_token"]"#, "by which grants it may ask for tokens"),
+    defaulted("client.scopes", Form::Names, r#"["openid", "profile", "email", "groups", "offline_access"]"#, "what it may ask for"),
+    defaulted("client.audiences", Form::Names, "[]", "whom its access tokens may be for"),
+    defaulted("client.allowed_groups", Form::Names, "[]", "groups whose people it may sign in; empty is everybody"),
+    defaulted("client.claims", Form::Claims, "{}", "claims besides the standard ones"),
+    defaulted("client.access_token", Form::Duration, r#""10m""#, "how long an access token is good"),
+    defaulted("client.id_token", Form::Duration, r#""5m""#, "how long an ID token is good"),
+    defaulted("client.refresh_token_idle", Form::Duration, r#""8h""#, "how long a refresh token is good that is not used"),
+    defaulted("client.refresh_token", Form::Duration, r#""24h""#, "how long refreshing goes on after a sign-in"),
+    optional("client.required_acr", Form::Name, "how surely people have to be signed in"),
+    defaulted("client.may_exchange", Form::Names, "[]", "ARNs of roles it may exchange tokens for"),
+    defaulted("client.subjects", Form::Choice(&["public", "pairwise"]), r#""public""#, "whether people have the same `sub` as elsewhere"),
+    defaulted("client.post_logout_redirect_uris", Form::RedirectUris, "[]", "where people may be sent to when they signed out"),
+    optional("client.backchannel_logout_uri", Form::RedirectUri, "where it is told that somebody signed out"),
+
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),
     optional("group_role.directory", Form::Label, "whose groups are meant, instead of the primary directory's or the only one's"),
     optional("group_role.account", Form::Template, "account of the role, instead of ${account} or the home account"),
@@ -306,6 +334,9 @@ pub(super) const KINDS: &[&str] = &["ldap", "active-directory", "389-ds"];
 /// What sorts of issuers are known.
 const ISSUERS: &[&str] = &["kubernetes", "github", "gitlab", "spiffe"];
 
+/// How a client of single sign-on shows who it is.
+const CLIENT_AUTH: &[&str] = &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+
 const METHODS: &[&str] = &["auto", "syncrepl", "dirsync", "usn", "polling"];
 
 const COUNT: Form = Form::Whole(0, 1_000_000_000);
@@ -339,6 +370,7 @@ impl Form {
             Self::BindName => {
                 r#"a distinguished name, such as "cn=sync,dc=example,dc=com", or for Active Directory "sync@corp.example.com""#
             }
+            Self::Claims => r#"names of claims, each set to a source, such as { department = "tag/Department" }"#,
             Self::Choice(words) => return one_of(words),
             Self::Dn => r#"a distinguished name, such as "cn=sync,dc=example,dc=com""#,
             Self::Dns => r#"a list of distinguished names, such as ["dc=example,dc=com"]"#,
@@ -360,6 +392,10 @@ impl Form {
             Self::Pattern => r"a regular expression, such as '^aws-(?<account>\d{12})-(?<role>.+)$'",
             Self::Template => r#"text, with ${name} for what the pattern captures, such as "team-${team}""#,
             Self::Principal => r#"a Kerberos principal with its realm, such as "svc-bailey@CORP.EXAMPLE.COM""#,
+            Self::RedirectUri => {
+                r#"an `https://` address in its plain form, such as "https://app.example.com/callback""#
+            }
+            Self::RedirectUris => r#"a list of `https://` addresses, such as ["https://app.example.com/callback"]"#,
             Self::Secret => "text, in quotes",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
             Self::SessionTags => {

@@ -16,6 +16,7 @@
 mod access;
 mod account;
 mod api;
+mod client;
 mod directory;
 mod fault;
 mod files;
@@ -62,7 +63,7 @@ pub use units::duration;
 use crate::authn::federated::IssuerSettings;
 use crate::authn::machine::MachineIssuerSettings;
 use crate::http::{forward, public};
-use crate::model::{Account, AccountId, GroupRules};
+use crate::model::{Account, AccountId, Client, GroupRules};
 use fault::Faults;
 use files::Files;
 use section::Section;
@@ -104,6 +105,8 @@ pub struct Config {
     pub keys: crate::keys::Settings,
     /// Issuers of tokens, and what is to be said of them beyond the IAM API.
     pub issuers: Vec<IssuerSettings>,
+    /// Clients of single sign-on that need no registration.
+    pub clients: Vec<Client>,
     /// Authorities that vouch for machines.
     pub machine_issuers: Vec<MachineIssuerSettings>,
     /// What names of groups say about roles.
@@ -178,6 +181,7 @@ impl Config {
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
             issuers: issuer::all(&top.sections("issuer"), files),
+            clients: client::all(&top.sections("client"), files),
             machine_issuers: machine_issuer::all(
                 &top.sections("machine_issuer"),
                 files,

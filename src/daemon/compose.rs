@@ -151,6 +151,7 @@ pub fn parts(
         keys,
         sessions,
         issuers: Arc::new(Issuers::new(config.issuers, Client::default())),
+        declared_clients: Arc::new(RwLock::new(config.clients)),
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),
         attempts: Arc::default(),
@@ -331,6 +332,7 @@ async fn apply_reload(
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     app.admin.issuers.replace(config.issuers);
     app.machines.replace(config.machine_issuers);
+    *app.admin.declared_clients.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.clients;
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);
     Ok(())
 }

@@ -125,6 +125,8 @@ pub enum Proof {
     SecondFactor,
     /// A token of ours.
     Token,
+    /// A secret or an assertion of a client of single sign-on.
+    Client,
 }
 
 /// Decides.
@@ -292,6 +294,7 @@ impl Gate {
             Proof::WebIdentity => ("VerifyWebIdentity", "tokens"),
             Proof::SecondFactor => ("VerifySecondFactor", "codes"),
             Proof::Token => ("VerifyToken", "session tokens"),
+            Proof::Client => ("VerifyClient", "clients"),
         };
         let mut event = Event::reading(name);
         for (name, value) in about {

@@ -117,6 +117,8 @@ operations! {
     CreateAccessKey: Widens, Operator, iam About::User;
     /// Give the account a name for people.
     CreateAccountAlias: Widens, Operator, iam About::Account;
+    /// Register a client of single sign-on.
+    CreateClient: Widens, Operator, sso About::Client;
     /// Make a group.
     CreateGroup: Widens, Operator, iam About::New(Kind::Group);
     /// Make a guardrail, which binds nobody yet.
@@ -153,6 +155,8 @@ operations! {
     DeleteAccountAlias: Widens, Operator, iam About::Account;
     /// Go back to the usual rules of passwords.
     DeleteAccountPasswordPolicy: Widens, Operator, iam About::Account;
+    /// Delete a client of single sign-on; its tokens count no more.
+    DeleteClient: Narrows, Operator, sso About::Client;
     /// Delete a group that was made here.
     DeleteGroup: Narrows, Operator, iam About::Group;
     /// Delete an inline policy of a group.
@@ -221,6 +225,8 @@ operations! {
     GetAccountSummary: Shows, Viewer, iam About::Account;
     /// Who one is.
     GetCallerIdentity: Shows, Viewer, sts About::Account;
+    /// Show a client of single sign-on.
+    GetClient: Shows, Viewer, sso About::Client;
     /// Which context keys documents ask for.
     GetContextKeysForCustomPolicy: Shows, Viewer, iam About::Account;
     /// Which context keys a principal's policies ask for.
@@ -297,6 +303,8 @@ operations! {
     ListAttachedRolePolicies: Shows, Viewer, iam About::Role;
     /// What hangs on a user.
     ListAttachedUserPolicies: Shows, Viewer, iam About::User;
+    /// List the clients of single sign-on.
+    ListClients: Shows, Viewer, sso About::Account;
     /// The configured directories.
     ListDirectories: Shows, Viewer, bailey About::Account;
     /// Who holds a managed policy.
@@ -391,6 +399,8 @@ operations! {
     RestoreUser: Widens, Operator, bailey About::User;
     /// Follow a device whose clock went astray.
     ResyncMFADevice: Widens, Operator, iam About::User;
+    /// Give a client of single sign-on another secret.
+    RotateClientSecret: Widens, Operator, sso About::Client;
     /// Exchange the key that seals secrets.
     RotateSealingKey: Widens, Operator, bailey About::Account;
     /// Publish the next key that signs tokens, or replace keys at once that others may have.
@@ -449,6 +459,8 @@ operations! {
     UpdateAccountPasswordPolicy: Widens, Operator, iam About::Account;
     /// Say anew who may assume a role.
     UpdateAssumeRolePolicy: Widens, Operator, iam About::Role;
+    /// Change the settings of a client of single sign-on.
+    UpdateClient: Widens, Operator, sso About::Client;
     /// Change what a group that was made here says of itself.
     UpdateGroup: Widens, Operator, iam About::Group;
     /// Say anew what a guardrail says.

@@ -44,6 +44,8 @@ pub enum About {
     Directory,
     /// Changes that the guard holds.
     Held,
+    /// A client of single sign-on.
+    Client,
     /// One of these that is to be made; what is said is its path and name.
     New(Kind),
 }
@@ -103,6 +105,7 @@ impl About {
             Self::Subject => "arn:aws:iam::ACCOUNT:KIND/PATH/NAME",
             Self::Directory => "arn:aws:bailey::ACCOUNT:directory/LABEL",
             Self::Held => "arn:aws:bailey::ACCOUNT:held-changes/DIGEST",
+            Self::Client => "arn:aws:sso::ACCOUNT:client/ID",
         }
     }
 }
@@ -119,6 +122,7 @@ impl Target {
             About::Account => return Ok(Self::bare("*".to_owned())),
             About::Directory => return Ok(Self::bare(format!("arn:aws:bailey::{account}:directory/{text}"))),
             About::Held => return Ok(Self::bare(format!("arn:aws:bailey::{account}:held-changes/{text}"))),
+            About::Client => return Ok(Self::bare(format!("arn:aws:sso::{account}:client/{text}"))),
             About::Root => return Ok(Self::bare(root(text))),
             About::New(kind) => return Ok(Self::bare(spelt(account, kind, text))),
             About::Machine => return Self::entity(snapshot, account, MemberKind::Resource, text),

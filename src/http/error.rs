@@ -173,7 +173,8 @@ impl From<AdminError> for Failure {
             | AdminError::Request(_)
             | AdminError::Tag(_)
             | AdminError::Oidc(_)
-            | AdminError::Saml(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
+            | AdminError::Saml(_)
+            | AdminError::Client(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
             AdminError::Report(ReportError::InProgress) => Self::coded(&error, StatusCode::CONFLICT, error.code()),
             AdminError::Report(_) => Self::coded(&error, StatusCode::GONE, error.code()),
             AdminError::Sync(error) => error.into(),

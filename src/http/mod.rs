@@ -8,6 +8,7 @@
 pub mod arrive;
 pub mod authorize;
 pub mod backup;
+mod clients;
 pub mod clock;
 pub mod error;
 pub mod extract;

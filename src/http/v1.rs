@@ -111,6 +111,7 @@ pub fn routes() -> Routes {
         .get("/v1/health", Operation::GetHealth, get_health)
         .with(super::authorize::add)
         .with(super::backup::add)
+        .with(super::clients::add)
         .with(super::clock::add)
         .with(super::iam::add)
         .with(super::logins::add)

@@ -47,6 +47,11 @@ pub enum Actor {
         /// Name at that time.
         name: String,
     },
+    /// A client of single sign-on, for itself or for whoever signed in at it.
+    Client {
+        /// What it calls itself by.
+        id: String,
+    },
     /// A proxy that asks about the requests of others.
     Proxy {
         /// Its name in the configuration.
@@ -77,6 +82,7 @@ impl fmt::Display for Actor {
             Self::Session { session, arn, .. } => write!(f, "session {arn} ({session})"),
             Self::Local { uid } => write!(f, "local uid {uid}"),
             Self::Machine { resource, name } => write!(f, "machine {name} ({resource})"),
+            Self::Client { id } => write!(f, "client {id}"),
             Self::Proxy { name } => write!(f, "proxy {name}"),
             Self::Task { name } => write!(f, "task {name}"),
         }

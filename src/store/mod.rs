@@ -42,6 +42,7 @@ pub mod schema;
 pub mod sessions;
 mod sled;
 mod space;
+pub mod sso;
 mod turns;
 pub mod verify;
 

@@ -7,6 +7,7 @@ use super::schema;
 use super::schema::credentials::Setting;
 use super::schema::iam::Named;
 use super::schema::sessions::Way;
+use super::schema::sso::Spent;
 use crate::base::Sid;
 use crate::model::{AccessKeyId, CredentialOwner, Holder, MemberKind};
 
@@ -95,6 +96,14 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         "setting" => {
             let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
             Some(schema::credentials::setting(which))
+        }
+        "client" => Some(schema::sso::client(&rest.parse().ok()?)),
+        "authorization-code" => keyed(b'f', &[rest], 32),
+        "token-family" => keyed(b'h', &[rest], 16),
+        "spent" => {
+            let (kind, digest) = rest.split_once('/')?;
+            let kind = Spent::ALL.into_iter().find(|spent| spent.word() == kind)?;
+            keyed(b'd', &[&hex::encode([kind.byte()]), digest], 33)
         }
         "sync" => {
             let (label, name) = rest.split_once('/')?;
@@ -216,6 +225,13 @@ fn words(key: &[u8]) -> Option<String> {
         b'v' => session_of_words(key)?,
         b'w' => format!("session-seen/{}", hex::encode(rest)),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
+        b'e' => format!("client/{}", schema::sso::parse_client(key)?),
+        b'f' => format!("authorization-code/{}", hex::encode(rest)),
+        b'h' => format!("token-family/{}", hex::encode(rest)),
+        b'd' => {
+            let (kind, digest) = schema::sso::parse_spent(key)?;
+            format!("spent/{}/{}", kind.word(), hex::encode(digest))
+        }
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -339,8 +355,9 @@ mod tests {
 
     use super::*;
     use crate::base::{GroupId, GuardrailId, PolicyId, RoleId, SessionId, UserId};
+    use crate::model::token_family::FamilyId;
     use crate::model::{Member, RefHash};
-    use crate::store::schema::{credentials, iam, sessions};
+    use crate::store::schema::{credentials, iam, sessions, sso};
 
     #[test]
     fn every_layout_has_words() {
@@ -406,6 +423,10 @@ mod tests {
                 format!("session-of/role/{}/{}", "06".repeat(16), "07".repeat(16)),
             ),
             (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),
+            (sso::client(&"app.1".parse().unwrap()), "client/app.1".to_owned()),
+            (sso::code(&[8; 32]), format!("authorization-code/{}", "08".repeat(32))),
+            (sso::family(&FamilyId::from_bytes([8; 16])), format!("token-family/{}", "08".repeat(16))),
+            (sso::spent(Spent::Token, &[8; 32]), format!("spent/token/{}", "08".repeat(32))),
         ] {
             assert_eq!(describe(&key), text);
             assert_eq!(parse(&text), Some(key));
@@ -423,7 +444,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnkjsSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnkjsefhdSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

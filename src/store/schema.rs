@@ -41,6 +41,10 @@
 //! | `t` sessions | session id | [`Session`] as JSON | no |
 //! | `v` sessions of | owner byte, id (16) of a user, role or session, session id | nothing | no |
 //! | `w` last uses of browsers' sessions | session id | a moment as JSON | no |
+//! | `e` clients of single sign-on | client id | [`Client`] as JSON | yes |
+//! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
+//! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
+//! | `d` what counts once, or no more: client assertions, tokens | kind byte, digest (32) | until when that matters, as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
 //! | `S` sync state | label, 0, name | JSON | no |
@@ -51,7 +55,7 @@
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
 //! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`], of sessions in
-//! [`sessions`].
+//! [`sessions`], of single sign-on in [`sso`].
 //!
 //! [`rows`]: super::rows
 //! [`User`]: crate::model::User
@@ -70,16 +74,20 @@
 //! [`LastUsed`]: crate::model::LastUsed
 //! [`MfaDevice`]: crate::model::MfaDevice
 //! [`Session`]: crate::model::Session
+//! [`Client`]: crate::model::Client
+//! [`Code`]: crate::model::token_family::Code
+//! [`Family`]: crate::model::token_family::Family
 
 pub mod credentials;
 pub mod iam;
 pub mod sessions;
+pub mod sso;
 
 use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 6;
+pub const SCHEMA_VERSION: u32 = 7;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -87,13 +95,17 @@ pub fn is_historied(key: &[u8]) -> bool {
     matches!(key.first(), Some(b'U' | b'G' | b'R' | b'E' | b'K'))
         || iam::is_historied(key)
         || credentials::is_historied(key)
+        || sso::is_historied(key)
 }
 
-/// Rows that say nothing of who may what: what happens (sessions, log records, uses, steps of devices), and what was read of a
-/// directory and is not applied. A space that is not named here bears on rights.
+/// Rows that say nothing of who may what: what happens (sessions, codes, tokens, log records, uses, steps of devices), and what
+/// was read of a directory and is not applied. A space that is not named here bears on rights.
 #[must_use]
 pub fn is_aside(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b't' | b'v' | b'w' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M'))
+    matches!(
+        key.first(),
+        Some(b't' | b'v' | b'w' | b'f' | b'h' | b'd' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M')
+    )
 }
 
 fn key(space: u8, parts: &[&[u8]]) -> Vec<u8> {

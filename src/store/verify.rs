@@ -7,6 +7,7 @@
 mod credentials;
 mod iam;
 mod sessions;
+mod sso;
 
 use serde::Serialize;
 
@@ -113,6 +114,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
             credentials::check(snapshot, key, value)
         }
         Some(b't' | b'v' | b'w') => sessions::check(snapshot, key, value),
+        Some(b'e' | b'f' | b'h' | b'd') => sso::check(key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")
@@ -186,6 +188,7 @@ fn check_history(key: &[u8], value: &[u8]) -> Result<(), String> {
     match schema::parse_entity(of) {
         Some(_) => plain(rows::decode(of, before.value)).map(drop),
         None if of.first() == Some(&b's') => credentials::check_setting(of, &before.value),
+        None if of.first() == Some(&b'e') => sso::check_client(of, &before.value),
         None => iam::check_alone(of, &before.value),
     }
 }

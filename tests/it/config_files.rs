@@ -218,6 +218,10 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[issuer]]\nurl = \"https://oidc.example.com\"\n{inner} = 2026-01-01"), &[])
             }
+            None if key.path.starts_with("client.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                minimal(&format!("[[client]]\n{inner} = 2026-01-01"), &[])
+            }
             None if key.path.starts_with("machine_issuer.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 let kind = if inner == "directory" { "kind = \"ad-cs\"\n" } else { "" };
@@ -248,6 +252,41 @@ fn an_account_is_declared_once_and_the_home_account_never() {
     assert_eq!(faults(&[other("210987654321"), other("210987654321")].join("\n")), ["is declared twice"]);
     let config = Machine::new().load_text(&minimal(&other("210987654321"), &[])).unwrap();
     assert_eq!(config.accounts.len(), 1);
+}
+
+#[test]
+fn clients_are_declared_with_what_they_need() {
+    let machine = Machine::new();
+    let secret = "0123456789abcdef0123456789abcdef";
+    machine.write("app.secret", secret, 0o400);
+    machine.write("short.secret", "hunter2", 0o400);
+    machine.write("keys.json", "{}", 0o400);
+    let uris = "redirect_uris = [\"https://app.example/cb\"]\n";
+    let good = format!(
+        "[[client]]\nid = \"app\"\nsecret_file = \"app.secret\"\n{uris}claims = {{ team = \"tag/Team\" }}\naccess_token = \"5m\""
+    );
+    let config = machine.load_text(&minimal(&good, &[])).unwrap();
+    let [client] = config.clients.as_slice() else { panic!("one client") };
+    assert!(client.auth.secret().unwrap().is_of(&bailey::base::Secret::new(secret.to_owned())));
+    assert_eq!((client.lifetimes.access, client.grants.len()), (300, 2));
+    assert!(!format!("{config:?}").contains(secret));
+    for (section, words) in [
+        (format!("id = \"App\"\nsecret_file = \"app.secret\"\n{uris}"), "is no client id"),
+        (format!("id = \"app\"\n{uris}"), "missing"),
+        (format!("name = \"App\"\nauth = \"none\"\n{uris}"), "missing"),
+        (format!("id = \"app\"\nsecret_file = \"short.secret\"\n{uris}"), "shorter than 32"),
+        (format!("id = \"app\"\nauth = \"private_key_jwt\"\njwks_file = \"keys.json\"\n{uris}"), "no list `keys`"),
+        (format!("id = \"app\"\nauth = \"none\"\nsecret_file = \"app.secret\"\n{uris}"), "other settings"),
+        ("id = \"app\"\nauth = \"none\"".to_owned(), "where they go back to"),
+        ("id = \"app\"\nauth = \"none\"\nredirect_uris = [\"https://*.example\"]".to_owned(), "no wildcards"),
+        (format!("id = \"app\"\nauth = \"none\"\nclaims = {{ team = \"password\" }}\n{uris}"), "source of a claim"),
+        (format!("id = \"app\"\nauth = \"none\"\naccess_token = \"2h\"\n{uris}"), "60 to 3600"),
+        (format!("id = \"a\"\nauth = \"none\"\n{uris}[[client]]\nid = \"a\"\nauth = \"none\"\n{uris}"), "another's"),
+    ] {
+        let faults = machine.faults(&minimal(&format!("[[client]]\n{section}"), &[]));
+        assert!(faults.iter().any(|fault| fault.problem.contains(words)), "{section}: {faults:?}");
+        assert!(faults.iter().all(|fault| fault.key.starts_with("client.")), "{faults:?}");
+    }
 }
 
 #[test]

@@ -70,6 +70,7 @@ impl Fixture {
             rules: std::sync::Arc::default(),
             contacts: Contacts::default(),
             keys,
+            declared_clients: Arc::default(),
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),

@@ -76,6 +76,7 @@ mod several;
 mod signing_keys;
 mod sigv4;
 mod simulated;
+mod sso_clients;
 mod store_conformance;
 mod store_crash;
 mod store_full;

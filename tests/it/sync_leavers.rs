@@ -177,6 +177,7 @@ impl Office {
             rules: std::sync::Arc::default(),
             contacts: bailey::rights::Contacts::default(),
             keys,
+            declared_clients: std::sync::Arc::default(),
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),

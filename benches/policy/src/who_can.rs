@@ -159,6 +159,7 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
         others: Arc::default(),
         rules: Arc::default(),
         keys,
+        declared_clients: Default::default(),
         uses: Uses::default(),
         rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         passwords: Arc::default(),

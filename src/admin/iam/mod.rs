@@ -79,18 +79,18 @@ use crate::store::{Commit, LONGEST_VALUE, Snapshot};
 
 /// A change that is being put together, on one snapshot.
 pub(crate) struct Change<'a> {
-    snapshot: &'a dyn Snapshot,
+    pub(super) snapshot: &'a dyn Snapshot,
     account: &'a AccountId,
     accounts: &'a Accounts,
     actor: &'a Actor,
-    now: Timestamp,
-    commit: Commit,
+    pub(super) now: Timestamp,
+    pub(super) commit: Commit,
     outcome: Outcome,
 }
 
 impl Change<'_> {
     /// Tells the audit log one thing more that came of it.
-    fn note(&mut self, name: &str, value: impl Into<String>) {
+    pub(super) fn note(&mut self, name: &str, value: impl Into<String>) {
         let outcome = std::mem::replace(&mut self.outcome, Outcome::success());
         self.outcome = outcome.with(name, value.into());
     }
@@ -99,7 +99,7 @@ impl Change<'_> {
 impl Admin {
     /// Works out a change and carries it out, with the record of it in the same commit. Somebody else's change of the same
     /// rows in between is a conflict. Blocks.
-    fn change<R>(
+    pub(super) fn change<R>(
         &self,
         asked: Authorized,
         work: impl FnOnce(&mut Change<'_>) -> Result<R, AdminError>,
@@ -159,7 +159,7 @@ fn digest(document: &str) -> String {
 }
 
 /// Refuses what would not fit into a row.
-fn fits<T: serde::Serialize>(value: &T, what: &str) -> Result<(), AdminError> {
+pub(super) fn fits<T: serde::Serialize>(value: &T, what: &str) -> Result<(), AdminError> {
     // What cannot be written at all is told by the commit.
     fits_into_a_row(serde_json::to_vec(value).map_or(0, |row| row.len()), what)
 }

@@ -19,6 +19,7 @@
 //! the cryptographic library that signs our own tokens: a ready one would have to be kept from what it can do besides, and still
 //! takes members that stand twice, and whatever else `serde_json` reads the lenient way.
 
+pub mod assertion;
 mod check;
 mod claims;
 mod error;

@@ -1,0 +1,90 @@
+//! Routes of clients of single sign-on, under `/v1`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+use super::extract::{Asked, Payload};
+use super::v1::Routes;
+use super::{App, Failure};
+use crate::admin::clients::{ClientSettings, ClientView, ClientWithSecret, NewClient};
+use crate::admin::{Admin, AdminError};
+use crate::gate::Operation;
+
+pub(super) fn add(routes: Routes) -> Routes {
+    use Operation as Op;
+    routes
+        .get("/v1/clients", Op::ListClients, list)
+        .post("/v1/clients", Op::CreateClient, create)
+        .get("/v1/clients/{client}", Op::GetClient, show)
+        .put("/v1/clients/{client}", Op::UpdateClient, update)
+        .delete("/v1/clients/{client}", Op::DeleteClient, remove)
+        .post("/v1/clients/{client}/secret", Op::RotateClientSecret, rotate)
+}
+
+type Shared = State<Arc<App>>;
+
+/// A client as an answer, with its secret where it got one: the one place where a secret leaves us.
+#[derive(Debug, Serialize)]
+struct Told {
+    #[serde(flatten)]
+    client: ClientView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+impl From<ClientWithSecret> for Told {
+    fn from(new: ClientWithSecret) -> Self {
+        Self { client: new.client, secret: new.secret.map(|secret| secret.expose().clone()) }
+    }
+}
+
+async fn work<R: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&Admin) -> Result<R, AdminError> + Send + 'static,
+) -> Result<Json<R>, Failure> {
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| work(&admin)).await?))
+}
+
+async fn list(State(app): Shared, asked: Asked) -> Result<Json<Vec<ClientView>>, Failure> {
+    let _allowed = asked.authorize("").await?;
+    work(&app, |admin| admin.clients().map_err(Into::into)).await
+}
+
+async fn create(
+    State(app): Shared,
+    asked: Asked,
+    body: Result<Payload<NewClient>, Failure>,
+) -> Result<Json<Told>, Failure> {
+    let id = |new: Option<&NewClient>| new.and_then(|new| new.id.as_ref()).map(ToString::to_string);
+    let (allowed, new) = asked.authorize_body(body, |new| id(new).unwrap_or_default(), Vec::new()).await?;
+    work(&app, move |admin| admin.create_client(allowed, &new).map(Told::from)).await
+}
+
+async fn show(State(app): Shared, asked: Asked, Path(client): Path<String>) -> Result<Json<ClientView>, Failure> {
+    let allowed = asked.authorize(&client).await?;
+    work(&app, move |admin| admin.client(&allowed)).await
+}
+
+async fn update(
+    State(app): Shared,
+    asked: Asked,
+    Path(client): Path<String>,
+    body: Result<Payload<ClientSettings>, Failure>,
+) -> Result<Json<ClientView>, Failure> {
+    let (allowed, settings) = asked.authorize_body(body, |_| client, Vec::new()).await?;
+    work(&app, move |admin| admin.update_client(allowed, &settings)).await
+}
+
+async fn rotate(State(app): Shared, asked: Asked, Path(client): Path<String>) -> Result<Json<Told>, Failure> {
+    let allowed = asked.authorize(&client).await?;
+    work(&app, move |admin| admin.rotate_client_secret(allowed).map(Told::from)).await
+}
+
+async fn remove(State(app): Shared, asked: Asked, Path(client): Path<String>) -> Result<Json<()>, Failure> {
+    let allowed = asked.authorize(&client).await?;
+    work(&app, move |admin| admin.delete_client(allowed)).await
+}

@@ -1,0 +1,201 @@
+//! The words that settings of a client are made of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::ClientError;
+
+/// What a client calls itself by. Small letters alone, so that no two differ by case and a Deny on one is a Deny on all spellings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClientId(String);
+
+/// Something a client may ask for (RFC 6749, section 3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Scope(String);
+
+/// By what a client asks for tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// A code that a browser brought (RFC 6749, section 4.1).
+    AuthorizationCode,
+    /// Itself (section 4.4).
+    ClientCredentials,
+    /// A refresh token (section 6).
+    RefreshToken,
+}
+
+/// What clients know people by (OpenID Connect Core 1.0, section 8).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subjects {
+    /// Every client by the same name.
+    #[default]
+    Public,
+    /// Each by another, so that two cannot tell that they have the same person.
+    Pairwise,
+}
+
+/// What a claim says of a person: what is known of them here, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ClaimSource {
+    /// The name in ARNs.
+    Name,
+    /// The login as the directory spells it.
+    Login,
+    /// The mail address.
+    Mail,
+    /// The name for people to read.
+    DisplayName,
+    /// The number that links a person's accounts.
+    EmployeeId,
+    /// The names of all groups they are in.
+    Groups,
+    /// A tag, which the configuration makes of an attribute.
+    Tag(String),
+}
+
+const EXPECTED_ID: &str =
+    "use 1 to 128 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, and not 32 hexadecimal digits";
+const EXPECTED_SCOPE: &str = "use 1 to 64 visible ASCII characters without `\"` and `\\`";
+const EXPECTED_SOURCE: &str = "use name, login, mail, display_name, employee_id, groups or tag/KEY";
+
+impl ClientId {
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = ClientError;
+
+    fn from_str(text: &str) -> Result<Self, ClientError> {
+        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let begins = text.bytes().next().is_some_and(letter);
+        let whole = text.bytes().all(|b| letter(b) || matches!(b, b'.' | b'_' | b'-'));
+        // People are called by 32 digits: a token of a client for itself must not be taken for somebody's (RFC 9068, section 5).
+        let a_person = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if begins && whole && !a_person && text.len() <= 128 {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(ClientError::word("client id", text, EXPECTED_ID))
+    }
+}
+
+impl Scope {
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Scope {
+    type Err = ClientError;
+
+    fn from_str(text: &str) -> Result<Self, ClientError> {
+        let allowed = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(ClientError::word("scope", text, EXPECTED_SCOPE))
+    }
+}
+
+impl GrantType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::ClientCredentials, Self::RefreshToken];
+
+    /// Its name in requests.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+
+    /// The grant of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.name() == name)
+    }
+}
+
+impl FromStr for ClaimSource {
+    type Err = ClientError;
+
+    fn from_str(text: &str) -> Result<Self, ClientError> {
+        Ok(match text {
+            "name" => Self::Name,
+            "login" => Self::Login,
+            "mail" => Self::Mail,
+            "display_name" => Self::DisplayName,
+            "employee_id" => Self::EmployeeId,
+            "groups" => Self::Groups,
+            _ => match text.strip_prefix("tag/").filter(|key| !key.is_empty()) {
+                Some(key) => Self::Tag(key.to_owned()),
+                None => return Err(ClientError::word("source of a claim", text, EXPECTED_SOURCE)),
+            },
+        })
+    }
+}
+
+impl fmt::Display for ClaimSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "name",
+            Self::Login => "login",
+            Self::Mail => "mail",
+            Self::DisplayName => "display_name",
+            Self::EmployeeId => "employee_id",
+            Self::Groups => "groups",
+            Self::Tag(key) => return write!(f, "tag/{key}"),
+        })
+    }
+}
+
+impl From<ClaimSource> for String {
+    fn from(source: ClaimSource) -> Self {
+        source.to_string()
+    }
+}
+
+macro_rules! texts {
+    ($($text:ty),+) => {$(
+        impl fmt::Display for $text {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<$text> for String {
+            fn from(text: $text) -> Self {
+                text.0
+            }
+        }
+    )+};
+}
+
+macro_rules! read {
+    ($($text:ty),+) => {$(
+        impl TryFrom<String> for $text {
+            type Error = ClientError;
+
+            fn try_from(text: String) -> Result<Self, ClientError> {
+                text.parse()
+            }
+        }
+    )+};
+}
+
+texts!(ClientId, Scope);
+read!(ClientId, Scope, ClaimSource);

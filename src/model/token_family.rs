@@ -1,0 +1,182 @@
+//! What follows from one sign-in at a client: the code that a browser brings, and the family of tokens it is redeemed for.
+//!
+//! Every token of a family names it and counts no longer than it does, so that ending a family ends all of them at once: a code
+//! that comes a second time, or a refresh token that was passed over, shows that two have what one should (RFC 9700, sections
+//! 4.5 and 4.14). How they are made and taken is the business of `sso`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::client::{ClientId, Scope, SecretHash};
+use crate::base::{SessionId, Timestamp, UserId};
+
+/// How long a code is good (FAPI 2.0 Security Profile, section 5.3.2.1), in seconds.
+pub const CODE_SECONDS: i64 = 60;
+
+/// What a person let a client have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Which client.
+    pub client: ClientId,
+    /// Who.
+    pub user: UserId,
+    /// The browser session that stands behind it.
+    pub session: SessionId,
+    /// What was asked for and given.
+    pub scopes: Vec<Scope>,
+    /// What the client put into its request, to find it again in the ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// When the person showed who they are.
+    pub auth_time: Timestamp,
+    /// By what (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// How surely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+}
+
+impl Consent {
+    /// Whether this scope was given.
+    #[must_use]
+    pub fn has(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|given| given.as_str() == scope)
+    }
+
+    /// Whether refreshing goes on when the person signed out (OpenID Connect Core 1.0, section 11).
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.has("offline_access")
+    }
+
+    /// The scopes as tokens and answers say them.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        self.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A code, as it lies in the store under its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// What it stands for.
+    pub consent: Consent,
+    /// The address it was sent to, as the request had it.
+    pub redirect_uri: String,
+    /// What the verifier has to hash to (RFC 7636, S256), base64url.
+    pub challenge: String,
+    /// It is good until then.
+    pub expires: Timestamp,
+    /// The store it was made in: a restore ends it.
+    pub epoch: String,
+    /// The family it was redeemed for. A code is redeemed once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redeemed: Option<FamilyId>,
+}
+
+/// A family of tokens: all that one code was redeemed for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Family {
+    /// Stays the same.
+    pub id: FamilyId,
+    /// What it stands for.
+    pub consent: Consent,
+    /// When the code was redeemed.
+    pub created: Timestamp,
+    /// No refresh token counts from then on.
+    pub expires: Timestamp,
+    /// The refresh token that counts, if the client gets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Refresh>,
+    /// The store it was made in: a restore ends it.
+    pub epoch: String,
+    /// When and why it ended before its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<FamilyEnd>,
+}
+
+/// The refresh token of a family that counts, by digests: the token itself is written down nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refresh {
+    /// Which one it is: 1, 2, 3 .. A number, since two moments can be the same and a restart can take time back (threats O4).
+    pub counter: u64,
+    /// Of the part that all refresh tokens of the family share: what has it was one of them, and nobody's guess.
+    pub shared: SecretHash,
+    /// Of the part that is this one's own.
+    pub own: SecretHash,
+    /// When it was made or, where it is not replaced, used last.
+    pub turned: Timestamp,
+    /// The one before, for a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// The refresh token that was replaced last: whoever got no answer may ask once more, and is answered with the same successor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Of the part that was its own.
+    pub own: SecretHash,
+    /// The part that is its successor's own, masked by a digest of its own part: only who has the one can read the other.
+    pub successor: String,
+}
+
+/// How a family ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyEnd {
+    /// When.
+    pub at: Timestamp,
+    /// Why, in a word for programs.
+    pub reason: String,
+}
+
+/// The id of a family: 16 random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FamilyId([u8; 16]);
+
+impl FamilyId {
+    /// The id made of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id's bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for FamilyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl FromStr for FamilyId {
+    type Err = hex::FromHexError;
+
+    fn from_str(text: &str) -> Result<Self, hex::FromHexError> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(text, &mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for FamilyId {
+    type Error = hex::FromHexError;
+
+    fn try_from(text: String) -> Result<Self, hex::FromHexError> {
+        text.parse()
+    }
+}
+
+impl From<FamilyId> for String {
+    fn from(id: FamilyId) -> Self {
+        id.to_string()
+    }
+}

@@ -1,0 +1,105 @@
+//! Keys of single sign-on: clients, codes, tokens. The table is in [`super`].
+
+use super::key;
+use crate::model::client::ClientId;
+use crate::model::token_family::FamilyId;
+
+/// What counts once, or no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// An assertion that a client showed itself by: it counts once (RFC 7523, section 3).
+    Assertion,
+    /// An access token of no family that was revoked (RFC 7009).
+    Token,
+}
+
+impl Spent {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Assertion, Self::Token];
+
+    /// The byte in keys. Never renumber: it is on disk.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        match self {
+            Self::Assertion => 1,
+            Self::Token => 2,
+        }
+    }
+
+    /// `assertion`, `token`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Assertion => "assertion",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// Spaces whose superseded rows move into history: clients alone. A code or a token that is over is nothing to look back at, and
+/// what befell it stands in the audit log.
+pub(super) fn is_historied(key: &[u8]) -> bool {
+    key.first() == Some(&b'e')
+}
+
+/// A client.
+#[must_use]
+pub fn client(id: &ClientId) -> Vec<u8> {
+    key(b'e', &[id.as_str().as_bytes()])
+}
+
+/// Prefix of all clients.
+#[must_use]
+pub fn clients() -> Vec<u8> {
+    vec![b'e']
+}
+
+/// The client of such a key.
+#[must_use]
+pub fn parse_client(key: &[u8]) -> Option<ClientId> {
+    std::str::from_utf8(key.strip_prefix(b"e")?).ok()?.parse().ok()
+}
+
+/// A code, by its digest: the code itself is written down nowhere.
+#[must_use]
+pub fn code(digest: &[u8; 32]) -> Vec<u8> {
+    key(b'f', &[digest])
+}
+
+/// Prefix of all codes.
+#[must_use]
+pub fn codes() -> Vec<u8> {
+    vec![b'f']
+}
+
+/// A family of tokens.
+#[must_use]
+pub fn family(id: &FamilyId) -> Vec<u8> {
+    key(b'h', &[id.as_bytes()])
+}
+
+/// Prefix of all families.
+#[must_use]
+pub fn families() -> Vec<u8> {
+    vec![b'h']
+}
+
+/// Something that counts once or no more, by the digest of its name.
+#[must_use]
+pub fn spent(kind: Spent, digest: &[u8; 32]) -> Vec<u8> {
+    key(b'd', &[&[kind.byte()], digest])
+}
+
+/// Prefix of all that counts once or no more.
+#[must_use]
+pub fn all_spent() -> Vec<u8> {
+    vec![b'd']
+}
+
+/// Kind and digest of such a key.
+#[must_use]
+pub fn parse_spent(key: &[u8]) -> Option<(Spent, [u8; 32])> {
+    let (byte, digest) = key.strip_prefix(b"d")?.split_first()?;
+    let kind = Spent::ALL.into_iter().find(|kind| kind.byte() == *byte)?;
+    Some((kind, digest.try_into().ok()?))
+}
