@@ -37,7 +37,7 @@
 //! | 8 | [`query`] | the form of the Query APIs: parameters, answers, errors |
 //! | 9 | [`access`] | decisions for applications: may somebody do something, may a request pass |
 //! | 9 | [`iam`] | the IAM Query API: names, parameters and answers of its actions |
-//! | 9 | [`sso`] | single sign-on: sign-ins by browser, and what a person is shown of themselves |
+//! | 9 | [`sso`] | single sign-on: sign-ins by browser, what a person is shown of themselves; OpenID Connect for clients |
 //! | 9 | [`sts`] | the STS Query API: who begins a session of what, and for how long |
 //! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
 //! | 11 | [`config`] | one file, checked whole, every fault told at once |

@@ -473,6 +473,19 @@ pub mod failures {
     //! that this is why, and what to do; a skew set higher in `krb5.conf` makes captured tokens good for longer. *Tests:* inside
     //! `src/authn/kerberos/mod.rs`.
     //!
+    //! # Signing people in to applications
+    //!
+    //! **Somebody is sent back to another place** (Keycloak CVE-2026-7504 and #48430, zitadel#12559, OpenAM CVE-2017-14394). *Here:*
+    //! addresses are compared byte by byte, and there are no wildcards (`src/model/client/redirect.rs`). *Tests:*
+    //! `src/model/client/tests.rs`, every address that differs by a byte.
+    //!
+    //! **A code or a refresh token counts twice** (Dex CVE-2022-39222; Keycloak CVE-2026-1035, #50999, CVE-2026-9802). *Here:* that it
+    //! was used is on disk before the answer, by compare-and-swap and by number; one that comes again ends all that came of it
+    //! (`src/sso/code.rs`, `src/sso/refresh.rs`). *Tests:* 64 at the same moment, and restarts, in `tests/it/sso_codes.rs`.
+    //!
+    //! **A client is taken for another.** *Here:* it shows who it is in one way, never in an address; an assertion is for us alone and
+    //! spent before it counts (`src/sso/authenticate.rs`, `src/sso/assertion.rs`). *Tests:* `tests/it/sso_tokens.rs`.
+    //!
     //! # Running it
     //!
     //! **A daemon that could do anything.** *Here:* `systemd/bailey.service` takes away what is not needed;

@@ -80,6 +80,8 @@ pub enum Form {
     Networks,
     /// A regular expression.
     Pattern,
+    /// The address by which we are known.
+    OurUrl,
     /// A Kerberos principal.
     Principal,
     /// An address where people are sent to.
@@ -226,6 +228,8 @@ pub const KEYS: &[Key] = &[
     optional("machine_issuer.ca_file", Form::File, "the authorities that sign their certificates"),
     optional("machine_issuer.crl_file", Form::File, "their lists of revoked certificates"),
     optional("machine_issuer.max_lifetime", Form::Duration, "how long a certificate may live; 24h where none can be revoked"),
+
+    optional("sso.issuer", Form::OurUrl, "who we are to clients of single sign-on"),
 
     optional("client.id", Form::Name, "what it calls itself by"),
     optional("client.name", Form::Name, "what people are shown"),
@@ -396,6 +400,7 @@ impl Form {
                 r#"an `https://` address in its plain form, such as "https://app.example.com/callback""#
             }
             Self::RedirectUris => r#"a list of `https://` addresses, such as ["https://app.example.com/callback"]"#,
+            Self::OurUrl => r#"an `https://` address without a path, such as "https://sso.example.com""#,
             Self::Secret => "text, in quotes",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
             Self::SessionTags => {

@@ -37,6 +37,7 @@ mod raw;
 mod sealing;
 mod section;
 mod sessions;
+mod sso;
 mod store;
 mod sts;
 mod units;
@@ -105,6 +106,8 @@ pub struct Config {
     pub keys: crate::keys::Settings,
     /// Issuers of tokens, and what is to be said of them beyond the IAM API.
     pub issuers: Vec<IssuerSettings>,
+    /// Who we are to clients of single sign-on, if anybody.
+    pub sso: crate::sso::Settings,
     /// Clients of single sign-on that need no registration.
     pub clients: Vec<Client>,
     /// Authorities that vouch for machines.
@@ -181,6 +184,7 @@ impl Config {
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
             issuers: issuer::all(&top.sections("issuer"), files),
+            sso: sso::meant(&top.section("sso")),
             clients: client::all(&top.sections("client"), files),
             machine_issuers: machine_issuer::all(
                 &top.sections("machine_issuer"),

@@ -182,6 +182,7 @@ pub fn parts(
         mint,
         sts_settings: RwLock::new(config.sts),
         portal: RwLock::new(config.portal.pages),
+        sso_settings: RwLock::new(config.sso),
         machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
         kerberos: Acceptor::new(config.kerberos.replay_cache(&config.state_directory)),
         logins,
@@ -328,6 +329,7 @@ async fn apply_reload(
     *app.sts_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sts;
     *app.portal.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.portal.pages;
     app.admin.sessions.idle_for(config.portal.idle);
+    *app.sso_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sso;
     *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     app.admin.issuers.replace(config.issuers);

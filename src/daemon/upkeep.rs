@@ -54,6 +54,7 @@ pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
             turn_session_keys(&round, now);
             sweep_sessions(&round, &mut place.lock().unwrap_or_else(PoisonError::into_inner), now);
             note_contacts(&round, now);
+            forget_tokens(&round, now);
             round.gate.settle_denials(now);
             round.audit.settle_owed(now)?;
             round.audit.tell_of_restore(now)?;
@@ -72,6 +73,16 @@ fn sweep_sessions(app: &App, place: &mut Place, now: Timestamp) {
         Ok(swept) if swept.ended > 0 => tracing::info!(ended = swept.ended, "sessions ended with their reasons"),
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "which sessions ended is not written down yet"),
+    }
+}
+
+/// Forgets codes and tokens that are long over, once a minute: all of them are looked at. Blocks.
+fn forget_tokens(app: &App, now: Timestamp) {
+    if now.as_second().rem_euclid(60) >= i64::try_from(EVERY.as_secs()).unwrap_or(60) {
+        return;
+    }
+    if let Err(error) = crate::store::sso::forget(&app.store, now) {
+        tracing::debug!(%error, "codes and tokens that are over are not forgotten yet");
     }
 }
 

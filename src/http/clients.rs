@@ -51,7 +51,7 @@ async fn work<R: Send + 'static>(
 
 async fn list(State(app): Shared, asked: Asked) -> Result<Json<Vec<ClientView>>, Failure> {
     let _allowed = asked.authorize("").await?;
-    work(&app, |admin| admin.clients().map_err(Into::into)).await
+    work(&app, |admin| admin.clients()).await
 }
 
 async fn create(

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod logins;
 pub mod model;
 pub mod ndjson;
+mod oauth;
 pub mod origin;
 pub mod patient;
 pub mod places;
@@ -58,7 +59,7 @@ use crate::authn::machine::MachineIssuers;
 use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;
-use crate::sso::sign_in;
+use crate::sso::{self, sign_in};
 use crate::store::Store;
 use crate::sts::{Mint, Sts, unsigned};
 use crate::telemetry::Board;
@@ -77,6 +78,8 @@ pub struct App {
     pub sts_settings: RwLock<unsigned::Settings>,
     /// Whether there are pages, and how long somebody stays signed in; a reload replaces it.
     pub portal: RwLock<sign_in::Settings>,
+    /// Who we are to clients of single sign-on, if anybody; a reload replaces it.
+    pub sso_settings: RwLock<sso::Settings>,
     /// Authorities that are believed about machines; a reload exchanges them.
     pub machines: Arc<MachineIssuers>,
     /// Takes Kerberos tickets.

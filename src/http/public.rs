@@ -28,7 +28,7 @@ use super::patient::Patient;
 use super::places::{Place, Places};
 use super::serve::{self, Accept, Ending, Opened};
 use super::tls::{Files, Loaded, Tls, TlsError, Validity};
-use super::{App, Failure, arrive, authorize, portal, query, session};
+use super::{App, Failure, arrive, authorize, oauth, portal, query, session};
 use crate::base::network::Networks;
 use crate::base::{Fault, Faulty};
 use crate::telemetry::Metric;
@@ -146,7 +146,7 @@ impl Public {
 }
 
 /// Where the public halves of signing keys are.
-pub const KEYS: &str = "/oauth2/jwks";
+pub const KEYS: &str = crate::sso::metadata::paths::KEYS;
 
 /// The public halves of the keys that sign tokens (RFC 7517, section 5).
 pub(super) async fn keys(State(app): State<Arc<App>>) -> Response {
@@ -159,14 +159,14 @@ pub fn router(app: Arc<App>) -> Router {
         let message = "this path has another method";
         Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Fault::Caller).into_response()
     };
-    Router::new()
+    let router = Router::new()
         .route("/", get(query::visit).post(query::call))
         .route("/v1/authorize", post(authorize::signed))
         .route("/v1/session", get(session::tell))
         .route("/v1/session/token", post(session::mint))
-        .route(KEYS, get(keys))
         .route("/oauth2/revocations", get(session::revocations))
-        .merge(portal::routes(&app))
+        .merge(portal::routes(&app));
+    oauth::add(router, &app)
         .fallback(async || Failure::not_found("there is no such path"))
         .method_not_allowed_fallback(method)
         .with_state(app)

@@ -98,6 +98,7 @@ impl Fixture {
             kerberos: bailey::authn::kerberos::Acceptor::default(),
             sts_settings: RwLock::new(bailey::sts::unsigned::Settings { ldap_identity: true, kerberos: true }),
             portal: RwLock::new(bailey::sso::sign_in::Settings { enabled: true, longest: 43_200 }),
+            sso_settings: RwLock::default(),
             logins,
             store: tiny.store(),
             gate,

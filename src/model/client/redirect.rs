@@ -40,6 +40,15 @@ impl RedirectUri {
         &self.0
     }
 
+    /// Scheme, host and port, as browsers say where a page is from.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let behind = self.0.find("://").map_or(0, |at| at.saturating_add(3));
+        let host = self.0.get(behind..).unwrap_or_default();
+        let end = behind.saturating_add(host.find(['/', '?']).unwrap_or(host.len()));
+        self.0.get(..end).unwrap_or_default()
+    }
+
     /// Whether `asked` is it, byte by byte; of a loopback address whatever its port.
     #[must_use]
     pub fn admits(&self, asked: &str) -> bool {

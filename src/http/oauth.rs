@@ -1,0 +1,231 @@
+//! Routes of single sign-on that no browser page is behind: discovery, tokens, introspection, revocation, `userinfo`.
+//!
+//! Answers are JSON in the form of the RFCs, errors too, and are kept by nobody (RFC 6749, section 5.1). What is asked in a form is
+//! asked in the body alone: an address stands in logs. Without an issuer in the configuration none of it is there.
+
+use std::sync::{Arc, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::{Extension, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    AUTHORIZATION, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA, VARY, WWW_AUTHENTICATE,
+};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
+
+use super::origin::Origin;
+use super::{App, Failure};
+use crate::base::Timestamp;
+use crate::sso::error::Code;
+use crate::sso::metadata::paths;
+use crate::sso::{Form, OauthError, Shown, Sso};
+use crate::store::StoreError;
+
+/// Adds the routes.
+pub(super) fn add(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    // Pages of other origins may read these where a client is registered that runs in them (threats, section 5: CORS).
+    let open = Router::new()
+        .route(paths::OPENID, get(metadata).options(preflight))
+        .route(paths::OAUTH, get(metadata).options(preflight))
+        .route(paths::KEYS, get(super::public::keys).options(preflight))
+        .route(paths::TOKEN, post(token).options(preflight))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), share));
+    let closed = Router::new()
+        .route(paths::INTROSPECT, post(introspect))
+        .route(paths::REVOKE, post(revoke))
+        .route(paths::USERINFO, get(userinfo).post(userinfo));
+    router.merge(open).merge(closed)
+}
+
+/// A request that has a form.
+struct Asked {
+    headers: HeaderMap,
+    uri: Uri,
+    origin: Option<Origin>,
+    body: Bytes,
+}
+
+/// Lets pages of an origin where a client is registered read the answer.
+async fn share(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    let asks_first = request.method() == Method::OPTIONS;
+    let Some(origin) = origin else { return next.run(request).await };
+    let admitted = match (app.sso(), origin.parse::<HeaderValue>()) {
+        (Some(sso), Ok(value)) => {
+            let admits = app.store.run(move |_| Ok::<_, StoreError>(sso.admits_origin(&origin).unwrap_or(false)));
+            admits.await.unwrap_or(false).then_some(value)
+        }
+        _ => None,
+    };
+    let mut answer = next.run(request).await;
+    let headers = answer.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = admitted {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if asks_first {
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+    }
+    answer
+}
+
+/// What a browser asks before it lets a page ask; the answer is in the headers that [`share`] adds.
+async fn preflight() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+async fn metadata(State(app): State<Arc<App>>) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    match sso.metadata() {
+        Ok(document) => Json(document).into_response(),
+        Err(why) => Failure::bug(&format!("the discovery document: {why}")).into_response(),
+    }
+}
+
+async fn token(
+    State(app): State<Arc<App>>,
+    origin: Option<Extension<Origin>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let asked = Asked { headers, uri, origin: origin.map(|Extension(origin)| origin), body };
+    asked.answer(app, |sso, shown, now| sso.token(shown, now).map(|tokens| Json(tokens).into_response())).await
+}
+
+async fn introspect(
+    State(app): State<Arc<App>>,
+    origin: Option<Extension<Origin>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let asked = Asked { headers, uri, origin: origin.map(|Extension(origin)| origin), body };
+    asked.answer(app, |sso, shown, now| sso.introspect(shown, now).map(|told| Json(told).into_response())).await
+}
+
+async fn revoke(
+    State(app): State<Arc<App>>,
+    origin: Option<Extension<Origin>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let asked = Asked { headers, uri, origin: origin.map(|Extension(origin)| origin), body };
+    asked.answer(app, |sso, shown, now| sso.revoke(shown, now).map(|()| StatusCode::OK.into_response())).await
+}
+
+/// A token is shown in the header alone (RFC 6750, section 2.1): a form or an address would carry it further.
+async fn userinfo(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let token = one(&headers).and_then(|header| header.split_once(' '));
+    let token =
+        token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim().to_owned());
+    let answer = match token {
+        // Who shows nothing is told how it is done, and nothing else (RFC 6750, section 3.1).
+        None => Err(StatusCode::UNAUTHORIZED),
+        Some(token) => {
+            Ok(blocking(app, move |sso, now| sso.userinfo(&token, now).map(|told| Json(told).into_response())))
+        }
+    };
+    match answer {
+        Ok(answer) => answer.await,
+        Err(status) => (status, [(WWW_AUTHENTICATE, r#"Bearer realm="bailey""#)]).into_response(),
+    }
+}
+
+impl Asked {
+    async fn answer(
+        self,
+        app: Arc<App>,
+        work: impl FnOnce(&Sso, &Shown<'_>, Timestamp) -> Result<Response, OauthError> + Send + 'static,
+    ) -> Response {
+        blocking(app, move |sso, now| {
+            let form = self.form()?;
+            if self.headers.get_all(AUTHORIZATION).iter().count() > 1 {
+                return Err(OauthError::request("the header Authorization is there twice"));
+            }
+            let authorization = match self.headers.get(AUTHORIZATION) {
+                None => None,
+                Some(_) => Some(
+                    one(&self.headers)
+                        .ok_or_else(|| OauthError::new(Code::InvalidClient, "the header Authorization is no text"))?,
+                ),
+            };
+            let ip = self.origin.as_ref().map(|origin| origin.client);
+            work(sso, &Shown { authorization, form: &form, ip }, now)
+        })
+        .await
+    }
+
+    fn form(&self) -> Result<Form, OauthError> {
+        if self.uri.query().is_some_and(|query| !query.is_empty()) {
+            // RFC 6749, section 2.3.1; threats O14.
+            return Err(OauthError::request("parameters belong into the body: an address stands in logs"));
+        }
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(OauthError::request("the body must be application/x-www-form-urlencoded"));
+        }
+        Form::read(&self.body)
+    }
+}
+
+/// The header `Authorization`, as text.
+fn one(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok())
+}
+
+async fn blocking(
+    app: Arc<App>,
+    work: impl FnOnce(&Sso, Timestamp) -> Result<Response, OauthError> + Send + 'static,
+) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    let now = app.clock.now();
+    let answered = app.store.run(move |_| Ok::<_, StoreError>(work(&sso, now))).await;
+    let mut answer = match answered.map_err(OauthError::from).and_then(|answered| answered) {
+        Ok(answer) => answer,
+        Err(error) => refused(&error),
+    };
+    // RFC 6749, section 5.1; the other one, `no-store`, is every answer's.
+    answer.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    answer
+}
+
+/// An error in the form of RFC 6749, section 5.2, with how one shows who one is, where that is what lacks.
+fn refused(error: &OauthError) -> Response {
+    let (word, description) = (error.code.word(), &error.description);
+    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let body = Json(serde_json::json!({ "error": word, "error_description": description }));
+    let challenge = match error.code {
+        Code::InvalidClient => Some(r#"Basic realm="bailey", charset="UTF-8""#.to_owned()),
+        Code::InvalidToken | Code::InsufficientScope => {
+            Some(format!(r#"Bearer realm="bailey", error="{word}", error_description="{description}""#))
+        }
+        _ => None,
+    };
+    let mut answer = (status, body).into_response();
+    if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    answer
+}
+
+fn off() -> Response {
+    Failure::not_found("single sign-on is off here: the configuration names no issuer").into_response()
+}
+
+impl App {
+    /// What single sign-on works with, if the configuration names an issuer.
+    #[must_use]
+    pub fn sso(&self) -> Option<Sso> {
+        let issuer = self.sso_settings.read().unwrap_or_else(PoisonError::into_inner).issuer.clone()?;
+        Some(Sso { admin: self.admin.clone(), gate: self.gate.clone(), issuer })
+    }
+}

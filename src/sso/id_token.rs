@@ -1,0 +1,70 @@
+//! Who somebody is to a client (OpenID Connect Core 1.0, section 2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::person::Person;
+use super::{OauthError, Sso};
+use crate::base::{Secret, Timestamp};
+use crate::keys::Algorithm;
+use crate::model::Client;
+use crate::model::token_family::Consent;
+
+/// The type of ID tokens: an access token is of another, so that one is never taken for the other (RFC 8725, section 3.11).
+const TYP: &str = "JWT";
+
+/// What an ID token is made of.
+pub(super) struct IdToken<'a> {
+    pub(super) client: &'a Client,
+    pub(super) consent: &'a Consent,
+    pub(super) person: &'a Person,
+    pub(super) sub: &'a str,
+    /// What it comes with, to which it is bound.
+    pub(super) access_token: &'a Secret<String>,
+    /// Whether the client's nonce is to be in it: not when tokens are refreshed (section 12.2).
+    pub(super) first: bool,
+}
+
+impl Sso {
+    /// Signs one.
+    pub(super) fn make_id_token(&self, of: &IdToken<'_>, now: Timestamp) -> Result<Secret<String>, OauthError> {
+        let iat = now.as_second();
+        let mut claims = of.person.claims(of.client, of.consent);
+        let mut say = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
+        say("iss", self.issuer.as_str().into());
+        say("sub", of.sub.into());
+        say("aud", of.client.id.as_str().into());
+        say("iat", iat.into());
+        say("exp", iat.saturating_add(i64::from(of.client.lifetimes.id)).into());
+        say("auth_time", of.consent.auth_time.as_second().into());
+        say("at_hash", at_hash(of.access_token).into());
+        say("sid", sid(of.consent).into());
+        if !of.consent.amr.is_empty() {
+            say("amr", json!(of.consent.amr));
+        }
+        if let Some(acr) = &of.consent.acr {
+            say("acr", acr.as_str().into());
+        }
+        if let Some(nonce) = of.consent.nonce.as_deref().filter(|_| of.first) {
+            say("nonce", nonce.into());
+        }
+        Ok(self.admin.keys.sign(Algorithm::default(), TYP, &claims, now)?)
+    }
+}
+
+/// What a client knows the browser session by (OpenID Connect Back-Channel Logout 1.0, section 2.1): the same in all of its tokens,
+/// and another than any other client's.
+#[must_use]
+pub fn sid(consent: &Consent) -> String {
+    let named = [consent.session.as_bytes().as_slice(), consent.client.as_str().as_bytes()].concat();
+    let digest: [u8; 32] = Sha256::digest(named).into();
+    hex::encode(digest.first_chunk::<16>().copied().unwrap_or_default())
+}
+
+/// The left half of the digest of the access token (section 3.1.3.6): of ES256 that is SHA-256.
+fn at_hash(token: &Secret<String>) -> String {
+    let digest: [u8; 32] = Sha256::digest(token.expose().as_bytes()).into();
+    URL_SAFE_NO_PAD.encode(digest.first_chunk::<16>().copied().unwrap_or_default())
+}

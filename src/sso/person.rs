@@ -1,0 +1,168 @@
+//! The person behind a family of tokens, as they are now.
+//!
+//! Looked at whenever something is to be given for them: whether they may act, whether the client may sign them in, and in which
+//! groups they are. So a change in the directory reaches applications with the next token, and without a new sign-in.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{OauthError, Sso};
+use crate::base::{Timestamp, UserId};
+use crate::model::client::{ClaimSource, Client, Subjects};
+use crate::model::token_family::Consent;
+use crate::model::{Actor, Entity, Member, User};
+use crate::rights::effective_groups;
+use crate::store::{Commit, Expect, Intent, StoreError, rows, schema};
+
+/// A person who counts.
+pub(super) struct Person {
+    /// Who.
+    pub(super) user: User,
+    /// Names of all groups that they are in, sorted.
+    pub(super) groups: Vec<String>,
+}
+
+/// Where the secret lies that pairwise names are made with (OpenID Connect Core 1.0, section 8.1).
+const SALT: &str = "sso-subjects";
+
+impl Sso {
+    /// The person behind `consent`, if what they let `client` have still counts. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read; inside, why they do not count.
+    pub(super) fn person(
+        &self,
+        client: &Client,
+        consent: &Consent,
+        now: Timestamp,
+    ) -> Result<Result<Person, String>, OauthError> {
+        let may_go_on = client.scopes.iter().any(|scope| scope.as_str() == "offline_access");
+        let user = match consent.is_offline() && may_go_on {
+            true => self.away(consent, now)?,
+            false => self.present(consent, now)?,
+        };
+        let user = match user {
+            Ok(user) => user,
+            Err(why) => return Ok(Err(why)),
+        };
+        let terms = self.admin.terms(now)?;
+        if terms.frozen.contains(&user.origin.directory) {
+            return Ok(Err("their directory is no longer configured".to_owned()));
+        }
+        let member = Member::User(user.id);
+        let closure = self.admin.store.read(|snapshot| effective_groups(snapshot, &member, &terms))?;
+        let mut groups: Vec<String> = closure.groups.iter().map(|reached| reached.group.name.to_string()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let allowed = |name: &String| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
+        if !client.allowed_groups.is_empty() && !client.allowed_groups.iter().any(allowed) {
+            return Ok(Err("they are in no group that the client may sign in".to_owned()));
+        }
+        Ok(Ok(Person { user, groups }))
+    }
+
+    /// By the browser session, which has to count.
+    fn present(&self, consent: &Consent, now: Timestamp) -> Result<Result<User, String>, OauthError> {
+        use crate::sessions::SessionError;
+        Ok(match self.admin.sessions.live(&consent.session, now) {
+            Ok(live) => match live.person().filter(|person| person.id == consent.user) {
+                Some(person) => Ok(person.clone()),
+                None => Err("the session is somebody else's".to_owned()),
+            },
+            Err(SessionError::Store(error)) => return Err(error.into()),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    /// Without one: the person signed out, or the browser was closed.
+    fn away(&self, consent: &Consent, now: Timestamp) -> Result<Result<User, String>, OauthError> {
+        let member = Member::User(consent.user);
+        let found = self.admin.store.read(|snapshot| rows::entity(snapshot, &member))?;
+        let Some((_, Entity::User(user))) = found else { return Ok(Err("the person is no longer there".to_owned())) };
+        if let Err(why) = user.standing.active(now) {
+            return Ok(Err(format!("user {} may not act: {why}", user.name)));
+        }
+        if user.password_changed.is_some_and(|changed| changed > consent.auth_time) {
+            return Ok(Err("the password was changed since the sign-in".to_owned()));
+        }
+        if let Err(stale) = self.admin.sessions.recent(Some(&user.origin), None, now)? {
+            return Ok(Err(stale.to_string()));
+        }
+        Ok(Ok(user))
+    }
+
+    /// What `client` knows somebody by.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) fn subject(&self, client: &Client, user: &UserId, now: Timestamp) -> Result<String, OauthError> {
+        match client.subjects {
+            Subjects::Public => Ok(user.to_string()),
+            Subjects::Pairwise => {
+                use base64::Engine as _;
+                let salt = self.salt(now)?;
+                // Every client is a sector of its own, so that no two know that they have the same person.
+                let named = [salt.as_slice(), client.id.as_str().as_bytes(), b"\0", user.as_bytes()].concat();
+                Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(named)))
+            }
+        }
+    }
+
+    /// Made when it is first needed; it never changes, and so neither do the names.
+    fn salt(&self, now: Timestamp) -> Result<Vec<u8>, StoreError> {
+        let key = schema::meta(SALT);
+        let held = || self.admin.store.read(|snapshot| snapshot.get(&key));
+        if let Some(row) = held()? {
+            return Ok(row.value);
+        }
+        let mut commit = Commit::new(Actor::task("sso"), now, Intent::Widen);
+        commit.expect(key.clone(), Expect::Absent);
+        commit.put(key.clone(), hex::encode(self.chance::<32>()).into_bytes());
+        match self.admin.store.commit(commit) {
+            // Somebody else was faster: theirs it is.
+            Ok(_) | Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        held()?.map(|row| row.value).ok_or_else(|| StoreError::corrupt(&key, "it is gone"))
+    }
+}
+
+impl Person {
+    /// What is told of them for these scopes, and for the claims that `client` is registered with (OpenID Connect Core 1.0, section
+    /// 5.4). Whether the mail address was verified is not known here, and so not said.
+    pub(super) fn claims(&self, client: &Client, consent: &Consent) -> Map<String, Value> {
+        let mut claims = Map::new();
+        let mut say = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                claims.insert(name.to_owned(), value);
+            }
+        };
+        if consent.has("profile") {
+            say("name", self.user.display_name.clone().map(Value::from));
+            say("preferred_username", Some(self.user.name.to_string().into()));
+        }
+        if consent.has("email") {
+            say("email", self.user.mail.clone().map(Value::from));
+        }
+        if consent.has("groups") {
+            say("groups", Some(json!(self.groups)));
+        }
+        for (claim, source) in &client.claims {
+            say(claim, self.told(source));
+        }
+        claims
+    }
+
+    fn told(&self, source: &ClaimSource) -> Option<Value> {
+        let user = &self.user;
+        match source {
+            ClaimSource::Name => Some(user.name.to_string().into()),
+            ClaimSource::Login => Some(user.login.clone().into()),
+            ClaimSource::Mail => user.mail.clone().map(Value::from),
+            ClaimSource::DisplayName => user.display_name.clone().map(Value::from),
+            ClaimSource::EmployeeId => user.employee_id.clone().map(Value::from),
+            ClaimSource::Groups => Some(json!(self.groups)),
+            ClaimSource::Tag(key) => user.tags.get(key).cloned().map(Value::from),
+        }
+    }
+}
