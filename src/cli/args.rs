@@ -554,7 +554,7 @@ mod tests {
             "client list",
             "client add app --auth none --redirect-uri http://127.0.0.1:9999/cb --scope openid --group Staff --claim team=tag/Team",
             "client add batch --grant client_credentials --audience orders",
-            "client add signer --auth private_key_jwt --jwks keys.json --redirect-uri https://app.example/cb --pairwise",
+            "client add signer --auth private_key_jwt --jwks keys.json --redirect-uri https://app.example/cb --pairwise --id-token-alg RS256",
             "client show app",
             "client rotate-secret app",
             "client remove app",

@@ -13,7 +13,7 @@ use super::iam::read;
 use super::output::Column;
 use super::session::{Session, encoded, remark};
 use crate::admin::clients::{ClientSettings, ClientView, NewClient, Source};
-use crate::model::client::{AuthMethod, ClaimSource, ClientId, GrantType, RedirectUri, Scope, Subjects};
+use crate::model::client::{AuthMethod, ClaimSource, ClientId, GrantType, IdTokenAlg, RedirectUri, Scope, Subjects};
 
 /// `bailey client`.
 #[derive(Debug, Subcommand)]
@@ -71,6 +71,9 @@ pub struct Add {
     /// A claim besides the standard ones; may be repeated
     #[arg(long = "claim", value_name = "CLAIM=SOURCE", value_parser = claim)]
     claims: Vec<(String, ClaimSource)>,
+    /// By which algorithm its ID tokens are signed: ES256, or RS256 for those that take nothing else
+    #[arg(long, value_name = "ALG", default_value = "ES256", value_parser = alg)]
+    id_token_alg: IdTokenAlg,
     /// Know people by names that no other client has
     #[arg(long)]
     pairwise: bool,
@@ -160,6 +163,7 @@ impl Add {
             audiences: some(self.audiences),
             allowed_groups: some(self.groups),
             claims: Some(self.claims.into_iter().collect()),
+            id_token_alg: Some(self.id_token_alg),
             subjects: self.pairwise.then_some(Subjects::Pairwise),
             ..ClientSettings::default()
         };
@@ -170,6 +174,10 @@ impl Add {
 fn method(text: &str) -> Result<AuthMethod, String> {
     AuthMethod::named(text)
         .ok_or_else(|| "expected client_secret_basic, client_secret_post, private_key_jwt or none".to_owned())
+}
+
+fn alg(text: &str) -> Result<IdTokenAlg, String> {
+    IdTokenAlg::named(text).ok_or_else(|| "expected ES256 or RS256".to_owned())
 }
 
 fn grant(text: &str) -> Result<GrantType, String> {

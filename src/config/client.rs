@@ -11,8 +11,8 @@ use crate::admin::clients::ClientSettings;
 use crate::base::Timestamp;
 use crate::model::Client;
 use crate::model::client::{
-    AuthMethod, ClaimSource, ClientAuth, ClientError, ClientId, GrantType, Lifetimes, RedirectError, RedirectUri,
-    Scope, SecretHash, Subjects,
+    AuthMethod, ClaimSource, ClientAuth, ClientError, ClientId, GrantType, IdTokenAlg, Lifetimes, RedirectError,
+    RedirectUri, Scope, SecretHash, Subjects,
 };
 
 /// Fewest characters of a secret: what people make up is guessed, and the digest of it is all that is kept.
@@ -66,6 +66,7 @@ fn settings(section: &Section<'_>) -> ClientSettings {
             refresh_idle: seconds("refresh_token_idle"),
             refresh: seconds("refresh_token"),
         }),
+        id_token_alg: Some(section.read("id_token_alg")),
         required_acr: section.optional("required_acr"),
         may_exchange: Some(texts("may_exchange")),
         subjects: Some(section.read("subjects")),
@@ -133,6 +134,12 @@ impl Word for Method {
 }
 
 impl Word for GrantType {
+    fn word(text: &str) -> Option<Self> {
+        Self::named(text)
+    }
+}
+
+impl Word for IdTokenAlg {
     fn word(text: &str) -> Option<Self> {
         Self::named(text)
     }

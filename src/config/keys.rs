@@ -245,6 +245,7 @@ pub const KEYS: &[Key] = &[
     defaulted("client.claims", Form::Claims, "{}", "claims besides the standard ones"),
     defaulted("client.access_token", Form::Duration, r#""10m""#, "how long an access token is good"),
     defaulted("client.id_token", Form::Duration, r#""5m""#, "how long an ID token is good"),
+    defaulted("client.id_token_alg", Form::Choice(&["ES256", "RS256"]), r#""ES256""#, "by which algorithm its ID tokens are signed"),
     defaulted("client.refresh_token_idle", Form::Duration, r#""8h""#, "how long a refresh token is good that is not used"),
     defaulted("client.refresh_token", Form::Duration, r#""24h""#, "how long refreshing goes on after a sign-in"),
     optional("client.required_acr", Form::Name, "how surely people have to be signed in"),

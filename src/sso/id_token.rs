@@ -10,6 +10,7 @@ use super::{OauthError, Sso};
 use crate::base::{Secret, Timestamp};
 use crate::keys::Algorithm;
 use crate::model::Client;
+use crate::model::client::IdTokenAlg;
 use crate::model::token_family::Consent;
 
 /// The type of ID tokens: an access token is of another, so that one is never taken for the other (RFC 8725, section 3.11).
@@ -50,7 +51,11 @@ impl Sso {
         if let Some(nonce) = of.consent.nonce.as_deref().filter(|_| of.first) {
             say("nonce", nonce.into());
         }
-        Ok(self.admin.keys.sign(Algorithm::default(), TYP, &claims, now)?)
+        let algorithm = match of.client.id_token_alg {
+            IdTokenAlg::Es256 => Algorithm::Es256,
+            IdTokenAlg::Rs256 => Algorithm::Rs256,
+        };
+        Ok(self.admin.keys.sign(algorithm, TYP, &claims, now)?)
     }
 }
 
@@ -63,7 +68,7 @@ pub fn sid(consent: &Consent) -> String {
     hex::encode(digest.first_chunk::<16>().copied().unwrap_or_default())
 }
 
-/// The left half of the digest of the access token (section 3.1.3.6): of ES256 that is SHA-256.
+/// The left half of the digest of the access token (section 3.1.3.6): of ES256 and RS256 that is SHA-256.
 fn at_hash(token: &Secret<String>) -> String {
     let digest: [u8; 32] = Sha256::digest(token.expose().as_bytes()).into();
     URL_SAFE_NO_PAD.encode(digest.first_chunk::<16>().copied().unwrap_or_default())

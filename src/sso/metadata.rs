@@ -141,7 +141,7 @@ impl Sso {
             JsonWebKeySetUrl::new(at(paths::KEYS)).map_err(wrong)?,
             if AUTHORIZE { code() } else { Vec::new() },
             vec![CoreSubjectIdentifierType::Public, CoreSubjectIdentifierType::Pairwise],
-            vec![CoreJwsSigningAlgorithm::EcdsaP256Sha256],
+            vec![CoreJwsSigningAlgorithm::EcdsaP256Sha256, CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256],
             Oauth {
                 introspection_endpoint: INTROSPECT.then(|| at(paths::INTROSPECT)),
                 revocation_endpoint: INTROSPECT.then(|| at(paths::REVOKE)),

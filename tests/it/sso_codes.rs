@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Barrier};
 
+use bailey::keys::Algorithm;
 use bailey::model::Actor;
 use bailey::sso::error::Code;
 use bailey::sso::{NewCode, OauthError, Tokens};
@@ -139,6 +140,10 @@ async fn a_code_that_comes_twice_ends_what_the_first_got() {
 async fn another_library_verifies_id_tokens() {
     let desk = Desk::new().await;
     desk.app("app").await;
+    let app = &desk.office.fixture.app;
+    app.admin.keys.turn_signing_keys(&app.store, Algorithm::Rs256, app.admin.now()).unwrap();
+    let rs256 = json!({ "auth": "none", "redirect_uris": [BACK], "id_token_alg": "RS256" });
+    desk.client("rs256", rs256).await;
     let token: CoreIdToken = desk.signed_in("app", "openid email").id_token.unwrap().parse().unwrap();
     let jwks = crate::role_tokens::jwks(&desk.office).await;
     let seconds = u64::try_from(desk.office.fixture.app.admin.now().as_second()).unwrap();
@@ -147,8 +152,12 @@ async fn another_library_verifies_id_tokens() {
         let keys: CoreJsonWebKeySet = serde_json::from_value(jwks.clone()).unwrap();
         let issuer = IssuerUrl::new(issuer.to_owned()).unwrap();
         let verifier = CoreIdTokenVerifier::new_public_client(ClientId::new(client.to_owned()), issuer, keys);
-        let algorithm = CoreJwsSigningAlgorithm::EcdsaP256Sha256;
-        verifier.set_allowed_algs([algorithm]).set_time_fn(move || now.into())
+        // Which takes RS256 alone, unless it is told to.
+        let verifier = match client {
+            "rs256" => verifier,
+            _ => verifier.set_allowed_algs([CoreJwsSigningAlgorithm::EcdsaP256Sha256]),
+        };
+        verifier.set_time_fn(move || now.into())
     };
     let nonce = |text: &str| Nonce::new(text.to_owned());
     let own = verifier("app", ISSUER);
@@ -157,6 +166,8 @@ async fn another_library_verifies_id_tokens() {
     assert!(token.claims(&own, &nonce("n-2")).is_err());
     assert!(token.claims(&verifier("other", ISSUER), &nonce("n-1")).is_err());
     assert!(token.claims(&verifier("app", "https://evil.example"), &nonce("n-1")).is_err());
+    let token: CoreIdToken = desk.signed_in("rs256", "openid").id_token.unwrap().parse().unwrap();
+    assert!(token.claims(&verifier("rs256", ISSUER), &nonce("n-1")).is_ok());
 }
 
 /// `what` by 64 at the same moment.

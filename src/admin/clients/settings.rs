@@ -9,7 +9,8 @@ use super::{AdminError, usable};
 use crate::base::Timestamp;
 use crate::model::Client;
 use crate::model::client::{
-    AuthMethod, ClaimSource, ClientAuth, ClientError, ClientId, GrantType, Lifetimes, RedirectUri, Scope, Subjects,
+    AuthMethod, ClaimSource, ClientAuth, ClientError, ClientId, GrantType, IdTokenAlg, Lifetimes, RedirectUri, Scope,
+    Subjects,
 };
 
 /// What can be said of a client. What is not said is as usual in a new one, and stays in one that is changed.
@@ -46,6 +47,9 @@ pub struct ClientSettings {
     /// How long its tokens are good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetimes: Option<Lifetimes>,
+    /// By which algorithm its ID tokens are signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_alg: Option<IdTokenAlg>,
     /// How surely people have to be signed in; an empty text is as surely as anywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_acr: Option<String>,
@@ -84,6 +88,7 @@ impl ClientSettings {
             allowed_groups: BTreeSet::new(),
             claims: BTreeMap::new(),
             lifetimes: Lifetimes::default(),
+            id_token_alg: IdTokenAlg::default(),
             required_acr: None,
             may_exchange: BTreeSet::new(),
             subjects: Subjects::default(),
@@ -127,6 +132,7 @@ impl ClientSettings {
         set(&mut client.claims, self.claims.as_ref());
         set(&mut client.lifetimes, self.lifetimes.as_ref());
         set(&mut client.may_exchange, self.may_exchange.as_ref());
+        set(&mut client.id_token_alg, self.id_token_alg.as_ref());
         set(&mut client.subjects, self.subjects.as_ref());
         set(&mut client.post_logout_redirect_uris, self.post_logout_redirect_uris.as_ref());
         if let Some(acr) = &self.required_acr {
@@ -161,6 +167,7 @@ impl ClientSettings {
             allowed_groups: Some(client.allowed_groups.clone()),
             claims: Some(client.claims.clone()),
             lifetimes: Some(client.lifetimes),
+            id_token_alg: Some(client.id_token_alg),
             required_acr: client.required_acr.clone(),
             may_exchange: Some(client.may_exchange.clone()),
             subjects: Some(client.subjects),

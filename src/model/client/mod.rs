@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use auth::{AuthMethod, ClientAuth, SecretHash};
 pub use lifetimes::Lifetimes;
 pub use redirect::{RedirectError, RedirectUri};
-pub use words::{ClaimSource, ClientId, GrantType, Scope, Subjects};
+pub use words::{ClaimSource, ClientId, GrantType, IdTokenAlg, Scope, Subjects};
 
 use crate::base::Timestamp;
 use crate::base::text::{hidden, printable};
@@ -59,6 +59,9 @@ pub struct Client {
     /// How long its tokens are good.
     #[serde(default)]
     pub lifetimes: Lifetimes,
+    /// By which algorithm its ID tokens are signed.
+    #[serde(default)]
+    pub id_token_alg: IdTokenAlg,
     /// How surely people have to be signed in (`acr`), where that is more than a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_acr: Option<String>,

@@ -154,6 +154,7 @@ fn client() -> Client {
         allowed_groups: BTreeSet::new(),
         claims: BTreeMap::new(),
         lifetimes: Lifetimes::default(),
+        id_token_alg: IdTokenAlg::Es256,
         required_acr: None,
         may_exchange: BTreeSet::new(),
         subjects: Subjects::Public,

@@ -29,6 +29,18 @@ pub enum GrantType {
     RefreshToken,
 }
 
+/// By which algorithm the ID tokens of a client are signed, by its name in JOSE.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IdTokenAlg {
+    /// ECDSA on P-256 with SHA-256.
+    #[default]
+    #[serde(rename = "ES256")]
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256: many libraries take nothing else unless they are told to (OpenID Connect Core 1.0, section 2).
+    #[serde(rename = "RS256")]
+    Rs256,
+}
+
 /// What clients know people by (OpenID Connect Core 1.0, section 8).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +139,18 @@ impl GrantType {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|grant| grant.name() == name)
+    }
+}
+
+impl IdTokenAlg {
+    /// The algorithm of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "ES256" => Some(Self::Es256),
+            "RS256" => Some(Self::Rs256),
+            _ => None,
+        }
     }
 }
 
