@@ -107,6 +107,8 @@ operations! {
     Authorize: Shows, Viewer, bailey About::Account;
     /// Decide for an application whether somebody may do something.
     AuthorizeAny: Shows, Viewer, bailey About::Account;
+    /// Sign somebody in to a client: `sso:Authorize`.
+    AuthorizeClient: Shows, Viewer, sso About::Client;
     /// Change one's own password.
     ChangePassword: Widens, Operator, iam About::User;
     /// Try everything a sync of a directory will need.
@@ -516,7 +518,9 @@ impl Operation {
     /// Its name in policies, such as `iam:CreateRole`.
     #[must_use]
     pub fn action(self) -> String {
-        format!("{}:{}", self.service(), self.name())
+        // Another operation has the name already.
+        let name = if matches!(self, Self::AuthorizeClient) { "Authorize" } else { self.name() };
+        format!("{}:{name}", self.service())
     }
 
     /// What it does to access, in the words that AWS has for it.

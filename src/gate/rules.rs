@@ -19,8 +19,8 @@ impl Operation {
             (CallerKind::Machine, _) => Some(false),
             (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
             (CallerKind::Visitor, _) => Some(false),
-            (CallerKind::Session { .. }, _) if matches!(self, Self::EnrolSecondFactor) => None,
-            (_, _) if matches!(self, Self::EnrolSecondFactor) => Some(false),
+            (CallerKind::Session { .. }, _) if matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor) => None,
+            (_, _) if matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor) => Some(false),
             (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::Login) || self.is_for_machines() => {
                 Some(false)
             }
@@ -90,7 +90,7 @@ impl Operation {
     /// True when everybody may do it of whom nothing says otherwise, as people in AWS sign in without a policy for it: a Deny
     /// counts, and so does a guardrail; a boundary, which is about what somebody does behind that, has no say.
     pub(super) const fn is_open_to_people(self) -> bool {
-        matches!(self, Self::EnrolSecondFactor | Self::Login)
+        matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor | Self::Login)
     }
 
     /// True when it gives a session of a role.

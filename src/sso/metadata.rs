@@ -37,7 +37,7 @@ pub mod paths {
 }
 
 /// Whether there is a page where people sign in and agree. Until then no code is made, and nothing that comes of one is listed.
-const AUTHORIZE: bool = false;
+const AUTHORIZE: bool = true;
 
 /// What is there besides the token endpoint; each is listed when it is served.
 const INTROSPECT: bool = true;

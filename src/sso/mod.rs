@@ -25,6 +25,7 @@
 pub mod access_token;
 mod assertion;
 pub mod authenticate;
+pub mod authorize;
 mod client_credentials;
 pub mod code;
 pub mod error;

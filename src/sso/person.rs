@@ -12,7 +12,7 @@ use crate::model::client::{ClaimSource, Client, Subjects};
 use crate::model::token_family::Consent;
 use crate::model::{Actor, Entity, Member, User};
 use crate::rights::effective_groups;
-use crate::store::{Commit, Expect, Intent, StoreError, rows, schema};
+use crate::store::{Commit, Expect, Intent, StoreError, credentials, rows, schema};
 
 /// A person who counts.
 pub(super) struct Person {
@@ -82,7 +82,8 @@ impl Sso {
         if let Err(why) = user.standing.active(now) {
             return Ok(Err(format!("user {} may not act: {why}", user.name)));
         }
-        if user.password_changed.is_some_and(|changed| changed > consent.auth_time) {
+        let changed = self.admin.store.read(|snapshot| credentials::password_changed(snapshot, &user))?;
+        if changed.is_some_and(|changed| changed > consent.auth_time) {
             return Ok(Err("the password was changed since the sign-in".to_owned()));
         }
         if let Err(stale) = self.admin.sessions.recent(Some(&user.origin), None, now)? {

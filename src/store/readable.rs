@@ -89,9 +89,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         }
         "sealing-key" => Some(schema::credentials::sealing_key(rest.parse().ok()?)),
         "session-key" => Some(schema::credentials::session_key(rest.parse().ok()?)),
-        "session" => keyed(b't', &[rest], 16),
-        "session-of" => session_of(rest),
-        "session-seen" => keyed(b'w', &[rest], 16),
+        "session" | "session-of" | "session-seen" => of_sessions(space, rest),
         "signing-key" => Some(schema::credentials::signing_key(rest.parse().ok()?)),
         "setting" => {
             let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
@@ -312,6 +310,14 @@ fn numbered(space: u8, key: &[u8]) -> Option<String> {
         _ => "journal",
     };
     Some(format!("{word}/{}", schema::parse_number(key)?))
+}
+
+fn of_sessions(space: &str, rest: &str) -> Option<Vec<u8>> {
+    match space {
+        "session" => keyed(b't', &[rest], 16),
+        "session-seen" => keyed(b'w', &[rest], 16),
+        _ => session_of(rest),
+    }
 }
 
 fn session_of(rest: &str) -> Option<Vec<u8>> {

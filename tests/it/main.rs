@@ -76,6 +76,7 @@ mod several;
 mod signing_keys;
 mod sigv4;
 mod simulated;
+mod sso_authorize;
 mod sso_clients;
 mod sso_codes;
 mod sso_desk;

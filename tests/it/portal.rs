@@ -16,55 +16,55 @@ use crate::sts_office::{ACCOUNT, Office, allow};
 use crate::sts_unsigned::{PASSWORD, device, person};
 
 /// A browser: its cookies, and where it is.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     office: &'a Office,
-    cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
     address: &'static str,
     secure: bool,
 }
 
 /// A page, or where it sends the browser.
 #[derive(Debug)]
-struct Page {
-    status: u16,
-    location: Option<String>,
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
     set: Vec<String>,
     policy: String,
     kept: String,
-    html: String,
+    pub(crate) html: String,
 }
 
 impl Page {
     /// The value of the first hidden field of this name.
-    fn field(&self, name: &str) -> String {
+    pub(crate) fn field(&self, name: &str) -> String {
         let (_, rest) =
             self.html.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{self:?}"));
         rest.split_once('"').unwrap().0.to_owned()
     }
 
-    fn says(&self, status: u16, text: &str) {
+    pub(crate) fn says(&self, status: u16, text: &str) {
         assert!(self.status == status && self.html.contains(text), "{text}: {self:?}");
     }
 
-    fn leads_to(&self, location: &str) {
+    pub(crate) fn leads_to(&self, location: &str) {
         assert_eq!((self.status, self.location.as_deref()), (303, Some(location)), "{self:?}");
     }
 }
 
 impl<'a> Browser<'a> {
-    fn new(office: &'a Office) -> Self {
+    pub(crate) fn new(office: &'a Office) -> Self {
         Self { office, cookies: BTreeMap::new(), address: "203.0.113.9:4711", secure: true }
     }
 
-    async fn get(&mut self, path: &str) -> Page {
+    pub(crate) async fn get(&mut self, path: &str) -> Page {
         self.send(Request::get(path), String::new()).await
     }
 
-    async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
+    pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
         self.post_from(path, form, &[("sec-fetch-site", "same-origin")]).await
     }
 
-    async fn post_from(&mut self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Page {
+    pub(crate) async fn post_from(&mut self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Page {
         let mut request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -104,7 +104,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Signs in with name and password; the answer to them.
-    async fn sign_in(&mut self, login: &str, password: &str) -> Page {
+    pub(crate) async fn sign_in(&mut self, login: &str, password: &str) -> Page {
         let page = self.get("/login?next=/me").await;
         let (flow, next) = (page.field("flow"), page.field("next"));
         self.post("/login", &[("flow", &flow), ("next", &next), ("login", login), ("password", password)]).await

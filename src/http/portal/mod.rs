@@ -5,6 +5,7 @@
 //! there are: signing in and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
 
 pub mod assets;
+mod authorize;
 mod device;
 mod mine;
 mod pages;
@@ -20,6 +21,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::{App, Failure};
+use crate::sso::metadata::paths;
 
 /// The pages, for the public listener.
 pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
@@ -27,6 +29,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/login", get(sign_in::show).post(sign_in::password))
         .route("/login/code", post(sign_in::code))
         .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
+        .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route("/me", get(mine::access))
         .route("/me/use", post(mine::take))
         .route("/me/sessions", get(mine::sessions))

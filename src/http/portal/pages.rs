@@ -54,6 +54,12 @@ struct Message<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "onward.html")]
+pub(super) struct OnwardPage<'a> {
+    pub(super) onward: &'a str,
+}
+
+#[derive(Template)]
 #[template(path = "sign_out.html")]
 pub(super) struct SignOut<'a> {
     pub(super) form: &'a str,

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::header::{HeaderValue, SET_COOKIE};
 
-use super::pages::{Code, SignIn, SignOut, message, page};
+use super::pages::{Code, OnwardPage, SignIn, SignOut, message, page};
 use super::visit::{FLOW, Instead, SESSION, Visit, blocking};
 use crate::authn::Caller;
 use crate::authn::login::{Attempt, Half, Reason, Refused};
@@ -132,7 +132,13 @@ async fn enter(app: Arc<App>, visit: Visit, caller: Caller, next: String) -> Res
             form(app, &visit, status, ("", "", Some(why)))
         })?;
         leave(app, &visit, now);
-        let mut answer = Redirect::to(flow::target(&next).unwrap_or("/me")).into_response();
+        let next = flow::target(&next).unwrap_or("/me");
+        // Browsers hold what a form leads to, however far, to the policy of its page, which lets it lead to us alone. So the way to
+        // an application begins anew here.
+        let mut answer = match next.starts_with("/oauth2/") {
+            true => page(200, &OnwardPage { onward: next }),
+            false => Redirect::to(next).into_response(),
+        };
         set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
         set_cookie(&mut answer, FLOW, "", Some(0));
         Ok(answer)

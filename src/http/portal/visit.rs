@@ -79,6 +79,14 @@ impl Visit {
         Err(message(403, "Not over this connection", why, ("/", "Back")).into())
     }
 
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The cookie of this name, if there is just one.
     pub(super) fn cookie(&self, name: &str) -> Option<&str> {
         let lines = self.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());

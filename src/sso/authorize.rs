@@ -1,0 +1,208 @@
+//! The authorization endpoint: a client sends a browser here, and gets a code for whoever is signed in (RFC 6749, section 4.1; OpenID
+//! Connect Core 1.0, section 3.1.2; RFC 7636; RFC 9207).
+//!
+//! Owns what a request has to be, and what the browser is sent back with. Until the client and the address are known for its
+//! own, nobody is sent anywhere (threats, O1). Nobody is asked to agree: clients are registered by the account for its own
+//! people, and who may sign in to which is decided by the gate (`sso:Authorize`) and by the client's groups.
+
+use super::error::Code as Word;
+use super::{Form, NewCode, OauthError, Sso};
+use crate::authn::Caller;
+use crate::authn::signed::Signed;
+use crate::base::{Secret, Timestamp};
+use crate::gate::{GateError, Operation};
+use crate::model::client::{ClientId, GrantType, Scope};
+use crate::model::token_family::Consent;
+use crate::model::{Client, Session};
+
+/// What a client asks for a browser.
+#[derive(Debug)]
+pub struct Request {
+    client: Client,
+    redirect_uri: String,
+    state: Option<String>,
+    nonce: Option<String>,
+    scopes: Vec<Scope>,
+    challenge: String,
+    prompt: Prompt,
+    /// Seconds that a sign-in may be old.
+    max_age: Option<i64>,
+}
+
+/// What the person is to see (`prompt`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prompt {
+    /// What is needed.
+    Usual,
+    /// Nothing.
+    Nothing,
+    /// The page to sign in at, in any case.
+    SignIn,
+}
+
+/// What becomes of a browser.
+#[derive(Debug)]
+pub enum Onward {
+    /// Back to the client, at this address.
+    Client(String),
+    /// To sign in, and here again.
+    SignIn,
+    /// Nowhere: what is wrong is told to the person.
+    Nowhere(String),
+    /// Nowhere: the client asks for a second factor that was not shown.
+    SecondFactor,
+}
+
+/// How surely somebody is signed in (`acr`): by a password alone.
+const PASSWORD: &str = "pwd";
+/// With a second factor.
+const MFA: &str = "mfa";
+
+impl Sso {
+    /// What `form` asks for.
+    ///
+    /// # Errors
+    /// Where the browser goes instead.
+    pub fn asked(&self, form: &Form) -> Result<Request, Onward> {
+        let nowhere = |why: &str| Onward::Nowhere(why.to_owned());
+        let id = form.text("client_id").and_then(|id| id.parse::<ClientId>().ok());
+        let id = id.ok_or_else(|| nowhere("The application does not say which one it is."))?;
+        let client = self.admin.known_client(&id).map_err(|error| {
+            tracing::error!(%error, "a client cannot be looked up");
+            nowhere("Something of ours does not work; try again in a moment.")
+        })?;
+        let client = client.map(|(client, _)| client).filter(|client| client.may(GrantType::AuthorizationCode));
+        let client = client.ok_or_else(|| nowhere("No such application is registered here."))?;
+        let redirect_uri = form.text("redirect_uri").filter(|uri| client.redirects_to(uri)).map(str::to_owned);
+        let redirect_uri = redirect_uri.ok_or_else(|| {
+            nowhere("The application wants you to be sent to an address that is not registered for it.")
+        })?;
+        let state = form.text("state").map(str::to_owned);
+        let back =
+            |error: &str, why: &str| Onward::Client(self.back_with(&redirect_uri, state.as_deref(), Err((error, why))));
+        let invalid = |why: &str| back(Word::InvalidRequest.word(), why);
+        for (name, error) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+            if form.text(name).is_some() {
+                return Err(back(error, "parameters are sent as such"));
+            }
+        }
+        match form.text("response_type") {
+            Some("code") => {}
+            None => return Err(invalid("response_type is missing")),
+            Some(_) => return Err(back("unsupported_response_type", "code is what there is")),
+        }
+        if form.text("response_mode").is_some_and(|mode| mode != "query") {
+            return Err(invalid("response_mode is query alone"));
+        }
+        let challenge =
+            form.text("code_challenge").ok_or_else(|| invalid("code_challenge is missing: PKCE is asked of all"))?;
+        if form.text("code_challenge_method") != Some("S256") {
+            return Err(invalid("code_challenge_method is S256 alone"));
+        }
+        let prompt = match form.text("prompt") {
+            None | Some("consent" | "select_account") => Prompt::Usual,
+            Some("none") => Prompt::Nothing,
+            Some("login") => Prompt::SignIn,
+            Some(_) => return Err(invalid("prompt is none or login")),
+        };
+        let max_age = form.text("max_age").map(|age| age.parse::<u32>().map(i64::from)).transpose();
+        let max_age = max_age.map_err(|_| invalid("max_age is no number of seconds"))?;
+        let words = form.text("scope").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
+        let scopes = words.map(|word| word.parse::<Scope>()).collect::<Result<Vec<_>, _>>();
+        let scopes = scopes.map_err(|_| back(Word::InvalidScope.word(), "a scope is none"))?;
+        let (nonce, challenge) = (form.text("nonce").map(str::to_owned), challenge.to_owned());
+        Ok(Request { client, redirect_uri, state, nonce, scopes, challenge, prompt, max_age })
+    }
+
+    /// Where a browser goes in which nobody is signed in.
+    #[must_use]
+    pub fn nobody(&self, request: &Request) -> Onward {
+        match request.prompt {
+            Prompt::Nothing => self.refuse(request, "login_required", "nobody is signed in"),
+            Prompt::Usual | Prompt::SignIn => Onward::SignIn,
+        }
+    }
+
+    /// Where a browser goes in which `caller` is signed in: back with a code, unless something is in the way. Blocks.
+    #[must_use]
+    pub fn somebody(&self, request: &Request, caller: Caller, now: Timestamp) -> Onward {
+        let Some((session, consent)) = caller.signed().and_then(|signed| consent(request, signed)) else {
+            return self.nobody(request);
+        };
+        let old = request.max_age.is_some_and(|limit| now.duration_since(consent.auth_time).as_secs() > limit);
+        if old || request.prompt == Prompt::SignIn {
+            return self.nobody(request);
+        }
+        if request.client.required_acr.as_deref() == Some(MFA) && session.mfa.is_none() {
+            return match request.prompt {
+                Prompt::Nothing => self.refuse(request, "interaction_required", "a second factor is asked for"),
+                _ => Onward::SecondFactor,
+            };
+        }
+        let actor = caller.actor();
+        match self.gate.authorize(caller, Operation::AuthorizeClient, request.client.id.as_str(), now) {
+            Ok(_) => {}
+            Err(error @ GateError::NotAuthorized { .. }) => {
+                return self.refuse(request, "access_denied", &error.to_string());
+            }
+            Err(error) => return self.broken(request, OauthError::ours(&error)),
+        }
+        match self.person(&request.client, &consent, now) {
+            Ok(Ok(_)) => {}
+            Ok(Err(why)) => return self.refuse(request, "access_denied", &why),
+            Err(error) => return self.broken(request, error),
+        }
+        let (redirect_uri, challenge) = (request.redirect_uri.clone(), request.challenge.clone());
+        match self.issue_code(NewCode { consent, redirect_uri, challenge }, &actor, now) {
+            Ok(code) => Onward::Client(self.back_with(&request.redirect_uri, request.state.as_deref(), Ok(&code))),
+            Err(error) => self.broken(request, error),
+        }
+    }
+
+    fn refuse(&self, request: &Request, error: &str, why: &str) -> Onward {
+        Onward::Client(self.back_with(&request.redirect_uri, request.state.as_deref(), Err((error, why))))
+    }
+
+    fn broken(&self, request: &Request, error: OauthError) -> Onward {
+        self.refuse(request, error.code.word(), &error.description)
+    }
+
+    /// The client's address with what it is told. It says who we are, so that no answer is taken for another's (RFC 9207).
+    fn back_with(
+        &self,
+        redirect_uri: &str,
+        state: Option<&str>,
+        told: Result<&Secret<String>, (&str, &str)>,
+    ) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        match told {
+            Ok(code) => query.append_pair("code", code.expose()),
+            Err((error, why)) => {
+                let why = OauthError::request(why).description;
+                query.append_pair("error", error).append_pair("error_description", &why)
+            }
+        };
+        if let Some(state) = state {
+            query.append_pair("state", state);
+        }
+        query.append_pair("iss", self.issuer.as_str());
+        let joint = if redirect_uri.contains('?') { '&' } else { '?' };
+        format!("{redirect_uri}{joint}{}", query.finish())
+    }
+}
+
+/// What whoever is signed in lets the client have, and by which session.
+fn consent<'a>(request: &Request, signed: &'a Signed) -> Option<(&'a Session, Consent)> {
+    let session = signed.session()?.session();
+    let consent = Consent {
+        client: request.client.id.clone(),
+        user: signed.user()?.id,
+        session: session.id,
+        scopes: request.scopes.clone(),
+        nonce: request.nonce.clone(),
+        auth_time: session.auth_time.unwrap_or(session.created),
+        amr: session.amr.clone(),
+        acr: Some(if session.mfa.is_some() { MFA } else { PASSWORD }.to_owned()),
+    };
+    Some((session, consent))
+}

@@ -1,0 +1,183 @@
+//! Applications send browsers to have people sign in: the whole way of a code, and who is sent nowhere.
+
+use bailey::sso::error::Code;
+use serde_json::json;
+
+use crate::portal::{Browser, Page};
+use crate::sso_desk::{BACK, Desk, ISSUER, VERIFIER, challenge, claims};
+use crate::sts_unsigned::{PASSWORD, device};
+
+/// A desk at which ann has a password.
+async fn desk() -> Desk {
+    let desk = Desk::new().await;
+    desk.office.post("/v1/users/ann/password", json!({ "password": PASSWORD, "must_change": false })).await;
+    desk.app("wiki").await;
+    desk
+}
+
+/// The address of a request, with these parameters in the place of the usual ones; an empty one is left out.
+fn asking(changed: &[(&str, &str)]) -> String {
+    let challenge = challenge(VERIFIER);
+    let usual = [
+        ("client_id", "wiki"),
+        ("redirect_uri", BACK),
+        ("response_type", "code"),
+        ("scope", "openid profile"),
+        ("state", "s/1"),
+        ("nonce", "n-1"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let kept = usual.into_iter().filter(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+    let all = kept.chain(changed.iter().copied()).filter(|(_, value)| !value.is_empty());
+    format!("/oauth2/authorize?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish())
+}
+
+/// What an application is told by the address that a browser is sent back to.
+fn told(page: &Page, name: &str) -> String {
+    let location = page.location.as_ref().unwrap_or_else(|| panic!("{page:?}"));
+    assert!(page.status == 303 && location.starts_with(&format!("{BACK}?")), "{location}");
+    let query = location.split_once('?').unwrap().1;
+    let found = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_signs_in_to_an_application_and_to_the_next_without_a_word() {
+    let desk = desk().await;
+    let mut browser = Browser::new(&desk.office);
+    let sent = browser.get(&asking(&[])).await;
+    let to_login = sent.location.clone().unwrap();
+    assert!(sent.status == 303 && to_login.starts_with("/login?next=%2Foauth2%2Fauthorize%3F"), "{to_login}");
+    let page = browser.get(&to_login).await;
+    let (flow, next) = (page.field("flow"), page.field("next").replace("&#38;", "&").replace("&amp;", "&"));
+    let form = [("flow", flow.as_str()), ("next", &next), ("login", "ann"), ("password", PASSWORD)];
+    let entered = browser.post("/login", &form).await;
+    entered.says(200, "http-equiv=\"refresh\"");
+    let back = browser.get(&next).await;
+    assert_eq!((told(&back, "state").as_str(), told(&back, "iss").as_str()), ("s/1", ISSUER));
+    let code = told(&back, "code");
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "wiki"),
+        ("code", code.as_str()),
+        ("redirect_uri", BACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let tokens = desk.token(None, &form).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text);
+    let tokens = tokens.json();
+    let id = claims(tokens["id_token"].as_str().unwrap());
+    assert_eq!((&id["nonce"], &id["acr"], &id["amr"]), (&json!("n-1"), &json!("pwd"), &json!(["pwd"])));
+    assert_eq!(desk.token(None, &form).await.json()["error"], Code::InvalidGrant.word(), "a code counts once");
+    // Signed in once, and known to the next: also where nothing may be shown.
+    desk.app("other").await;
+    let next = browser.get(&asking(&[("client_id", "other"), ("prompt", "none")])).await;
+    assert!(!told(&next, "code").is_empty());
+    // An application that sends a form comes without our cookie, and goes on as an address.
+    let mut form = Browser::new(&desk.office);
+    let sent = form.post_from("/oauth2/authorize", &[("client_id", "wiki"), ("state", "x")], &[]).await;
+    sent.leads_to("/oauth2/authorize?client_id=wiki&state=x");
+    // Signed out here, the code that is under way is worth nothing.
+    let code = told(&browser.get(&asking(&[])).await, "code");
+    let own = browser.get("/logout").await.field("form");
+    browser.post("/logout", &[("form", &own)]).await;
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "wiki"),
+        ("code", code.as_str()),
+        ("redirect_uri", BACK),
+        ("code_verifier", VERIFIER),
+    ];
+    assert_eq!(desk.token(None, &form).await.json()["error"], "invalid_grant");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sent_to_an_address_that_is_not_the_clients() {
+    let desk = desk().await;
+    let mut browser = Browser::new(&desk.office);
+    browser.sign_in("ann", PASSWORD).await.leads_to("/me");
+    let mut others: Vec<String> = (0..BACK.len())
+        .flat_map(|at| {
+            ["", "a", "%2e", "@", "\\", "/", "?", "#"].map(|put| format!("{}{put}{}", &BACK[..at], &BACK[at + 1..]))
+        })
+        .filter(|other| other != BACK)
+        .collect();
+    for more in ["/", "?", "#", "?a=b", "/..", ".evil.example", "@evil.example", " ", "%00"] {
+        others.push(format!("{BACK}{more}"));
+    }
+    others.extend([BACK.to_uppercase(), BACK.replace("https", "http"), "javascript:alert(1)".to_owned()]);
+    assert!(others.len() > 180, "{}", others.len());
+    for other in &others {
+        let page = browser.get(&asking(&[("redirect_uri", other)])).await;
+        assert_eq!((page.status, &page.location), (400, &None), "{other}");
+        desk.office.pass(1);
+    }
+    for changed in
+        [&[("client_id", "nobody")][..], &[("client_id", "")], &[("redirect_uri", "")], &[("client_id", "../wiki")]]
+    {
+        let page = browser.get(&asking(changed)).await;
+        assert_eq!((page.status, &page.location), (400, &None), "{changed:?}");
+    }
+    let twice = browser.get(&format!("{}&redirect_uri=https%3A%2F%2Fevil.example", asking(&[]))).await;
+    assert_eq!((twice.status, twice.location), (400, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_is_told_why_there_is_no_code() {
+    let desk = desk().await;
+    let mut browser = Browser::new(&desk.office);
+    let silent = [("prompt", "none")];
+    assert_eq!(told(&browser.get(&asking(&silent)).await, "error"), "login_required");
+    browser.sign_in("ann", PASSWORD).await.leads_to("/me");
+    for (changed, error) in [
+        (&[("response_type", "token")][..], "unsupported_response_type"),
+        (&[("response_type", "")], "invalid_request"),
+        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("code_challenge", "")], "invalid_request"),
+        (&[("code_challenge_method", "plain")], "invalid_request"),
+        (&[("code_challenge_method", "")], "invalid_request"),
+        (&[("code_challenge", "short")], "invalid_request"),
+        (&[("request", "eyJ")], "request_not_supported"),
+        (&[("request_uri", "https://evil.example")], "request_uri_not_supported"),
+        (&[("prompt", "dance")], "invalid_request"),
+        (&[("max_age", "soon")], "invalid_request"),
+        (&[("scope", "openid admin")], "invalid_scope"),
+    ] {
+        let page = browser.get(&asking(changed)).await;
+        assert_eq!((told(&page, "error").as_str(), told(&page, "state").as_str()), (error, "s/1"), "{changed:?}");
+        assert_eq!(told(&page, "iss"), ISSUER);
+    }
+    // Old sign-ins, and a new one in any case.
+    desk.office.pass(120);
+    let old = browser.get(&asking(&[("max_age", "60")])).await;
+    assert!(old.location.unwrap().starts_with("/login?next="));
+    assert_eq!(told(&browser.get(&asking(&[("max_age", "60"), ("prompt", "none")])).await, "error"), "login_required");
+    let anew = browser.get(&asking(&[("prompt", "login")])).await.location.unwrap();
+    assert!(anew.starts_with("/login?next=") && !anew.contains("prompt"), "{anew}");
+    // Who is in none of the client's groups, and whom a policy keeps away from it.
+    desk.office.post("/v1/users", json!({ "name": "bob" })).await;
+    desk.office.post("/v1/users/bob/password", json!({ "password": PASSWORD, "must_change": false })).await;
+    let mut bob = Browser::new(&desk.office);
+    bob.sign_in("bob", PASSWORD).await.leads_to("/me");
+    assert_eq!(told(&bob.get(&asking(&[])).await, "error"), "access_denied");
+    let client = format!("arn:aws:sso::{}:client/wiki", crate::sts_office::ACCOUNT);
+    let statement = json!({ "Effect": "Deny", "Action": "sso:Authorize", "Resource": client });
+    desk.office.put("/v1/users/ann/inline/no", json!({ "document": { "Statement": statement } })).await;
+    assert_eq!(told(&browser.get(&asking(&[])).await, "error"), "access_denied");
+    desk.app("other").await;
+    assert!(!told(&browser.get(&asking(&[("client_id", "other")])).await, "code").is_empty(), "it is about one client");
+    // A client that asks for a second factor.
+    let settings = json!({ "auth": "none", "redirect_uris": [BACK], "required_acr": "mfa" });
+    desk.client("vault", settings).await;
+    browser.get(&asking(&[("client_id", "vault")])).await.says(403, "A second factor is asked for");
+    let silent = [("client_id", "vault"), ("prompt", "none")];
+    assert_eq!(told(&browser.get(&asking(&silent)).await, "error"), "interaction_required");
+    let (_, seed) = device(&desk.office, "ann").await;
+    let asked = browser.sign_in("ann", PASSWORD).await;
+    let code = crate::credentials::app_code(&seed, desk.office.fixture.app.admin.now());
+    let (flow, half) = (asked.field("flow"), asked.field("half"));
+    let form = [("flow", flow.as_str()), ("half", &half), ("next", "/me"), ("code", &code)];
+    browser.post("/login/code", &form).await.leads_to("/me");
+    assert!(!told(&browser.get(&asking(&[("client_id", "vault")])).await, "code").is_empty());
+}
