@@ -18,6 +18,8 @@ ACCOUNT=123456789012
 STAGING=210987654321
 DEMO_USER=ukoenig # leads team platform: four roads lead her to a role
 DEMO_ROLE=poweruser # one that her groups give her
+CLIENT=demo-app # an application that signs people in
+CLIENT_BACK=http://127.0.0.1:9999/cb # where its people are sent back to
 ADMINISTRATORS=unix-admins # who may do everything here; she is one of them
 
 # shellcheck source=config/demo/slapd.sh
@@ -34,6 +36,7 @@ main() {
   make_root
   make_roles
   make_key
+  make_client
   write_env
   say_what_is_where
   if [[ -n ${DETACH:-} ]]; then
@@ -127,6 +130,12 @@ ROLES
   bailey role boundary auditor AuditorBoundary
 }
 
+# An application that signs people in, and its secret, which is shown this once.
+make_client() {
+  (umask 077 && "$BAILEY" --config "$DEMO/bailey.toml" client add "$CLIENT" --name "An application of the demo" \
+    --redirect-uri "$CLIENT_BACK" 2>>"$DEMO/roles.log" | tail -n 1 >"$DEMO/client.secret") || { cat "$DEMO/roles.log" >&2; die "the demo's client could not be made"; }
+}
+
 bailey() {
   "$BAILEY" --config "$DEMO/bailey.toml" "$@" >>"$DEMO/roles.log" || { cat "$DEMO/roles.log" >&2; die "the demo's roles could not be made"; }
 }
@@ -175,6 +184,10 @@ SSL_CERT_FILE=$DEMO/slapd/ca.pem
 CURL_CA_BUNDLE=$DEMO/slapd/ca.pem
 REQUESTS_CA_BUNDLE=$DEMO/slapd/ca.pem
 NODE_EXTRA_CA_CERTS=$DEMO/slapd/ca.pem
+OIDC_ISSUER=https://localhost:$HTTPS_PORT
+OIDC_CLIENT_ID=$CLIENT
+OIDC_CLIENT_SECRET=$(<"$DEMO/client.secret")
+OIDC_REDIRECT_URI=$CLIENT_BACK
 ENV
   mv "$DEMO/env.new" "$DEMO/env"
 }

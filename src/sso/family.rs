@@ -8,7 +8,7 @@ use super::person::Person;
 use super::{OauthError, Sso};
 use crate::audit::{Event, Outcome};
 use crate::base::clock::expired;
-use crate::base::{Secret, Timestamp};
+use crate::base::{Secret, Timestamp, UserId};
 use crate::model::client::{Client, Scope};
 use crate::model::token_family::{Consent, Family, FamilyEnd, FamilyId};
 use crate::store::iam::Read;
@@ -127,6 +127,24 @@ impl Sso {
             }
         }
         Err(StoreError::Conflict { what: "a family of tokens that is to end".to_owned() }.into())
+    }
+
+    /// Ends all tokens of a person, of whatever client, those that outlive the browser among them. Answers how many families. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails; those before it have ended.
+    pub fn end_all_of(
+        &self,
+        user: &UserId,
+        by: &crate::model::Actor,
+        reason: &'static str,
+        now: Timestamp,
+    ) -> Result<usize, OauthError> {
+        let families = sso::families_of(&self.admin.store, user)?;
+        for id in &families {
+            self.end_family(id, by, reason, now)?;
+        }
+        Ok(families.len())
     }
 
     /// A text that nobody can guess: 256 bits.

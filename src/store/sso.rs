@@ -5,8 +5,8 @@ use super::iam::{Read, as_read};
 use super::schema::sso as keys;
 use super::schema::sso::Spent;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
-use crate::base::Timestamp;
 use crate::base::clock::expired;
+use crate::base::{Timestamp, UserId};
 use crate::model::client::ClientId;
 use crate::model::token_family::{Code, Family, FamilyId};
 use crate::model::{Actor, Client};
@@ -139,6 +139,20 @@ pub fn forget(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
         store.commit(commit)?;
     }
     Ok(over.len() as u64)
+}
+
+/// The families of a person that nobody ended. Looks at all there are: it is asked for when somebody signs out of everything.
+///
+/// # Errors
+/// When the rows cannot be read, or one is damaged.
+pub fn families_of(store: &Store, user: &UserId) -> Result<Vec<FamilyId>, StoreError> {
+    let mut found = Vec::new();
+    store.visit(&KeyRange::prefix(&keys::families()), |key, value| {
+        let family: Family = from_json(key, value)?;
+        found.extend((family.consent.user == *user && family.ended.is_none()).then_some(family.id));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Access tokens may outlive what they came from by an hour: as long its end is to be found.

@@ -77,6 +77,7 @@ mod signing_keys;
 mod sigv4;
 mod simulated;
 mod sso_authorize;
+mod sso_browser;
 mod sso_clients;
 mod sso_codes;
 mod sso_desk;

@@ -8,7 +8,7 @@ use crate::bed::chromium::{Chromium, Look};
 use crate::bed::counter::Counter;
 use crate::credentials::app_code;
 
-const PASSWORD: &str = "vq7-Torf-Lampe-Zaun-xk";
+pub(crate) const PASSWORD: &str = "vq7-Torf-Lampe-Zaun-xk";
 
 /// An installation in which ann can take two roles.
 fn company() -> Counter {
@@ -29,6 +29,15 @@ fn sign_in(browser: &Chromium, url: &str, password: &str) {
     browser.until("h1", "Sign in");
     browser.types("#login", "ann");
     browser.types("#password", password);
+    browser.clicks("button[type=submit]");
+}
+
+/// Goes to an address that asks for a sign-in, and signs ann in.
+pub(crate) fn sign_in_at(browser: &Chromium, url: &str) {
+    browser.go(url);
+    browser.until("h1", "Sign in");
+    browser.types("#login", "ann");
+    browser.types("#password", PASSWORD);
     browser.clicks("button[type=submit]");
 }
 

@@ -78,6 +78,19 @@ async fn somebody_signs_in_to_an_application_and_to_the_next_without_a_word() {
     let mut form = Browser::new(&desk.office);
     let sent = form.post_from("/oauth2/authorize", &[("client_id", "wiki"), ("state", "x")], &[]).await;
     sent.leads_to("/oauth2/authorize?client_id=wiki&state=x");
+    // Signed out of everything, what may go on without a browser goes on no more.
+    let settings = json!({ "auth": "none", "redirect_uris": [BACK], "scopes": ["openid", "offline_access"] });
+    desk.client("phone", settings).await;
+    let back = browser.get(&asking(&[("client_id", "phone"), ("scope", "openid offline_access")])).await;
+    let kept = desk.redeem("phone", &told(&back, "code")).unwrap().refresh_token.unwrap();
+    let own = browser.get("/logout").await.field("form");
+    browser.post("/logout", &[("form", &own)]).await;
+    let kept = desk.refresh("phone", &kept).unwrap().refresh_token.unwrap();
+    browser.sign_in("ann", PASSWORD).await.leads_to("/me");
+    let own = browser.get("/logout").await.field("form");
+    browser.post("/me/sessions/end-all", &[("form", &own)]).await.leads_to("/login?why=signed_out");
+    assert!(desk.refresh("phone", &kept).is_err_and(|error| error.code == Code::InvalidGrant));
+    browser.sign_in("ann", PASSWORD).await.leads_to("/me");
     // Signed out here, the code that is under way is worth nothing.
     let code = told(&browser.get(&asking(&[])).await, "code");
     let own = browser.get("/logout").await.field("form");

@@ -103,7 +103,12 @@ pub(super) async fn end(State(app): State<Arc<App>>, visit: Visit) -> Response {
 pub(super) async fn end_all(State(app): State<Arc<App>>, visit: Visit) -> Response {
     blocking(app, move |app, now| {
         let (SignedIn { caller, .. }, _) = visit.acting(app, "sessions", now)?;
-        app.admin.sign_out_everywhere(signed(&caller)?, now).map_err(failed)?;
+        let who = signed(&caller)?;
+        if let (Some(sso), Some(user)) = (app.sso(), who.user()) {
+            sso.end_all_of(&user.id, &who.actor(), "signed_out_everywhere", now)
+                .map_err(|error| message(503, "Not signed out", &error.description, ("/me/sessions", "Try again")))?;
+        }
+        app.admin.sign_out_everywhere(who, now).map_err(failed)?;
         let mut answer = Redirect::to("/login?why=signed_out").into_response();
         super::sign_in::set_cookie(&mut answer, SESSION, "", Some(0));
         Ok(answer)

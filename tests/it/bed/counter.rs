@@ -29,11 +29,11 @@ pub(crate) struct Counter {
     health: SocketAddr,
     tls: Arc<ClientConfig>,
     runtime: Runtime,
-    _authority: Authority,
+    authority: Authority,
 }
 
 impl Counter {
-    /// An installation that has root, and runs. `more` is added to its configuration.
+    /// An installation that has root, and runs. `more` is added to its configuration, `@PORT@` in it being that of its listener.
     pub(crate) fn open(more: &str) -> Self {
         Self::over(Bailey::with(""), more)
     }
@@ -49,6 +49,7 @@ impl Counter {
              [api]\ncalls_at_once = 1000000\ncalls_per_second = 1000000\n\n{more}",
             leaf.certificate_file.display(),
             leaf.key_file.display(),
+            more = more.replace("@PORT@", &address.port().to_string()),
         ));
         let text = std::fs::read_to_string(bailey.config()).unwrap();
         let health = text.lines().find_map(|line| line.strip_prefix("health = ")).unwrap();
@@ -57,7 +58,7 @@ impl Counter {
             health: health.trim_matches('"').parse().unwrap(),
             tls: trusting(&authority),
             runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(),
-            _authority: authority,
+            authority,
             bailey,
         };
         counter.bailey.spawn();
@@ -94,6 +95,11 @@ impl Counter {
     /// What the health listener says, whole.
     pub(crate) fn readiness(&self) -> String {
         asked_of(self.health, "/readyz").unwrap()
+    }
+
+    /// The certificate of the authority behind it.
+    pub(crate) fn authority_file(&self) -> std::path::PathBuf {
+        self.authority.ca_file()
     }
 
     /// Where a browser finds it.
