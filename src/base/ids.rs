@@ -108,6 +108,11 @@ typed_id!(
 );
 
 typed_id!(
+    /// A family of tokens: what follows from one sign-in at a client.
+    FamilyId
+);
+
+typed_id!(
     /// A session: the moment it began, and chance. Sorted, sessions stand in the order in which they began.
     SessionId
 );

@@ -16,8 +16,8 @@ pub mod text;
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
 pub use ids::{
-    GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId, ResourceId, RoleId, SamlProviderId,
-    SessionId, UserId,
+    FamilyId, GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId, ResourceId, RoleId,
+    SamlProviderId, SessionId, UserId,
 };
 pub use secret::Secret;
 pub use sid::Sid;

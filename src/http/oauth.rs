@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, FromRequest, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -49,6 +49,16 @@ struct Asked {
     body: Bytes,
 }
 
+impl<S: Send + Sync> FromRequest<S> for Asked {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        type Parts = (Option<Extension<Origin>>, Uri, HeaderMap, Bytes);
+        let (origin, uri, headers, body) = Parts::from_request(request, state).await?;
+        Ok(Self { headers, uri, origin: origin.map(|Extension(origin)| origin), body })
+    }
+}
+
 /// Lets pages of an origin where a client is registered read the answer.
 async fn share(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
@@ -88,36 +98,15 @@ async fn metadata(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-async fn token(
-    State(app): State<Arc<App>>,
-    origin: Option<Extension<Origin>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let asked = Asked { headers, uri, origin: origin.map(|Extension(origin)| origin), body };
+async fn token(State(app): State<Arc<App>>, asked: Asked) -> Response {
     asked.answer(app, |sso, shown, now| sso.token(shown, now).map(|tokens| Json(tokens).into_response())).await
 }
 
-async fn introspect(
-    State(app): State<Arc<App>>,
-    origin: Option<Extension<Origin>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let asked = Asked { headers, uri, origin: origin.map(|Extension(origin)| origin), body };
+async fn introspect(State(app): State<Arc<App>>, asked: Asked) -> Response {
     asked.answer(app, |sso, shown, now| sso.introspect(shown, now).map(|told| Json(told).into_response())).await
 }
 
-async fn revoke(
-    State(app): State<Arc<App>>,
-    origin: Option<Extension<Origin>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let asked = Asked { headers, uri, origin: origin.map(|Extension(origin)| origin), body };
+async fn revoke(State(app): State<Arc<App>>, asked: Asked) -> Response {
     asked.answer(app, |sso, shown, now| sso.revoke(shown, now).map(|()| StatusCode::OK.into_response())).await
 }
 

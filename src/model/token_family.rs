@@ -4,12 +4,10 @@
 //! that comes a second time, or a refresh token that was passed over, shows that two have what one should (RFC 9700, sections
 //! 4.5 and 4.14). How they are made and taken is the business of `sso`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::client::{ClientId, Scope, SecretHash};
+pub use crate::base::FamilyId;
 use crate::base::{SessionId, Timestamp, UserId};
 
 /// How long a code is good (FAPI 2.0 Security Profile, section 5.3.2.1), in seconds.
@@ -130,53 +128,4 @@ pub struct FamilyEnd {
     pub at: Timestamp,
     /// Why, in a word for programs.
     pub reason: String,
-}
-
-/// The id of a family: 16 random bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FamilyId([u8; 16]);
-
-impl FamilyId {
-    /// The id made of these bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The id's bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for FamilyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl FromStr for FamilyId {
-    type Err = hex::FromHexError;
-
-    fn from_str(text: &str) -> Result<Self, hex::FromHexError> {
-        let mut bytes = [0; 16];
-        hex::decode_to_slice(text, &mut bytes)?;
-        Ok(Self(bytes))
-    }
-}
-
-impl TryFrom<String> for FamilyId {
-    type Error = hex::FromHexError;
-
-    fn try_from(text: String) -> Result<Self, hex::FromHexError> {
-        text.parse()
-    }
-}
-
-impl From<FamilyId> for String {
-    fn from(id: FamilyId) -> Self {
-        id.to_string()
-    }
 }

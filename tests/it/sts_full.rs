@@ -72,6 +72,11 @@ impl Company {
         }
     }
 
+    /// How many records there are of sessions that were to begin, however that ended.
+    fn records_of_beginnings(&self) -> usize {
+        self.counter.records_behind(0).iter().filter(|record| record["eventName"] == "AssumeRole").count()
+    }
+
     /// Access keys of all sessions whose beginning is recorded as done.
     fn recorded(&self) -> BTreeSet<String> {
         let records = self.counter.records_behind(0);
@@ -106,6 +111,7 @@ fn on_a_full_disk_no_session_begins_and_all_else_goes_on() {
         assert_eq!(listed.status, 200, "{}", listed.xml);
         refused(&company.mint(session, "Next"));
     }
+    let records = company.records_of_beginnings();
     std::thread::scope(|scope| {
         for _ in 0..16 {
             let mut caller = company.counter.caller();
@@ -114,6 +120,11 @@ fn on_a_full_disk_no_session_begins_and_all_else_goes_on() {
         }
     });
     assert_eq!(company.stored(), before);
+    assert_eq!(
+        company.records_of_beginnings(),
+        records,
+        "clients that try again spend nothing that is set aside for ends"
+    );
     let ended = company.counter.post(&format!("/v1/sessions/{}/end", last.id), &json!({ "reason": "full" }));
     assert_eq!(ended["ended"], 1, "what takes away works");
 

@@ -90,7 +90,8 @@ pub fn told(given: &Given) -> serde_json::Value {
     })
 }
 
-fn hashed(text: &[u8]) -> [u8; 32] {
+/// What is kept of a secret that is only ever compared.
+pub(super) fn hashed(text: &[u8]) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 

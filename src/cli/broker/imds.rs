@@ -13,8 +13,8 @@ use hyper::{Method, Request, StatusCode};
 use jiff::SignedDuration;
 use rand::{Rng, RngExt as _};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
+use super::container::hashed;
 use super::print::expiration;
 use super::role::Given;
 use super::serve::{Answer, Asked};
@@ -114,10 +114,6 @@ pub fn told(given: &Given) -> serde_json::Value {
         "Token": given.keys.token.expose(),
         "Expiration": expiration(given),
     })
-}
-
-fn hashed(text: &[u8]) -> [u8; 32] {
-    Sha256::digest(text).into()
 }
 
 #[cfg(test)]
