@@ -393,7 +393,8 @@ fn a_thousand_edits_of_a_domain_followed_are_a_thousand_edits_read() {
         assert!(bailey.ok(&["store", "verify"]).contains("all sound"));
         let log = bailey.log();
         let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+        // How many steps a round takes is a matter of pace; that each takes one is not, as it changes something.
         let (full, followed) = (count("reading everything"), count("\"full\":false"));
-        assert!(full <= 1 + rounds / 3 && followed > rounds * 2, "{full} full reads, {followed} steps:\n{log}");
+        assert!(full <= 1 + rounds / 3 && followed >= rounds, "{full} full reads, {followed} steps:\n{log}");
     }
 }
