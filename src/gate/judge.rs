@@ -41,6 +41,29 @@ pub struct Asking {
     pub renaming: Option<Renaming>,
 }
 
+impl Asking {
+    /// About a sign-in of whoever showed a second factor then, or none.
+    #[must_use]
+    pub fn of_sign_in(mfa: Option<Timestamp>, now: Timestamp) -> Self {
+        match mfa {
+            Some(_) => Self::default().with_factor(now),
+            None => {
+                let present = ("aws:MultiFactorAuthPresent".to_owned(), vec!["false".to_owned()]);
+                Self { session: rights::Asked::from([present]), ..Self::default() }
+            }
+        }
+    }
+
+    /// The same, with a second factor that is shown at `now`.
+    #[must_use]
+    pub fn with_factor(mut self, now: Timestamp) -> Self {
+        self.mfa = Some(now);
+        self.session.insert("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()]);
+        self.session.insert("aws:MultiFactorAuthAge".to_owned(), vec!["0".to_owned()]);
+        self
+    }
+}
+
 impl From<Vec<(&'static str, String)>> for Asking {
     fn from(notes: Vec<(&'static str, String)>) -> Self {
         Self { notes, ..Self::default() }

@@ -415,6 +415,8 @@ operations! {
     SimulatePrincipalPolicy: Shows, Viewer, iam About::Account;
     /// Read a directory and apply what changed.
     StartSync: Widens, Operator, bailey About::Directory;
+    /// Have a second factor that is shown now count for the sign-in of the browser.
+    StepUp: Mints, Operator, signin About::Account;
     /// Set tags of an instance profile.
     TagInstanceProfile: Widens, Operator, iam About::InstanceProfile;
     /// Set tags of a device of the second factor.

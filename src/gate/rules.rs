@@ -13,14 +13,18 @@ impl Operation {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
-            (CallerKind::Bound, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::Login) => None,
+            (CallerKind::Bound, _)
+                if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::EnrolSecondFactor | Self::Login) =>
+            {
+                None
+            }
             (CallerKind::Bound, _) => Some(matches!(self, Self::GetSessionToken)),
             (CallerKind::Machine, _) if self.is_for_machines() => None,
             (CallerKind::Machine, _) => Some(false),
             (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
             (CallerKind::Visitor, _) => Some(false),
-            (CallerKind::Session { .. }, _) if matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor) => None,
-            (_, _) if matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor) => Some(false),
+            (CallerKind::Session { .. }, _) if self.is_of_a_browser() => None,
+            (_, _) if self.is_of_a_browser() => Some(false),
             (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::Login) || self.is_for_machines() => {
                 Some(false)
             }
@@ -90,7 +94,12 @@ impl Operation {
     /// True when everybody may do it of whom nothing says otherwise, as people in AWS sign in without a policy for it: a Deny
     /// counts, and so does a guardrail; a boundary, which is about what somebody does behind that, has no say.
     pub(super) const fn is_open_to_people(self) -> bool {
-        matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor | Self::Login)
+        self.is_of_a_browser() || matches!(self, Self::Login)
+    }
+
+    /// True when somebody asks for it who is signed in, or half signed in, with a browser.
+    const fn is_of_a_browser(self) -> bool {
+        matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor | Self::StepUp)
     }
 
     /// True when it gives a session of a role.

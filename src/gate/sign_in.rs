@@ -1,9 +1,13 @@
-//! Sign-ins with a password, each written down: who came in and how, who did not and why.
+//! Sign-ins with a password, each decided about and written down: who came in and how, who did not and why.
+//!
+//! To sign in is an action, `signin:Login`, whatever comes of it: a browser's session, or a program's. So a policy that lets people
+//! in from the company's network alone holds for all ways there are, and one that asks for a second factor is the way to ask
+//! for one: of everybody, of a group, from outside.
 
 use super::{Asking, Gate, GateError, Operation, Proof};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
-use crate::authn::login::{Attempt, Half, Logins, Refused};
+use crate::authn::login::{Attempt, Half, Logins, Reason, Refused};
 use crate::authn::signed::From;
 use crate::authn::subject::Subject;
 use crate::base::text::printable;
@@ -44,6 +48,21 @@ impl Gate {
         self.written_down(tried, (from, true), about, now).await
     }
 
+    /// As [`Gate::sign_in`], for somebody who put a second factor into use on the way.
+    ///
+    /// # Errors
+    /// Why not, in words for the person.
+    pub fn enrolled(
+        &self,
+        logins: &Logins,
+        (half, device): (&Half, &str),
+        from: From,
+        about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
+        self.ended(logins.enrolled(half, device, from.clone(), now), (from, true), about, now)
+    }
+
     /// How a sign-in ended, once that is written down.
     async fn written_down(
         &self,
@@ -52,23 +71,32 @@ impl Gate {
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
-        let outcome = tried.as_ref().map_or_else(|refused| refused.reason.code(), |_| "success");
-        Metric::Logins.counter(&[("outcome", outcome)]).increment(1);
         let gate = self.clone();
-        let recorded = tokio::task::spawn_blocking(move || {
-            let mut about = about;
-            about.extend(from.user_agent.map(|agent| ("user_agent", agent)));
-            about.push(("code", if with_code { "sent" } else { "none" }.to_owned()));
-            match &tried {
-                Ok(caller) => gate.note_sign_in(caller, about, now),
-                Err(refused) => gate.note_refused(refused, from.ip, about, now),
-            }
-            tried
-        });
+        let recorded = tokio::task::spawn_blocking(move || gate.ended(tried, (from, with_code), about, now));
         match recorded.await {
             Ok(tried) => tried,
             Err(ended) => Err(Refused::unrecorded(&ended)),
         }
+    }
+
+    /// Blocks.
+    fn ended(
+        &self,
+        tried: Result<Caller, Refused>,
+        (from, with_code): (From, bool),
+        mut about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
+        let tried = tried.and_then(|caller| self.may_sign_in(caller, now));
+        let outcome = tried.as_ref().map_or_else(|refused| refused.reason.code(), |_| "success");
+        Metric::Logins.counter(&[("outcome", outcome)]).increment(1);
+        about.extend(from.user_agent.map(|agent| ("user_agent", agent)));
+        about.push(("code", if with_code { "sent" } else { "none" }.to_owned()));
+        match &tried {
+            Ok(caller) => self.note_sign_in(caller, about, now),
+            Err(refused) => self.note_refused(refused, from.ip, about, now),
+        }
+        tried
     }
 
     /// Whether `caller`, whose browser is signed in, could still sign in from where it asks now: what was decided about the
@@ -82,6 +110,53 @@ impl Gate {
         decided.map(drop).inspect_err(|denied| {
             self.note_denial(&caller.actor(), &super::event(Operation::Login, "", caller), denied, now);
         })
+    }
+
+    /// Whether policies let `caller`, who has shown who they are, sign in; where all that lacks is a second factor that they do not
+    /// have, that is what they are told. Blocks.
+    fn may_sign_in(&self, caller: Caller, now: Timestamp) -> Result<Caller, Refused> {
+        let Some(bound) = caller.bound() else { return Ok(caller) };
+        let asking = Asking::of_sign_in(bound.mfa(), now);
+        let denied = match self.decided(&caller, Operation::Login, "", &asking, now) {
+            Ok(()) => return Ok(caller),
+            Err(GateError::NotAuthorized { because, .. }) => because,
+            Err(error) => return Err(Refused::failed(&error)),
+        };
+        let name = Some(bound.user().name.to_string());
+        let refused = if self.would_with_factor(&caller, Operation::Login, "", &asking, now) {
+            let why = format!("a policy asks for a second factor, and they have none: {denied}");
+            Refused::new(Reason::FactorRequired, why).with_half(Half::of_bound(bound))
+        } else {
+            Refused::new(Reason::Denied, denied)
+        };
+        Err(refused.about(bound.user().id, name))
+    }
+
+    /// Whether `caller` could do `operation` to `resource` if a second factor were shown now, and cannot be told otherwise. Nothing
+    /// is written down: it is no question of the caller's. Blocks.
+    #[must_use]
+    pub fn would_with_factor(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        resource: &str,
+        asking: &Asking,
+        now: Timestamp,
+    ) -> bool {
+        self.decided(caller, operation, resource, &asking.clone().with_factor(now), now).is_ok()
+    }
+
+    fn decided(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        resource: &str,
+        asking: &Asking,
+        now: Timestamp,
+    ) -> Result<(), GateError> {
+        let undecided = || GateError::Undecided { why: "nobody is there".to_owned(), fault: crate::base::Fault::Bug };
+        let who = Subject::of(caller).ok_or_else(undecided)?;
+        self.judge.decide(who, operation, resource, asking, now).map(drop)
     }
 
     fn note_sign_in(&self, caller: &Caller, about: Vec<(&'static str, String)>, now: Timestamp) {

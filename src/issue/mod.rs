@@ -6,6 +6,7 @@
 mod duration;
 mod error;
 mod inherit;
+mod step_up;
 mod templates;
 pub mod token;
 
@@ -233,6 +234,7 @@ fn assemble(parts: Parts<'_>) -> Session {
         kind,
         begun: begun(subject, owner),
         held_by: if matches!(wanted.what, What::Browser(_)) { Held::Browser } else { Held::Program },
+        turn: 0,
         person: person.map(|person| person.id),
         created: now,
         expires,

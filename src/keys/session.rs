@@ -84,17 +84,17 @@ impl Open {
     }
 
     /// The code that makes `what` of a session genuine. The words keep one use of a key from standing for another.
-    fn code(&self, what: &str, id: &SessionId) -> hmac::Tag {
+    fn code(&self, what: &[u8], id: &SessionId) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(b"bailey session v1\0");
-        context.update(what.as_bytes());
+        context.update(what);
         context.update(&self.number.to_be_bytes());
         context.update(id.as_bytes());
         context.sign()
     }
 
     fn secret(&self, id: &SessionId) -> Secret<String> {
-        let mut text = STANDARD_NO_PAD.encode(self.code("secret\0", id).as_ref());
+        let mut text = STANDARD_NO_PAD.encode(self.code(b"secret\0", id).as_ref());
         text.truncate(SECRET);
         Secret::new(text)
     }
@@ -103,8 +103,13 @@ impl Open {
         let mut bytes = Zeroizing::new(vec![shown_as.version()]);
         bytes.extend_from_slice(&self.number.to_be_bytes());
         bytes.extend_from_slice(id.as_bytes());
-        bytes.extend_from_slice(self.code(shown_as.words(), id).as_ref());
+        bytes.extend_from_slice(self.code(&shown_as.words(), id).as_ref());
         Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
+    }
+
+    fn cookie(&self, id: &SessionId, turn: u32) -> Secret<String> {
+        let genuine = self.token(Use::Browser { turn }, id);
+        Secret::new(format!("{turn}.{}", genuine.expose()))
     }
 }
 
@@ -113,8 +118,11 @@ impl Open {
 enum Use {
     /// Beside the signature of a program.
     Program,
-    /// As the cookie of a browser.
-    Browser,
+    /// As the cookie of a browser, the one of this turn.
+    Browser {
+        /// How many cookies there were before.
+        turn: u32,
+    },
     /// In a form of a page, which no other site can read.
     Form,
 }
@@ -124,16 +132,16 @@ impl Use {
     const fn version(self) -> u8 {
         match self {
             Self::Program => VERSION,
-            Self::Browser => 2,
+            Self::Browser { .. } => 2,
             Self::Form => 3,
         }
     }
 
-    const fn words(self) -> &'static str {
+    fn words(self) -> Vec<u8> {
         match self {
-            Self::Program => "token\0",
-            Self::Browser => "browser\0",
-            Self::Form => "form\0",
+            Self::Program => b"token\0".to_vec(),
+            Self::Browser { turn } => [&b"browser\0"[..], &turn.to_be_bytes()].concat(),
+            Self::Form => b"form\0".to_vec(),
         }
     }
 }
@@ -147,12 +155,13 @@ impl Keys {
         self.with_newest(|newest| SessionSecrets { secret: newest.secret(id), token: newest.token(Use::Program, id) })
     }
 
-    /// What a browser shows for the session `id`. A program cannot sign with it, nor is a program's token taken for it.
+    /// What a browser shows for the session `id`, after it was given another `turn` times. A program cannot sign with it, nor is a
+    /// program's token taken for it.
     ///
     /// # Errors
     /// As [`Keys::session_secrets`].
-    pub fn browser_cookie(&self, id: &SessionId) -> Result<Secret<String>, KeysError> {
-        self.with_newest(|newest| newest.token(Use::Browser, id))
+    pub fn browser_cookie(&self, id: &SessionId, turn: u32) -> Result<Secret<String>, KeysError> {
+        self.with_newest(|newest| newest.cookie(id, turn))
     }
 
     /// What forms of pages of the session `id` carry, so that no page of another site can send one.
@@ -181,12 +190,15 @@ impl Keys {
         self.opened(Use::Program, token, |key, id| (id, key.secret(&id)))
     }
 
-    /// The session whose cookie that is.
+    /// The session whose cookie that is, and the turn that it is of.
     ///
     /// # Errors
     /// As [`Keys::open_session_token`].
-    pub fn open_browser_cookie(&self, cookie: &Secret<String>) -> Result<SessionId, SessionTokenError> {
-        self.opened(Use::Browser, cookie, |_, id| id)
+    pub fn open_browser_cookie(&self, cookie: &Secret<String>) -> Result<(SessionId, u32), SessionTokenError> {
+        let (turn, token) = cookie.expose().split_once('.').ok_or(SessionTokenError)?;
+        // One spelling alone.
+        let number = turn.parse::<u32>().ok().filter(|number| number.to_string() == turn).ok_or(SessionTokenError)?;
+        self.opened(Use::Browser { turn: number }, &Secret::new(token.to_owned()), |_, id| (id, number))
     }
 
     /// The session whose form that code was in.
@@ -213,7 +225,7 @@ impl Keys {
         let open = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
         let of_number = |key: &&Open| key.number == number && *version == shown_as.version();
         let key = open.0.iter().find(of_number).ok_or(SessionTokenError)?;
-        let expected = key.code(shown_as.words(), &id);
+        let expected = key.code(&shown_as.words(), &id);
         aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), code).map_err(|_| SessionTokenError)?;
         Ok(work(key, id))
     }

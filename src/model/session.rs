@@ -36,6 +36,9 @@ pub struct Session {
     /// Who holds it.
     #[serde(default, skip_serializing_if = "Held::is_by_program")]
     pub held_by: Held,
+    /// How often the browser that holds it was given another cookie: one from before is nobody's.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub turn: u32,
     /// The person at the beginning of its chain, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<UserId>,
@@ -166,6 +169,11 @@ impl Held {
     fn is_by_program(&self) -> bool {
         *self == Self::Program
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_first(turn: &u32) -> bool {
+    *turn == 0
 }
 
 /// How a session was ended before its time.

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use super::{Live, SessionError, Sessions};
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::keys::{KeysError, SessionTokenError};
-use crate::model::{Actor, Held};
+use crate::model::{Actor, Held, Session};
 use crate::store::{Commit, Intent, sessions};
 
 /// For how long a browser that nobody uses stays signed in, if nothing else is said (NIST SP 800-63B-4, AAL2: an hour).
@@ -40,12 +40,12 @@ impl Sessions {
         *self.idle.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a browser is given for the session `id`.
+    /// What a browser is given for `session`, as it is now.
     ///
     /// # Errors
     /// When there is no key.
-    pub fn cookie(&self, id: &SessionId) -> Result<Secret<String>, KeysError> {
-        self.keys.browser_cookie(id)
+    pub fn cookie(&self, session: &Session) -> Result<Secret<String>, KeysError> {
+        self.keys.browser_cookie(&session.id, session.turn)
     }
 
     /// What forms of the session's pages carry.
@@ -67,9 +67,10 @@ impl Sessions {
     /// # Errors
     /// Why it shows nobody.
     pub fn of_cookie(&self, cookie: &Secret<String>, now: Timestamp) -> Result<Live, CookieError> {
-        let id = self.keys.open_browser_cookie(cookie)?;
+        let (id, turn) = self.keys.open_browser_cookie(cookie)?;
         let live = self.live(&id, now)?;
-        if live.session().held_by != Held::Browser {
+        // A cookie from before another was given may be a copy that somebody has (threats O10).
+        if live.session().held_by != Held::Browser || live.session().turn != turn {
             return Err(SessionError::Unknown.into());
         }
         self.used(&id, live.session().created, now);

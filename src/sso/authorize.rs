@@ -10,7 +10,7 @@ use super::{Form, NewCode, OauthError, Sso};
 use crate::authn::Caller;
 use crate::authn::signed::Signed;
 use crate::base::{Secret, Timestamp};
-use crate::gate::{GateError, Operation};
+use crate::gate::{Asking, GateError, Operation};
 use crate::model::client::{ClientId, GrantType, Scope};
 use crate::model::token_family::Consent;
 use crate::model::{Client, Session};
@@ -49,7 +49,7 @@ pub enum Onward {
     SignIn,
     /// Nowhere: what is wrong is told to the person.
     Nowhere(String),
-    /// Nowhere: the client asks for a second factor that was not shown.
+    /// To show a second factor, and here again: the client, or a policy, asks for one.
     SecondFactor,
 }
 
@@ -134,14 +134,14 @@ impl Sso {
             return self.nobody(request);
         }
         if request.client.required_acr.as_deref() == Some(MFA) && session.mfa.is_none() {
-            return match request.prompt {
-                Prompt::Nothing => self.refuse(request, "interaction_required", "a second factor is asked for"),
-                _ => Onward::SecondFactor,
-            };
+            return self.asks_factor(request);
         }
         let actor = caller.actor();
-        match self.gate.authorize(caller, Operation::AuthorizeClient, request.client.id.as_str(), now) {
+        let id = request.client.id.as_str();
+        let would = self.gate.would_with_factor(&caller, Operation::AuthorizeClient, id, &Asking::default(), now);
+        match self.gate.authorize(caller, Operation::AuthorizeClient, id, now) {
             Ok(_) => {}
+            Err(GateError::NotAuthorized { .. }) if would => return self.asks_factor(request),
             Err(error @ GateError::NotAuthorized { .. }) => {
                 return self.refuse(request, "access_denied", &error.to_string());
             }
@@ -156,6 +156,13 @@ impl Sso {
         match self.issue_code(NewCode { consent, redirect_uri, challenge }, &actor, now) {
             Ok(code) => Onward::Client(self.back_with(&request.redirect_uri, request.state.as_deref(), Ok(&code))),
             Err(error) => self.broken(request, error),
+        }
+    }
+
+    fn asks_factor(&self, request: &Request) -> Onward {
+        match request.prompt {
+            Prompt::Nothing => self.refuse(request, "interaction_required", "a second factor is asked for"),
+            Prompt::Usual | Prompt::SignIn => Onward::SecondFactor,
         }
     }
 

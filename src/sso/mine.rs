@@ -3,6 +3,7 @@
 use crate::admin::{Admin, AdminError};
 use crate::authn::signed::Signed;
 use crate::base::{GroupId, Timestamp};
+use crate::gate::Asking;
 use crate::model::{Arn, CredentialOwner, MfaDevice, Role, SessionName};
 use crate::policy::Effect;
 use crate::policy::classes;
@@ -33,6 +34,8 @@ pub struct RoleCard {
     pub until: Option<Timestamp>,
     /// Why somebody has it: from themselves over groups to what gives it.
     pub through: Vec<String>,
+    /// Whether a second factor has to be shown first.
+    pub needs_factor: bool,
     /// What it allows, in words; the first lines.
     pub allows: Vec<String>,
     /// How many lines more there are.
@@ -50,7 +53,7 @@ impl RoleCard {
     }
 }
 
-/// The roles that whoever acts could take now, by account and name. Blocks.
+/// The roles that whoever acts could take now, or once they show a second factor, by account and name. Blocks.
 ///
 /// # Errors
 /// When the store cannot be read, or a stored document is none.
@@ -68,15 +71,23 @@ pub fn roles(admin: &Admin, who: &Signed, now: Timestamp) -> Result<Vec<RoleCard
             Err(_) => return Ok(Vec::new()),
         };
         let asked = asked(who, now);
+        let with_factor = Asking::default().with_factor(now).session.into_iter().chain(asked.clone()).collect();
         let mut cards = Vec::new();
         for role in iam::all::<Role>(snapshot)? {
             if !reading.terms().holds(&role.account) {
                 continue;
             }
-            let way = match may_assume(&mut reading, &acting, &role, (&asked, None), now) {
-                Ok(Assumed::Allowed(way)) => way,
-                Ok(Assumed::Refused { .. }) | Err(AssumeError::Request(_)) => continue,
-                Err(AssumeError::Store(error)) => return Err(error.into()),
+            let mut may = |asked| match may_assume(&mut reading, &acting, &role, (asked, None), now) {
+                Ok(Assumed::Allowed(way)) => Ok(Some(way)),
+                Ok(Assumed::Refused { .. }) | Err(AssumeError::Request(_)) => Ok(None),
+                Err(AssumeError::Store(error)) => Err(error),
+            };
+            let (way, needs_factor) = match may(&asked)? {
+                Some(way) => (way, false),
+                None => match may(&with_factor)? {
+                    Some(way) => (way, true),
+                    None => continue,
+                },
             };
             let (allows, more) = allowed(&mut reading, &role)?;
             cards.push(RoleCard {
@@ -88,6 +99,7 @@ pub fn roles(admin: &Admin, who: &Signed, now: Timestamp) -> Result<Vec<RoleCard
                 privileged: role.privileged,
                 longest: left(role.max_session, [Some(live.session().expires), way.until], now),
                 until: way.until,
+                needs_factor,
                 through: way.through,
                 allows,
                 more,

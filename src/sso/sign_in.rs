@@ -2,12 +2,12 @@
 
 use crate::admin::Admin;
 use crate::authn::Caller;
+use crate::authn::login::{Logins, Refused};
 use crate::authn::signed::{self, From};
 use crate::base::{Fault, Faulty, Secret, Timestamp};
-use crate::gate::{Asking, Gate, GateError, Operation};
+use crate::gate::{Asking, Gate, GateError, Operation, Proof};
 use crate::issue::{Inherited, IssueError, Mint, Wanted, What};
-use crate::model::Session;
-use crate::rights;
+use crate::model::{CredentialOwner, Session};
 use crate::sessions::{CookieError, SessionError};
 
 /// How long somebody stays signed in.
@@ -58,13 +58,7 @@ pub fn begin(
     caller: Caller,
     now: Timestamp,
 ) -> Result<Begun, SignInError> {
-    let mfa = caller.bound().and_then(|bound| bound.mfa());
-    let mut session = rights::Asked::new();
-    session.insert("aws:MultiFactorAuthPresent".to_owned(), vec![mfa.is_some().to_string()]);
-    if mfa.is_some() {
-        session.insert("aws:MultiFactorAuthAge".to_owned(), vec!["0".to_owned()]);
-    }
-    let asking = Asking { mfa, session, ..Asking::default() };
+    let asking = Asking::of_sign_in(caller.bound().and_then(|bound| bound.mfa()), now);
     let allowed = gate.authorize_about(caller, Operation::Login, "", &asking, now)?;
     let wanted = Wanted {
         // As long as everything else lets it, and no longer than that.
@@ -75,8 +69,74 @@ pub fn begin(
         policies: Vec::new(),
     };
     let minted = mint.begin(allowed, &wanted, now)?;
-    let cookie = mint.keys.browser_cookie(&minted.session.id).map_err(IssueError::from)?;
+    let cookie = mint.sessions.cookie(&minted.session).map_err(IssueError::from)?;
     Ok(Begun { session: minted.session, cookie })
+}
+
+/// Has a code of a device of whoever is signed in count for their browser's session, which gets another cookie with that. Blocks.
+///
+/// # Errors
+/// When the code does not count, policies deny it, or it cannot be written; each is recorded.
+pub fn step_up(
+    (gate, mint): (&Gate, &Mint),
+    logins: &Logins,
+    caller: Caller,
+    code: &Secret<String>,
+    now: Timestamp,
+) -> Result<Begun, StepUpError> {
+    let signed = caller.signed().ok_or(IssueError::Nobody)?;
+    let user = signed.user().ok_or(IssueError::Nobody)?;
+    let owner = CredentialOwner::User(user.id);
+    if let Err(refused) = logins.any_factor((owner, &caller.actor()), code, now) {
+        let about = vec![
+            ("action", Operation::StepUp.name().to_owned()),
+            ("reason_code", refused.reason.code().to_owned()),
+            ("user", user.name.to_string()),
+        ];
+        gate.refuse_proof(Proof::SecondFactor, signed.from().ip, about, &refused.detail, now);
+        return Err(refused.into());
+    }
+    stepped_up((gate, mint), caller, &["otp", "mfa"], now)
+}
+
+/// The same, of whoever has just shown a factor, which was by what `amr` says (RFC 8176). Blocks.
+///
+/// # Errors
+/// When policies deny it, or it cannot be written; either is recorded.
+pub fn stepped_up(
+    (gate, mint): (&Gate, &Mint),
+    caller: Caller,
+    amr: &[&str],
+    now: Timestamp,
+) -> Result<Begun, StepUpError> {
+    let allowed = gate.authorize_about(caller, Operation::StepUp, "", &Asking::default().with_factor(now), now)?;
+    let session = mint.step_up(allowed, amr, now)?;
+    let cookie = mint.sessions.cookie(&session).map_err(IssueError::from)?;
+    Ok(Begun { session, cookie })
+}
+
+/// Why a second factor does not count for a browser.
+#[derive(Debug, thiserror::Error)]
+pub enum StepUpError {
+    /// It was not shown.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The gate says no.
+    #[error(transparent)]
+    Denied(#[from] GateError),
+    /// It cannot be written, or nobody is there.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+impl Faulty for StepUpError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Refused(error) => error.fault(),
+            Self::Denied(error) => error.fault(),
+            Self::Issue(error) => error.fault(),
+        }
+    }
 }
 
 /// Why a cookie shows nobody.

@@ -253,7 +253,8 @@ async fn whoever_signs_in_is_bound_and_exchanges_that_for_a_session_alone() {
         let caller = lobby.sign_in("ann", RIGHT).await;
         // A hundred a second is the limit of everybody.
         lobby.later(SignedDuration::from_secs(1));
-        let exchanges = matches!(operation, Operation::GetSessionToken | Operation::Login);
+        let exchanges =
+            matches!(operation, Operation::EnrolSecondFactor | Operation::GetSessionToken | Operation::Login);
         let asked = app.gate.authorize(caller.unwrap(), *operation, "ann", lobby.now());
         assert_eq!(asked.is_ok(), exchanges, "{operation}");
         if let Ok(allowed) = asked {

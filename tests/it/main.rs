@@ -65,6 +65,7 @@ mod policy_naive;
 mod policy_print;
 mod portal;
 mod portal_browser;
+mod portal_factor;
 mod revocations;
 mod role_tokens;
 mod run;

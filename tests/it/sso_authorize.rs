@@ -183,14 +183,16 @@ async fn an_application_is_told_why_there_is_no_code() {
     // A client that asks for a second factor.
     let settings = json!({ "auth": "none", "redirect_uris": [BACK], "required_acr": "mfa" });
     desk.client("vault", settings).await;
-    browser.get(&asking(&[("client_id", "vault")])).await.says(403, "A second factor is asked for");
+    let step_up = browser.get(&asking(&[("client_id", "vault")])).await.location.unwrap();
+    browser.get(&step_up).await.says(200, "Set one up");
     let silent = [("client_id", "vault"), ("prompt", "none")];
     assert_eq!(told(&browser.get(&asking(&silent)).await, "error"), "interaction_required");
     let (_, seed) = device(&desk.office, "ann").await;
-    let asked = browser.sign_in("ann", PASSWORD).await;
+    let asked = browser.get(&step_up).await;
+    asked.says(200, "asks for your second factor as well");
     let code = crate::credentials::app_code(&seed, desk.office.fixture.app.admin.now());
-    let (flow, half) = (asked.field("flow"), asked.field("half"));
-    let form = [("flow", flow.as_str()), ("half", &half), ("next", "/me"), ("code", &code)];
-    browser.post("/login/code", &form).await.leads_to("/me");
+    let (form, next) = (asked.field("form"), asked.field("next").replace("&#38;", "&"));
+    let form = [("form", form.as_str()), ("next", &next), ("code", &code)];
+    browser.post("/login/step-up", &form).await.says(200, "/oauth2/authorize");
     assert!(!told(&browser.get(&asking(&[("client_id", "vault")])).await, "code").is_empty());
 }

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::super::{Admin, AdminError};
 use super::mfa::Codes;
-use crate::authn::signed::Signed;
+use crate::authn::subject::Subject;
 use crate::authn::totp;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
@@ -17,6 +17,9 @@ use crate::model::mfa_device::{Enabled, MOST};
 use crate::model::{CredentialOwner, MfaDevice, Tags, User};
 use crate::store::iam::Read;
 use crate::store::{Snapshot, StoreError, credentials};
+
+/// How long ago a password counts as just typed.
+const LATELY: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long an offer is good.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -32,12 +35,32 @@ pub struct Offer {
     pub sealed: String,
 }
 
+/// What somebody has to do before they get another device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Show one that they have.
+    StepUp,
+    /// Sign in anew, since it is some time ago.
+    SignIn,
+}
+
+impl Before {
+    fn another(held: &[Read<MfaDevice>], shown: Shown) -> Option<Self> {
+        match shown {
+            Shown::Factor => None,
+            _ if !held.is_empty() => Some(Self::StepUp),
+            Shown::Password => None,
+            Shown::Nothing => Some(Self::SignIn),
+        }
+    }
+}
+
 impl Admin {
     /// Offers a device to whoever acts.
     ///
     /// # Errors
     /// When nobody acts who could have one, or there is no master key.
-    pub fn offer_device(&self, who: &Signed, now: Timestamp) -> Result<Offer, AdminError> {
+    pub fn offer_device(&self, who: Subject<'_>, now: Timestamp) -> Result<Offer, AdminError> {
         let user = who.user().ok_or_else(nobody)?;
         let seed = totp::seed(&mut *self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut plain = now.as_second().to_be_bytes().to_vec();
@@ -50,10 +73,20 @@ impl Admin {
     ///
     /// # Errors
     /// When it is not theirs, or too old.
-    pub fn offer_again(&self, who: &Signed, sealed: &str, now: Timestamp) -> Result<Offer, AdminError> {
+    pub fn offer_again(&self, who: Subject<'_>, sealed: &str, now: Timestamp) -> Result<Offer, AdminError> {
         let user = who.user().ok_or_else(nobody)?;
         let seed = self.offered(&user.id, sealed, now)?;
         self.as_offered(user, &seed, sealed.to_owned())
+    }
+
+    /// What whoever acts has to do first, if they are to have another device. Blocks.
+    ///
+    /// # Errors
+    /// When nobody acts who could have one, or the store cannot be read.
+    pub fn before_another_device(&self, who: Subject<'_>, now: Timestamp) -> Result<Option<Before>, AdminError> {
+        let owner = CredentialOwner::User(who.user().ok_or_else(nobody)?.id);
+        let held = self.store.read(|snapshot| credentials::mfa_devices_of(snapshot, &owner))?;
+        Ok(Before::another(&held, Shown::by(who, now)))
     }
 
     /// Puts an offered device into use for whoever asks, who shows two codes of it. Answers its name. Blocks.
@@ -62,9 +95,9 @@ impl Admin {
     /// When the offer is not theirs or too old, the codes are wrong or were tried too often, they have a device and have not
     /// shown it, there are eight, or a part fails.
     pub fn enrol_device(&self, asked: Authorized, sealed: &str, codes: &Codes) -> Result<String, AdminError> {
-        let signed = asked.caller().signed();
-        let shown = signed.and_then(|signed| signed.session()).is_some_and(|live| live.session().mfa.is_some());
-        let user = signed.and_then(|signed| signed.user()).cloned();
+        let subject = Subject::of(asked.caller());
+        let shown = subject.map_or(Shown::Nothing, |subject| Shown::by(subject, asked.at()));
+        let user = subject.and_then(Subject::user).cloned();
         self.change(asked, |change| {
             let user = user.as_ref().ok_or_else(nobody)?;
             let seed = self.offered(&user.id, sealed, change.now)?;
@@ -85,20 +118,27 @@ impl Admin {
         })
     }
 
-    /// Whoever has a device shows it before they get another: a password alone is not enough for that. And one device is one.
+    /// Whoever has a device shows it before they get another: a password alone is not enough for that. And of whoever has none
+    /// the password is asked for: a browser that was left open, or its cookie, is not enough for one either. And one device is one.
     fn may_have_another(
         &self,
         held: &[Read<MfaDevice>],
-        shown: bool,
+        shown: Shown,
         seed: &Secret<Vec<u8>>,
     ) -> Result<(), AdminError> {
         if held.len() >= MOST {
             let limit = format!("{MOST} are allowed");
             return Err(AdminError::LimitExceeded { what: "one device more".to_owned(), limit });
         }
-        if !held.is_empty() && !shown {
-            let remedy = "sign in again, with a code of the one you have".to_owned();
-            return Err(AdminError::NotNow { what: "you have a device, and have not shown it".to_owned(), remedy });
+        let lack = match Before::another(held, shown) {
+            None => None,
+            Some(Before::StepUp) => Some(("you have a device, and have not shown it", "show a code of it first")),
+            Some(Before::SignIn) => {
+                Some(("it is some time since you typed your password", "sign in again, then set it up"))
+            }
+        };
+        if let Some((what, remedy)) = lack {
+            return Err(AdminError::NotNow { what: what.to_owned(), remedy: remedy.to_owned() });
         }
         for device in held {
             let own = self.keys.unseal(&mfa_device_owner(&device.value.folded()), &device.value.seed)?;
@@ -132,6 +172,31 @@ impl Admin {
             return Err(over());
         }
         Ok(Secret::new(seed.to_vec()))
+    }
+}
+
+/// What somebody has shown who wants a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// A second factor, at whatever time in this session.
+    Factor,
+    /// The password, lately.
+    Password,
+    /// Neither.
+    Nothing,
+}
+
+impl Shown {
+    fn by(subject: Subject<'_>, now: Timestamp) -> Self {
+        let (mfa, typed) = match subject {
+            Subject::Bound(bound) => (bound.mfa().is_some(), Some(bound.at())),
+            _ => subject.session().map_or((false, None), |session| (session.mfa.is_some(), session.auth_time)),
+        };
+        match typed {
+            _ if mfa => Self::Factor,
+            Some(at) if now.duration_since(at) <= LATELY => Self::Password,
+            _ => Self::Nothing,
+        }
     }
 }
 

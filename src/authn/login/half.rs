@@ -1,4 +1,4 @@
-//! Half a sign-in: the password was right, and a code of a second factor is wanted.
+//! Half a sign-in: the password was right, and a second factor is wanted: a code of one, or that one be set up.
 //!
 //! Whoever shows pages lets somebody go on with it, so that the password is typed once and kept nowhere. It is worth nothing
 //! without a code, which counts once; and it is sealed when it leaves, for a browser to bring back.
@@ -8,14 +8,14 @@ use std::sync::PoisonError;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::people::{Way, admit};
-use super::{Bound, Logins, Reason, Refused};
+use super::people::{Way, admit, standing};
+use super::{Bound, Logins, Parts, Reason, Refused};
 use crate::authn::Caller;
 use crate::authn::signed::From;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::keys::{Keys, KeysError};
-use crate::model::User;
-use crate::store::StoreError;
+use crate::model::{CredentialOwner, User};
+use crate::store::{StoreError, credentials};
 
 /// For how long somebody may look for their device.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -35,6 +35,11 @@ pub struct Half {
 impl Half {
     pub(super) fn of(user: &User, password: Option<Timestamp>, now: Timestamp) -> Self {
         Self { user: user.id, at: now, password }
+    }
+
+    /// Of somebody who got as far as that.
+    pub(crate) fn of_bound(bound: &Bound) -> Self {
+        Self { user: bound.user.id, at: bound.at, password: bound.password }
     }
 
     /// Sealed, as text for a browser.
@@ -61,13 +66,7 @@ impl Logins {
     /// # Errors
     /// Why not; when too much time has passed they begin anew.
     pub async fn go_on(&self, half: Half, code: Secret<String>, from: From, now: Timestamp) -> Result<Caller, Refused> {
-        if !self.settings.read().unwrap_or_else(PoisonError::into_inner).enabled {
-            return Err(Refused::new(Reason::Off, "`login.enabled` is false"));
-        }
-        let late = now.duration_since(half.at) > GOOD_FOR || now < half.at;
-        if late {
-            return Err(Refused::new(Reason::CodeTooLate, "the code came too long after the password"));
-        }
+        self.in_time(&half, now)?;
         let parts = self.parts.clone();
         let admitted = self.parts.store.run(move |store| {
             let same = |_: &User, password| password == half.password;
@@ -76,5 +75,45 @@ impl Logins {
         });
         let bound: Bound = admitted.await.map_err(|error| Refused::failed(&error))??;
         Ok(bound.into())
+    }
+
+    /// Whoever got as far as that and has no second factor: they may set one up. Blocks.
+    ///
+    /// # Errors
+    /// Why not; when too much time has passed they begin anew.
+    pub fn resume(&self, half: &Half, from: From, now: Timestamp) -> Result<Caller, Refused> {
+        self.in_time(half, now)?;
+        let same = |_: &User, password| password == half.password;
+        let admitted = admit(&self.parts, &self.parts.store, half.user, same, Way { code: None, from }, now);
+        admitted.map(Caller::from)
+    }
+
+    /// The same person signed in, who has put `device` into use at `now`, which takes codes of it. Blocks.
+    ///
+    /// # Errors
+    /// When they have not; otherwise as [`Logins::resume`].
+    pub fn enrolled(&self, half: &Half, device: &str, from: From, now: Timestamp) -> Result<Caller, Refused> {
+        self.in_time(half, now)?;
+        let Parts { store, account, .. } = &self.parts;
+        let held = store.read(|snapshot| credentials::mfa_device(snapshot, device));
+        let held = held.map_err(|error: StoreError| Refused::failed(&error))?;
+        let enabled = held.and_then(|held| held.value.enabled);
+        let owner = CredentialOwner::User(half.user);
+        if !enabled.is_some_and(|enabled| enabled.owner == owner && enabled.since == now) {
+            return Err(Refused::new(Reason::WrongCode, "the device is somebody else's, or was put into use before"));
+        }
+        let same = |_: &User, password| password == half.password;
+        let (user, password) = standing(store, half.user, same, now)?;
+        Ok(Bound { account: account.clone(), user, at: half.at, mfa: Some(now), password, from }.into())
+    }
+
+    fn in_time(&self, half: &Half, now: Timestamp) -> Result<(), Refused> {
+        if !self.settings.read().unwrap_or_else(PoisonError::into_inner).enabled {
+            return Err(Refused::new(Reason::Off, "`login.enabled` is false"));
+        }
+        if now.duration_since(half.at) > GOOD_FOR || now < half.at {
+            return Err(Refused::new(Reason::CodeTooLate, "it came too long after the password"));
+        }
+        Ok(())
     }
 }

@@ -192,6 +192,20 @@ impl Logins {
         factor::check_device((store, keys, attempts), (owner, actor), (account, serial), code, now)
     }
 
+    /// When a code of whichever device `owner` has was taken, for whoever is signed in. Blocks.
+    ///
+    /// # Errors
+    /// When the code is wrong or was taken before, there is no device, or codes were wrong too often.
+    pub fn any_factor(
+        &self,
+        (owner, actor): (CredentialOwner, &Actor),
+        code: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Timestamp, Refused> {
+        let Parts { store, keys, attempts, .. } = &self.parts;
+        factor::check((store, keys, attempts), owner, actor, Some(code), now).map(|taken| taken.unwrap_or(now))
+    }
+
     async fn attempt(&self, settings: &Settings, attempt: Attempt, now: Timestamp) -> Result<Bound, Refused> {
         if !settings.enabled {
             return Err(Refused::new(Reason::Off, "`login.enabled` is false"));

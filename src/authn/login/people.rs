@@ -299,17 +299,7 @@ pub(super) fn admit(
     way: Way,
     now: Timestamp,
 ) -> Result<Bound, Refused> {
-    let found = store.read(|snapshot| {
-        let Some(user) = user(snapshot, id)? else { return Ok(None) };
-        let password = credentials::password_changed(snapshot, &user)?;
-        Ok(Some((user, password)))
-    });
-    let found = found.map_err(|error: StoreError| Refused::failed(&error))?;
-    let Some((user, password)) = found.filter(|(user, password)| is_meant(user, *password)) else {
-        return Err(Refused::new(Reason::NotSynced, "the directory has it, and no sync has brought it yet"));
-    };
-    let inactive = |why: Inactive| Refused::new(Reason::Inactive, format!("user `{}`: {why}", user.name));
-    user.standing.active(now).map_err(inactive)?;
+    let (user, password) = standing(store, id, is_meant, now)?;
     let owner = CredentialOwner::User(user.id);
     let actor = Actor::Person { user: user.id, name: user.name.to_string() };
     let Way { code, from } = way;
@@ -322,6 +312,27 @@ pub(super) fn admit(
         _ => refused,
     })?;
     Ok(Bound { account: parts.account.clone(), user, at: now, mfa, password, from })
+}
+
+/// The person as stored, who is the one that is meant and may act, and when their password was set, as far as that is known.
+pub(super) fn standing(
+    store: &Store,
+    id: UserId,
+    is_meant: impl FnOnce(&User, Option<Timestamp>) -> bool,
+    now: Timestamp,
+) -> Result<(User, Option<Timestamp>), Refused> {
+    let found = store.read(|snapshot| {
+        let Some(user) = user(snapshot, id)? else { return Ok(None) };
+        let password = credentials::password_changed(snapshot, &user)?;
+        Ok(Some((user, password)))
+    });
+    let found = found.map_err(|error: StoreError| Refused::failed(&error))?;
+    let Some((user, password)) = found.filter(|(user, password)| is_meant(user, *password)) else {
+        return Err(Refused::new(Reason::NotSynced, "the directory has it, and no sync has brought it yet"));
+    };
+    let inactive = |why: Inactive| Refused::new(Reason::Inactive, format!("user `{}`: {why}", user.name));
+    user.standing.active(now).map_err(inactive)?;
+    Ok((user, password))
 }
 
 /// Notes that a local user signed in. That it cannot be noted, or that the password was set anew since, stops nobody.

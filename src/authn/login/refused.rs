@@ -93,6 +93,10 @@ reasons! {
     NotSynced = "not_synced", Holder;
     /// The model says that the person may not act.
     Inactive = "inactive", Holder;
+    /// Policies do not let the person sign in from there, or then.
+    Denied = "denied", Holder;
+    /// Policies ask for a second factor, and the person has none.
+    FactorRequired = "factor_required", Holder;
     /// A code of the second factor is wanted.
     CodeRequired = "code_required", Holder;
     /// The code is wrong, or there is no device.
@@ -128,7 +132,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(reason: Reason, detail: impl fmt::Display) -> Self {
+    pub(crate) fn new(reason: Reason, detail: impl fmt::Display) -> Self {
         let fault = match reason {
             Reason::DirectoryUnavailable | Reason::NotConfirmed | Reason::UnusableEntry => Fault::Directory,
             Reason::Failed => Fault::Operator,
@@ -146,7 +150,7 @@ impl Refused {
     }
 
     /// Of an error of ours.
-    pub(super) fn failed(error: &dyn Faulty) -> Self {
+    pub(crate) fn failed(error: &dyn Faulty) -> Self {
         Self { fault: error.fault(), ..Self::new(Reason::Failed, error) }
     }
 
@@ -156,7 +160,7 @@ impl Refused {
     }
 
     /// Whoever tried may go on from here.
-    pub(super) fn with_half(self, half: Half) -> Self {
+    pub(crate) fn with_half(self, half: Half) -> Self {
         Self { half: Some(Box::new(half)), ..self }
     }
 
@@ -166,7 +170,7 @@ impl Refused {
     }
 
     /// About this person.
-    pub(super) fn about(mut self, id: UserId, name: Option<String>) -> Self {
+    pub(crate) fn about(mut self, id: UserId, name: Option<String>) -> Self {
         self.who = Some((id, name));
         self
     }
@@ -225,6 +229,10 @@ impl fmt::Display for Refused {
             Reason::WrongWorkstation => "your account may not sign in from here",
             Reason::NotSynced => "the directory knows you, but you are not known here yet: try again in some minutes",
             Reason::Inactive => "your account may not be used here now",
+            Reason::Denied => return write!(f, "you may not sign in from here, or not now, {}", self.detail),
+            Reason::FactorRequired => {
+                "a second factor is asked for, and you have none: set one up where you sign in with a browser"
+            }
             Reason::CodeRequired => "a code of your second factor is needed",
             Reason::WrongCode => "the code is wrong",
             Reason::CodeTooLate => "that took too long: begin again with your password",
@@ -288,7 +296,9 @@ mod tests {
             let told = said(*reason, true, false) != alike;
             assert_eq!(told, reason.told() == Told::Holder, "{reason:?} with the password");
             assert_eq!(said(*reason, true, true) != alike, reason.told() != Told::Alike, "{reason:?} explained");
-            assert!(!said(*reason, true, true).contains("533"), "{reason:?} shows what the directory wrote");
+            // What policies say is ours to tell.
+            let directory = said(*reason, true, true).contains("533") && *reason != Reason::Denied;
+            assert!(!directory, "{reason:?} shows what the directory wrote");
         }
     }
 

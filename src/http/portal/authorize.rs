@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::Method;
 
 use super::pages::message;
+use super::step_up;
 use super::visit::{SignedIn, Visit, blocking};
 use crate::http::{App, Failure};
 use crate::sso::authorize::Onward;
@@ -39,11 +40,7 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, visit: Visit) -> Resp
             Onward::Client(address) => Redirect::to(&address).into_response(),
             Onward::SignIn => to_sign_in(&visit),
             Onward::Nowhere(why) => nowhere(&why),
-            Onward::SecondFactor => {
-                let why =
-                    "This application asks for a second factor. Set one up, or sign in again with the code of yours.";
-                message(403, "A second factor is asked for", why, ("/me/security/device", "Set one up"))
-            }
+            Onward::SecondFactor => step_up::to(visit.here()),
         })
     })
     .await

@@ -9,47 +9,59 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::mine::{failed, security_page, signed};
 use super::pages::{Device, Frame, message, page};
-use super::visit::{Instead, SignedIn, Visit, blocking};
+use super::sign_in::{onward, set_cookie};
+use super::step_up;
+use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
 use crate::admin::iam::mfa::Codes;
-use crate::admin::iam::own_devices::Offer;
-use crate::base::{Fault, Faulty as _, Secret};
+use crate::admin::iam::own_devices::{Before, Offer};
+use crate::authn::subject::Subject;
+use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::Operation;
 use crate::http::App;
 use crate::query::Params;
+use crate::sso::flow;
+use crate::sso::sign_in::stepped_up;
 
-/// Offers one.
+/// What is said of codes that are wrong.
+pub(super) const NOT_THEM: &str = "These are not two codes of it, one right after the other. Try the next two.";
+
+/// Offers one, to somebody who has shown enough of who they are.
 pub(super) async fn offer(State(app): State<Arc<App>>, visit: Visit) -> Response {
     blocking(app, move |app, now| {
         let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
-        let offer = app.admin.offer_device(signed(&caller)?, now).map_err(failed)?;
-        Ok(shown(200, frame, &offer, None))
+        let who = Subject::Signed(signed(&caller)?);
+        match app.admin.before_another_device(who, now).map_err(failed)? {
+            None => {}
+            Some(Before::StepUp) => return Ok(step_up::to(visit.here())),
+            Some(Before::SignIn) => return Ok(visit.to_sign_in(Some("password"))),
+        }
+        let offer = app.admin.offer_device(who, now).map_err(failed)?;
+        Ok(shown(200, frame, (&visit.asked("next").unwrap_or_default(), &offer), None))
     })
     .await
 }
 
-fn shown(status: u16, frame: Frame, offer: &Offer, why: Option<String>) -> Response {
+fn shown(status: u16, frame: Frame, (next, offer): (&str, &Offer), why: Option<String>) -> Response {
     let picture = STANDARD.encode(offer.picture.expose());
-    page(status, &Device { frame, picture, seed: offer.seed.expose(), offer: &offer.sealed, why })
+    let next = flow::target(next).unwrap_or_default();
+    page(status, &Device { frame, next, picture, seed: offer.seed.expose(), offer: &offer.sealed, why })
 }
 
 /// Puts it into use.
 pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response {
     blocking(app, move |app, now| {
         let (SignedIn { caller, frame }, form) = visit.acting(app, "security", now)?;
-        let sealed = form.text("offer").unwrap_or_default();
+        let (sealed, next) = (form.text("offer").unwrap_or_default(), form.text("next").unwrap_or_default());
         // Asked for now, since who acts goes into the question.
-        let again = app.admin.offer_again(signed(&caller)?, sealed, now).map_err(failed)?;
+        let again = app.admin.offer_again(Subject::Signed(signed(&caller)?), sealed, now).map_err(failed)?;
         let allowed = app.gate.authorize(caller, Operation::EnrolSecondFactor, "", now).map_err(|error| {
             let status = if error.fault() == Fault::Caller { 403 } else { 503 };
             message(status, "Not put into use", &error.to_string(), ("/me/security", "Back"))
         })?;
         match app.admin.enrol_device(allowed, sealed, &codes(&form)) {
-            Ok(name) => enrolled(app, &visit, name, now),
-            Err(AdminError::WrongCode { .. }) => {
-                let why = "These are not two codes of it, one right after the other. Try the next two.";
-                Ok(shown(403, frame, &again, Some(why.to_owned())))
-            }
+            Ok(name) => enrolled(app, &visit, (name, next), now),
+            Err(AdminError::WrongCode { .. }) => Ok(shown(403, frame, (next, &again), Some(NOT_THEM.to_owned()))),
             Err(error) if error.fault() == Fault::Caller => {
                 Err(message(403, "Not put into use", &error.to_string(), ("/me/security", "Back")).into())
             }
@@ -59,13 +71,26 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
     .await
 }
 
-fn enrolled(app: &App, visit: &Visit, name: String, now: crate::base::Timestamp) -> Result<Response, Instead> {
-    let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
-    Ok(page(200, &security_page(app, signed(&caller)?, frame, Some(name), now)?))
+/// Codes of it were shown a moment ago, so it counts for this browser from now on.
+fn enrolled(app: &App, visit: &Visit, (name, next): (String, &str), now: Timestamp) -> Result<Response, Instead> {
+    let SignedIn { caller, .. } = visit.signed_in(app, "security", now)?;
+    let begun = stepped_up((&app.gate, &app.mint), caller, &["otp", "mfa"], now).map_err(|error| {
+        let why = format!("{name} is in use, and does not count for this sign-in: {error}.");
+        message(200, "Sign in again", &why, ("/login", "Sign in"))
+    })?;
+    let mut answer = match flow::target(next) {
+        Some(next) => onward(next),
+        None => {
+            let SignedIn { caller, frame } = visit.signed_in_by(app, &begun.cookie, "security", now)?;
+            page(200, &security_page(app, signed(&caller)?, frame, Some(name), now)?)
+        }
+    };
+    set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
+    Ok(answer)
 }
 
 /// As people read them: in groups of three.
-fn codes(form: &Params) -> Codes {
+pub(super) fn codes(form: &Params) -> Codes {
     let code = |name: &str| Secret::new(form.text(name).unwrap_or_default().split_whitespace().collect::<String>());
     Codes { first: code("first"), second: code("second") }
 }

@@ -6,11 +6,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::pages::{Access, Card, Credentials, Frame, Running, Security, Sessions, message, page};
+use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
 use crate::authn::signed::Signed;
 use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::http::App;
+use crate::query::QueryError;
 use crate::sso::mine;
 
 /// Roles that can be taken.
@@ -32,10 +34,10 @@ pub(super) async fn take(State(app): State<Arc<App>>, visit: Visit) -> Response 
         let (SignedIn { caller, frame }, form) = visit.acting(app, "access", now)?;
         let arn = form.text("role").unwrap_or_default();
         let seconds = form.text("seconds").and_then(|seconds| seconds.parse().ok());
-        let minted = app.sts().take_role(&app.gate, caller, (arn, seconds), now).map_err(|error| {
-            let heading = if error.status < 500 { "The role was not given" } else { "Not now" };
-            message(error.status, heading, &error.message, ("/me", "Back to my access"))
-        })?;
+        let minted = match app.sts().take_role(&app.gate, caller, (arn, seconds), now) {
+            Ok(minted) => minted,
+            Err(error) => return Err(not_given(app, &visit, arn, &error, now)?.into()),
+        };
         let role = arn.rsplit('/').next().unwrap_or_default();
         Ok(page(
             200,
@@ -51,6 +53,17 @@ pub(super) async fn take(State(app): State<Arc<App>>, visit: Visit) -> Response 
         ))
     })
     .await
+}
+
+/// Why a role was not given, or where to go where all that lacks is a second factor. Blocks.
+fn not_given(app: &App, visit: &Visit, arn: &str, error: &QueryError, now: Timestamp) -> Result<Response, Instead> {
+    let SignedIn { caller, .. } = visit.signed_in(app, "access", now)?;
+    let cards = mine::roles(&app.admin, signed(&caller)?, now).map_err(failed)?;
+    if cards.iter().any(|card| card.arn == arn && card.needs_factor) {
+        return Ok(step_up::to("/me"));
+    }
+    let heading = if error.status < 500 { "The role was not given" } else { "Not now" };
+    Ok(message(error.status, heading, &error.message, ("/me", "Back to my access")))
 }
 
 /// Sessions that run.

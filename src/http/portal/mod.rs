@@ -7,9 +7,11 @@
 pub mod assets;
 mod authorize;
 mod device;
+mod enrol;
 mod mine;
 mod pages;
 mod sign_in;
+mod step_up;
 mod visit;
 
 use std::sync::{Arc, PoisonError};
@@ -28,6 +30,8 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/login", get(sign_in::show).post(sign_in::password))
         .route("/login/code", post(sign_in::code))
+        .route("/login/enrol", post(enrol::enrol))
+        .route("/login/step-up", get(step_up::ask).post(step_up::code))
         .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
         .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route("/me", get(mine::access))

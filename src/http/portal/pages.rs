@@ -44,6 +44,28 @@ pub(super) struct Code<'a> {
     pub(super) why: Option<String>,
 }
 
+/// A device for somebody who needs one to sign in.
+#[derive(Template)]
+#[template(path = "enrol.html")]
+pub(super) struct Enrol<'a> {
+    pub(super) flow: &'a str,
+    pub(super) next: &'a str,
+    pub(super) half: &'a str,
+    pub(super) picture: String,
+    pub(super) seed: &'a str,
+    pub(super) offer: &'a str,
+    pub(super) why: Option<String>,
+}
+
+/// A second factor for somebody who is signed in.
+#[derive(Template)]
+#[template(path = "step_up.html")]
+pub(super) struct StepUp<'a> {
+    pub(super) frame: Frame,
+    pub(super) next: &'a str,
+    pub(super) why: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "message.html")]
 struct Message<'a> {
@@ -184,6 +206,7 @@ pub(super) struct Security {
 #[template(path = "device.html")]
 pub(super) struct Device<'a> {
     pub(super) frame: Frame,
+    pub(super) next: &'a str,
     pub(super) picture: String,
     pub(super) seed: &'a str,
     pub(super) offer: &'a str,

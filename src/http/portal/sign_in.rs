@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::header::{HeaderValue, SET_COOKIE};
 
+use super::enrol;
 use super::pages::{Code, OnwardPage, SignIn, SignOut, message, page};
 use super::visit::{FLOW, Instead, SESSION, Visit, blocking};
 use crate::authn::Caller;
@@ -35,6 +36,7 @@ fn over(word: &str) -> &'static str {
         "idle" => "You were away for a while, so this browser was signed out.",
         "expired" => "Your sign-in has come to its end.",
         "password_changed" => "Your password was changed: sign in with the new one.",
+        "password" => "It is some time since you signed in: type your password once more.",
         "signed_out" => "You are signed out.",
         "ended" | "origin_ended" => "Your session was ended.",
         "directory_away" => "Your directory has not answered for too long; nobody of it is signed in until it does.",
@@ -43,7 +45,12 @@ fn over(word: &str) -> &'static str {
 }
 
 /// A page to sign in at, with the cookie that its form goes with.
-fn form(app: &App, visit: &Visit, status: u16, (next, login, why): (&str, &str, Option<String>)) -> Response {
+pub(super) fn form(
+    app: &App,
+    visit: &Visit,
+    status: u16,
+    (next, login, why): (&str, &str, Option<String>),
+) -> Response {
     let kept = visit.cookie(FLOW).filter(|code| flow::is_same(code, code)).map(str::to_owned);
     let code = kept.unwrap_or_else(|| flow::code(&mut *app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner)));
     let next = flow::target(next).unwrap_or("/me");
@@ -69,6 +76,9 @@ pub(super) async fn password(State(app): State<Arc<App>>, visit: Visit) -> Respo
         Ok(caller) => enter(app, visit, caller, next).await,
         Err(Refused { reason: Reason::CodeRequired, half: Some(half), .. }) => {
             ask_code(&app, &visit, &half, &next, None)
+        }
+        Err(Refused { reason: Reason::FactorRequired, half: Some(half), .. }) => {
+            enrol::ask(app, visit, *half, next).await
         }
         Err(refused) => {
             let shown: String = login.chars().take(LONGEST_NAME).collect();
@@ -109,7 +119,7 @@ fn ask_code(app: &App, visit: &Visit, half: &Half, next: &str, why: Option<Strin
 }
 
 /// A form of a page that this browser was sent.
-fn begun_here(visit: &Visit) -> Result<Params, Instead> {
+pub(super) fn begun_here(visit: &Visit) -> Result<Params, Instead> {
     visit.closed()?;
     let params = visit.form()?;
     let same = visit.cookie(FLOW).is_some_and(|cookie| flow::is_same(cookie, params.text("flow").unwrap_or_default()));
@@ -122,28 +132,41 @@ fn begun_here(visit: &Visit) -> Result<Params, Instead> {
 
 /// Gives the browser its session.
 async fn enter(app: Arc<App>, visit: Visit, caller: Caller, next: String) -> Response {
-    blocking(app, move |app, now| {
-        let settings = *app.portal.read().unwrap_or_else(PoisonError::into_inner);
-        let begun = sign_in::begin((&app.gate, &app.mint), settings, caller, now).map_err(|error| {
-            let (status, why) = match error.fault() {
-                Fault::Caller => (403, error.to_string()),
-                _ => (503, "Signing in does not work at the moment; the log says why.".to_owned()),
-            };
-            form(app, &visit, status, ("", "", Some(why)))
-        })?;
-        leave(app, &visit, now);
-        let next = flow::target(&next).unwrap_or("/me");
-        // Browsers hold what a form leads to, however far, to the policy of its page, which lets it lead to us alone. So the way to
-        // an application begins anew here.
-        let mut answer = match next.starts_with("/oauth2/") {
-            true => page(200, &OnwardPage { onward: next }),
-            false => Redirect::to(next).into_response(),
+    blocking(app, move |app, now| entered(app, &visit, caller, &next, now)).await
+}
+
+/// Gives the browser its session, and sends it on. Blocks.
+pub(super) fn entered(
+    app: &App,
+    visit: &Visit,
+    caller: Caller,
+    next: &str,
+    now: Timestamp,
+) -> Result<Response, Instead> {
+    let settings = *app.portal.read().unwrap_or_else(PoisonError::into_inner);
+    let begun = sign_in::begin((&app.gate, &app.mint), settings, caller, now).map_err(|error| {
+        let (status, why) = match error.fault() {
+            Fault::Caller => (403, error.to_string()),
+            _ => (503, "Signing in does not work at the moment; the log says why.".to_owned()),
         };
-        set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
-        set_cookie(&mut answer, FLOW, "", Some(0));
-        Ok(answer)
-    })
-    .await
+        form(app, visit, status, ("", "", Some(why)))
+    })?;
+    leave(app, visit, now);
+    let mut answer = onward(next);
+    set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
+    set_cookie(&mut answer, FLOW, "", Some(0));
+    Ok(answer)
+}
+
+/// On to where somebody wanted to go.
+pub(super) fn onward(next: &str) -> Response {
+    let next = flow::target(next).unwrap_or("/me");
+    // Browsers hold what a form leads to, however far, to the policy of its page, which lets it lead to us alone. So the way to
+    // an application begins anew here.
+    match next.starts_with("/oauth2/") {
+        true => page(200, &OnwardPage { onward: next }),
+        false => Redirect::to(next).into_response(),
+    }
 }
 
 /// Whoever signs in anew leaves the session the browser had: none is ever taken over by another. Blocks.
@@ -200,7 +223,7 @@ pub(super) fn set_cookie(answer: &mut Response, name: &str, value: &str, seconds
     }
 }
 
-fn status(refused: &Refused) -> u16 {
+pub(super) fn status(refused: &Refused) -> u16 {
     match refused.fault() {
         _ if refused.is_alike() => 403,
         Fault::Caller => 403,
@@ -209,7 +232,7 @@ fn status(refused: &Refused) -> u16 {
 }
 
 /// A refusal as a sentence.
-fn sentence(refused: &Refused) -> String {
+pub(super) fn sentence(refused: &Refused) -> String {
     let text = refused.to_string();
     let mut letters = text.chars();
     letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()

@@ -101,6 +101,12 @@ impl Visit {
         pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
+    /// Where the browser is, if it can be sent there again.
+    pub(super) fn here(&self) -> &str {
+        let here = self.uri.path_and_query().filter(|_| self.method == Method::GET);
+        here.map_or("/me", |target| target.as_str())
+    }
+
     /// The form, if a page of ours sent it.
     pub(super) fn form(&self) -> Result<Params, Instead> {
         if !self.is_ours() {
@@ -128,8 +134,18 @@ impl Visit {
     /// Who is signed in; otherwise where to do that. Blocks.
     pub(super) fn signed_in(&self, app: &App, place: &'static str, now: Timestamp) -> Result<SignedIn, Instead> {
         let Some(cookie) = self.cookie(SESSION) else { return Err(self.to_sign_in(None).into()) };
-        let cookie = Secret::new(cookie.to_owned());
-        let caller = sign_in::who(&app.admin, &cookie, self.from.clone(), now).map_err(|out| match out {
+        self.signed_in_by(app, &Secret::new(cookie.to_owned()), place, now)
+    }
+
+    /// The same with this cookie, which the browser is given now. Blocks.
+    pub(super) fn signed_in_by(
+        &self,
+        app: &App,
+        cookie: &Secret<String>,
+        place: &'static str,
+        now: Timestamp,
+    ) -> Result<SignedIn, Instead> {
+        let caller = sign_in::who(&app.admin, cookie, self.from.clone(), now).map_err(|out| match out {
             Out::Unknown => self.to_sign_in(None),
             Out::Over(why) => self.to_sign_in(Some(why)),
             Out::Failed => {
@@ -168,11 +184,9 @@ impl Visit {
     }
 
     /// To the page to sign in at, and back here from there. `why` is a word that the page has a sentence for.
-    fn to_sign_in(&self, why: Option<&str>) -> Response {
-        let here =
-            if self.method == Method::GET { self.uri.path_and_query().map(|target| target.as_str()) } else { None };
+    pub(super) fn to_sign_in(&self, why: Option<&str>) -> Response {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("next", here.unwrap_or("/me"));
+        query.append_pair("next", self.here());
         if let Some(why) = why {
             query.append_pair("why", why);
         }

@@ -1,0 +1,106 @@
+//! `/login/enrol`: somebody has to show a second factor to sign in and has none yet, so they set one up on the way.
+//!
+//! The password was right a moment ago; what stands for that goes from page to page, sealed, as where a code is asked for. Who may
+//! set one up so is for policies to say (`signin:EnrolSecondFactor`): from the company's network alone, say, since until then a
+//! password is all that somebody has to know.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::device::{NOT_THEM, codes};
+use super::pages::{Enrol, page};
+use super::sign_in::{begun_here, entered, form, sentence, status};
+use super::visit::{FLOW, Instead, Visit, blocking};
+use crate::admin::AdminError;
+use crate::admin::iam::own_devices::Offer;
+use crate::authn::login::{Half, Refused};
+use crate::authn::subject::Subject;
+use crate::base::{Fault, Faulty as _};
+use crate::gate::Operation;
+use crate::http::App;
+use crate::sso::flow;
+
+/// A sign-in that goes on.
+struct Flow<'a> {
+    app: &'a App,
+    visit: &'a Visit,
+    half: &'a Half,
+    next: &'a str,
+}
+
+/// Offers a device, behind a password that was right.
+pub(super) async fn ask(app: Arc<App>, visit: Visit, half: Half, next: String) -> Response {
+    blocking(app, move |app, now| {
+        let flow = Flow { app, visit: &visit, half: &half, next: &next };
+        let caller = app.logins.resume(&half, visit.from.clone(), now).map_err(|refused| flow.refused(&refused))?;
+        let who = Subject::of(&caller).ok_or_else(|| flow.anew(403, "Begin again.".to_owned()))?;
+        let offer = app.admin.offer_device(who, now).map_err(|error| flow.failed(&error))?;
+        flow.shown(200, &offer, None)
+    })
+    .await
+}
+
+/// Puts it into use, and lets them in.
+pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let params = begun_here(&visit)?;
+        let next = params.text("next").unwrap_or_default();
+        let Some(half) = params.text("half").and_then(|half| Half::open(&app.admin.keys, half)) else {
+            let why = Some("That took too long: begin again.".to_owned());
+            return Ok(form(app, &visit, 403, (next, "", why)));
+        };
+        let flow = Flow { app, visit: &visit, half: &half, next };
+        let sealed = params.text("offer").unwrap_or_default();
+        let caller = app.logins.resume(&half, visit.from.clone(), now).map_err(|refused| flow.refused(&refused))?;
+        // Asked for now, since who asks goes into the question.
+        let again = Subject::of(&caller).map(|who| app.admin.offer_again(who, sealed, now));
+        let allowed = app.gate.authorize(caller, Operation::EnrolSecondFactor, "", now).map_err(|error| {
+            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
+            flow.anew(status, format!("A second factor is asked for, and you may set none up from here: {error}"))
+        })?;
+        let name = match (app.admin.enrol_device(allowed, sealed, &codes(&params)), again) {
+            (Ok(name), _) => name,
+            (Err(AdminError::WrongCode { .. }), Some(Ok(offer))) => {
+                return flow.shown(403, &offer, Some(NOT_THEM.to_owned()));
+            }
+            (Err(error), _) => return Err(flow.failed(&error)),
+        };
+        let about = vec![("action", Operation::Login.name().to_owned()), ("enrolled", name.clone())];
+        let signed_in = app.gate.enrolled(&app.logins, (&half, &name), visit.from.clone(), about, now);
+        entered(app, &visit, signed_in.map_err(|refused| flow.refused(&refused))?, next, now)
+    })
+    .await
+}
+
+impl Flow<'_> {
+    fn shown(&self, status: u16, offer: &Offer, why: Option<String>) -> Result<Response, Instead> {
+        let sealed = self.half.seal(&self.app.admin.keys);
+        let (Some(flow), Ok(half)) = (self.visit.cookie(FLOW), sealed) else {
+            return Err(self.anew(500, "That does not work now: begin again.".to_owned()));
+        };
+        let picture = STANDARD.encode(offer.picture.expose());
+        let (next, seed) = (flow::target(self.next).unwrap_or("/me"), offer.seed.expose());
+        Ok(page(status, &Enrol { flow, next, half: &half, picture, seed, offer: &offer.sealed, why }))
+    }
+
+    /// The page to sign in at, and why it is there again.
+    fn anew(&self, status: u16, why: String) -> Instead {
+        form(self.app, self.visit, status, (self.next, "", Some(why))).into()
+    }
+
+    fn refused(&self, refused: &Refused) -> Instead {
+        self.anew(status(refused), sentence(refused))
+    }
+
+    fn failed(&self, error: &AdminError) -> Instead {
+        if error.fault() == Fault::Caller {
+            return self.anew(403, format!("No device was put into use: {error}."));
+        }
+        tracing::error!(%error, "a device could not be put into use at a sign-in");
+        self.anew(503, "That does not work now; the log says why. Try again in a moment.".to_owned())
+    }
+}
