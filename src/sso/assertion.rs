@@ -1,6 +1,6 @@
 //! A token by which a client shows who it is (RFC 7523, section 3; OpenID Connect Core 1.0, section 9).
 //!
-//! It is for us alone, ends within minutes, and counts once: that it was used is on disk before it counts, so that a copy of it is
+//! It is for us alone, ends within the hour, and counts once: that it was used is on disk before it counts, so that a copy of it is
 //! of no use to anybody, after a restart neither.
 
 use jiff::SignedDuration;
@@ -19,8 +19,9 @@ use crate::store::{Commit, Intent, StoreError};
 /// The only type of assertion (RFC 7523, section 2.2).
 pub(super) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How far the end of an assertion may be: for so long it has to be remembered.
-const LONGEST: SignedDuration = SignedDuration::from_mins(5);
+/// How far the end of an assertion may be: for so long it has to be remembered. An hour is what Authlib makes them by itself; as
+/// each counts once, a shorter one would be safer for nobody.
+const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
 /// How far a client's clock may be ahead of ours (FAPI 2.0 Security Profile, section 5.3.2.1).
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
@@ -89,7 +90,7 @@ impl Sso {
             return because("it is over");
         }
         if expires > later(LONGEST.saturating_add(AHEAD)) {
-            return because("its `exp` is more than five minutes ahead");
+            return because("its `exp` is more than an hour ahead");
         }
         if [moment("iat")?, moment("nbf")?].into_iter().flatten().any(|from| from > later(AHEAD)) {
             return because("it is of more than a minute ahead: set the clocks right");

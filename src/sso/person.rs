@@ -164,6 +164,14 @@ impl Person {
             ClaimSource::EmployeeId => user.employee_id.clone().map(Value::from),
             ClaimSource::Groups => Some(json!(self.groups)),
             ClaimSource::Tag(key) => user.tags.get(key).cloned().map(Value::from),
+            ClaimSource::AwsTags => {
+                // IAM User Guide, "Passing session tags using AssumeRoleWithWebIdentity": one value each, in a list. All of them go on
+                // to sessions that such a session begins, so that the person's team is known however far the chain goes.
+                let tags: Map<String, Value> =
+                    user.tags.iter().map(|(key, value)| (key.clone(), json!([value]))).collect();
+                let keys: Vec<&String> = user.tags.keys().collect();
+                (!keys.is_empty()).then(|| json!({ "principal_tags": tags, "transitive_tag_keys": keys }))
+            }
         }
     }
 }

@@ -82,6 +82,7 @@ mod sso_browser;
 mod sso_clients;
 mod sso_codes;
 mod sso_desk;
+mod sso_presets;
 mod sso_tokens;
 mod store_conformance;
 mod store_crash;

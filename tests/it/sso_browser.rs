@@ -1,4 +1,4 @@
-//! A real application and a real browser: openid-client sends Chromium to sign somebody in, and learns who it is.
+//! Real applications and a real browser: openid-client (npm) and Authlib (PyPI) send Chromium to sign somebody in, and learn who it is.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -11,8 +11,8 @@ use crate::bed::counter::Counter;
 use crate::bed::free_port;
 use crate::portal_browser::sign_in_at;
 
-#[test]
-fn an_application_sends_a_browser_and_learns_who_signed_in() {
+/// An installation with ann in it, and an application `wiki` for her group; and where that listens.
+fn company() -> (Counter, u16, String) {
     let counter = Counter::open("[sso]\nissuer = \"https://localhost:@PORT@\"\n");
     counter.post("/v1/users", &json!({ "name": "ann" }));
     counter.post("/v1/users/ann", &json!({ "mail": "ann@example.test", "display_name": "Ann Lee" }));
@@ -24,13 +24,15 @@ fn an_application_sends_a_browser_and_learns_who_signed_in() {
     let back = format!("http://127.0.0.1:{port}/cb");
     let settings = json!({ "redirect_uris": [back], "allowed_groups": ["staff"] });
     let made = counter.post("/v1/clients", &json!({ "id": "wiki", "settings": settings }));
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    (counter, port, secret)
+}
 
-    let mut application = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bed/js/relying_party.js"))
-        .env("NODE_PATH", packages())
-        .env("NODE_EXTRA_CA_CERTS", counter.authority_file())
+/// Runs an application, signs ann in where it sends a browser, and answers what it learnt.
+fn learnt_by(mut application: Command, counter: &Counter, port: u16, secret: &str) -> Value {
+    let mut application = application
         .envs([("ISSUER", counter.url()), ("PORT", port.to_string())])
-        .envs([("CLIENT_ID", "wiki"), ("CLIENT_SECRET", made["secret"].as_str().unwrap())])
+        .envs([("CLIENT_ID", "wiki"), ("CLIENT_SECRET", secret)])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -43,17 +45,42 @@ fn an_application_sends_a_browser_and_learns_who_signed_in() {
     browser.until("h1", "Back at the application");
     let learnt = line();
     assert!(application.wait().unwrap().success());
-    let claims = &learnt["claims"];
-    assert_eq!((&claims["name"], &claims["groups"]), (&json!("Ann Lee"), &json!(["Staff"])), "{learnt}");
-    assert_eq!((&claims["aud"], &claims["acr"]), (&json!("wiki"), &json!("pwd")));
-    assert_eq!(
-        (&learnt["userinfo"]["sub"], &learnt["userinfo"]["email"]),
-        (&claims["sub"], &json!("ann@example.test"))
-    );
-    for truth in ["active", "refreshed", "revoked"] {
-        assert_eq!(learnt[truth], true, "{truth}: {learnt}");
-    }
     // The application, which is gone, has no icon; no policy of a page of ours stopped anything.
     let complaints = browser.complaints();
     assert!(complaints.iter().all(|line| line.contains("favicon.ico")), "{complaints:?}");
+    let claims = &learnt["claims"];
+    assert_eq!((&claims["name"], &claims["groups"]), (&json!("Ann Lee"), &json!(["Staff"])), "{learnt}");
+    assert_eq!((&claims["aud"], &claims["acr"]), (&json!("wiki"), &json!("pwd")));
+    let told = &learnt["userinfo"];
+    assert_eq!((&told["sub"], &told["email"]), (&claims["sub"], &json!("ann@example.test")));
+    for truth in ["active", "refreshed", "revoked"] {
+        assert_eq!(learnt[truth], true, "{truth}: {learnt}");
+    }
+    learnt
+}
+
+#[test]
+fn openid_client_sends_a_browser_and_learns_who_signed_in() {
+    let (counter, port, secret) = company();
+    let mut application = Command::new("node");
+    application
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bed/js/relying_party.js"))
+        .env("NODE_PATH", packages())
+        .env("NODE_EXTRA_CA_CERTS", counter.authority_file());
+    learnt_by(application, &counter, port, &secret);
+}
+
+#[test]
+fn authlib_sends_a_browser_and_learns_who_signed_in_and_shows_itself_by_a_key() {
+    let (counter, port, secret) = company();
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bed/authlib_client.py");
+    let key = counter.bailey.path("robot.pem");
+    // Debian's own Python, for which the package is.
+    let made = Command::new("/usr/bin/python3").args([program, "key"]).arg(&key).output().unwrap();
+    let jwks: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|error| panic!("{error}: {made:?}"));
+    let robot = json!({ "auth": "private_key_jwt", "jwks": jwks, "grants": ["client_credentials"] });
+    counter.post("/v1/clients", &json!({ "id": "robot", "settings": robot }));
+    let mut application = Command::new("/usr/bin/python3");
+    application.arg(program).env("KEY_FILE", key).env("REQUESTS_CA_BUNDLE", counter.authority_file());
+    assert_eq!(learnt_by(application, &counter, port, &secret)["itself"], "Bearer");
 }

@@ -218,7 +218,7 @@ async fn an_assertion_is_for_us_alone_ends_soon_and_counts_once() {
     refuses(&ask(good.clone()).await, 401, "invalid_client");
     for claims in [
         with("exp", json!(now)),
-        with("exp", json!(now + 3_600)),
+        with("exp", json!(now + 3_662)),
         with("exp", Value::Null),
         with("exp", json!("soon")),
         with("exp", json!(1e20)),

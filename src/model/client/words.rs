@@ -70,12 +70,14 @@ pub enum ClaimSource {
     Groups,
     /// A tag, which the configuration makes of an attribute.
     Tag(String),
+    /// All tags, in the form in which AWS takes them for its sessions.
+    AwsTags,
 }
 
 const EXPECTED_ID: &str =
     "use 1 to 128 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, and not 32 hexadecimal digits";
 const EXPECTED_SCOPE: &str = "use 1 to 64 visible ASCII characters without `\"` and `\\`";
-const EXPECTED_SOURCE: &str = "use name, login, mail, display_name, employee_id, groups or tag/KEY";
+const EXPECTED_SOURCE: &str = "use name, login, mail, display_name, employee_id, groups, tag/KEY or aws_tags";
 
 impl ClientId {
     /// Its text.
@@ -165,6 +167,7 @@ impl FromStr for ClaimSource {
             "display_name" => Self::DisplayName,
             "employee_id" => Self::EmployeeId,
             "groups" => Self::Groups,
+            "aws_tags" => Self::AwsTags,
             _ => match text.strip_prefix("tag/").filter(|key| !key.is_empty()) {
                 Some(key) => Self::Tag(key.to_owned()),
                 None => return Err(ClientError::word("source of a claim", text, EXPECTED_SOURCE)),
@@ -182,6 +185,7 @@ impl fmt::Display for ClaimSource {
             Self::DisplayName => "display_name",
             Self::EmployeeId => "employee_id",
             Self::Groups => "groups",
+            Self::AwsTags => "aws_tags",
             Self::Tag(key) => return write!(f, "tag/{key}"),
         })
     }

@@ -1,0 +1,175 @@
+//! The sections for widely used applications that we ship, each read; and one of them at work: Apache's mod_auth_openidc lets in whom
+//! it says.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use bailey::config::Config;
+use serde_json::json;
+
+use crate::bed::chromium::{Chromium, Look};
+use crate::bed::counter::Counter;
+use crate::bed::daemon::Bailey;
+use crate::bed::{PATIENCE, free_port};
+use crate::portal_browser::{PASSWORD, sign_in_at};
+
+const MINIMAL: &str = include_str!("../../config/minimal.toml");
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The sections by file name.
+fn presets() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/clients");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|file| {
+            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(file).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn every_section_is_read_and_says_what_the_application_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
+        path
+    };
+    write("corp-bind", "hunter2");
+    let presets = presets();
+    let names: Vec<&str> = presets.keys().map(String::as_str).collect();
+    let known = ["aws-web-identity", "gitlab", "grafana", "kubernetes", "mod_auth_openidc", "oauth2-proxy", "vault"];
+    assert_eq!(names, known);
+    for (name, text) in presets {
+        let id = text.lines().find_map(|line| line.strip_prefix("id = \"")).unwrap().trim_end_matches('"');
+        write(id, SECRET);
+        let sso = "[sso]\nissuer = \"https://bailey.example.com\"\n\n";
+        let file = write(&format!("{name}.toml"), &format!("{MINIMAL}\n{sso}{text}"));
+        let credentials = folder.path().to_path_buf();
+        let config = Config::load(&file, |key| (key == "CREDENTIALS_DIRECTORY").then(|| credentials.clone().into()));
+        let config = config.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let [client] = &config.clients[..] else { panic!("{name}: {:?}", config.clients) };
+        assert_eq!(client.id.as_str(), id);
+        let told: String = text.lines().filter(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        assert!(told.contains("https://bailey.example.com"), "{name} says where we are");
+        // What the application is told to send people back to is what is registered; programs know their own.
+        for uri in client.redirect_uris.iter().filter(|uri| uri.as_str().starts_with("https://")) {
+            assert!(name == "grafana" || told.contains(uri.as_str()), "{name} does not name {}", uri.as_str());
+        }
+    }
+}
+
+/// An Apache of our own; gone when dropped.
+struct Apache {
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Apache {
+    fn start(port: u16, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("pages")).unwrap();
+        let page =
+            "<h1>Intranet of <!--#echo var=\"REMOTE_USER\" --></h1><p><!--#echo var=\"OIDC_CLAIM_email\" --></p>";
+        std::fs::write(path("pages/index.html"), page).unwrap();
+        let modules = ["mpm_event", "unixd", "authn_core", "authz_core", "authz_user", "dir", "mime", "include", "env"];
+        let mut config = format!(
+            "ServerRoot {root}\nServerName 127.0.0.1\nListen 127.0.0.1:{port}\nPidFile {root}/pid\nErrorLog {root}/log\n",
+            root = folder.path().display()
+        );
+        for module in modules.iter().filter(|module| module_file(module).exists()) {
+            config.push_str(&format!("LoadModule {module}_module {}\n", module_file(module).display()));
+        }
+        config.push_str(&format!("LoadModule auth_openidc_module {}\n", module_file("auth_openidc").display()));
+        config.push_str(&format!(
+            "User www-data\nGroup www-data\nDocumentRoot {root}/pages\nDirectoryIndex index.html\nTypesConfig /etc/mime.types\n\
+             <Directory {root}/pages>\nOptions +Includes\nSetOutputFilter INCLUDES\n</Directory>\n{more}",
+            root = folder.path().display()
+        ));
+        std::fs::write(path("conf"), config).unwrap();
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let process = Command::new("/usr/sbin/apache2")
+            .args(["-D", "FOREGROUND", "-f"])
+            .arg(path("conf"))
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("apache2 of the package of that name");
+        let apache = Self { process, folder };
+        let end = Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < end, "{}", apache.log());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        apache
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Apache {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+fn module_file(module: &str) -> PathBuf {
+    Path::new("/usr/lib/apache2/modules").join(format!("mod_{module}.so"))
+}
+
+/// What Apache is told in the comment of our section, with the names of this machine.
+fn directives(text: &str, names: &[(&str, &str)]) -> String {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("#   "));
+    let told = lines.collect::<Vec<_>>().join("\n");
+    names.iter().fold(told, |told, (ours, here)| told.replace(ours, here))
+}
+
+#[test]
+fn apache_lets_in_whom_our_section_for_it_says() {
+    let (bailey, port) = (Bailey::with(""), free_port());
+    let secret = bailey.path("apache.secret");
+    std::fs::write(&secret, SECRET).unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let preset = presets().remove("mod_auth_openidc").unwrap();
+    let here = format!("http://127.0.0.1:{port}");
+    let client = preset
+        .replace("https://app.example.com", &here)
+        .replace("secret_credential = \"apache\"", &format!("secret_file = \"{}\"", secret.display()));
+    let counter = Counter::over(bailey, &format!("[sso]\nissuer = \"https://localhost:@PORT@\"\n\n{client}"));
+    for name in ["ann", "bob"] {
+        counter.post("/v1/users", &json!({ "name": name }));
+        counter.post(&format!("/v1/users/{name}"), &json!({ "mail": format!("{name}@example.test") }));
+        counter.post(&format!("/v1/users/{name}/password"), &json!({ "password": PASSWORD, "must_change": false }));
+    }
+    counter.post("/v1/groups", &json!({ "name": "app-users" }));
+    counter.put("/v1/groups/app-users/members/ann", &json!({}));
+    let names = [
+        ("https://bailey.example.com", counter.url()),
+        ("https://app.example.com", here.clone()),
+        ("CONTENT_OF_THE_SECRET_FILE", SECRET.to_owned()),
+        ("\"exec:/bin/cat /etc/apache2/oidc.passphrase\"", "a-passphrase-for-cookies".to_owned()),
+    ];
+    let names: Vec<(&str, &str)> = names.iter().map(|(ours, here)| (*ours, here.as_str())).collect();
+    let trust = format!("OIDCCABundlePath {}\n", counter.authority_file().display());
+    let apache = Apache::start(port, &(trust + &directives(&preset, &names)));
+
+    let browser = Chromium::open(Look::Light);
+    sign_in_at(&browser, &here);
+    browser.until("h1", "Intranet of ann");
+    assert_eq!(browser.reads("p"), "ann@example.test", "{}", apache.log());
+    // Who is not in the group is known, and not let in.
+    let other = Chromium::open(Look::Light);
+    other.go(&here);
+    other.until("h1", "Sign in");
+    other.types("#login", "bob");
+    other.types("#password", PASSWORD);
+    other.clicks("button[type=submit]");
+    other.until("h1", "Unauthorized");
+}
