@@ -10,12 +10,12 @@ use super::target::{About, Renaming, Target};
 use super::who;
 use crate::authn::subject::Subject;
 use crate::base::{Faulty, Timestamp};
-use crate::model::{AccountId, Arn, Role};
+use crate::model::{AccountId, Arn, Role, User};
 use crate::policy::{Context, Detail, Layer, Named, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
 use crate::rights::{
-    self, Acting, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
-    may_assume_root,
+    self, Acting, ActingError, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find,
+    may_assume, may_assume_root,
 };
 use crate::store::{Snapshot, Store, StoreError};
 
@@ -133,10 +133,7 @@ impl Judge {
             }
             Ok((Ok(granted), target.arn))
         });
-        match decided.map_err(|error| match error {
-            DecideError::Store(error) => undecided(error),
-            DecideError::Request(error) => GateError::Undecided { why: error.to_string(), fault: error.fault() },
-        })? {
+        match decided.map_err(unanswered)? {
             (Ok(granted), _) => Ok(granted),
             (Err(no), resource) => {
                 let (caller, action, because) = (who.to_string(), operation.action(), no.because.clone());
@@ -145,6 +142,53 @@ impl Judge {
             }
         }
     }
+
+    /// Whether `who` may still do `operation` to what `resource` means, by what policies, guardrails and groups say at `now`.
+    pub(super) fn decide_again(
+        &self,
+        who: &Remembered<'_>,
+        operation: Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<(), GateError> {
+        let terms = (self.terms)(now).map_err(undecided)?;
+        let decided = self.store.read(|snapshot| {
+            let target = Target::of(snapshot, &self.account, operation.about(), resource)?;
+            let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
+            let mut reading = library.at(snapshot);
+            let acting = match Acting::user(&mut reading, who.user) {
+                Ok(acting) => acting,
+                Err(ActingError::Gone(why)) => return Ok((Err(no(&format!("because {why}"))), target.arn)),
+                Err(ActingError::Request(error)) => return Err(error.into()),
+                Err(ActingError::Store(error)) => return Err(error.into()),
+            };
+            let mut context = acting.context(now);
+            context.set("aws:RequestedRegion", vec!["us-east-1".to_owned()]);
+            context.set("aws:ResourceAccount", vec![self.account.to_string()]);
+            for (key, values) in &who.asked {
+                context.set(key, values.clone());
+            }
+            let asked = (&acting, operation);
+            Ok((allows(asked, &operation.action(), &target.arn, context, &mut reading)?, target.arn))
+        });
+        let (decided, resource) = decided.map_err(unanswered)?;
+        decided.map_err(|no| GateError::NotAuthorized {
+            caller: Arn::user(&self.account, &who.user.path, &who.user.name).to_string(),
+            action: operation.action(),
+            resource,
+            because: no.because,
+            refusal: None,
+        })
+    }
+}
+
+/// Somebody who asked before for what goes on now, and need not be there any more.
+#[derive(Debug)]
+pub struct Remembered<'a> {
+    /// Who.
+    pub user: &'a User,
+    /// What is remembered of how they asked, as conditions see it. What is not here is absent for conditions.
+    pub asked: rights::Asked,
 }
 
 /// A no that no document has a say about.
@@ -154,6 +198,13 @@ fn no(because: &str) -> No {
 
 fn undecided(error: StoreError) -> GateError {
     GateError::Undecided { fault: error.fault(), why: error.to_string() }
+}
+
+fn unanswered(error: DecideError) -> GateError {
+    match error {
+        DecideError::Store(error) => undecided(error),
+        DecideError::Request(error) => GateError::Undecided { why: error.to_string(), fault: error.fault() },
+    }
 }
 
 /// Why nothing was decided.
@@ -225,52 +276,12 @@ impl Asked<'_> {
             context.set(&key, values);
         }
         for action in self.operation.actions(!self.asking.tags.is_empty()) {
-            if let Err(no) = self.allows(&action, context.clone(), reading)? {
+            let resource = &self.target.arn;
+            if let Err(no) = allows((self.acting, self.operation), &action, resource, context.clone(), reading)? {
                 return Ok(Err(No { action: Some(action), context, ..no }));
             }
         }
         Ok(Ok(None))
-    }
-
-    /// Whether policies allow `action`, or why not.
-    fn allows(
-        &self,
-        action: &str,
-        context: Context,
-        reading: &mut Reading<'_, '_>,
-    ) -> Result<Result<(), No>, DecideError> {
-        let request = self.acting.request(action, &self.target.arn, context)?;
-        let guardrails = reading.guardrails()?;
-        let sides = Sides::of(&self.acting.account, &request, reading.terms());
-        let open = self.operation.is_open_to_people().then(|| reading.open_to_people()).transpose()?;
-        let mut policies = self.acting.policies();
-        if let Some(document) = &open {
-            policies.identity.push(Named { name: "what everybody may who signs in", document });
-            policies.boundary = None;
-        }
-        guardrails.bind(&sides, &mut policies);
-        let decision = decide(&request, &policies, Detail::Deciding);
-        Ok(match decision.verdict {
-            Verdict::Allowed => Ok(()),
-            Verdict::ExplicitlyDenied => {
-                let (explicit, matched) = (true, decision.denying(&policies));
-                Err(No { explicit, matched, ..No::from(with_an_explicit_deny(&decision.reasons)) })
-            }
-            Verdict::ImplicitlyDenied => {
-                let layer = decision.reasons.iter().find_map(|reason| match reason {
-                    Reason::NothingAllows(layer) => Some(*layer),
-                    _ => None,
-                });
-                let nothing = match layer {
-                    Some(Layer::Boundary) => "no permissions boundary",
-                    Some(Layer::Session) => "no session policy",
-                    Some(Layer::ServiceControl(_)) => "no service control policy",
-                    _ => "no identity-based policy",
-                };
-                let level = layer.and_then(|layer| guardrails.level(layer, &sides)).map(which).unwrap_or_default();
-                Err(format!("because {nothing} allows the {action} action{level}").into())
-            }
-        })
     }
 
     /// Whether a session of the role may begin. Of a role that is not there nothing more is said than of one that trusts nobody.
@@ -380,6 +391,48 @@ impl Asked<'_> {
         brought.retain(|_, values| !values.is_empty());
         Ok(brought)
     }
+}
+
+/// Whether policies allow whoever is `acting` the `action` that is `operation`, about `resource`, or why not.
+fn allows(
+    (acting, operation): (&Acting, Operation),
+    action: &str,
+    resource: &str,
+    context: Context,
+    reading: &mut Reading<'_, '_>,
+) -> Result<Result<(), No>, DecideError> {
+    let request = acting.request(action, resource, context)?;
+    let guardrails = reading.guardrails()?;
+    let sides = Sides::of(&acting.account, &request, reading.terms());
+    let open = operation.is_open_to_people().then(|| reading.open_to_people()).transpose()?;
+    let mut policies = acting.policies();
+    if let Some(document) = &open {
+        policies.identity.push(Named { name: "what everybody may who signs in", document });
+        policies.boundary = None;
+    }
+    guardrails.bind(&sides, &mut policies);
+    let decision = decide(&request, &policies, Detail::Deciding);
+    Ok(match decision.verdict {
+        Verdict::Allowed => Ok(()),
+        Verdict::ExplicitlyDenied => {
+            let (explicit, matched) = (true, decision.denying(&policies));
+            Err(No { explicit, matched, ..No::from(with_an_explicit_deny(&decision.reasons)) })
+        }
+        Verdict::ImplicitlyDenied => {
+            let layer = decision.reasons.iter().find_map(|reason| match reason {
+                Reason::NothingAllows(layer) => Some(*layer),
+                _ => None,
+            });
+            let nothing = match layer {
+                Some(Layer::Boundary) => "no permissions boundary",
+                Some(Layer::Session) => "no session policy",
+                Some(Layer::ServiceControl(_)) => "no service control policy",
+                _ => "no identity-based policy",
+            };
+            let level = layer.and_then(|layer| guardrails.level(layer, &sides)).map(which).unwrap_or_default();
+            Err(format!("because {nothing} allows the {action} action{level}").into())
+        }
+    })
 }
 
 /// The moment of a question, kept with a session: a role that is given until noon is not taken back at noon from those who

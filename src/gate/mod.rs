@@ -21,7 +21,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use judge::{Asking, Grant, Granted, Judge};
+pub use judge::{Asking, Grant, Granted, Judge, Remembered};
 pub use operation::Operation;
 pub use refusal::Refusal;
 
@@ -216,6 +216,21 @@ impl Gate {
             tracing::warn!(%operation, resource = %printable(resource), "root is in use");
         }
         Ok(Authorized { caller, operation, resource: resource.to_owned(), granted, mfa: asking.mfa, at: now, trace })
+    }
+
+    /// Whether what `who` asked for before may go on at `now`: by the same documents as when they asked, as these are now. It is no
+    /// act of theirs and leaves no record; whoever goes on writes down what comes of it. Blocks.
+    ///
+    /// # Errors
+    /// When it may not, or that cannot be found out.
+    pub fn goes_on(
+        &self,
+        who: &Remembered<'_>,
+        operation: Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<(), GateError> {
+        self.judge.decide_again(who, operation, resource, now)
     }
 
     fn deny(&self, caller: &Caller, operation: Operation, resource: &str, event: &Event, now: Timestamp) -> GateError {

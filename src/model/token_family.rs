@@ -4,6 +4,9 @@
 //! that comes a second time, or a refresh token that was passed over, shows that two have what one should (RFC 9700, sections
 //! 4.5 and 4.14). How they are made and taken is the business of `sso`.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::client::{ClientId, Scope, SecretHash};
@@ -35,6 +38,48 @@ pub struct Consent {
     /// How surely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// How they asked, which policies are asked about again whenever something is given of it.
+    #[serde(default)]
+    pub whence: Whence,
+}
+
+/// How somebody asked for what they let a client have, as conditions of policies see it. What is not known is absent for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Whence {
+    /// From which address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// Whether it came encrypted all the way to us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secure: Option<bool>,
+    /// What the browser said it is; at most [`LONGEST_USER_AGENT`] bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// When a second factor was shown, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mfa: Option<Timestamp>,
+}
+
+/// Longest name of a browser that is kept, in bytes: a longer one is left out, as if it had not been said.
+pub const LONGEST_USER_AGENT: usize = 1_024;
+
+impl Whence {
+    /// The values, by condition key. How long ago a second factor was shown is counted up to `now`.
+    #[must_use]
+    pub fn conditions(&self, now: Timestamp) -> BTreeMap<String, Vec<String>> {
+        let mut said = BTreeMap::new();
+        let mut set = |key: &str, value: Option<String>| {
+            said.extend(value.map(|value| (key.to_owned(), vec![value])));
+        };
+        set("aws:SourceIp", self.ip.map(|ip| ip.to_string()));
+        set("aws:SecureTransport", self.secure.map(|secure| secure.to_string()));
+        set("aws:UserAgent", self.user_agent.clone());
+        set("aws:MultiFactorAuthPresent", Some(self.mfa.is_some().to_string()));
+        let age = |at| now.duration_since(at).as_secs().max(0).to_string();
+        set("aws:MultiFactorAuthAge", self.mfa.map(age));
+        said
+    }
 }
 
 impl Consent {

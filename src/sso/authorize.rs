@@ -12,7 +12,7 @@ use crate::authn::signed::Signed;
 use crate::base::{Secret, Timestamp};
 use crate::gate::{Asking, GateError, Operation};
 use crate::model::client::{ClientId, GrantType, Scope};
-use crate::model::token_family::Consent;
+use crate::model::token_family::{Consent, LONGEST_USER_AGENT, Whence};
 use crate::model::{Client, Session};
 
 /// What a client asks for a browser.
@@ -200,7 +200,7 @@ impl Sso {
 
 /// What whoever is signed in lets the client have, and by which session.
 fn consent<'a>(request: &Request, signed: &'a Signed) -> Option<(&'a Session, Consent)> {
-    let session = signed.session()?.session();
+    let (session, from) = (signed.session()?.session(), signed.from());
     let consent = Consent {
         client: request.client.id.clone(),
         user: signed.user()?.id,
@@ -210,6 +210,12 @@ fn consent<'a>(request: &Request, signed: &'a Signed) -> Option<(&'a Session, Co
         auth_time: session.auth_time.unwrap_or(session.created),
         amr: session.amr.clone(),
         acr: Some(if session.mfa.is_some() { MFA } else { PASSWORD }.to_owned()),
+        whence: Whence {
+            ip: from.ip,
+            secure: Some(from.secure),
+            user_agent: from.user_agent.clone().filter(|agent| agent.len() <= LONGEST_USER_AGENT),
+            mfa: session.mfa,
+        },
     };
     Some((session, consent))
 }

@@ -1,13 +1,14 @@
 //! The person behind a family of tokens, as they are now.
 //!
-//! Looked at whenever something is to be given for them: whether they may act, whether the client may sign them in, and in which
-//! groups they are. So a change in the directory reaches applications with the next token, and without a new sign-in.
+//! Looked at whenever something is to be given for them: whether they may act, whether the client may sign them in, what policies say
+//! of that, and in which groups they are. So a change in the directory reaches applications with the next token, and without a new sign-in.
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{OauthError, Sso};
 use crate::base::{Timestamp, UserId};
+use crate::gate::{GateError, Operation, Remembered};
 use crate::model::client::{ClaimSource, Client, Subjects};
 use crate::model::token_family::Consent;
 use crate::model::{Actor, Entity, Member, User};
@@ -58,7 +59,34 @@ impl Sso {
         if !client.allowed_groups.is_empty() && !client.allowed_groups.iter().any(allowed) {
             return Ok(Err("they are in no group that the client may sign in".to_owned()));
         }
+        if let Err(why) = self.may_still(client, consent, &user, now)? {
+            return Ok(Err(why));
+        }
         Ok(Ok(Person { user, groups }))
+    }
+
+    /// Whether policies and guardrails, as they are now, let the person sign in to the client.
+    ///
+    /// Who sends this request is the client: its address and its program are not the person's, who may not be there at all. So
+    /// conditions are told what was true when the person asked (address, browser, encryption, second factor), and of the rest what
+    /// is true now: the moment, who they are, their tags. "Only from the office" thus holds for the sign-in, goes on holding for
+    /// what came of it, and is judged anew when it changes: asked about the client's address it would end every application's
+    /// refreshing or, where the application is in the office, let go on whoever is not. What is lost: somebody who leaves the
+    /// office is not signed out by that; the lifetimes of the client's tokens bound it, and `offline_access` is the client's to
+    /// be refused. What was never known is absent, so that a Deny on "not from the office" matches.
+    fn may_still(
+        &self,
+        client: &Client,
+        consent: &Consent,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Result<(), String>, OauthError> {
+        let who = Remembered { user, asked: consent.whence.conditions(now).into_iter().collect() };
+        match self.gate.goes_on(&who, Operation::AuthorizeClient, client.id.as_str(), now) {
+            Ok(()) => Ok(Ok(())),
+            Err(error @ (GateError::NotAuthorized { .. } | GateError::Denied { .. })) => Ok(Err(error.to_string())),
+            Err(error) => Err(OauthError::ours(&error)),
+        }
     }
 
     /// By the browser session, which has to count.

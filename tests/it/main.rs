@@ -77,6 +77,7 @@ mod several;
 mod signing_keys;
 mod sigv4;
 mod simulated;
+mod sso_again;
 mod sso_authorize;
 mod sso_browser;
 mod sso_clients;

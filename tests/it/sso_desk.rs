@@ -3,7 +3,7 @@
 use bailey::base::SessionId;
 use bailey::keys::Algorithm;
 use bailey::model::Actor;
-use bailey::model::token_family::Consent;
+use bailey::model::token_family::{Consent, Whence};
 use bailey::sso::{Form, NewCode, OauthError, Shown, Sso, Tokens};
 use bailey::store::sessions;
 use base64::Engine as _;
@@ -94,6 +94,7 @@ impl Desk {
             auth_time: held.created,
             amr: vec!["pwd".to_owned()],
             acr: Some("pwd".to_owned()),
+            whence: Whence::default(),
         }
     }
 
