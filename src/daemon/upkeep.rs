@@ -76,7 +76,7 @@ fn sweep_sessions(app: &App, place: &mut Place, now: Timestamp) {
     }
 }
 
-/// Forgets codes and tokens that are long over, once a minute: all of them are looked at. Blocks.
+/// Forgets codes and tokens that are long over, once a minute. Blocks.
 fn forget_tokens(app: &App, now: Timestamp) {
     if now.as_second().rem_euclid(60) >= i64::try_from(EVERY.as_secs()).unwrap_or(60) {
         return;

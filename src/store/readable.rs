@@ -98,6 +98,14 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         "client" => Some(schema::sso::client(&rest.parse().ok()?)),
         "authorization-code" => keyed(b'f', &[rest], 32),
         "token-family" => keyed(b'h', &[rest], 16),
+        "token-family-of" => {
+            let (user, family) = rest.split_once('/')?;
+            keyed(b'2', &[user, family], 32)
+        }
+        "over" => {
+            let (at, row) = rest.split_once('/')?;
+            keyed_over(at.parse().ok()?, row)
+        }
         "spent" => {
             let (kind, digest) = rest.split_once('/')?;
             let kind = Spent::ALL.into_iter().find(|spent| spent.word() == kind)?;
@@ -226,6 +234,14 @@ fn words(key: &[u8]) -> Option<String> {
         b'e' => format!("client/{}", schema::sso::parse_client(key)?),
         b'f' => format!("authorization-code/{}", hex::encode(rest)),
         b'h' => format!("token-family/{}", hex::encode(rest)),
+        b'2' => {
+            let (user, family) = schema::sso::parse_family_of(key)?;
+            format!("token-family-of/{}/{}", hex::encode(user.as_bytes()), hex::encode(family.as_bytes()))
+        }
+        b'1' => {
+            let (at, row) = schema::sso::parse_over(key)?;
+            format!("over/{at}/{}", hex::encode(row))
+        }
         b'd' => {
             let (kind, digest) = schema::sso::parse_spent(key)?;
             format!("spent/{}/{}", kind.word(), hex::encode(digest))
@@ -338,6 +354,10 @@ fn keyed(space: u8, parts: &[&str], length: usize) -> Option<Vec<u8>> {
     (key.len() == length + 1).then_some(key)
 }
 
+fn keyed_over(at: u64, row: &str) -> Option<Vec<u8>> {
+    Some([b"1".as_slice(), &at.to_be_bytes(), &hex::decode(row).ok()?].concat())
+}
+
 fn kind(word: &str) -> Option<MemberKind> {
     match word {
         "user" => Some(MemberKind::User),
@@ -432,6 +452,11 @@ mod tests {
             (sso::client(&"app.1".parse().unwrap()), "client/app.1".to_owned()),
             (sso::code(&[8; 32]), format!("authorization-code/{}", "08".repeat(32))),
             (sso::family(&FamilyId::from_bytes([8; 16])), format!("token-family/{}", "08".repeat(16))),
+            (
+                sso::family_of(&UserId::from_bytes([6; 16]), &FamilyId::from_bytes([8; 16])),
+                format!("token-family-of/{}/{}", "06".repeat(16), "08".repeat(16)),
+            ),
+            (sso::over(crate::base::Timestamp::UNIX_EPOCH, &[8; 3]), "over/0/080808".to_owned()),
             (sso::spent(Spent::Token, &[8; 32]), format!("spent/token/{}", "08".repeat(32))),
         ] {
             assert_eq!(describe(&key), text);

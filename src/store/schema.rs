@@ -44,6 +44,8 @@
 //! | `e` clients of single sign-on | client id | [`Client`] as JSON | yes |
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
+//! | `2` families of | user id, family id | nothing | no |
+//! | `1` when what is over of `f`, `h` and `d` is forgotten | second (8), that row's key | nothing | no |
 //! | `d` what counts once, or no more: client assertions, tokens | kind byte, digest (32) | until when that matters, as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
@@ -104,7 +106,7 @@ pub fn is_historied(key: &[u8]) -> bool {
 pub fn is_aside(key: &[u8]) -> bool {
     matches!(
         key.first(),
-        Some(b't' | b'v' | b'w' | b'f' | b'h' | b'd' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M')
+        Some(b't' | b'v' | b'w' | b'f' | b'h' | b'd' | b'1' | b'2' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M')
     )
 }
 

@@ -1,11 +1,12 @@
 //! Rows of single sign-on, in terms of the model: clients, codes, families of tokens, and what counts once or no more.
 
+use jiff::SignedDuration;
+
 use super::execute::{from_json, to_json};
 use super::iam::{Read, as_read};
 use super::schema::sso as keys;
 use super::schema::sso::Spent;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
-use crate::base::clock::expired;
 use crate::base::{Timestamp, UserId};
 use crate::model::client::ClientId;
 use crate::model::token_family::{Code, Family, FamilyId};
@@ -83,6 +84,9 @@ impl Commit {
     pub fn put_code(&mut self, digest: &[u8; 32], code: &Code, revision: Revision) -> Result<(), StoreError> {
         let key = keys::code(digest);
         self.expect(key.clone(), as_read(revision));
+        if revision == 0 {
+            self.put(keys::over(code.expires, &key), Vec::new());
+        }
         self.put(key, to_json(code)?);
         Ok(())
     }
@@ -94,6 +98,11 @@ impl Commit {
     pub fn put_family(&mut self, family: &Family, revision: Revision) -> Result<(), StoreError> {
         let key = keys::family(&family.id);
         self.expect(key.clone(), as_read(revision));
+        // Neither whose it is nor how long it lasts ever changes.
+        if revision == 0 {
+            self.put(keys::family_of(&family.consent.user, &family.id), Vec::new());
+            self.put(keys::over(family.expires, &key), Vec::new());
+        }
         self.put(key, to_json(family)?);
         Ok(())
     }
@@ -105,6 +114,7 @@ impl Commit {
     pub fn spend(&mut self, kind: Spent, digest: &[u8; 32], until: Timestamp) -> Result<(), StoreError> {
         let key = keys::spent(kind, digest);
         self.expect(key.clone(), Expect::Absent);
+        self.put(keys::over(until, &key), Vec::new());
         self.put(key, to_json(&until)?);
         Ok(())
     }
@@ -113,53 +123,62 @@ impl Commit {
 /// Rows forgotten in one commit.
 const BATCH: usize = 500;
 
+/// Access tokens may outlive what they came from by an hour: as long its end is to be found.
+const BEHIND: SignedDuration = SignedDuration::from_hours(1);
+
 /// Forgets codes, families and spent things whose time is over at `now`; answers how many. Blocks.
+///
+/// They are found in the order of time, so that a round reads what it forgets and nothing else. To look at all there are once a
+/// minute would be work that grows with every client that shows itself by assertions, whether or not anything is over; to look at
+/// a part of them each minute would let what is over pile up behind that. The price is one more row, in the commit that writes
+/// the first.
 ///
 /// # Errors
 /// When the store fails; what was forgotten stays so.
 pub fn forget(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
-    let mut over = Vec::new();
-    store.visit(&KeyRange::prefix(&keys::codes()), |key, value| {
-        let code: Code = from_json(key, value)?;
-        keep(&mut over, key, code.expires, now);
-        Ok(())
-    })?;
-    store.visit(&KeyRange::prefix(&keys::families()), |key, value| {
-        let family: Family = from_json(key, value)?;
-        keep(&mut over, key, family.expires, now);
-        Ok(())
-    })?;
-    store.visit(&KeyRange::prefix(&keys::all_spent()), |key, value| {
-        keep(&mut over, key, from_json(key, value)?, now);
-        Ok(())
-    })?;
-    for batch in over.chunks(BATCH) {
-        let mut commit = Commit::new(Actor::task("sso"), now, super::Intent::Narrow);
-        batch.iter().for_each(|key| commit.delete(key.clone()));
+    let mut forgotten = 0;
+    let Ok(until) = now.checked_sub(BEHIND) else { return Ok(0) };
+    let over = KeyRange { from: keys::over(Timestamp::UNIX_EPOCH, &[]), to: Some(keys::not_over(until)) };
+    loop {
+        let commit = store.read(|snapshot| forgetting(snapshot, &over, now))?;
+        let Some((commit, count)) = commit else { return Ok(forgotten) };
         store.commit(commit)?;
+        forgotten += count;
     }
-    Ok(over.len() as u64)
 }
 
-/// The families of a person that nobody ended. Looks at all there are: it is asked for when somebody signs out of everything.
+/// The commit that forgets the next ones.
+fn forgetting(snapshot: &dyn Snapshot, over: &KeyRange, now: Timestamp) -> Result<Option<(Commit, u64)>, StoreError> {
+    let found = snapshot.scan(over, BATCH)?;
+    let count = found.len() as u64;
+    let mut commit = Commit::new(Actor::task("sso"), now, super::Intent::Narrow);
+    for (key, _) in found {
+        let row = keys::parse_over(&key).map(|(_, row)| row.to_vec());
+        if let Some(row) = row {
+            if let Some(family) = row.strip_prefix(b"h").and_then(|id| id.try_into().ok()).map(FamilyId::from_bytes)
+                && let Some(held) = self::family(snapshot, &family)?
+            {
+                commit.delete(keys::family_of(&held.value.consent.user, &family));
+            }
+            commit.delete(row);
+        }
+        commit.delete(key);
+    }
+    Ok((count > 0).then_some((commit, count)))
+}
+
+/// The families of a person that nobody ended.
 ///
 /// # Errors
 /// When the rows cannot be read, or one is damaged.
 pub fn families_of(store: &Store, user: &UserId) -> Result<Vec<FamilyId>, StoreError> {
-    let mut found = Vec::new();
-    store.visit(&KeyRange::prefix(&keys::families()), |key, value| {
-        let family: Family = from_json(key, value)?;
-        found.extend((family.consent.user == *user && family.ended.is_none()).then_some(family.id));
-        Ok(())
-    })?;
-    Ok(found)
-}
-
-/// Access tokens may outlive what they came from by an hour: as long its end is to be found.
-const BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
-
-fn keep(over: &mut Vec<Vec<u8>>, key: &[u8], expires: Timestamp, now: Timestamp) {
-    if expired(expires.saturating_add(BEHIND).unwrap_or(Timestamp::MAX), now) {
-        over.push(key.to_vec());
-    }
+    store.read(|snapshot| {
+        let mut found = Vec::new();
+        for (key, _) in snapshot.scan(&KeyRange::prefix(&keys::all_families_of(user)), usize::MAX)? {
+            let shape = || StoreError::corrupt(&key, "its key is not of its space's shape");
+            let (_, id) = keys::parse_family_of(&key).ok_or_else(shape)?;
+            found.extend(self::family(snapshot, &id)?.filter(|held| held.value.ended.is_none()).map(|_| id));
+        }
+        Ok(found)
+    })
 }

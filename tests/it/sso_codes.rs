@@ -353,18 +353,3 @@ async fn a_client_that_shows_who_it_is_keeps_its_refresh_token() {
     assert_eq!(desk.form("/oauth2/revoke", None, &[("client_id", "app"), ("token", token)]).await.status, 200);
     assert_eq!(desk.userinfo(&told.access_token).await.status, 401);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_over_is_forgotten() {
-    let desk = Desk::new().await;
-    desk.app("app").await;
-    let store = &desk.office.fixture.app.store;
-    let forget = || bailey::store::sso::forget(store, desk.office.fixture.app.admin.now()).unwrap();
-    let told = desk.signed_in("app", "openid");
-    assert_eq!(forget(), 0);
-    desk.office.pass(3_661);
-    assert_eq!(forget(), 1, "the code");
-    desk.office.pass(24 * 3_600);
-    assert_eq!((forget(), forget()), (1, 0));
-    assert!(is_grant(&desk.refresh("app", told.refresh_token.as_ref().unwrap())));
-}

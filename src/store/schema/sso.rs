@@ -1,6 +1,7 @@
 //! Keys of single sign-on: clients, codes, tokens. The table is in [`super`].
 
 use super::key;
+use crate::base::{Timestamp, UserId};
 use crate::model::client::ClientId;
 use crate::model::token_family::FamilyId;
 
@@ -66,34 +67,54 @@ pub fn code(digest: &[u8; 32]) -> Vec<u8> {
     key(b'f', &[digest])
 }
 
-/// Prefix of all codes.
-#[must_use]
-pub fn codes() -> Vec<u8> {
-    vec![b'f']
-}
-
 /// A family of tokens.
 #[must_use]
 pub fn family(id: &FamilyId) -> Vec<u8> {
     key(b'h', &[id.as_bytes()])
 }
 
-/// Prefix of all families.
+/// That a family is of a person.
 #[must_use]
-pub fn families() -> Vec<u8> {
-    vec![b'h']
+pub fn family_of(user: &UserId, id: &FamilyId) -> Vec<u8> {
+    key(b'2', &[user.as_bytes(), id.as_bytes()])
+}
+
+/// Prefix of a person's families.
+#[must_use]
+pub fn all_families_of(user: &UserId) -> Vec<u8> {
+    key(b'2', &[user.as_bytes()])
+}
+
+/// Person and family of such a key.
+#[must_use]
+pub fn parse_family_of(key: &[u8]) -> Option<(UserId, FamilyId)> {
+    let (user, family) = key.strip_prefix(b"2")?.split_first_chunk::<16>()?;
+    Some((UserId::from_bytes(*user), FamilyId::from_bytes(family.try_into().ok()?)))
+}
+
+/// That the time of a row is over at `at`, in the order of time; whole seconds.
+#[must_use]
+pub fn over(at: Timestamp, row: &[u8]) -> Vec<u8> {
+    key(b'1', &[&u64::try_from(at.as_second()).unwrap_or(0).to_be_bytes(), row])
+}
+
+/// Behind all rows whose time is over at `at`.
+#[must_use]
+pub fn not_over(at: Timestamp) -> Vec<u8> {
+    key(b'1', &[&u64::try_from(at.as_second()).unwrap_or(0).saturating_add(1).to_be_bytes()])
+}
+
+/// Moment (seconds) and row of such a key.
+#[must_use]
+pub fn parse_over(key: &[u8]) -> Option<(u64, &[u8])> {
+    let (at, row) = key.strip_prefix(b"1")?.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*at), row))
 }
 
 /// Something that counts once or no more, by the digest of its name.
 #[must_use]
 pub fn spent(kind: Spent, digest: &[u8; 32]) -> Vec<u8> {
     key(b'd', &[&[kind.byte()], digest])
-}
-
-/// Prefix of all that counts once or no more.
-#[must_use]
-pub fn all_spent() -> Vec<u8> {
-    vec![b'd']
 }
 
 /// Kind and digest of such a key.

@@ -1,29 +1,44 @@
 //! The rows of single sign-on.
 
-use super::{expect, plain};
+use super::{expect, plain, there};
 use crate::base::Timestamp;
 use crate::model::Client;
 use crate::model::token_family::{Code, Family};
-use crate::store::execute;
 use crate::store::schema::sso as keys;
+use crate::store::{Snapshot, execute, sso};
 
 const SHAPE: &str = "its key is not of its space's shape";
 
 /// What does not fit about a row of these spaces. Whom it is of may be gone: it counts for nothing then.
-pub(super) fn check(key: &[u8], value: &[u8]) -> Result<(), String> {
+pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {
+    let ends = |at| expect(there(snapshot, &keys::over(at, key))?, "it would never be forgotten");
     match key.first() {
         Some(b'e') => check_client(key, value),
         Some(b'f') => {
-            plain(execute::from_json::<Code>(key, value))?;
-            expect(key.len() == 33, SHAPE)
+            let code = plain(execute::from_json::<Code>(key, value))?;
+            expect(key.len() == 33, SHAPE)?;
+            ends(code.expires)
         }
         Some(b'h') => {
             let family = plain(execute::from_json::<Family>(key, value))?;
-            expect(keys::family(&family.id) == key, "it holds the family of another key")
+            expect(keys::family(&family.id) == key, "it holds the family of another key")?;
+            let way = keys::family_of(&family.consent.user, &family.id);
+            expect(there(snapshot, &way)?, "whose it is does not lead to it")?;
+            ends(family.expires)
+        }
+        Some(b'1') => {
+            let (_, row) = keys::parse_over(key).ok_or(SHAPE)?;
+            expect(there(snapshot, row)?, "what it is about is not there")
+        }
+        Some(b'2') => {
+            let (user, id) = keys::parse_family_of(key).ok_or(SHAPE)?;
+            let family = plain(sso::family(snapshot, &id))?.ok_or("the family is not there")?;
+            expect(family.value.consent.user == user, "the family is somebody else's")
         }
         _ => {
-            plain(execute::from_json::<Timestamp>(key, value))?;
-            expect(keys::parse_spent(key).is_some(), SHAPE)
+            let until = plain(execute::from_json::<Timestamp>(key, value))?;
+            expect(keys::parse_spent(key).is_some(), SHAPE)?;
+            ends(until)
         }
     }
 }
