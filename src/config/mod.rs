@@ -88,6 +88,8 @@ pub struct Config {
     pub access: Access,
     /// How often one access key may call IAM and STS.
     pub calls: crate::http::rate::Limit,
+    /// How often clients of single sign-on may ask for tokens.
+    pub token_limits: crate::http::token_rate::TokenLimits,
     /// What the token service takes besides signatures.
     pub sts: crate::sts::unsigned::Settings,
     /// Pages to sign in at.
@@ -176,6 +178,7 @@ impl Config {
             forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
             calls: api::meant(&top.section("api")),
+            token_limits: sso::limits(&top.section("sso")),
             sts: sts::meant(&top.section("sts"), Kerberos::takes_tickets(&top.section("kerberos"))),
             portal: Portal::meant(&top.section("portal")),
             sessions: Sessions::meant(&top.section("sessions")),

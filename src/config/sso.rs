@@ -3,11 +3,25 @@
 use super::raw::Written;
 use super::section::Section;
 use super::values::{Meant, Misfit, from_text};
+use crate::http::rate::Limit;
+use crate::http::token_rate::TokenLimits;
 use crate::sso::settings::IssuerUrlError;
 use crate::sso::{IssuerUrl, Settings};
 
 pub(super) fn meant(section: &Section<'_>) -> Settings {
     Settings { issuer: section.optional("issuer") }
+}
+
+/// How often clients may ask for tokens.
+pub(super) fn limits(section: &Section<'_>) -> TokenLimits {
+    let limit = |burst, per_second| Limit {
+        burst: i64::from(section.read::<u32>(burst)),
+        per_second: i64::from(section.read::<u32>(per_second)),
+    };
+    TokenLimits {
+        requests: limit("token_requests_at_once", "token_requests_per_second"),
+        failures: limit("failed_clients_at_once", "failed_clients_per_second"),
+    }
 }
 
 impl Meant for IssuerUrl {

@@ -30,6 +30,7 @@ use crate::config::{Access, Config, DirectoryConfig};
 use crate::fetch::Client;
 use crate::gate::{Gate, Judge};
 use crate::http::rate::Rates;
+use crate::http::token_rate::TokenRates;
 use crate::http::{App, socket};
 use crate::issue::Mint;
 use crate::keys::Keys;
@@ -189,6 +190,7 @@ pub fn parts(
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
         rates: Rates::new(config.calls),
+        token_rates: TokenRates::new(config.token_limits),
         replays: Replays::since(clock.now()),
         audit,
         clock,

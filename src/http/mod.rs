@@ -34,6 +34,7 @@ pub mod session;
 pub mod socket;
 pub mod syncs;
 pub mod tls;
+pub mod token_rate;
 pub mod v1;
 
 use std::sync::{Arc, RwLock};
@@ -96,6 +97,8 @@ pub struct App {
     pub roles: RwLock<LocalRoles>,
     /// How many calls each access key made lately.
     pub rates: rate::Rates,
+    /// How often clients of single sign-on asked for tokens lately.
+    pub token_rates: token_rate::TokenRates,
     /// Signatures that were taken.
     pub replays: Replays,
     /// Renders `/metrics`, where metrics are recorded.

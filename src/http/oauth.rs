@@ -13,13 +13,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    AUTHORIZATION, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA, VARY, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
 use super::origin::Origin;
 use super::{App, Failure};
 use crate::base::Timestamp;
+use crate::model::Client;
 use crate::sso::error::Code;
 use crate::sso::metadata::paths;
 use crate::sso::{Form, OauthError, Shown, Sso};
@@ -99,7 +100,14 @@ async fn metadata(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn token(State(app): State<Arc<App>>, asked: Asked) -> Response {
-    asked.answer(app, |sso, shown, now| sso.token(shown, now).map(|tokens| Json(tokens).into_response())).await
+    let rates = Arc::clone(&app);
+    let answer = asked.answer(app, move |sso, shown, now| {
+        shown.form.required("grant_type")?;
+        let client = sso.authenticate(shown, now)?;
+        admit(&rates, &client, shown, now)?;
+        sso.token_for(&client, shown, now).map(|tokens| Json(tokens).into_response())
+    });
+    answer.await
 }
 
 async fn introspect(State(app): State<Arc<App>>, asked: Asked) -> Response {
@@ -128,14 +136,28 @@ async fn userinfo(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     }
 }
 
+/// Whether a client may ask once more.
+fn admit(app: &App, client: &Client, shown: &Shown<'_>, now: Timestamp) -> Result<(), OauthError> {
+    if app.token_rates.admit(client, shown.ip, now) {
+        return Ok(());
+    }
+    Err(OauthError::new(Code::TooMany, "the client asks too often: keep a token until shortly before it ends"))
+}
+
 impl Asked {
     async fn answer(
         self,
         app: Arc<App>,
         work: impl FnOnce(&Sso, &Shown<'_>, Timestamp) -> Result<Response, OauthError> + Send + 'static,
     ) -> Response {
+        let rates = Arc::clone(&app);
         blocking(app, move |sso, now| {
             let form = self.form()?;
+            let ip = self.origin.as_ref().map(|origin| origin.client);
+            if !rates.token_rates.may_try(ip, now) {
+                let why = "too many requests from there did not show which client they are of: wait, and show the right secret";
+                return Err(OauthError::new(Code::TooMany, why));
+            }
             if self.headers.get_all(AUTHORIZATION).iter().count() > 1 {
                 return Err(OauthError::request("the header Authorization is there twice"));
             }
@@ -146,8 +168,11 @@ impl Asked {
                         .ok_or_else(|| OauthError::new(Code::InvalidClient, "the header Authorization is no text"))?,
                 ),
             };
-            let ip = self.origin.as_ref().map(|origin| origin.client);
-            work(sso, &Shown { authorization, form: &form, ip }, now)
+            let answered = work(sso, &Shown { authorization, form: &form, ip }, now);
+            if answered.as_ref().is_err_and(|error| error.code == Code::InvalidClient) {
+                rates.token_rates.failed(ip, now);
+            }
+            answered
         })
         .await
     }
@@ -200,6 +225,10 @@ fn refused(error: &OauthError) -> Response {
         _ => None,
     };
     let mut answer = (status, body).into_response();
+    if error.code == Code::TooMany {
+        // A bucket gives at least one request back each second.
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
         answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }

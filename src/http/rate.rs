@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::authn::signed::Signed;
+use crate::base::network::Neighbours;
 use crate::base::{ResourceId, SessionId, Timestamp, UserId};
 
 /// Buckets that are remembered. Those that are full again are forgotten first: nothing is lost by it.
@@ -31,6 +32,10 @@ pub enum Payer {
     Machine(ResourceId),
     /// A session that an outside issuer vouched for: many programs of one service are the same to their issuer.
     Session(SessionId),
+    /// A client of single sign-on, by a digest of its id.
+    Client([u8; 32]),
+    /// Whoever asks from there.
+    Source(Neighbours),
 }
 
 impl Payer {
@@ -78,6 +83,12 @@ impl Rates {
     #[must_use]
     pub fn new(limit: Limit) -> Self {
         Self { limit, buckets: Mutex::default() }
+    }
+
+    /// Whether `payer` could make a call at `now`; it costs nothing. Of somebody who is not remembered, so it seems.
+    pub fn has_left(&self, payer: Payer, now: Timestamp) -> bool {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.get(&payer).is_none_or(|bucket| bucket.filled(self.limit, now).left >= CALL)
     }
 
     /// Whether `payer` may make a call at `now`.

@@ -37,6 +37,8 @@ pub enum Code {
     InvalidToken,
     /// The access token does not reach so far.
     InsufficientScope,
+    /// Asked too often: it may be asked again in a moment (the word of RFC 8628, section 3.5).
+    TooMany,
     /// It may be otherwise in a moment.
     TemporarilyUnavailable,
     /// Something of ours broke.
@@ -57,6 +59,7 @@ impl Code {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::TooMany => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
@@ -68,6 +71,7 @@ impl Code {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
             Self::InsufficientScope => 403,
+            Self::TooMany => 429,
             Self::TemporarilyUnavailable => 503,
             Self::ServerError => 500,
             _ => 400,

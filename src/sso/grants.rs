@@ -38,8 +38,17 @@ impl Sso {
     /// # Errors
     /// When the client does not show who it is, may not ask so, or what it brings does not count.
     pub fn token(&self, shown: &Shown<'_>, now: Timestamp) -> Result<Tokens, OauthError> {
-        let asked = shown.form.required("grant_type")?;
+        shown.form.required("grant_type")?;
         let client = self.authenticate(shown, now)?;
+        self.token_for(&client, shown, now)
+    }
+
+    /// As [`Sso::token`], of a client that has shown who it is. Blocks.
+    ///
+    /// # Errors
+    /// When it may not ask so, or what it brings does not count.
+    pub fn token_for(&self, client: &Client, shown: &Shown<'_>, now: Timestamp) -> Result<Tokens, OauthError> {
+        let asked = shown.form.required("grant_type")?;
         let grant = GrantType::named(asked).ok_or_else(|| {
             OauthError::new(Code::UnsupportedGrantType, "there is no such grant; the discovery document lists them")
         })?;
@@ -48,9 +57,9 @@ impl Sso {
             return Err(OauthError::new(Code::UnauthorizedClient, what));
         }
         match grant {
-            GrantType::ClientCredentials => self.client_credentials(&client, shown, now),
-            GrantType::AuthorizationCode => self.redeem_code(&client, shown, now),
-            GrantType::RefreshToken => self.refresh(&client, shown, now),
+            GrantType::ClientCredentials => self.client_credentials(client, shown, now),
+            GrantType::AuthorizationCode => self.redeem_code(client, shown, now),
+            GrantType::RefreshToken => self.refresh(client, shown, now),
         }
     }
 }

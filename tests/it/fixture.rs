@@ -103,6 +103,7 @@ impl Fixture {
             store: tiny.store(),
             gate,
             rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::CALLS),
+            token_rates: bailey::http::token_rate::TokenRates::new(bailey::http::token_rate::TokenLimits::default()),
             replays: bailey::authn::sigv4::Replays::since(Timestamp::UNIX_EPOCH),
             audit,
             clock: shared,

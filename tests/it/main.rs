@@ -84,6 +84,7 @@ mod sso_clients;
 mod sso_codes;
 mod sso_desk;
 mod sso_presets;
+mod sso_limits;
 mod sso_rows;
 mod sso_tokens;
 mod store_conformance;
