@@ -256,6 +256,7 @@ pub const KEYS: &[Key] = &[
     defaulted("client.may_exchange", Form::Names, "[]", "ARNs of roles it may exchange tokens for"),
     defaulted("client.subjects", Form::Choice(&["public", "pairwise"]), r#""public""#, "whether people have the same `sub` as elsewhere"),
     defaulted("client.post_logout_redirect_uris", Form::RedirectUris, "[]", "where people may be sent to when they signed out"),
+    defaulted("client.require_par", Form::Flag, "false", "whether its requests have to be pushed"),
     optional("client.backchannel_logout_uri", Form::RedirectUri, "where it is told that somebody signed out"),
 
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),

@@ -34,6 +34,7 @@ pub(super) fn add(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> 
         .route(paths::OAUTH, get(metadata).options(preflight))
         .route(paths::KEYS, get(super::public::keys).options(preflight))
         .route(paths::TOKEN, post(token).options(preflight))
+        .route(paths::PAR, post(par).options(preflight))
         .layer(middleware::from_fn_with_state(Arc::clone(app), share));
     let closed = Router::new()
         .route(paths::INTROSPECT, post(introspect))
@@ -106,6 +107,16 @@ async fn token(State(app): State<Arc<App>>, asked: Asked) -> Response {
         let client = sso.authenticate(shown, now)?;
         admit(&rates, &client, shown, now)?;
         sso.token_for(&client, shown, now).map(|tokens| Json(tokens).into_response())
+    });
+    answer.await
+}
+
+async fn par(State(app): State<Arc<App>>, asked: Asked) -> Response {
+    let rates = Arc::clone(&app);
+    let answer = asked.answer(app, move |sso, shown, now| {
+        let client = sso.authenticate(shown, now)?;
+        admit(&rates, &client, shown, now)?;
+        sso.push(&client, shown, now).map(|held| (StatusCode::CREATED, Json(held)).into_response())
     });
     answer.await
 }

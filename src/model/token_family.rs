@@ -4,7 +4,7 @@
 //! that comes a second time, or a refresh token that was passed over, shows that two have what one should (RFC 9700, sections
 //! 4.5 and 4.14). How they are made and taken is the business of `sso`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,27 @@ pub struct Consent {
     /// How they asked, which policies are asked about again whenever something is given of it.
     #[serde(default)]
     pub whence: Whence,
+    /// What the client asked to be told besides what the scopes stand for.
+    #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
+    pub claims: RequestedClaims,
+}
+
+/// Claims that a client asked for one by one (OpenID Connect Core 1.0, section 5.5), of those that it may be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestedClaims {
+    /// In the ID token.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub id_token: BTreeSet<String>,
+    /// At `userinfo`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub userinfo: BTreeSet<String>,
+}
+
+impl RequestedClaims {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How somebody asked for what they let a client have, as conditions of policies see it. What is not known is absent for them.
@@ -118,6 +139,21 @@ pub struct Code {
     /// The family it was redeemed for. A code is redeemed once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeemed: Option<FamilyId>,
+}
+
+/// A request that a client sent ahead (RFC 9126), as it lies in the store under the digest of its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedRequest {
+    /// Whose it is.
+    pub client: ClientId,
+    /// Its parameters, without what showed who the client is.
+    pub form: BTreeMap<String, String>,
+    /// When it was pushed.
+    pub at: Timestamp,
+    /// It is good until then.
+    pub expires: Timestamp,
+    /// The store it was pushed to: a restore ends it.
+    pub epoch: String,
 }
 
 /// A family of tokens: all that one code was redeemed for.

@@ -5,7 +5,9 @@
 //! own, nobody is sent anywhere (threats, O1). Nobody is asked to agree: clients are registered by the account for its own
 //! people, and who may sign in to which is decided by the gate (`sso:Authorize`) and by the client's groups.
 
+use super::claims::ClaimsAsked;
 use super::error::Code as Word;
+use super::par::{self, Pushed};
 use super::{Form, NewCode, OauthError, Sso};
 use crate::authn::Caller;
 use crate::authn::signed::Signed;
@@ -27,6 +29,41 @@ pub struct Request {
     prompt: Prompt,
     /// Seconds that a sign-in may be old.
     max_age: Option<i64>,
+    /// What is asked for claim by claim.
+    claims: ClaimsAsked,
+    /// Where it lies, if it was pushed.
+    pushed: Option<Pushed>,
+}
+
+/// What is wrong with a request.
+pub(super) struct Wrong {
+    /// To where that is told, and with which `state`: nowhere, unless the address is known for the client's own.
+    back: Option<(String, Option<String>)>,
+    /// In a word.
+    pub(super) error: &'static str,
+    /// In words.
+    pub(super) why: String,
+}
+
+impl Request {
+    fn wrong(&self, why: &str) -> Wrong {
+        let back = Some((self.redirect_uri.clone(), self.state.clone()));
+        Wrong { back, error: Word::InvalidRequest.word(), why: why.to_owned() }
+    }
+
+    /// Scopes that the client may not ask for.
+    pub(super) fn asks_too_much(&self) -> bool {
+        self.scopes.iter().any(|scope| !self.client.scopes.contains(scope))
+    }
+
+    /// Whether a sign-in at `at` is too old for it, `now`. Whoever signed in since it was pushed did so for it: the address that
+    /// leads back from there is the same one, whatever it asks for.
+    fn is_too_old(&self, at: Timestamp, now: Timestamp) -> bool {
+        if self.pushed.as_ref().is_some_and(|pushed| at >= pushed.at) {
+            return false;
+        }
+        self.prompt == Prompt::SignIn || self.max_age.is_some_and(|limit| now.duration_since(at).as_secs() > limit)
+    }
 }
 
 /// What the person is to see (`prompt`).
@@ -59,27 +96,58 @@ const PASSWORD: &str = "pwd";
 const MFA: &str = "mfa";
 
 impl Sso {
-    /// What `form` asks for.
+    /// What `form` asks for, or what was pushed under the name that it carries. Blocks.
     ///
     /// # Errors
     /// Where the browser goes instead.
-    pub fn asked(&self, form: &Form) -> Result<Request, Onward> {
+    pub fn asked(&self, form: &Form, now: Timestamp) -> Result<Request, Onward> {
         let nowhere = |why: &str| Onward::Nowhere(why.to_owned());
+        let broken = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "a client or its request cannot be looked up");
+            nowhere("Something of ours does not work; try again in a moment.")
+        };
         let id = form.text("client_id").and_then(|id| id.parse::<ClientId>().ok());
         let id = id.ok_or_else(|| nowhere("The application does not say which one it is."))?;
-        let client = self.admin.known_client(&id).map_err(|error| {
-            tracing::error!(%error, "a client cannot be looked up");
-            nowhere("Something of ours does not work; try again in a moment.")
-        })?;
+        let client = self.admin.known_client(&id).map_err(|error| broken(&error))?;
         let client = client.map(|(client, _)| client).filter(|client| client.may(GrantType::AuthorizationCode));
         let client = client.ok_or_else(|| nowhere("No such application is registered here."))?;
+        let read = match form.text("request_uri").and_then(|uri| uri.strip_prefix(par::URN)) {
+            // Whatever else stands in the address is not the client's word (RFC 9126, section 4).
+            Some(name) => match self.pushed(&client, name, now).map_err(|error| broken(&error))? {
+                Some((form, pushed)) => self.read_request(client, &Form::from(form), Some(pushed)),
+                None => {
+                    let why =
+                        "The application's request is over, or was used. Go back to the application and begin again.";
+                    return Err(nowhere(why));
+                }
+            },
+            None => self.read_request(client, form, None).and_then(|request| match request.client.require_par {
+                true => Err(request.wrong("requests of this client are pushed (RFC 9126)")),
+                false => Ok(request),
+            }),
+        };
+        read.map_err(|wrong| match &wrong.back {
+            Some((redirect_uri, state)) => {
+                Onward::Client(self.back_with(redirect_uri, state.as_deref(), Err((wrong.error, &wrong.why))))
+            }
+            None => Onward::Nowhere(wrong.why),
+        })
+    }
+
+    /// What `form` asks for in the name of `client`.
+    pub(super) fn read_request(&self, client: Client, form: &Form, pushed: Option<Pushed>) -> Result<Request, Wrong> {
         let redirect_uri = form.text("redirect_uri").filter(|uri| client.redirects_to(uri)).map(str::to_owned);
-        let redirect_uri = redirect_uri.ok_or_else(|| {
-            nowhere("The application wants you to be sent to an address that is not registered for it.")
+        let redirect_uri = redirect_uri.ok_or_else(|| Wrong {
+            back: None,
+            error: Word::InvalidRequest.word(),
+            why: "The application wants you to be sent to an address that is not registered for it.".to_owned(),
         })?;
         let state = form.text("state").map(str::to_owned);
-        let back =
-            |error: &str, why: &str| Onward::Client(self.back_with(&redirect_uri, state.as_deref(), Err((error, why))));
+        let back = |error: &'static str, why: &str| Wrong {
+            back: Some((redirect_uri.clone(), state.clone())),
+            error,
+            why: why.to_owned(),
+        };
         let invalid = |why: &str| back(Word::InvalidRequest.word(), why);
         for (name, error) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
             if form.text(name).is_some() {
@@ -107,11 +175,12 @@ impl Sso {
         };
         let max_age = form.text("max_age").map(|age| age.parse::<u32>().map(i64::from)).transpose();
         let max_age = max_age.map_err(|_| invalid("max_age is no number of seconds"))?;
+        let claims = ClaimsAsked::read(form.text("claims")).map_err(invalid)?;
         let words = form.text("scope").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
         let scopes = words.map(|word| word.parse::<Scope>()).collect::<Result<Vec<_>, _>>();
         let scopes = scopes.map_err(|_| back(Word::InvalidScope.word(), "a scope is none"))?;
         let (nonce, challenge) = (form.text("nonce").map(str::to_owned), challenge.to_owned());
-        Ok(Request { client, redirect_uri, state, nonce, scopes, challenge, prompt, max_age })
+        Ok(Request { client, redirect_uri, state, nonce, scopes, challenge, prompt, max_age, claims, pushed })
     }
 
     /// Where a browser goes in which nobody is signed in.
@@ -129,11 +198,16 @@ impl Sso {
         let Some((session, consent)) = caller.signed().and_then(|signed| consent(request, signed)) else {
             return self.nobody(request);
         };
-        let old = request.max_age.is_some_and(|limit| now.duration_since(consent.auth_time).as_secs() > limit);
-        if old || request.prompt == Prompt::SignIn {
+        if request.is_too_old(consent.auth_time, now) {
             return self.nobody(request);
         }
-        if request.client.required_acr.as_deref() == Some(MFA) && session.mfa.is_none() {
+        let acr = consent.acr.clone().unwrap_or_default();
+        if !(request.claims.acr.is_empty() || request.claims.acr.contains(&acr) || request.claims.acr.contains(MFA)) {
+            // What is essential and cannot be is a sign-in that failed (OpenID Connect Core 1.0, section 5.5.1.1).
+            return self.refuse(request, "unmet_authentication_requirements", "nobody is signed in here in that way");
+        }
+        let is_essential = !request.claims.acr.is_empty() && !request.claims.acr.contains(&acr);
+        if (is_essential || request.client.required_acr.as_deref() == Some(MFA)) && session.mfa.is_none() {
             return self.asks_factor(request);
         }
         let actor = caller.actor();
@@ -152,8 +226,16 @@ impl Sso {
             Ok(Err(why)) => return self.refuse(request, "access_denied", &why),
             Err(error) => return self.broken(request, error),
         }
+        if let Some(expected) = &request.claims.sub {
+            match self.subject(&request.client, &consent.user, now) {
+                Ok(sub) if sub == *expected => {}
+                Ok(_) => return self.refuse(request, "login_required", "somebody else is signed in than is expected"),
+                Err(error) => return self.broken(request, error),
+            }
+        }
         let (redirect_uri, challenge) = (request.redirect_uri.clone(), request.challenge.clone());
-        match self.issue_code(NewCode { consent, redirect_uri, challenge }, &actor, now) {
+        let pushed = request.pushed.clone();
+        match self.issue_code(NewCode { consent, redirect_uri, challenge, pushed }, &actor, now) {
             Ok(code) => Onward::Client(self.back_with(&request.redirect_uri, request.state.as_deref(), Ok(&code))),
             Err(error) => self.broken(request, error),
         }
@@ -216,6 +298,7 @@ fn consent<'a>(request: &Request, signed: &'a Signed) -> Option<(&'a Session, Co
             user_agent: from.user_agent.clone().filter(|agent| agent.len() <= LONGEST_USER_AGENT),
             mfa: session.mfa,
         },
+        claims: request.claims.requested.clone(),
     };
     Some((session, consent))
 }

@@ -12,6 +12,7 @@ use super::authenticate::Shown;
 use super::error::Code as Word;
 use super::family::Given;
 use super::grants::{self, Tokens};
+use super::par::Pushed;
 use super::{OauthError, Sso, refresh};
 use crate::audit::{Event, Outcome, Trace};
 use crate::base::clock::expired;
@@ -31,6 +32,8 @@ pub struct NewCode {
     pub redirect_uri: String,
     /// The client's challenge, by S256.
     pub challenge: String,
+    /// The request that was pushed for it, which counts once: it is gone when the code is there.
+    pub pushed: Option<Pushed>,
 }
 
 const DEAD: &str = "the code does not count: it is expired, was redeemed, or is another client's; sign in again";
@@ -43,7 +46,7 @@ impl Sso {
     /// When the client may have no code, or not so; when it cannot be written.
     pub fn issue_code(&self, new: NewCode, by: &Actor, now: Timestamp) -> Result<Secret<String>, OauthError> {
         self.admin.clock.may_mint().map_err(|error| OauthError::ours(&error))?;
-        let NewCode { consent, redirect_uri, challenge } = new;
+        let NewCode { consent, redirect_uri, challenge, pushed } = new;
         let client = self.admin.known_client(&consent.client)?.map(|(client, _)| client);
         let client = client.filter(|client| client.may(GrantType::AuthorizationCode));
         let client = client.ok_or_else(|| OauthError::new(Word::UnauthorizedClient, "the client signs nobody in"))?;
@@ -65,9 +68,22 @@ impl Sso {
         let text = self.unguessable();
         let mut commit = Commit::new(by.clone(), now, Intent::Widen);
         commit.put_code(&digest(text.expose()), &code, 0)?;
+        if let Some(pushed) = &pushed {
+            commit.take_pushed(&pushed.digest, pushed.expires, pushed.revision);
+        }
         let intended = Trace::Intended(self.admin.audit.intend(by, &event, now));
-        intended.commit(&self.admin.store, commit, &Outcome::success(), now)?;
-        Ok(text)
+        let Err(not) = intended.try_commit(&self.admin.store, commit, &Outcome::success(), now) else {
+            return Ok(text);
+        };
+        let (error, trace) = *not;
+        trace.complete(&Outcome::failed("NotCommitted", &error), now);
+        match error {
+            // Of a code alone nobody else writes anything.
+            StoreError::Conflict { .. } if pushed.is_some() => {
+                Err(OauthError::request("the request was used at this very moment: begin again"))
+            }
+            error => Err(error.into()),
+        }
     }
 
     /// Redeems a code. Blocks.

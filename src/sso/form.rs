@@ -40,6 +40,13 @@ impl Form {
         Ok(Self(read))
     }
 
+    /// All of them but those of these names, as they were sent.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> BTreeMap<String, String> {
+        let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// A parameter, if it is there and not empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -52,6 +59,12 @@ impl Form {
     /// When it is not.
     pub fn required(&self, name: &'static str) -> Result<&str, OauthError> {
         self.text(name).ok_or_else(|| OauthError::request(&format!("the parameter {name} is missing")))
+    }
+}
+
+impl From<BTreeMap<String, String>> for Form {
+    fn from(read: BTreeMap<String, String>) -> Self {
+        Self(read)
     }
 }
 

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::claims::Place;
 use super::person::Person;
 use super::{OauthError, Sso};
 use crate::base::{Secret, Timestamp};
@@ -32,7 +33,7 @@ impl Sso {
     /// Signs one.
     pub(super) fn make_id_token(&self, of: &IdToken<'_>, now: Timestamp) -> Result<Secret<String>, OauthError> {
         let iat = now.as_second();
-        let mut claims = of.person.claims(of.client, of.consent);
+        let mut claims = self.claims_of(of.person, of.client, of.consent, Place::IdToken, now)?;
         let mut say = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
         say("iss", self.issuer.as_str().into());
         say("sub", of.sub.into());

@@ -22,6 +22,8 @@ pub mod paths {
     pub const AUTHORIZE: &str = "/oauth2/authorize";
     /// Where clients ask for tokens.
     pub const TOKEN: &str = "/oauth2/token";
+    /// Where clients push requests.
+    pub const PAR: &str = "/oauth2/par";
     /// Where clients ask about tokens.
     pub const INTROSPECT: &str = "/oauth2/introspect";
     /// Where clients give tokens back.
@@ -42,13 +44,15 @@ const AUTHORIZE: bool = true;
 /// What is there besides the token endpoint; each is listed when it is served.
 const INTROSPECT: bool = true;
 
-/// What RFC 8414, RFC 7636 and RFC 9207 add.
+/// What RFC 8414, RFC 7636, RFC 9126 and RFC 9207 add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Oauth {
     #[serde(skip_serializing_if = "Option::is_none")]
     introspection_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation_endpoint: Option<String>,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     introspection_endpoint_auth_methods_supported: Vec<CoreClientAuthMethod>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -77,10 +81,10 @@ type Metadata = ProviderMetadata<
 >;
 
 /// Scopes that mean something to us.
-pub const SCOPES: [&str; 5] = ["openid", "profile", "email", "groups", "offline_access"];
+pub const SCOPES: [&str; 6] = ["openid", "profile", "email", "groups", "roles", "offline_access"];
 
 /// Claims that we make.
-const CLAIMS: [&str; 14] = [
+const CLAIMS: [&str; 15] = [
     "iss",
     "sub",
     "aud",
@@ -95,6 +99,7 @@ const CLAIMS: [&str; 14] = [
     "preferred_username",
     "email",
     "groups",
+    "roles",
 ];
 
 /// What clients may sign assertions by; each is one that is verified.
@@ -145,6 +150,9 @@ impl Sso {
             Oauth {
                 introspection_endpoint: INTROSPECT.then(|| at(paths::INTROSPECT)),
                 revocation_endpoint: INTROSPECT.then(|| at(paths::REVOKE)),
+                pushed_authorization_request_endpoint: at(paths::PAR),
+                // Of some it is asked; which those are is theirs to know.
+                require_pushed_authorization_requests: false,
                 introspection_endpoint_auth_methods_supported: if INTROSPECT { methods } else { Vec::new() },
                 revocation_endpoint_auth_methods_supported: if INTROSPECT { of_tokens.clone() } else { Vec::new() },
                 code_challenge_methods_supported: if AUTHORIZE { vec!["S256".to_owned()] } else { Vec::new() },
@@ -170,7 +178,7 @@ impl Sso {
                 AUTHORIZE.then(|| SCOPES.iter().map(|scope| Scope::new((*scope).to_owned())).collect()),
             )
             .set_claims_supported(AUTHORIZE.then_some(claims))
-            .set_claims_parameter_supported(Some(false))
+            .set_claims_parameter_supported(Some(AUTHORIZE))
             .set_request_parameter_supported(Some(false))
             .set_request_uri_parameter_supported(Some(false)))
     }

@@ -4,7 +4,7 @@ use crate::admin::{Admin, AdminError};
 use crate::authn::signed::Signed;
 use crate::base::{GroupId, Timestamp};
 use crate::gate::Asking;
-use crate::model::{Arn, CredentialOwner, MfaDevice, Role, SessionName};
+use crate::model::{Arn, CredentialOwner, MfaDevice, Role, SessionName, User};
 use crate::policy::Effect;
 use crate::policy::classes;
 use crate::rights::{self, Acting, ActingError, AssumeError, Assumed, Library, Reading, may_assume};
@@ -118,19 +118,25 @@ fn left(allowed: u32, ends: [Option<Timestamp>; 2], now: Timestamp) -> u32 {
 
 /// What is asked for when nothing in particular is, as conditions see it.
 fn asked(who: &Signed, now: Timestamp) -> rights::Asked {
+    let mut asked = usual(who.user(), now);
+    asked.insert("aws:SecureTransport".to_owned(), vec![who.from().secure.to_string()]);
+    if let Some(ip) = who.from().ip {
+        asked.insert("aws:SourceIp".to_owned(), vec![ip.to_string()]);
+    }
+    asked
+}
+
+/// The same, without where somebody asks from.
+pub(super) fn usual(user: Option<&User>, now: Timestamp) -> rights::Asked {
     let mut asked = rights::Asked::new();
     let mut set = |key: &str, value: String| {
         asked.insert(key.to_owned(), vec![value]);
     };
-    set("aws:SecureTransport", who.from().secure.to_string());
     set("aws:RequestedRegion", "us-east-1".to_owned());
     set("aws:CurrentTime", format!("{now:.0}"));
     set("aws:EpochTime", now.as_second().to_string());
     set("sts:DurationSeconds", crate::issue::USUAL.to_string());
-    if let Some(ip) = who.from().ip {
-        set("aws:SourceIp", ip.to_string());
-    }
-    if let Some(name) = who.user().and_then(|user| SessionName::sanitised(user.name.as_str())) {
+    if let Some(name) = user.and_then(|user| SessionName::sanitised(user.name.as_str())) {
         set("sts:RoleSessionName", name.to_string());
     }
     asked

@@ -9,12 +9,14 @@
 //! ```text
 //!  form            a request, read the strict way
 //!  authenticate    which client it is: by a secret, or by an assertion
+//!  par             a request that is sent ahead, and named by the browser
 //!  grants          the token endpoint: which grant is asked for
 //!    client_credentials   a client for itself
 //!    code                 a code that a browser brought, redeemed once
 //!    refresh              the next token of a family
 //!  access_token    what access tokens say, and whether one counts
 //!  id_token        who somebody is to a client
+//!  claims, roles   what is told of them
 //!  person          the person behind a family, as they are now
 //!  introspect, revoke, userinfo
 //! ```
@@ -26,6 +28,7 @@ pub mod access_token;
 mod assertion;
 pub mod authenticate;
 pub mod authorize;
+mod claims;
 mod client_credentials;
 pub mod code;
 pub mod error;
@@ -37,9 +40,11 @@ mod id_token;
 pub mod introspect;
 pub mod metadata;
 pub mod mine;
+pub mod par;
 mod person;
 mod refresh;
 mod revoke;
+pub mod roles;
 pub mod settings;
 pub mod sign_in;
 mod userinfo;

@@ -3,13 +3,12 @@
 //! Looked at whenever something is to be given for them: whether they may act, whether the client may sign them in, what policies say
 //! of that, and in which groups they are. So a change in the directory reaches applications with the next token, and without a new sign-in.
 
-use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{OauthError, Sso};
 use crate::base::{Timestamp, UserId};
 use crate::gate::{GateError, Operation, Remembered};
-use crate::model::client::{ClaimSource, Client, Subjects};
+use crate::model::client::{Client, Subjects};
 use crate::model::token_family::Consent;
 use crate::model::{Actor, Entity, Member, User};
 use crate::rights::effective_groups;
@@ -153,53 +152,5 @@ impl Sso {
             Err(error) => return Err(error),
         }
         held()?.map(|row| row.value).ok_or_else(|| StoreError::corrupt(&key, "it is gone"))
-    }
-}
-
-impl Person {
-    /// What is told of them for these scopes, and for the claims that `client` is registered with (OpenID Connect Core 1.0, section
-    /// 5.4). Whether the mail address was verified is not known here, and so not said.
-    pub(super) fn claims(&self, client: &Client, consent: &Consent) -> Map<String, Value> {
-        let mut claims = Map::new();
-        let mut say = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                claims.insert(name.to_owned(), value);
-            }
-        };
-        if consent.has("profile") {
-            say("name", self.user.display_name.clone().map(Value::from));
-            say("preferred_username", Some(self.user.name.to_string().into()));
-        }
-        if consent.has("email") {
-            say("email", self.user.mail.clone().map(Value::from));
-        }
-        if consent.has("groups") {
-            say("groups", Some(json!(self.groups)));
-        }
-        for (claim, source) in &client.claims {
-            say(claim, self.told(source));
-        }
-        claims
-    }
-
-    fn told(&self, source: &ClaimSource) -> Option<Value> {
-        let user = &self.user;
-        match source {
-            ClaimSource::Name => Some(user.name.to_string().into()),
-            ClaimSource::Login => Some(user.login.clone().into()),
-            ClaimSource::Mail => user.mail.clone().map(Value::from),
-            ClaimSource::DisplayName => user.display_name.clone().map(Value::from),
-            ClaimSource::EmployeeId => user.employee_id.clone().map(Value::from),
-            ClaimSource::Groups => Some(json!(self.groups)),
-            ClaimSource::Tag(key) => user.tags.get(key).cloned().map(Value::from),
-            ClaimSource::AwsTags => {
-                // IAM User Guide, "Passing session tags using AssumeRoleWithWebIdentity": one value each, in a list. All of them go on
-                // to sessions that such a session begins, so that the person's team is known however far the chain goes.
-                let tags: Map<String, Value> =
-                    user.tags.iter().map(|(key, value)| (key.clone(), json!([value]))).collect();
-                let keys: Vec<&String> = user.tags.keys().collect();
-                (!keys.is_empty()).then(|| json!({ "principal_tags": tags, "transitive_tag_keys": keys }))
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::access_token::Standing;
+use super::claims::Place;
 use super::error::Code;
 use super::{OauthError, Sso};
 use crate::base::Timestamp;
@@ -31,7 +32,7 @@ impl Sso {
             let what = "the token is not of a sign-in: it lacks the scope openid";
             return Err(OauthError::new(Code::InsufficientScope, what));
         }
-        let mut told = person.claims(&client, &consent);
+        let mut told = self.claims_of(&person, &client, &consent, Place::Userinfo, now)?;
         told.insert("sub".to_owned(), claims.sub.into());
         Ok(told)
     }

@@ -44,8 +44,9 @@
 //! | `e` clients of single sign-on | client id | [`Client`] as JSON | yes |
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
+//! | `6` requests of clients that were pushed | 1, digest of the name (32) | [`PushedRequest`] as JSON | no |
 //! | `2` families of | user id, family id | nothing | no |
-//! | `1` when what is over of `f`, `h` and `d` is forgotten | second (8), that row's key | nothing | no |
+//! | `1` when what is over of `f`, `h`, `d` and `6` is forgotten | second (8), that row's key | nothing | no |
 //! | `d` what counts once, or no more: client assertions, tokens | kind byte, digest (32) | until when that matters, as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
@@ -79,6 +80,7 @@
 //! [`Client`]: crate::model::Client
 //! [`Code`]: crate::model::token_family::Code
 //! [`Family`]: crate::model::token_family::Family
+//! [`PushedRequest`]: crate::model::token_family::PushedRequest
 
 pub mod credentials;
 pub mod iam;
@@ -106,7 +108,23 @@ pub fn is_historied(key: &[u8]) -> bool {
 pub fn is_aside(key: &[u8]) -> bool {
     matches!(
         key.first(),
-        Some(b't' | b'v' | b'w' | b'f' | b'h' | b'd' | b'1' | b'2' | b'A' | b'O' | b'u' | b'm' | b'S' | b'P' | b'M')
+        Some(
+            b't' | b'v'
+                | b'w'
+                | b'f'
+                | b'h'
+                | b'd'
+                | b'1'
+                | b'2'
+                | b'6'
+                | b'A'
+                | b'O'
+                | b'u'
+                | b'm'
+                | b'S'
+                | b'P'
+                | b'M'
+        )
     )
 }
 

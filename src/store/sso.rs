@@ -1,4 +1,4 @@
-//! Rows of single sign-on, in terms of the model: clients, codes, families of tokens, and what counts once or no more.
+//! Rows of single sign-on, in terms of the model: clients, pushed requests, codes, families of tokens, and what counts once or no more.
 
 use jiff::SignedDuration;
 
@@ -9,7 +9,7 @@ use super::schema::sso::Spent;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
 use crate::base::{Timestamp, UserId};
 use crate::model::client::ClientId;
-use crate::model::token_family::{Code, Family, FamilyId};
+use crate::model::token_family::{Code, Family, FamilyId, PushedRequest};
 use crate::model::{Actor, Client};
 
 fn read<T: serde::de::DeserializeOwned>(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Read<T>>, StoreError> {
@@ -48,6 +48,14 @@ pub fn code(snapshot: &dyn Snapshot, digest: &[u8; 32]) -> Result<Option<Read<Co
 /// When the row cannot be read, or is damaged.
 pub fn family(snapshot: &dyn Snapshot, id: &FamilyId) -> Result<Option<Read<Family>>, StoreError> {
     read(snapshot, &keys::family(id))
+}
+
+/// The request that was pushed under the name of this digest.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn pushed(snapshot: &dyn Snapshot, digest: &[u8; 32]) -> Result<Option<Read<PushedRequest>>, StoreError> {
+    read(snapshot, &keys::pushed(digest))
 }
 
 /// Whether something was spent.
@@ -107,6 +115,26 @@ impl Commit {
         Ok(())
     }
 
+    /// Writes a new request that was pushed.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_pushed(&mut self, digest: &[u8; 32], pushed: &PushedRequest) -> Result<(), StoreError> {
+        let key = keys::pushed(digest);
+        self.expect(key.clone(), Expect::Absent);
+        self.put(keys::over(not_behind(pushed.expires), &key), Vec::new());
+        self.put(key, to_json(pushed)?);
+        Ok(())
+    }
+
+    /// Takes a request that was pushed, was read at `revision` and counts until `expires`: it counts once.
+    pub fn take_pushed(&mut self, digest: &[u8; 32], expires: Timestamp, revision: Revision) {
+        let key = keys::pushed(digest);
+        self.expect(key.clone(), Expect::At(revision));
+        self.delete(keys::over(not_behind(expires), &key));
+        self.delete(key);
+    }
+
     /// Spends something that was not spent yet; it is remembered until `until`.
     ///
     /// # Errors
@@ -125,6 +153,11 @@ const BATCH: usize = 500;
 
 /// Access tokens may outlive what they came from by an hour: as long its end is to be found.
 const BEHIND: SignedDuration = SignedDuration::from_hours(1);
+
+/// When something is noted as over that nothing outlives: it is forgotten as soon as it is.
+fn not_behind(expires: Timestamp) -> Timestamp {
+    expires.saturating_sub(BEHIND).unwrap_or(Timestamp::UNIX_EPOCH)
+}
 
 /// Forgets codes, families and spent things whose time is over at `now`; answers how many. Blocks.
 ///

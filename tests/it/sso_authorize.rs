@@ -8,7 +8,7 @@ use crate::sso_desk::{BACK, Desk, ISSUER, VERIFIER, challenge, claims};
 use crate::sts_unsigned::{PASSWORD, device};
 
 /// A desk at which ann has a password.
-async fn desk() -> Desk {
+pub(crate) async fn desk() -> Desk {
     let desk = Desk::new().await;
     desk.office.post("/v1/users/ann/password", json!({ "password": PASSWORD, "must_change": false })).await;
     desk.app("wiki").await;
@@ -16,7 +16,7 @@ async fn desk() -> Desk {
 }
 
 /// The address of a request, with these parameters in the place of the usual ones; an empty one is left out.
-fn asking(changed: &[(&str, &str)]) -> String {
+pub(crate) fn asking(changed: &[(&str, &str)]) -> String {
     let challenge = challenge(VERIFIER);
     let usual = [
         ("client_id", "wiki"),
@@ -34,7 +34,7 @@ fn asking(changed: &[(&str, &str)]) -> String {
 }
 
 /// What an application is told by the address that a browser is sent back to.
-fn told(page: &Page, name: &str) -> String {
+pub(crate) fn told(page: &Page, name: &str) -> String {
     let location = page.location.as_ref().unwrap_or_else(|| panic!("{page:?}"));
     assert!(page.status == 303 && location.starts_with(&format!("{BACK}?")), "{location}");
     let query = location.split_once('?').unwrap().1;

@@ -3,7 +3,7 @@
 use bailey::base::SessionId;
 use bailey::keys::Algorithm;
 use bailey::model::Actor;
-use bailey::model::token_family::{Consent, Whence};
+use bailey::model::token_family::{Consent, RequestedClaims, Whence};
 use bailey::sso::{Form, NewCode, OauthError, Shown, Sso, Tokens};
 use bailey::store::sessions;
 use base64::Engine as _;
@@ -95,13 +95,14 @@ impl Desk {
             amr: vec!["pwd".to_owned()],
             acr: Some("pwd".to_owned()),
             whence: Whence::default(),
+            claims: RequestedClaims::default(),
         }
     }
 
     /// A code for that, challenged by [`VERIFIER`].
     pub(crate) fn code(&self, client: &str, scopes: &str) -> String {
         let consent = self.consent(client, scopes);
-        let new = NewCode { consent, redirect_uri: BACK.to_owned(), challenge: challenge(VERIFIER) };
+        let new = NewCode { consent, redirect_uri: BACK.to_owned(), challenge: challenge(VERIFIER), pushed: None };
         let by = Actor::Person { user: new.consent.user, name: "ann".to_owned() };
         self.sso().issue_code(new, &by, self.office.fixture.app.admin.now()).unwrap().expose().clone()
     }

@@ -65,6 +65,9 @@ pub struct ClientSettings {
     /// Where it is told that somebody signed out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<RedirectUri>,
+    /// Whether its requests have to be pushed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_par: Option<bool>,
 }
 
 /// What a client may ask for where nothing is said.
@@ -94,6 +97,7 @@ impl ClientSettings {
             subjects: Subjects::default(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
+            require_par: false,
             created: now,
             updated: now,
         };
@@ -133,6 +137,7 @@ impl ClientSettings {
         set(&mut client.lifetimes, self.lifetimes.as_ref());
         set(&mut client.may_exchange, self.may_exchange.as_ref());
         set(&mut client.id_token_alg, self.id_token_alg.as_ref());
+        set(&mut client.require_par, self.require_par.as_ref());
         set(&mut client.subjects, self.subjects.as_ref());
         set(&mut client.post_logout_redirect_uris, self.post_logout_redirect_uris.as_ref());
         if let Some(acr) = &self.required_acr {
@@ -173,6 +178,7 @@ impl ClientSettings {
             subjects: Some(client.subjects),
             post_logout_redirect_uris: Some(client.post_logout_redirect_uris.clone()),
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
+            require_par: Some(client.require_par),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, visit: Visit) -> Resp
             Ok(form) => form,
             Err(error) => return Ok(nowhere(&error.description)),
         };
-        let onward = match sso.asked(&form) {
+        let onward = match sso.asked(&form, now) {
             Err(instead) => instead,
             Ok(request) => match visit.signed_in(app, "", now) {
                 Ok(SignedIn { caller, .. }) => sso.somebody(&request, caller, now),

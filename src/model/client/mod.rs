@@ -77,6 +77,9 @@ pub struct Client {
     /// Where it is told that somebody signed out (OpenID Connect Back-Channel Logout 1.0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<RedirectUri>,
+    /// Whether its requests have to be pushed (RFC 9126), so that a browser carries none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_par: bool,
     /// When it was registered.
     pub created: Timestamp,
     /// When its settings were changed last.

@@ -160,6 +160,7 @@ fn client() -> Client {
         subjects: Subjects::Public,
         post_logout_redirect_uris: Vec::new(),
         backchannel_logout_uri: None,
+        require_par: false,
         created: Timestamp::UNIX_EPOCH,
         updated: Timestamp::UNIX_EPOCH,
     }

@@ -68,6 +68,8 @@ pub enum ClaimSource {
     EmployeeId,
     /// The names of all groups they are in.
     Groups,
+    /// ARNs of the roles they could take.
+    Roles,
     /// A tag, which the configuration makes of an attribute.
     Tag(String),
     /// All tags, in the form in which AWS takes them for its sessions.
@@ -77,7 +79,8 @@ pub enum ClaimSource {
 const EXPECTED_ID: &str =
     "use 1 to 128 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, and not 32 hexadecimal digits";
 const EXPECTED_SCOPE: &str = "use 1 to 64 visible ASCII characters without `\"` and `\\`";
-const EXPECTED_SOURCE: &str = "use name, login, mail, display_name, employee_id, groups, tag/KEY or aws_tags";
+const EXPECTED_SOURCE: &str =
+    "use name, login, mail, display_name, employee_id, groups, roles, tag/KEY or aws_tags";
 
 impl ClientId {
     /// Its text.
@@ -168,6 +171,7 @@ impl FromStr for ClaimSource {
             "employee_id" => Self::EmployeeId,
             "groups" => Self::Groups,
             "aws_tags" => Self::AwsTags,
+            "roles" => Self::Roles,
             _ => match text.strip_prefix("tag/").filter(|key| !key.is_empty()) {
                 Some(key) => Self::Tag(key.to_owned()),
                 None => return Err(ClientError::word("source of a claim", text, EXPECTED_SOURCE)),
@@ -186,6 +190,7 @@ impl fmt::Display for ClaimSource {
             Self::EmployeeId => "employee_id",
             Self::Groups => "groups",
             Self::AwsTags => "aws_tags",
+            Self::Roles => "roles",
             Self::Tag(key) => return write!(f, "tag/{key}"),
         })
     }

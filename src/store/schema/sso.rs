@@ -67,6 +67,15 @@ pub fn code(digest: &[u8; 32]) -> Vec<u8> {
     key(b'f', &[digest])
 }
 
+/// The kind of pushed requests in their space. Never renumber: it is on disk.
+const PUSHED: u8 = 1;
+
+/// A request that was pushed, by the digest of its name.
+#[must_use]
+pub fn pushed(digest: &[u8; 32]) -> Vec<u8> {
+    key(b'6', &[&[PUSHED], digest])
+}
+
 /// A family of tokens.
 #[must_use]
 pub fn family(id: &FamilyId) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use super::{expect, plain, there};
 use crate::base::Timestamp;
 use crate::model::Client;
-use crate::model::token_family::{Code, Family};
+use crate::model::token_family::{Code, Family, PushedRequest};
 use crate::store::schema::sso as keys;
 use crate::store::{Snapshot, execute, sso};
 
@@ -25,6 +25,10 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             let way = keys::family_of(&family.consent.user, &family.id);
             expect(there(snapshot, &way)?, "whose it is does not lead to it")?;
             ends(family.expires)
+        }
+        Some(b'6') => {
+            plain(execute::from_json::<PushedRequest>(key, value))?;
+            expect(key.len() == 34, SHAPE)
         }
         Some(b'1') => {
             let (_, row) = keys::parse_over(key).ok_or(SHAPE)?;
