@@ -73,6 +73,7 @@ fn settings(section: &Section<'_>) -> ClientSettings {
         post_logout_redirect_uris: Some(section.read("post_logout_redirect_uris")),
         backchannel_logout_uri: section.optional("backchannel_logout_uri"),
         require_par: Some(section.read("require_par")),
+        dpop_bound_access_tokens: Some(section.read("dpop_bound_access_tokens")),
     }
 }
 

@@ -257,6 +257,7 @@ pub const KEYS: &[Key] = &[
     defaulted("client.subjects", Form::Choice(&["public", "pairwise"]), r#""public""#, "whether people have the same `sub` as elsewhere"),
     defaulted("client.post_logout_redirect_uris", Form::RedirectUris, "[]", "where people may be sent to when they signed out"),
     defaulted("client.require_par", Form::Flag, "false", "whether its requests have to be pushed"),
+    defaulted("client.dpop_bound_access_tokens", Form::Flag, "false", "whether its access tokens are all bound to a key"),
     optional("client.backchannel_logout_uri", Form::RedirectUri, "where it is told that somebody signed out"),
 
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),

@@ -8,12 +8,13 @@ use std::sync::{Arc, PoisonError};
 use axum::body::Bytes;
 use axum::extract::{Extension, FromRequest, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    AUTHORIZATION, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
@@ -23,7 +24,7 @@ use crate::base::Timestamp;
 use crate::model::Client;
 use crate::sso::error::Code;
 use crate::sso::metadata::paths;
-use crate::sso::{Form, OauthError, Shown, Sso};
+use crate::sso::{Form, OauthError, Shown, ShownToken, Sso};
 use crate::store::StoreError;
 
 /// Adds the routes.
@@ -78,9 +79,10 @@ async fn share(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     headers.insert(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = admitted {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("dpop-nonce"));
         if asks_first {
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, dpop"));
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
     }
@@ -130,21 +132,58 @@ async fn revoke(State(app): State<Arc<App>>, asked: Asked) -> Response {
 }
 
 /// A token is shown in the header alone (RFC 6750, section 2.1): a form or an address would carry it further.
-async fn userinfo(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let token = one(&headers).and_then(|header| header.split_once(' '));
-    let token =
-        token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim().to_owned());
-    let answer = match token {
+async fn userinfo(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Response {
+    let shown = one(&headers).and_then(|header| header.split_once(' '));
+    let shown = shown.map(|(scheme, token)| (scheme.to_ascii_lowercase(), token.trim().to_owned()));
+    let (scheme, token) = match shown {
+        Some((scheme, token)) if matches!(scheme.as_str(), "bearer" | "dpop") => (scheme, token),
         // Who shows nothing is told how it is done, and nothing else (RFC 6750, section 3.1).
-        None => Err(StatusCode::UNAUTHORIZED),
-        Some(token) => {
-            Ok(blocking(app, move |sso, now| sso.userinfo(&token, now).map(|told| Json(told).into_response())))
+        _ => {
+            let challenges = [(WWW_AUTHENTICATE, r#"Bearer realm="bailey""#), (WWW_AUTHENTICATE, ALGS)];
+            return (StatusCode::UNAUTHORIZED, AppendHeaders(challenges)).into_response();
         }
     };
-    match answer {
-        Ok(answer) => answer.await,
-        Err(status) => (status, [(WWW_AUTHENTICATE, r#"Bearer realm="bailey""#)]).into_response(),
+    let is_bound = scheme == "dpop";
+    let answer = blocking(app, move |sso, now| {
+        let given = proof(&headers)?;
+        let proof = if is_bound { Some(given.unwrap_or_default()) } else { None };
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        let told = sso.userinfo(&ShownToken { token: &token, proof, method }, now);
+        Ok(with_nonce(
+            sso,
+            told.map_or_else(|error| refused(&error, is_bound), |told| Json(told).into_response()),
+            is_bound,
+            now,
+        ))
+    });
+    answer.await
+}
+
+/// How one shows a token that is bound to a key (RFC 9449, section 7.1).
+const ALGS: &str = r#"DPoP realm="bailey", algs="ES256 EdDSA RS256""#;
+
+/// The header `DPoP`, if it is there once.
+fn proof(headers: &HeaderMap) -> Result<Option<&str>, OauthError> {
+    let mut all = headers.get_all("dpop").iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => match one.to_str() {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(OauthError::new(Code::InvalidDpopProof, "the header DPoP is no text")),
+        },
+        (Some(_), Some(_)) => Err(OauthError::new(Code::InvalidDpopProof, "the header DPoP is there twice")),
     }
+}
+
+/// The answer, with the nonce that the next proof has to carry (RFC 9449, section 8.2).
+fn with_nonce(sso: &Sso, mut answer: Response, is_asked: bool, now: Timestamp) -> Response {
+    if is_asked
+        && let Ok(nonce) = sso.dpop_nonce(now)
+        && let Ok(nonce) = HeaderValue::from_str(nonce.expose())
+    {
+        answer.headers_mut().insert("dpop-nonce", nonce);
+    }
+    answer
 }
 
 /// Whether a client may ask once more.
@@ -179,11 +218,15 @@ impl Asked {
                         .ok_or_else(|| OauthError::new(Code::InvalidClient, "the header Authorization is no text"))?,
                 ),
             };
-            let answered = work(sso, &Shown { authorization, form: &form, ip }, now);
+            let dpop = proof(&self.headers)?;
+            let answered = work(sso, &Shown { authorization, form: &form, ip, dpop, jkt: None }, now);
             if answered.as_ref().is_err_and(|error| error.code == Code::InvalidClient) {
                 rates.token_rates.failed(ip, now);
             }
-            answered
+            match answered {
+                Err(error) if error.code == Code::UseDpopNonce => Ok(with_nonce(sso, refused(&error, false), true, now)),
+                answered => answered.map(|answer| with_nonce(sso, answer, dpop.is_some(), now)),
+            }
         })
         .await
     }
@@ -216,20 +259,26 @@ async fn blocking(
     let answered = app.store.run(move |_| Ok::<_, StoreError>(work(&sso, now))).await;
     let mut answer = match answered.map_err(OauthError::from).and_then(|answered| answered) {
         Ok(answer) => answer,
-        Err(error) => refused(&error),
+        Err(error) => refused(&error, false),
     };
     // RFC 6749, section 5.1; the other one, `no-store`, is every answer's.
     answer.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
     answer
 }
 
-/// An error in the form of RFC 6749, section 5.2, with how one shows who one is, where that is what lacks.
-fn refused(error: &OauthError) -> Response {
+/// An error in the form of RFC 6749, section 5.2, with how one shows who one is, where that is what lacks. `is_bound` of an access
+/// token that is shown as one that is bound to a key.
+fn refused(error: &OauthError, is_bound: bool) -> Response {
     let (word, description) = (error.code.word(), &error.description);
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let of_proof = matches!(error.code, Code::InvalidDpopProof | Code::UseDpopNonce);
+    let status = if is_bound && of_proof { StatusCode::UNAUTHORIZED } else { status };
     let body = Json(serde_json::json!({ "error": word, "error_description": description }));
     let challenge = match error.code {
         Code::InvalidClient => Some(r#"Basic realm="bailey", charset="UTF-8""#.to_owned()),
+        Code::InvalidToken | Code::InsufficientScope | Code::InvalidDpopProof | Code::UseDpopNonce if is_bound => {
+            Some(format!(r#"{ALGS}, error="{word}", error_description="{description}""#))
+        }
         Code::InvalidToken | Code::InsufficientScope => {
             Some(format!(r#"Bearer realm="bailey", error="{word}", error_description="{description}""#))
         }

@@ -125,6 +125,8 @@ enum Use {
     },
     /// In a form of a page, which no other site can read.
     Form,
+    /// In a proof that somebody holds a key: of a moment, and of no session.
+    Nonce,
 }
 
 impl Use {
@@ -134,6 +136,7 @@ impl Use {
             Self::Program => VERSION,
             Self::Browser { .. } => 2,
             Self::Form => 3,
+            Self::Nonce => 4,
         }
     }
 
@@ -142,6 +145,7 @@ impl Use {
             Self::Program => b"token\0".to_vec(),
             Self::Browser { turn } => [&b"browser\0"[..], &turn.to_be_bytes()].concat(),
             Self::Form => b"form\0".to_vec(),
+            Self::Nonce => b"nonce\0".to_vec(),
         }
     }
 }
@@ -170,6 +174,22 @@ impl Keys {
     /// As [`Keys::session_secrets`].
     pub fn form_code(&self, id: &SessionId) -> Result<Secret<String>, KeysError> {
         self.with_newest(|newest| newest.token(Use::Form, id))
+    }
+
+    /// A nonce of `moment`, which nobody else can make and which is kept nowhere.
+    ///
+    /// # Errors
+    /// As [`Keys::session_secrets`].
+    pub fn nonce(&self, moment: u64) -> Result<Secret<String>, KeysError> {
+        let named = SessionId::from_bytes(u128::from(moment).to_be_bytes());
+        self.with_newest(|newest| newest.token(Use::Nonce, &named))
+    }
+
+    /// Of which moment a nonce is, if it is one of ours.
+    #[must_use]
+    pub fn open_nonce(&self, nonce: &str) -> Option<u64> {
+        let named = self.opened(Use::Nonce, &Secret::new(nonce.to_owned()), |_, id| *id.as_bytes()).ok()?;
+        u64::try_from(u128::from_be_bytes(named)).ok()
     }
 
     fn with_newest<R>(&self, work: impl FnOnce(&Open) -> R) -> Result<R, KeysError> {

@@ -132,6 +132,9 @@ pub struct Code {
     pub redirect_uri: String,
     /// What the verifier has to hash to (RFC 7636, S256), base64url.
     pub challenge: String,
+    /// What the key is known by that whoever redeems it has to hold (RFC 9449, section 10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<String>,
     /// It is good until then.
     pub expires: Timestamp,
     /// The store it was made in: a restore ends it.
@@ -170,6 +173,9 @@ pub struct Family {
     /// The refresh token that counts, if the client gets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Refresh>,
+    /// What the key is known by that its refresh tokens are bound to: of a public client that showed one (RFC 9449, section 5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<String>,
     /// The store it was made in: a restore ends it.
     pub epoch: String,
     /// When and why it ended before its time.

@@ -49,6 +49,16 @@ pub struct AccessClaims {
     /// By what.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// In whose hands it counts; in anybody's, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// The key that a token is bound to (RFC 9449, section 6.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// What it is known by (RFC 7638).
+    pub jkt: String,
 }
 
 /// Whom a token is for.
@@ -139,12 +149,13 @@ impl Sso {
         })
     }
 
-    /// Signs a token.
+    /// Signs a token, which is bound to the key that is known by `jkt`, if one is.
     pub(super) fn make_access_token(
         &self,
         client: &Client,
         holder: &Holder<'_>,
         aud: Audience,
+        jkt: Option<&str>,
         now: Timestamp,
     ) -> Result<MadeToken, OauthError> {
         self.admin.clock.may_mint().map_err(|error| OauthError::ours(&error))?;
@@ -171,6 +182,7 @@ impl Sso {
             auth_time: consent.map(|consent| consent.auth_time.as_second()),
             acr: consent.and_then(|consent| consent.acr.clone()),
             amr: consent.map(|consent| consent.amr.clone()).unwrap_or_default(),
+            cnf: jkt.map(|jkt| Confirmation { jkt: jkt.to_owned() }),
         };
         let token = self.admin.keys.sign(Algorithm::default(), TYP, &claims, now)?;
         Ok(MadeToken { token, jti: claims.jti, seconds })

@@ -24,6 +24,10 @@ pub struct Shown<'a> {
     pub form: &'a Form,
     /// Where it comes from.
     pub ip: Option<IpAddr>,
+    /// The header `DPoP`: a proof that the sender holds a key.
+    pub dpop: Option<&'a str>,
+    /// What that key is known by, once the proof was looked at: tokens are bound to it.
+    pub jkt: Option<&'a str>,
 }
 
 /// What a client shows.

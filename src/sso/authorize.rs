@@ -8,7 +8,7 @@
 use super::claims::ClaimsAsked;
 use super::error::Code as Word;
 use super::par::{self, Pushed};
-use super::{Form, NewCode, OauthError, Sso};
+use super::{Form, NewCode, OauthError, Sso, dpop};
 use crate::authn::Caller;
 use crate::authn::signed::Signed;
 use crate::base::{Secret, Timestamp};
@@ -29,6 +29,8 @@ pub struct Request {
     prompt: Prompt,
     /// Seconds that a sign-in may be old.
     max_age: Option<i64>,
+    /// What the key is known by that the code is to be bound to (RFC 9449, section 10).
+    jkt: Option<String>,
     /// What is asked for claim by claim.
     claims: ClaimsAsked,
     /// Where it lies, if it was pushed.
@@ -175,12 +177,16 @@ impl Sso {
         };
         let max_age = form.text("max_age").map(|age| age.parse::<u32>().map(i64::from)).transpose();
         let max_age = max_age.map_err(|_| invalid("max_age is no number of seconds"))?;
+        let jkt = form.text("dpop_jkt").map(str::to_owned);
+        if jkt.as_ref().is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
+            return Err(invalid("dpop_jkt is no SHA-256 in base64url"));
+        }
         let claims = ClaimsAsked::read(form.text("claims")).map_err(invalid)?;
         let words = form.text("scope").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
         let scopes = words.map(|word| word.parse::<Scope>()).collect::<Result<Vec<_>, _>>();
         let scopes = scopes.map_err(|_| back(Word::InvalidScope.word(), "a scope is none"))?;
         let (nonce, challenge) = (form.text("nonce").map(str::to_owned), challenge.to_owned());
-        Ok(Request { client, redirect_uri, state, nonce, scopes, challenge, prompt, max_age, claims, pushed })
+        Ok(Request { client, redirect_uri, state, nonce, scopes, challenge, prompt, max_age, jkt, claims, pushed })
     }
 
     /// Where a browser goes in which nobody is signed in.
@@ -234,8 +240,8 @@ impl Sso {
             }
         }
         let (redirect_uri, challenge) = (request.redirect_uri.clone(), request.challenge.clone());
-        let pushed = request.pushed.clone();
-        match self.issue_code(NewCode { consent, redirect_uri, challenge, pushed }, &actor, now) {
+        let (jkt, pushed) = (request.jkt.clone(), request.pushed.clone());
+        match self.issue_code(NewCode { consent, redirect_uri, challenge, jkt, pushed }, &actor, now) {
             Ok(code) => Onward::Client(self.back_with(&request.redirect_uri, request.state.as_deref(), Ok(&code))),
             Err(error) => self.broken(request, error),
         }

@@ -4,7 +4,7 @@ use super::access_token::{Holder, event};
 use super::authenticate::Shown;
 use super::error::Code;
 use super::grants::{self, Tokens};
-use super::{OauthError, Sso};
+use super::{OauthError, Sso, dpop};
 use crate::audit::Outcome;
 use crate::base::Timestamp;
 use crate::model::Client;
@@ -28,7 +28,7 @@ impl Sso {
         let scopes = grants::scopes(shown.form.text("scope"), own.clone())?;
         let scopes: Vec<Scope> = scopes.unwrap_or_else(|| own.cloned().collect());
         let audience = self.audience(client, shown.form.text("resource"))?;
-        let made = self.make_access_token(client, &Holder::Client(&scopes), audience, now)?;
+        let made = self.make_access_token(client, &Holder::Client(&scopes), audience, shown.jkt, now)?;
         let event = grants::placed(event(client, "client_credentials").with("jti", made.jti.as_str()), shown);
         // On disk before the answer: a token that nobody wrote down is one that nobody can find.
         let recorded = self.admin.audit.record(&grants::actor(client), &event, &Outcome::success(), now);
@@ -36,7 +36,7 @@ impl Sso {
         let scope = scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
         Ok(Tokens {
             access_token: made.token.expose().clone(),
-            token_type: "Bearer",
+            token_type: dpop::token_type(shown.jkt),
             expires_in: made.seconds,
             scope: Some(scope).filter(|scope| !scope.is_empty()),
             id_token: None,

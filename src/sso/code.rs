@@ -32,6 +32,8 @@ pub struct NewCode {
     pub redirect_uri: String,
     /// The client's challenge, by S256.
     pub challenge: String,
+    /// What the key is known by that whoever redeems it has to hold, if one is named.
+    pub jkt: Option<String>,
     /// The request that was pushed for it, which counts once: it is gone when the code is there.
     pub pushed: Option<Pushed>,
 }
@@ -46,7 +48,7 @@ impl Sso {
     /// When the client may have no code, or not so; when it cannot be written.
     pub fn issue_code(&self, new: NewCode, by: &Actor, now: Timestamp) -> Result<Secret<String>, OauthError> {
         self.admin.clock.may_mint().map_err(|error| OauthError::ours(&error))?;
-        let NewCode { consent, redirect_uri, challenge, pushed } = new;
+        let NewCode { consent, redirect_uri, challenge, jkt, pushed } = new;
         let client = self.admin.known_client(&consent.client)?.map(|(client, _)| client);
         let client = client.filter(|client| client.may(GrantType::AuthorizationCode));
         let client = client.ok_or_else(|| OauthError::new(Word::UnauthorizedClient, "the client signs nobody in"))?;
@@ -64,7 +66,7 @@ impl Sso {
             .with("user_id", consent.user.to_string())
             .with("scope", consent.scope());
         let expires = now.saturating_add(SignedDuration::from_secs(CODE_SECONDS)).unwrap_or(Timestamp::MAX);
-        let code = Code { consent, redirect_uri, challenge, expires, epoch: self.epoch()?, redeemed: None };
+        let code = Code { consent, redirect_uri, challenge, jkt, expires, epoch: self.epoch()?, redeemed: None };
         let text = self.unguessable();
         let mut commit = Commit::new(by.clone(), now, Intent::Widen);
         commit.put_code(&digest(text.expose()), &code, 0)?;
@@ -106,13 +108,17 @@ impl Sso {
         if !verifier.is_some_and(|verifier| answers(verifier, &code.challenge)) {
             return Err(OauthError::grant("code_verifier is not what code_challenge was made of"));
         }
+        if code.jkt.is_some() && code.jkt.as_deref() != shown.jkt {
+            return Err(OauthError::grant("the code is bound to a key: send a proof of it"));
+        }
         let person = match self.person(client, &code.consent, now)? {
             Ok(person) => person,
             Err(why) => return Err(self.no_longer(client, &code.consent, &why, now)),
         };
-        let (family, refresh_token) = self.begin_family(client, &code.consent, now)?;
+        let (family, refresh_token) = self.begin_family(client, &code.consent, shown.jkt, now)?;
         let resource = form.text("resource");
-        let given = Given { client, family: &family, person: &person, scopes: None, resource, first: true };
+        let jkt = shown.jkt;
+        let given = Given { client, family: &family, person: &person, scopes: None, resource, jkt, first: true };
         let (tokens, made) = self.tokens_of(&given, now)?;
         code.redeemed = Some(family.id);
         let by = grants::actor(client);
@@ -142,6 +148,7 @@ impl Sso {
         &self,
         client: &Client,
         consent: &Consent,
+        jkt: Option<&str>,
         now: Timestamp,
     ) -> Result<(Family, Option<Secret<String>>), OauthError> {
         let id = FamilyId::from_bytes(self.chance());
@@ -151,7 +158,9 @@ impl Sso {
         let (refresh, token) = first.map_or((None, None), |(refresh, token)| (Some(refresh), Some(token)));
         let lasts = if refresh.is_some() { client.lifetimes.refresh } else { client.lifetimes.access };
         let (consent, epoch) = (consent.clone(), self.epoch()?);
-        let family = Family { id, consent, created: now, expires: later(lasts), refresh, epoch, ended: None };
+        // Of a client that shows who it is, that is what its refresh tokens are bound to (RFC 9449, section 5).
+        let jkt = jkt.filter(|_| client.is_public() && refresh.is_some()).map(str::to_owned);
+        let family = Family { id, consent, created: now, expires: later(lasts), refresh, jkt, epoch, ended: None };
         Ok((family, token))
     }
 

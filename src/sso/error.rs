@@ -35,6 +35,10 @@ pub enum Code {
     InvalidTarget,
     /// The access token does not count.
     InvalidToken,
+    /// A proof of a key does not count (RFC 9449, section 5).
+    InvalidDpopProof,
+    /// A proof needs a nonce of ours (section 8).
+    UseDpopNonce,
     /// The access token does not reach so far.
     InsufficientScope,
     /// Asked too often: it may be asked again in a moment (the word of RFC 8628, section 3.5).
@@ -58,6 +62,8 @@ impl Code {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::InsufficientScope => "insufficient_scope",
             Self::TooMany => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",

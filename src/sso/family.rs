@@ -5,7 +5,7 @@ use super::authenticate::Shown;
 use super::grants::{self, Tokens};
 use super::id_token::IdToken;
 use super::person::Person;
-use super::{OauthError, Sso};
+use super::{OauthError, Sso, dpop};
 use crate::audit::{Event, Outcome};
 use crate::base::clock::expired;
 use crate::base::{Secret, Timestamp, UserId};
@@ -26,6 +26,8 @@ pub(super) struct Given<'a> {
     pub(super) scopes: Option<Vec<Scope>>,
     /// Whom it is for, if that was asked.
     pub(super) resource: Option<&'a str>,
+    /// What the key is known by that it is bound to, if it is to one.
+    pub(super) jkt: Option<&'a str>,
     /// Whether the code is redeemed, and nothing refreshed.
     pub(super) first: bool,
 }
@@ -59,7 +61,8 @@ impl Sso {
             consent.scopes.retain(|scope| scopes.contains(scope));
         }
         let audience = self.audience_of_person(client, &consent, given.resource)?;
-        let made = self.make_access_token(client, &Holder::Person(&sub, &consent, family.id), audience, now)?;
+        let made =
+            self.make_access_token(client, &Holder::Person(&sub, &consent, family.id), audience, given.jkt, now)?;
         let id_token = consent.has("openid").then(|| {
             let of =
                 IdToken { client, consent: &consent, person, sub: &sub, access_token: &made.token, first: given.first };
@@ -67,7 +70,7 @@ impl Sso {
         });
         let tokens = Tokens {
             access_token: made.token.expose().clone(),
-            token_type: "Bearer",
+            token_type: dpop::token_type(given.jkt),
             expires_in: made.seconds,
             scope: Some(consent.scope()).filter(|scope| !scope.is_empty()),
             id_token: id_token.transpose()?.map(|token| token.expose().clone()),

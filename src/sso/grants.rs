@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::authenticate::Shown;
 use super::error::Code;
+use super::metadata::paths;
 use super::{OauthError, Sso};
 use crate::base::Timestamp;
 use crate::model::Client;
@@ -56,6 +57,8 @@ impl Sso {
             let what = "the client is not registered for this grant";
             return Err(OauthError::new(Code::UnauthorizedClient, what));
         }
+        let jkt = self.bound_to(client, shown, paths::TOKEN, now)?;
+        let shown = &Shown { jkt: jkt.as_deref(), ..*shown };
         match grant {
             GrantType::ClientCredentials => self.client_credentials(client, shown, now),
             GrantType::AuthorizationCode => self.redeem_code(client, shown, now),

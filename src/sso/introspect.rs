@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use super::access_token::{Audience, Standing};
+use super::access_token::{Audience, Confirmation, Standing};
 use super::authenticate::Shown;
 use super::error::Code;
-use super::{OauthError, Sso};
+use super::{OauthError, Sso, dpop};
 use crate::base::Timestamp;
 use crate::model::Client;
 
@@ -47,6 +47,8 @@ pub struct About {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
 }
 
 const INACTIVE: Introspection = Introspection::Inactive { active: false };
@@ -71,7 +73,7 @@ impl Sso {
                     active: true,
                     scope: claims.scope,
                     client_id: claims.client_id,
-                    token_type: Some("Bearer"),
+                    token_type: Some(dpop::token_type(claims.cnf.as_ref().map(|cnf| cnf.jkt.as_str()))),
                     iss: claims.iss,
                     sub: Some(claims.sub),
                     aud: Some(claims.aud),
@@ -80,6 +82,7 @@ impl Sso {
                     jti: Some(claims.jti),
                     auth_time: claims.auth_time,
                     acr: claims.acr,
+                    cnf: claims.cnf,
                 })))
             }
             Standing::Counts(_) => Ok(INACTIVE),
@@ -100,6 +103,7 @@ impl Sso {
             sub: Some(self.subject(client, &family.consent.user, now)?),
             exp: Some(family.expires.as_second()),
             iat: Some(family.created.as_second()),
+            cnf: family.jkt.map(|jkt| Confirmation { jkt }),
             ..About::default()
         })))
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Sso;
+use crate::authn::federated::proof::ALGORITHMS;
 
 /// Where things are.
 pub mod paths {
@@ -44,7 +45,7 @@ const AUTHORIZE: bool = true;
 /// What is there besides the token endpoint; each is listed when it is served.
 const INTROSPECT: bool = true;
 
-/// What RFC 8414, RFC 7636, RFC 9126 and RFC 9207 add.
+/// What RFC 8414, RFC 7636, RFC 9126, RFC 9207 and RFC 9449 add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Oauth {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +58,7 @@ struct Oauth {
     introspection_endpoint_auth_methods_supported: Vec<CoreClientAuthMethod>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     revocation_endpoint_auth_methods_supported: Vec<CoreClientAuthMethod>,
+    dpop_signing_alg_values_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     code_challenge_methods_supported: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -155,6 +157,7 @@ impl Sso {
                 require_pushed_authorization_requests: false,
                 introspection_endpoint_auth_methods_supported: if INTROSPECT { methods } else { Vec::new() },
                 revocation_endpoint_auth_methods_supported: if INTROSPECT { of_tokens.clone() } else { Vec::new() },
+                dpop_signing_alg_values_supported: ALGORITHMS.map(str::to_owned).to_vec(),
                 code_challenge_methods_supported: if AUTHORIZE { vec!["S256".to_owned()] } else { Vec::new() },
                 authorization_response_iss_parameter_supported: AUTHORIZE,
             },

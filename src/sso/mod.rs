@@ -14,6 +14,7 @@
 //!    client_credentials   a client for itself
 //!    code                 a code that a browser brought, redeemed once
 //!    refresh              the next token of a family
+//!  dpop            proofs of a key that tokens are bound to
 //!  access_token    what access tokens say, and whether one counts
 //!  id_token        who somebody is to a client
 //!  claims, roles   what is told of them
@@ -31,6 +32,7 @@ pub mod authorize;
 mod claims;
 mod client_credentials;
 pub mod code;
+mod dpop;
 pub mod error;
 mod family;
 pub mod flow;
@@ -59,6 +61,7 @@ pub use grants::Tokens;
 pub use id_token::sid;
 pub use introspect::Introspection;
 pub use settings::{IssuerUrl, Settings};
+pub use userinfo::ShownToken;
 
 use crate::admin::Admin;
 use crate::gate::Gate;

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::authenticate::Shown;
 use super::error::Code;
+use super::metadata::paths;
 use super::{Form, OauthError, Sso};
 use crate::base::Timestamp;
 use crate::base::clock::expired;
@@ -73,6 +74,13 @@ impl Sso {
         }
         if !client.may(GrantType::AuthorizationCode) {
             return Err(OauthError::new(Code::UnauthorizedClient, "the client signs nobody in"));
+        }
+        // As if it stood in the request (RFC 9449, section 10.1).
+        if let Some(jkt) = self.bound_to(client, shown, paths::PAR, now)? {
+            if form.get("dpop_jkt").is_some_and(|named| *named != jkt) {
+                return Err(OauthError::new(Code::InvalidDpopProof, "dpop_jkt is another key than that of the proof"));
+            }
+            form.insert("dpop_jkt".to_owned(), jkt);
         }
         let request = self.read_request(client.clone(), &Form::from(form.clone()), None)?;
         if request.asks_too_much() {

@@ -91,6 +91,10 @@ impl Sso {
         let dead = || OauthError::grant(DEAD);
         let held = self.counting_family(&parts.family, now)?.filter(|held| held.value.consent.client == client.id);
         let Some(Read { value: mut family, revision }) = held else { return Err(dead()) };
+        // Before anything else: who lacks the key turns nothing and ends nothing.
+        if family.jkt.is_some() && family.jkt.as_deref() != shown.jkt {
+            return Err(OauthError::grant("the refresh token is bound to a key: send a proof of it"));
+        }
         let (next, token) = match self.judge_refresh(client, &family, parts, now) {
             Use::Stays(next) => (Some(next), None),
             Use::Turns(next, token) => (Some(next), Some(token)),
@@ -111,7 +115,7 @@ impl Sso {
             family.refresh = next;
         }
         let resource = shown.form.text("resource");
-        let given = Given { client, family: &family, person: &person, scopes, resource, first: false };
+        let given = Given { client, family: &family, person: &person, scopes, resource, jkt: shown.jkt, first: false };
         let (tokens, made) = self.tokens_of(&given, now)?;
         let by = grants::actor(client);
         let event = self.note_tokens(&given, ("refresh_token", &made), shown);

@@ -85,6 +85,7 @@ mod sso_clients;
 mod sso_codes;
 mod sso_desk;
 mod sso_presets;
+mod sso_dpop;
 mod sso_limits;
 mod sso_par;
 mod sso_rows;

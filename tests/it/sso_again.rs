@@ -15,7 +15,8 @@ async fn desk(whence: Whence) -> (Desk, String) {
     desk.app("app").await;
     let consent =
         bailey::model::token_family::Consent { whence, ..desk.consent("app", "openid groups offline_access") };
-    let new = NewCode { consent, redirect_uri: BACK.to_owned(), challenge: challenge(VERIFIER), pushed: None };
+    let new =
+        NewCode { consent, redirect_uri: BACK.to_owned(), challenge: challenge(VERIFIER), jkt: None, pushed: None };
     let by = bailey::model::Actor::task("test");
     let code = desk.sso().issue_code(new, &by, desk.office.fixture.app.admin.now()).unwrap().expose().clone();
     let told = desk.redeem("app", &code).unwrap_or_else(|error| panic!("{error}"));

@@ -109,6 +109,7 @@ async fn a_code_is_bound_to_client_address_and_challenge_and_ends_after_a_minute
             consent: desk.consent("app", "openid"),
             redirect_uri: BACK.to_owned(),
             challenge: challenge(VERIFIER),
+            jkt: None,
             pushed: None,
         };
         change(&mut new);

@@ -102,7 +102,8 @@ impl Desk {
     /// A code for that, challenged by [`VERIFIER`].
     pub(crate) fn code(&self, client: &str, scopes: &str) -> String {
         let consent = self.consent(client, scopes);
-        let new = NewCode { consent, redirect_uri: BACK.to_owned(), challenge: challenge(VERIFIER), pushed: None };
+        let new =
+            NewCode { consent, redirect_uri: BACK.to_owned(), challenge: challenge(VERIFIER), jkt: None, pushed: None };
         let by = Actor::Person { user: new.consent.user, name: "ann".to_owned() };
         self.sso().issue_code(new, &by, self.office.fixture.app.admin.now()).unwrap().expose().clone()
     }
@@ -124,7 +125,7 @@ impl Desk {
 
     pub(crate) fn ask(&self, form: &[(&str, &str)]) -> Result<Tokens, OauthError> {
         let form = Form::read(encoded(form).as_bytes()).unwrap();
-        let shown = Shown { authorization: None, form: &form, ip: None };
+        let shown = Shown { authorization: None, form: &form, ip: None, dpop: None, jkt: None };
         self.sso().token(&shown, self.office.fixture.app.admin.now())
     }
 

@@ -68,6 +68,9 @@ pub struct ClientSettings {
     /// Whether its requests have to be pushed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require_par: Option<bool>,
+    /// Whether its access tokens are all bound to a key that it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dpop_bound_access_tokens: Option<bool>,
 }
 
 /// What a client may ask for where nothing is said.
@@ -98,6 +101,7 @@ impl ClientSettings {
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
             require_par: false,
+            dpop_bound_access_tokens: false,
             created: now,
             updated: now,
         };
@@ -138,6 +142,7 @@ impl ClientSettings {
         set(&mut client.may_exchange, self.may_exchange.as_ref());
         set(&mut client.id_token_alg, self.id_token_alg.as_ref());
         set(&mut client.require_par, self.require_par.as_ref());
+        set(&mut client.dpop_bound_access_tokens, self.dpop_bound_access_tokens.as_ref());
         set(&mut client.subjects, self.subjects.as_ref());
         set(&mut client.post_logout_redirect_uris, self.post_logout_redirect_uris.as_ref());
         if let Some(acr) = &self.required_acr {
@@ -179,6 +184,7 @@ impl ClientSettings {
             post_logout_redirect_uris: Some(client.post_logout_redirect_uris.clone()),
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
             require_par: Some(client.require_par),
+            dpop_bound_access_tokens: Some(client.dpop_bound_access_tokens),
         }
     }
 }

@@ -103,7 +103,7 @@ impl KeySet {
 }
 
 impl PublicKey {
-    fn read(key: &Object, preset: Option<IssuerPreset>) -> Result<Self, String> {
+    pub(super) fn read(key: &Object, preset: Option<IssuerPreset>) -> Result<Self, String> {
         if key.contains_key("d") || key.contains_key("k") {
             return Err("it is published with its private half, so anybody can sign with it".to_owned());
         }
@@ -124,7 +124,8 @@ impl PublicKey {
         }
     }
 
-    fn fits(&self, alg: Alg) -> bool {
+    /// Whether it may be for `alg`.
+    pub(super) fn fits(&self, alg: Alg) -> bool {
         self.alg.is_none_or(|only| only == alg) && self.material.fits(alg)
     }
 

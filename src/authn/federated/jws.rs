@@ -59,6 +59,21 @@ impl<'t> Compact<'t> {
     /// Takes `token` apart: three parts, so that there is one signature, in the alphabet of RFC 7515, section 2, without padding,
     /// blanks or stray bits.
     pub(super) fn read(token: &'t str) -> Result<Self, WebIdentityError> {
+        Self::taken_apart(token, typ_of_identity).map(|(compact, _)| compact)
+    }
+
+    /// As [`Compact::read`], of a token of the type `typ` and no other, with its header.
+    pub(super) fn with_header(token: &'t str, typ: &str) -> Result<(Self, Object), WebIdentityError> {
+        Self::taken_apart(token, |said| match said {
+            Some(Value::String(said)) if said == typ => Ok(()),
+            _ => Err(invalid(format!("its `typ` must be `{typ}`"))),
+        })
+    }
+
+    fn taken_apart(
+        token: &'t str,
+        typ: impl FnOnce(Option<&Value>) -> Result<(), WebIdentityError>,
+    ) -> Result<(Self, Object), WebIdentityError> {
         if token.len() > LONGEST {
             return Err(invalid(format!("it has {} bytes, {LONGEST} are allowed", token.len())));
         }
@@ -76,7 +91,9 @@ impl<'t> Compact<'t> {
         };
         let head = members(header, "header")?;
         let (alg, kid) = read_header(&head)?;
-        Ok(Self { alg, kid, claims: members(claims, "claims")?, signed, signature: part(signature, "signature")? })
+        typ(head.get("typ"))?;
+        let claims = members(claims, "claims")?;
+        Ok((Self { alg, kid, claims, signed, signature: part(signature, "signature")? }, head))
     }
 }
 
@@ -93,18 +110,21 @@ fn read_header(header: &Object) -> Result<(Alg, Option<String>), WebIdentityErro
     if let Some(odd) = ["b64", "zip", "enc", "cty"].into_iter().find(|name| header.contains_key(*name)) {
         return Err(invalid(format!("its header has `{odd}`: a signed token with plain claims is expected")));
     }
-    match header.get("typ") {
-        None => {}
-        Some(Value::String(typ)) if is_identity(typ) => {}
-        // RFC 8725, section 3.11: an access token (`at+jwt`, our own among them) or a logout token is not somebody's identity.
-        Some(_) => return Err(invalid("its `typ` must be `JWT`: a token of another sort says something else")),
-    }
     let kid = match header.get("kid") {
         None => None,
         Some(Value::String(kid)) if (1..=LONGEST_KID).contains(&kid.len()) => Some(kid.clone()),
         Some(_) => return Err(invalid(format!("its `kid` must be a text of 1 to {LONGEST_KID} bytes"))),
     };
     Ok((alg, kid))
+}
+
+/// RFC 8725, section 3.11: an access token (`at+jwt`, our own among them) or a logout token is not somebody's identity.
+fn typ_of_identity(typ: Option<&Value>) -> Result<(), WebIdentityError> {
+    match typ {
+        None => Ok(()),
+        Some(Value::String(typ)) if is_identity(typ) => Ok(()),
+        Some(_) => Err(invalid("its `typ` must be `JWT`: a token of another sort says something else")),
+    }
 }
 
 fn invalid(why: impl Into<String>) -> WebIdentityError {

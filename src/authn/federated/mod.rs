@@ -28,6 +28,7 @@ mod json;
 mod jwk;
 mod jws;
 mod keeping;
+pub mod proof;
 pub mod settings;
 
 pub use error::WebIdentityError;

@@ -80,6 +80,9 @@ pub struct Client {
     /// Whether its requests have to be pushed (RFC 9126), so that a browser carries none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_par: bool,
+    /// Whether its access tokens are all bound to a key that it shows (RFC 9449, section 5.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_bound_access_tokens: bool,
     /// When it was registered.
     pub created: Timestamp,
     /// When its settings were changed last.

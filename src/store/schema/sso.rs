@@ -12,11 +12,13 @@ pub enum Spent {
     Assertion,
     /// An access token of no family that was revoked (RFC 7009).
     Token,
+    /// A proof that somebody holds a key: it counts once (RFC 9449, section 11.1).
+    Proof,
 }
 
 impl Spent {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Assertion, Self::Token];
+    pub const ALL: [Self; 3] = [Self::Assertion, Self::Token, Self::Proof];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -24,15 +26,17 @@ impl Spent {
         match self {
             Self::Assertion => 1,
             Self::Token => 2,
+            Self::Proof => 8,
         }
     }
 
-    /// `assertion`, `token`.
+    /// `assertion`, `token`, `proof`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Assertion => "assertion",
             Self::Token => "token",
+            Self::Proof => "proof",
         }
     }
 }
