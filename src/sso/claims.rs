@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::person::Person;
 use super::{OauthError, Sso};
 use crate::base::Timestamp;
+use crate::model::User;
 use crate::model::client::{ClaimSource, Client};
 use crate::model::token_family::{Consent, RequestedClaims};
 

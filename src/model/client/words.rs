@@ -79,8 +79,7 @@ pub enum ClaimSource {
 const EXPECTED_ID: &str =
     "use 1 to 128 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, and not 32 hexadecimal digits";
 const EXPECTED_SCOPE: &str = "use 1 to 64 visible ASCII characters without `\"` and `\\`";
-const EXPECTED_SOURCE: &str =
-    "use name, login, mail, display_name, employee_id, groups, roles, tag/KEY or aws_tags";
+const EXPECTED_SOURCE: &str = "use name, login, mail, display_name, employee_id, groups, roles, tag/KEY or aws_tags";
 
 impl ClientId {
     /// Its text.
