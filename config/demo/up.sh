@@ -37,6 +37,7 @@ main() {
   make_roles
   make_key
   make_client
+  make_registration_token
   write_env
   say_what_is_where
   if [[ -n ${DETACH:-} ]]; then
@@ -136,6 +137,12 @@ make_client() {
     --redirect-uri "$CLIENT_BACK" 2>>"$DEMO/roles.log" | tail -n 1 >"$DEMO/client.secret") || { cat "$DEMO/roles.log" >&2; die "the demo's client could not be made"; }
 }
 
+# By which software registers itself as a client.
+make_registration_token() {
+  (umask 077 && "$BAILEY" --config "$DEMO/bailey.toml" client registration-token create --name demo --expires 30d --uses 1000 \
+    2>>"$DEMO/roles.log" | tail -n 1 >"$DEMO/registration.token") || { cat "$DEMO/roles.log" >&2; die "the demo's registration token could not be made"; }
+}
+
 bailey() {
   "$BAILEY" --config "$DEMO/bailey.toml" "$@" >>"$DEMO/roles.log" || { cat "$DEMO/roles.log" >&2; die "the demo's roles could not be made"; }
 }
@@ -188,6 +195,7 @@ OIDC_ISSUER=https://localhost:$HTTPS_PORT
 OIDC_CLIENT_ID=$CLIENT
 OIDC_CLIENT_SECRET=$(<"$DEMO/client.secret")
 OIDC_REDIRECT_URI=$CLIENT_BACK
+OIDC_REGISTRATION_TOKEN=$(<"$DEMO/registration.token")
 ENV
   mv "$DEMO/env.new" "$DEMO/env"
 }

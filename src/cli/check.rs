@@ -12,6 +12,7 @@ use crate::directory::{DirectoryError, Finding, Severity};
 use crate::http::public;
 use crate::http::tls::Loaded;
 use crate::model::DirectoryLabel;
+use crate::sso::IssuerUrl;
 use crate::telemetry::Condition;
 
 /// Columns before the text of a finding: as many as `warning` and two blanks take.
@@ -69,6 +70,25 @@ pub fn listener(settings: &public::Settings, now: Timestamp) -> Finding {
         Condition::Red => (Severity::Fault, "put a certificate in place that is good now"),
     };
     Finding::new(severity, subject, part.words, remedy)
+}
+
+/// Whether the listener answers to the address by which clients of single sign-on know us, as a finding, where there is one.
+#[must_use]
+pub fn issuer(issuer: Option<&IssuerUrl>, https: Option<&public::Settings>) -> Option<Finding> {
+    let issuer = issuer?;
+    let finding = |severity, what: String, remedy: &str| Some(Finding::new(severity, "sso.issuer", what, remedy));
+    let Some(settings) = https else {
+        let what = format!("{issuer} is our address to clients, and nothing listens for them");
+        return finding(Severity::Fault, what, "set https.listen");
+    };
+    match &settings.hosts {
+        Some(hosts) if !hosts.has(issuer.host()) => {
+            let what = format!("{issuer} is our address to clients, and its host is none that the listener answers to");
+            finding(Severity::Fault, what, "add the host to https.hosts, or correct sso.issuer")
+        }
+        // Without names it answers to whatever it is called.
+        _ => finding(Severity::Fine, format!("{issuer} is our address to clients"), ""),
+    }
 }
 
 /// Prints findings, the worst first, each with what to do; below them the commands some of them come with, whole and

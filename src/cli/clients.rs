@@ -1,25 +1,22 @@
 //! `bailey client`: clients of single sign-on.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args as ClapArgs, Subcommand};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::Exit;
-use super::iam::read;
+use super::client_settings::{Settings, method, seconds};
 use super::output::Column;
 use super::session::{Session, encoded, remark};
-use crate::admin::clients::{ClientSettings, ClientView, NewClient, Source};
-use crate::model::client::{AuthMethod, ClaimSource, ClientId, GrantType, IdTokenAlg, RedirectUri, Scope, Subjects};
+use crate::admin::clients::{ClientView, NewClient, NewRegistrationToken, RegistrationTokenView, Rotation, Source};
+use crate::model::client::{AuthMethod, ClientId, Lifetimes, RedirectUri};
 
 /// `bailey client`.
 #[derive(Debug, Subcommand)]
 pub enum ClientVerb {
     /// Register one; its secret is shown this once
-    Add(Add),
+    Add(Box<Add>),
     /// List all of them
     List,
     /// Show one
@@ -27,15 +24,47 @@ pub enum ClientVerb {
         /// Its id
         client: String,
     },
-    /// Give one another secret, which is shown this once; the one before counts no more
+    /// Change what is said of one; the rest stays. A list that is said takes the place of the one before
+    Update(Box<Update>),
+    /// Give one another secret, which is shown this once; the one before counts a while longer
     RotateSecret {
         /// Its id
         client: String,
+        /// How long the one before counts besides, 7d at most; 0s ends it at once
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = seconds)]
+        overlap: u32,
     },
+    /// Tokens by which software registers itself, where the configuration lets it
+    #[command(subcommand)]
+    RegistrationToken(TokenVerb),
     /// Delete one; whatever it was given counts no more
     Remove {
         /// Its id
         client: String,
+    },
+}
+
+/// `bailey client registration-token`.
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// Make one; it is shown this once
+    Create {
+        /// What it is called: a-z, 0-9, `.`, `_` and `-`; chosen by chance, if nothing is said
+        #[arg(long)]
+        name: Option<ClientId>,
+        /// How long it counts, 90d at most
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = seconds)]
+        expires: u32,
+        /// How many clients may register by it, 1000 at most
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        uses: u32,
+    },
+    /// List all of them
+    List,
+    /// Remove one: nobody registers by it any more
+    Remove {
+        /// Its name
+        name: String,
     },
 }
 
@@ -44,39 +73,20 @@ pub enum ClientVerb {
 pub struct Add {
     /// What it calls itself by: a-z, 0-9, `.`, `_` and `-`
     id: ClientId,
-    /// What people are shown
-    #[arg(long)]
-    name: Option<String>,
     /// How it shows who it is: client_secret_basic, client_secret_post, private_key_jwt or none
     #[arg(long, value_name = "METHOD", default_value = "client_secret_basic", value_parser = method)]
     auth: AuthMethod,
-    /// A file with its public keys (RFC 7517), with private_key_jwt; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    jwks: Option<PathBuf>,
-    /// Where people may be sent back to; may be repeated
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    redirect_uris: Vec<RedirectUri>,
-    /// A grant by which it may ask for tokens; may be repeated
-    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
-    grants: Vec<GrantType>,
-    /// A scope that it may ask for; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
-    scopes: Vec<Scope>,
-    /// Whom its access tokens may be for; may be repeated
-    #[arg(long = "audience", value_name = "NAME")]
-    audiences: Vec<String>,
-    /// A group whose people it may sign in; may be repeated
-    #[arg(long = "group", value_name = "GROUP")]
-    groups: Vec<String>,
-    /// A claim besides the standard ones; may be repeated
-    #[arg(long = "claim", value_name = "CLAIM=SOURCE", value_parser = claim)]
-    claims: Vec<(String, ClaimSource)>,
-    /// By which algorithm its ID tokens are signed: ES256, or RS256 for those that take nothing else
-    #[arg(long, value_name = "ALG", default_value = "ES256", value_parser = alg)]
-    id_token_alg: IdTokenAlg,
-    /// Know people by names that no other client has
-    #[arg(long)]
-    pairwise: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// `bailey client update`.
+#[derive(Debug, ClapArgs)]
+pub struct Update {
+    /// Its id
+    client: String,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// A client as the daemon tells it.
@@ -122,73 +132,82 @@ pub async fn run(session: &mut Session, verb: ClientVerb) -> anyhow::Result<Exit
             session.output.listing(&all, CLIENTS)?;
             return Ok(Exit::Done);
         }
+        ClientVerb::RegistrationToken(verb) => return tokens(session, verb).await,
         ClientVerb::Remove { client } => {
             let () = session.client.delete(&one(&client)).await?;
             session.output.sentence("removed")?;
             return Ok(Exit::Done);
         }
         ClientVerb::Show { client } => session.client.get(&one(&client)).await?,
-        ClientVerb::Add(add) => session.client.post("/v1/clients", &add.new_client()?).await?,
-        ClientVerb::RotateSecret { client } => {
-            session.client.post(&format!("{}/secret", one(&client)), &json!({})).await?
+        ClientVerb::Add(add) => {
+            let Add { id, auth, settings } = *add;
+            let settings = settings.said(Some(auth), Lifetimes::default())?;
+            session.client.post("/v1/clients", &NewClient { id: Some(id), settings }).await?
+        }
+        ClientVerb::Update(update) => {
+            let Update { client, settings } = *update;
+            let now: Told = session.client.get(&one(&client)).await?;
+            let settings = settings.said(None, now.client.settings.lifetimes.unwrap_or_default())?;
+            session.client.put(&one(&client), &settings).await?
+        }
+        ClientVerb::RotateSecret { client, overlap } => {
+            let how = Rotation { overlap: Some(overlap) };
+            session.client.post(&format!("{}/secret", one(&client)), &how).await?
         }
     };
     session.output.record(&told, CLIENTS)?;
-    if let Some(secret) = &told.secret
+    show(session, told.secret.as_deref())
+}
+
+/// A token as the daemon tells it.
+#[derive(Deserialize, Serialize)]
+struct ToldToken {
+    #[serde(flatten)]
+    about: RegistrationTokenView,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+const TOKENS: &[Column<ToldToken>] = &[
+    Column { title: "name", cell: |told| told.about.name.to_string() },
+    Column { title: "expires", cell: |told| format!("{:.0}", told.about.expires) },
+    Column { title: "clients left", cell: |told| told.about.left.to_string() },
+];
+
+async fn tokens(session: &mut Session, verb: TokenVerb) -> anyhow::Result<Exit> {
+    const PATH: &str = "/v1/client-registration-tokens";
+    let told: ToldToken = match verb {
+        TokenVerb::List => {
+            let all: Vec<ToldToken> = session.client.get(PATH).await?;
+            session.output.listing(&all, TOKENS)?;
+            return Ok(Exit::Done);
+        }
+        TokenVerb::Remove { name } => {
+            let () = session.client.delete(&format!("{PATH}/{}", encoded(&name))).await?;
+            session.output.sentence("removed")?;
+            return Ok(Exit::Done);
+        }
+        TokenVerb::Create { name, expires, uses } => {
+            let new = NewRegistrationToken { name, seconds: Some(expires), uses: Some(uses) };
+            session.client.post(PATH, &new).await?
+        }
+    };
+    session.output.record(&told, TOKENS)?;
+    show(session, told.token.as_deref())
+}
+
+/// Shows a secret, below a table; as JSON it stands in the record.
+fn show(session: &Session, secret: Option<&str>) -> anyhow::Result<Exit> {
+    if let Some(secret) = secret
         && session.output.format() == super::output::Format::Table
     {
-        show(secret)?;
+        write(secret)?;
     }
     Ok(Exit::Done)
 }
 
-fn show(secret: &str) -> io::Result<()> {
+fn write(secret: &str) -> io::Result<()> {
     remark("this secret is shown this once:")?;
     let mut out = io::stdout().lock();
     writeln!(out, "{secret}")
-}
-
-impl Add {
-    fn new_client(self) -> anyhow::Result<NewClient> {
-        let jwks = self.jwks.as_deref().map(read).transpose()?;
-        let jwks = jwks.map(|text| serde_json::from_str(&text)).transpose().context("the key set is no JSON")?;
-        let some = |list: Vec<String>| (!list.is_empty()).then(|| list.into_iter().collect());
-        let settings = ClientSettings {
-            name: self.name,
-            auth: Some(self.auth),
-            jwks,
-            redirect_uris: Some(self.redirect_uris),
-            grants: (!self.grants.is_empty()).then(|| self.grants.into_iter().collect()),
-            scopes: (!self.scopes.is_empty()).then(|| self.scopes.into_iter().collect()),
-            audiences: some(self.audiences),
-            allowed_groups: some(self.groups),
-            claims: Some(self.claims.into_iter().collect()),
-            id_token_alg: Some(self.id_token_alg),
-            subjects: self.pairwise.then_some(Subjects::Pairwise),
-            ..ClientSettings::default()
-        };
-        Ok(NewClient { id: Some(self.id), settings })
-    }
-}
-
-fn method(text: &str) -> Result<AuthMethod, String> {
-    AuthMethod::named(text)
-        .ok_or_else(|| "expected client_secret_basic, client_secret_post, private_key_jwt or none".to_owned())
-}
-
-fn alg(text: &str) -> Result<IdTokenAlg, String> {
-    IdTokenAlg::named(text).ok_or_else(|| "expected ES256 or RS256".to_owned())
-}
-
-fn grant(text: &str) -> Result<GrantType, String> {
-    GrantType::named(text).ok_or_else(|| format!("expected {}", GrantType::ALL.map(GrantType::name).join(", ")))
-}
-
-fn scope(text: &str) -> Result<Scope, String> {
-    text.parse().map_err(|error: crate::model::client::ClientError| error.to_string())
-}
-
-fn claim(text: &str) -> Result<(String, ClaimSource), String> {
-    let (claim, source) = text.split_once('=').ok_or("expected CLAIM=SOURCE")?;
-    Ok((claim.to_owned(), source.parse().map_err(|error: crate::model::client::ClientError| error.to_string())?))
 }

@@ -7,6 +7,7 @@ pub mod args;
 pub mod broker;
 pub mod check;
 pub mod client;
+pub mod client_settings;
 pub mod clients;
 pub mod clock;
 pub mod completions;
@@ -162,6 +163,7 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     let forward = config.forward_auth.as_ref().map(|settings| &settings.listener);
     let listeners = config.https.iter().chain(forward);
     findings.extend(listeners.map(|settings| check::listener(settings, SystemClock.now())));
+    findings.extend(check::issuer(config.sso.issuer.as_ref(), config.https.as_ref()));
     let issuers = Issuers::new(config.issuers, Client::default());
     findings.extend(issuers.check().await);
     findings.extend(MachineIssuers::new(config.machine_issuers).check(SystemClock.now()));

@@ -230,6 +230,8 @@ pub const KEYS: &[Key] = &[
     optional("machine_issuer.max_lifetime", Form::Duration, "how long a certificate may live; 24h where none can be revoked"),
 
     optional("sso.issuer", Form::OurUrl, "who we are to clients of single sign-on"),
+    defaulted("sso.registration", Form::Choice(&["off", "initial_access_token"]), r#""off""#, "whether software may register itself as a client"),
+    defaulted("sso.registration_groups", Form::Names, "[]", "groups whose people such clients may sign in; empty is everybody"),
     defaulted("sso.token_requests_at_once", Form::Whole(1, 1_000_000), "50", "requests for tokens by one client at once"),
     defaulted("sso.token_requests_per_second", Form::Whole(1, 1_000_000), "10", "requests for tokens by one client each second"),
     defaulted("sso.failed_clients_at_once", Form::Whole(1, 1_000_000), "30", "requests from one source that fail to show their client, at once"),

@@ -2,14 +2,30 @@
 
 use super::raw::Written;
 use super::section::Section;
-use super::values::{Meant, Misfit, from_text};
+use super::values::{Meant, Misfit, Word, from_text};
 use crate::http::rate::Limit;
 use crate::http::token_rate::TokenLimits;
 use crate::sso::settings::IssuerUrlError;
-use crate::sso::{IssuerUrl, Settings};
+use crate::sso::{IssuerUrl, Registration, Settings};
 
 pub(super) fn meant(section: &Section<'_>) -> Settings {
-    Settings { issuer: section.optional("issuer") }
+    let groups = section.read::<Vec<String>>("registration_groups").into_iter().collect();
+    let by_token = section.read::<HowRegistered>("registration").0;
+    Settings { issuer: section.optional("issuer"), registration: Registration { by_token, groups } }
+}
+
+/// Whether software registers itself by a token.
+#[derive(Default)]
+struct HowRegistered(bool);
+
+impl Word for HowRegistered {
+    fn word(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self(false)),
+            "initial_access_token" => Some(Self(true)),
+            _ => None,
+        }
+    }
 }
 
 /// How often clients may ask for tokens.

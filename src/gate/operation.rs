@@ -121,6 +121,8 @@ operations! {
     CreateAccountAlias: Widens, Operator, iam About::Account;
     /// Register a client of single sign-on.
     CreateClient: Widens, Operator, sso About::Client;
+    /// Make a token by which software may register itself as a client of single sign-on.
+    CreateClientRegistrationToken: Widens, Operator, sso About::Account;
     /// Make a group.
     CreateGroup: Widens, Operator, iam About::New(Kind::Group);
     /// Make a guardrail, which binds nobody yet.
@@ -159,6 +161,8 @@ operations! {
     DeleteAccountPasswordPolicy: Widens, Operator, iam About::Account;
     /// Delete a client of single sign-on; its tokens count no more.
     DeleteClient: Narrows, Operator, sso About::Client;
+    /// Remove a token by which software may register itself.
+    DeleteClientRegistrationToken: Narrows, Operator, sso About::Account;
     /// Delete a group that was made here.
     DeleteGroup: Narrows, Operator, iam About::Group;
     /// Delete an inline policy of a group.
@@ -305,6 +309,8 @@ operations! {
     ListAttachedRolePolicies: Shows, Viewer, iam About::Role;
     /// What hangs on a user.
     ListAttachedUserPolicies: Shows, Viewer, iam About::User;
+    /// The tokens by which software may register itself, without their secrets.
+    ListClientRegistrationTokens: Shows, Viewer, sso About::Account;
     /// List the clients of single sign-on.
     ListClients: Shows, Viewer, sso About::Account;
     /// The configured directories.

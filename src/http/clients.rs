@@ -9,7 +9,10 @@ use serde::Serialize;
 use super::extract::{Asked, Payload};
 use super::v1::Routes;
 use super::{App, Failure};
-use crate::admin::clients::{ClientSettings, ClientView, ClientWithSecret, NewClient};
+use crate::admin::clients::{
+    ClientSettings, ClientView, ClientWithSecret, NewClient, NewRegistrationToken, RegistrationTokenView, Rotation,
+    USUAL_OVERLAP,
+};
 use crate::admin::{Admin, AdminError};
 use crate::gate::Operation;
 
@@ -18,6 +21,9 @@ pub(super) fn add(routes: Routes) -> Routes {
     routes
         .get("/v1/clients", Op::ListClients, list)
         .post("/v1/clients", Op::CreateClient, create)
+        .get("/v1/client-registration-tokens", Op::ListClientRegistrationTokens, list_tokens)
+        .post("/v1/client-registration-tokens", Op::CreateClientRegistrationToken, create_token)
+        .delete("/v1/client-registration-tokens/{token}", Op::DeleteClientRegistrationToken, remove_token)
         .get("/v1/clients/{client}", Op::GetClient, show)
         .put("/v1/clients/{client}", Op::UpdateClient, update)
         .delete("/v1/clients/{client}", Op::DeleteClient, remove)
@@ -79,9 +85,46 @@ async fn update(
     work(&app, move |admin| admin.update_client(allowed, &settings)).await
 }
 
-async fn rotate(State(app): Shared, asked: Asked, Path(client): Path<String>) -> Result<Json<Told>, Failure> {
-    let allowed = asked.authorize(&client).await?;
-    work(&app, move |admin| admin.rotate_client_secret(allowed).map(Told::from)).await
+async fn rotate(
+    State(app): Shared,
+    asked: Asked,
+    Path(client): Path<String>,
+    body: Result<Payload<Rotation>, Failure>,
+) -> Result<Json<Told>, Failure> {
+    let (allowed, how) = asked.authorize_body(body, |_| client, Vec::new()).await?;
+    let overlap = how.overlap.unwrap_or(USUAL_OVERLAP);
+    work(&app, move |admin| admin.rotate_client_secret(allowed, overlap).map(Told::from)).await
+}
+
+/// A token by which software registers itself, which is told this once.
+#[derive(Debug, Serialize)]
+struct ToldToken {
+    #[serde(flatten)]
+    about: RegistrationTokenView,
+    token: String,
+}
+
+async fn list_tokens(State(app): Shared, asked: Asked) -> Result<Json<Vec<RegistrationTokenView>>, Failure> {
+    let _allowed = asked.authorize("").await?;
+    work(&app, |admin| admin.registration_tokens()).await
+}
+
+async fn create_token(
+    State(app): Shared,
+    asked: Asked,
+    body: Result<Payload<NewRegistrationToken>, Failure>,
+) -> Result<Json<ToldToken>, Failure> {
+    let (allowed, new) = asked.authorize_body(body, |_| String::new(), Vec::new()).await?;
+    let told = move |admin: &Admin| {
+        let (about, token) = admin.create_registration_token(allowed, &new)?;
+        Ok(ToldToken { about, token: token.expose().clone() })
+    };
+    work(&app, told).await
+}
+
+async fn remove_token(State(app): Shared, asked: Asked, Path(token): Path<String>) -> Result<Json<()>, Failure> {
+    let allowed = asked.authorize(&token).await?;
+    work(&app, move |admin| admin.delete_registration_token(allowed)).await
 }
 
 async fn remove(State(app): Shared, asked: Asked, Path(client): Path<String>) -> Result<Json<()>, Failure> {

@@ -106,6 +106,12 @@ impl Hosts {
         Self(hosts)
     }
 
+    /// Whether `host`, a name or an address without a port, is one of ours.
+    #[must_use]
+    pub fn has(&self, host: &str) -> bool {
+        host.parse().is_ok_and(|host: Host| self.0.contains(&host))
+    }
+
     /// Whether a request that names these hosts is meant for us.
     ///
     /// RFC 9112 3.2.2 has the host of an absolute target win over the header. Here the two must agree: a signature covers

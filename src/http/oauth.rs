@@ -3,10 +3,11 @@
 //! Answers are JSON in the form of the RFCs, errors too, and are kept by nobody (RFC 6749, section 5.1). What is asked in a form is
 //! asked in the body alone: an address stands in logs. Without an issuer in the configuration none of it is there.
 
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::{Extension, FromRequest, Request, State};
+use axum::extract::{Extension, FromRequest, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -20,11 +21,11 @@ use hyper::{HeaderMap, Method, StatusCode, Uri};
 
 use super::origin::Origin;
 use super::{App, Failure};
-use crate::base::Timestamp;
+use crate::base::{Secret, Timestamp};
 use crate::model::Client;
 use crate::sso::error::Code;
 use crate::sso::metadata::paths;
-use crate::sso::{Form, OauthError, Shown, ShownToken, Sso};
+use crate::sso::{self, Form, OauthError, Shown, ShownToken, Sso};
 use crate::store::StoreError;
 
 /// Adds the routes.
@@ -38,6 +39,8 @@ pub(super) fn add(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> 
         .route(paths::PAR, post(par).options(preflight))
         .layer(middleware::from_fn_with_state(Arc::clone(app), share));
     let closed = Router::new()
+        .route(paths::REGISTER, post(register))
+        .route(&format!("{}/{{client}}", paths::REGISTER), get(registered).delete(unregister))
         .route(paths::INTROSPECT, post(introspect))
         .route(paths::REVOKE, post(revoke))
         .route(paths::USERINFO, get(userinfo).post(userinfo));
@@ -121,6 +124,77 @@ async fn par(State(app): State<Arc<App>>, asked: Asked) -> Response {
         sso.push(&client, shown, now).map(|held| (StatusCode::CREATED, Json(held)).into_response())
     });
     answer.await
+}
+
+async fn register(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    origin: Option<Extension<Origin>>,
+    body: Bytes,
+) -> Response {
+    let ip = origin.map(|Extension(origin)| origin.client);
+    registration(app, headers, ip, move |sso, token, now| {
+        sso.register(token, &body, now).map(|told| (StatusCode::CREATED, Json(told)).into_response())
+    })
+    .await
+}
+
+async fn registered(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    origin: Option<Extension<Origin>>,
+    Path(client): Path<String>,
+) -> Response {
+    let ip = origin.map(|Extension(origin)| origin.client);
+    registration(app, headers, ip, move |sso, token, _| {
+        sso.registered(&client, token).map(|told| Json(told).into_response())
+    })
+    .await
+}
+
+async fn unregister(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    origin: Option<Extension<Origin>>,
+    Path(client): Path<String>,
+) -> Response {
+    let ip = origin.map(|Extension(origin)| origin.client);
+    registration(app, headers, ip, move |sso, token, now| {
+        sso.unregister(&client, token, now).map(|()| StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// A request about a registration, which shows its token in the header. Where software may not register itself there is none.
+async fn registration(
+    app: Arc<App>,
+    headers: HeaderMap,
+    ip: Option<IpAddr>,
+    work: impl FnOnce(&Sso, &Secret<String>, Timestamp) -> Result<Response, OauthError> + Send + 'static,
+) -> Response {
+    if !app.sso().is_some_and(|sso| sso.registration.by_token) {
+        return Failure::not_found("software does not register itself here: the configuration says so").into_response();
+    }
+    let rates = Arc::clone(&app);
+    blocking(app, move |sso, now| {
+        if !rates.token_rates.may_try(ip, now) {
+            return Err(OauthError::new(
+                Code::TooMany,
+                "too many requests from there showed no token that counts: wait",
+            ));
+        }
+        let shown = one(&headers).and_then(|header| header.split_once(' '));
+        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let answered = match shown {
+            Some((_, token)) => work(sso, &Secret::new(token.trim().to_owned()), now),
+            None => Err(OauthError::token()),
+        };
+        if answered.as_ref().is_err_and(|error| error.code == Code::InvalidToken) {
+            rates.token_rates.failed(ip, now);
+        }
+        answered
+    })
+    .await
 }
 
 async fn introspect(State(app): State<Arc<App>>, asked: Asked) -> Response {
@@ -303,7 +377,8 @@ impl App {
     /// What single sign-on works with, if the configuration names an issuer.
     #[must_use]
     pub fn sso(&self) -> Option<Sso> {
-        let issuer = self.sso_settings.read().unwrap_or_else(PoisonError::into_inner).issuer.clone()?;
-        Some(Sso { admin: self.admin.clone(), gate: self.gate.clone(), issuer })
+        let settings = self.sso_settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let sso::Settings { issuer, registration } = settings;
+        Some(Sso { admin: self.admin.clone(), gate: self.gate.clone(), issuer: issuer?, registration })
     }
 }

@@ -76,7 +76,8 @@ impl Sso {
         let counts = match (&client.auth, evidence) {
             (ClientAuth::ClientSecretBasic { secret }, Evidence::Secret(AuthMethod::ClientSecretBasic, shown))
             | (ClientAuth::ClientSecretPost { secret }, Evidence::Secret(AuthMethod::ClientSecretPost, shown)) => {
-                if !secret.is_of(shown) {
+                let is_old = client.old_secret.as_ref().is_some_and(|old| old.admits(shown, now));
+                if !secret.is_of(shown) && !is_old {
                     return Ok(Some("the secret is another".to_owned()));
                 }
                 true

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::authenticate::Shown;
 use super::error::Code;
+use super::metadata::paths;
 use super::{OauthError, Sso};
 use crate::authn::federated::proof::{self, KeyProof};
 use crate::base::{Secret, Timestamp};
@@ -57,11 +58,11 @@ impl Sso {
         &self,
         client: &Client,
         shown: &Shown<'_>,
-        path: &str,
         now: Timestamp,
     ) -> Result<Option<String>, OauthError> {
+        let target = Target { method: "POST", path: paths::TOKEN, access_token: None };
         match shown.dpop {
-            Some(proof) => self.prove(proof, Target { method: "POST", path, access_token: None }, now).map(Some),
+            Some(proof) => self.prove(proof, target, now).map(Some),
             None if client.dpop_bound_access_tokens => {
                 Err(no("tokens of this client are bound to a key: send a proof"))
             }

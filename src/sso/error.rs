@@ -41,6 +41,10 @@ pub enum Code {
     UseDpopNonce,
     /// The access token does not reach so far.
     InsufficientScope,
+    /// An address of a client that is to be registered is none (RFC 7591, section 3.2.2).
+    InvalidRedirectUri,
+    /// A client cannot be so.
+    InvalidClientMetadata,
     /// Asked too often: it may be asked again in a moment (the word of RFC 8628, section 3.5).
     TooMany,
     /// It may be otherwise in a moment.
@@ -65,6 +69,8 @@ impl Code {
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::TooMany => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::authenticate::Shown;
 use super::error::Code;
-use super::metadata::paths;
 use super::{OauthError, Sso};
 use crate::base::Timestamp;
 use crate::model::Client;
@@ -57,7 +56,7 @@ impl Sso {
             let what = "the client is not registered for this grant";
             return Err(OauthError::new(Code::UnauthorizedClient, what));
         }
-        let jkt = self.bound_to(client, shown, paths::TOKEN, now)?;
+        let jkt = self.bound_to(client, shown, now)?;
         let shown = &Shown { jkt: jkt.as_deref(), ..*shown };
         match grant {
             GrantType::ClientCredentials => self.client_credentials(client, shown, now),

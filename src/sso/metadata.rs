@@ -8,8 +8,8 @@ use openidconnect::core::{
     CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, ProviderMetadata, ResponseTypes, Scope, TokenUrl,
-    UserInfoUrl,
+    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, ProviderMetadata, RegistrationUrl, ResponseTypes,
+    Scope, TokenUrl, UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +25,8 @@ pub mod paths {
     pub const TOKEN: &str = "/oauth2/token";
     /// Where clients push requests.
     pub const PAR: &str = "/oauth2/par";
+    /// Where software registers itself.
+    pub const REGISTER: &str = "/oauth2/register";
     /// Where clients ask about tokens.
     pub const INTROSPECT: &str = "/oauth2/introspect";
     /// Where clients give tokens back.
@@ -168,6 +170,10 @@ impl Sso {
         }
         let claims = CLAIMS.iter().map(|claim| CoreClaimName::new((*claim).to_owned())).collect();
         Ok(metadata
+            .set_registration_endpoint(match self.registration.by_token {
+                true => Some(RegistrationUrl::new(at(paths::REGISTER)).map_err(wrong)?),
+                false => None,
+            })
             .set_token_endpoint(Some(TokenUrl::new(at(paths::TOKEN)).map_err(wrong)?))
             .set_userinfo_endpoint(if AUTHORIZE {
                 Some(UserInfoUrl::new(at(paths::USERINFO)).map_err(wrong)?)

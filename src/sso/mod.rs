@@ -20,6 +20,7 @@
 //!  claims, roles   what is told of them
 //!  person          the person behind a family, as they are now
 //!  introspect, revoke, userinfo
+//!  register        software becomes a client by itself
 //! ```
 //!
 //! Nothing that is handed out counts longer than what it stands on: each use of a refresh token, of `userinfo` and of introspection
@@ -45,6 +46,7 @@ pub mod mine;
 pub mod par;
 mod person;
 mod refresh;
+pub mod register;
 mod revoke;
 pub mod roles;
 pub mod settings;
@@ -60,7 +62,7 @@ pub use form::Form;
 pub use grants::Tokens;
 pub use id_token::sid;
 pub use introspect::Introspection;
-pub use settings::{IssuerUrl, Settings};
+pub use settings::{IssuerUrl, Registration, Settings};
 pub use userinfo::ShownToken;
 
 use crate::admin::Admin;
@@ -75,6 +77,8 @@ pub struct Sso {
     pub gate: Gate,
     /// Who we are to clients.
     pub issuer: IssuerUrl,
+    /// Whether software may register itself, and for whom.
+    pub registration: Registration,
 }
 
 impl Sso {

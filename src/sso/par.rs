@@ -11,6 +11,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::authenticate::Shown;
+use super::dpop::Target;
 use super::error::Code;
 use super::metadata::paths;
 use super::{Form, OauthError, Sso};
@@ -76,7 +77,8 @@ impl Sso {
             return Err(OauthError::new(Code::UnauthorizedClient, "the client signs nobody in"));
         }
         // As if it stood in the request (RFC 9449, section 10.1).
-        if let Some(jkt) = self.bound_to(client, shown, paths::PAR, now)? {
+        if let Some(proof) = shown.dpop {
+            let jkt = self.prove(proof, Target { method: "POST", path: paths::PAR, access_token: None }, now)?;
             if form.get("dpop_jkt").is_some_and(|named| *named != jkt) {
                 return Err(OauthError::new(Code::InvalidDpopProof, "dpop_jkt is another key than that of the proof"));
             }

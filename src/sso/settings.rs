@@ -1,5 +1,6 @@
 //! What single sign-on is to be.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +13,17 @@ use crate::base::text::printable;
 pub struct Settings {
     /// Who we are to clients; without it there is no single sign-on.
     pub issuer: Option<IssuerUrl>,
+    /// Whether software may register itself.
+    pub registration: Registration,
+}
+
+/// Whether software may register itself (RFC 7591), and for whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Registration {
+    /// By a token that an administrator made; otherwise not at all.
+    pub by_token: bool,
+    /// Names of the groups whose people such clients may sign in; without any, everybody.
+    pub groups: BTreeSet<String>,
 }
 
 /// Our own address, letter by letter as tokens and discovery documents say it: scheme, host and port, and nothing behind.
@@ -34,6 +46,16 @@ impl IssuerUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its host, without a port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let behind = self.0.split_once("://").map_or(self.0.as_str(), |(_, behind)| behind);
+        match behind.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => behind,
+        }
     }
 
     /// The address of `path`, which begins with a slash.
@@ -86,6 +108,13 @@ mod tests {
     fn an_issuer_is_an_origin_in_its_plain_form() {
         for good in ["https://sso.example", "https://sso.example:8443", "http://127.0.0.1:9443", "http://localhost:1"] {
             assert_eq!(good.parse::<IssuerUrl>().unwrap().at("/x"), format!("{good}/x"));
+        }
+        for (text, host) in [
+            ("https://sso.example", "sso.example"),
+            ("http://127.0.0.1:9443", "127.0.0.1"),
+            ("https://[2001:db8::7]:1", "[2001:db8::7]"),
+        ] {
+            assert_eq!(text.parse::<IssuerUrl>().unwrap().host(), host);
         }
         for bad in [
             "",

@@ -97,6 +97,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         }
         "client" => Some(schema::sso::client(&rest.parse().ok()?)),
         "authorization-code" => keyed(b'f', &[rest], 32),
+        "registration-token" => Some(schema::sso::registration_token(&rest.parse().ok()?)),
         "pushed-request" => keyed(b'6', &["01", rest], 33),
         "token-family" => keyed(b'h', &[rest], 16),
         "token-family-of" => {
@@ -234,7 +235,10 @@ fn words(key: &[u8]) -> Option<String> {
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'e' => format!("client/{}", schema::sso::parse_client(key)?),
         b'f' => format!("authorization-code/{}", hex::encode(rest)),
-        b'6' => format!("pushed-request/{}", hex::encode(rest.strip_prefix(&[1])?)),
+        b'6' => match schema::sso::parse_registration_token(key) {
+            Some(name) => format!("registration-token/{name}"),
+            None => format!("pushed-request/{}", hex::encode(rest.strip_prefix(&[1])?)),
+        },
         b'h' => format!("token-family/{}", hex::encode(rest)),
         b'2' => {
             let (user, family) = schema::sso::parse_family_of(key)?;
@@ -453,6 +457,7 @@ mod tests {
             (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),
             (sso::client(&"app.1".parse().unwrap()), "client/app.1".to_owned()),
             (sso::code(&[8; 32]), format!("authorization-code/{}", "08".repeat(32))),
+            (sso::registration_token(&"ci".parse().unwrap()), "registration-token/ci".to_owned()),
             (sso::pushed(&[8; 32]), format!("pushed-request/{}", "08".repeat(32))),
             (sso::family(&FamilyId::from_bytes([8; 16])), format!("token-family/{}", "08".repeat(16))),
             (

@@ -45,6 +45,7 @@
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
 //! | `6` requests of clients that were pushed | 1, digest of the name (32) | [`PushedRequest`] as JSON | no |
+//! | `6` tokens by which software registers itself | 2, name | [`RegistrationToken`] as JSON | no |
 //! | `2` families of | user id, family id | nothing | no |
 //! | `1` when what is over of `f`, `h`, `d` and `6` is forgotten | second (8), that row's key | nothing | no |
 //! | `d` what counts once, or no more: client assertions, tokens | kind byte, digest (32) | until when that matters, as JSON | no |
@@ -80,6 +81,7 @@
 //! [`Client`]: crate::model::Client
 //! [`Code`]: crate::model::token_family::Code
 //! [`Family`]: crate::model::token_family::Family
+//! [`RegistrationToken`]: crate::model::client::RegistrationToken
 //! [`PushedRequest`]: crate::model::token_family::PushedRequest
 
 pub mod credentials;

@@ -8,7 +8,7 @@ use super::schema::sso as keys;
 use super::schema::sso::Spent;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
 use crate::base::{Timestamp, UserId};
-use crate::model::client::ClientId;
+use crate::model::client::{ClientId, RegistrationToken};
 use crate::model::token_family::{Code, Family, FamilyId, PushedRequest};
 use crate::model::{Actor, Client};
 
@@ -56,6 +56,26 @@ pub fn family(snapshot: &dyn Snapshot, id: &FamilyId) -> Result<Option<Read<Fami
 /// When the row cannot be read, or is damaged.
 pub fn pushed(snapshot: &dyn Snapshot, digest: &[u8; 32]) -> Result<Option<Read<PushedRequest>>, StoreError> {
     read(snapshot, &keys::pushed(digest))
+}
+
+/// The token of this name by which software registers itself.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn registration_token(
+    snapshot: &dyn Snapshot,
+    name: &ClientId,
+) -> Result<Option<Read<RegistrationToken>>, StoreError> {
+    read(snapshot, &keys::registration_token(name))
+}
+
+/// All of those, by name. There are few.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn registration_tokens(snapshot: &dyn Snapshot) -> Result<Vec<RegistrationToken>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&keys::registration_tokens()), usize::MAX)?;
+    rows.iter().map(|(key, row)| from_json(key, &row.value)).collect()
 }
 
 /// Whether something was spent.
@@ -132,6 +152,28 @@ impl Commit {
         let key = keys::pushed(digest);
         self.expect(key.clone(), Expect::At(revision));
         self.delete(keys::over(not_behind(expires), &key));
+        self.delete(key);
+    }
+
+    /// Writes a token by which software registers itself, that was read at `revision`, 0 if it is new.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_registration_token(&mut self, token: &RegistrationToken, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::registration_token(&token.name);
+        self.expect(key.clone(), as_read(revision));
+        if revision == 0 {
+            self.put(keys::over(not_behind(token.expires), &key), Vec::new());
+        }
+        self.put(key, to_json(token)?);
+        Ok(())
+    }
+
+    /// Deletes one that was read at `revision`.
+    pub fn delete_registration_token(&mut self, token: &RegistrationToken, revision: Revision) {
+        let key = keys::registration_token(&token.name);
+        self.expect(key.clone(), Expect::At(revision));
+        self.delete(keys::over(not_behind(token.expires), &key));
         self.delete(key);
     }
 

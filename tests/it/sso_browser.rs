@@ -11,15 +11,21 @@ use crate::bed::counter::Counter;
 use crate::bed::free_port;
 use crate::portal_browser::sign_in_at;
 
-/// An installation with ann in it, and an application `wiki` for her group; and where that listens.
-fn company() -> (Counter, u16, String) {
-    let counter = Counter::open("[sso]\nissuer = \"https://localhost:@PORT@\"\n");
+/// An installation with ann in it, who is of the staff.
+fn counter(settings: &str) -> Counter {
+    let counter = Counter::open(&format!("[sso]\nissuer = \"https://localhost:@PORT@\"\n{settings}"));
     counter.post("/v1/users", &json!({ "name": "ann" }));
     counter.post("/v1/users/ann", &json!({ "mail": "ann@example.test", "display_name": "Ann Lee" }));
     counter
         .post("/v1/users/ann/password", &json!({ "password": crate::portal_browser::PASSWORD, "must_change": false }));
     counter.post("/v1/groups", &json!({ "name": "Staff" }));
     counter.put("/v1/groups/Staff/members/ann", &json!({}));
+    counter
+}
+
+/// An installation with ann in it, and an application `wiki` for her group; and where that listens.
+fn company() -> (Counter, u16, String) {
+    let counter = counter("");
     let port = free_port();
     let back = format!("http://127.0.0.1:{port}/cb");
     let settings = json!({ "redirect_uris": [back], "allowed_groups": ["staff"] });
@@ -83,4 +89,34 @@ fn authlib_sends_a_browser_and_learns_who_signed_in_and_shows_itself_by_a_key() 
     let mut application = Command::new("/usr/bin/python3");
     application.arg(program).env("KEY_FILE", key).env("REQUESTS_CA_BUNDLE", counter.authority_file());
     assert_eq!(learnt_by(application, &counter, port, &secret)["itself"], "Bearer");
+}
+
+/// It is given nothing but a token, and what it is given is worth nothing to anybody else.
+#[test]
+fn an_application_registers_itself_pushes_and_binds_its_tokens() {
+    let counter = counter("registration = \"initial_access_token\"\nregistration_groups = [\"Staff\"]\n");
+    let made = counter.post("/v1/client-registration-tokens", &json!({}));
+    let mut application = Command::new("node")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bed/js/wary_application.js"))
+        .env("NODE_PATH", packages())
+        .env("NODE_EXTRA_CA_CERTS", counter.authority_file())
+        .envs([("ISSUER", counter.url()), ("PORT", free_port().to_string())])
+        .env("REGISTRATION_TOKEN", made["token"].as_str().unwrap())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(application.stdout.take().unwrap()).lines();
+    let mut line = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    let sent = line();
+    let browser = Chromium::open(Look::Light);
+    sign_in_at(&browser, sent["url"].as_str().unwrap_or_else(|| panic!("{sent}")));
+    browser.until("h1", "Back at the application");
+    let learnt = line();
+    assert!(application.wait().unwrap().success());
+    let (claims, userinfo) = (&learnt["claims"], &learnt["userinfo"]);
+    assert_eq!((&claims["name"], &claims["email"]), (&json!("Ann Lee"), &json!("ann@example.test")), "{learnt}");
+    assert_eq!((claims.get("groups"), &userinfo["groups"]), (None, &json!(["Staff"])), "{learnt}");
+    assert_eq!((&learnt["type"], &learnt["refreshed"]), (&json!("DPoP"), &json!(true)), "{learnt}");
+    assert_eq!((&learnt["bearer"], &learnt["stolen"]), (&json!("invalid_token"), &json!("invalid_grant")), "{learnt}");
 }

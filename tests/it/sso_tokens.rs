@@ -177,7 +177,10 @@ async fn a_client_shows_who_it_is_in_the_one_way_it_is_registered_for() {
     assert_eq!(send(&desk.office, Request::get("/oauth2/token"), String::new()).await.status, 405);
 
     // Another secret, and none.
-    let turned = desk.office.post("/v1/clients/header/secret", json!({})).await["secret"].as_str().unwrap().to_owned();
+    let turned = desk.office.post("/v1/clients/header/secret", json!({ "overlap": 0 })).await["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     refuses(&desk.token(Some(&good), &[grant]).await, 401, "invalid_client");
     assert_eq!(desk.token(Some(&basic("header", &turned)), &[grant]).await.status, 200);
     desk.office.served.client.delete::<()>("/v1/clients/header").await.unwrap();

@@ -3,6 +3,7 @@
 //! The secret of one is told once, when it is made; what is kept is its digest. A client that the configuration declares is shown
 //! and not changed here, and takes the place of a registered one of its id.
 
+mod registration;
 mod settings;
 
 use std::sync::PoisonError;
@@ -11,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+pub use registration::{NewRegistrationToken, RegistrationTokenView};
 pub use settings::ClientSettings;
 
 use super::iam::{Change, fits};
@@ -18,7 +20,7 @@ use super::{Admin, AdminError};
 use crate::base::{Secret, Timestamp};
 use crate::gate::Authorized;
 use crate::model::Client;
-use crate::model::client::{ClientAuth, ClientError, ClientId, MOST, SecretHash};
+use crate::model::client::{ClientAuth, ClientError, ClientId, MOST, OldSecret, SecretHash};
 use crate::store::iam::Read;
 use crate::store::{Snapshot, StoreError, sso};
 
@@ -32,6 +34,21 @@ pub struct NewClient {
     /// Everything else.
     pub settings: ClientSettings,
 }
+
+/// How a secret is exchanged.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Seconds that the one before counts besides: [`USUAL_OVERLAP`], if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<u32>,
+}
+
+/// How long an old secret counts besides, in seconds: a day, in which whoever runs the client comes to it.
+pub const USUAL_OVERLAP: u32 = 24 * 3_600;
+
+/// The longest that it may.
+pub const LONGEST_OVERLAP: u32 = 7 * 24 * 3_600;
 
 /// Whence a client is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +69,9 @@ pub struct ClientView {
     pub source: Source,
     /// Its settings.
     pub settings: ClientSettings,
+    /// The token by which it registered itself, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered_by: Option<ClientId>,
     /// When it was registered; nothing of a declared one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
@@ -109,11 +129,12 @@ impl Admin {
         })
     }
 
-    /// Gives a client another secret; the one before counts no more. Blocks.
+    /// Gives a client another secret; the one before counts for `overlap` seconds more. One that was exchanged earlier counts no
+    /// more: of two that are out, the older one is the likelier to be in other hands. Blocks.
     ///
     /// # Errors
-    /// When there is none, it has no secret, the configuration declares it, or a part fails.
-    pub fn rotate_client_secret(&self, asked: Authorized) -> Result<ClientWithSecret, AdminError> {
+    /// When there is none, it has no secret, `overlap` is too long, the configuration declares it, or a part fails.
+    pub fn rotate_client_secret(&self, asked: Authorized, overlap: u32) -> Result<ClientWithSecret, AdminError> {
         let (which, secret) = (asked.resource().to_owned(), self.fresh_secret());
         self.change(asked, |change| {
             let Read { value: mut client, revision } = self.registered(change.snapshot, &which)?;
@@ -121,7 +142,17 @@ impl Admin {
                 what: format!("client `{}` shows who it is by `{}`", client.id, client.auth.method().name()),
                 remedy: "there is no secret to exchange".to_owned(),
             })?;
+            if overlap > LONGEST_OVERLAP {
+                return Err(AdminError::LimitExceeded {
+                    what: format!("an overlap of {overlap} s"),
+                    limit: format!("an old secret counts for {LONGEST_OVERLAP} s (7 days) at most"),
+                });
+            }
+            let until = change.now.saturating_add(jiff::SignedDuration::from_secs(i64::from(overlap)));
+            let before = client.auth.secret().filter(|_| overlap > 0).cloned();
+            client.old_secret = before.map(|secret| OldSecret { secret, until: until.unwrap_or(Timestamp::MAX) });
             (client.auth, client.updated) = (auth, change.now);
+            change.note("overlap_seconds", overlap.to_string());
             put(change, &client, revision)?;
             Ok(ClientWithSecret { client: ClientView::of(&client, Source::Stored), secret: Some(secret) })
         })
@@ -237,6 +268,7 @@ impl ClientView {
             id: client.id.clone(),
             source,
             settings: ClientSettings::of(client),
+            registered_by: client.registration.as_ref().map(|registration| registration.by.clone()),
             created: when(client.created),
             updated: when(client.updated),
         }

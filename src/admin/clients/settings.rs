@@ -101,6 +101,8 @@ impl ClientSettings {
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
             require_par: false,
+            old_secret: None,
+            registration: None,
             dpop_bound_access_tokens: false,
             created: now,
             updated: now,
@@ -154,7 +156,10 @@ impl ClientSettings {
     }
 
     /// The keys that are said, as text.
-    pub(super) fn keys(&self) -> Result<Option<String>, ClientError> {
+    ///
+    /// # Errors
+    /// When one of them is of no use.
+    pub fn keys(&self) -> Result<Option<String>, ClientError> {
         let Some(jwks) = &self.jwks else { return Ok(None) };
         let text = jwks.to_string();
         usable(&text)?;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::ClientError;
-use crate::base::Secret;
+use crate::base::clock::expired;
+use crate::base::{Secret, Timestamp};
 
 /// The methods, by the names they have in discovery documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,6 +50,15 @@ pub enum ClientAuth {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SecretHash([u8; 32]);
+
+/// A secret that was exchanged, and counts beside the new one until then: so long a client has to take the new one up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldSecret {
+    /// Of the secret.
+    pub secret: SecretHash,
+    /// It counts until then.
+    pub until: Timestamp,
+}
 
 impl AuthMethod {
     /// All of them.
@@ -124,6 +134,14 @@ impl ClientAuth {
             Self::ClientSecretPost { .. } => Some(Self::ClientSecretPost { secret }),
             Self::PrivateKeyJwt { .. } | Self::None => None,
         }
+    }
+}
+
+impl OldSecret {
+    /// Whether `shown` is it, and it counts at `now`.
+    #[must_use]
+    pub fn admits(&self, shown: &Secret<String>, now: Timestamp) -> bool {
+        self.secret.is_of(shown) && !expired(self.until, now)
     }
 }
 

@@ -6,15 +6,17 @@
 mod auth;
 mod lifetimes;
 mod redirect;
+mod registration;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use auth::{AuthMethod, ClientAuth, SecretHash};
+pub use auth::{AuthMethod, ClientAuth, OldSecret, SecretHash};
 pub use lifetimes::Lifetimes;
 pub use redirect::{RedirectError, RedirectUri};
+pub use registration::{RegistrationToken, SelfRegistered};
 pub use words::{ClaimSource, ClientId, GrantType, IdTokenAlg, Scope, Subjects};
 
 use crate::base::Timestamp;
@@ -83,6 +85,12 @@ pub struct Client {
     /// Whether its access tokens are all bound to a key that it shows (RFC 9449, section 5.2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dpop_bound_access_tokens: bool,
+    /// How it came to be, if it registered itself (RFC 7591).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<SelfRegistered>,
+    /// The secret before, while it still counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_secret: Option<OldSecret>,
     /// When it was registered.
     pub created: Timestamp,
     /// When its settings were changed last.

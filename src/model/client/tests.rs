@@ -161,6 +161,8 @@ fn client() -> Client {
         post_logout_redirect_uris: Vec::new(),
         backchannel_logout_uri: None,
         require_par: false,
+        old_secret: None,
+        registration: None,
         dpop_bound_access_tokens: false,
         created: Timestamp::UNIX_EPOCH,
         updated: Timestamp::UNIX_EPOCH,

@@ -74,6 +74,27 @@ pub fn code(digest: &[u8; 32]) -> Vec<u8> {
 /// The kind of pushed requests in their space. Never renumber: it is on disk.
 const PUSHED: u8 = 1;
 
+/// The kind of tokens by which software registers itself, beside them.
+const REGISTRATION: u8 = 2;
+
+/// A token by which software registers itself, by its name.
+#[must_use]
+pub fn registration_token(name: &ClientId) -> Vec<u8> {
+    key(b'6', &[&[REGISTRATION], name.as_str().as_bytes()])
+}
+
+/// Prefix of all of those.
+#[must_use]
+pub fn registration_tokens() -> Vec<u8> {
+    key(b'6', &[&[REGISTRATION]])
+}
+
+/// The token of such a key.
+#[must_use]
+pub fn parse_registration_token(key: &[u8]) -> Option<ClientId> {
+    std::str::from_utf8(key.strip_prefix(b"6")?.strip_prefix(&[REGISTRATION])?).ok()?.parse().ok()
+}
+
 /// A request that was pushed, by the digest of its name.
 #[must_use]
 pub fn pushed(digest: &[u8; 32]) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use super::{expect, plain, there};
 use crate::base::Timestamp;
 use crate::model::Client;
+use crate::model::client::RegistrationToken;
 use crate::model::token_family::{Code, Family, PushedRequest};
 use crate::store::schema::sso as keys;
 use crate::store::{Snapshot, execute, sso};
@@ -25,6 +26,10 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             let way = keys::family_of(&family.consent.user, &family.id);
             expect(there(snapshot, &way)?, "whose it is does not lead to it")?;
             ends(family.expires)
+        }
+        Some(b'6') if keys::parse_registration_token(key).is_some() => {
+            let token = plain(execute::from_json::<RegistrationToken>(key, value))?;
+            expect(keys::registration_token(&token.name) == key, "it holds the token of another key")
         }
         Some(b'6') => {
             plain(execute::from_json::<PushedRequest>(key, value))?;
