@@ -53,7 +53,12 @@ async fn how_surely_and_who_are_held_to() {
     let ask = |claims: &str, prompt: &'static str| asking(&[("claims", claims), ("prompt", prompt)]);
     let sent = browser.get(&ask(&acr(r#""mfa""#, true), "none")).await;
     assert_eq!(told(&sent, "error"), "interaction_required");
-    browser.get(&ask(&acr(r#""mfa""#, true), "")).await.says(403, "A second factor is asked for");
+    browser
+        .get(&ask(&acr(r#""mfa""#, true), ""))
+        .await
+        .location
+        .filter(|at| at.starts_with("/login/step-up?next="))
+        .unwrap();
     let sent = browser.get(&ask(&acr(r#""loa4""#, true), "")).await;
     assert_eq!(told(&sent, "error"), "unmet_authentication_requirements");
     for good in [acr(r#""mfa""#, false), acr(r#""loa4","pwd""#, true), acr("", true)] {
