@@ -23,10 +23,12 @@ use super::origin::Origin;
 use super::{App, Failure};
 use crate::base::{Secret, Timestamp};
 use crate::model::Client;
+use crate::model::client::GrantType;
 use crate::sso::error::Code;
 use crate::sso::metadata::paths;
 use crate::sso::{self, Form, OauthError, Shown, ShownToken, Sso};
 use crate::store::StoreError;
+use crate::telemetry::Metric;
 
 /// Adds the routes.
 pub(super) fn add(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
@@ -108,12 +110,22 @@ async fn metadata(State(app): State<Arc<App>>) -> Response {
 async fn token(State(app): State<Arc<App>>, asked: Asked) -> Response {
     let rates = Arc::clone(&app);
     let answer = asked.answer(app, move |sso, shown, now| {
-        shown.form.required("grant_type")?;
-        let client = sso.authenticate(shown, now)?;
-        admit(&rates, &client, shown, now)?;
-        sso.token_for(&client, shown, now).map(|tokens| Json(tokens).into_response())
+        let tokens = shown.form.required("grant_type").map(drop).and_then(|()| {
+            let client = sso.authenticate(shown, now)?;
+            admit(&rates, &client, shown, now)?;
+            sso.token_for(&client, shown, now)
+        });
+        count(shown.form, tokens.as_ref().err());
+        tokens.map(|tokens| Json(tokens).into_response())
     });
     answer.await
+}
+
+/// Counts a request for tokens. Labels are words of ours alone: whatever a client says would make as many series as it likes.
+fn count(form: &Form, refused: Option<&OauthError>) {
+    let grant = form.text("grant_type").and_then(GrantType::named).map_or("none", GrantType::name);
+    let outcome = refused.map_or("ok", |error| error.code.word());
+    Metric::TokenRequests.counter(&[("grant", grant), ("outcome", outcome)]).increment(1);
 }
 
 async fn par(State(app): State<Arc<App>>, asked: Asked) -> Response {

@@ -95,6 +95,8 @@ metrics! {
     SyncServerPosition = Gauge "bailey_sync_server_position",
     /// Entries that could not be used.
     SyncUnusable = Gauge "bailey_sync_unusable_entries",
+    /// Requests of clients for tokens, by grant and outcome: `ok`, or the word of the error that was answered.
+    TokenRequests = Counter "bailey_token_requests_total",
 }
 
 impl Metric {

@@ -68,7 +68,15 @@ async fn metrics_come_with_their_help_and_fresh_gauges() {
     // The recorder belongs to the process; no other test installs one.
     let handle = metrics::install("1.2.3").unwrap();
     let app = Arc::try_unwrap(Fixture::new(None).app).unwrap_or_else(|_| panic!("shared"));
-    let address = listening(&Arc::new(App { metrics: Some(handle), ..app })).await;
+    app.sso_settings.write().unwrap().issuer = Some("https://sso.example".parse().unwrap());
+    let app = Arc::new(App { metrics: Some(handle), ..app });
+    let address = listening(&app).await;
+    for form in ["grant_type=refresh_token&client_id=nobody", "grant_type=made-up&client_id=nobody", "client_id=nobody"]
+    {
+        let request = hyper::Request::post("/oauth2/token").header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(axum::body::Body::from(form)).unwrap();
+        tower::ServiceExt::oneshot(bailey::http::public::router(Arc::clone(&app)), request).await.unwrap();
+    }
     Metric::SyncLag.histogram(&[("directory", "corp")]).record(0.04);
     let (status, page) = get(address, "/metrics").await;
     assert_eq!(status, 200);
@@ -78,6 +86,9 @@ async fn metrics_come_with_their_help_and_fresh_gauges() {
         "bailey_store_bytes 0",
         "bailey_store_reserve_spent 0",
         "bailey_sync_lag_seconds_count{directory=\"corp\"} 1",
+        "bailey_token_requests_total{grant=\"refresh_token\",outcome=\"invalid_client\"} 1",
+        "bailey_token_requests_total{grant=\"none\",outcome=\"invalid_client\"} 1",
+        "bailey_token_requests_total{grant=\"none\",outcome=\"invalid_request\"} 1",
     ] {
         assert!(page.contains(expected), "{expected} in\n{page}");
     }
