@@ -10,12 +10,12 @@ use super::target::{About, Renaming, Target};
 use super::who;
 use crate::authn::subject::Subject;
 use crate::base::{Faulty, Timestamp};
-use crate::model::{AccountId, Arn, Role, User};
+use crate::model::{AccountId, Arn, Role};
 use crate::policy::{Context, Detail, Layer, Named, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
 use crate::rights::{
-    self, Acting, ActingError, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find,
-    may_assume, may_assume_root,
+    self, Acting, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
+    may_assume_root,
 };
 use crate::store::{Snapshot, Store, StoreError};
 
@@ -73,10 +73,10 @@ impl From<Vec<(&'static str, String)>> for Asking {
 /// Decides by policies.
 #[derive(Clone)]
 pub struct Judge {
-    store: Store,
-    account: AccountId,
-    terms: TermsAt,
-    shelf: Shelf,
+    pub(super) store: Store,
+    pub(super) account: AccountId,
+    pub(super) terms: TermsAt,
+    pub(super) shelf: Shelf,
 }
 
 impl Judge {
@@ -142,65 +142,18 @@ impl Judge {
             }
         }
     }
-
-    /// Whether `who` may still do `operation` to what `resource` means, by what policies, guardrails and groups say at `now`.
-    pub(super) fn decide_again(
-        &self,
-        who: &Remembered<'_>,
-        operation: Operation,
-        resource: &str,
-        now: Timestamp,
-    ) -> Result<(), GateError> {
-        let terms = (self.terms)(now).map_err(undecided)?;
-        let decided = self.store.read(|snapshot| {
-            let target = Target::of(snapshot, &self.account, operation.about(), resource)?;
-            let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
-            let mut reading = library.at(snapshot);
-            let acting = match Acting::user(&mut reading, who.user) {
-                Ok(acting) => acting,
-                Err(ActingError::Gone(why)) => return Ok((Err(no(&format!("because {why}"))), target.arn)),
-                Err(ActingError::Request(error)) => return Err(error.into()),
-                Err(ActingError::Store(error)) => return Err(error.into()),
-            };
-            let mut context = acting.context(now);
-            context.set("aws:RequestedRegion", vec!["us-east-1".to_owned()]);
-            context.set("aws:ResourceAccount", vec![self.account.to_string()]);
-            for (key, values) in &who.asked {
-                context.set(key, values.clone());
-            }
-            let asked = (&acting, operation);
-            Ok((allows(asked, &operation.action(), &target.arn, context, &mut reading)?, target.arn))
-        });
-        let (decided, resource) = decided.map_err(unanswered)?;
-        decided.map_err(|no| GateError::NotAuthorized {
-            caller: Arn::user(&self.account, &who.user.path, &who.user.name).to_string(),
-            action: operation.action(),
-            resource,
-            because: no.because,
-            refusal: None,
-        })
-    }
-}
-
-/// Somebody who asked before for what goes on now, and need not be there any more.
-#[derive(Debug)]
-pub struct Remembered<'a> {
-    /// Who.
-    pub user: &'a User,
-    /// What is remembered of how they asked, as conditions see it. What is not here is absent for conditions.
-    pub asked: rights::Asked,
 }
 
 /// A no that no document has a say about.
-fn no(because: &str) -> No {
+pub(super) fn no(because: &str) -> No {
     because.to_owned().into()
 }
 
-fn undecided(error: StoreError) -> GateError {
+pub(super) fn undecided(error: StoreError) -> GateError {
     GateError::Undecided { fault: error.fault(), why: error.to_string() }
 }
 
-fn unanswered(error: DecideError) -> GateError {
+pub(super) fn unanswered(error: DecideError) -> GateError {
     match error {
         DecideError::Store(error) => undecided(error),
         DecideError::Request(error) => GateError::Undecided { why: error.to_string(), fault: error.fault() },
@@ -394,7 +347,7 @@ impl Asked<'_> {
 }
 
 /// Whether policies allow whoever is `acting` the `action` that is `operation`, about `resource`, or why not.
-fn allows(
+pub(super) fn allows(
     (acting, operation): (&Acting, Operation),
     action: &str,
     resource: &str,

@@ -7,6 +7,7 @@
 //! For callers on this machine the decision is the table `Operation::least`: operators may do everything, viewers may look at
 //! the model but not at the audit log. For everybody else policies decide, by the same evaluator that answers simulations.
 
+mod again;
 mod denials;
 mod judge;
 mod operation;
@@ -21,7 +22,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use judge::{Asking, Grant, Granted, Judge, Remembered};
+pub use again::Remembered;
+pub use judge::{Asking, Grant, Granted, Judge};
 pub use operation::Operation;
 pub use refusal::Refusal;
 
