@@ -486,6 +486,23 @@ pub mod failures {
     //! **A client is taken for another.** *Here:* it shows who it is in one way, never in an address; an assertion is for us alone and
     //! spent before it counts (`src/sso/authenticate.rs`, `src/sso/assertion.rs`). *Tests:* `tests/it/sso_tokens.rs`.
     //!
+    //! **A right that was taken away lives on in an application.** *Here:* whether somebody may sign in to it is asked again with each
+    //! token (`src/sso/person.rs`, `src/gate/again.rs`), by what is true now and, of the person's address and browser, by what was
+    //! true when they asked: the request is the client's. *Tests:* `tests/it/sso_again.rs`.
+    //!
+    //! **A request is read from where somebody else wants** (`request_uri`), **or changed by the browser that carries it.** *Here:* the
+    //! only names that are taken are those that we made, for the client that pushed the request, and each for one code
+    //! (`src/sso/par.rs`). *Tests:* 64 browsers at the same moment, and a restart, in `tests/it/sso_par.rs`.
+    //!
+    //! **A token is copied.** *Here:* a client can bind its tokens to a key, and every proof of that is for one request, carries a nonce
+    //! of ours and is spent before it counts (`src/sso/dpop.rs`). A client that does not is held by lifetimes alone. *Tests:* each
+    //! field of a proof, 64 at the same moment, and a restart, in `tests/it/sso_dpop.rs`.
+    //!
+    //! **Whoever can register a client signs in whom they like.** *Here:* that is off; where it is on it takes a token of an
+    //! administrator's, good so often and so long, and such a client signs in the people of the configured groups and does nothing
+    //! else (`src/sso/register.rs`). It cannot change itself afterwards: it would take back what an administrator narrowed. *Tests:*
+    //! `tests/it/sso_register.rs`.
+    //!
     //! # Running it
     //!
     //! **A daemon that could do anything.** *Here:* `systemd/bailey.service` takes away what is not needed;

@@ -72,6 +72,15 @@
 //! **Tokens of sessions: 10 minutes, an hour at most, for one audience.** By a token somebody acts who has no key, so
 //! whoever steals it acts, too. An hour is how long the list of ended sessions has to remember one.
 //!
+//! **10 requests for tokens a second of one client, 50 at once.** A client that keeps a token until shortly before it ends needs one
+//! in ten minutes for each of its people; at nine in the morning many come at once. A failure to show which client it is costs the
+//! source one of 30, and one comes back each second: a wrong secret in a loop does not hold up those of others for long.
+//!
+//! **A pushed request: 90 seconds.** Somebody may have to type a password and a code in between. FAPI 2.0 allows less than 600.
+//!
+//! **An exchanged secret counts a day besides, a week at most.** Whoever runs the client has to come to it; who fears that others
+//! have the old one says `--overlap 0s`.
+//!
 //! **64 connections of one address, 512 in all.** A company behind one translated address fits into 64; 512 bodies of 1 MiB
 //! stay well below the unit's `MemoryMax`. Trusted proxies are exempt from the former: they speak for many.
 //!
