@@ -287,6 +287,36 @@ async fn of_64_who_show_one_proof_one_is_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_be_of_another_kind_and_not_too_short() {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    let desk = Desk::new().await;
+    desk.app("app").await;
+    let now = desk.office.fixture.app.admin.now();
+    let nonce = desk.sso().dpop_nonce(now).unwrap().expose().clone();
+    let key = Ed25519KeyPair::generate().unwrap();
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(key.public_key()) });
+    let proof = |alg: &str, jwk: &Value| {
+        let text = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let header = json!({ "typ": "dpop+jwt", "alg": alg, "jwk": jwk });
+        let said = json!({
+            "jti": format!("{alg}-1"), "htm": "POST", "htu": format!("{ISSUER}/oauth2/token"),
+            "iat": now.as_second(), "nonce": nonce
+        });
+        let signed = format!("{}.{}", text(&header), text(&said));
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())))
+    };
+    let told = redeem(&desk, &desk.code("app", "openid"), Some(&proof("EdDSA", &jwk))).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    let jkt = claims(told.json()["access_token"].as_str().unwrap())["cnf"]["jkt"].clone();
+    let text = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":{}}}"#, jwk["x"]);
+    assert_eq!(jkt, json!(URL_SAFE_NO_PAD.encode(Sha256::digest(text))));
+    let short = json!({ "kty": "RSA", "e": "AQAB", "n": URL_SAFE_NO_PAD.encode([0xFF; 128]) });
+    let told = redeem(&desk, &desk.code("app", "openid"), Some(&proof("RS256", &short))).await;
+    refuses(&told, 400, "invalid_dpop_proof");
+    assert!(told.text.contains("1024 bits"), "{}", told.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_may_be_bound_before_it_is_made() {
     let desk = crate::sso_authorize::desk().await;
     let (own, other) = (Holder::new(), Holder::new());
