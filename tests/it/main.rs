@@ -68,6 +68,7 @@ mod portal_browser;
 mod portal_factor;
 mod revocations;
 mod role_tokens;
+mod routes;
 mod run;
 mod samba;
 mod samba_random;

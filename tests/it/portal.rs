@@ -73,6 +73,25 @@ impl<'a> Browser<'a> {
         self.send(request, body).await
     }
 
+    /// Whatever it is, with a form where there is a body.
+    pub(crate) async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Page {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if method != "POST" {
+            return self.send(request, String::new()).await;
+        }
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.send(request.header("content-type", "application/x-www-form-urlencoded"), body).await
+    }
+
     async fn send(&mut self, request: hyper::http::request::Builder, body: String) -> Page {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request.header("host", "bailey.example").header("cookie", cookies.join("; "));
