@@ -186,31 +186,73 @@ impl Gate {
         asking: &Asking,
         now: Timestamp,
     ) -> Result<Authorized, GateError> {
-        let mut event = event(operation, resource, &caller);
-        for (name, value) in &asking.notes {
-            event = event.with(name, printable(value).into_owned());
+        let event = asked(&caller, operation, resource, asking);
+        let granted = self.decided(&caller, operation, resource, (asking, &event), now)?;
+        self.proven(caller, operation, resource, (asking, &event, granted), now)
+    }
+
+    /// As [`Gate::authorize`], for somebody who could show a second factor: beside a no, whether that would make it a yes.
+    ///
+    /// # Errors
+    /// When the caller may not, or when it cannot be recorded.
+    pub fn authorize_or_ask(
+        &self,
+        caller: Caller,
+        operation: Operation,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<Authorized, (GateError, bool)> {
+        let asking = Asking::default();
+        let event = asked(&caller, operation, resource, &asking);
+        match self.decided(&caller, operation, resource, (&asking, &event), now) {
+            Ok(granted) => {
+                let proven = self.proven(caller, operation, resource, (&asking, &event, granted), now);
+                proven.map_err(|error| (error, false))
+            }
+            Err(error) => {
+                let would = self.would_with_factor(&caller, operation, resource, &asking, now);
+                Err((error, would))
+            }
         }
-        let mut granted = None;
-        match (operation.allowed_for(caller.kind()), Subject::of(&caller)) {
-            (Some(true), _) => {}
-            (None, Some(who)) => match self.judge.decide(who, operation, resource, asking, now) {
-                Ok(found) => granted = found,
-                Err(denied) => {
-                    self.note_denial(&caller.actor(), &event, &denied, now);
-                    return Err(denied);
-                }
-            },
+    }
+
+    /// What was decided; a no is written down.
+    fn decided(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        resource: &str,
+        (asking, event): (&Asking, &Event),
+        now: Timestamp,
+    ) -> Result<Option<Granted>, GateError> {
+        match (operation.allowed_for(caller.kind()), Subject::of(caller)) {
+            (Some(true), _) => Ok(None),
+            (None, Some(who)) => {
+                let decided = self.judge.decide(who, operation, resource, asking, now);
+                decided.inspect_err(|denied| self.note_denial(&caller.actor(), event, denied, now))
+            }
             // A caller of whom neither the table nor policies say anything may do nothing.
-            (Some(false) | None, _) => return Err(self.deny(&caller, operation, resource, &event, now)),
+            (Some(false) | None, _) => Err(self.deny(caller, operation, resource, event, now)),
         }
+    }
+
+    /// The proof of a yes, with its record begun.
+    fn proven(
+        &self,
+        caller: Caller,
+        operation: Operation,
+        resource: &str,
+        (asking, event, granted): (&Asking, &Event, Option<Granted>),
+        now: Timestamp,
+    ) -> Result<Authorized, GateError> {
         let actor = caller.actor();
         let trace = match operation.effect() {
             // Each use of root is written down, and of that of the home account said aloud.
             Effect::Shows if !matches!(caller.kind(), CallerKind::Root | CallerKind::AssumedRoot) => None,
-            Effect::Shows | Effect::ShowsTheLog | Effect::Narrows => Some(self.audit.trace(&actor, &event, now)),
-            Effect::Mints => Some(Trace::Intended(self.audit.intend(&actor, &event, now))),
+            Effect::Shows | Effect::ShowsTheLog | Effect::Narrows => Some(self.audit.trace(&actor, event, now)),
+            Effect::Mints => Some(Trace::Intended(self.audit.intend(&actor, event, now))),
             Effect::Widens => {
-                let opened = self.audit.begin(&actor, &event, now);
+                let opened = self.audit.begin(&actor, event, now);
                 Some(Trace::Opened(opened.map_err(|error| GateError::NotRecorded { operation, why: error })?))
             }
         };
@@ -348,6 +390,13 @@ impl Gate {
             self.audit.note(actor, &event, &Outcome::success(), now);
         }
     }
+}
+
+/// The record of a question, with what the question says of itself.
+fn asked(caller: &Caller, operation: Operation, resource: &str, asking: &Asking) -> Event {
+    asking.notes.iter().fold(event(operation, resource, caller), |event, (name, value)| {
+        event.with(name, printable(value).into_owned())
+    })
 }
 
 fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {

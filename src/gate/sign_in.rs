@@ -117,7 +117,7 @@ impl Gate {
     fn may_sign_in(&self, caller: Caller, now: Timestamp) -> Result<Caller, Refused> {
         let Some(bound) = caller.bound() else { return Ok(caller) };
         let asking = Asking::of_sign_in(bound.mfa(), now);
-        let denied = match self.decided(&caller, Operation::Login, "", &asking, now) {
+        let denied = match self.would(&caller, Operation::Login, "", &asking, now) {
             Ok(()) => return Ok(caller),
             Err(GateError::NotAuthorized { because, .. }) => because,
             Err(error) => return Err(Refused::failed(&error)),
@@ -143,10 +143,10 @@ impl Gate {
         asking: &Asking,
         now: Timestamp,
     ) -> bool {
-        self.decided(caller, operation, resource, &asking.clone().with_factor(now), now).is_ok()
+        self.would(caller, operation, resource, &asking.clone().with_factor(now), now).is_ok()
     }
 
-    fn decided(
+    fn would(
         &self,
         caller: &Caller,
         operation: Operation,

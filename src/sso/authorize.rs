@@ -12,7 +12,7 @@ use super::{Form, NewCode, OauthError, Sso, dpop};
 use crate::authn::Caller;
 use crate::authn::signed::Signed;
 use crate::base::{Secret, Timestamp};
-use crate::gate::{Asking, GateError, Operation};
+use crate::gate::{GateError, Operation};
 use crate::model::client::{ClientId, GrantType, Scope};
 use crate::model::token_family::{Consent, LONGEST_USER_AGENT, Whence};
 use crate::model::{Client, Session};
@@ -217,15 +217,13 @@ impl Sso {
             return self.asks_factor(request);
         }
         let actor = caller.actor();
-        let id = request.client.id.as_str();
-        let would = self.gate.would_with_factor(&caller, Operation::AuthorizeClient, id, &Asking::default(), now);
-        match self.gate.authorize(caller, Operation::AuthorizeClient, id, now) {
+        match self.gate.authorize_or_ask(caller, Operation::AuthorizeClient, request.client.id.as_str(), now) {
             Ok(_) => {}
-            Err(GateError::NotAuthorized { .. }) if would => return self.asks_factor(request),
-            Err(error @ GateError::NotAuthorized { .. }) => {
+            Err((GateError::NotAuthorized { .. }, true)) => return self.asks_factor(request),
+            Err((error @ GateError::NotAuthorized { .. }, _)) => {
                 return self.refuse(request, "access_denied", &error.to_string());
             }
-            Err(error) => return self.broken(request, OauthError::ours(&error)),
+            Err((error, _)) => return self.broken(request, OauthError::ours(&error)),
         }
         match self.person(&request.client, &consent, now) {
             Ok(Ok(_)) => {}
