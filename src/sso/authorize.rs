@@ -116,7 +116,7 @@ impl Sso {
         let read = match form.text("request_uri").and_then(|uri| uri.strip_prefix(par::URN)) {
             // Whatever else stands in the address is not the client's word (RFC 9126, section 4).
             Some(name) => match self.pushed(&client, name, now).map_err(|error| broken(&error))? {
-                Some((form, pushed)) => self.read_request(client, &Form::from(form), Some(pushed)),
+                Some((form, pushed)) => self.read_request(client, &form, Some(pushed)),
                 None => {
                     let why =
                         "The application's request is over, or was used. Go back to the application and begin again.";

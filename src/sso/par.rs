@@ -4,8 +4,6 @@
 //! often as it takes to sign in: what counts once is the code. The request goes away in the commit that writes it, so that of
 //! many browsers with one name one gets a code, after a restart too.
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -103,7 +101,7 @@ impl Sso {
         client: &Client,
         name: &str,
         now: Timestamp,
-    ) -> Result<Option<(BTreeMap<String, String>, Pushed)>, StoreError> {
+    ) -> Result<Option<(Form, Pushed)>, StoreError> {
         let digest = digest(name);
         let Some(held) = self.admin.store.read(|snapshot| sso::pushed(snapshot, &digest))? else { return Ok(None) };
         let (revision, held) = (held.revision, held.value);
@@ -111,7 +109,7 @@ impl Sso {
             return Ok(None);
         }
         let pushed = Pushed { digest, revision, at: held.at, expires: held.expires };
-        Ok(Some((held.form, pushed)))
+        Ok(Some((Form::from(held.form), pushed)))
     }
 }
 

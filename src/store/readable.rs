@@ -3,11 +3,12 @@
 //! For messages, exports and findings. The words cover every layout of [`schema`]; a key of no
 //! known layout reads `hex/...`, so each key has exactly one spelling and each spelling one key.
 
+mod sso;
+
 use super::schema;
 use super::schema::credentials::Setting;
 use super::schema::iam::Named;
 use super::schema::sessions::Way;
-use super::schema::sso::Spent;
 use crate::base::Sid;
 use crate::model::{AccessKeyId, CredentialOwner, Holder, MemberKind};
 
@@ -95,24 +96,8 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             let which = Setting::ALL.into_iter().find(|which| which.word() == rest)?;
             Some(schema::credentials::setting(which))
         }
-        "client" => Some(schema::sso::client(&rest.parse().ok()?)),
-        "authorization-code" => keyed(b'f', &[rest], 32),
-        "registration-token" => Some(schema::sso::registration_token(&rest.parse().ok()?)),
-        "pushed-request" => keyed(b'6', &["01", rest], 33),
-        "token-family" => keyed(b'h', &[rest], 16),
-        "token-family-of" => {
-            let (user, family) = rest.split_once('/')?;
-            keyed(b'2', &[user, family], 32)
-        }
-        "over" => {
-            let (at, row) = rest.split_once('/')?;
-            keyed_over(at.parse().ok()?, row)
-        }
-        "spent" => {
-            let (kind, digest) = rest.split_once('/')?;
-            let kind = Spent::ALL.into_iter().find(|spent| spent.word() == kind)?;
-            keyed(b'd', &[&hex::encode([kind.byte()]), digest], 33)
-        }
+        "client" | "authorization-code" | "registration-token" | "pushed-request" | "token-family"
+        | "token-family-of" | "over" | "spent" => sso::parse(space, rest),
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())
@@ -233,25 +218,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'v' => session_of_words(key)?,
         b'w' => format!("session-seen/{}", hex::encode(rest)),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
-        b'e' => format!("client/{}", schema::sso::parse_client(key)?),
-        b'f' => format!("authorization-code/{}", hex::encode(rest)),
-        b'6' => match schema::sso::parse_registration_token(key) {
-            Some(name) => format!("registration-token/{name}"),
-            None => format!("pushed-request/{}", hex::encode(rest.strip_prefix(&[1])?)),
-        },
-        b'h' => format!("token-family/{}", hex::encode(rest)),
-        b'2' => {
-            let (user, family) = schema::sso::parse_family_of(key)?;
-            format!("token-family-of/{}/{}", hex::encode(user.as_bytes()), hex::encode(family.as_bytes()))
-        }
-        b'1' => {
-            let (at, row) = schema::sso::parse_over(key)?;
-            format!("over/{at}/{}", hex::encode(row))
-        }
-        b'd' => {
-            let (kind, digest) = schema::sso::parse_spent(key)?;
-            format!("spent/{}/{}", kind.word(), hex::encode(digest))
-        }
+        b'e' | b'f' | b'h' | b'd' | b'6' | b'1' | b'2' => sso::words(key)?,
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -360,10 +327,6 @@ fn keyed(space: u8, parts: &[&str], length: usize) -> Option<Vec<u8>> {
     (key.len() == length + 1).then_some(key)
 }
 
-fn keyed_over(at: u64, row: &str) -> Option<Vec<u8>> {
-    Some([b"1".as_slice(), &at.to_be_bytes(), &hex::decode(row).ok()?].concat())
-}
-
 fn kind(word: &str) -> Option<MemberKind> {
     match word {
         "user" => Some(MemberKind::User),
@@ -465,7 +428,7 @@ mod tests {
                 format!("token-family-of/{}/{}", "06".repeat(16), "08".repeat(16)),
             ),
             (sso::over(crate::base::Timestamp::UNIX_EPOCH, &[8; 3]), "over/0/080808".to_owned()),
-            (sso::spent(Spent::Token, &[8; 32]), format!("spent/token/{}", "08".repeat(32))),
+            (sso::spent(sso::Spent::Token, &[8; 32]), format!("spent/token/{}", "08".repeat(32))),
         ] {
             assert_eq!(describe(&key), text);
             assert_eq!(parse(&text), Some(key));
