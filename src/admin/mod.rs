@@ -9,6 +9,7 @@ pub mod clients;
 pub mod clock;
 pub mod directories;
 pub mod error;
+mod families;
 pub mod iam;
 pub mod lines;
 pub mod logins;

@@ -2,7 +2,7 @@
 //!
 //! Owns the proof [`Caller`]: it exists only at the end of a completed authentication, so nothing can
 //! act for a name it read somewhere. Each way of authenticating has a file of its own: [`local`], the
-//! peer of the Unix socket; [`signed`], who signs requests with an access key; [`login`], who signs in with a
+//! peer of the Unix socket; [`signed`], who signs requests with an access key; [`bearer`], for whom a client shows tokens; [`login`], who signs in with a
 //! password; [`machine`], what shows a certificate, a ticket or a token; [`proxy`], which asks about the requests of others. What a caller may do is the
 //! gate's business.
 //!
@@ -10,6 +10,7 @@
 //! second factors, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`kerberos`] for tickets, [`limiter`] against guessing.
 //! They answer questions; none of them makes a caller.
 
+pub mod bearer;
 pub mod federated;
 pub mod kerberos;
 pub mod limiter;
@@ -26,6 +27,7 @@ pub mod totp;
 use std::fmt;
 
 use crate::model::Actor;
+use bearer::Bearer;
 use local::{Local, Role};
 use login::Bound;
 use machine::Machine;
@@ -39,6 +41,7 @@ pub struct Caller(Kind);
 
 #[derive(Debug)]
 enum Kind {
+    Bearer(Box<Bearer>),
     Bound(Box<Bound>),
     Local(Local),
     Machine(Box<Machine>),
@@ -50,6 +53,8 @@ enum Kind {
 /// What sort of caller it is: a column of the authorization matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallerKind {
+    /// Somebody for whom a client shows tokens, who has no session of it yet.
+    Bearer,
     /// Somebody who signed in with a password, and has no session yet.
     Bound,
     /// Somebody on this machine.
@@ -80,6 +85,7 @@ pub enum CallerKind {
 impl CallerKind {
     /// Every sort of caller.
     pub const ALL: &[Self] = &[
+        Self::Bearer,
         Self::Bound,
         Self::Local(Role::Operator),
         Self::Local(Role::Viewer),
@@ -99,6 +105,7 @@ impl CallerKind {
 impl fmt::Display for CallerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Bearer => f.write_str("bearer"),
             Self::Bound => f.write_str("bound"),
             Self::Local(role) => write!(f, "local-{role}"),
             Self::Machine => f.write_str("machine"),
@@ -120,6 +127,7 @@ impl Caller {
     #[must_use]
     pub fn kind(&self) -> CallerKind {
         match &self.0 {
+            Kind::Bearer(_) => CallerKind::Bearer,
             Kind::Bound(_) => CallerKind::Bound,
             Kind::Local(local) => CallerKind::Local(local.role()),
             Kind::Machine(_) => CallerKind::Machine,
@@ -133,6 +141,7 @@ impl Caller {
     #[must_use]
     pub fn actor(&self) -> Actor {
         match &self.0 {
+            Kind::Bearer(bearer) => bearer.actor(),
             Kind::Bound(bound) => bound.actor(),
             Kind::Local(local) => Actor::Local { uid: local.uid() },
             Kind::Machine(machine) => machine.actor(),
@@ -146,8 +155,8 @@ impl Caller {
     #[must_use]
     pub fn signed(&self) -> Option<&Signed> {
         match &self.0 {
-            Kind::Bound(_) | Kind::Local(_) | Kind::Machine(_) | Kind::Proxy(_) | Kind::Visitor(_) => None,
             Kind::Signed(signed) => Some(signed),
+            _ => None,
         }
     }
 
@@ -156,7 +165,7 @@ impl Caller {
     pub fn visitor(&self) -> Option<&Visitor> {
         match &self.0 {
             Kind::Visitor(visitor) => Some(visitor),
-            Kind::Bound(_) | Kind::Local(_) | Kind::Machine(_) | Kind::Proxy(_) | Kind::Signed(_) => None,
+            _ => None,
         }
     }
 
@@ -165,7 +174,7 @@ impl Caller {
     pub fn bound(&self) -> Option<&Bound> {
         match &self.0 {
             Kind::Bound(bound) => Some(bound),
-            Kind::Local(_) | Kind::Machine(_) | Kind::Proxy(_) | Kind::Signed(_) | Kind::Visitor(_) => None,
+            _ => None,
         }
     }
 
@@ -174,7 +183,16 @@ impl Caller {
     pub fn machine(&self) -> Option<&Machine> {
         match &self.0 {
             Kind::Machine(machine) => Some(machine),
-            Kind::Bound(_) | Kind::Local(_) | Kind::Proxy(_) | Kind::Signed(_) | Kind::Visitor(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Somebody for whom a client shows tokens, if that is how it was authenticated.
+    #[must_use]
+    pub fn bearer(&self) -> Option<&Bearer> {
+        match &self.0 {
+            Kind::Bearer(bearer) => Some(bearer),
+            _ => None,
         }
     }
 }
@@ -182,6 +200,7 @@ impl Caller {
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Kind::Bearer(bearer) => bearer.fmt(f),
             Kind::Bound(bound) => bound.fmt(f),
             Kind::Local(local) => local.fmt(f),
             Kind::Machine(machine) => machine.fmt(f),
@@ -189,6 +208,12 @@ impl fmt::Display for Caller {
             Kind::Signed(signed) => signed.fmt(f),
             Kind::Visitor(visitor) => f.write_str(&visitor.name()),
         }
+    }
+}
+
+impl From<Bearer> for Caller {
+    fn from(bearer: Bearer) -> Self {
+        Self(Kind::Bearer(Box::new(bearer)))
     }
 }
 

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use super::sigv4::{Claim, Expected, Request, SigV4Error, Verified};
 use super::{Caller, CallerKind};
 use crate::base::text::printable;
-use crate::base::{Fault, Faulty, Secret, Timestamp};
+use crate::base::{Fault, Faulty, Secret, SessionId, Timestamp};
 use crate::keys::{Keys, KeysError, access_key_owner};
 use crate::model::{
     AccessKey, AccessKeyId, AccountId, Actor, Arn, CredentialOwner, Entity, Member, Root, SessionKind, UniqueId, User,
@@ -169,6 +169,23 @@ pub fn by_cookie(
     let who = Who::Session(Box::new(acted));
     let signed = Signed { account: account.clone(), who, key, service: String::new(), region: String::new(), from };
     Ok(Caller::from(signed))
+}
+
+/// Whoever acts in the session `id`, for the one who began it this very moment and needs no proof of having it. Blocks.
+///
+/// # Errors
+/// When it does not count.
+pub fn begun(
+    sessions: &Sessions,
+    account: &AccountId,
+    id: &SessionId,
+    from: From,
+    now: Timestamp,
+) -> Result<Caller, SessionError> {
+    let live = sessions.live(id, now)?;
+    let (key, acted) = (live.session().key(), Acted::new(account, live));
+    let who = Who::Session(Box::new(acted));
+    Ok(Caller::from(Signed { account: account.clone(), who, key, service: String::new(), region: String::new(), from }))
 }
 
 fn proven(account: &AccountId, who: Who, key: AccessKeyId, verified: Verified, from: From) -> (Caller, Verified) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::Caller;
+use super::bearer::Bearer;
 use super::federated::WebIdentity;
 use super::login::Bound;
 use super::machine::Machine;
@@ -21,6 +22,8 @@ pub struct Visitor {
 /// A caller whom policies know.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
+    /// For whom a client shows tokens.
+    Bearer(&'a Bearer),
     /// Who signed in with a password.
     Bound(&'a Bound),
     /// A machine that showed who it is.
@@ -63,7 +66,9 @@ impl<'a> Subject<'a> {
     pub fn of(caller: &'a Caller) -> Option<Self> {
         let visitor = || caller.visitor().map(Self::Visitor);
         let machine = || caller.machine().map(Self::Machine);
-        caller.signed().map(Self::Signed).or_else(|| caller.bound().map(Self::Bound)).or_else(visitor).or_else(machine)
+        let bearer = || caller.bearer().map(Self::Bearer);
+        let present = caller.signed().map(Self::Signed).or_else(|| caller.bound().map(Self::Bound));
+        present.or_else(visitor).or_else(machine).or_else(bearer)
     }
 
     /// True of root, in whatever session of its own.
@@ -83,6 +88,7 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn from(self) -> &'a From {
         match self {
+            Self::Bearer(bearer) => bearer.from(),
             Self::Bound(bound) => bound.from(),
             Self::Machine(machine) => machine.from(),
             Self::Signed(signed) => signed.from(),
@@ -100,6 +106,7 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn user(self) -> Option<&'a User> {
         match self {
+            Self::Bearer(bearer) => Some(bearer.user()),
             Self::Bound(bound) => Some(bound.user()),
             Self::Signed(signed) => signed.user(),
             Self::Machine(_) | Self::Visitor(_) => None,
@@ -111,7 +118,7 @@ impl<'a> Subject<'a> {
     pub fn session(self) -> Option<&'a Session> {
         match self {
             Self::Signed(signed) => signed.session().map(|live| live.session()),
-            Self::Bound(_) | Self::Machine(_) | Self::Visitor(_) => None,
+            Self::Bearer(_) | Self::Bound(_) | Self::Machine(_) | Self::Visitor(_) => None,
         }
     }
 
@@ -120,6 +127,7 @@ impl<'a> Subject<'a> {
     pub fn person(self) -> Option<&'a User> {
         match self {
             Self::Signed(signed) => signed.session().map_or_else(|| signed.user(), |live| live.person()),
+            Self::Bearer(bearer) => Some(bearer.user()),
             Self::Bound(bound) => Some(bound.user()),
             Self::Machine(_) | Self::Visitor(_) => None,
         }
@@ -131,7 +139,7 @@ impl<'a> Subject<'a> {
         match self {
             Self::Signed(signed) => signed.session().and_then(|live| live.machine()),
             Self::Machine(machine) => Some(machine.resource()),
-            Self::Bound(_) | Self::Visitor(_) => None,
+            Self::Bearer(_) | Self::Bound(_) | Self::Visitor(_) => None,
         }
     }
 
@@ -146,6 +154,7 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn account(self) -> &'a AccountId {
         match self {
+            Self::Bearer(bearer) => bearer.account(),
             Self::Bound(bound) => bound.account(),
             Self::Machine(machine) => machine.account(),
             Self::Signed(signed) => signed.account(),
@@ -157,6 +166,7 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn arn(self) -> Arn {
         match self {
+            Self::Bearer(bearer) => bearer.arn(),
             Self::Bound(bound) => bound.arn(),
             Self::Machine(machine) => machine.arn(),
             Self::Signed(signed) => signed.arn(),
@@ -168,6 +178,7 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn unique_id(self) -> String {
         match self {
+            Self::Bearer(bearer) => bearer.unique_id(),
             Self::Bound(bound) => bound.unique_id(),
             Self::Machine(machine) => machine.unique_id(),
             Self::Signed(signed) => signed.unique_id(),
@@ -179,6 +190,7 @@ impl<'a> Subject<'a> {
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Bearer(bearer) => bearer.fmt(f),
             Self::Bound(bound) => bound.fmt(f),
             Self::Machine(machine) => machine.fmt(f),
             Self::Signed(signed) => signed.fmt(f),

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Exit;
 use super::client_settings::{Settings, method, seconds};
-use super::output::Column;
+use super::output::{Column, moment};
 use super::session::{Session, encoded, remark};
-use crate::admin::clients::{ClientView, NewClient, NewRegistrationToken, RegistrationTokenView, Rotation, Source};
+use crate::admin::clients::{
+    ClientView, LogoutView, NewClient, NewRegistrationToken, RegistrationTokenView, Rotation, Source,
+};
 use crate::model::client::{AuthMethod, ClientId, Lifetimes, RedirectUri};
+use crate::model::logout_notice::{MOST_TRIES, NoticeState};
 
 /// `bailey client`.
 #[derive(Debug, Subcommand)]
@@ -34,6 +37,8 @@ pub enum ClientVerb {
         #[arg(long, value_name = "TIME", default_value = "24h", value_parser = seconds)]
         overlap: u32,
     },
+    /// What clients are owed about sign-outs, and what they were told in the last week
+    Logouts,
     /// Tokens by which software registers itself, where the configuration lets it
     #[command(subcommand)]
     RegistrationToken(TokenVerb),
@@ -120,6 +125,31 @@ const CLIENTS: &[Column<Told>] = &[
     },
 ];
 
+const LOGOUTS: &[Column<LogoutView>] = &[
+    Column { title: "client", cell: |view| view.client.to_string() },
+    Column { title: "person", cell: |view| view.user.clone() },
+    Column {
+        title: "state",
+        cell: |view| match &view.state {
+            NoticeState::Watching => "signed in".to_owned(),
+            NoticeState::Due { tries: 0, .. } => "to be told".to_owned(),
+            NoticeState::Due { tries, next, .. } => {
+                format!("not told in {tries} of {MOST_TRIES} tries; next {}", moment(*next))
+            }
+            NoticeState::Told { at } => format!("told {}", moment(*at)),
+            NoticeState::GivenUp { at, .. } => format!("given up {}", moment(*at)),
+        },
+    },
+    Column {
+        title: "why",
+        cell: |view| match &view.state {
+            NoticeState::Due { why, .. } => why.clone().unwrap_or_default(),
+            NoticeState::GivenUp { why, .. } => why.clone(),
+            NoticeState::Watching | NoticeState::Told { .. } => String::new(),
+        },
+    },
+];
+
 /// Does the verb.
 ///
 /// # Errors
@@ -130,6 +160,11 @@ pub async fn run(session: &mut Session, verb: ClientVerb) -> anyhow::Result<Exit
         ClientVerb::List => {
             let all: Vec<Told> = session.client.get("/v1/clients").await?;
             session.output.listing(&all, CLIENTS)?;
+            return Ok(Exit::Done);
+        }
+        ClientVerb::Logouts => {
+            let all: Vec<LogoutView> = session.client.get("/v1/client-logouts").await?;
+            session.output.listing(&all, LOGOUTS)?;
             return Ok(Exit::Done);
         }
         ClientVerb::RegistrationToken(verb) => return tokens(session, verb).await,

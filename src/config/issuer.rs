@@ -65,7 +65,7 @@ fn keys(section: &Section<'_>, files: &Files<'_>) -> KeysFrom {
 }
 
 /// A network that may be reached though it is not public.
-struct Inside(Network);
+pub(super) struct Inside(pub(super) Network);
 
 /// An address that is fetched.
 struct KeysUrl(Url);

@@ -230,6 +230,9 @@ pub const KEYS: &[Key] = &[
     optional("machine_issuer.max_lifetime", Form::Duration, "how long a certificate may live; 24h where none can be revoked"),
 
     optional("sso.issuer", Form::OurUrl, "who we are to clients of single sign-on"),
+    optional("sso.client_ca_file", Form::File, "authorities that sign the certificates of clients that are told of sign-outs"),
+    defaulted("sso.client_networks", Form::Networks, "[]", "networks that are not public and in which they may be"),
+    defaulted("sso.cli", Form::Flag, "true", "whether `bailey login` is a client without registration"),
     defaulted("sso.registration", Form::Choice(&["off", "initial_access_token"]), r#""off""#, "whether software may register itself as a client"),
     defaulted("sso.registration_groups", Form::Names, "[]", "groups whose people such clients may sign in; empty is everybody"),
     defaulted("sso.token_requests_at_once", Form::Whole(1, 1_000_000), "50", "requests for tokens by one client at once"),

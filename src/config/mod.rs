@@ -170,6 +170,7 @@ impl Config {
         let accounts = account::all(&top.sections("other_account"), account.as_ref());
         let directories = directory::all(&top.sections("directory"), files);
         let state_directory = files.path(top.read("state_directory"));
+        let sso = sso::meant(&top.section("sso"), files);
         Some(Self {
             keys: sealing::meant(&top.section("keys"), files, &state_directory),
             state_directory,
@@ -187,8 +188,8 @@ impl Config {
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
             issuers: issuer::all(&top.sections("issuer"), files),
-            sso: sso::meant(&top.section("sso")),
-            clients: client::all(&top.sections("client"), files),
+            clients: sso::with_our_own(&sso, client::all(&top.sections("client"), files)),
+            sso,
             machine_issuers: machine_issuer::all(
                 &top.sections("machine_issuer"),
                 files,

@@ -184,6 +184,7 @@ pub fn parts(
         sts_settings: RwLock::new(config.sts),
         portal: RwLock::new(config.portal.pages),
         sso_settings: RwLock::new(config.sso),
+        devices: Arc::default(),
         machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
         kerberos: Acceptor::new(config.kerberos.replay_cache(&config.state_directory)),
         logins,

@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod https;
 pub mod lifecycle;
 pub mod listeners;
+pub mod logouts;
 pub mod memory;
 pub mod retention;
 pub mod signing;
@@ -50,6 +51,7 @@ pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload:
     lifecycle.spawn("socket", served(serve::serve(socket, v1::router(Arc::clone(&app)), ending.clone())));
     listeners.serve(&app, &lifecycle);
     lifecycle.spawn("store", upkeep::watch_store(app.store.clone(), ending.soft.clone()));
+    lifecycle.spawn("logouts", logouts::run(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("signing keys", signing::run(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), ending.soft));
     let draining = app.draining.clone();

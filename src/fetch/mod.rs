@@ -1,4 +1,5 @@
-//! The only outbound HTTP client: fetches small documents of outsiders, such as the keys of an issuer of tokens.
+//! The only outbound HTTP client: fetches small documents of outsiders, such as the keys of an issuer of tokens, and sends them
+//! short forms.
 //!
 //! Owns what such a request may reach and how much it may cost: HTTPS alone, to an address that is public or that the
 //! configuration allows, one answer of a limited size within a limited time. Whoever names an address here, an administrator of
@@ -26,10 +27,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONTENT_ENCODING, HOST, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -101,17 +102,26 @@ impl Client {
     /// When the URL is not allowed, what it names may not be reached, or no whole document comes in time.
     pub async fn get(&self, url: &Url, reach: &Reach, most: usize) -> Result<Vec<u8>, FetchError> {
         let slow = |_| FetchError::Slow { url: shown(url), seconds: WHOLE.as_secs() };
-        timeout(WHOLE, self.exchange(url, reach, most)).await.map_err(slow)?
+        timeout(WHOLE, self.exchange(url, reach, Asked::Document { most })).await.map_err(slow)?
     }
 
-    async fn exchange(&self, url: &Url, reach: &Reach, most: usize) -> Result<Vec<u8>, FetchError> {
+    /// Sends a form to `url`, whose server says that it took it; what else it says is not read.
+    ///
+    /// # Errors
+    /// As of [`Client::get`].
+    pub async fn post(&self, url: &Url, reach: &Reach, form: &str) -> Result<(), FetchError> {
+        let slow = |_| FetchError::Slow { url: shown(url), seconds: WHOLE.as_secs() };
+        timeout(WHOLE, self.exchange(url, reach, Asked::Form(form))).await.map_err(slow)?.map(drop)
+    }
+
+    async fn exchange(&self, url: &Url, reach: &Reach, asked: Asked<'_>) -> Result<Vec<u8>, FetchError> {
         let target = Target::of(url, reach)?;
         let addresses = self.addresses(&target, reach).await?;
         let stream = dial(&target, &addresses).await?;
         if target.plain {
-            return ask(stream, url, most).await;
+            return ask(stream, url, asked).await;
         }
-        ask(tls::secured(stream, &target.host, reach.ca_file.clone()).await?, url, most).await
+        ask(tls::secured(stream, &target.host, reach.ca_file.clone()).await?, url, asked).await
     }
 
     /// Where the target is: all of its addresses, each of which may be reached. One that may not spoils the others: a name that
@@ -141,6 +151,15 @@ impl Client {
         }
         Ok(found)
     }
+}
+
+/// What is asked of a server.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    /// A document of so many bytes at most.
+    Document { most: usize },
+    /// That it takes this form.
+    Form(&'a str),
 }
 
 /// What a URL names.
@@ -181,7 +200,7 @@ async fn dial(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Fe
 }
 
 /// Sends the one request of a connection and takes the answer in.
-async fn ask<S>(stream: S, url: &Url, most: usize) -> Result<Vec<u8>, FetchError>
+async fn ask<S>(stream: S, url: &Url, asked: Asked<'_>) -> Result<Vec<u8>, FetchError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -190,8 +209,9 @@ where
     builder.max_headers(MOST_HEADERS).max_buf_size(LONGEST_HEAD);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-    let answer = sender.send_request(request(url)?).await.map_err(broken)?;
-    acceptable(&answer, url)?;
+    let answer = sender.send_request(request(url, asked)?).await.map_err(broken)?;
+    acceptable(&answer, url, asked)?;
+    let Asked::Document { most } = asked else { return Ok(Vec::new()) };
     let too_large = || FetchError::TooLarge { url: shown(url), most };
     let mut body = answer.into_body();
     if body.size_hint().lower() > most as u64 {
@@ -208,19 +228,26 @@ where
     Ok(whole)
 }
 
-fn request(url: &Url) -> Result<Request<Empty<Bytes>>, FetchError> {
+fn request(url: &Url, asked: Asked<'_>) -> Result<Request<Full<Bytes>>, FetchError> {
     let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    let request = Request::get(path)
+    let (request, body) = match asked {
+        Asked::Document { .. } => (Request::get(path), Bytes::new()),
+        Asked::Form(form) => {
+            let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            (request.header(CONTENT_LENGTH, form.len()), Bytes::copy_from_slice(form.as_bytes()))
+        }
+    };
+    let request = request
         .header(HOST, host)
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")));
-    request.body(Empty::new()).map_err(|_| FetchError::Url { url: shown(url), why: "it cannot be sent" })
+    request.body(Full::new(body)).map_err(|_| FetchError::Url { url: shown(url), why: "it cannot be sent" })
 }
 
 /// A redirection is no answer: it would lead to an address that nobody configured, and OpenID Connect Discovery 1.0, section 4,
 /// knows none. What is compressed could grow beyond every limit; it was not asked for.
-fn acceptable(answer: &Response<Incoming>, url: &Url) -> Result<(), FetchError> {
+fn acceptable(answer: &Response<Incoming>, url: &Url, asked: Asked<'_>) -> Result<(), FetchError> {
     if answer.status().is_redirection() {
         let to = answer.headers().get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
         return Err(FetchError::Redirected {
@@ -228,7 +255,9 @@ fn acceptable(answer: &Response<Incoming>, url: &Url) -> Result<(), FetchError> 
             to: printable(&to.unwrap_or_else(|| "nowhere".to_owned())).into_owned(),
         });
     }
-    if answer.status() != StatusCode::OK {
+    // A form was taken by whoever says nothing, too.
+    let silent = matches!(asked, Asked::Form(_)) && answer.status() == StatusCode::NO_CONTENT;
+    if answer.status() != StatusCode::OK && !silent {
         return Err(FetchError::Status { url: shown(url), status: answer.status().as_u16() });
     }
     match answer.headers().get(CONTENT_ENCODING) {

@@ -213,6 +213,8 @@ operations! {
     EndSessions: Narrows, Operator, bailey About::Account;
     /// Put a device of a second factor of one's own into use.
     EnrolSecondFactor: Widens, Operator, signin About::Account;
+    /// Begin a session of a role with a token of single sign-on, which a client shows for somebody.
+    ExchangeToken: Mints, Operator, sts About::Role;
     /// Everything that is stored, as a backup.
     ExportStore: ShowsTheLog, Operator, bailey About::Account;
     /// Put together who has which credentials.

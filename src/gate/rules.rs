@@ -12,6 +12,9 @@ impl Operation {
         match (caller, self.least()) {
             // A proxy asks about the requests of others, and does nothing else.
             (CallerKind::Proxy, _) => Some(matches!(self, Self::AuthorizeAny)),
+            // A client that shows somebody's tokens has them signed in to it again, or exchanges them for a session.
+            (CallerKind::Bearer, _) if matches!(self, Self::AuthorizeClient | Self::ExchangeToken) => None,
+            (CallerKind::Bearer, _) => Some(false),
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
             (CallerKind::Bound, _)
                 if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::EnrolSecondFactor | Self::Login) =>
@@ -24,7 +27,7 @@ impl Operation {
             (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
             (CallerKind::Visitor, _) => Some(false),
             (CallerKind::Session { .. }, _) if self.is_of_a_browser() => None,
-            (_, _) if self.is_of_a_browser() => Some(false),
+            (_, _) if self.is_of_a_browser() || matches!(self, Self::ExchangeToken) => Some(false),
             (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::Login) || self.is_for_machines() => {
                 Some(false)
             }
@@ -66,6 +69,7 @@ impl Operation {
             (CallerKind::Visitor, _) => {
                 "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
             }
+            (CallerKind::Bearer, _) => "tokens of single sign-on are exchanged for a session first",
             (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
             (CallerKind::Machine, _) => "a machine assumes roles that are given to it, and does nothing else",
             (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
@@ -105,7 +109,8 @@ impl Operation {
     /// True when it gives a session of a role.
     #[must_use]
     pub const fn is_assuming(self) -> bool {
-        matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity) || self.is_for_machines()
+        matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity | Self::ExchangeToken)
+            || self.is_for_machines()
     }
 
     /// True when a machine that showed who it is may ask for it: by a certificate, or by a token.

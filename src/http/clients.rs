@@ -10,8 +10,8 @@ use super::extract::{Asked, Payload};
 use super::v1::Routes;
 use super::{App, Failure};
 use crate::admin::clients::{
-    ClientSettings, ClientView, ClientWithSecret, NewClient, NewRegistrationToken, RegistrationTokenView, Rotation,
-    USUAL_OVERLAP,
+    ClientSettings, ClientView, ClientWithSecret, LogoutView, NewClient, NewRegistrationToken, RegistrationTokenView,
+    Rotation, USUAL_OVERLAP,
 };
 use crate::admin::{Admin, AdminError};
 use crate::gate::Operation;
@@ -21,6 +21,7 @@ pub(super) fn add(routes: Routes) -> Routes {
     routes
         .get("/v1/clients", Op::ListClients, list)
         .post("/v1/clients", Op::CreateClient, create)
+        .get("/v1/client-logouts", Op::ListClients, logouts)
         .get("/v1/client-registration-tokens", Op::ListClientRegistrationTokens, list_tokens)
         .post("/v1/client-registration-tokens", Op::CreateClientRegistrationToken, create_token)
         .delete("/v1/client-registration-tokens/{token}", Op::DeleteClientRegistrationToken, remove_token)
@@ -58,6 +59,11 @@ async fn work<R: Send + 'static>(
 async fn list(State(app): Shared, asked: Asked) -> Result<Json<Vec<ClientView>>, Failure> {
     let _allowed = asked.authorize("").await?;
     work(&app, |admin| admin.clients()).await
+}
+
+async fn logouts(State(app): Shared, asked: Asked) -> Result<Json<Vec<LogoutView>>, Failure> {
+    let _allowed = asked.authorize("").await?;
+    work(&app, |admin| admin.client_logouts()).await
 }
 
 async fn create(

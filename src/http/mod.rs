@@ -11,6 +11,7 @@ pub mod backup;
 mod clients;
 pub mod clock;
 pub mod error;
+mod exchange;
 pub mod extract;
 pub mod forward;
 pub mod health;
@@ -81,6 +82,8 @@ pub struct App {
     pub portal: RwLock<sign_in::Settings>,
     /// Who we are to clients of single sign-on, if anybody; a reload replaces it.
     pub sso_settings: RwLock<sso::Settings>,
+    /// How often codes of devices are typed.
+    pub devices: Arc<sso::device::Guard>,
     /// Authorities that are believed about machines; a reload exchanges them.
     pub machines: Arc<MachineIssuers>,
     /// Takes Kerberos tickets.

@@ -20,7 +20,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
 use super::origin::Origin;
-use super::{App, Failure};
+use super::{App, Failure, exchange};
 use crate::base::{Secret, Timestamp};
 use crate::model::Client;
 use crate::model::client::GrantType;
@@ -41,6 +41,7 @@ pub(super) fn add(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> 
         .route(paths::PAR, post(par).options(preflight))
         .layer(middleware::from_fn_with_state(Arc::clone(app), share));
     let closed = Router::new()
+        .route(paths::DEVICE_AUTHORIZATION, post(device_authorization))
         .route(paths::REGISTER, post(register))
         .route(&format!("{}/{{client}}", paths::REGISTER), get(registered).delete(unregister))
         .route(paths::INTROSPECT, post(introspect))
@@ -110,13 +111,16 @@ async fn metadata(State(app): State<Arc<App>>) -> Response {
 async fn token(State(app): State<Arc<App>>, asked: Asked) -> Response {
     let rates = Arc::clone(&app);
     let answer = asked.answer(app, move |sso, shown, now| {
-        let tokens = shown.form.required("grant_type").map(drop).and_then(|()| {
+        let tokens = shown.form.required("grant_type").and_then(|grant| {
             let client = sso.authenticate(shown, now)?;
             admit(&rates, &client, shown, now)?;
-            sso.token_for(&client, shown, now)
+            if grant == GrantType::TokenExchange.name() {
+                return exchange::answer(&rates, sso, &client, shown, now);
+            }
+            sso.token_for(&client, shown, now).map(|tokens| Json(tokens).into_response())
         });
         count(shown.form, tokens.as_ref().err());
-        tokens.map(|tokens| Json(tokens).into_response())
+        tokens
     });
     answer.await
 }
@@ -134,6 +138,16 @@ async fn par(State(app): State<Arc<App>>, asked: Asked) -> Response {
         let client = sso.authenticate(shown, now)?;
         admit(&rates, &client, shown, now)?;
         sso.push(&client, shown, now).map(|held| (StatusCode::CREATED, Json(held)).into_response())
+    });
+    answer.await
+}
+
+async fn device_authorization(State(app): State<Arc<App>>, asked: Asked) -> Response {
+    let rates = Arc::clone(&app);
+    let answer = asked.answer(app, move |sso, shown, now| {
+        let client = sso.authenticate(shown, now)?;
+        admit(&rates, &client, shown, now)?;
+        sso.device_authorization(&client, shown, now).map(|told| Json(told).into_response())
     });
     answer.await
 }
@@ -390,7 +404,8 @@ impl App {
     #[must_use]
     pub fn sso(&self) -> Option<Sso> {
         let settings = self.sso_settings.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let sso::Settings { issuer, registration } = settings;
-        Some(Sso { admin: self.admin.clone(), gate: self.gate.clone(), issuer: issuer?, registration })
+        let sso::Settings { issuer, registration, .. } = settings;
+        let (admin, gate, devices) = (self.admin.clone(), self.gate.clone(), Arc::clone(&self.devices));
+        Some(Sso { admin, gate, issuer: issuer?, devices, registration })
     }
 }

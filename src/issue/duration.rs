@@ -67,6 +67,9 @@ fn bounds(limits: &Limits<'_>) -> Vec<Bound> {
     if let Some(parent) = subject.session() {
         bounds.push(left("the session it begins with lasts", parent.expires));
     }
+    if let Subject::Bearer(bearer) = subject {
+        bounds.push(left("the sign-in that it is exchanged for lasts", bearer.until()));
+    }
     if let Some(until) = limits.until {
         bounds.push(left("the assignment of the role lasts", until));
     }

@@ -263,6 +263,7 @@ fn place(subject: Subject<'_>) -> rights::Asked {
 fn begun(subject: Subject<'_>, owner: CredentialOwner) -> Begun {
     match (subject, subject.session()) {
         (_, Some(parent)) => Begun::Session { session: parent.id },
+        (Subject::Bearer(bearer), None) => Begun::Tokens { family: bearer.family() },
         (Subject::Bound(bound), None) => Begun::Login { user: bound.user().id },
         (Subject::Machine(machine), None) => Begun::Machine { resource: machine.resource().id },
         (Subject::Signed(signed), None) => Begun::AccessKey { key: signed.key().clone(), owner },
@@ -290,6 +291,9 @@ impl Factors {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         match (subject, subject.session()) {
             (_, Some(parent)) => Self { mfa: parent.mfa, amr: parent.amr.clone(), auth_time: parent.auth_time },
+            (Subject::Bearer(bearer), None) => {
+                Self { mfa: bearer.mfa(), amr: bearer.amr().to_vec(), auth_time: Some(bearer.auth_time()) }
+            }
             (Subject::Bound(bound), None) => {
                 Self { mfa: bound.mfa(), amr: words(bound.amr()), auth_time: Some(bound.at()) }
             }

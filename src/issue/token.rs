@@ -87,9 +87,19 @@ pub struct Claims {
     /// What is said of the session.
     #[serde(flatten)]
     pub session: About,
+    /// Who acts for the person (RFC 8693, section 4.1), where a client does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Act>,
     /// Tags that came with the request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub request_tags: BTreeMap<String, String>,
+}
+
+/// Who acts for somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// The client, by what it calls itself.
+    pub sub: String,
 }
 
 /// For whom a token is: a text, or several (RFC 7519, section 4.1.3).
@@ -212,8 +222,22 @@ impl Mint {
         wanted: &WantedToken,
         now: Timestamp,
     ) -> Result<(MintedToken, SessionId), IssueError> {
+        self.token_of(allowed.caller().signed().ok_or(IssueError::Nobody)?, wanted, None, now)
+    }
+
+    /// Makes a token of the session that `signed` acts in, and answers which one that is; `client` is who acts for the person, if
+    /// one does. Nothing is written down: whoever gives the token out has done that before. Blocks.
+    ///
+    /// # Errors
+    /// As of [`Mint::token`].
+    pub fn token_of(
+        &self,
+        signed: &Signed,
+        wanted: &WantedToken,
+        client: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(MintedToken, SessionId), IssueError> {
         self.clock.may_mint()?;
-        let signed = allowed.caller().signed().ok_or(IssueError::Nobody)?;
         let live = signed.session().ok_or(IssueError::Nobody)?;
         if signed.is_root() {
             return Err(IssueError::NotYours("root has no tokens; use a user".to_owned()));
@@ -236,6 +260,7 @@ impl Mint {
             exp: iat.saturating_add(seconds),
             jti: hex::encode(jti),
             session: About::of(signed, live, self.store.epoch()?),
+            act: client.map(|client| Act { sub: client.to_owned() }),
             request_tags: wanted.tags.clone(),
         };
         let token = self.keys.sign(wanted.algorithm, wanted.sort.typ(), &claims, now)?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer, RootTask};
 use crate::base::text::printable_within;
-use crate::base::{OidcProviderId, PolicyId, ResourceId, RoleId, SessionId, Timestamp, UserId};
+use crate::base::{FamilyId, OidcProviderId, PolicyId, ResourceId, RoleId, SessionId, Timestamp, UserId};
 
 /// Seconds that any session lasts at most (STS API reference, `GetSessionToken`: 36 hours).
 pub const LONGEST: u32 = 129_600;
@@ -133,6 +133,11 @@ pub enum Begun {
         /// Who signed in.
         user: UserId,
     },
+    /// Tokens of single sign-on, which a client showed.
+    Tokens {
+        /// The family they are of.
+        family: FamilyId,
+    },
     /// The word of an outside issuer.
     WebIdentity {
         /// The provider that it was registered as.
@@ -209,7 +214,7 @@ impl Session {
     pub fn machine(&self) -> Option<&ResourceId> {
         match &self.begun {
             Begun::Machine { resource } => Some(resource),
-            Begun::AccessKey { .. } | Begun::Login { .. } | Begun::Session { .. } | Begun::WebIdentity { .. } => None,
+            _ => None,
         }
     }
 
@@ -218,7 +223,7 @@ impl Session {
     pub fn parent(&self) -> Option<&SessionId> {
         match &self.begun {
             Begun::Session { session } => Some(session),
-            Begun::AccessKey { .. } | Begun::Login { .. } | Begun::Machine { .. } | Begun::WebIdentity { .. } => None,
+            _ => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::base::clock::expired;
-use crate::base::{Fault, Faulty, ResourceId, SessionId, Timestamp};
+use crate::base::{FamilyId, Fault, Faulty, ResourceId, SessionId, Timestamp};
 use crate::model::session::LONGEST_CHAIN;
 use crate::model::{
     AccountId, Begun, CredentialOwner, Entity, Held, Inactive, Member, OidcProvider, Origin, Resource, Role, Root,
@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume, may_assume_root};
 use crate::store::schema::credentials::Setting;
-use crate::store::{Snapshot, StoreError, credentials, iam, identity, rows, sessions};
+use crate::store::{Snapshot, StoreError, credentials, iam, identity, rows, sessions, sso};
 
 /// How far the clocks of a directory and ours may be apart. A session that began so shortly behind a change of the password
 /// ends with those from before it.
@@ -336,6 +336,11 @@ impl Check<'_> {
                 Some(user) => Ok((Acting::user(reading, user)?, None)),
                 None => Err(begun("it names no person".to_owned())),
             },
+            Begun::Tokens { family } => {
+                let person = person.ok_or_else(|| begun("it names no person".to_owned()))?;
+                self.tokens(reading, family, person, depth)?;
+                Ok((Acting::user(reading, person)?, None))
+            }
             Begun::WebIdentity { provider, .. } => {
                 let provider = iam::object::<OidcProvider>(self.snapshot, provider.as_bytes())?;
                 let provider = provider.ok_or_else(|| begun("its OpenID Connect provider is gone".to_owned()))?;
@@ -361,6 +366,44 @@ impl Check<'_> {
                 Ok((acting, parent.machine))
             }
         }
+    }
+
+    /// The tokens of `person` that it was begun with count: their family does, and so does the browser's session it stands on,
+    /// unless they were given to go on without (OpenID Connect Core 1.0, section 11).
+    fn tokens(
+        &self,
+        reading: &mut Reading<'_, '_>,
+        family: &FamilyId,
+        person: &User,
+        depth: usize,
+    ) -> Result<(), SessionError> {
+        let over = |why: &str| SessionError::Begun(format!("the tokens {why}"));
+        let family = sso::family(self.snapshot, family)?.ok_or_else(|| over("are gone"))?.value;
+        if let Some(end) = &family.ended {
+            return Err(over(&format!("were revoked: {}", end.reason)));
+        }
+        if expired(family.expires, self.now) {
+            return Err(over("are expired"));
+        }
+        if family.epoch != identity::epoch(self.snapshot)?.to_string() {
+            return Err(SessionError::Restored);
+        }
+        if family.consent.user != person.id {
+            return Err(over("are somebody else's"));
+        }
+        if !family.consent.is_offline() {
+            let depth = depth.checked_sub(1).ok_or_else(|| over("stand on too many sessions"))?;
+            let stands = self.live(reading, &family.consent.session, depth);
+            return stands.map(drop).map_err(|error| match error {
+                error if error.may_pass() => error,
+                other => SessionError::Begun(other.to_string()),
+            });
+        }
+        let changed = credentials::password_changed(self.snapshot, person)?;
+        if changed.is_some_and(|changed| changed > family.consent.auth_time) {
+            return Err(SessionError::Password { who: format!("user `{}`", person.name) });
+        }
+        Ok(())
     }
 
     /// The role, if whoever began the session would be given it now for what was asked for then.

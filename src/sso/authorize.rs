@@ -10,11 +10,11 @@ use super::error::Code as Word;
 use super::par::{self, Pushed};
 use super::{Form, NewCode, OauthError, Sso, dpop};
 use crate::authn::Caller;
-use crate::authn::signed::Signed;
-use crate::base::{Secret, Timestamp};
+use crate::authn::signed::{From, Signed};
+use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::{GateError, Operation};
 use crate::model::client::{ClientId, GrantType, Scope};
-use crate::model::token_family::{Consent, LONGEST_USER_AGENT, Whence};
+use crate::model::token_family::{Consent, LONGEST_USER_AGENT, RequestedClaims, Whence};
 use crate::model::{Client, Session};
 
 /// What a client asks for a browser.
@@ -93,9 +93,9 @@ pub enum Onward {
 }
 
 /// How surely somebody is signed in (`acr`): by a password alone.
-const PASSWORD: &str = "pwd";
+pub(super) const PASSWORD: &str = "pwd";
 /// With a second factor.
-const MFA: &str = "mfa";
+pub(super) const MFA: &str = "mfa";
 
 impl Sso {
     /// What `form` asks for, or what was pushed under the name that it carries. Blocks.
@@ -287,12 +287,28 @@ impl Sso {
 /// What whoever is signed in lets the client have, and by which session.
 fn consent<'a>(request: &Request, signed: &'a Signed) -> Option<(&'a Session, Consent)> {
     let (session, from) = (signed.session()?.session(), signed.from());
+    let (client, scopes) = (&request.client.id, request.scopes.clone());
     let consent = Consent {
-        client: request.client.id.clone(),
-        user: signed.user()?.id,
-        session: session.id,
-        scopes: request.scopes.clone(),
         nonce: request.nonce.clone(),
+        claims: request.claims.requested.clone(),
+        ..consent_of((session, from), signed.user()?.id, client, scopes)
+    };
+    Some((session, consent))
+}
+
+/// What `user`, by `session` and from where they are, lets a client have.
+pub(super) fn consent_of(
+    (session, from): (&Session, &From),
+    user: UserId,
+    client: &ClientId,
+    scopes: Vec<Scope>,
+) -> Consent {
+    Consent {
+        client: client.clone(),
+        user,
+        session: session.id,
+        scopes,
+        nonce: None,
         auth_time: session.auth_time.unwrap_or(session.created),
         amr: session.amr.clone(),
         acr: Some(if session.mfa.is_some() { MFA } else { PASSWORD }.to_owned()),
@@ -302,7 +318,6 @@ fn consent<'a>(request: &Request, signed: &'a Signed) -> Option<(&'a Session, Co
             user_agent: from.user_agent.clone().filter(|agent| agent.len() <= LONGEST_USER_AGENT),
             mfa: session.mfa,
         },
-        claims: request.claims.requested.clone(),
-    };
-    Some((session, consent))
+        claims: RequestedClaims::default(),
+    }
 }

@@ -142,6 +142,7 @@ impl Sso {
             ClaimSource::Mail => user.mail.clone().map(Value::from),
             ClaimSource::DisplayName => user.display_name.clone().map(Value::from),
             ClaimSource::EmployeeId => user.employee_id.clone().map(Value::from),
+            ClaimSource::Arn => Some(person.arn.as_str().into()),
             ClaimSource::Groups => Some(json!(person.groups)),
             ClaimSource::Roles => roles.as_ref().map(|roles| json!(roles)),
             ClaimSource::Tag(key) => user.tags.get(key).cloned().map(Value::from),

@@ -41,6 +41,7 @@ impl Sso {
             scope: Some(scope).filter(|scope| !scope.is_empty()),
             id_token: None,
             refresh_token: None,
+            refresh_token_expires_in: None,
         })
     }
 }

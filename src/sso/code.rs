@@ -125,6 +125,7 @@ impl Sso {
         let mut commit = Commit::new(by.clone(), now, Intent::Widen);
         commit.put_code(&digest, &code, revision)?;
         commit.put_family(&family, 0)?;
+        self.watch(&mut commit, client, &family.consent)?;
         let event = self.note_tokens(&given, ("authorization_code", &made), shown);
         let intended = Trace::Intended(self.admin.audit.intend(&by, &event, now));
         match intended.try_commit(&self.admin.store, commit, &Outcome::success(), now) {
@@ -144,7 +145,8 @@ impl Sso {
         }
     }
 
-    fn begin_family(
+    /// A family of what was agreed to, with its first refresh token where the client gets one; nothing is written yet.
+    pub(super) fn begin_family(
         &self,
         client: &Client,
         consent: &Consent,

@@ -33,6 +33,14 @@ pub enum Code {
     InvalidScope,
     /// There is no such audience for the client (RFC 8707).
     InvalidTarget,
+    /// Nobody has answered a device yet (RFC 8628, section 3.5).
+    AuthorizationPending,
+    /// A device asks too often.
+    SlowDown,
+    /// The code of a device is too old.
+    ExpiredToken,
+    /// Somebody refused, or may not agree.
+    AccessDenied,
     /// The access token does not count.
     InvalidToken,
     /// A proof of a key does not count (RFC 9449, section 5).
@@ -65,6 +73,10 @@ impl Code {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::AccessDenied => "access_denied",
             Self::InvalidToken => "invalid_token",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",

@@ -64,8 +64,15 @@ impl Sso {
         let made =
             self.make_access_token(client, &Holder::Person(&sub, &consent, family.id), audience, given.jkt, now)?;
         let id_token = consent.has("openid").then(|| {
-            let of =
-                IdToken { client, consent: &consent, person, sub: &sub, access_token: &made.token, first: given.first };
+            let of = IdToken {
+                client,
+                consent: &consent,
+                person,
+                sub: &sub,
+                access_token: &made.token,
+                family: family.id,
+                first: given.first,
+            };
             self.make_id_token(&of, now)
         });
         let tokens = Tokens {
@@ -75,6 +82,7 @@ impl Sso {
             scope: Some(consent.scope()).filter(|scope| !scope.is_empty()),
             id_token: id_token.transpose()?.map(|token| token.expose().clone()),
             refresh_token: None,
+            refresh_token_expires_in: family.refresh.as_ref().map(|_| family.expires.duration_since(now).as_secs()),
         };
         Ok((tokens, made))
     }

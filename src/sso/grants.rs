@@ -30,6 +30,9 @@ pub struct Tokens {
     /// What the next ones are asked for with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
+    /// Seconds until no refresh token of this sign-in counts, however often it is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token_expires_in: Option<i64>,
 }
 
 impl Sso {
@@ -61,6 +64,9 @@ impl Sso {
         match grant {
             GrantType::ClientCredentials => self.client_credentials(client, shown, now),
             GrantType::AuthorizationCode => self.redeem_code(client, shown, now),
+            GrantType::DeviceCode => self.redeem_device(client, shown, now),
+            // What comes of it is of STS: the route asks there (`http::exchange`).
+            GrantType::TokenExchange => Err(OauthError::new(Code::UnsupportedGrantType, "tokens are exchanged by STS")),
             GrantType::RefreshToken => self.refresh(client, shown, now),
         }
     }

@@ -8,14 +8,14 @@ use sha2::{Digest as _, Sha256};
 use super::claims::Place;
 use super::person::Person;
 use super::{OauthError, Sso};
-use crate::base::{Secret, Timestamp};
+use crate::base::{Secret, SessionId, Timestamp};
 use crate::keys::Algorithm;
 use crate::model::Client;
-use crate::model::client::IdTokenAlg;
-use crate::model::token_family::Consent;
+use crate::model::client::{ClientId, IdTokenAlg};
+use crate::model::token_family::{Consent, FamilyId};
 
 /// The type of ID tokens: an access token is of another, so that one is never taken for the other (RFC 8725, section 3.11).
-const TYP: &str = "JWT";
+pub(super) const TYP: &str = "JWT";
 
 /// What an ID token is made of.
 pub(super) struct IdToken<'a> {
@@ -25,6 +25,8 @@ pub(super) struct IdToken<'a> {
     pub(super) sub: &'a str,
     /// What it comes with, to which it is bound.
     pub(super) access_token: &'a Secret<String>,
+    /// The family that it is of, with which it counts where it is exchanged.
+    pub(super) family: FamilyId,
     /// Whether the client's nonce is to be in it: not when tokens are refreshed (section 12.2).
     pub(super) first: bool,
 }
@@ -43,6 +45,7 @@ impl Sso {
         say("auth_time", of.consent.auth_time.as_second().into());
         say("at_hash", at_hash(of.access_token).into());
         say("sid", sid(of.consent).into());
+        say("fid", of.family.to_string().into());
         if !of.consent.amr.is_empty() {
             say("amr", json!(of.consent.amr));
         }
@@ -64,7 +67,12 @@ impl Sso {
 /// and another than any other client's.
 #[must_use]
 pub fn sid(consent: &Consent) -> String {
-    let named = [consent.session.as_bytes().as_slice(), consent.client.as_str().as_bytes()].concat();
+    sid_of(&consent.session, &consent.client)
+}
+
+/// As [`sid`], where the session and the client are all that is left of it.
+pub(super) fn sid_of(session: &SessionId, client: &ClientId) -> String {
+    let named = [session.as_bytes().as_slice(), client.as_str().as_bytes()].concat();
     let digest: [u8; 32] = Sha256::digest(named).into();
     hex::encode(digest.first_chunk::<16>().copied().unwrap_or_default())
 }

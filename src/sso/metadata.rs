@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::Sso;
 use crate::authn::federated::proof::ALGORITHMS;
+use crate::model::client::GrantType;
 
 /// Where things are.
 pub mod paths {
@@ -23,6 +24,12 @@ pub mod paths {
     pub const AUTHORIZE: &str = "/oauth2/authorize";
     /// Where clients ask for tokens.
     pub const TOKEN: &str = "/oauth2/token";
+    /// Where devices without a browser ask (RFC 8628).
+    pub const DEVICE_AUTHORIZATION: &str = "/oauth2/device_authorization";
+    /// Where people answer them.
+    pub const DEVICE: &str = "/device";
+    /// Where clients send people to sign out.
+    pub const END_SESSION: &str = "/oauth2/logout";
     /// Where clients push requests.
     pub const PAR: &str = "/oauth2/par";
     /// Where software registers itself.
@@ -47,7 +54,7 @@ const AUTHORIZE: bool = true;
 /// What is there besides the token endpoint; each is listed when it is served.
 const INTROSPECT: bool = true;
 
-/// What RFC 8414, RFC 7636, RFC 9126, RFC 9207 and RFC 9449 add.
+/// What RFC 8414, RFC 7636, RFC 8628, RFC 9126, RFC 9207, RFC 9449 and the two documents on logout add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Oauth {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +70,10 @@ struct Oauth {
     dpop_signing_alg_values_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     code_challenge_methods_supported: Vec<String>,
+    device_authorization_endpoint: String,
+    end_session_endpoint: String,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     authorization_response_iss_parameter_supported: bool,
 }
@@ -161,12 +172,17 @@ impl Sso {
                 revocation_endpoint_auth_methods_supported: if INTROSPECT { of_tokens.clone() } else { Vec::new() },
                 dpop_signing_alg_values_supported: ALGORITHMS.map(str::to_owned).to_vec(),
                 code_challenge_methods_supported: if AUTHORIZE { vec!["S256".to_owned()] } else { Vec::new() },
+                device_authorization_endpoint: at(paths::DEVICE_AUTHORIZATION),
+                end_session_endpoint: at(paths::END_SESSION),
+                backchannel_logout_supported: true,
+                backchannel_logout_session_supported: true,
                 authorization_response_iss_parameter_supported: AUTHORIZE,
             },
         );
         let mut grants = vec![CoreGrantType::ClientCredentials];
         if AUTHORIZE {
-            grants.extend([CoreGrantType::AuthorizationCode, CoreGrantType::RefreshToken]);
+            grants.extend([CoreGrantType::AuthorizationCode, CoreGrantType::RefreshToken, CoreGrantType::DeviceCode]);
+            grants.push(CoreGrantType::Extension(GrantType::TokenExchange.name().to_owned()));
         }
         let claims = CLAIMS.iter().map(|claim| CoreClaimName::new((*claim).to_owned())).collect();
         Ok(metadata

@@ -13,13 +13,18 @@
 //!  grants          the token endpoint: which grant is asked for
 //!    client_credentials   a client for itself
 //!    code                 a code that a browser brought, redeemed once
+//!    device               a device without a browser asks, and fetches what somebody agreed to elsewhere
 //!    refresh              the next token of a family
+//!  exchange        which token of a person a client may exchange for a role's session, which `sts` begins
+//!  cli             the client that `bailey login` is
 //!  dpop            proofs of a key that tokens are bound to
 //!  access_token    what access tokens say, and whether one counts
 //!  id_token        who somebody is to a client
 //!  claims, roles   what is told of them
 //!  person          the person behind a family, as they are now
 //!  introspect, revoke, userinfo
+//!  logout          an application sends a browser to sign out
+//!  backchannel     clients are told when a browser's session ended
 //!  register        software becomes a client by itself
 //! ```
 //!
@@ -30,17 +35,23 @@ pub mod access_token;
 mod assertion;
 pub mod authenticate;
 pub mod authorize;
+pub mod backchannel;
 mod claims;
+pub mod cli;
 mod client_credentials;
 pub mod code;
+pub mod device;
+pub mod device_answer;
 mod dpop;
 pub mod error;
+pub mod exchange;
 mod family;
 pub mod flow;
 pub mod form;
 pub mod grants;
 mod id_token;
 pub mod introspect;
+pub mod logout;
 pub mod metadata;
 pub mod mine;
 pub mod par;
@@ -54,9 +65,11 @@ pub mod sign_in;
 mod userinfo;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use authenticate::Shown;
 pub use code::NewCode;
+pub use device_answer::{DeviceAsks, DeviceError};
 pub use error::OauthError;
 pub use form::Form;
 pub use grants::Tokens;
@@ -77,6 +90,8 @@ pub struct Sso {
     pub gate: Gate,
     /// Who we are to clients.
     pub issuer: IssuerUrl,
+    /// How often codes of devices are typed.
+    pub devices: Arc<device::Guard>,
     /// Whether software may register itself, and for whom.
     pub registration: Registration,
 }

@@ -10,7 +10,7 @@ use crate::base::{Timestamp, UserId};
 use crate::gate::{GateError, Operation, Remembered};
 use crate::model::client::{Client, Subjects};
 use crate::model::token_family::Consent;
-use crate::model::{Actor, Entity, Member, User};
+use crate::model::{Actor, Arn, Entity, Member, User};
 use crate::rights::effective_groups;
 use crate::store::{Commit, Expect, Intent, StoreError, credentials, rows, schema};
 
@@ -20,6 +20,8 @@ pub(super) struct Person {
     pub(super) user: User,
     /// Names of all groups that they are in, sorted.
     pub(super) groups: Vec<String>,
+    /// Their ARN.
+    pub(super) arn: Arn,
 }
 
 /// Where the secret lies that pairwise names are made with (OpenID Connect Core 1.0, section 8.1).
@@ -61,7 +63,9 @@ impl Sso {
         if let Err(why) = self.may_still(client, consent, &user, now)? {
             return Ok(Err(why));
         }
-        Ok(Ok(Person { user, groups }))
+
+        let arn = Arn::user(&self.admin.account, &user.path, &user.name);
+        Ok(Ok(Person { user, groups, arn }))
     }
 
     /// Whether policies and guardrails, as they are now, let the person sign in to the client.

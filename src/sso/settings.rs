@@ -7,12 +7,17 @@ use std::str::FromStr;
 use url::{Host, Url};
 
 use crate::base::text::printable;
+use crate::fetch::Reach;
 
 /// What the configuration says of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Who we are to clients; without it there is no single sign-on.
     pub issuer: Option<IssuerUrl>,
+    /// Whether the client that `bailey login` is, is there without registration.
+    pub cli: bool,
+    /// What may be reached to tell clients that somebody signed out, besides public addresses.
+    pub reach: Reach,
     /// Whether software may register itself.
     pub registration: Registration,
 }
@@ -46,6 +51,12 @@ impl IssuerUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether the way to it is encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
     }
 
     /// Its host, without a port.

@@ -97,7 +97,9 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             Some(schema::credentials::setting(which))
         }
         "client" | "authorization-code" | "registration-token" | "pushed-request" | "token-family"
-        | "token-family-of" | "over" | "spent" => sso::parse(space, rest),
+        | "token-family-of" | "over" | "device" | "device-code-of" | "logout-notice" | "spent" => {
+            sso::parse(space, rest)
+        }
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())
@@ -218,7 +220,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'v' => session_of_words(key)?,
         b'w' => format!("session-seen/{}", hex::encode(rest)),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
-        b'e' | b'f' | b'h' | b'd' | b'6' | b'1' | b'2' => sso::words(key)?,
+        b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' => sso::words(key)?,
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -428,6 +430,12 @@ mod tests {
                 format!("token-family-of/{}/{}", "06".repeat(16), "08".repeat(16)),
             ),
             (sso::over(crate::base::Timestamp::UNIX_EPOCH, &[8; 3]), "over/0/080808".to_owned()),
+            (sso::device(&[8; 32]), format!("device/{}", "08".repeat(32))),
+            (sso::user_code(&[8; 32]), format!("device-code-of/{}", "08".repeat(32))),
+            (
+                sso::notice(&SessionId::from_bytes([7; 16]), &"app".parse().unwrap()),
+                format!("logout-notice/{}/app", "07".repeat(16)),
+            ),
             (sso::spent(sso::Spent::Token, &[8; 32]), format!("spent/token/{}", "08".repeat(32))),
         ] {
             assert_eq!(describe(&key), text);
@@ -446,7 +454,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnkjsefhdSPAOHJx".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnkjsefhdSPAOHJx345".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

@@ -44,10 +44,13 @@
 //! | `e` clients of single sign-on | client id | [`Client`] as JSON | yes |
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
+//! | `3` what devices asked for | digest of the device's code (32) | [`DeviceGrant`] as JSON | no |
+//! | `4` codes that people type for devices | digest of the code (32) | digest (32) of the device's code, and until when, as JSON | no |
+//! | `5` what clients are owed about ends of sessions | session id (16), client id | [`LogoutNotice`] as JSON | no |
 //! | `6` requests of clients that were pushed | 1, digest of the name (32) | [`PushedRequest`] as JSON | no |
 //! | `6` tokens by which software registers itself | 2, name | [`RegistrationToken`] as JSON | no |
 //! | `2` families of | user id, family id | nothing | no |
-//! | `1` when what is over of `f`, `h`, `d` and `6` is forgotten | second (8), that row's key | nothing | no |
+//! | `1` when what is over of `f`, `h`, `d`, `3`, `4` and `6` is forgotten | second (8), that row's key | nothing | no |
 //! | `d` what counts once, or no more: client assertions, tokens | kind byte, digest (32) | until when that matters, as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
@@ -81,6 +84,8 @@
 //! [`Client`]: crate::model::Client
 //! [`Code`]: crate::model::token_family::Code
 //! [`Family`]: crate::model::token_family::Family
+//! [`LogoutNotice`]: crate::model::logout_notice::LogoutNotice
+//! [`DeviceGrant`]: crate::model::device_grant::DeviceGrant
 //! [`RegistrationToken`]: crate::model::client::RegistrationToken
 //! [`PushedRequest`]: crate::model::token_family::PushedRequest
 
@@ -118,6 +123,9 @@ pub fn is_aside(key: &[u8]) -> bool {
                 | b'd'
                 | b'1'
                 | b'2'
+                | b'3'
+                | b'4'
+                | b'5'
                 | b'6'
                 | b'A'
                 | b'O'

@@ -1,6 +1,8 @@
-//! Rows of single sign-on, in terms of the model: clients, pushed requests, codes, families of tokens, and what counts once or no more.
+//! Rows of single sign-on, in terms of the model: clients, pushed requests, codes, families of tokens, devices, what clients are
+//! owed about sign-outs, and what counts once or no more.
 
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use super::execute::{from_json, to_json};
 use super::iam::{Read, as_read};
@@ -9,6 +11,8 @@ use super::schema::sso::Spent;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
 use crate::base::{Timestamp, UserId};
 use crate::model::client::{ClientId, RegistrationToken};
+use crate::model::device_grant::DeviceGrant;
+use crate::model::logout_notice::LogoutNotice;
 use crate::model::token_family::{Code, Family, FamilyId, PushedRequest};
 use crate::model::{Actor, Client};
 
@@ -48,6 +52,49 @@ pub fn code(snapshot: &dyn Snapshot, digest: &[u8; 32]) -> Result<Option<Read<Co
 /// When the row cannot be read, or is damaged.
 pub fn family(snapshot: &dyn Snapshot, id: &FamilyId) -> Result<Option<Read<Family>>, StoreError> {
     read(snapshot, &keys::family(id))
+}
+
+/// Whose code it is that somebody types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserCodeRow {
+    /// Digest of the device's own code, in hexadecimal digits.
+    pub device: String,
+    /// It is good until then.
+    pub expires: Timestamp,
+}
+
+/// What the device asked for whose code has this digest.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn device(snapshot: &dyn Snapshot, digest: &[u8; 32]) -> Result<Option<Read<DeviceGrant>>, StoreError> {
+    read(snapshot, &keys::device(digest))
+}
+
+/// The digest of the device's code for which people type the one of this digest.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn device_of(snapshot: &dyn Snapshot, user_code: &[u8; 32]) -> Result<Option<[u8; 32]>, StoreError> {
+    let key = keys::user_code(user_code);
+    let Some(found) = read::<UserCodeRow>(snapshot, &key)? else { return Ok(None) };
+    let mut device = [0; 32];
+    hex::decode_to_slice(&found.value.device, &mut device)
+        .map_err(|_| StoreError::corrupt(&key, "it names no device"))?;
+    Ok(Some(device))
+}
+
+/// All that clients are owed about ends of sessions. Looks at all there is: a row for each session and client that wants to know.
+///
+/// # Errors
+/// When the rows cannot be read, or one is damaged.
+pub fn notices(store: &Store) -> Result<Vec<Read<LogoutNotice>>, StoreError> {
+    store.read(|snapshot| {
+        let rows = snapshot.scan(&KeyRange::prefix(&keys::notices()), usize::MAX)?;
+        let read =
+            |(key, row): &(Vec<u8>, Row)| Ok(Read { value: from_json(key, &row.value)?, revision: row.revision });
+        rows.iter().map(read).collect()
+    })
 }
 
 /// The request that was pushed under the name of this digest.
@@ -135,6 +182,72 @@ impl Commit {
         Ok(())
     }
 
+    /// Writes what a device asked for, read at `revision`, 0 if it is new.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_device(&mut self, digest: &[u8; 32], grant: &DeviceGrant, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::device(digest);
+        self.expect(key.clone(), as_read(revision));
+        if revision == 0 {
+            self.put(keys::over(not_behind(grant.expires), &key), Vec::new());
+        }
+        self.put(key, to_json(grant)?);
+        Ok(())
+    }
+
+    /// Lets people type a code for a device; nobody else may have it.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn add_user_code(
+        &mut self,
+        user_code: &[u8; 32],
+        device: &[u8; 32],
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = keys::user_code(user_code);
+        self.expect(key.clone(), Expect::Absent);
+        self.put(keys::over(not_behind(expires), &key), Vec::new());
+        self.put(key, to_json(&UserCodeRow { device: hex::encode(device), expires })?);
+        Ok(())
+    }
+
+    /// Forgets a code that was answered, and that counted until `expires`.
+    pub fn delete_user_code(&mut self, user_code: &[u8; 32], expires: Timestamp) {
+        let key = keys::user_code(user_code);
+        self.delete(keys::over(not_behind(expires), &key));
+        self.delete(key);
+    }
+
+    /// Has a client be told of the end of a session. One that is to be told already stays so.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn watch_logout(&mut self, notice: &LogoutNotice) -> Result<(), StoreError> {
+        // Nothing is expected of the row: two sign-ins to one client at the same time are no conflict, and write the same.
+        self.put(keys::notice(&notice.session, &notice.client), to_json(notice)?);
+        Ok(())
+    }
+
+    /// Writes a notice that was read at `revision`.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_notice(&mut self, notice: &LogoutNotice, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::notice(&notice.session, &notice.client);
+        self.expect(key.clone(), as_read(revision));
+        self.put(key, to_json(notice)?);
+        Ok(())
+    }
+
+    /// Deletes a notice that was read at `revision`.
+    pub fn delete_notice(&mut self, notice: &LogoutNotice, revision: Revision) {
+        let key = keys::notice(&notice.session, &notice.client);
+        self.expect(key.clone(), Expect::At(revision));
+        self.delete(key);
+    }
+
     /// Writes a new request that was pushed.
     ///
     /// # Errors
@@ -201,7 +314,7 @@ fn not_behind(expires: Timestamp) -> Timestamp {
     expires.saturating_sub(BEHIND).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Forgets codes, families and spent things whose time is over at `now`; answers how many. Blocks.
+/// Forgets codes, families, devices and spent things whose time is over at `now`; answers how many. Blocks.
 ///
 /// They are found in the order of time, so that a round reads what it forgets and nothing else. To look at all there are once a
 /// minute would be work that grows with every client that shows itself by assertions, whether or not anything is over; to look at
@@ -256,4 +369,18 @@ pub fn families_of(store: &Store, user: &UserId) -> Result<Vec<FamilyId>, StoreE
         }
         Ok(found)
     })
+}
+
+/// The families that `meant` says and that nobody ended. Looks at all there are.
+///
+/// # Errors
+/// When the rows cannot be read, or one is damaged.
+pub fn families_that(store: &Store, meant: impl Fn(&Family) -> bool) -> Result<Vec<FamilyId>, StoreError> {
+    let mut found = Vec::new();
+    store.visit(&KeyRange::prefix(&keys::families()), |key, value| {
+        let family: Family = from_json(key, value)?;
+        found.extend((family.ended.is_none() && meant(&family)).then_some(family.id));
+        Ok(())
+    })?;
+    Ok(found)
 }

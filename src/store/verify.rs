@@ -114,7 +114,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
             credentials::check(snapshot, key, value)
         }
         Some(b't' | b'v' | b'w') => sessions::check(snapshot, key, value),
-        Some(b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'6') => sso::check(snapshot, key, value),
+        Some(b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6') => sso::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")

@@ -13,6 +13,7 @@ mod assume_root;
 mod authorization_message;
 mod decode;
 mod error;
+pub mod exchange;
 mod federation;
 mod identity;
 mod machine;

@@ -94,6 +94,7 @@ impl Fixture {
         let app = App {
             admin,
             mint,
+            devices: Arc::default(),
             machines: Arc::default(),
             kerberos: bailey::authn::kerberos::Acceptor::default(),
             sts_settings: RwLock::new(bailey::sts::unsigned::Settings { ldap_identity: true, kerberos: true }),

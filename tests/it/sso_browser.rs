@@ -120,3 +120,54 @@ fn an_application_registers_itself_pushes_and_binds_its_tokens() {
     assert_eq!((&learnt["type"], &learnt["refreshed"]), (&json!("DPoP"), &json!(true)), "{learnt}");
     assert_eq!((&learnt["bearer"], &learnt["stolen"]), (&json!("invalid_token"), &json!("invalid_grant")), "{learnt}");
 }
+
+#[test]
+fn a_device_is_signed_in_by_a_browser_and_hears_when_the_browser_signs_out() {
+    let section = "[sso]\nissuer = \"https://localhost:@PORT@\"\nclient_networks = [\"127.0.0.0/8\"]\n";
+    let counter = Counter::open(section);
+    counter.post("/v1/users", &json!({ "name": "ann" }));
+    counter
+        .post("/v1/users/ann/password", &json!({ "password": crate::portal_browser::PASSWORD, "must_change": false }));
+    let port = free_port();
+    let settings = json!({
+        "name": "Printer",
+        "grants": ["urn:ietf:params:oauth:grant-type:device_code"],
+        "post_logout_redirect_uris": [format!("http://127.0.0.1:{port}/out")],
+        "backchannel_logout_uri": format!("http://127.0.0.1:{port}/told"),
+    });
+    let made = counter.post("/v1/clients", &json!({ "id": "printer", "settings": settings }));
+    let mut application = Command::new("node")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bed/js/device_and_logout.js"))
+        .env("NODE_PATH", packages())
+        .env("NODE_EXTRA_CA_CERTS", counter.authority_file())
+        .envs([("ISSUER", counter.url()), ("PORT", port.to_string())])
+        .envs([("CLIENT_ID", "printer"), ("CLIENT_SECRET", made["secret"].as_str().unwrap())])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(application.stdout.take().unwrap()).lines();
+    let mut line = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    let shown = line();
+    let browser = Chromium::open(Look::NoScript);
+    sign_in_at(&browser, shown["verification_uri"].as_str().unwrap_or_else(|| panic!("{shown}")));
+    browser.until("h1", "Sign in a device");
+    browser.types("#user_code", shown["user_code"].as_str().unwrap());
+    browser.clicks("button[type=submit]");
+    browser.until("h1", "Sign in Printer?");
+    browser.clicks("button[value=agree]");
+    browser.until("h1", "The device is signed in");
+    let learnt = line();
+    assert_eq!(learnt["claims"]["preferred_username"], "ann", "{learnt}");
+    browser.go(learnt["out"].as_str().unwrap());
+    browser.until("h1", "Sign out?");
+    assert!(browser.reads("main").contains("Printer asks to sign you out"));
+    browser.clicks("button[type=submit]");
+    browser.until("h1", "Signed out");
+    assert_eq!(browser.reads("p"), "s-1");
+    let told = line();
+    assert_eq!((&told["told"]["sid"], &told["told"]["sub"]), (&learnt["claims"]["sid"], &learnt["claims"]["sub"]));
+    assert!(application.wait().unwrap().success());
+    let listed = counter.get("/v1/client-logouts");
+    assert_eq!((&listed[0]["state"], &listed[0]["user"]), (&json!("told"), &json!("ann")), "{listed}");
+}

@@ -47,7 +47,7 @@ fn every_section_is_read_and_says_what_the_application_is_told() {
     for (name, text) in presets {
         let id = text.lines().find_map(|line| line.strip_prefix("id = \"")).unwrap().trim_end_matches('"');
         write(id, SECRET);
-        let sso = "[sso]\nissuer = \"https://bailey.example.com\"\n\n";
+        let sso = "[sso]\nissuer = \"https://bailey.example.com\"\ncli = false\n\n";
         let file = write(&format!("{name}.toml"), &format!("{MINIMAL}\n{sso}{text}"));
         let credentials = folder.path().to_path_buf();
         let config = Config::load(&file, |key| (key == "CREDENTIALS_DIRECTORY").then(|| credentials.clone().into()));

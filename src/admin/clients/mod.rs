@@ -3,6 +3,7 @@
 //! The secret of one is told once, when it is made; what is kept is its digest. A client that the configuration declares is shown
 //! and not changed here, and takes the place of a registered one of its id.
 
+mod logouts;
 mod registration;
 mod settings;
 
@@ -12,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+pub use logouts::LogoutView;
 pub use registration::{NewRegistrationToken, RegistrationTokenView};
 pub use settings::ClientSettings;
 
@@ -163,13 +165,15 @@ impl Admin {
     /// # Errors
     /// When there is none, the configuration declares it, or a part fails.
     pub fn delete_client(&self, asked: Authorized) -> Result<(), AdminError> {
-        let which = asked.resource().to_owned();
-        self.change(asked, |change| {
+        let (which, by, now) = (asked.resource().to_owned(), asked.actor(), asked.at());
+        let id = self.change(asked, |change| {
             let Read { value: client, revision } = self.registered(change.snapshot, &which)?;
             change.commit.delete_client(&client.id, revision);
             change.note("client", client.id.to_string());
-            Ok(())
-        })
+            Ok(client.id)
+        })?;
+        // Another client may be registered under its name, and sessions of roles may have begun with its tokens.
+        self.end_families(|family| family.consent.client == id, &by, "client_deleted", now).map(drop)
     }
 
     /// Shows a client. Blocks.

@@ -11,6 +11,7 @@ use crate::audit::Outcome;
 use crate::base::text::printable;
 use crate::base::{SessionId, Timestamp};
 use crate::gate::Authorized;
+use crate::model::token_family::Family;
 use crate::model::{
     AccessKeyId, AccountId, Arn, Begun, CredentialOwner, Entity, Held, Member, MemberKind, Role, Session, SessionKind,
 };
@@ -202,6 +203,16 @@ impl Admin {
 
     fn end_all(&self, asked: &Authorized, which: &Which, reason: &str) -> Result<EndedSessions, AdminError> {
         let Which { person, machine, role, source_identity, before, .. } = which;
+        // All of a person's: then nothing of theirs may begin another, such as tokens that outlive a browser.
+        if let (Some(person), None, None, None) = (person, machine, role, source_identity) {
+            let user = self.store.read(|snapshot| find::entity(snapshot, &self.account, MemberKind::User, person))?;
+            if let Entity::User(user) = user {
+                let meant = |family: &Family| {
+                    family.consent.user == user.id && before.is_none_or(|before| family.created < before)
+                };
+                self.end_families(meant, &asked.actor(), "sessions_ended", asked.at())?;
+            }
+        }
         let whose = person.is_some() || machine.is_some();
         if !whose && role.is_none() && source_identity.is_none() && before.is_none() {
             return Err(AdminError::OutOfBounds {
@@ -271,6 +282,7 @@ impl Admin {
                         format!("resource/{}", name_of(snapshot, &Member::Resource(*resource))?)
                     }
                     Begun::Session { session } => session.to_string(),
+                    Begun::Tokens { family } => format!("tokens {family}"),
                     Begun::WebIdentity { issuer, subject, .. } => format!("{subject} of {issuer}"),
                 },
                 through: session.through.clone(),

@@ -96,6 +96,7 @@ fn with(begun: &str, browser: bool) -> &str {
     match begun {
         "login" if browser => "signed in with a browser",
         "login" => "signed in with a password, from a program",
+        begun if begun.starts_with("tokens ") => "begun by an application that you signed in to",
         begun if begun.starts_with("AKIA") => "begun with a long-lived access key",
         _ => "begun by another session of yours",
     }

@@ -7,10 +7,12 @@
 pub mod assets;
 mod authorize;
 mod device;
+mod device_code;
 mod enrol;
 mod mine;
 mod pages;
 mod sign_in;
+mod sign_out;
 mod step_up;
 mod visit;
 
@@ -34,6 +36,10 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/login/step-up", get(step_up::ask).post(step_up::code))
         .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
         .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
+        .route(paths::END_SESSION, get(sign_out::ask).post(sign_out::ask))
+        .route("/oauth2/logout/confirm", post(sign_out::confirm))
+        .route(paths::DEVICE, get(device_code::show).post(device_code::typed))
+        .route("/device/answer", post(device_code::answer))
         .route("/me", get(mine::access))
         .route("/me/use", post(mine::take))
         .route("/me/sessions", get(mine::sessions))

@@ -88,6 +88,18 @@ pub(super) struct SignOut<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "sign_out_of.html")]
+pub(super) struct SignOutOf<'a> {
+    pub(super) form: &'a str,
+    pub(super) who: &'a str,
+    /// What asks for it.
+    pub(super) name: Option<&'a str>,
+    pub(super) client: String,
+    pub(super) onward: String,
+    pub(super) state: String,
+}
+
+#[derive(Template)]
 #[template(path = "access.html")]
 pub(super) struct Access {
     pub(super) frame: Frame,
@@ -211,6 +223,24 @@ pub(super) struct Device<'a> {
     pub(super) seed: &'a str,
     pub(super) offer: &'a str,
     pub(super) why: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "device_code.html")]
+pub(super) struct DeviceCode<'a> {
+    pub(super) form: &'a str,
+    pub(super) who: &'a str,
+    pub(super) why: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "device_asks.html")]
+pub(super) struct DeviceAsks<'a> {
+    pub(super) form: &'a str,
+    pub(super) who: &'a str,
+    pub(super) asks: &'a crate::sso::DeviceAsks,
+    pub(super) from: String,
+    pub(super) scope: String,
 }
 
 /// Sends a page.

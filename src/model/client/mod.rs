@@ -209,7 +209,8 @@ impl Client {
         if self.may(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
             return no("a client that signs people in has to say where they go back to", "register a redirect URI");
         }
-        if self.may(GrantType::RefreshToken) && !self.may(GrantType::AuthorizationCode) {
+        let signs_in = self.may(GrantType::AuthorizationCode) || self.may(GrantType::DeviceCode);
+        if self.may(GrantType::RefreshToken) && !signs_in {
             return no("only what a person signed in for is refreshed", "add the grant `authorization_code`");
         }
         for claim in self.claims.keys() {

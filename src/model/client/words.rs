@@ -27,6 +27,12 @@ pub enum GrantType {
     ClientCredentials,
     /// A refresh token (section 6).
     RefreshToken,
+    /// A code of a device, which somebody answered elsewhere (RFC 8628, section 3.4).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+    /// A token of somebody, for a session of a role (RFC 8693).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
 }
 
 /// By which algorithm the ID tokens of a client are signed, by its name in JOSE.
@@ -66,6 +72,8 @@ pub enum ClaimSource {
     DisplayName,
     /// The number that links a person's accounts.
     EmployeeId,
+    /// The ARN.
+    Arn,
     /// The names of all groups they are in.
     Groups,
     /// ARNs of the roles they could take.
@@ -79,7 +87,8 @@ pub enum ClaimSource {
 const EXPECTED_ID: &str =
     "use 1 to 128 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, and not 32 hexadecimal digits";
 const EXPECTED_SCOPE: &str = "use 1 to 64 visible ASCII characters without `\"` and `\\`";
-const EXPECTED_SOURCE: &str = "use name, login, mail, display_name, employee_id, groups, roles, tag/KEY or aws_tags";
+const EXPECTED_SOURCE: &str =
+    "use name, login, mail, display_name, employee_id, arn, groups, roles, tag/KEY or aws_tags";
 
 impl ClientId {
     /// Its text.
@@ -127,7 +136,8 @@ impl FromStr for Scope {
 
 impl GrantType {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::ClientCredentials, Self::RefreshToken];
+    pub const ALL: [Self; 5] =
+        [Self::AuthorizationCode, Self::ClientCredentials, Self::RefreshToken, Self::DeviceCode, Self::TokenExchange];
 
     /// Its name in requests.
     #[must_use]
@@ -136,6 +146,8 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 
@@ -168,6 +180,7 @@ impl FromStr for ClaimSource {
             "mail" => Self::Mail,
             "display_name" => Self::DisplayName,
             "employee_id" => Self::EmployeeId,
+            "arn" => Self::Arn,
             "groups" => Self::Groups,
             "aws_tags" => Self::AwsTags,
             "roles" => Self::Roles,
@@ -187,6 +200,7 @@ impl fmt::Display for ClaimSource {
             Self::Mail => "mail",
             Self::DisplayName => "display_name",
             Self::EmployeeId => "employee_id",
+            Self::Arn => "arn",
             Self::Groups => "groups",
             Self::AwsTags => "aws_tags",
             Self::Roles => "roles",

@@ -1,6 +1,7 @@
 //! Keys of single sign-on in words.
 
 use super::keyed;
+use crate::base::SessionId;
 use crate::store::schema::sso::{self as keys, Spent};
 
 /// The key that is spelt so.
@@ -18,6 +19,14 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
         "over" => {
             let (at, row) = rest.split_once('/')?;
             keyed_over(at.parse().ok()?, row)
+        }
+        "device" => keyed(b'3', &[rest], 32),
+        "device-code-of" => keyed(b'4', &[rest], 32),
+        "logout-notice" => {
+            let (session, client) = rest.split_once('/')?;
+            let mut bytes = [0; 16];
+            hex::decode_to_slice(session, &mut bytes).ok()?;
+            Some(keys::notice(&SessionId::from_bytes(bytes), &client.parse().ok()?))
         }
         "spent" => {
             let (kind, digest) = rest.split_once('/')?;
@@ -46,6 +55,12 @@ pub(super) fn words(key: &[u8]) -> Option<String> {
         b'1' => {
             let (at, row) = keys::parse_over(key)?;
             format!("over/{at}/{}", hex::encode(row))
+        }
+        b'3' => format!("device/{}", hex::encode(rest)),
+        b'4' => format!("device-code-of/{}", hex::encode(rest)),
+        b'5' => {
+            let (session, client) = keys::parse_notice(key)?;
+            format!("logout-notice/{}/{client}", hex::encode(session.as_bytes()))
         }
         b'd' => {
             let (kind, digest) = keys::parse_spent(key)?;

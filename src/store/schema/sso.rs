@@ -1,7 +1,7 @@
-//! Keys of single sign-on: clients, codes, tokens. The table is in [`super`].
+//! Keys of single sign-on: clients, codes, tokens, devices. The table is in [`super`].
 
 use super::key;
-use crate::base::{Timestamp, UserId};
+use crate::base::{SessionId, Timestamp, UserId};
 use crate::model::client::ClientId;
 use crate::model::token_family::FamilyId;
 
@@ -107,6 +107,12 @@ pub fn family(id: &FamilyId) -> Vec<u8> {
     key(b'h', &[id.as_bytes()])
 }
 
+/// Prefix of all families.
+#[must_use]
+pub fn families() -> Vec<u8> {
+    vec![b'h']
+}
+
 /// That a family is of a person.
 #[must_use]
 pub fn family_of(user: &UserId, id: &FamilyId) -> Vec<u8> {
@@ -143,6 +149,49 @@ pub fn not_over(at: Timestamp) -> Vec<u8> {
 pub fn parse_over(key: &[u8]) -> Option<(u64, &[u8])> {
     let (at, row) = key.strip_prefix(b"1")?.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*at), row))
+}
+
+/// What a device asked for, by the digest of its code.
+#[must_use]
+pub fn device(digest: &[u8; 32]) -> Vec<u8> {
+    key(b'3', &[digest])
+}
+
+/// Prefix of all that devices asked for.
+#[must_use]
+pub fn devices() -> Vec<u8> {
+    vec![b'3']
+}
+
+/// What a code that people type is for, by its digest. It is there until somebody answered.
+#[must_use]
+pub fn user_code(digest: &[u8; 32]) -> Vec<u8> {
+    key(b'4', &[digest])
+}
+
+/// Prefix of all codes that people type.
+#[must_use]
+pub fn user_codes() -> Vec<u8> {
+    vec![b'4']
+}
+
+/// What a client is owed about the end of a session.
+#[must_use]
+pub fn notice(session: &SessionId, client: &ClientId) -> Vec<u8> {
+    key(b'5', &[session.as_bytes(), client.as_str().as_bytes()])
+}
+
+/// Prefix of all that clients are owed about ends of sessions.
+#[must_use]
+pub fn notices() -> Vec<u8> {
+    vec![b'5']
+}
+
+/// Session and client of such a key.
+#[must_use]
+pub fn parse_notice(key: &[u8]) -> Option<(SessionId, ClientId)> {
+    let (session, client) = key.strip_prefix(b"5")?.split_first_chunk::<16>()?;
+    Some((SessionId::from_bytes(*session), std::str::from_utf8(client).ok()?.parse().ok()?))
 }
 
 /// Something that counts once or no more, by the digest of its name.

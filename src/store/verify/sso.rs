@@ -4,8 +4,11 @@ use super::{expect, plain, there};
 use crate::base::Timestamp;
 use crate::model::Client;
 use crate::model::client::RegistrationToken;
+use crate::model::device_grant::DeviceGrant;
+use crate::model::logout_notice::LogoutNotice;
 use crate::model::token_family::{Code, Family, PushedRequest};
 use crate::store::schema::sso as keys;
+use crate::store::sso::UserCodeRow;
 use crate::store::{Snapshot, execute, sso};
 
 const SHAPE: &str = "its key is not of its space's shape";
@@ -19,6 +22,18 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             let code = plain(execute::from_json::<Code>(key, value))?;
             expect(key.len() == 33, SHAPE)?;
             ends(code.expires)
+        }
+        Some(b'3') => {
+            plain(execute::from_json::<DeviceGrant>(key, value))?;
+            expect(key.len() == 33, SHAPE)
+        }
+        Some(b'4') => {
+            plain(execute::from_json::<UserCodeRow>(key, value))?;
+            expect(key.len() == 33, SHAPE)
+        }
+        Some(b'5') => {
+            let notice = plain(execute::from_json::<LogoutNotice>(key, value))?;
+            expect(keys::notice(&notice.session, &notice.client) == key, "it is of another session or client")
         }
         Some(b'h') => {
             let family = plain(execute::from_json::<Family>(key, value))?;

@@ -37,6 +37,7 @@ struct Script {
     pages: HashMap<String, Page>,
     asked: Vec<String>,
     heads: Vec<String>,
+    bodies: Vec<String>,
 }
 
 /// A running server.
@@ -109,6 +110,11 @@ impl Website {
         self.script.lock().unwrap().asked.len()
     }
 
+    /// The bodies of all requests that had one.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.script.lock().unwrap().bodies.clone()
+    }
+
     /// The head of the last request.
     pub(crate) fn last_head(&self) -> String {
         self.script.lock().unwrap().heads.last().cloned().unwrap_or_default()
@@ -134,8 +140,12 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, script: &Mutex
     }
     let head = String::from_utf8(head).unwrap();
     let path = head.split(' ').nth(1).unwrap().to_owned();
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await?;
     let page = {
         let mut script = script.lock().unwrap();
+        script.bodies.extend((!body.is_empty()).then(|| String::from_utf8(body).unwrap()));
         script.asked.push(path.clone());
         script.heads.push(head);
         script.pages.get(&path).cloned()
