@@ -486,6 +486,25 @@ pub mod failures {
     //! **A client is taken for another.** *Here:* it shows who it is in one way, never in an address; an assertion is for us alone and
     //! spent before it counts (`src/sso/authenticate.rs`, `src/sso/assertion.rs`). *Tests:* `tests/it/sso_tokens.rs`.
     //!
+    //! **Somebody types a stranger's code.** Since 2020 whoever wants into other people's mail has had them type a code of their own
+    //! at the real page of a device sign-in (RFC 8628 5.4), and a link with the code in it spares them the typing. *Here:* no
+    //! address carries a code; what asks, from where and for what is shown before anybody agrees, with what a thief would say;
+    //! wrong codes are counted by person and by network; whether the person may is decided again where the device is
+    //! (`src/sso/device.rs`, `src/sso/device_answer.rs`). *Tests:* `tests/it/sso_devices.rs`.
+    //!
+    //! **A token of one client is exchanged by another.** What somebody let one application have becomes what another does in
+    //! their name. *Here:* a client exchanges its own tokens alone; one that keeps no secret needs a token that is for our STS;
+    //! the role is decided as of every way to one, and its session dies with the tokens (`src/sso/exchange.rs`,
+    //! `src/sts/exchange.rs`, `src/sessions/check.rs`). *Tests:* `tests/it/sso_exchange.rs`.
+    //!
+    //! **A link signs people out, or on to elsewhere.** *Here:* whoever is signed in is asked; onward goes an address that is
+    //! registered, letter by letter (`src/sso/logout.rs`). Where clients are told of a sign-out is an address that somebody
+    //! registered, and is reached by the rules of every address of outsiders (`src/sso/backchannel.rs`, `src/fetch/mod.rs`).
+    //! *Tests:* `tests/it/sso_logout.rs`.
+    //!
+    //! **A program on somebody's machine takes their sign-in over.** Every program reaches loopback. *Here:* what is brought
+    //! there has to have the state of this sign-in and our name, and is worth nothing without the verifier
+    //! (`src/cli/login/browser.rs`). *Tests:* `tests/it/broker_sso.rs`.
     //! **A right that was taken away lives on in an application.** *Here:* whether somebody may sign in to it is asked again with each
     //! token (`src/sso/person.rs`, `src/gate/again.rs`), by what is true now and, of the person's address and browser, by what was
     //! true when they asked: the request is the client's. *Tests:* `tests/it/sso_again.rs`.

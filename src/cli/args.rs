@@ -181,9 +181,9 @@ pub enum Verb {
     /// The audit log
     #[command(subcommand)]
     Audit(Audit),
-    /// Sign in at a daemon as yourself, with your password (and a code) of the directory
+    /// Sign in at a daemon as yourself: with your browser, or with your password of the directory
     ///
-    /// Keeps the session for `bailey credentials`, closed to others; the password is kept nowhere.
+    /// Keeps what comes of it for `bailey credentials`, closed to others; a password is kept nowhere.
     Login(SignIn),
     /// Forget the session, and the credentials that were begun with it
     Logout,
@@ -552,6 +552,7 @@ mod tests {
             "sync approve 0123ABCD",
             "sync refuse 0123abcd",
             "client list",
+            "client logouts",
             "client add app --auth none --redirect-uri http://127.0.0.1:9999/cb --scope openid --group Staff --claim team=tag/Team",
             "client add batch --grant client_credentials --audience orders",
             "client add signer --auth private_key_jwt --jwks keys.json --redirect-uri https://app.example/cb --pairwise --id-token-alg RS256",
@@ -651,6 +652,9 @@ mod tests {
             "audit tail --count 5 --follow",
             "audit verify",
             "login --url https://bailey.example --user ann --ca-file f --duration 8h",
+            "login --url https://bailey.example",
+            "login --url https://bailey.example --device",
+            "login --url https://bailey.example --password --user ann",
             "login --url https://bailey.example --password-file - --code 123456",
             "logout",
             "credentials --role Deploy --session-name ann --duration 3600 --url https://bailey.example",
@@ -705,6 +709,7 @@ mod tests {
             "credentials serve --role Deploy --listen 0.0.0.0:9911",
             "credentials serve --role Deploy --imds --token-file f",
             "login --duration x",
+            "login --device --password",
         ] {
             let error = parse(line).map(|_| ()).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

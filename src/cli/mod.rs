@@ -106,7 +106,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             Exit::Done
         }
         Verb::Login(verb) => login::login(&global, verb).await?,
-        Verb::Logout => login::logout(&global)?,
+        Verb::Logout => login::logout(&global).await?,
         Verb::Credentials(verb) => broker::credentials(&global, verb).await?,
         Verb::Store(args::Store::Export { file }) => stores::export(&global, &file).await?,
         Verb::Store(args::Store::Import { file }) => tokio::task::block_in_place(|| stores::import(&global, &file))?,

@@ -40,7 +40,8 @@ impl Desk {
         let port = free_port();
         let section = format!(
             "[https]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"{}\"\nkey = \"{}\"\n\n\
-             [sts]\nassume_role_with_ldap_identity = true\n\n",
+             [sts]\nassume_role_with_ldap_identity = true\n\n\
+             [sso]\nissuer = \"https://localhost:{port}\"\n\n",
             leaf.certificate_file.display(),
             leaf.key_file.display()
         );

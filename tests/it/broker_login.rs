@@ -80,7 +80,10 @@ fn wrong_words_sign_nobody_in() {
     // Somebody in between, whom no authority of ours vouches for.
     let other = crate::bed::Authority::new("Other");
     assert!(with(&desk.url, &other.ca_file().display().to_string(), "alice").contains("there is no TLS"));
-    assert!(desk.refused(&["login", "--url", &desk.url, "--ca-file", &ca]).contains("--password-file"), "no terminal");
+    assert!(
+        desk.refused(&["login", "--password", "--url", &desk.url, "--ca-file", &ca]).contains("--password-file"),
+        "no terminal"
+    );
     assert!(desk.refused(&["login"]).contains("--url"));
     let kept: Vec<_> = std::fs::read_dir(desk.cache()).unwrap().collect();
     assert!(kept.is_empty(), "{kept:?}");

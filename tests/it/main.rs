@@ -21,6 +21,7 @@ mod broker_login;
 mod broker_restored;
 mod broker_sdks;
 mod broker_serve;
+mod broker_sso;
 mod cli_frame;
 mod client;
 mod clock;

@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::cli::login::cache::Cache;
-use crate::cli::login::keys::{self, Keys, Login, digest};
+use crate::cli::login::keys::{self, Held, Keys, Login, digest};
 use crate::cli::login::service::{Service, ServiceError};
+use crate::cli::login::tokens;
 
 /// Seconds before the end at which a session of an hour or more is refreshed: when SDKs of AWS begin to ask for another.
 const EARLY: i64 = 900;
@@ -85,10 +86,10 @@ impl Role {
     pub async fn credentials(&self) -> anyhow::Result<Given> {
         let login = Login::kept(&self.cache, self.url.as_deref())?;
         anyhow::ensure!(
-            login.keys.left(SystemClock.now()).is_some(),
+            login.counts(SystemClock.now()),
             "you were signed in at {0} until {1:.0}: run `bailey login --url {0}`",
             login.url,
-            login.keys.expires
+            login.expires()
         );
         let arn = self.arn(&login);
         let file = self.file(&login, &arn);
@@ -110,20 +111,36 @@ impl Role {
             }
             self.cache.remove(&file)?;
         }
-        let seconds = self.seconds.map(|seconds| seconds.to_string());
-        let mut params = vec![("RoleArn", arn.as_str())];
-        params.extend(self.session_name.as_deref().map(|name| ("RoleSessionName", name)));
-        params.extend(seconds.as_deref().map(|seconds| ("DurationSeconds", seconds)));
-        let keys = service.assume_role(&login.keys, &params).await?;
-        let kept = Kept { login: login.keys.access_key_id, keys, asked: Some(SystemClock.now()) };
+        let keys = self.begin(&service, &login, &arn).await?;
+        let kept = Kept { login: login.sign_in().to_owned(), keys, asked: Some(SystemClock.now()) };
         keys::keep(&self.cache, &file, &kept)?;
         Ok(Given { role: arn, keys: kept.keys })
     }
 
+    /// A session of the role, by whatever the person has. What is not said is for the daemon to say.
+    async fn begin(&self, service: &Service, login: &Login, arn: &str) -> anyhow::Result<Keys> {
+        let seconds = self.seconds.map(|seconds| seconds.to_string());
+        let (name, seconds) = (self.session_name.as_deref(), seconds.as_deref());
+        match &login.held {
+            Held::Keys(keys) => {
+                let mut params = vec![("RoleArn", arn)];
+                params.extend(name.map(|name| ("RoleSessionName", name)));
+                params.extend(seconds.map(|seconds| ("DurationSeconds", seconds)));
+                Ok(service.assume_role(keys, &params).await?)
+            }
+            Held::Tokens(_) => {
+                let access = tokens::access(&self.cache, &login.url).await?;
+                let name = name.map(|name| ("role_session_name", name)).into_iter();
+                let params: Vec<_> = name.chain(seconds.map(|seconds| ("duration_seconds", seconds))).collect();
+                Ok(service.exchange(&access, arn, &params).await?)
+            }
+        }
+    }
+
     fn kept(&self, file: &str, login: &Login) -> anyhow::Result<Option<Kept>> {
         let kept: Option<Kept> = keys::kept(&self.cache, file)?;
-        let ours = kept.filter(|kept| kept.login == login.keys.access_key_id);
-        Ok(ours.filter(|kept| !is_due(&kept.keys, login.keys.expires, SystemClock.now())))
+        let ours = kept.filter(|kept| kept.login == login.sign_in());
+        Ok(ours.filter(|kept| !is_due(&kept.keys, login.expires(), SystemClock.now())))
     }
 
     /// The role's ARN, in the account and partition of whoever is signed in unless it says otherwise.

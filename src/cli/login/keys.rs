@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::cache::{Cache, CacheError};
+use super::tokens::Tokens;
 use crate::base::clock::expired;
 use crate::base::{Secret, Timestamp};
 
@@ -45,11 +46,46 @@ pub struct Login {
     pub arn: String,
     /// The account.
     pub account: String,
-    /// The session.
-    pub keys: Keys,
+    /// What the person has of it.
+    #[serde(flatten)]
+    pub held: Held,
+}
+
+/// What a person has of a sign-in.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A session of their own, by a password.
+    Keys(Keys),
+    /// Tokens, by a browser.
+    Tokens(Tokens),
 }
 
 impl Login {
+    /// When it ends.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        match &self.held {
+            Held::Keys(keys) => keys.expires,
+            Held::Tokens(tokens) => tokens.expires,
+        }
+    }
+
+    /// Whether it is not over.
+    #[must_use]
+    pub fn counts(&self, now: Timestamp) -> bool {
+        !expired(self.expires(), now)
+    }
+
+    /// Which sign-in it is, so that what another one began is none of its.
+    #[must_use]
+    pub fn sign_in(&self) -> &str {
+        match &self.held {
+            Held::Keys(keys) => &keys.access_key_id,
+            Held::Tokens(tokens) => tokens.sign_in(),
+        }
+    }
+
     /// The name of the file that keeps a sign-in at `url`.
     #[must_use]
     pub fn file(url: &str) -> String {
@@ -109,16 +145,16 @@ pub fn digest(texts: &[&str]) -> String {
 }
 
 /// Secrets in files that are closed to others, and nowhere else.
-mod closed_text {
+pub(super) mod closed_text {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     use crate::base::Secret;
 
-    pub(super) fn serialize<S: Serializer>(secret: &Secret<String>, to: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(secret: &Secret<String>, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(secret.expose())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret<String>, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret<String>, D::Error> {
         String::deserialize(from).map(Secret::new)
     }
 }

@@ -1,10 +1,15 @@
 //! `bailey login` and `bailey logout`: a person's session at a daemon, kept between two commands.
 //!
-//! The person signs in with the directory's password, and a code of the second factor where they have one, for a session of
-//! their own. With that, [`super::broker`] begins sessions of roles; it is good for nothing that the person may not do
-//! themselves. The password is kept nowhere.
+//! The person signs in with their browser, on this machine or on another; what is kept are tokens of single sign-on, which
+//! [`super::broker`] exchanges for sessions of roles. Or with the directory's password, and a code of the second factor where they
+//! have one, for a session of their own that begins those. Either is good for nothing that the person may not do themselves, and a
+//! password is kept nowhere.
 //!
 //! ```text
+//!  browser  a sign-in by the browser of this machine
+//!  device   a sign-in by a browser elsewhere
+//!  oauth    single sign-on of a daemon
+//!  tokens   what is kept of such a sign-in, and how it is replaced
 //!  cache    the directory of kept files, and who may open them
 //!  keys     access keys of a session; what is kept of a sign-in
 //!  service  the STS of a daemon over HTTPS
@@ -12,9 +17,13 @@
 //! ```
 
 mod answer;
+mod browser;
 pub mod cache;
+mod device;
 pub mod keys;
+mod oauth;
 pub mod service;
+pub mod tokens;
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -32,12 +41,18 @@ use super::session::remark;
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use cache::Cache;
-use keys::{Keys, Login};
+use keys::{Held, Keys, Login};
 use service::{Service, ServiceError};
 
 /// `bailey login`.
 #[derive(Debug, ClapArgs)]
 pub struct SignIn {
+    /// Show an address and a code, for a browser on another machine
+    #[arg(long, conflicts_with_all = ["password", "user", "password_file", "code", "duration"])]
+    pub device: bool,
+    /// Sign in with the directory's password instead of a browser; what follows goes with it
+    #[arg(long)]
+    pub password: bool,
     /// Who signs in [default: who you are on this machine]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -53,6 +68,14 @@ pub struct SignIn {
     /// A code of the second factor; asked for on a terminal, where one is needed
     #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
+}
+
+impl SignIn {
+    /// Whether anything is said that goes with a password.
+    fn is_by_password(&self) -> bool {
+        let said = self.user.is_some() || self.password_file.is_some() || self.code.is_some();
+        self.password || said || self.duration.is_some()
+    }
 }
 
 /// Seconds, written as such or as `1h 30m`.
@@ -88,28 +111,50 @@ pub fn cache() -> anyhow::Result<Cache> {
     Ok(Cache::open(path("XDG_CACHE_HOME"), path("HOME"))?)
 }
 
-/// Signs a person in and keeps the session.
+/// Signs a person in and keeps what they have of it.
 ///
 /// # Errors
-/// When the daemon refuses, or the session cannot be kept.
+/// When the daemon refuses, or it cannot be kept.
 pub async fn login(global: &Global, verb: SignIn) -> anyhow::Result<Exit> {
     let url = global.url.as_deref().context("where to? say --url https://HOST")?;
     let ca_file = verb.ca_file.as_deref().map(std::path::absolute).transpose()?;
     let service = Service::at(url, ca_file.clone())?;
-    // Before a password is asked for that there would be no place for.
+    // Before anybody is asked for what there would be no place for.
     let cache = cache()?;
+    let (arn, account, held) = match verb.is_by_password() {
+        true => by_password(&service, verb).await?,
+        false => by_single_sign_on(&service, verb.device).await?,
+    };
+    let url = service.url().to_owned();
+    let file = Login::file(&url);
+    let _keeping = cache.lock(&format!("{file}.lock")).await?;
+    forget_roles(&cache, &url)?;
+    let login = Login { url, ca_file, arn, account, held };
+    keys::keep(&cache, &file, &login)?;
+    let expires = login.expires();
+    Output::standard(global.output).record(&Told { url: login.url, arn: login.arn, expires }, TOLD)?;
+    Ok(Exit::Done)
+}
+
+/// Who somebody is, their account, and what they have.
+type SignedIn = (String, String, Held);
+
+async fn by_password(service: &Service, verb: SignIn) -> anyhow::Result<SignedIn> {
     let user = verb.user.map_or_else(local_name, Ok)?;
     let password = given_password(verb.password_file)?;
     let seconds = verb.duration.map(|seconds| seconds.to_string());
-    let keys = signed_in(&service, (&user, &password), seconds.as_deref(), verb.code.map(Zeroizing::new)).await?;
+    let keys = signed_in(service, (&user, &password), seconds.as_deref(), verb.code.map(Zeroizing::new)).await?;
     let identity = service.identity(&keys).await.context("signed in, but the session is not taken")?;
-    let url = service.url().to_owned();
-    forget_roles(&cache, &url)?;
-    let login = Login { url, ca_file, arn: identity.arn, account: identity.account, keys };
-    keys::keep(&cache, &Login::file(&login.url), &login)?;
-    let told = Told { url: login.url, arn: login.arn, expires: login.keys.expires };
-    Output::standard(global.output).record(&told, TOLD)?;
-    Ok(Exit::Done)
+    Ok((identity.arn, identity.account, Held::Keys(keys)))
+}
+
+async fn by_single_sign_on(service: &Service, device: bool) -> anyhow::Result<SignedIn> {
+    service.single_sign_on().await?;
+    let oauth::SignedIn { tokens, said } =
+        if device { device::sign_in(service).await? } else { browser::sign_in(service).await? };
+    let account = said.arn.split(':').nth(4).filter(|account| !account.is_empty());
+    let account = account.context("the daemon does not say whom it signed in")?.to_owned();
+    Ok((said.arn, account, Held::Tokens(tokens)))
 }
 
 fn local_name() -> anyhow::Result<String> {
@@ -146,24 +191,40 @@ fn wants_code(refused: &ServiceError) -> bool {
         if code == "AccessDenied" && message.contains("code of your second factor"))
 }
 
-/// Forgets the session, and all that was begun with it.
+/// Forgets the sign-in, and all that was begun with it; one by a browser ends at the daemon, too.
 ///
 /// # Errors
 /// When nobody is signed in there, or the files cannot be removed.
-pub fn logout(global: &Global) -> anyhow::Result<Exit> {
+pub async fn logout(global: &Global) -> anyhow::Result<Exit> {
     let cache = cache()?;
     let url = global.url.as_deref().map(|url| Service::at(url, None)).transpose()?;
-    let login = Login::kept(&cache, url.as_ref().map(Service::url))?;
-    cache.remove(&Login::file(&login.url))?;
+    let found = Login::kept(&cache, url.as_ref().map(Service::url))?;
+    let file = Login::file(&found.url);
+    // Whoever refreshes it is waited for: what they keep then is what is to be given back.
+    let _keeping = cache.lock(&format!("{file}.lock")).await?;
+    let login = Login::kept(&cache, Some(&found.url))?;
+    cache.remove(&file)?;
     forget_roles(&cache, &login.url)?;
     remark(&format!("forgotten here: {} at {}", login.arn, login.url))?;
-    if login.keys.left(SystemClock.now()).is_some() {
+    let (expires, counts) = (login.expires(), login.counts(SystemClock.now()));
+    match &login.held {
+        Held::Tokens(tokens) if counts => {
+            let service = Service::at(&login.url, login.ca_file.clone())?;
+            match service.revoke(&tokens.refresh).await {
+                Ok(()) => remark("ended at the daemon, with the roles that were begun with it")?,
+                Err(error) => remark(&format!(
+                    "the daemon could not be told ({error}): there it lasts until {} for whoever has a copy",
+                    moment(expires)
+                ))?,
+            }
+        }
         // No call of STS ends a session.
-        remark(&format!(
+        Held::Keys(keys) if counts => remark(&format!(
             "at the daemon it lasts until {} for whoever has a copy; an operator ends it at once: bailey session end {}",
-            moment(login.keys.expires),
-            login.keys.access_key_id
-        ))?;
+            moment(expires),
+            keys.access_key_id
+        ))?,
+        Held::Keys(_) | Held::Tokens(_) => {}
     }
     Ok(Exit::Done)
 }

@@ -35,6 +35,8 @@ const LARGEST: usize = 256 << 10;
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
+const AGENT: &str = concat!("bailey/", env!("CARGO_PKG_VERSION"));
+
 /// The region that is signed for: the daemon takes any.
 const REGION: &str = "us-east-1";
 
@@ -90,8 +92,8 @@ pub struct Service {
     ca_file: Option<PathBuf>,
 }
 
-/// Parameters of a call, wiped when it is over.
-type Form = Zeroizing<String>;
+/// Parameters of a call, or an answer, wiped when it is over.
+pub(super) type Form = Zeroizing<String>;
 
 impl Service {
     /// The STS at `url`, whose certificate `ca_file` vouches for, or the authorities of the system.
@@ -149,11 +151,35 @@ impl Service {
 
     async fn call(&self, form: &Form, keys: Option<&Keys>) -> Result<Form, ServiceError> {
         let late = |_| self.unreachable(format!("no answer within {} s", WHOLE.as_secs()));
-        let (status, body) = timeout(WHOLE, self.post(form, keys)).await.map_err(late)??;
+        let sent = self.send(self.request(form, keys)?);
+        let (status, body) = timeout(WHOLE, sent).await.map_err(late)??;
         if status == StatusCode::OK { Ok(body) } else { Err(answer::refusal(&body, status.as_u16())) }
     }
 
-    async fn post(&self, form: &Form, keys: Option<&Keys>) -> Result<(StatusCode, Form), ServiceError> {
+    /// What is at `path`: its status and its text.
+    pub(super) async fn get(&self, path: &str) -> Result<(u16, Form), ServiceError> {
+        self.plain(Request::get(path), Bytes::new()).await
+    }
+
+    /// What `path` answers to a form.
+    pub(super) async fn post_to(&self, path: &str, form: &Form) -> Result<(u16, Form), ServiceError> {
+        let request = Request::post(path).header(CONTENT_TYPE, FORM).header(CONTENT_LENGTH, form.len());
+        self.plain(request, Bytes::copy_from_slice(form.as_bytes())).await
+    }
+
+    async fn plain(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<(u16, Form), ServiceError> {
+        let request = request.header(HOST, self.host()).header(USER_AGENT, AGENT).body(Full::new(body));
+        let request = request.map_err(|error| self.unreachable(error.to_string()))?;
+        let late = |_| self.unreachable(format!("no answer within {} s", WHOLE.as_secs()));
+        let (status, body) = timeout(WHOLE, self.send(request)).await.map_err(late)??;
+        Ok((status.as_u16(), body))
+    }
+
+    fn host(&self) -> &str {
+        &self.url[url::Position::BeforeHost..url::Position::AfterPort]
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Form), ServiceError> {
         let failed = |error: hyper::Error| self.unreachable(error.to_string());
         let host = self.url.host().ok_or_else(|| self.unreachable("it has no host".to_owned()))?.to_owned();
         let stream = self.connect().await?;
@@ -161,7 +187,7 @@ impl Service {
         let stream = secured.await.map_err(|error| self.unreachable(error.to_string()))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let answer = sender.send_request(self.request(form, keys)?).await.map_err(failed)?;
+        let answer = sender.send_request(request).await.map_err(failed)?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), LARGEST).collect().await;
         let body = body.map_err(|error| self.unreachable(error.to_string()))?.to_bytes();
@@ -178,10 +204,10 @@ impl Service {
     }
 
     fn request(&self, form: &Form, keys: Option<&Keys>) -> Result<Request<Full<Bytes>>, ServiceError> {
-        let host = self.url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
+        let host = self.host().to_owned();
         let mut request = Request::post("/").header(HOST, &host).header(CONTENT_TYPE, FORM);
         request = request.header(CONTENT_LENGTH, form.len());
-        request = request.header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")));
+        request = request.header(USER_AGENT, AGENT);
         if let Some(keys) = keys {
             // The daemon takes a signature once: two calls of one second must not have the same.
             let mut rng = rng::from_os().map_err(|error| self.unreachable(error.to_string()))?;
