@@ -169,6 +169,9 @@ pub fn rows_of(snapshot: &dyn Snapshot, owner: &CredentialOwner) -> Result<Vec<V
         found.push(keys::mfa_device(&held.value.folded()));
         found.push(keys::mfa_device_of(owner, &held.value.folded()));
     }
+    if let CredentialOwner::User(id) = owner {
+        found.extend(super::factors::rows_of(snapshot, id)?);
+    }
     Ok(found)
 }
 

@@ -25,6 +25,7 @@ pub mod credentials;
 pub mod error;
 mod execute;
 pub mod export;
+pub mod factors;
 pub mod history;
 pub mod iam;
 pub mod identity;

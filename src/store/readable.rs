@@ -88,6 +88,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             let (owner, name) = owned(rest)?;
             Some(schema::credentials::mfa_device_of(&owner, name))
         }
+        "passkey" | "passkey-owner" | "recovery-codes" => of_factors(space, rest),
         "sealing-key" => Some(schema::credentials::sealing_key(rest.parse().ok()?)),
         "session-key" => Some(schema::credentials::session_key(rest.parse().ok()?)),
         "session" | "session-of" | "session-seen" => of_sessions(space, rest),
@@ -117,6 +118,18 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             Some(schema::history(&parse(row)?, at.parse().ok()?))
         }
         _ => None,
+    }
+}
+
+/// A row of passkeys or recovery codes.
+fn of_factors(space: &str, rest: &str) -> Option<Vec<u8>> {
+    match space {
+        "passkey" => {
+            let (owner, id) = rest.split_once('/')?;
+            keyed(b'x', &[owner, id], 48)
+        }
+        "passkey-owner" => keyed(b'z', &[rest], 32),
+        _ => keyed(b'q', &[rest], 16),
     }
 }
 
@@ -213,6 +226,12 @@ fn words(key: &[u8]) -> Option<String> {
             let (owner, name) = schema::credentials::parse_mfa_device_of(key)?;
             format!("mfa-device-of/{}/{name}", owner_words(&owner))
         }
+        b'x' => {
+            let (owner, id) = rest.split_at_checked(16)?;
+            format!("passkey/{}/{}", hex::encode(owner), hex::encode(id))
+        }
+        b'z' => format!("passkey-owner/{}", hex::encode(rest)),
+        b'q' => format!("recovery-codes/{}", hex::encode(rest)),
         b'k' => format!("sealing-key/{}", schema::credentials::parse_sealing_key(key)?),
         b'j' => format!("signing-key/{}", schema::credentials::parse_signing_key(key)?),
         b'y' => format!("session-key/{}", schema::credentials::parse_session_key(key)?),
@@ -353,8 +372,8 @@ mod tests {
     use super::*;
     use crate::base::{GroupId, GuardrailId, PolicyId, RoleId, SessionId, UserId};
     use crate::model::token_family::FamilyId;
-    use crate::model::{Member, RefHash};
-    use crate::store::schema::{credentials, iam, sessions, sso};
+    use crate::model::{Member, PasskeyId, RefHash};
+    use crate::store::schema::{credentials, factors, iam, sessions, sso};
 
     #[test]
     fn every_layout_has_words() {
@@ -410,6 +429,9 @@ mod tests {
             (credentials::login_profile(&owner), format!("login-profile/user/{u}/")),
             (credentials::mfa_device("x/y"), "mfa-device/x/y".to_owned()),
             (credentials::mfa_device_of(&owner, "x/y"), format!("mfa-device-of/user/{u}/x/y")),
+            (factors::passkey(&user, &PasskeyId::from_bytes([9; 32])), format!("passkey/{u}/{}", "09".repeat(32))),
+            (factors::passkey_owner(&PasskeyId::from_bytes([9; 32])), format!("passkey-owner/{}", "09".repeat(32))),
+            (factors::recovery_codes(&user), format!("recovery-codes/{u}")),
             (credentials::sealing_key(3), "sealing-key/3".to_owned()),
             (credentials::signing_key(7), "signing-key/7".to_owned()),
             (credentials::session_key(8), "session-key/8".to_owned()),
@@ -454,7 +476,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnkjsefhdSPAOHJx345".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnxzqkjsefhdSPAOHJ!126345".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

@@ -35,6 +35,9 @@
 //! | `p` passwords of local users | owner byte, owner id | hashes as JSON | no |
 //! | `m` devices of the second factor | folded path and name | [`MfaDevice`] as JSON | no |
 //! | `n` devices of | owner byte, owner id, folded path and name | nothing | no |
+//! | `x` passkeys | user id, passkey id (32) | [`Passkey`] as JSON | no |
+//! | `z` owners of passkeys | passkey id (32) | user id (16) | no |
+//! | `q` recovery codes | user id | [`RecoveryCodes`] as JSON | no |
 //! | `k` sealing keys | number (4) | the key, sealed, as JSON | no |
 //! | `j` signing keys | number (4) | the key, sealed, as JSON | no |
 //! | `y` session keys | number (4) | the key, sealed, as JSON | no |
@@ -61,8 +64,8 @@
 //! | `H` history | key, revision that superseded it (8) | the row before | - |
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
-//! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`], of sessions in
-//! [`sessions`], of single sign-on in [`sso`].
+//! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`], of passkeys in
+//! [`factors`], of sessions in [`sessions`], of single sign-on in [`sso`].
 //!
 //! [`rows`]: super::rows
 //! [`User`]: crate::model::User
@@ -80,6 +83,8 @@
 //! [`AccessKey`]: crate::model::AccessKey
 //! [`LastUsed`]: crate::model::LastUsed
 //! [`MfaDevice`]: crate::model::MfaDevice
+//! [`Passkey`]: crate::model::Passkey
+//! [`RecoveryCodes`]: crate::model::RecoveryCodes
 //! [`Session`]: crate::model::Session
 //! [`Client`]: crate::model::Client
 //! [`Code`]: crate::model::token_family::Code
@@ -90,6 +95,7 @@
 //! [`PushedRequest`]: crate::model::token_family::PushedRequest
 
 pub mod credentials;
+pub mod factors;
 pub mod iam;
 pub mod sessions;
 pub mod sso;
@@ -109,7 +115,8 @@ pub fn is_historied(key: &[u8]) -> bool {
         || sso::is_historied(key)
 }
 
-/// Rows that say nothing of who may what: what happens (sessions, codes, tokens, log records, uses, steps of devices), and what
+/// Rows that say nothing of who may what: what happens (sessions, codes, tokens, log records, uses, steps of devices, counters of
+/// passkeys), and what
 /// was read of a directory and is not applied. A space that is not named here bears on rights.
 #[must_use]
 pub fn is_aside(key: &[u8]) -> bool {
@@ -131,6 +138,9 @@ pub fn is_aside(key: &[u8]) -> bool {
                 | b'O'
                 | b'u'
                 | b'm'
+                | b'x'
+                | b'z'
+                | b'q'
                 | b'S'
                 | b'P'
                 | b'M'

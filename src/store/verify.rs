@@ -5,6 +5,7 @@
 //! hashes chain is for `audit` to say, which can read its records: [`log_rows`] gives them.
 
 mod credentials;
+mod factors;
 mod iam;
 mod sessions;
 mod sso;
@@ -113,6 +114,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'a' | b'b' | b'u' | b'p' | b'm' | b'n' | b'k' | b'j' | b'y' | b's') => {
             credentials::check(snapshot, key, value)
         }
+        Some(b'x' | b'z' | b'q') => factors::check(snapshot, key, value),
         Some(b't' | b'v' | b'w') => sessions::check(snapshot, key, value),
         Some(b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6') => sso::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),

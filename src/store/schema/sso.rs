@@ -12,13 +12,15 @@ pub enum Spent {
     Assertion,
     /// An access token of no family that was revoked (RFC 7009).
     Token,
+    /// The challenge of a passkey's ceremony (WebAuthn, section 13.4.3).
+    Challenge,
     /// A proof that somebody holds a key: it counts once (RFC 9449, section 11.1).
     Proof,
 }
 
 impl Spent {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Assertion, Self::Token, Self::Proof];
+    pub const ALL: [Self; 4] = [Self::Assertion, Self::Token, Self::Proof, Self::Challenge];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -27,15 +29,17 @@ impl Spent {
             Self::Assertion => 1,
             Self::Token => 2,
             Self::Proof => 8,
+            Self::Challenge => 9,
         }
     }
 
-    /// `assertion`, `token`, `proof`.
+    /// `assertion`, `token`, `proof`, `challenge`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Assertion => "assertion",
             Self::Token => "token",
+            Self::Challenge => "challenge",
             Self::Proof => "proof",
         }
     }
