@@ -84,7 +84,25 @@ pub mod failures {
     //! `tests/it/login_rules.rs`.
     //!
     //! **A code is used twice** (Vault CVE-2025-6015). *Here:* the step of a code is on disk before anybody is let in with
-    //! it, by compare-and-swap (`src/authn/login/factor.rs`). *Tests:* `tests/it/login_rules.rs`, 64 at once and a restart.
+    //! it, by compare-and-swap (`src/authn/login/factor/code.rs`). *Tests:* `tests/it/login_rules.rs`, 64 at once and a restart.
+    //!
+    //! **The answer of a passkey is played back, or of another page.** *Here:* what a ceremony began with is sealed for one person
+    //! and five minutes; its challenge is spent in the commit that writes the counter (`src/authn/login/factor/passkey.rs`); the
+    //! address that passkeys are bound to is configured and never a header (`src/authn/webauthn/mod.rs`). *Tests:*
+    //! `tests/it/passkeys.rs`, 64 at once and a restart.
+    //!
+    //! **A copied passkey goes unnoticed.** *Here:* a counter that does not go on is refused, recorded and told
+    //! (`src/authn/webauthn/ceremony.rs`). What remains: passkeys that are meant to be copied count nothing. *Tests:* inside it, and
+    //! `tests/it/passkeys.rs`.
+    //!
+    //! **A locked person still finishes a sign-in** (Keycloak CVE-2026-9798, CVE-2026-16103). *Here:* each step reads the person anew,
+    //! and a passkey alone asks their directory by id (`src/authn/login/passwordless.rs`). *Tests:* `tests/it/passkeys.rs`,
+    //! `tests/it/login_rules.rs`.
+    //!
+    //! **A way to recover is the way around the second factor.** *Here:* recovery codes stand beside a password and never for it, count
+    //! once and share the limit on guessing (`src/authn/login/factor/recovery.rs`); whoever has a factor shows it before they get
+    //! another, lose one or get new codes (`src/admin/iam/own_passkeys.rs`); a reset is done by somebody else and ends what the person
+    //! is signed in to (`src/admin/iam/second_factors.rs`). *Tests:* `tests/it/passkeys.rs`.
     //!
     //! **A machine with a person's name** (CVE-2021-42278 and CVE-2021-42287). *Here:* people, groups and
     //! machines are told apart by object class and live apart in the model; nothing is stripped from or added

@@ -143,6 +143,7 @@ const CONFINED: &[Confined] = &[
         "take what is needed of a certificate as an argument",
     ),
     Confined("openidconnect", &["sso/metadata"], "our own types: theirs are for documents that others read"),
+    Confined("webauthn_rs", &["authn/webauthn"], "ask `authn/webauthn`"),
     Confined("sled", &["store/sled"], "use the `store::Store`"),
     Confined("axum", &["http/", "http.rs"], "return a value and let `http/` write the answer"),
     Confined("hyper", &["http/", "http.rs", "cli/", "fetch/"], "return a value and let `http/` write the answer"),

@@ -3,6 +3,7 @@
 use super::iam::reports::ReportError;
 use crate::audit::AuditError;
 use crate::authn::password::PasswordError;
+use crate::authn::webauthn::CeremonyError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
 use crate::keys::KeysError;
@@ -131,6 +132,9 @@ pub enum AdminError {
         /// Why.
         why: String,
     },
+    /// A passkey is not accepted.
+    #[error(transparent)]
+    Passkey(#[from] CeremonyError),
     /// A password cannot be checked now.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -195,7 +199,7 @@ impl AdminError {
             Self::PasswordPolicy { .. } => "PasswordPolicyViolation",
             Self::Rules(_) => "ValidationError",
             Self::WrongPassword => "AccessDenied",
-            Self::WrongCode { .. } => "InvalidAuthenticationCode",
+            Self::WrongCode { .. } | Self::Passkey(_) => "InvalidAuthenticationCode",
             Self::LimitExceeded { .. } => "LimitExceeded",
             Self::Unmodifiable { .. } => "UnmodifiableEntity",
             Self::MalformedPolicy { .. } | Self::Policy(_) => "MalformedPolicyDocument",
@@ -236,6 +240,7 @@ impl Faulty for AdminError {
             | Self::WrongPassword
             | Self::WrongCode { .. }
             | Self::NotNow { .. } => Fault::Caller,
+            Self::Passkey(error) => error.fault(),
             Self::Password(error) => error.fault(),
             Self::Keys(error) => error.fault(),
             Self::Sync(error) => error.fault(),

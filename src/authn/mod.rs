@@ -7,7 +7,7 @@
 //! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
-//! second factors, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`kerberos`] for tickets, [`limiter`] against guessing.
+//! second factors, [`webauthn`] for passkeys, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`kerberos`] for tickets, [`limiter`] against guessing.
 //! They answer questions; none of them makes a caller.
 
 pub mod bearer;
@@ -23,6 +23,7 @@ pub mod signed;
 pub mod sigv4;
 pub mod subject;
 pub mod totp;
+pub mod webauthn;
 
 use std::fmt;
 

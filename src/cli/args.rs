@@ -589,6 +589,8 @@ mod tests {
             "mfa create ann-phone --png f",
             "mfa enable ann ann-phone 123456 654321",
             "mfa list --user ann",
+            "mfa list ann",
+            "mfa reset ann",
             "account summary",
             "account credential-report",
             "account details --kind user --kind template",

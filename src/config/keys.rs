@@ -186,6 +186,7 @@ pub const KEYS: &[Key] = &[
     defaulted("portal.enabled", Form::Flag, "true", "whether people sign in with a browser, at pages of the public listener"),
     defaulted("portal.idle", Form::Duration, r#""1h""#, "for how long somebody who does nothing stays signed in"),
     defaulted("portal.longest", Form::Duration, r#""12h""#, "for how long at all"),
+    defaulted("portal.passwordless", Form::Flag, "false", "whether a passkey signs in without a password"),
 
     defaulted("login.enabled", Form::Flag, "true", "whether anybody signs in with a password"),
     defaulted("login.failures", Form::Whole(1, 100), "3", "wrong passwords of one person after which nobody looks for a while"),

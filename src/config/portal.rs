@@ -15,6 +15,8 @@ pub struct Portal {
     pub pages: Settings,
     /// For how long somebody who does nothing stays signed in.
     pub idle: SignedDuration,
+    /// Whether a passkey that made sure who holds it signs in without a password.
+    pub passwordless: bool,
 }
 
 impl Portal {
@@ -30,6 +32,7 @@ impl Portal {
         Self {
             pages: Settings { enabled: section.read("enabled"), longest: seconds("longest") },
             idle: SignedDuration::from_secs(seconds("idle").into()),
+            passwordless: section.read("passwordless"),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
 use crate::authn::machine::MachineIssuers;
 use crate::authn::sigv4::Replays;
+use crate::authn::webauthn::Party;
 use crate::base::clock::{Clock, Mark, SteadyClock, SystemClock};
 use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
@@ -178,6 +179,7 @@ pub fn parts(
         templates: Arc::new(RwLock::new(config.sessions.templates)),
     };
     let logins = Logins::new(login_parts(&admin), config.login);
+    logins.passkeys().follow(party(&config.sso, config.https.as_ref()).as_ref(), config.portal.passwordless);
     let app = App {
         admin,
         mint,
@@ -217,6 +219,16 @@ pub fn login_parts(admin: &Admin) -> login::Parts {
         account: admin.account.clone(),
         passwords: Arc::clone(&admin.passwords),
         attempts: Arc::clone(&admin.attempts),
+        passkeys: login::Passkeys::default(),
+    }
+}
+
+/// Whose passkeys are: the configuration says it, and never a request (threats O12).
+fn party(sso: &crate::sso::Settings, https: Option<&crate::http::public::Settings>) -> Option<Party> {
+    let listener = || Party::of_host(&https?.hosts.as_ref()?.main()?.to_string());
+    match &sso.issuer {
+        Some(issuer) => Party::at(issuer.as_str()),
+        None => listener(),
     }
 }
 
@@ -319,6 +331,7 @@ async fn apply_reload(
     mut config: Config,
 ) -> anyhow::Result<()> {
     anyhow::ensure!(config.account == app.admin.account, "`account` cannot change while the daemon runs; restart it");
+    let party = party(&config.sso, config.https.as_ref());
     let changes = doors.prepare(&mut config)?;
     let fleet = Fleet::build(&app.admin, config.directories)?;
     let (admin, labels, open_to) = (app.admin.clone(), fleet.labels(), fleet.doors());
@@ -327,6 +340,7 @@ async fn apply_reload(
     doors.exchange(changes, app);
     app.logins.open_to(open_to);
     app.logins.follow(config.login);
+    app.logins.passkeys().follow(party.as_ref(), config.portal.passwordless);
     *app.admin.others.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.accounts;
     app.admin.contacts.allow(config.sessions.ages);
     *app.sts_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sts;

@@ -48,7 +48,9 @@ pub use dn::Dn;
 pub use error::DirectoryError;
 pub use ldap::KERBEROS;
 pub use settings::Settings;
-pub use sign_in::{FindError, Lockout, Login, Person, Refusal, RefusalKind, SignedIn, Verifier, VerifyError};
+pub use sign_in::{
+    AccountState, FindError, Lockout, Login, Person, Refusal, RefusalKind, SignedIn, Verifier, VerifyError,
+};
 pub use source::LdapSource;
 
 use crate::base::{Guid, Sid};

@@ -137,6 +137,8 @@ operations! {
     CreatePolicy: Widens, Operator, iam About::New(Kind::Policy);
     /// Add a version to a managed policy.
     CreatePolicyVersion: Widens, Operator, iam About::Policy;
+    /// Make recovery codes of one's own anew.
+    CreateRecoveryCodes: Widens, Operator, signin About::Account;
     /// Make a machine that no directory knows.
     CreateResource: Widens, Operator, bailey About::New(Kind::Machine);
     /// Make a role.
@@ -211,7 +213,7 @@ operations! {
     EndSession: Narrows, Operator, bailey About::Account;
     /// End the sessions of a person or role, or those that began before a moment.
     EndSessions: Narrows, Operator, bailey About::Account;
-    /// Put a device of a second factor of one's own into use.
+    /// Add a second factor of one's own: a device, or a passkey.
     EnrolSecondFactor: Widens, Operator, signin About::Account;
     /// Begin a session of a role with a token of single sign-on, which a client shows for somebody.
     ExchangeToken: Mints, Operator, sts About::Role;
@@ -363,6 +365,8 @@ operations! {
     ListSAMLProviderTags: Shows, Viewer, iam About::SamlProvider;
     /// All SAML providers.
     ListSAMLProviders: Shows, Viewer, iam About::Account;
+    /// The second factors of a user, and how many recovery codes are left.
+    ListSecondFactors: Shows, Viewer, bailey About::User;
     /// List sessions.
     ListSessions: Shows, Viewer, bailey About::Account;
     /// The keys that sign tokens.
@@ -403,8 +407,14 @@ operations! {
     RemoveResourceFromGroup: Widens, Operator, bailey About::Group;
     /// Take a role out of an instance profile.
     RemoveRoleFromInstanceProfile: Narrows, Operator, iam About::InstanceProfile;
+    /// Remove a passkey of one's own.
+    RemoveSecondFactor: Widens, Operator, signin About::Account;
     /// Take a user out of a group that was made here.
     RemoveUserFromGroup: Widens, Operator, iam About::Group;
+    /// Call a passkey of one's own otherwise.
+    RenameSecondFactor: Widens, Operator, signin About::Account;
+    /// Remove all second factors of a user, who sets up others anew, and end what they are signed in to.
+    ResetSecondFactors: Widens, Operator, bailey About::User;
     /// Bring a leaver back, or link a rebuilt account.
     RestoreUser: Widens, Operator, bailey About::User;
     /// Follow a device whose clock went astray.

@@ -103,7 +103,15 @@ impl Operation {
 
     /// True when somebody asks for it who is signed in, or half signed in, with a browser.
     const fn is_of_a_browser(self) -> bool {
-        matches!(self, Self::AuthorizeClient | Self::EnrolSecondFactor | Self::StepUp)
+        matches!(
+            self,
+            Self::AuthorizeClient
+                | Self::CreateRecoveryCodes
+                | Self::EnrolSecondFactor
+                | Self::RemoveSecondFactor
+                | Self::RenameSecondFactor
+                | Self::StepUp
+        )
     }
 
     /// True when it gives a session of a role.

@@ -1,4 +1,4 @@
-//! Sign-ins with a password, each decided about and written down: who came in and how, who did not and why.
+//! Sign-ins of people, each decided about and written down: who came in and how, who did not and why.
 //!
 //! To sign in is an action, `signin:Login`, whatever comes of it: a browser's session, or a program's. So a policy that lets people
 //! in from the company's network alone holds for all ways there are, and one that asks for a second factor is the way to ask
@@ -7,11 +7,12 @@
 use super::{Asking, Gate, GateError, Operation, Proof};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
-use crate::authn::login::{Attempt, Half, Logins, Reason, Refused};
+use crate::authn::login::{Attempt, Half, Logins, Method, Reason, Refused, Shown};
 use crate::authn::signed::From;
 use crate::authn::subject::Subject;
+use crate::authn::webauthn::Answer;
+use crate::base::Timestamp;
 use crate::base::text::printable;
-use crate::base::{Secret, Timestamp};
 use crate::telemetry::Metric;
 
 impl Gate {
@@ -32,19 +33,35 @@ impl Gate {
         self.written_down(tried, (from, with_code), about, now).await
     }
 
-    /// As [`Gate::sign_in`], for somebody who goes on with a code.
+    /// As [`Gate::sign_in`], for somebody who goes on with a second factor.
     ///
     /// # Errors
     /// Why not, in words for the person.
     pub async fn go_on(
         &self,
         logins: &Logins,
-        (half, code): (Half, Secret<String>),
+        (half, shown): (Half, impl Into<Shown>),
         from: From,
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
-        let tried = logins.go_on(half, code, from.clone(), now).await;
+        let tried = logins.go_on(half, shown.into(), from.clone(), now).await;
+        self.written_down(tried, (from, true), about, now).await
+    }
+
+    /// As [`Gate::sign_in`], for somebody who shows a passkey and nothing else.
+    ///
+    /// # Errors
+    /// Why not, in words for the person.
+    pub async fn by_passkey(
+        &self,
+        logins: &Logins,
+        answer: Answer,
+        from: From,
+        about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
+        let tried = logins.by_passkey(answer, from.clone(), now).await;
         self.written_down(tried, (from, true), about, now).await
     }
 
@@ -163,6 +180,9 @@ impl Gate {
         let mut event = about_sign_in(about);
         if let Some(bound) = caller.bound() {
             event = event.with("directory", bound.user().origin.directory.as_str()).with("amr", bound.amr().join(" "));
+            if let Some(Method::RecoveryCode { left }) = bound.factor().map(|factor| factor.by) {
+                event = event.with("recovery_codes_left", left.to_string());
+            }
             if let Some(ip) = bound.from().ip {
                 event = event.with("source_ip", ip.to_string());
             }

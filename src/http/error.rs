@@ -186,6 +186,10 @@ impl From<AdminError> for Failure {
             AdminError::WrongPassword | AdminError::WrongCode { .. } => {
                 Self::coded(&error, StatusCode::FORBIDDEN, error.code())
             }
+            AdminError::Passkey(ref inner) if inner.fault() == Fault::Caller => {
+                Self::coded(&error, StatusCode::FORBIDDEN, error.code())
+            }
+            AdminError::Passkey(_) => Self::coded(&error, StatusCode::SERVICE_UNAVAILABLE, "KeysUnavailable"),
             AdminError::Password(_) => Self::coded(&error, StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             AdminError::Keys(_) => Self::coded(&error, StatusCode::SERVICE_UNAVAILABLE, "KeysUnavailable"),
             AdminError::OutOfBounds { .. } | AdminError::Directory(_) | AdminError::Export(_) => Self::of(&error),

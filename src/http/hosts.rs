@@ -20,7 +20,11 @@ pub struct Host(String);
 
 /// Names that are answered to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hosts(BTreeSet<Host>);
+pub struct Hosts {
+    known: BTreeSet<Host>,
+    /// The one that was written first, or this machine's own where only it can ask.
+    main: Option<Host>,
+}
 
 /// Why a request is not answered under the host it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,18 +102,28 @@ impl From<IpAddr> for Host {
 impl Hosts {
     /// `names`, and those of this machine where only this machine can reach `listen`.
     pub fn new(names: impl IntoIterator<Item = Host>, listen: SocketAddr) -> Self {
-        let mut hosts: BTreeSet<Host> = names.into_iter().collect();
+        let names: Vec<Host> = names.into_iter().collect();
+        let mut main = names.first().cloned();
+        let mut known: BTreeSet<Host> = names.into_iter().collect();
         if listen.ip().is_loopback() {
             let (v4, v6) = (IpAddr::from([127, 0, 0, 1]), IpAddr::V6(Ipv6Addr::LOCALHOST));
-            hosts.extend([Host("localhost".to_owned()), v4.into(), v6.into(), listen.ip().into()]);
+            let own = Host("localhost".to_owned());
+            main = main.or_else(|| Some(own.clone()));
+            known.extend([own, v4.into(), v6.into(), listen.ip().into()]);
         }
-        Self(hosts)
+        Self { known, main }
+    }
+
+    /// The one that people are meant to use: it was written first.
+    #[must_use]
+    pub fn main(&self) -> Option<&Host> {
+        self.main.as_ref()
     }
 
     /// Whether `host`, a name or an address without a port, is one of ours.
     #[must_use]
     pub fn has(&self, host: &str) -> bool {
-        host.parse().is_ok_and(|host: Host| self.0.contains(&host))
+        host.parse().is_ok_and(|host: Host| self.known.contains(&host))
     }
 
     /// Whether a request that names these hosts is meant for us.
@@ -133,7 +147,7 @@ impl Hosts {
         {
             return Err(HostError::Disagree { target: target.to_string(), header: header.into_owned() });
         }
-        if self.0.contains(&host) { Ok(()) } else { Err(HostError::Unknown(host.0)) }
+        if self.known.contains(&host) { Ok(()) } else { Err(HostError::Unknown(host.0)) }
     }
 }
 

@@ -295,7 +295,7 @@ impl Factors {
                 Self { mfa: bearer.mfa(), amr: bearer.amr().to_vec(), auth_time: Some(bearer.auth_time()) }
             }
             (Subject::Bound(bound), None) => {
-                Self { mfa: bound.mfa(), amr: words(bound.amr()), auth_time: Some(bound.at()) }
+                Self { mfa: bound.mfa(), amr: words(&bound.amr()), auth_time: Some(bound.at()) }
             }
             // What the issuer says of it is a condition's business: its second factor is not one that was shown here.
             (Subject::Visitor(visitor), None) => {

@@ -29,6 +29,9 @@
 //! **Pages of 1,000.** The crate we read with has no back-pressure; a page bounds what is in memory. 1,000
 //! is what Active Directory allows unless told otherwise (MaxPageSize).
 //!
+//! **A passkey is no password's substitute until somebody says so.** It would be a way in that a directory has no word about but
+//! "still there": its own rules for passwords, hours and locks do not bind it.
+//!
 //! **Time-outs on everything.** Connecting has one, each answer has one. A server that accepts and says
 //! nothing is as away as one that refuses.
 //!

@@ -26,7 +26,7 @@ use crate::store::{Revision, Snapshot, StoreError, iam};
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
 /// Allows what people need no policy for.
-const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Action":["signin:EnrolSecondFactor","signin:Login","signin:StepUp","sso:Authorize"],"Resource":"*"}}"#;
+const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Action":["signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize"],"Resource":"*"}}"#;
 
 /// What was read, on what terms.
 #[derive(Debug)]

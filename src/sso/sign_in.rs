@@ -2,12 +2,12 @@
 
 use crate::admin::Admin;
 use crate::authn::Caller;
-use crate::authn::login::{Logins, Refused};
+use crate::authn::login::{Logins, Method, Refused, Shown};
 use crate::authn::signed::{self, From};
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::gate::{Asking, Gate, GateError, Operation, Proof};
 use crate::issue::{Inherited, IssueError, Mint, Wanted, What};
-use crate::model::{CredentialOwner, Session};
+use crate::model::Session;
 use crate::sessions::{CookieError, SessionError};
 
 /// How long somebody stays signed in.
@@ -73,30 +73,32 @@ pub fn begin(
     Ok(Begun { session: minted.session, cookie })
 }
 
-/// Has a code of a device of whoever is signed in count for their browser's session, which gets another cookie with that. Blocks.
+/// Has a second factor of whoever is signed in count for their browser's session, which gets another cookie with that. Answers by what
+/// it was shown. Blocks.
 ///
 /// # Errors
-/// When the code does not count, policies deny it, or it cannot be written; each is recorded.
+/// When what is shown does not count, policies deny it, or it cannot be written; each is recorded.
 pub fn step_up(
     (gate, mint): (&Gate, &Mint),
     logins: &Logins,
     caller: Caller,
-    code: &Secret<String>,
+    shown: &Shown,
     now: Timestamp,
-) -> Result<Begun, StepUpError> {
+) -> Result<(Begun, Method), StepUpError> {
     let signed = caller.signed().ok_or(IssueError::Nobody)?;
     let user = signed.user().ok_or(IssueError::Nobody)?;
-    let owner = CredentialOwner::User(user.id);
-    if let Err(refused) = logins.any_factor((owner, &caller.actor()), code, now) {
-        let about = vec![
-            ("action", Operation::StepUp.name().to_owned()),
-            ("reason_code", refused.reason.code().to_owned()),
-            ("user", user.name.to_string()),
-        ];
-        gate.refuse_proof(Proof::SecondFactor, signed.from().ip, about, &refused.detail, now);
-        return Err(refused.into());
+    match logins.show((user.id, &caller.actor()), shown, now) {
+        Ok(factor) => Ok((stepped_up((gate, mint), caller, factor.by.words(), now)?, factor.by)),
+        Err(refused) => {
+            let about = vec![
+                ("action", Operation::StepUp.name().to_owned()),
+                ("reason_code", refused.reason.code().to_owned()),
+                ("user", user.name.to_string()),
+            ];
+            gate.refuse_proof(Proof::SecondFactor, signed.from().ip, about, &refused.detail, now);
+            Err(refused.into())
+        }
     }
-    stepped_up((gate, mint), caller, &["otp", "mfa"], now)
 }
 
 /// The same, of whoever has just shown a factor, which was by what `amr` says (RFC 8176). Blocks.

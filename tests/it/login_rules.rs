@@ -12,9 +12,11 @@ use bailey::authn::Caller;
 use bailey::authn::local::{Peer, Role, from_peer};
 use bailey::authn::login::{Attempt, Door, Reason, Refused, Settings};
 use bailey::authn::signed::From;
+use bailey::authn::webauthn::{Answer, Party, Relying};
 use bailey::base::{Clock as _, Guid, Secret, Timestamp};
 use bailey::directory::{
-    DirectoryError, FindError, Lockout, Login, Person, Refusal, RefusalKind, SignedIn, Verifier, VerifyError,
+    AccountState, DirectoryError, FindError, Lockout, Login, Person, Refusal, RefusalKind, SignedIn, Verifier,
+    VerifyError,
 };
 use bailey::gate::{Authorized, Operation};
 use bailey::model::{Actor, DirectoryLabel, Member, MemberKind, Origin, Standing, User, origin};
@@ -22,6 +24,7 @@ use bailey::store::{Commit, Intent, rows, schema};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
+use crate::bed::authenticator::Authenticator;
 use crate::credentials::app_code;
 use crate::fixture::{self, Fixture};
 
@@ -69,6 +72,18 @@ impl Verifier for Company {
     }
 
     async fn pretend(&self) {}
+
+    async fn state_of(&self, guid: &Guid) -> Result<AccountState, DirectoryError> {
+        if self.away {
+            return Err(down());
+        }
+        let known = self.people.values().any(|held| held == guid);
+        Ok(match self.refuses {
+            Some(RefusalKind::Disabled) => AccountState::Disabled,
+            _ if known => AccountState::Usable,
+            _ => AccountState::Absent,
+        })
+    }
 }
 
 fn down() -> DirectoryError {
@@ -245,7 +260,7 @@ async fn whoever_signs_in_is_bound_and_exchanges_that_for_a_session_alone() {
     let (lobby, _) = Lobby::corp(company(&[("ann", 1)]));
     let caller = lobby.sign_in("ann", RIGHT).await.unwrap();
     let bound = caller.bound().unwrap();
-    assert_eq!((bound.amr(), bound.mfa(), bound.at()), (&["pwd"][..], None, lobby.now()));
+    assert_eq!((bound.amr(), bound.mfa(), bound.at()), (vec!["pwd"], None, lobby.now()));
     assert_eq!(bound.arn().as_str(), "arn:aws:iam::123456789012:user/ann");
     assert_eq!(caller.actor(), Actor::Person { user: bound.user().id, name: "ann".to_owned() });
     let app = &lobby.fixture.app;
@@ -412,6 +427,62 @@ async fn while_a_directory_is_away_nobody_signs_in_and_nothing_is_counted() {
     let back = Arc::new(company(&[("ann", 1)]));
     lobby.open_to(&[("corp", &back)], true);
     assert!(lobby.sign_in("ann", RIGHT).await.is_ok());
+}
+
+/// A passkey in the hands of a user.
+fn passkey_of(lobby: &Lobby, user: &User) -> Authenticator {
+    let (party, keys) = (Party::at("https://bailey.example").unwrap(), &lobby.fixture.app.admin.keys);
+    lobby.fixture.app.logins.passkeys().follow(Some(&party), true);
+    let relying = Relying::new(&party).unwrap();
+    let mut key = Authenticator::at("https://bailey.example");
+    let asked = relying.ask_for_new(keys, user, &[], lobby.now()).unwrap();
+    let answer = Answer::new(asked.ceremony, key.make(&serde_json::from_str(&asked.options).unwrap()));
+    let made = relying.made(keys, user.id, &answer, lobby.now()).unwrap();
+    let mut commit = Commit::new(Actor::task("test"), lobby.now(), Intent::Widen);
+    commit.add_passkey(&made.of_owner(user.id, "Telephone".to_owned(), lobby.now())).unwrap();
+    lobby.fixture.tiny.store().commit(commit).unwrap();
+    key
+}
+
+#[tokio::test]
+async fn who_shows_a_passkey_alone_is_looked_up_in_their_directory_by_id() {
+    let (lobby, company_) = Lobby::corp(company(&[("ann", 1)]));
+    let ann = lobby.sync("corp", "ann", guid(1), Standing::default());
+    let mut key = passkey_of(&lobby, &ann);
+    let app = &lobby.fixture.app;
+    let asked = app.logins.ask_whoever(lobby.now()).unwrap();
+    let signed = key.sign(&serde_json::from_str(&asked.options).unwrap());
+    let tried = async || {
+        let answer = Answer::new(asked.ceremony.clone(), signed.clone());
+        let ended = app.gate.by_passkey(&app.logins, answer, From::default(), Vec::new(), lobby.now()).await;
+        ended.map_err(|refused| (refused.reason, refused.to_string()))
+    };
+    let disabled = Company { refuses: Some(RefusalKind::Disabled), ..company(&[("ann", 1)]) };
+    let away = Company { away: true, ..company(&[("ann", 1)]) };
+    // Somebody else has the name now.
+    let renamed = company(&[("ann", 7)]);
+    for (directory, reason, words) in [
+        (disabled, Reason::NotInDirectory, "ask your administrators"),
+        (away, Reason::DirectoryUnavailable, "the directory does not answer"),
+        (renamed, Reason::NotInDirectory, "ask your administrators"),
+    ] {
+        lobby.open_to(&[("corp", &Arc::new(directory))], true);
+        let (why, told) = tried().await.unwrap_err();
+        assert!(why == reason && told.contains(words), "{why:?}: {told}");
+    }
+    lobby.open_to(&[], true);
+    assert_eq!(tried().await.unwrap_err().0, Reason::NotInDirectory, "its directory is no longer configured");
+    // None of that used the answer up.
+    let searches = company_.searches.load(Ordering::SeqCst);
+    lobby.open_to(&[("corp", &company_)], true);
+    let caller = tried().await.unwrap();
+    let bound = caller.bound().unwrap();
+    assert_eq!((bound.user().id, bound.amr(), bound.mfa()), (ann.id, vec!["hwk", "user", "mfa"], Some(lobby.now())));
+    assert_eq!(company_.searches.load(Ordering::SeqCst), searches, "no name was searched for");
+    assert_eq!(company_.heard.load(Ordering::SeqCst), 0, "and no password was tried");
+    assert_eq!(tried().await.unwrap_err().0, Reason::UsedChallenge);
+    let records = lobby.records();
+    assert!(records.last().unwrap().contains("used_challenge"), "{records:?}");
 }
 
 #[tokio::test]
@@ -601,6 +672,10 @@ impl Verifier for Listening {
     }
 
     async fn pretend(&self) {}
+
+    async fn state_of(&self, _: &Guid) -> Result<AccountState, DirectoryError> {
+        Ok(AccountState::Absent)
+    }
 }
 
 proptest! {

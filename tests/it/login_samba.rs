@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bailey::authn::login::{Attempt, Door, Reason};
 use bailey::authn::signed::From;
 use bailey::base::{Clock as _, Secret};
-use bailey::directory::{FindError, LdapSource, Login, Person, RefusalKind, Verifier, VerifyError};
+use bailey::directory::{AccountState, FindError, LdapSource, Login, Person, RefusalKind, Verifier, VerifyError};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -144,6 +144,30 @@ async fn fifty_wrong_passwords_lock_nobody_out() {
     assert!(samba.values(&dn, "lockoutTime").iter().all(|time| time == "0"));
     let from_a_workstation = verifier.verify(&found, &Secret::new(PASSWORD.to_owned())).await;
     assert!(from_a_workstation.is_ok(), "{from_a_workstation:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_looked_up_by_id_where_nobody_binds() {
+    let samba = Samba::start(SambaOptions::default());
+    let base = samba.base();
+    let dn = format!("CN=alice,OU=Staff,{base}");
+    let (source, alice) = (source(&samba, Account::Sync), samba.guid_of(&dn));
+    let state = async || source.state_of(&alice).await.unwrap();
+    assert_eq!(state().await, AccountState::Usable);
+    // Whatever she is called by now, and however often somebody guessed.
+    samba.modify(&format!("dn: {dn}\nchangetype: modify\nreplace: sAMAccountName\nsAMAccountName: alice2\n"));
+    assert_eq!(state().await, AccountState::Usable);
+    let control = |bits: u32| {
+        samba.modify(&format!(
+            "dn: {dn}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: {bits}\n"
+        ));
+    };
+    control(514);
+    assert_eq!(state().await, AccountState::Disabled);
+    control(512);
+    assert_eq!(state().await, AccountState::Usable);
+    samba.delete(&dn);
+    assert_eq!(state().await, AccountState::Absent);
 }
 
 /// A policy that concerns Alice alone.

@@ -1,7 +1,7 @@
 //! Signing in against real OpenLDAP and 389 Directory servers.
 
-use bailey::base::Secret;
-use bailey::directory::{FindError, LdapSource, Lockout, Login, RefusalKind, Verifier, VerifyError};
+use bailey::base::{Guid, Secret};
+use bailey::directory::{AccountState, FindError, LdapSource, Lockout, Login, RefusalKind, Verifier, VerifyError};
 
 use crate::bed::slapd::SUFFIX;
 use crate::bed::{Ds389, Options, Slapd};
@@ -40,6 +40,9 @@ async fn openldap_lets_in_whoever_has_the_password() {
         let found = source.find(&login(nobody)).await;
         assert!(matches!(found, Err(FindError::Unknown)), "{nobody}: {found:?}");
     }
+    let alice = source.find(&login("alice")).await.unwrap().guid;
+    assert_eq!(source.state_of(&alice).await.unwrap(), AccountState::Usable);
+    assert_eq!(source.state_of(&Guid::from_bytes([7; 16])).await.unwrap(), AccountState::Absent);
     // Two people with one login, which a directory without `unique` allows.
     slapd.modify(&change("bob", "add: uid\nuid: alice"));
     assert!(matches!(source.find(&login("alice")).await, Err(FindError::Ambiguous { .. })));

@@ -60,6 +60,8 @@ mod machine_kerberos;
 mod machine_samba;
 mod machines;
 mod measure;
+mod passkeys;
+mod passkeys_browser;
 mod plan_page;
 mod policy;
 mod policy_naive;

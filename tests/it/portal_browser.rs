@@ -103,7 +103,7 @@ fn without_scripts_and_with_a_second_factor_it_is_the_same_way() {
 }
 
 /// What the checker finds that keeps people out, by page.
-fn faults(browser: &Chromium, axe: &str, page: &str) -> Vec<String> {
+pub(crate) fn faults(browser: &Chromium, axe: &str, page: &str) -> Vec<String> {
     browser.script(axe, json!([]));
     let run = "const done = arguments[arguments.length - 1];
                axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })

@@ -4,13 +4,18 @@ use std::io::BufReader;
 
 use bailey::audit::{Audit, Event, Identity, Outcome};
 use bailey::base::{Guid, UserId};
-use bailey::model::{Actor, Entity, Group, IamName, Member, MemberKind, Origin, RefHash, Standing, User, origin};
+use bailey::model::{
+    Actor, Entity, Group, IamName, Member, MemberKind, Origin, Passkey, PasskeyId, RecoveryCodes, RefHash, Standing,
+    User, origin,
+};
 use bailey::store::identity::{self, Restorer};
 use bailey::store::import::{ImportError, import};
 use bailey::store::rows::{self, EntityRow, NO_DIGEST};
 use bailey::store::{
-    self, Commit, Expect, KeyRange, Row, Settings, Store, StoreError, export, history, schema, verify,
+    self, Commit, Expect, KeyRange, Row, Settings, Store, StoreError, export, factors, history, schema, verify,
 };
+
+use rand::SeedableRng as _;
 
 use crate::store_conformance::{append, chain, commit, memory, now, sled};
 
@@ -118,6 +123,55 @@ fn exported(store: &Store) -> String {
 
 fn findings(store: &Store) -> Vec<String> {
     verify::verify(store).unwrap().findings.into_iter().map(|f| format!("{}: {}", f.key, f.problem)).collect()
+}
+
+/// A passkey and recovery codes of somebody.
+fn factors_of(owner: UserId) -> (Passkey, RecoveryCodes) {
+    let (name, created) = ("Ann's \"key\"".to_owned(), now());
+    let id = PasskeyId::of(b"credential");
+    let credential = serde_json::json!({ "counter": 7, "cred_id": "AAAA" });
+    let (verifies, can_sync, synced, last_used) = (true, true, false, None);
+    let passkey = Passkey { id, owner, name, credential, verifies, can_sync, synced, created, last_used };
+    let mut rng = rand::rngs::StdRng::from_seed([7; 32]);
+    (passkey, RecoveryCodes::make(owner, now(), &mut rng).0)
+}
+
+#[test]
+fn passkeys_and_recovery_codes_are_carried_over_checked_and_go_with_their_owner() {
+    let (from, to) = (sled(), tempfile::tempdir().unwrap());
+    let (ann, _) = company(&from.store);
+    let (passkey, codes) = factors_of(ann.id);
+    let mut commit = commit();
+    commit.add_passkey(&passkey).unwrap();
+    commit.put_recovery_codes(&codes, 0).unwrap();
+    from.store.commit(commit).unwrap();
+    assert_eq!(findings(&from.store), Vec::<String>::new());
+    let text = exported(&from.store);
+    let settings = Settings { reserve_bytes: 0, ..Settings::new(to.path().join("other")) };
+    import(&settings, &mut BufReader::new(text.as_bytes()), &restorer()).unwrap();
+    let other = store::open(&settings, now()).unwrap();
+    let held = other.store.read(|s| {
+        let owner = factors::passkey_owner(s, &passkey.id)?;
+        let passkeys = factors::passkeys_of(s, &ann.id)?.into_iter().map(|held| held.value).collect::<Vec<_>>();
+        let codes = factors::recovery_codes(s, &ann.id)?.map(|held| held.value);
+        Ok::<_, StoreError>((owner, passkeys, codes))
+    });
+    assert_eq!(held.unwrap(), (Some(ann.id), vec![passkey.clone()], Some(codes)));
+    // Nobody else gets the same one.
+    let mut twice = self::commit();
+    twice.add_passkey(&passkey).unwrap();
+    assert!(matches!(from.store.commit(twice), Err(StoreError::Conflict { .. })));
+    // What does not fit together is found.
+    let mut torn = self::commit();
+    torn.delete(schema::factors::passkey_owner(&passkey.id));
+    from.store.commit(torn).unwrap();
+    assert!(findings(&from.store).iter().any(|found| found.contains("does not lead to its owner")));
+    // All of it goes when its owner does.
+    let owner = bailey::model::CredentialOwner::User(ann.id);
+    let rows = from.store.read(|s| bailey::store::credentials::rows_of(s, &owner)).unwrap();
+    for key in [schema::factors::passkey(&ann.id, &passkey.id), schema::factors::recovery_codes(&ann.id)] {
+        assert!(rows.contains(&key));
+    }
 }
 
 #[test]

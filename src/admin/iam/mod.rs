@@ -10,6 +10,8 @@
 //!  access_keys   what programs sign with
 //!  passwords     of local users, and the rules for them
 //!  mfa           virtual devices of the second factor
+//!  own_passkeys  somebody's own passkeys and recovery codes
+//!  second_factors  all of a person, for administrators
 //!  account       the account as a whole
 //!  policies      managed policies and their versions
 //!  templates     the ready-made ones, which belong to every account
@@ -46,6 +48,7 @@ pub mod local;
 mod lockout;
 pub mod mfa;
 pub mod own_devices;
+pub mod own_passkeys;
 mod own_sessions;
 pub mod passwords;
 pub mod policies;
@@ -55,6 +58,7 @@ mod question;
 pub mod reports;
 pub mod roles;
 pub mod root;
+pub mod second_factors;
 pub mod services;
 pub mod sessions;
 pub mod simulate;

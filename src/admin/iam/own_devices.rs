@@ -8,6 +8,8 @@ use jiff::SignedDuration;
 
 use super::super::{Admin, AdminError};
 use super::mfa::Codes;
+use super::own_passkeys::Enrolled;
+use crate::authn::login::{Factors, Method};
 use crate::authn::subject::Subject;
 use crate::authn::totp;
 use crate::base::{Secret, Timestamp, UserId};
@@ -35,7 +37,7 @@ pub struct Offer {
     pub sealed: String,
 }
 
-/// What somebody has to do before they get another device.
+/// What somebody has to do before they get another second factor, or lose one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before {
     /// Show one that they have.
@@ -45,10 +47,10 @@ pub enum Before {
 }
 
 impl Before {
-    fn another(held: &[Read<MfaDevice>], shown: Shown) -> Option<Self> {
+    fn another(held: &Factors, shown: Shown) -> Option<Self> {
         match shown {
             Shown::Factor => None,
-            _ if !held.is_empty() => Some(Self::StepUp),
+            _ if held.any() => Some(Self::StepUp),
             Shown::Password => None,
             Shown::Nothing => Some(Self::SignIn),
         }
@@ -79,31 +81,31 @@ impl Admin {
         self.as_offered(user, &seed, sealed.to_owned())
     }
 
-    /// What whoever acts has to do first, if they are to have another device. Blocks.
+    /// What whoever acts has to do first, if they are to have another second factor. Blocks.
     ///
     /// # Errors
     /// When nobody acts who could have one, or the store cannot be read.
-    pub fn before_another_device(&self, who: Subject<'_>, now: Timestamp) -> Result<Option<Before>, AdminError> {
-        let owner = CredentialOwner::User(who.user().ok_or_else(nobody)?.id);
-        let held = self.store.read(|snapshot| credentials::mfa_devices_of(snapshot, &owner))?;
+    pub fn before_another_factor(&self, who: Subject<'_>, now: Timestamp) -> Result<Option<Before>, AdminError> {
+        let user = who.user().ok_or_else(nobody)?;
+        let held = self.store.read(|snapshot| Factors::of(snapshot, &user.id))?;
         Ok(Before::another(&held, Shown::by(who, now)))
     }
 
-    /// Puts an offered device into use for whoever asks, who shows two codes of it. Answers its name. Blocks.
+    /// Puts an offered device into use for whoever asks, who shows two codes of it. Blocks.
     ///
     /// # Errors
     /// When the offer is not theirs or too old, the codes are wrong or were tried too often, they have a device and have not
     /// shown it, there are eight, or a part fails.
-    pub fn enrol_device(&self, asked: Authorized, sealed: &str, codes: &Codes) -> Result<String, AdminError> {
-        let subject = Subject::of(asked.caller());
-        let shown = subject.map_or(Shown::Nothing, |subject| Shown::by(subject, asked.at()));
-        let user = subject.and_then(Subject::user).cloned();
+    pub fn enrol_device(&self, asked: Authorized, sealed: &str, codes: &Codes) -> Result<Enrolled, AdminError> {
+        let (user, shown) = acting(&asked);
         self.change(asked, |change| {
             let user = user.as_ref().ok_or_else(nobody)?;
             let seed = self.offered(&user.id, sealed, change.now)?;
             let owner = CredentialOwner::User(user.id);
             let held = credentials::mfa_devices_of(change.snapshot, &owner)?;
-            self.may_have_another(&held, shown, &seed)?;
+            let factors = Factors::of(change.snapshot, &user.id)?;
+            must_have_shown(&factors, shown)?;
+            self.may_have_another(&held, &seed)?;
             let name = free_name(change.snapshot, user, held.len())?;
             let sealed = self.keys.seal(&mfa_device_owner(&name.to_ascii_lowercase()), &seed)?;
             let (created, tags) = (change.now, Tags::default());
@@ -114,31 +116,16 @@ impl Admin {
             change.commit.put_mfa_device(None, &device, 0)?;
             change.note("device", name.clone());
             change.note("user", user.name.to_string());
-            Ok(name)
+            let codes = self.first_codes(change, user, &factors)?;
+            Ok(Enrolled { name, by: Method::Code, codes })
         })
     }
 
-    /// Whoever has a device shows it before they get another: a password alone is not enough for that. And of whoever has none
-    /// the password is asked for: a browser that was left open, or its cookie, is not enough for one either. And one device is one.
-    fn may_have_another(
-        &self,
-        held: &[Read<MfaDevice>],
-        shown: Shown,
-        seed: &Secret<Vec<u8>>,
-    ) -> Result<(), AdminError> {
+    /// There are not too many yet; and one device is one.
+    fn may_have_another(&self, held: &[Read<MfaDevice>], seed: &Secret<Vec<u8>>) -> Result<(), AdminError> {
         if held.len() >= MOST {
             let limit = format!("{MOST} are allowed");
             return Err(AdminError::LimitExceeded { what: "one device more".to_owned(), limit });
-        }
-        let lack = match Before::another(held, shown) {
-            None => None,
-            Some(Before::StepUp) => Some(("you have a device, and have not shown it", "show a code of it first")),
-            Some(Before::SignIn) => {
-                Some(("it is some time since you typed your password", "sign in again, then set it up"))
-            }
-        };
-        if let Some((what, remedy)) = lack {
-            return Err(AdminError::NotNow { what: what.to_owned(), remedy: remedy.to_owned() });
         }
         for device in held {
             let own = self.keys.unseal(&mfa_device_owner(&device.value.folded()), &device.value.seed)?;
@@ -177,7 +164,7 @@ impl Admin {
 
 /// What somebody has shown who wants a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+pub(super) enum Shown {
     /// A second factor, at whatever time in this session.
     Factor,
     /// The password, lately.
@@ -200,12 +187,32 @@ impl Shown {
     }
 }
 
+/// Who asks, and what they have shown of themselves.
+pub(super) fn acting(asked: &Authorized) -> (Option<User>, Shown) {
+    let subject = Subject::of(asked.caller());
+    let shown = subject.map_or(Shown::Nothing, |subject| Shown::by(subject, asked.at()));
+    (subject.and_then(Subject::user).cloned(), shown)
+}
+
+/// Whoever has a second factor shows it before they get another, or lose one: a password alone is not enough for that. And of whoever
+/// has none the password is asked for: a browser that was left open, or its cookie, is not enough for one either.
+pub(super) fn must_have_shown(held: &Factors, shown: Shown) -> Result<(), AdminError> {
+    let (what, remedy) = match Before::another(held, shown) {
+        None => return Ok(()),
+        Some(Before::StepUp) => {
+            ("you have a second factor, and have not shown it", "show it first, or sign in again with it")
+        }
+        Some(Before::SignIn) => ("it is some time since you typed your password", "sign in again, then set it up"),
+    };
+    Err(AdminError::NotNow { what: what.to_owned(), remedy: remedy.to_owned() })
+}
+
 /// For whom an offer is sealed: it is worth nothing to anybody else.
 fn owner_of_offer(user: &UserId) -> String {
     format!("offered-device/{user}")
 }
 
-fn nobody() -> AdminError {
+pub(super) fn nobody() -> AdminError {
     AdminError::NotFound { kind: "user", who: "who asks".to_owned() }
 }
 

@@ -1,19 +1,22 @@
-//! Who has signed in with a password.
+//! Who has signed in.
 
 use std::fmt;
 
+use super::factor::Factor;
 use crate::authn::signed::From;
 use crate::base::Timestamp;
 use crate::model::{AccountId, Actor, Arn, Member, UniqueId, User};
 
-/// Somebody whose password was right, and the code of a second factor where there is one. Made by
-/// [`super::Logins::sign_in`] alone.
+/// Somebody whose password was right, and the second factor where there is one; or who showed a passkey that stands for both. Made
+/// by [`super::Logins`] alone.
 #[derive(Debug)]
 pub struct Bound {
     pub(super) account: AccountId,
     pub(super) user: User,
     pub(super) at: Timestamp,
-    pub(super) mfa: Option<Timestamp>,
+    /// Else by a passkey alone.
+    pub(super) by_password: bool,
+    pub(super) mfa: Option<Factor>,
     pub(super) password: Option<Timestamp>,
     pub(super) from: From,
 }
@@ -37,9 +40,15 @@ impl Bound {
         self.at
     }
 
-    /// When a code of a second factor was taken, if one was: `aws:MultiFactorAuthPresent` and `..Age`.
+    /// When a second factor was taken, if one was: `aws:MultiFactorAuthPresent` and `..Age`.
     #[must_use]
     pub fn mfa(&self) -> Option<Timestamp> {
+        self.mfa.map(|factor| factor.at)
+    }
+
+    /// The second factor that was taken, if one was.
+    #[must_use]
+    pub fn factor(&self) -> Option<Factor> {
         self.mfa
     }
 
@@ -51,8 +60,10 @@ impl Bound {
 
     /// How (RFC 8176).
     #[must_use]
-    pub fn amr(&self) -> &'static [&'static str] {
-        if self.mfa.is_some() { &["pwd", "otp", "mfa"] } else { &["pwd"] }
+    pub fn amr(&self) -> Vec<&'static str> {
+        let password = self.by_password.then_some("pwd");
+        let factor = self.mfa.map(|factor| factor.by.words()).unwrap_or_default();
+        password.into_iter().chain(factor.iter().copied()).collect()
     }
 
     /// Where from.

@@ -1,13 +1,14 @@
 //! Half a sign-in: the password was right, and a second factor is wanted: a code of one, or that one be set up.
 //!
 //! Whoever shows pages lets somebody go on with it, so that the password is typed once and kept nowhere. It is worth nothing
-//! without a code, which counts once; and it is sealed when it leaves, for a browser to bring back.
+//! without a second factor, which counts once; and it is sealed when it leaves, for a browser to bring back.
 
 use std::sync::PoisonError;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::factor::{Factor, Method, Shown};
 use super::people::{Way, admit, standing};
 use super::{Bound, Logins, Parts, Reason, Refused};
 use crate::authn::Caller;
@@ -42,6 +43,12 @@ impl Half {
         Self { user: bound.user.id, at: bound.at, password: bound.password }
     }
 
+    /// Who has to show the second factor.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
     /// Sealed, as text for a browser.
     ///
     /// # Errors
@@ -61,16 +68,16 @@ impl Half {
 }
 
 impl Logins {
-    /// Lets somebody in who goes on with `code` where they were asked for one. Record it: call it through the gate.
+    /// Lets somebody in who goes on with `shown` where they were asked for a second factor. Record it: call it through the gate.
     ///
     /// # Errors
     /// Why not; when too much time has passed they begin anew.
-    pub async fn go_on(&self, half: Half, code: Secret<String>, from: From, now: Timestamp) -> Result<Caller, Refused> {
+    pub async fn go_on(&self, half: Half, shown: Shown, from: From, now: Timestamp) -> Result<Caller, Refused> {
         self.in_time(&half, now)?;
         let parts = self.parts.clone();
         let admitted = self.parts.store.run(move |store| {
             let same = |_: &User, password| password == half.password;
-            let way = Way { code: Some(code), from };
+            let way = Way { shown: Some(shown), from };
             Ok::<_, StoreError>(admit(&parts, store, half.user, same, way, now))
         });
         let bound: Bound = admitted.await.map_err(|error| Refused::failed(&error))??;
@@ -84,7 +91,7 @@ impl Logins {
     pub fn resume(&self, half: &Half, from: From, now: Timestamp) -> Result<Caller, Refused> {
         self.in_time(half, now)?;
         let same = |_: &User, password| password == half.password;
-        let admitted = admit(&self.parts, &self.parts.store, half.user, same, Way { code: None, from }, now);
+        let admitted = admit(&self.parts, &self.parts.store, half.user, same, Way { shown: None, from }, now);
         admitted.map(Caller::from)
     }
 
@@ -104,7 +111,8 @@ impl Logins {
         }
         let same = |_: &User, password| password == half.password;
         let (user, password) = standing(store, half.user, same, now)?;
-        Ok(Bound { account: account.clone(), user, at: half.at, mfa: Some(now), password, from }.into())
+        let mfa = Some(Factor { at: now, by: Method::Code });
+        Ok(Bound { account: account.clone(), user, at: half.at, by_password: true, mfa, password, from }.into())
     }
 
     fn in_time(&self, half: &Half, now: Timestamp) -> Result<(), Refused> {

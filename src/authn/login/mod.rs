@@ -1,4 +1,5 @@
-//! Signing in with a name and a password: of the directory, or one that is kept here for a local user.
+//! Signing in with a name and a password: of the directory, or one that is kept here for a local user. Where that is wanted, with a
+//! passkey alone ([`Logins::by_passkey`]).
 //!
 //! Owns the order in which it is done and what is counted. Nothing of a person rests on what was typed: the name only finds
 //! somebody, and from then on it is the id that attempts, devices and records are about. Writing down how a sign-in ended
@@ -16,8 +17,10 @@ mod factor;
 mod half;
 mod limits;
 mod name;
+mod passwordless;
 mod people;
 mod refused;
+mod ways;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -26,9 +29,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use bound::Bound;
+pub use factor::{Factor, Factors, Method, Shown};
 pub use half::Half;
 pub use name::canonical;
 pub use refused::{Reason, Refused};
+pub use ways::Passkeys;
 
 use super::Caller;
 use super::limiter::Attempts;
@@ -116,6 +121,8 @@ pub struct Parts {
     pub passwords: Arc<Passwords>,
     /// Wrong passwords and codes of people, however they were tried.
     pub attempts: Arc<Attempts<(CredentialOwner, String)>>,
+    /// Where passkeys are used, and what for.
+    pub passkeys: Passkeys,
 }
 
 /// Lets people sign in. One for the whole daemon; a reload exchanges its directories and settings, and what was counted
@@ -190,20 +197,6 @@ impl Logins {
     ) -> Result<Timestamp, Refused> {
         let Parts { store, keys, account, attempts, .. } = &self.parts;
         factor::check_device((store, keys, attempts), (owner, actor), (account, serial), code, now)
-    }
-
-    /// When a code of whichever device `owner` has was taken, for whoever is signed in. Blocks.
-    ///
-    /// # Errors
-    /// When the code is wrong or was taken before, there is no device, or codes were wrong too often.
-    pub fn any_factor(
-        &self,
-        (owner, actor): (CredentialOwner, &Actor),
-        code: &Secret<String>,
-        now: Timestamp,
-    ) -> Result<Timestamp, Refused> {
-        let Parts { store, keys, attempts, .. } = &self.parts;
-        factor::check((store, keys, attempts), owner, actor, Some(code), now).map(|taken| taken.unwrap_or(now))
     }
 
     async fn attempt(&self, settings: &Settings, attempt: Attempt, now: Timestamp) -> Result<Bound, Refused> {

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use super::factor::Shown;
 use super::name::Name;
 use super::{Attempt, Bound, Door, Half, Logins, Parts, Reason, Refused, Settings, factor};
 use crate::authn::limiter::{Attempt as Counted, PASSWORD};
@@ -223,7 +224,7 @@ fn asked<'a>(doors: &'a [Door], label: Option<&DirectoryLabel>) -> Vec<&'a Door>
     }
 }
 
-fn unavailable(label: &DirectoryLabel, error: &DirectoryError) -> Refused {
+pub(super) fn unavailable(label: &DirectoryLabel, error: &DirectoryError) -> Refused {
     tracing::warn!(directory = %label, %error, fault = ?error.fault(), "nobody of it can sign in with a password");
     Refused::new(Reason::DirectoryUnavailable, error)
 }
@@ -240,7 +241,7 @@ fn local(snapshot: &dyn Snapshot, name: &str) -> Result<Option<(User, Read<Login
     Ok(profile.map(|profile| (user, profile)))
 }
 
-fn user(snapshot: &dyn Snapshot, id: UserId) -> Result<Option<User>, StoreError> {
+pub(super) fn user(snapshot: &dyn Snapshot, id: UserId) -> Result<Option<User>, StoreError> {
     Ok(match rows::entity(snapshot, &Member::User(id))? {
         Some((_, Entity::User(user))) => Some(user),
         _ => None,
@@ -278,14 +279,14 @@ fn usable(store: &Store, profile: &LoginProfile, now: Timestamp) -> Result<(), R
 
 /// What comes with a password.
 pub(super) struct Way {
-    pub(super) code: Option<Secret<String>>,
+    pub(super) shown: Option<Shown>,
     pub(super) from: From,
 }
 
 impl Attempt {
     /// What is left of it when the password was right.
     fn way(self) -> Way {
-        Way { code: self.code, from: self.from }
+        Way { shown: self.code.map(Shown::Code), from: self.from }
     }
 }
 
@@ -300,18 +301,22 @@ pub(super) fn admit(
     now: Timestamp,
 ) -> Result<Bound, Refused> {
     let (user, password) = standing(store, id, is_meant, now)?;
-    let owner = CredentialOwner::User(user.id);
     let actor = Actor::Person { user: user.id, name: user.name.to_string() };
-    let Way { code, from } = way;
-    let mfa = factor::check((store, &parts.keys, &parts.attempts), owner, &actor, code.as_ref(), now);
-    let mfa = mfa.map_err(|refused| match refused.reason {
-        // With a right password, and a code that can still come.
-        Reason::CodeRequired | Reason::WrongCode | Reason::UsedCode => {
-            refused.with_half(Half::of(&user, password, now))
-        }
+    let Way { shown, from } = way;
+    let mfa = factor::check(parts, store, (user.id, &actor), shown.as_ref(), now);
+    let about = |refused: Refused| refused.about(user.id, Some(user.name.to_string()));
+    let mfa = mfa.map_err(about).map_err(|refused| match refused.reason {
+        // With a right password, and a second factor that can still come.
+        Reason::CodeRequired
+        | Reason::WrongCode
+        | Reason::UsedCode
+        | Reason::WrongPasskey
+        | Reason::UsedChallenge
+        | Reason::CounterWentBack
+        | Reason::UsedRecoveryCode => refused.with_half(Half::of(&user, password, now)),
         _ => refused,
     })?;
-    Ok(Bound { account: parts.account.clone(), user, at: now, mfa, password, from })
+    Ok(Bound { account: parts.account.clone(), user, at: now, by_password: true, mfa, password, from })
 }
 
 /// The person as stored, who is the one that is meant and may act, and when their password was set, as far as that is known.

@@ -97,12 +97,26 @@ reasons! {
     Denied = "denied", Holder;
     /// Policies ask for a second factor, and the person has none.
     FactorRequired = "factor_required", Holder;
-    /// A code of the second factor is wanted.
+    /// A second factor is wanted.
     CodeRequired = "code_required", Holder;
     /// The code is wrong, or there is no device.
     WrongCode = "wrong_code", Holder;
     /// The code was taken before.
     UsedCode = "used_code", Holder;
+    /// The passkey is not theirs, or its answer does not go with what was asked.
+    WrongPasskey = "wrong_passkey", Holder;
+    /// The passkey's answer was taken before.
+    UsedChallenge = "used_challenge", Holder;
+    /// The passkey's counter went back: there may be a copy of it.
+    CounterWentBack = "counter_went_back", Holder;
+    /// The recovery code was taken before.
+    UsedRecoveryCode = "used_recovery_code", Holder;
+    /// Nobody signs in without a password here.
+    PasswordlessOff = "passwordless_off", Everybody;
+    /// Nobody has that passkey, or it shows nobody by itself.
+    UnknownPasskey = "unknown_passkey", Everybody;
+    /// The directory of who showed a passkey says that they may not act.
+    NotInDirectory = "not_in_directory", Everybody;
     /// The code came too long after the password.
     CodeTooLate = "code_too_late", Holder;
     /// Codes were wrong too often.
@@ -233,13 +247,24 @@ impl fmt::Display for Refused {
             Reason::FactorRequired => {
                 "a second factor is asked for, and you have none: set one up where you sign in with a browser"
             }
-            Reason::CodeRequired => "a code of your second factor is needed",
+            Reason::CodeRequired => "your second factor is needed: a code, or in a browser a passkey",
             Reason::WrongCode => "the code is wrong",
+            Reason::WrongPasskey => "the passkey is not accepted: try once more, or another way",
+            Reason::UsedChallenge => "that answer of the passkey was used before: try once more",
+            Reason::CounterWentBack => {
+                "the counter of this passkey went back, so there may be a copy of it: sign in another way and remove it, or ask your administrators"
+            }
+            Reason::UsedRecoveryCode => "this recovery code was used before: each counts once",
+            Reason::PasswordlessOff => "nobody signs in with a passkey alone here: use your name and password",
+            Reason::UnknownPasskey => {
+                "this passkey signs nobody in by itself: use your name and password; what you have of it here may have been removed"
+            }
+            Reason::NotInDirectory => "your account may not be used now: ask your administrators",
             Reason::CodeTooLate => "that took too long: begin again with your password",
             Reason::UsedCode => "the code was used before: wait for the next",
             Reason::TooManyCodes => "codes were wrong too often: try again later",
             Reason::DirectoryUnavailable => {
-                "the directory does not answer, so nobody can sign in with a password: try again in some minutes"
+                "the directory does not answer, so nobody can sign in: try again in some minutes"
             }
             _ => return f.write_str(&self.detail_for_everybody()),
         })

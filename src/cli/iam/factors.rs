@@ -18,6 +18,7 @@ use super::{details, done, go_on};
 use crate::admin::iam::mfa::DeviceView;
 use crate::admin::iam::passwords::LoginProfileView;
 use crate::admin::iam::reports::{CredentialReport, State as Progress};
+use crate::admin::iam::second_factors::{FactorView, FactorsReset};
 use crate::admin::iam::views::Page;
 use crate::cli::Exit;
 use crate::cli::output::{Column, Format, moment};
@@ -53,10 +54,12 @@ pub enum PasswordVerb {
 /// `bailey mfa`.
 #[derive(Debug, Subcommand)]
 pub enum MfaVerb {
-    /// List all virtual devices, or those of one user
+    /// List the second factors of a user: devices, passkeys, recovery codes; or all virtual devices there are
     List {
-        /// Only those of this user
-        #[arg(long, value_name = "NAME_OR_ID")]
+        /// The user's name or id
+        who: Option<String>,
+        /// Only the virtual devices of this user
+        #[arg(long, value_name = "NAME_OR_ID", conflicts_with = "who")]
         user: Option<String>,
         /// At most this many
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -82,6 +85,13 @@ pub enum MfaVerb {
     Enable(Pair),
     /// Follow a device whose clock went astray
     Resync(Pair),
+    /// Remove all second factors and recovery codes of a user who has lost them, and end what they are signed in to
+    ///
+    /// Until they set up another one, their password alone signs them in. So make sure who asks for it.
+    Reset {
+        /// The user's name or id
+        who: String,
+    },
     /// Take a device from a user
     Deactivate {
         /// The user's name or id
@@ -181,6 +191,15 @@ const DEVICES: &[Column<DeviceView>] = &[
     Column { title: "tags", cell: |device| tags(&device.tags) },
 ];
 
+const FACTORS: &[Column<FactorView>] = &[
+    Column { title: "kind", cell: |factor| factor.kind.clone() },
+    Column { title: "name", cell: |factor| factor.name.clone() },
+    Column { title: "since", cell: |factor| moment(factor.since) },
+    Column { title: "last used", cell: |factor| factor.last_used.map(moment).unwrap_or_default() },
+    Column { title: "synced", cell: |factor| factor.synced.map(yes).unwrap_or_default() },
+    Column { title: "id", cell: |factor| factor.id.clone().unwrap_or_default() },
+];
+
 const PROFILE: &[Column<LoginProfileView>] = &[
     Column { title: "user", cell: |profile| profile.user.clone() },
     Column { title: "password set", cell: |profile| moment(profile.changed) },
@@ -242,13 +261,23 @@ pub async fn password(session: &mut Session, verb: PasswordVerb) -> anyhow::Resu
 /// When the operation fails.
 pub async fn mfa(session: &mut Session, verb: MfaVerb) -> anyhow::Result<Exit> {
     let held = |who: &str, serial: &str| format!("/v1/users/{}/mfa-devices/{}", encoded(who), encoded(serial));
+    let factors = |who: &str| format!("/v1/users/{}/second-factors", encoded(who));
     match verb {
+        MfaVerb::List { who: Some(who), .. } => {
+            let held: Vec<FactorView> = session.client.get(&factors(&who)).await?;
+            session.output.listing(&held, FACTORS)?;
+        }
+        MfaVerb::Reset { who } => {
+            let reset: FactorsReset = session.client.delete(&factors(&who)).await?;
+            session.output.listing(&reset.removed, FACTORS)?;
+            done(session, &format!("removed, and {} of their sign-ins ended", reset.ended))?;
+        }
         MfaVerb::List { user: Some(user), .. } => {
             let devices: Vec<DeviceView> =
                 session.client.get(&format!("/v1/users/{}/mfa-devices", encoded(&user))).await?;
             session.output.listing(&devices, DEVICES)?;
         }
-        MfaVerb::List { user: None, limit, after } => {
+        MfaVerb::List { limit, after, .. } => {
             let query = query(&[("limit", Some(limit.to_string())), ("after", after)]);
             let page: Page<DeviceView> = session.client.get(&format!("/v1/mfa-devices{query}")).await?;
             session.output.listing(&page.items, DEVICES)?;

@@ -188,7 +188,7 @@ async fn signed_in(
 /// (`authn::login::Reason::CodeRequired`).
 fn wants_code(refused: &ServiceError) -> bool {
     matches!(refused, ServiceError::Refused { code, message, .. }
-        if code == "AccessDenied" && message.contains("code of your second factor"))
+        if code == "AccessDenied" && message.contains("your second factor is needed"))
 }
 
 /// Forgets the sign-in, and all that was begun with it; one by a browser ends at the daemon, too.
@@ -258,8 +258,8 @@ mod tests {
             message: message.to_owned(),
             status: 403,
         };
-        assert!(wants_code(&refused("AccessDenied", "a code of your second factor is needed")));
+        assert!(wants_code(&refused("AccessDenied", "your second factor is needed")));
         assert!(!wants_code(&refused("AccessDenied", "the code is wrong")));
-        assert!(!wants_code(&refused("Throttling", "a code of your second factor is needed")));
+        assert!(!wants_code(&refused("Throttling", "your second factor is needed")));
     }
 }

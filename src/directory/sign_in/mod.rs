@@ -1,6 +1,7 @@
 //! Whether a password is somebody's: found with our own account, tried on a connection of its own.
 //!
-//! Owns the two steps of a sign-in by password, [`Verifier::find`] and [`Verifier::verify`]. What was typed is only ever a
+//! Owns the two steps of a sign-in by password, [`Verifier::find`] and [`Verifier::verify`], and the look at somebody who signs in
+//! without one, [`Verifier::state_of`]. What was typed is only ever a
 //! value in a search: the bind is made with the DN that came back, and afterwards the server has to say, on that very
 //! connection, that it knows who is there and that it is the object that was found. Nothing is kept of a password, and no
 //! referral is followed. How often somebody may try is `authn`'s business, which is why there are two steps: between them
@@ -8,6 +9,7 @@
 
 mod bind;
 mod find;
+mod live;
 mod lockout;
 mod refusal;
 
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use live::AccountState;
 pub(super) use lockout::Lockouts;
 pub use refusal::{Refusal, RefusalKind};
 
@@ -147,6 +150,12 @@ pub trait Verifier: Send + Sync {
     /// Connects as [`Verifier::verify`] does and asks for nothing: it takes about as long, and no password is sent. For
     /// names that nobody has.
     async fn pretend(&self);
+
+    /// How the account of the person with this id is now, whose password nobody tries.
+    ///
+    /// # Errors
+    /// When no server answers, or the look-up did not run to its end.
+    async fn state_of(&self, guid: &Guid) -> Result<AccountState, DirectoryError>;
 }
 
 #[async_trait]
@@ -161,5 +170,9 @@ impl Verifier for LdapSource {
 
     async fn pretend(&self) {
         bind::pretend(self).await;
+    }
+
+    async fn state_of(&self, guid: &Guid) -> Result<AccountState, DirectoryError> {
+        live::state_of(self, guid).await
     }
 }

@@ -11,6 +11,7 @@ use super::super::v1::Routes;
 use super::{Body, Failure, KeysBody, Listing, Shared, TagsBody, work};
 use crate::admin::iam::mfa::{Codes, DeviceView, MadeDevice, NewDevice};
 use crate::admin::iam::passwords::{LoginProfileView, NewPassword};
+use crate::admin::iam::second_factors::{FactorView, FactorsReset};
 use crate::admin::iam::views::Page;
 use crate::base::Secret;
 use crate::gate::Operation;
@@ -35,6 +36,8 @@ pub(super) fn add(routes: Routes) -> Routes {
         .put("/v1/users/{who}/mfa-devices/{serial}", Operation::EnableMFADevice, enable)
         .post("/v1/users/{who}/mfa-devices/{serial}/resync", Operation::ResyncMFADevice, resync)
         .delete("/v1/users/{who}/mfa-devices/{serial}", Operation::DeactivateMFADevice, deactivate)
+        .get("/v1/users/{who}/second-factors", Operation::ListSecondFactors, second_factors_of)
+        .delete("/v1/users/{who}/second-factors", Operation::ResetSecondFactors, reset)
 }
 
 /// A password as it is sent. Read into a [`Secret`] at once.
@@ -175,6 +178,20 @@ async fn devices_of(
 ) -> Result<Json<Vec<DeviceView>>, Failure> {
     let allowed = asked.authorize(&who).await?;
     work(&app, move |admin| admin.mfa_devices(&allowed)).await
+}
+
+async fn second_factors_of(
+    State(app): Shared,
+    asked: Asked,
+    Path(who): Path<String>,
+) -> Result<Json<Vec<FactorView>>, Failure> {
+    let allowed = asked.authorize(&who).await?;
+    work(&app, move |admin| admin.second_factors(&allowed)).await
+}
+
+async fn reset(State(app): Shared, asked: Asked, Path(who): Path<String>) -> Result<Json<FactorsReset>, Failure> {
+    let allowed = asked.authorize(&who).await?;
+    work(&app, move |admin| admin.reset_second_factors(allowed)).await
 }
 
 async fn enable(

@@ -7,21 +7,20 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::mine::{failed, security_page, signed};
+use super::mine::{failed, signed};
 use super::pages::{Device, Frame, message, page};
-use super::sign_in::{onward, set_cookie};
+use super::passkey::added;
 use super::step_up;
-use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
+use super::visit::{SignedIn, Visit, blocking};
 use crate::admin::AdminError;
 use crate::admin::iam::mfa::Codes;
 use crate::admin::iam::own_devices::{Before, Offer};
 use crate::authn::subject::Subject;
-use crate::base::{Fault, Faulty as _, Secret, Timestamp};
+use crate::base::{Fault, Faulty as _, Secret};
 use crate::gate::Operation;
 use crate::http::App;
 use crate::query::Params;
 use crate::sso::flow;
-use crate::sso::sign_in::stepped_up;
 
 /// What is said of codes that are wrong.
 pub(super) const NOT_THEM: &str = "These are not two codes of it, one right after the other. Try the next two.";
@@ -31,7 +30,7 @@ pub(super) async fn offer(State(app): State<Arc<App>>, visit: Visit) -> Response
     blocking(app, move |app, now| {
         let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
         let who = Subject::Signed(signed(&caller)?);
-        match app.admin.before_another_device(who, now).map_err(failed)? {
+        match app.admin.before_another_factor(who, now).map_err(failed)? {
             None => {}
             Some(Before::StepUp) => return Ok(step_up::to(visit.here())),
             Some(Before::SignIn) => return Ok(visit.to_sign_in(Some("password"))),
@@ -60,7 +59,7 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
             message(status, "Not put into use", &error.to_string(), ("/me/security", "Back"))
         })?;
         match app.admin.enrol_device(allowed, sealed, &codes(&form)) {
-            Ok(name) => enrolled(app, &visit, (name, next), now),
+            Ok(enrolled) => added(app, &visit, (enrolled, next), now),
             Err(AdminError::WrongCode { .. }) => Ok(shown(403, frame, (next, &again), Some(NOT_THEM.to_owned()))),
             Err(error) if error.fault() == Fault::Caller => {
                 Err(message(403, "Not put into use", &error.to_string(), ("/me/security", "Back")).into())
@@ -69,24 +68,6 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
         }
     })
     .await
-}
-
-/// Codes of it were shown a moment ago, so it counts for this browser from now on.
-fn enrolled(app: &App, visit: &Visit, (name, next): (String, &str), now: Timestamp) -> Result<Response, Instead> {
-    let SignedIn { caller, .. } = visit.signed_in(app, "security", now)?;
-    let begun = stepped_up((&app.gate, &app.mint), caller, &["otp", "mfa"], now).map_err(|error| {
-        let why = format!("{name} is in use, and does not count for this sign-in: {error}.");
-        message(200, "Sign in again", &why, ("/login", "Sign in"))
-    })?;
-    let mut answer = match flow::target(next) {
-        Some(next) => onward(next),
-        None => {
-            let SignedIn { caller, frame } = visit.signed_in_by(app, &begun.cookie, "security", now)?;
-            page(200, &security_page(app, signed(&caller)?, frame, Some(name), now)?)
-        }
-    };
-    set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
-    Ok(answer)
 }
 
 /// As people read them: in groups of three.

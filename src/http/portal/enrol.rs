@@ -10,13 +10,15 @@ use axum::extract::State;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hyper::header::SET_COOKIE;
 
 use super::device::{NOT_THEM, codes};
-use super::pages::{Enrol, page};
+use super::pages::{Enrol, FirstCodes, page};
 use super::sign_in::{begun_here, entered, form, sentence, status};
 use super::visit::{FLOW, Instead, Visit, blocking};
 use crate::admin::AdminError;
 use crate::admin::iam::own_devices::Offer;
+use crate::admin::iam::own_passkeys::Enrolled;
 use crate::authn::login::{Half, Refused};
 use crate::authn::subject::Subject;
 use crate::base::{Fault, Faulty as _};
@@ -62,8 +64,9 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
             let status = if error.fault() == Fault::Caller { 403 } else { 503 };
             flow.anew(status, format!("A second factor is asked for, and you may set none up from here: {error}"))
         })?;
-        let name = match (app.admin.enrol_device(allowed, sealed, &codes(&params)), again) {
-            (Ok(name), _) => name,
+        let Enrolled { name, codes: told, .. } = match (app.admin.enrol_device(allowed, sealed, &codes(&params)), again)
+        {
+            (Ok(enrolled), _) => enrolled,
             (Err(AdminError::WrongCode { .. }), Some(Ok(offer))) => {
                 return flow.shown(403, &offer, Some(NOT_THEM.to_owned()));
             }
@@ -71,9 +74,26 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
         };
         let about = vec![("action", Operation::Login.name().to_owned()), ("enrolled", name.clone())];
         let signed_in = app.gate.enrolled(&app.logins, (&half, &name), visit.from.clone(), about, now);
-        entered(app, &visit, signed_in.map_err(|refused| flow.refused(&refused))?, next, now)
+        let entered = entered(app, &visit, signed_in.map_err(|refused| flow.refused(&refused))?, next, now)?;
+        let told = told.iter().map(|code| code.expose().as_str()).collect();
+        Ok(with_codes(
+            entered,
+            &FirstCodes { name: &name, codes: told, next: crate::sso::flow::target(next).unwrap_or("/me") },
+        ))
     })
     .await
+}
+
+/// The page with recovery codes instead of where somebody goes on to from there; what the browser keeps of the sign-in stays.
+fn with_codes(entered: Response, codes: &FirstCodes<'_>) -> Response {
+    if codes.codes.is_empty() {
+        return entered;
+    }
+    let mut answer = page(200, codes);
+    for cookie in entered.headers().get_all(SET_COOKIE) {
+        answer.headers_mut().append(SET_COOKIE, cookie.clone());
+    }
+    answer
 }
 
 impl Flow<'_> {

@@ -9,6 +9,7 @@ use super::pages::{Access, Card, Credentials, Frame, Running, Security, Sessions
 use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
+use crate::admin::iam::own_passkeys::OwnFactors;
 use crate::authn::signed::Signed;
 use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::http::App;
@@ -139,18 +140,19 @@ pub(super) async fn security(State(app): State<Arc<App>>, visit: Visit) -> Respo
     .await
 }
 
-/// The page of devices and groups; `added` was put into use a moment ago. Blocks.
+/// The page of second factors and groups; `said` was done a moment ago. Blocks.
 pub(super) fn security_page(
     app: &App,
     who: &Signed,
     frame: Frame,
-    added: Option<String>,
+    said: Option<String>,
     now: Timestamp,
 ) -> Result<Security, Instead> {
+    let OwnFactors { passkeys, recovery_codes } = app.admin.own_factors(who).map_err(failed)?;
     let devices = mine::devices(&app.admin, who).map_err(failed)?;
     let groups = mine::groups(&app.admin, who, now).map_err(failed)?;
     let mfa = who.session().and_then(|live| live.session().mfa);
-    Ok(Security { frame, devices, mfa, groups, added })
+    Ok(Security { frame, devices, mfa, passkeys, recovery_codes, groups, said })
 }
 
 /// Whoever has a browser's session signs, in a way.

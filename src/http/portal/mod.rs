@@ -2,15 +2,17 @@
 //! keyboard alone; scripts only make them more convenient.
 //!
 //! Owns what pages look like (`pages`, `assets`), what of a browser's request counts (`visit`), and the two parts
-//! there are: signing in and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
+//! there are: signing in (with a second factor: `factor`) and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
 
 pub mod assets;
 mod authorize;
 mod device;
 mod device_code;
 mod enrol;
+mod factor;
 mod mine;
 mod pages;
+mod passkey;
 mod sign_in;
 mod sign_out;
 mod step_up;
@@ -31,9 +33,10 @@ use crate::sso::metadata::paths;
 pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/login", get(sign_in::show).post(sign_in::password))
-        .route("/login/code", post(sign_in::code))
+        .route("/login/code", post(factor::take))
+        .route("/login/passwordless", post(factor::passwordless))
         .route("/login/enrol", post(enrol::enrol))
-        .route("/login/step-up", get(step_up::ask).post(step_up::code))
+        .route("/login/step-up", get(step_up::ask).post(step_up::take))
         .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
         .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route(paths::END_SESSION, get(sign_out::ask).post(sign_out::ask))
@@ -47,6 +50,10 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/me/sessions/end-all", post(mine::end_all))
         .route("/me/security", get(mine::security))
         .route("/me/security/device", get(device::offer).post(device::enrol))
+        .route("/me/security/passkey", get(passkey::offer).post(passkey::enrol))
+        .route("/me/security/passkey/rename", post(passkey::rename))
+        .route("/me/security/passkey/remove", post(passkey::remove))
+        .route("/me/security/recovery-codes", post(passkey::recovery_codes))
         .route("/assets/{name}", get(assets::asset))
         .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), switched_on))
 }

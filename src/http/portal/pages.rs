@@ -8,7 +8,10 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
 
+use crate::authn::login::Factors;
+use crate::authn::webauthn::Asked;
 use crate::base::Timestamp;
+use crate::model::Passkey;
 use crate::sso::mine::RoleCard;
 
 /// What a page may do.
@@ -33,18 +36,26 @@ pub(super) struct SignIn<'a> {
     pub(super) next: &'a str,
     pub(super) login: &'a str,
     pub(super) why: Option<String>,
+    /// What asks for a passkey that signs in by itself.
+    pub(super) passkey: Option<Asked>,
 }
 
+/// Asks for a second factor behind a password.
 #[derive(Template)]
 #[template(path = "code.html")]
 pub(super) struct Code<'a> {
-    pub(super) flow: &'a str,
-    pub(super) next: &'a str,
-    pub(super) half: &'a str,
+    pub(super) action: &'static str,
+    /// Fields that come back with whatever is shown.
+    pub(super) kept: Vec<(&'static str, &'a str)>,
+    /// It has to come soon.
+    pub(super) within: bool,
+    /// What could be shown.
+    pub(super) held: Factors,
+    /// What asks for a passkey.
+    pub(super) passkey: Option<Asked>,
     pub(super) why: Option<String>,
 }
 
-/// A device for somebody who needs one to sign in.
 #[derive(Template)]
 #[template(path = "enrol.html")]
 pub(super) struct Enrol<'a> {
@@ -57,13 +68,26 @@ pub(super) struct Enrol<'a> {
     pub(super) why: Option<String>,
 }
 
-/// A second factor for somebody who is signed in.
+/// The same of somebody who is signed in.
 #[derive(Template)]
 #[template(path = "step_up.html")]
 pub(super) struct StepUp<'a> {
-    pub(super) frame: Frame,
-    pub(super) next: &'a str,
+    pub(super) who: &'a str,
+    pub(super) action: &'static str,
+    pub(super) kept: Vec<(&'static str, &'a str)>,
+    pub(super) within: bool,
+    pub(super) held: Factors,
+    pub(super) passkey: Option<Asked>,
     pub(super) why: Option<String>,
+}
+
+/// Recovery codes of somebody who set up their first factor on the way in.
+#[derive(Template)]
+#[template(path = "first_codes.html")]
+pub(super) struct FirstCodes<'a> {
+    pub(super) name: &'a str,
+    pub(super) codes: Vec<&'a str>,
+    pub(super) next: &'a str,
 }
 
 #[derive(Template)]
@@ -208,10 +232,32 @@ pub(super) struct Security {
     /// Names, and since when.
     pub(super) devices: Vec<(String, Timestamp)>,
     pub(super) mfa: Option<Timestamp>,
+    pub(super) passkeys: Vec<Passkey>,
+    /// How many recovery codes are left, and when they were made.
+    pub(super) recovery_codes: Option<(usize, Timestamp)>,
     /// Names, and the groups between.
     pub(super) groups: Vec<(String, String)>,
-    /// A device that was just put into use.
+    /// What was just done.
+    pub(super) said: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "passkey.html")]
+pub(super) struct NewPasskey<'a> {
+    pub(super) frame: Frame,
+    pub(super) next: &'a str,
+    pub(super) asked: Asked,
+    pub(super) why: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+pub(super) struct RecoveryCodesPage<'a> {
+    pub(super) frame: Frame,
+    /// A factor that was just put into use.
     pub(super) added: Option<String>,
+    pub(super) codes: Vec<&'a str>,
+    pub(super) next: &'a str,
 }
 
 #[derive(Template)]

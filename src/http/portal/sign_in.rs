@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::header::{HeaderValue, SET_COOKIE};
 
-use super::enrol;
-use super::pages::{Code, OnwardPage, SignIn, SignOut, message, page};
+use super::pages::{OnwardPage, SignIn, SignOut, message, page};
 use super::visit::{FLOW, Instead, SESSION, Visit, blocking};
+use super::{enrol, factor};
 use crate::authn::Caller;
-use crate::authn::login::{Attempt, Half, Reason, Refused};
+use crate::authn::login::{Attempt, Method, Reason, Refused};
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::Operation;
 use crate::http::App;
@@ -54,7 +54,8 @@ pub(super) fn form(
     let kept = visit.cookie(FLOW).filter(|code| flow::is_same(code, code)).map(str::to_owned);
     let code = kept.unwrap_or_else(|| flow::code(&mut *app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner)));
     let next = flow::target(next).unwrap_or("/me");
-    let mut answer = page(status, &SignIn { flow: &code, next, login, why });
+    let mut answer =
+        page(status, &SignIn { flow: &code, next, login, why, passkey: app.logins.ask_whoever(app.clock.now()) });
     set_cookie(&mut answer, FLOW, &code, Some(1_800));
     answer
 }
@@ -75,7 +76,7 @@ pub(super) async fn password(State(app): State<Arc<App>>, visit: Visit) -> Respo
     match tried {
         Ok(caller) => enter(app, visit, caller, next).await,
         Err(Refused { reason: Reason::CodeRequired, half: Some(half), .. }) => {
-            ask_code(&app, &visit, &half, &next, None)
+            factor::ask(app, visit, *half, next, None).await
         }
         Err(Refused { reason: Reason::FactorRequired, half: Some(half), .. }) => {
             enrol::ask(app, visit, *half, next).await
@@ -85,37 +86,6 @@ pub(super) async fn password(State(app): State<Arc<App>>, visit: Visit) -> Respo
             form(&app, &visit, status(&refused), (&next, &shown, Some(sentence(&refused))))
         }
     }
-}
-
-/// Takes the code of a second factor.
-pub(super) async fn code(State(app): State<Arc<App>>, visit: Visit) -> Response {
-    let params = match begun_here(&visit) {
-        Ok(params) => params,
-        Err(instead) => return instead.page(),
-    };
-    let next = params.text("next").unwrap_or_default().to_owned();
-    let Some(half) = params.text("half").and_then(|half| Half::open(&app.admin.keys, half)) else {
-        return form(&app, &visit, 403, (&next, "", Some("That took too long: begin again.".to_owned())));
-    };
-    // As people read it: in groups of three.
-    let code: String = params.text("code").unwrap_or_default().split_whitespace().collect();
-    let about = vec![("action", Operation::Login.name().to_owned())];
-    let (from, now) = (visit.from.clone(), app.clock.now());
-    match app.gate.go_on(&app.logins, (half.clone(), Secret::new(code)), from, about, now).await {
-        Ok(caller) => enter(app, visit, caller, next).await,
-        Err(refused) if matches!(refused.reason, Reason::WrongCode | Reason::UsedCode | Reason::CodeRequired) => {
-            ask_code(&app, &visit, &half, &next, Some(sentence(&refused)))
-        }
-        Err(refused) => form(&app, &visit, status(&refused), (&next, "", Some(sentence(&refused)))),
-    }
-}
-
-fn ask_code(app: &App, visit: &Visit, half: &Half, next: &str, why: Option<String>) -> Response {
-    let (Some(flow), Ok(half)) = (visit.cookie(FLOW), half.seal(&app.admin.keys)) else {
-        return form(app, visit, 500, (next, "", Some("That does not work now: begin again.".to_owned())));
-    };
-    let status = if why.is_some() { 403 } else { 200 };
-    page(status, &Code { flow, next: flow::target(next).unwrap_or("/me"), half: &half, why })
 }
 
 /// A form of a page that this browser was sent.
@@ -131,7 +101,7 @@ pub(super) fn begun_here(visit: &Visit) -> Result<Params, Instead> {
 }
 
 /// Gives the browser its session.
-async fn enter(app: Arc<App>, visit: Visit, caller: Caller, next: String) -> Response {
+pub(super) async fn enter(app: Arc<App>, visit: Visit, caller: Caller, next: String) -> Response {
     blocking(app, move |app, now| entered(app, &visit, caller, &next, now)).await
 }
 
@@ -143,6 +113,7 @@ pub(super) fn entered(
     next: &str,
     now: Timestamp,
 ) -> Result<Response, Instead> {
+    let factor = caller.bound().and_then(|bound| bound.factor()).map(|factor| factor.by);
     let settings = *app.portal.read().unwrap_or_else(PoisonError::into_inner);
     let begun = sign_in::begin((&app.gate, &app.mint), settings, caller, now).map_err(|error| {
         let (status, why) = match error.fault() {
@@ -152,7 +123,10 @@ pub(super) fn entered(
         form(app, visit, status, ("", "", Some(why)))
     })?;
     leave(app, visit, now);
-    let mut answer = onward(next);
+    let mut answer = match factor {
+        Some(Method::RecoveryCode { left }) => recovered(left, next),
+        _ => onward(next),
+    };
     set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
     set_cookie(&mut answer, FLOW, "", Some(0));
     Ok(answer)
@@ -167,6 +141,19 @@ pub(super) fn onward(next: &str) -> Response {
         true => page(200, &OnwardPage { onward: next }),
         false => Redirect::to(next).into_response(),
     }
+}
+
+/// Says that a recovery code is used up, to whoever meant to be asked for it and whoever did not.
+pub(super) fn recovered(left: usize, next: &str) -> Response {
+    let left = match left {
+        0 => "It was the last one: make new ones now, under Groups and security.".to_owned(),
+        1 => "One is left. Make new ones, under Groups and security.".to_owned(),
+        left => format!("{left} are left."),
+    };
+    let why = format!(
+        "You signed in with a recovery code, which counts no more. {left} If your device is lost, remove it there."
+    );
+    message(200, "Signed in with a recovery code", &why, (flow::target(next).unwrap_or("/me"), "Go on"))
 }
 
 /// Whoever signs in anew leaves the session the browser had: none is ever taken over by another. Blocks.

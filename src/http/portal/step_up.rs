@@ -5,14 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
+use super::factor;
 use super::mine::failed;
 use super::pages::{StepUp, message, page};
-use super::sign_in::{onward, sentence, set_cookie, status};
+use super::sign_in::{onward, recovered, sentence, set_cookie, status};
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
-use crate::base::{Fault, Faulty as _, Secret};
+use crate::authn::login::Method;
+use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::http::App;
+use crate::sso::flow;
 use crate::sso::sign_in::{StepUpError, step_up};
-use crate::sso::{flow, mine};
 
 /// The page's address, with where to go on to behind it.
 pub(super) fn to(next: &str) -> Response {
@@ -26,27 +28,28 @@ pub(super) async fn ask(State(app): State<Arc<App>>, visit: Visit) -> Response {
     blocking(app, move |app, now| {
         let who = visit.signed_in(app, "", now)?;
         let next = visit.asked("next").unwrap_or_default();
-        shown(app, &who, 200, &next, None)
+        shown(app, &who, 200, (&next, None), now)
     })
     .await
 }
 
-/// Takes a code.
-pub(super) async fn code(State(app): State<Arc<App>>, visit: Visit) -> Response {
+/// Takes it.
+pub(super) async fn take(State(app): State<Arc<App>>, visit: Visit) -> Response {
     blocking(app, move |app, now| {
         let (who, form) = visit.acting(app, "", now)?;
         let next = form.text("next").unwrap_or_default();
-        // As people read it: in groups of three.
-        let code = Secret::new(form.text("code").unwrap_or_default().split_whitespace().collect::<String>());
-        let SignedIn { caller, frame } = who;
-        match step_up((&app.gate, &app.mint), &app.logins, caller, &code, now) {
-            Ok(begun) => {
-                let mut answer = onward(next);
+        match step_up((&app.gate, &app.mint), &app.logins, who.caller, &factor::shown(&form), now) {
+            Ok((begun, by)) => {
+                let mut answer = match by {
+                    Method::RecoveryCode { left } => recovered(left, next),
+                    _ => onward(next),
+                };
                 set_cookie(&mut answer, SESSION, begun.cookie.expose(), None);
                 Ok(answer)
             }
             Err(StepUpError::Refused(refused)) => {
-                Ok(page(status(&refused), &StepUp { frame, next: place(next), why: Some(sentence(&refused)) }))
+                let who = visit.signed_in(app, "", now)?;
+                shown(app, &who, status(&refused), (next, Some(sentence(&refused))), now)
             }
             Err(error) => {
                 let status = if error.fault() == Fault::Caller { 403 } else { 503 };
@@ -57,18 +60,26 @@ pub(super) async fn code(State(app): State<Arc<App>>, visit: Visit) -> Response 
     .await
 }
 
-fn shown(app: &App, who: &SignedIn, status: u16, next: &str, why: Option<String>) -> Result<Response, Instead> {
-    let next = place(next);
-    if mine::devices(&app.admin, super::mine::signed(&who.caller)?).map_err(failed)?.is_empty() {
+fn shown(
+    app: &App,
+    who: &SignedIn,
+    status: u16,
+    (next, why): (&str, Option<String>),
+    now: Timestamp,
+) -> Result<Response, Instead> {
+    let next = flow::target(next).unwrap_or("/me");
+    let user = super::mine::signed(&who.caller)?.user().map(|user| user.id);
+    let user = user.ok_or_else(|| message(403, "Not for you", "Sign in first.", ("/login", "Sign in")))?;
+    let held = app.logins.factors(&user).map_err(failed)?;
+    if !held.any() {
         let why = "A second factor is asked for here, and you have none yet.";
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("next", next);
         let set_up = format!("/me/security/device?{}", query.finish());
         return Ok(message(200, "A second factor is asked for", why, (&set_up, "Set one up")));
     }
-    Ok(page(status, &StepUp { frame: who.frame.clone(), next, why }))
-}
-
-fn place(next: &str) -> &str {
-    flow::target(next).unwrap_or("/me")
+    let passkey = factor::passkey(app, &user, now);
+    let kept = vec![("form", who.frame.form.as_str()), ("next", next)];
+    let (who, action) = (who.frame.who.as_str(), "/login/step-up");
+    Ok(page(status, &StepUp { who, action, kept, within: false, held, passkey, why }))
 }

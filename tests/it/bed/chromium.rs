@@ -141,6 +141,30 @@ impl Chromium {
         self.command("POST", "/execute/async", &json!({ "script": text, "args": [] }))
     }
 
+    /// Gives the browser an authenticator that says yes to everything (W3C Web Authentication, level 2, section 11.3): one of the
+    /// computer itself, which looks who holds it, or a plain security key, which does not.
+    pub(crate) fn plugs_in(&self, of_the_computer: bool) -> String {
+        let (transport, protocol) = if of_the_computer { ("internal", "ctap2") } else { ("usb", "ctap1/u2f") };
+        let wanted = json!({
+            "protocol": protocol, "transport": transport, "hasResidentKey": of_the_computer,
+            "hasUserVerification": of_the_computer, "isUserConsenting": true, "isUserVerified": of_the_computer,
+        });
+        self.command("POST", "/webauthn/authenticator", &wanted).as_str().unwrap().to_owned()
+    }
+
+    /// Takes it away again, with what it made.
+    pub(crate) fn unplugs(&self, authenticator: &str) {
+        self.command("DELETE", &format!("/webauthn/authenticator/{authenticator}"), &Value::Null);
+    }
+
+    /// What the browser shows now, as a picture.
+    pub(crate) fn pictures(&self, file: &str) {
+        use base64::Engine as _;
+        let picture = self.command("GET", "/screenshot", &Value::Null);
+        let bytes = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+
     /// What the browser complained about since it was asked last: policies that were broken, files that did not come.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.command("POST", "/se/log", &json!({ "type": "browser" }));

@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "each test uses a part of the bed")]
 
 pub(crate) mod address;
+pub(crate) mod authenticator;
 pub(crate) mod authority;
 pub(crate) mod ber;
 pub(crate) mod chromium;

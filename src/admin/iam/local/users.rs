@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::rights::find;
 use crate::store::iam::{self, Read};
-use crate::store::{credentials, rows, schema};
+use crate::store::{credentials, factors, rows, schema};
 
 /// A user to be made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,11 +120,15 @@ impl Admin {
                     (held.inline.len(), "inline policies"),
                     (credentials::access_keys_of(change.snapshot, &owner)?.len(), "access keys"),
                     (credentials::mfa_devices_of(change.snapshot, &owner)?.len(), "devices of the second factor"),
+                    (factors::passkeys_of(change.snapshot, &id)?.len(), "passkeys"),
                     (usize::from(profile), "a password"),
                     (iam::assignments_of(change.snapshot, &entity.member())?.len(), "assignments"),
                     (rows::groups_of(change.snapshot, &entity.member())?.len(), "groups it is in"),
                 ],
             )?;
+            if let Some(codes) = factors::recovery_codes(change.snapshot, &id)? {
+                change.commit.delete_recovery_codes(&id, codes.revision);
+            }
             remove(change, &entity)
         })
     }

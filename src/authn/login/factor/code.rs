@@ -1,48 +1,32 @@
-//! The second factor of a sign-in: a code of a device, which counts once.
+//! A code of a device, which counts once.
 
-use super::{Reason, Refused};
-use crate::authn::limiter::{Attempt, Attempts};
+use super::{ATTEMPTS, Codes, Guesses, Method, settle};
+use crate::authn::login::{Reason, Refused};
 use crate::authn::totp::{self, Pace, TotpError};
-use crate::base::{Secret, Timestamp};
+use crate::base::{Secret, Timestamp, UserId};
 use crate::keys::{Keys, mfa_device_owner};
 use crate::model::mfa_device::Enabled;
 use crate::model::{AccountId, Actor, Arn, CredentialOwner, MfaDevice};
 use crate::store::iam::Read;
 use crate::store::{Commit, Intent, Store, StoreError, credentials};
 
-/// How often a device is read anew when somebody else wrote it meanwhile.
-const ATTEMPTS: usize = 5;
-
-/// Wrong codes, by owner and device; those that somebody types to put a device into use are among them.
-pub(super) type Codes = Attempts<(CredentialOwner, String)>;
-
-/// Whether `owner` has a second factor, and if so whether `code` is right; answers when it was taken, if one was. Blocks.
-///
-/// Whoever holds a device has to show a code of it: it would be no second factor if leaving it out were a way. The
-/// step of the code is on disk before this answers, by compare-and-swap, so that of any number of racers one gets in, and
-/// after a restart none does (Vault CVE-2025-6015).
+/// Takes the code of any device of `user`. Blocks.
 pub(super) fn check(
     (store, keys, codes): (&Store, &Keys, &Codes),
-    owner: CredentialOwner,
-    actor: &Actor,
-    code: Option<&Secret<String>>,
+    (user, actor): (UserId, &Actor),
+    code: &Secret<String>,
     now: Timestamp,
-) -> Result<Option<Timestamp>, Refused> {
+) -> Result<Method, Refused> {
+    let owner = CredentialOwner::User(user);
     let devices = read(store, &owner)?;
-    let code = match (devices.is_empty(), code) {
-        (true, None) => return Ok(None),
-        (true, Some(_)) => return Err(Refused::new(Reason::WrongCode, "a code came, and there is no device")),
-        (false, None) => return Err(Refused::new(Reason::CodeRequired, "there is a device, and no code came")),
-        (false, Some(code)) => code,
-    };
-    let attempts = begin(codes, owner, &devices, now)?;
+    let guesses = begin(codes, owner, &devices, now)?;
     let outcome = taken((store, keys), (owner, actor), code, devices, now);
-    settle(codes, attempts, &outcome);
-    outcome.map(|()| Some(now))
+    settle(codes, guesses, &outcome);
+    outcome.map(|()| Method::Code)
 }
 
 /// As [`check`], of one device, by its serial number. Blocks.
-pub(super) fn check_device(
+pub(in crate::authn::login) fn check_device(
     (store, keys, codes): (&Store, &Keys, &Codes),
     (owner, actor): (CredentialOwner, &Actor),
     (account, serial): (&AccountId, &str),
@@ -54,42 +38,20 @@ pub(super) fn check_device(
     if devices.is_empty() {
         return Err(Refused::new(Reason::WrongCode, "there is no such device of theirs"));
     }
-    let attempts = begin(codes, owner, &devices, now)?;
+    let guesses = begin(codes, owner, &devices, now)?;
     let outcome = taken((store, keys), (owner, actor), code, devices, now);
-    settle(codes, attempts, &outcome);
+    settle(codes, guesses, &outcome);
     outcome.map(|()| now)
 }
 
-/// What an outcome makes of the guesses that were counted for it.
-fn settle(codes: &Codes, attempts: Vec<Attempt<(CredentialOwner, String)>>, outcome: &Result<(), Refused>) {
-    match outcome {
-        Ok(()) => attempts.into_iter().for_each(|attempt| codes.succeeded(attempt)),
-        // Somebody who sends a right code twice, or a hundred times at once, has guessed nothing.
-        Err(refused) if matches!(refused.reason, Reason::UsedCode | Reason::Failed) => {
-            attempts.into_iter().for_each(|attempt| codes.undone(attempt));
-        }
-        Err(_) => {}
-    }
-}
-
-/// Counts a guess against every device: one code is held against all of them.
 fn begin(
     codes: &Codes,
     owner: CredentialOwner,
     devices: &[Read<MfaDevice>],
     now: Timestamp,
-) -> Result<Vec<Attempt<(CredentialOwner, String)>>, Refused> {
-    let mut begun = Vec::new();
-    for device in devices {
-        match codes.begin((owner, device.value.folded()), now) {
-            Ok(attempt) => begun.push(attempt),
-            Err(error) => {
-                begun.into_iter().for_each(|attempt| codes.undone(attempt));
-                return Err(Refused::new(Reason::TooManyCodes, error));
-            }
-        }
-    }
-    Ok(begun)
+) -> Result<Guesses, Refused> {
+    let names: Vec<String> = devices.iter().map(|held| held.value.folded()).collect();
+    super::begin(codes, owner, &names, now)
 }
 
 /// Takes the code, from whichever device shows it.
