@@ -76,7 +76,7 @@ fn shown(
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("next", next);
         let set_up = format!("/me/security/device?{}", query.finish());
-        return Ok(message(200, "A second factor is asked for", why, (&set_up, "Set one up")));
+        return Ok(message(status, "A second factor is asked for", why, (&set_up, "Set one up")));
     }
     let passkey = factor::passkey(app, &user, now);
     let kept = vec![("form", who.frame.form.as_str()), ("next", next)];
