@@ -27,8 +27,7 @@ impl Bearer {
     #[must_use]
     pub fn new(user: User, family: &Family, until: Timestamp, account: AccountId, from: From) -> Self {
         let consent = family.consent.clone();
-        // A second factor is one at the sign-in; what came of it knows no other moment.
-        let mfa = (consent.acr.as_deref() == Some(MFA)).then_some(consent.auth_time);
+        let mfa = consent.whence.mfa;
         Self { user, family: family.id, consent, mfa, until: until.min(family.expires), account, from }
     }
 
@@ -104,9 +103,6 @@ impl Bearer {
         Actor::Person { user: self.user.id, name: self.user.name.to_string() }
     }
 }
-
-/// How surely somebody signed in who showed a second factor (`acr`).
-const MFA: &str = "mfa";
 
 impl fmt::Display for Bearer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -216,7 +216,7 @@ impl Asked<'_> {
         reading: &mut Reading<'_, '_>,
     ) -> Result<Result<Option<Granted>, No>, DecideError> {
         let now = reading.terms().now;
-        let mut brought = self.brought(snapshot, account)?;
+        let mut brought = self.brought(snapshot, account, now)?;
         if self.operation.is_assuming() {
             return self.assume(snapshot, account, reading, brought);
         }
@@ -263,6 +263,19 @@ impl Asked<'_> {
             Err(_) => return Ok(Err(nobody())),
         };
         let now = reading.terms().now;
+        // Whoever may have the role may have it by a token; but that way can be denied by its own name.
+        if self.operation == Operation::ExchangeToken {
+            let mut context = self.acting.context(now);
+            for (key, values) in &asked {
+                context.set(key, values.clone());
+            }
+            let (action, by) = (self.operation.action(), (self.acting, self.operation));
+            if let Err(no) = allows(by, &action, &self.target.arn, context.clone(), reading)?
+                && no.explicit
+            {
+                return Ok(Err(No { action: Some(action), context, ..no }));
+            }
+        }
         let assumed = may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)?;
         Ok(self.granted(assumed, Grant::Role(Box::new(role)), asked, now))
     }
@@ -303,7 +316,12 @@ impl Asked<'_> {
     }
 
     /// What the request itself brings for conditions.
-    fn brought(&self, snapshot: &dyn Snapshot, account: &AccountId) -> Result<rights::Asked, DecideError> {
+    fn brought(
+        &self,
+        snapshot: &dyn Snapshot,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<rights::Asked, DecideError> {
         let from = self.who.from();
         let mut brought = rights::Asked::new();
         let mut set = |key: &str, values: Vec<String>| {
@@ -317,6 +335,13 @@ impl Asked<'_> {
         }
         if let Some(agent) = &from.user_agent {
             set("aws:UserAgent", vec![agent.clone()]);
+        }
+        if let Subject::Bearer(bearer) = self.who {
+            // As of a session of theirs: it was shown or it was not, and neither is left unsaid.
+            set("aws:MultiFactorAuthPresent", vec![bearer.mfa().is_some().to_string()]);
+            if let Some(at) = bearer.mfa() {
+                set("aws:MultiFactorAuthAge", vec![now.duration_since(at).as_secs().max(0).to_string()]);
+            }
         }
         for (key, value) in &self.target.tags {
             set(&format!("aws:ResourceTag/{key}"), vec![value.clone()]);

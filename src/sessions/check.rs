@@ -400,7 +400,8 @@ impl Check<'_> {
             });
         }
         let changed = credentials::password_changed(self.snapshot, person)?;
-        if changed.is_some_and(|changed| changed > family.consent.auth_time) {
+        let is_gone = changed.is_none() && person.origin.directory.is_local();
+        if is_gone || changed.is_some_and(|changed| changed > family.consent.auth_time) {
             return Err(SessionError::Password { who: format!("user `{}`", person.name) });
         }
         Ok(())

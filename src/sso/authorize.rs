@@ -2,8 +2,10 @@
 //! Connect Core 1.0, section 3.1.2; RFC 7636; RFC 9207).
 //!
 //! Owns what a request has to be, and what the browser is sent back with. Until the client and the address are known for its
-//! own, nobody is sent anywhere (threats, O1). Nobody is asked to agree: clients are registered by the account for its own
-//! people, and who may sign in to which is decided by the gate (`sso:Authorize`) and by the client's groups.
+//! own, nobody is sent anywhere (threats, O1). Nobody is asked to agree where the account registered the client for its own
+//! people: who may sign in to which is decided by the gate (`sso:Authorize`) and by the client's groups. They are asked where
+//! whoever gets the code may be another than the client: where it cannot show who it is and listens on the person's own machine, as
+//! any program there can (RFC 8252, section 8.6), and where it registered itself.
 
 use super::claims::ClaimsAsked;
 use super::error::Code as Word;
@@ -58,6 +60,18 @@ impl Request {
         self.scopes.iter().any(|scope| !self.client.scopes.contains(scope))
     }
 
+    /// What the person has to agree to, if to anything.
+    fn asks(&self) -> Option<Asks> {
+        let is_self_registered = self.client.registration.is_some();
+        // `http://` is registered of loopback addresses alone.
+        let is_anybody_here = self.client.is_public() && self.redirect_uri.starts_with("http://");
+        let mut parts = self.redirect_uri.splitn(4, '/');
+        let origin: Vec<&str> = parts.by_ref().take(3).collect();
+        let place = origin.join("/").split('?').next().unwrap_or_default().to_owned();
+        let (client, scopes) = (self.client.name.clone(), self.scopes.clone());
+        (is_self_registered || is_anybody_here).then_some(Asks { client, place, is_self_registered, scopes })
+    }
+
     /// Whether a sign-in at `at` is too old for it, `now`. Whoever signed in since it was pushed did so for it: the address that
     /// leads back from there is the same one, whatever it asks for.
     fn is_too_old(&self, at: Timestamp, now: Timestamp) -> bool {
@@ -88,8 +102,23 @@ pub enum Onward {
     SignIn,
     /// Nowhere: what is wrong is told to the person.
     Nowhere(String),
+    /// Nowhere yet: the person is asked whether they want that.
+    Agree(Asks),
     /// To show a second factor, and here again: the client, or a policy, asks for one.
     SecondFactor,
+}
+
+/// What somebody is asked to agree to.
+#[derive(Debug)]
+pub struct Asks {
+    /// What the application is called.
+    pub client: String,
+    /// Where it is: the origin that it is told at.
+    pub place: String,
+    /// Whether it registered itself; otherwise it is a program on the person's machine.
+    pub is_self_registered: bool,
+    /// What it would have.
+    pub scopes: Vec<Scope>,
 }
 
 /// How surely somebody is signed in (`acr`): by a password alone.
@@ -198,9 +227,10 @@ impl Sso {
         }
     }
 
-    /// Where a browser goes in which `caller` is signed in: back with a code, unless something is in the way. Blocks.
+    /// Where a browser goes in which `caller` is signed in, who has `agreed` on a page of ours or was not asked: back with a code,
+    /// unless something is in the way. Blocks.
     #[must_use]
-    pub fn somebody(&self, request: &Request, caller: Caller, now: Timestamp) -> Onward {
+    pub fn somebody(&self, request: &Request, caller: Caller, agreed: bool, now: Timestamp) -> Onward {
         let Some((session, consent)) = caller.signed().and_then(|signed| consent(request, signed)) else {
             return self.nobody(request);
         };
@@ -238,11 +268,23 @@ impl Sso {
             }
         }
         let (redirect_uri, challenge) = (request.redirect_uri.clone(), request.challenge.clone());
+        if let Some(asks) = request.asks().filter(|_| !agreed) {
+            return match request.prompt {
+                Prompt::Nothing => self.refuse(request, "interaction_required", "the person has to agree"),
+                Prompt::Usual | Prompt::SignIn => Onward::Agree(asks),
+            };
+        }
         let (jkt, pushed) = (request.jkt.clone(), request.pushed.clone());
         match self.issue_code(NewCode { consent, redirect_uri, challenge, jkt, pushed }, &actor, now) {
             Ok(code) => Onward::Client(self.back_with(&request.redirect_uri, request.state.as_deref(), Ok(&code))),
             Err(error) => self.broken(request, error),
         }
+    }
+
+    /// Where a browser goes whose person does not want that.
+    #[must_use]
+    pub fn refused(&self, request: &Request) -> Onward {
+        self.refuse(request, "access_denied", "the person refused")
     }
 
     fn asks_factor(&self, request: &Request) -> Onward {

@@ -111,7 +111,7 @@ impl Sso {
         if code.jkt.is_some() && code.jkt.as_deref() != shown.jkt {
             return Err(OauthError::grant("the code is bound to a key: send a proof of it"));
         }
-        let person = match self.person(client, &code.consent, now)? {
+        let person = match self.person_here(client, &code.consent, now)? {
             Ok(person) => person,
             Err(why) => return Err(self.no_longer(client, &code.consent, &why, now)),
         };

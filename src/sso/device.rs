@@ -176,7 +176,7 @@ impl Sso {
             Answer::Refused => return Err(OauthError::new(Code::AccessDenied, "the person refused")),
             Answer::Waiting | Answer::Redeemed { .. } => return Err(self.not_yet(client, &digest, held, now)?),
         };
-        let person = match self.person(client, &consent, now)? {
+        let person = match self.person_here(client, &consent, now)? {
             Ok(person) => person,
             Err(why) => return Err(self.no_longer(client, &consent, &why, now)),
         };

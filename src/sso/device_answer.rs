@@ -132,10 +132,11 @@ impl Sso {
         if client.required_acr.as_deref() == Some(super::authorize::MFA) && session.mfa.is_none() {
             return Err(DeviceError::SecondFactor);
         }
-        match self.gate.authorize(caller, Operation::AuthorizeClient, client.id.as_str(), now) {
+        match self.gate.authorize_or_ask(caller, Operation::AuthorizeClient, client.id.as_str(), now) {
             Ok(_) => {}
-            Err(error @ GateError::NotAuthorized { .. }) => return Err(DeviceError::Denied(error.to_string())),
-            Err(error) => return Err(OauthError::ours(&error).into()),
+            Err((GateError::NotAuthorized { .. }, true)) => return Err(DeviceError::SecondFactor),
+            Err((error @ GateError::NotAuthorized { .. }, _)) => return Err(DeviceError::Denied(error.to_string())),
+            Err((error, _)) => return Err(OauthError::ours(&error).into()),
         }
         match self.person(client, &consent, now)? {
             Ok(_) => Ok(consent),

@@ -92,7 +92,7 @@ impl Sso {
             return Err(OauthError::request("actor_token is not taken: who acts is the client itself"));
         }
         let role = role(form.text("scope"))?;
-        let wants = self.wants(shown)?;
+        let wants = self.wants(client, shown)?;
         let token = form.required("subject_token")?;
         let jkt = self.bound_to(client, shown, now)?;
         let (family, is_for_us) = match form.required("subject_token_type")? {
@@ -111,7 +111,15 @@ impl Sso {
             Ok(person) => person,
             Err(why) => return Err(self.no_longer(client, &family.consent, &why, now)),
         };
-        let from = From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None };
+        // A public client runs where the person is. Any other is a server of its own, whose address says nothing of theirs: then it
+        // is asked about the place where they signed in, as at each refresh.
+        let whence = &family.consent.whence;
+        let from = match client.is_public() {
+            true => From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None },
+            false => {
+                From { ip: whence.ip, secure: whence.secure.unwrap_or(false), user_agent: whence.user_agent.clone() }
+            }
+        };
         let until = self.until(&family, now)?;
         let bearer = Bearer::new(person.user, &family, until, self.admin.account.clone(), from);
         let text = |name: &str| form.text(name).map(str::to_owned);
@@ -120,7 +128,7 @@ impl Sso {
     }
 
     /// What is asked for. Whom a token is for is its `audience` or `resource` (RFC 8693, section 2.1): us, where neither is said.
-    fn wants(&self, shown: &Shown<'_>) -> Result<Wants, OauthError> {
+    fn wants(&self, client: &Client, shown: &Shown<'_>) -> Result<Wants, OauthError> {
         let form = shown.form;
         let audience = match (form.text("audience"), form.text("resource")) {
             (Some(_), Some(_)) => return Err(OauthError::request("say audience or resource, not both")),
@@ -128,7 +136,17 @@ impl Sso {
         };
         match form.text("requested_token_type") {
             None | Some(types::ACCESS_TOKEN) => {
-                Ok(Wants::AccessToken(audience.unwrap_or(self.issuer.as_str()).to_owned()))
+                // A server of its own hands roles of its people to whom its own tokens may be for, and to no others. What runs where the
+                // person is asks as they would themselves.
+                let audience = audience.unwrap_or(self.issuer.as_str());
+                if audience != self.issuer.as_str() && !client.is_public() {
+                    self.audience(client, Some(audience))?;
+                }
+                if client.dpop_bound_access_tokens {
+                    let what = "tokens of this client are bound to a key, and those of roles are not: ask for credentials of AWS";
+                    return Err(OauthError::request(what));
+                }
+                Ok(Wants::AccessToken(audience.to_owned()))
             }
             Some(types::AWS_CREDENTIALS) if audience.is_none() => Ok(Wants::AwsCredentials),
             Some(types::AWS_CREDENTIALS) => Err(OauthError::request("credentials of AWS have no audience")),

@@ -22,7 +22,7 @@ use crate::store::{Commit, Intent, Revision, StoreError, sso};
 
 /// How long a pushed request is held, and so how long somebody may take to sign in (FAPI 2.0 Security Profile, section 5.3.2.2,
 /// allows less than 600).
-pub const SECONDS: i64 = 90;
+pub const SECONDS: i64 = 300;
 
 /// What every name begins with (RFC 9126, section 2.2). No other is ever taken: who may be asked for a request is nobody
 /// (threats O13).

@@ -43,6 +43,30 @@ impl Sso {
             true => self.away(consent, now)?,
             false => self.present(consent, now)?,
         };
+        self.who_may(client, consent, user, now)
+    }
+
+    /// The same, of somebody who has to be signed in still, whatever may go on later without them: tokens begin with it. Blocks.
+    ///
+    /// # Errors
+    /// As [`Sso::person`].
+    pub(super) fn person_here(
+        &self,
+        client: &Client,
+        consent: &Consent,
+        now: Timestamp,
+    ) -> Result<Result<Person, String>, OauthError> {
+        let user = self.present(consent, now)?;
+        self.who_may(client, consent, user, now)
+    }
+
+    fn who_may(
+        &self,
+        client: &Client,
+        consent: &Consent,
+        user: Result<User, String>,
+        now: Timestamp,
+    ) -> Result<Result<Person, String>, OauthError> {
         let user = match user {
             Ok(user) => user,
             Err(why) => return Ok(Err(why)),
@@ -114,7 +138,9 @@ impl Sso {
             return Ok(Err(format!("user {} may not act: {why}", user.name)));
         }
         let changed = self.admin.store.read(|snapshot| credentials::password_changed(snapshot, &user))?;
-        if changed.is_some_and(|changed| changed > consent.auth_time) {
+        // A local user without a password had it taken away.
+        let is_gone = changed.is_none() && user.origin.directory.is_local();
+        if is_gone || changed.is_some_and(|changed| changed > consent.auth_time) {
             return Ok(Err("the password was changed since the sign-in".to_owned()));
         }
         if let Err(stale) = self.admin.sessions.recent(Some(&user.origin), None, now)? {

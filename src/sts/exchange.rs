@@ -72,7 +72,7 @@ impl Sts {
             }
         };
         let token = match &wish.audience {
-            Some(audience) => Some(self.token_for(&minted, audience, (&client, from), now)?),
+            Some(audience) => Some(self.token_for(gate, &minted, audience, (&client, from), now)?),
             None => None,
         };
         Ok(Exchanged { minted, token })
@@ -81,6 +81,7 @@ impl Sts {
     /// An access token of a session that began this very moment; its record is on disk when this returns.
     fn token_for(
         &self,
+        gate: &Gate,
         minted: &Minted,
         audience: &str,
         (client, from): (&str, signed::From),
@@ -99,6 +100,8 @@ impl Sts {
             seconds: None,
             tags: std::collections::BTreeMap::new(),
         };
+        // The role was given for the sake of this token, so nothing has to allow it besides; what denies it counts.
+        gate.is_not_denied(&caller, Operation::CreateRoleToken, "", &self.asking_for(&wanted), now)?;
         let (token, sid) = self.mint.token_of(signed, &wanted, Some(client), now)?;
         let event = Event::new("IssueRoleToken")
             .with("jti", token.jti.as_str())

@@ -69,6 +69,8 @@ fn signed_in_by_browser(desk: &Desk, browser: &Chromium) -> Value {
     let mut waiting = Waiting::begin(desk, &[]);
     let address = waiting.line("/oauth2/authorize?");
     alice_signs_in(browser, &address);
+    browser.until("h1", "Sign in to the Bailey command line?");
+    browser.clicks("button[value=agree]");
     browser.until("p", "You can close this window");
     assert_eq!(browser.path(), "/done", "no code stays in the address");
     waiting.told()

@@ -196,3 +196,36 @@ async fn an_application_is_told_why_there_is_no_code() {
     browser.post("/login/step-up", &form).await.says(200, "/oauth2/authorize");
     assert!(!told(&browser.get(&asking(&[("client_id", "vault")])).await, "code").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_be_anybody_on_this_machine_gets_a_code_once_the_person_agreed() {
+    let desk = Desk::new().await;
+    desk.office.post("/v1/users/ann/password", json!({ "password": PASSWORD, "must_change": false })).await;
+    let back = "http://127.0.0.1:4711/cb";
+    desk.client("tool", json!({ "name": "Tool", "auth": "none", "redirect_uris": ["http://127.0.0.1/cb"] })).await;
+    let mut browser = Browser::new(&desk.office);
+    browser.sign_in("ann", PASSWORD).await.leads_to("/me");
+    let asked = [("client_id", "tool"), ("redirect_uri", back)];
+    let page = browser.get(&asking(&asked)).await;
+    page.says(200, "Sign in to Tool?");
+    assert!(page.html.contains("http://127.0.0.1:4711") && !page.html.contains("code="), "{page:?}");
+    let silent = browser.get(&asking(&[asked[0], asked[1], ("prompt", "none")])).await;
+    assert_eq!(told(&silent, "error"), "interaction_required");
+    let (form, query) = (page.field("form"), page.field("query").replace("&#38;", "&"));
+    let answer =
+        |answer: &'static str| [("form", form.clone()), ("query", query.clone()), ("answer", answer.to_owned())];
+    let sent = async |browser: &mut Browser<'_>, answer: [(&'static str, String); 3], site: &str| {
+        let form: Vec<(&str, &str)> = answer.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post_from("/oauth2/agree", &form, &[("sec-fetch-site", site)]).await
+    };
+    sent(&mut browser, answer("agree"), "cross-site").await.says(403, "another site");
+    let mut forged = answer("agree");
+    forged[0].1.clear();
+    sent(&mut browser, forged, "same-origin").await.says(403, "That page is over");
+    sent(&mut browser, answer("refuse"), "same-origin").await.says(200, "error=access_denied");
+    sent(&mut browser, answer("whatever"), "same-origin").await.says(200, "error=access_denied");
+    let agreed = sent(&mut browser, answer("agree"), "same-origin").await;
+    agreed.says(200, "127.0.0.1:4711/cb?code=");
+    // It is asked each time: who opens the address next may be another.
+    browser.get(&asking(&asked)).await.says(200, "Sign in to Tool?");
+}

@@ -111,6 +111,8 @@ fn an_application_registers_itself_pushes_and_binds_its_tokens() {
     let sent = line();
     let browser = Chromium::open(Look::Light);
     sign_in_at(&browser, sent["url"].as_str().unwrap_or_else(|| panic!("{sent}")));
+    browser.until("main", "This application registered itself");
+    browser.clicks("button[value=agree]");
     browser.until("h1", "Back at the application");
     let learnt = line();
     assert!(application.wait().unwrap().success());

@@ -29,7 +29,13 @@ pub(crate) async fn desk() -> Desk {
 
 /// What `bailey login` gets for ann.
 fn signed_in(desk: &Desk) -> Tokens {
-    let consent = desk.consent(cli::ID, &cli::SCOPES.join(" "));
+    signed_in_with(desk, None)
+}
+
+/// The same, with a second factor that was shown then.
+fn signed_in_with(desk: &Desk, mfa: Option<bailey::base::Timestamp>) -> Tokens {
+    let mut consent = desk.consent(cli::ID, &cli::SCOPES.join(" "));
+    consent.whence.mfa = mfa;
     let new =
         NewCode { consent, redirect_uri: LOOPBACK.to_owned(), challenge: challenge(VERIFIER), jkt: None, pushed: None };
     let by = Actor::Person { user: new.consent.user, name: "ann".to_owned() };
@@ -274,4 +280,45 @@ async fn who_may_not_have_the_role_gets_it_by_no_token() {
     desk.office.post("/v1/users/ann/password", body).await;
     desk.office.who_is(&credentials).await.refuses("ExpiredToken", "password");
     refuses(&exchange(&desk, None, &again.access_token, &[AWS]).await, 400, "invalid_request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_factor_is_part_of_the_question_and_what_denies_the_way_counts() {
+    let desk = desk().await;
+    let now = desk.office.fixture.app.admin.now();
+    let (plain, with_factor) = (signed_in(&desk).access_token, signed_in_with(&desk, Some(now)).access_token);
+    let given = async |token: &str, more: &[(&str, &str)]| exchange(&desk, None, token, more).await.status == 200;
+    let ann = |document: Value| {
+        let desk = &desk;
+        async move { desk.office.put("/v1/users/ann/inline/rule", json!({ "document": document })).await }
+    };
+    let deny = |action: &str, condition: Value| json!({ "Statement": { "Effect": "Deny", "Action": action, "Resource": "*", "Condition": condition } });
+    // However a policy asks for it: not there is as good as false, and so it is said.
+    for condition in [
+        json!({ "Bool": { "aws:MultiFactorAuthPresent": "false" } }),
+        json!({ "BoolIfExists": { "aws:MultiFactorAuthPresent": "false" } }),
+        json!({ "NumericGreaterThanIfExists": { "aws:MultiFactorAuthAge": "3600" }, "Bool": { "aws:MultiFactorAuthPresent": "false" } }),
+    ] {
+        ann(deny("sts:AssumeRole", condition.clone())).await;
+        assert!(!given(&plain, &[AWS]).await && given(&with_factor, &[AWS]).await, "{condition}");
+    }
+    // To exchange can be denied by its own name, and so can the token of a role.
+    ann(deny("sts:ExchangeToken", json!({}))).await;
+    assert!(!given(&plain, &[AWS]).await && !given(&with_factor, &[]).await);
+    ann(deny("bailey:CreateRoleToken", json!({}))).await;
+    assert!(given(&plain, &[AWS]).await && given(&plain, &[]).await, "it is about what the role does");
+    let denied = deny("bailey:CreateRoleToken", json!({}));
+    desk.office.put("/v1/roles/Deploy/inline/none", json!({ "document": denied })).await;
+    assert!(given(&plain, &[AWS]).await && !given(&plain, &[]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_of_second_factors_ends_tokens_that_outlive_a_browser() {
+    let desk = desk().await;
+    let tokens = signed_in(&desk);
+    let keys = keys(&exchange(&desk, None, &tokens.access_token, &[AWS]).await);
+    assert_eq!(desk.office.who_is(&keys).await.status, 200);
+    let _: Value = desk.office.served.client.delete("/v1/users/ann/second-factors").await.unwrap();
+    assert!(desk.refresh(cli::ID, tokens.refresh_token.as_ref().unwrap()).is_err());
+    assert_eq!(desk.office.who_is(&keys).await.status, 403);
 }

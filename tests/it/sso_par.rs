@@ -196,7 +196,7 @@ fn onward(desk: &Desk, browser: &Browser<'_>, uri: &str) -> Onward {
             let cookie = Secret::new(browser.cookies["__Host-bailey"].clone());
             let from = From { ip: None, secure: true, user_agent: None };
             let caller = sign_in::who(&desk.office.fixture.app.admin, &cookie, from, now).unwrap();
-            sso.somebody(&request, caller, now)
+            sso.somebody(&request, caller, false, now)
         }
         Err(instead) => instead,
     }

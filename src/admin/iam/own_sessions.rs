@@ -5,7 +5,7 @@ use super::sessions::SessionView;
 use crate::authn::signed::Signed;
 use crate::base::text::printable;
 use crate::base::{SessionId, Timestamp};
-use crate::model::Session;
+use crate::model::{Begun, Session};
 use crate::sessions::ending;
 use crate::store::iam::Read;
 use crate::store::schema::sessions::Way;
@@ -20,10 +20,21 @@ impl Admin {
     /// # Errors
     /// When the store cannot be read.
     pub fn own_sessions(&self, who: &Signed, now: Timestamp) -> Result<Vec<SessionView>, AdminError> {
-        let mut found = self.own(who, now)?;
+        let mut found = self.own(who, |session| counts(session, now))?;
         found.truncate(MOST);
         let views: Result<Vec<_>, _> = found.iter().map(|held| self.session_view(&held.value, now)).collect();
         Ok(views?.into_iter().filter(|view| view.state == "live").collect())
+    }
+
+    /// The last sign-ins of whoever acts, the newest first, whatever became of them: as far back as sessions are kept, a week behind
+    /// their end. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn own_sign_ins(&self, who: &Signed, now: Timestamp) -> Result<Vec<SessionView>, AdminError> {
+        let mut found = self.own(who, |session| matches!(session.begun, Begun::Login { .. }))?;
+        found.truncate(SIGN_INS);
+        found.iter().map(|held| self.session_view(&held.value, now)).collect()
     }
 
     /// Ends one of the sessions of whoever acts. One that has ended is none to end. Blocks.
@@ -31,7 +42,8 @@ impl Admin {
     /// # Errors
     /// When it is none of theirs, or it cannot be written.
     pub fn end_own_session(&self, who: &Signed, id: &str, now: Timestamp) -> Result<(), AdminError> {
-        let found = self.own(who, now)?.into_iter().find(|held| held.value.id.to_string() == id);
+        let found =
+            self.own(who, |session| counts(session, now))?.into_iter().find(|held| held.value.id.to_string() == id);
         let held = found.ok_or_else(|| AdminError::NotFound { kind: "session", who: printable(id).into_owned() })?;
         self.end_this(&held, who, "ended by its person", now)
     }
@@ -42,7 +54,7 @@ impl Admin {
     /// When one cannot be written; the others before it have ended.
     pub fn sign_out_everywhere(&self, who: &Signed, now: Timestamp) -> Result<usize, AdminError> {
         let this = who.session().map(|live| live.session().id);
-        let mut all = self.own(who, now)?;
+        let mut all = self.own(who, |session| counts(session, now))?;
         all.sort_by_key(|held| Some(held.value.id) == this);
         for held in &all {
             self.end_this(held, who, "signed out everywhere", now)?;
@@ -65,8 +77,8 @@ impl Admin {
         Ok(())
     }
 
-    /// Sessions that somebody is the person of and that nobody ended, the newest first.
-    fn own(&self, who: &Signed, now: Timestamp) -> Result<Vec<Read<Session>>, StoreError> {
+    /// Such sessions that somebody is the person of, the newest first.
+    fn own(&self, who: &Signed, is_meant: impl Fn(&Session) -> bool) -> Result<Vec<Read<Session>>, StoreError> {
         let Some(person) = who.session().and_then(|live| live.person()) else { return Ok(Vec::new()) };
         let (person, mut after, mut found): (_, Option<SessionId>, Vec<_>) = (person.id, None, Vec::new());
         loop {
@@ -74,7 +86,7 @@ impl Admin {
                 .store
                 .read(|snapshot| sessions::page_of(snapshot, (Way::User, person.as_bytes()), after.as_ref(), PAGE))?;
             after = page.last().filter(|_| page.len() == PAGE).map(|last| last.value.id);
-            found.extend(page.into_iter().filter(|held| held.value.ended.is_none() && held.value.expires > now));
+            found.extend(page.into_iter().filter(|held| is_meant(&held.value)));
             if after.is_none() {
                 found.reverse();
                 return Ok(found);
@@ -82,6 +94,14 @@ impl Admin {
         }
     }
 }
+
+/// Whether nobody ended it and its time is not over.
+fn counts(session: &Session, now: Timestamp) -> bool {
+    session.ended.is_none() && session.expires > now
+}
+
+/// Sign-ins that are shown.
+const SIGN_INS: usize = 10;
 
 /// Sessions read in one go.
 const PAGE: usize = 500;

@@ -62,7 +62,8 @@ impl Admin {
     pub fn reset_second_factors(&self, asked: Authorized) -> Result<FactorsReset, AdminError> {
         let which = asked.resource().to_owned();
         let own = asked.caller().signed().and_then(|signed| signed.user()).map(|user| user.id);
-        self.change(asked, |change| {
+        let (by, now) = (asked.actor(), asked.at());
+        let (reset, user) = self.change(asked, |change| {
             let (id, name) = user_of(change.snapshot, change.account, &which)?;
             // It would be a way around one's own second factor.
             if own == Some(id) {
@@ -76,8 +77,10 @@ impl Admin {
             change.note("user", name);
             change.note("removed", removed.iter().map(FactorView::told).collect::<Vec<_>>().join("; "));
             change.note("sessions_ended", ended.to_string());
-            Ok(FactorsReset { removed, ended })
-        })
+            Ok((FactorsReset { removed, ended }, id))
+        })?;
+        self.end_families(|family| family.consent.user == user, &by, "second_factors_reset", now)?;
+        Ok(reset)
     }
 }
 
@@ -149,7 +152,8 @@ fn user_of(snapshot: &dyn Snapshot, account: &AccountId, which: &str) -> Result<
     }
 }
 
-/// Ends what somebody signed in to, in browsers and programs. What such a session began ends with it.
+/// Ends what somebody signed in to, in browsers and programs. What such a session began ends with it. Tokens that outlive a browser are
+/// ended beside it.
 fn end_sign_ins(change: &mut Change<'_>, id: UserId) -> Result<u64, AdminError> {
     let (mut after, mut ended): (Option<SessionId>, u64) = (None, 0);
     loop {

@@ -13,7 +13,7 @@ use crate::authn::webauthn::{Answer, CeremonyError, Relying, Shown};
 use crate::base::network::Neighbours;
 use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::directory::AccountState;
-use crate::model::{Actor, Inactive, User};
+use crate::model::{Actor, CredentialOwner, Inactive, User};
 use crate::store::{Revision, Store, StoreError, credentials, factors};
 
 /// Somebody who showed a passkey, before their directory was asked.
@@ -133,6 +133,14 @@ fn enter(store: &Store, found: Found, now: Timestamp) -> Result<(User, Factor, O
     let read = read.map_err(|error| Refused::failed(&error))?;
     let (user, password) = read.ok_or_else(|| Refused::new(Reason::NotInDirectory, "they are gone"))?;
     user.standing.active(now).map_err(|why| inactive(&user, &why))?;
+    if user.origin.directory.is_local() {
+        let owner = CredentialOwner::User(user.id);
+        let profile = store.read(|snapshot| credentials::login_profile(snapshot, &owner));
+        let profile = profile.map_err(|error: StoreError| Refused::failed(&error))?;
+        // Whose way in by a password was taken away, or waits for another password, has none by a key either.
+        let none = || Refused::new(Reason::NoPassword, "they may not sign in any more: their password was taken away");
+        people::usable(store, &profile.ok_or_else(none)?.value, now)?;
+    }
     let actor = Actor::Person { user: user.id, name: user.name.to_string() };
     if !factor::write_passkey(store, &actor, &shown, revision, now)? {
         return Err(Refused::new(Reason::UsedChallenge, "the passkey was used, renamed or removed at the same time"));

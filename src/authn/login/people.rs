@@ -264,7 +264,7 @@ fn known(parts: &Parts, guess: Guess, profile: &Read<LoginProfile>, password: &S
 }
 
 /// Whether a local user's password, which was right, may be used.
-fn usable(store: &Store, profile: &LoginProfile, now: Timestamp) -> Result<(), Refused> {
+pub(super) fn usable(store: &Store, profile: &LoginProfile, now: Timestamp) -> Result<(), Refused> {
     let policy = store.read(|snapshot| credentials::setting::<PasswordPolicy>(snapshot, Setting::PasswordPolicy));
     let policy = policy.map_err(|error: StoreError| Refused::failed(&error))?.map(|read| read.value);
     let refused = |reason, why: &str| Err(Refused::new(reason, why).with_right_password(true));

@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::Method;
 
-use super::pages::message;
+use super::pages::{Agree, OnwardPage, message, page};
 use super::step_up;
 use super::visit::{SignedIn, Visit, blocking};
 use crate::http::{App, Failure};
 use crate::sso::authorize::Onward;
+use crate::sso::metadata::paths;
 use crate::sso::{Form, flow};
 
 /// Sends the browser on: back to the application, or to sign in first.
@@ -29,18 +30,50 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, visit: Visit) -> Resp
             Ok(form) => form,
             Err(error) => return Ok(nowhere(&error.description)),
         };
+        let mut frame = None;
         let onward = match sso.asked(&form, now) {
             Err(instead) => instead,
             Ok(request) => match visit.signed_in(app, "", now) {
-                Ok(SignedIn { caller, .. }) => sso.somebody(&request, caller, now),
+                Ok(SignedIn { caller, frame: of }) => {
+                    frame = Some(of);
+                    sso.somebody(&request, caller, false, now)
+                }
                 Err(_) => sso.nobody(&request),
             },
         };
+        Ok(match (onward, frame) {
+            (Onward::Client(address), _) => Redirect::to(&address).into_response(),
+            (Onward::SignIn, _) | (Onward::Agree(_), None) => to_sign_in(&visit),
+            (Onward::Nowhere(why), _) => nowhere(&why),
+            (Onward::SecondFactor, _) => step_up::to(visit.here()),
+            (Onward::Agree(asks), Some(frame)) => {
+                page(200, &Agree { frame, query: visit.uri.query().unwrap_or_default(), asks })
+            }
+        })
+    })
+    .await
+}
+
+/// Takes the answer of somebody who was asked whether they want to sign in there.
+pub(super) async fn agree(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return Failure::not_found("single sign-on is off here").into_response() };
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, .. }, sent) = visit.acting(app, "", now)?;
+        let query = sent.text("query").unwrap_or_default();
+        let form = Form::read(query.as_bytes()).map_err(|error| nowhere(&error.description))?;
+        let onward = match sso.asked(&form, now) {
+            Err(instead) => instead,
+            // Whatever is not the one word is a no.
+            Ok(request) if sent.text("answer") == Some("agree") => sso.somebody(&request, caller, true, now),
+            Ok(request) => sso.refused(&request),
+        };
+        let again = format!("{}?{query}", paths::AUTHORIZE);
         Ok(match onward {
-            Onward::Client(address) => Redirect::to(&address).into_response(),
-            Onward::SignIn => to_sign_in(&visit),
+            // A form of ours leads to us alone; this page leads on.
+            Onward::Client(address) => page(200, &OnwardPage { onward: &address }),
+            Onward::SignIn | Onward::Agree(_) => Redirect::to(flow::target(&again).unwrap_or("/me")).into_response(),
             Onward::Nowhere(why) => nowhere(&why),
-            Onward::SecondFactor => step_up::to(visit.here()),
+            Onward::SecondFactor => step_up::to(&again),
         })
     })
     .await

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::mine::signed;
 use super::pages::{DeviceAsks, DeviceCode, message, page};
+use super::step_up;
 use super::visit::{Instead, SignedIn, Visit, blocking};
 use crate::http::{App, Failure};
 use crate::sso::{DeviceError, Sso};
@@ -76,10 +77,8 @@ fn refused(error: &DeviceError) -> Response {
     match error {
         DeviceError::TooOften(_) => message(429, "Too many wrong codes", &error.to_string(), again),
         DeviceError::NoSuch => message(404, "Nothing waits for that", &error.to_string(), again),
-        DeviceError::SecondFactor => {
-            let why = "This application asks for a second factor. Set one up, or sign in again with the code of yours.";
-            message(403, "A second factor is asked for", why, ("/me/security/device", "Set one up"))
-        }
+        // The code is typed once more behind it: it stands in no address.
+        DeviceError::SecondFactor => step_up::to("/device"),
         DeviceError::Denied(why) => message(403, "Not for you", why, again),
         DeviceError::Failed(error) => message(503, "Not now", &error.description, again),
     }

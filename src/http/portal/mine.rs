@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::pages::{Access, Card, Credentials, Frame, Running, Security, Sessions, message, page};
+use super::pages::{Access, Card, Credentials, Frame, Running, Security, Sessions, SignedInBefore, message, page};
 use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
 use crate::admin::iam::own_passkeys::OwnFactors;
+use crate::admin::iam::sessions::SessionView;
 use crate::authn::signed::Signed;
 use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::http::App;
@@ -152,7 +153,18 @@ pub(super) fn security_page(
     let devices = mine::devices(&app.admin, who).map_err(failed)?;
     let groups = mine::groups(&app.admin, who, now).map_err(failed)?;
     let mfa = who.session().and_then(|live| live.session().mfa);
-    Ok(Security { frame, devices, mfa, passkeys, recovery_codes, groups, said })
+    let sign_ins = app.admin.own_sign_ins(who, now).map_err(failed)?.into_iter().map(signed_in_before).collect();
+    Ok(Security { frame, devices, mfa, passkeys, recovery_codes, sign_ins, groups, said })
+}
+
+fn signed_in_before(view: SessionView) -> SignedInBefore {
+    SignedInBefore {
+        at: view.created,
+        with: if view.browser { "with a browser" } else { "from a program" },
+        ip: view.source_ip.unwrap_or_default(),
+        factor: view.mfa.is_some(),
+        state: if view.state == "live" { "signed in now" } else { "over" },
+    }
 }
 
 /// Whoever has a browser's session signs, in a way.

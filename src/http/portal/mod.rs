@@ -41,6 +41,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route(paths::END_SESSION, get(sign_out::ask).post(sign_out::ask))
         .route("/oauth2/logout/confirm", post(sign_out::confirm))
+        .route("/oauth2/agree", post(authorize::agree))
         .route(paths::DEVICE, get(device_code::show).post(device_code::typed))
         .route("/device/answer", post(device_code::answer))
         .route("/me", get(mine::access))

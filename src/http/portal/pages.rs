@@ -12,6 +12,7 @@ use crate::authn::login::Factors;
 use crate::authn::webauthn::Asked;
 use crate::base::Timestamp;
 use crate::model::Passkey;
+use crate::sso::authorize::Asks;
 use crate::sso::mine::RoleCard;
 
 /// What a page may do.
@@ -88,6 +89,16 @@ pub(super) struct FirstCodes<'a> {
     pub(super) name: &'a str,
     pub(super) codes: Vec<&'a str>,
     pub(super) next: &'a str,
+}
+
+/// Whether somebody wants to sign in to an application.
+#[derive(Template)]
+#[template(path = "agree.html")]
+pub(super) struct Agree<'a> {
+    pub(super) frame: Frame,
+    /// What was asked for, to be asked once more.
+    pub(super) query: &'a str,
+    pub(super) asks: Asks,
 }
 
 #[derive(Template)]
@@ -235,6 +246,8 @@ pub(super) struct Security {
     pub(super) passkeys: Vec<Passkey>,
     /// How many recovery codes are left, and when they were made.
     pub(super) recovery_codes: Option<(usize, Timestamp)>,
+    /// The last times that somebody signed in.
+    pub(super) sign_ins: Vec<SignedInBefore>,
     /// Names, and the groups between.
     pub(super) groups: Vec<(String, String)>,
     /// What was just done.
@@ -287,6 +300,15 @@ pub(super) struct DeviceAsks<'a> {
     pub(super) asks: &'a crate::sso::DeviceAsks,
     pub(super) from: String,
     pub(super) scope: String,
+}
+
+/// A sign-in of somebody's.
+pub(super) struct SignedInBefore {
+    pub(super) at: Timestamp,
+    pub(super) with: &'static str,
+    pub(super) ip: String,
+    pub(super) factor: bool,
+    pub(super) state: &'static str,
 }
 
 /// Sends a page.
