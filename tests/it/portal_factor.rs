@@ -78,17 +78,20 @@ async fn the_example_says_from_where_a_second_factor_is_set_up_and_programs_are_
     let example = include_str!("../../config/policies/examples/guardrail-second-factor.json");
     let example: Value = serde_json::from_str(&example.replace("203.0.113.0/24", "192.0.2.0/24")).unwrap();
     office.post("/v1/guardrails", json!({ "name": "factor", "kind": "service", "document": example })).await;
-    office.put("/v1/guardrails/factor/on/organization", json!({})).await;
-    let mut inside = Browser { address: "10.1.2.3:1", ..Browser::new(&office) };
-    inside.sign_in("ann", PASSWORD).await.leads_to("/me");
-    let form = [("Action", "AssumeRoleWithLDAPIdentity"), ("LDAPUsername", "ann"), ("LDAPPassword", PASSWORD)];
-    office.unsigned(&form).await.refuses("AccessDenied", "set one up where you sign in with a browser");
+    ask_outside(&office).await;
     let mut away = Browser { address: ELSEWHERE, ..Browser::new(&office) };
     let page = away.sign_in("ann", PASSWORD).await;
     let (flow, half, offer, seed) = (page.field("flow"), page.field("half"), page.field("offer"), seed_of(&page));
     let (first, second) = (at(&office, &seed, -30), at(&office, &seed, 0));
     let form = [("flow", flow.as_str()), ("half", &half), ("offer", &offer), ("first", &first), ("second", &second)];
-    away.post("/login/enrol", &form).await.says(403, "explicit deny");
+    office.put("/v1/guardrails/factor/on/organization", json!({})).await;
+    away.post("/login/enrol", &form).await.says(403, "From here you may set none up");
+    away.sign_in("ann", PASSWORD).await.says(403, "From here you may set none up");
+    let _: Value = office.served.client.delete("/v1/users/ann/inline/factor").await.unwrap();
+    let mut inside = Browser { address: "10.1.2.3:1", ..Browser::new(&office) };
+    inside.sign_in("ann", PASSWORD).await.leads_to("/me");
+    let program = [("Action", "AssumeRoleWithLDAPIdentity"), ("LDAPUsername", "ann"), ("LDAPPassword", PASSWORD)];
+    office.unsigned(&program).await.refuses("AccessDenied", "set one up where you sign in with a browser");
     let held: Value = office.served.client.get("/v1/users/ann/mfa-devices").await.unwrap();
     assert_eq!((held, away.session()), (json!([]), None));
     // Nor does somebody whose password was taken away meanwhile.

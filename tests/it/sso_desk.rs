@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::role_tokens::{Answer, send};
 use crate::sts_office::Office;
+use crate::sts_unsigned::PASSWORD;
 
 pub(crate) const ISSUER: &str = "https://sso.example";
 pub(crate) const BACK: &str = "https://app.example/cb";
@@ -32,6 +33,7 @@ impl Desk {
         app.sso_settings.write().unwrap().issuer = Some(ISSUER.parse().unwrap());
         app.admin.keys.turn_signing_keys(&app.store, Algorithm::Es256, app.admin.now()).unwrap();
         let ann = office.user("ann", json!([])).await;
+        office.post("/v1/users/ann/password", json!({ "password": PASSWORD, "must_change": false })).await;
         office.post("/v1/users/ann", json!({ "mail": "ann@example.test", "display_name": "Ann Lee" })).await;
         office.post("/v1/groups", json!({ "name": "Staff" })).await;
         office.put("/v1/groups/Staff/members/ann", json!({})).await;

@@ -276,8 +276,8 @@ async fn who_may_not_have_the_role_gets_it_by_no_token() {
     let again = desk.refresh(cli::ID, tokens.refresh_token.as_ref().unwrap()).unwrap();
     let credentials = keys(&exchange(&desk, None, &again.access_token, &[AWS]).await);
     desk.office.pass(1);
-    let body = json!({ "password": crate::sts_unsigned::PASSWORD, "must_change": false });
-    desk.office.post("/v1/users/ann/password", body).await;
+    let body = json!({ "password": format!("{}2", crate::sts_unsigned::PASSWORD), "must_change": false });
+    desk.office.put("/v1/users/ann/password", body).await;
     desk.office.who_is(&credentials).await.refuses("ExpiredToken", "password");
     refuses(&exchange(&desk, None, &again.access_token, &[AWS]).await, 400, "invalid_request");
 }

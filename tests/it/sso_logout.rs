@@ -28,7 +28,6 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let desk = Desk::new().await;
-        desk.office.post("/v1/users/ann/password", json!({ "password": PASSWORD, "must_change": false })).await;
         let settings = json!({
             "redirect_uris": [BACK],
             "post_logout_redirect_uris": [OUT],

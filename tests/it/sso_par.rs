@@ -40,7 +40,7 @@ async fn push(desk: &Desk, changed: &[(&str, &str)]) -> crate::role_tokens::Answ
 /// The name of a request that was pushed.
 async fn pushed(desk: &Desk, changed: &[(&str, &str)]) -> String {
     let answer = push(desk, changed).await;
-    assert_eq!((answer.status, &answer.json()["expires_in"]), (201, &json!(90)), "{}", answer.text);
+    assert_eq!((answer.status, &answer.json()["expires_in"]), (201, &json!(300)), "{}", answer.text);
     answer.json()["request_uri"].as_str().unwrap().to_owned()
 }
 
@@ -86,7 +86,7 @@ async fn a_pushed_request_waits_for_somebody_to_sign_in_and_counts_once() {
     assert_eq!(told(&browser.get(&more).await, "state"), "s/1");
     // Over after its time, though never used.
     let uri = pushed(&desk, &[]).await;
-    desk.office.pass(90);
+    desk.office.pass(300);
     assert_eq!(browser.get(&by_name("wiki", &uri)).await.status, 400);
     let store = &desk.office.fixture.app.store;
     bailey::store::sso::forget(store, desk.office.fixture.app.admin.now()).unwrap();

@@ -23,7 +23,7 @@ use crate::admin::iam::own_passkeys::Enrolled;
 use crate::authn::login::{Half, Refused};
 use crate::authn::subject::Subject;
 use crate::base::{Fault, Faulty as _};
-use crate::gate::Operation;
+use crate::gate::{Asking, GateError, Operation};
 use crate::http::App;
 use crate::sso::flow;
 
@@ -40,6 +40,10 @@ pub(super) async fn ask(app: Arc<App>, visit: Visit, half: Half, next: String) -
     blocking(app, move |app, now| {
         let flow = Flow { app, visit: &visit, half: &half, next: &next };
         let caller = app.logins.resume(&half, visit.from.clone(), now).map_err(|refused| flow.refused(&refused))?;
+        // Nobody is shown what they could not put into use.
+        let may =
+            app.gate.is_not_denied(&caller, Operation::EnrolSecondFactor, "", &Asking::of_sign_in(None, now), now);
+        may.map_err(|error| flow.not_from_here(&error))?;
         let who = Subject::of(&caller).ok_or_else(|| flow.anew(403, "Begin again.".to_owned()))?;
         let offer = app.admin.offer_device(who, now).map_err(|error| flow.failed(&error))?;
         flow.shown(200, &offer, None)
@@ -61,10 +65,8 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
         let caller = app.logins.resume(&half, visit.from.clone(), now).map_err(|refused| flow.refused(&refused))?;
         // Asked for now, since who asks goes into the question.
         let again = Subject::of(&caller).map(|who| app.admin.offer_again(who, sealed, now));
-        let allowed = app.gate.authorize(caller, Operation::EnrolSecondFactor, "", now).map_err(|error| {
-            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
-            flow.anew(status, format!("A second factor is asked for, and you may set none up from here: {error}"))
-        })?;
+        let allowed = app.gate.authorize(caller, Operation::EnrolSecondFactor, "", now);
+        let allowed = allowed.map_err(|error| flow.not_from_here(&error))?;
         let Enrolled { name, codes: told, .. } = match (app.admin.enrol_device(allowed, sealed, &codes(&params)), again)
         {
             (Ok(enrolled), _) => enrolled,
@@ -117,6 +119,15 @@ impl Flow<'_> {
     /// The page to sign in at, and why it is there again.
     fn anew(&self, status: u16, why: String) -> Instead {
         form(self.app, self.visit, status, (self.next, "", Some(why))).into()
+    }
+
+    fn not_from_here(&self, error: &GateError) -> Instead {
+        let GateError::NotAuthorized { because, .. } = error else {
+            return self.anew(503, "That does not work now; the log says why. Try again in a moment.".to_owned());
+        };
+        let why = "A second factor is asked for, and you have none. From here you may set none up: do it where you may, such as \
+                   at the office, or ask your administrators";
+        self.anew(403, format!("{why} ({because})."))
     }
 
     fn refused(&self, refused: &Refused) -> Instead {
