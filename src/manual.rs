@@ -91,6 +91,10 @@ pub mod failures {
     //! address that passkeys are bound to is configured and never a header (`src/authn/webauthn/mod.rs`). *Tests:*
     //! `tests/it/passkeys.rs`, 64 at once and a restart.
     //!
+    //! **Any program on the machine listens where a command line would, and a signed-in browser hands it a code** (RFC 8252, section
+    //! 8.6). *Here:* whoever cannot show who it is and is on a loopback address, and whatever registered itself, gets a code once the
+    //! person agreed on a page of ours (`src/sso/authorize.rs`). *Tests:* `tests/it/sso_authorize.rs`.
+    //!
     //! **A copied passkey goes unnoticed.** *Here:* a counter that does not go on is refused, recorded and told
     //! (`src/authn/webauthn/ceremony.rs`). What remains: passkeys that are meant to be copied count nothing. *Tests:* inside it, and
     //! `tests/it/passkeys.rs`.

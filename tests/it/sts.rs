@@ -317,8 +317,9 @@ async fn a_token_that_is_not_the_keys_or_is_changed_is_nobodys() {
         crate::bed::signer::Credentials { token: Some("x".repeat(100)), ..one.clone() },
     ];
     let mut forged = one.token.clone().unwrap();
-    let last = if forged.ends_with('A') { "B" } else { "A" };
-    forged.replace_range(forged.len() - 6..forged.len() - 5, last);
+    let place = forged.len() - 6..forged.len() - 5;
+    let other = if &forged[place.clone()] == "A" { "B" } else { "A" };
+    forged.replace_range(place, other);
     wrong.push(crate::bed::signer::Credentials { token: Some(forged), ..one.clone() });
     for credentials in wrong {
         office.who_is(&credentials).await.refuses("InvalidClientTokenId", "");
