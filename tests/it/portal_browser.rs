@@ -149,3 +149,52 @@ fn nobody_is_kept_out_by_how_a_page_is_made() {
     }
     assert_eq!(found, Vec::<String>::new());
 }
+
+#[test]
+fn a_factor_is_set_up_on_the_way_in_and_its_pages_keep_nobody_out() {
+    let axe = std::fs::read_to_string(packages().join("axe-core/axe.min.js")).unwrap();
+    let counter = Counter::open("[sso]\nissuer = \"https://localhost:@PORT@\"\n");
+    let url = counter.url();
+    let settings = json!({ "name": "Tool", "auth": "none", "redirect_uris": ["http://127.0.0.1/cb"] });
+    counter.post("/v1/clients", &json!({ "id": "tool", "settings": settings }));
+    let without = json!({ "BoolIfExists": { "aws:MultiFactorAuthPresent": "false" } });
+    let statement = json!({ "Effect": "Deny", "Action": "signin:Login", "Resource": "*", "Condition": without });
+    let asked = format!(
+        "{url}/oauth2/authorize?client_id=tool&redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fcb&response_type=code&scope=openid\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+    );
+    let mut found = Vec::new();
+    for (look, name) in [(Look::Light, "ann"), (Look::Dark, "bob"), (Look::Phone, "cid")] {
+        counter.post("/v1/users", &json!({ "name": name }));
+        counter.post(&format!("/v1/users/{name}/password"), &json!({ "password": PASSWORD, "must_change": false }));
+        counter.put(&format!("/v1/users/{name}/inline/factor"), &json!({ "document": { "Statement": statement } }));
+        let browser = Chromium::open(look);
+        browser.go(&format!("{url}/me"));
+        browser.until("h1", "Sign in");
+        browser.types("#login", name);
+        browser.types("#password", PASSWORD);
+        browser.clicks("button[type=submit]");
+        browser.until("h1", "Set up a second factor");
+        found.extend(faults(&browser, &axe, "enrol"));
+        browser.clicks("summary");
+        let seed = browser.reads("details code");
+        let now = bailey::base::Clock::now(&bailey::base::clock::SystemClock);
+        browser.types("#first", &app_code(&seed, now.checked_sub(jiff::SignedDuration::from_secs(30)).unwrap()));
+        browser.types("#second", &app_code(&seed, now));
+        browser.clicks(".codes button[type=submit]");
+        browser.until("h1", "Your recovery codes");
+        for (path, heading) in [
+            ("/login/step-up?next=/me", "Your second factor"),
+            ("/device", "Sign in a device"),
+            ("/me/security", "Groups"),
+        ] {
+            browser.go(&format!("{url}{path}"));
+            browser.until("h1", heading);
+            found.extend(faults(&browser, &axe, path));
+        }
+        browser.go(&asked);
+        browser.until("h1", "Sign in to Tool?");
+        found.extend(faults(&browser, &axe, "agree"));
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
