@@ -43,7 +43,7 @@ impl Judge {
             for (key, values) in &who.asked {
                 context.set(key, values.clone());
             }
-            let asked = (&acting, operation);
+            let asked = (&acting, operation.is_open_to_people());
             Ok((allows(asked, &operation.action(), &target.arn, context, &mut reading)?, target.arn))
         });
         let (decided, resource) = decided.map_err(unanswered)?;

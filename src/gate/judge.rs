@@ -34,6 +34,9 @@ pub struct Asking {
     pub strangers: Option<String>,
     /// When a second factor was shown with this very request.
     pub mfa: Option<Timestamp>,
+    /// It comes with something that was given a moment ago for its sake, such as the token of a role with the role: then no policy
+    /// has to allow it besides.
+    pub comes_along: bool,
     /// What is asked for of a session, as conditions see it.
     pub session: rights::Asked,
     /// Another name or path that a user or group is to get: then both, what it is called and what it will be, have to be
@@ -230,7 +233,8 @@ impl Asked<'_> {
         }
         for action in self.operation.actions(!self.asking.tags.is_empty()) {
             let resource = &self.target.arn;
-            if let Err(no) = allows((self.acting, self.operation), &action, resource, context.clone(), reading)? {
+            let open = self.operation.is_open_to_people() || self.asking.comes_along;
+            if let Err(no) = allows((self.acting, open), &action, resource, context.clone(), reading)? {
                 return Ok(Err(No { action: Some(action), context, ..no }));
             }
         }
@@ -269,8 +273,8 @@ impl Asked<'_> {
             for (key, values) in &asked {
                 context.set(key, values.clone());
             }
-            let (action, by) = (self.operation.action(), (self.acting, self.operation));
-            if let Err(no) = allows(by, &action, &self.target.arn, context.clone(), reading)?
+            let action = self.operation.action();
+            if let Err(no) = allows((self.acting, true), &action, &self.target.arn, context.clone(), reading)?
                 && no.explicit
             {
                 return Ok(Err(No { action: Some(action), context, ..no }));
@@ -371,9 +375,10 @@ impl Asked<'_> {
     }
 }
 
-/// Whether policies allow whoever is `acting` the `action` that is `operation`, about `resource`, or why not.
+/// Whether policies allow whoever is `acting` the `action`, about `resource`, or why not. What is `open` takes no policy of their own;
+/// a Deny counts, and so do guardrails.
 pub(super) fn allows(
-    (acting, operation): (&Acting, Operation),
+    (acting, open): (&Acting, bool),
     action: &str,
     resource: &str,
     context: Context,
@@ -382,7 +387,7 @@ pub(super) fn allows(
     let request = acting.request(action, resource, context)?;
     let guardrails = reading.guardrails()?;
     let sides = Sides::of(&acting.account, &request, reading.terms());
-    let open = operation.is_open_to_people().then(|| reading.open_to_people()).transpose()?;
+    let open = open.then(|| reading.open_to_people()).transpose()?;
     let mut policies = acting.policies();
     if let Some(document) = &open {
         policies.identity.push(Named { name: "what everybody may who signs in", document });

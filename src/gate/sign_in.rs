@@ -163,12 +163,12 @@ impl Gate {
         self.would(caller, operation, resource, &asking.clone().with_factor(now), now).is_ok()
     }
 
-    /// Whether no statement denies `caller` to do `operation` to `resource`; whether one allows it is not asked. A no is written
-    /// down. Blocks.
+    /// Whether `caller` may do `operation` to `resource`, where that has no proof: it comes with something else, or is asked ahead. A no
+    /// is written down. Blocks.
     ///
     /// # Errors
-    /// When one does; when that cannot be found out.
-    pub fn is_not_denied(
+    /// When it may not; when that cannot be found out.
+    pub fn may(
         &self,
         caller: &Caller,
         operation: Operation,
@@ -176,12 +176,9 @@ impl Gate {
         asking: &Asking,
         now: Timestamp,
     ) -> Result<(), GateError> {
-        match self.would(caller, operation, resource, asking, now) {
-            Err(GateError::NotAuthorized { refusal: Some(refusal), .. }) if !refusal.explicit => Ok(()),
-            decided => decided.inspect_err(|denied| {
-                self.note_denial(&caller.actor(), &super::event(operation, resource, caller), denied, now);
-            }),
-        }
+        self.would(caller, operation, resource, asking, now).inspect_err(|denied| {
+            self.note_denial(&caller.actor(), &super::event(operation, resource, caller), denied, now);
+        })
     }
 
     fn would(

@@ -25,8 +25,8 @@ use crate::store::{Revision, Snapshot, StoreError, iam};
 /// Denies everything.
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
-/// Allows what people need no policy for.
-const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Action":["signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize"],"Resource":"*"}}"#;
+/// Allows what people need no policy for, and what comes with what they were given.
+const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Action":["bailey:CreateRoleToken","signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize"],"Resource":"*"}}"#;
 
 /// What was read, on what terms.
 #[derive(Debug)]

@@ -100,8 +100,9 @@ impl Sts {
             seconds: None,
             tags: std::collections::BTreeMap::new(),
         };
-        // The role was given for the sake of this token, so nothing has to allow it besides; what denies it counts.
-        gate.is_not_denied(&caller, Operation::CreateRoleToken, "", &self.asking_for(&wanted), now)?;
+        // The role was given for the sake of this token, so no policy has to allow it besides; what denies it counts, and guardrails.
+        let asking = Asking { comes_along: true, ..self.asking_for(&wanted) };
+        gate.may(&caller, Operation::CreateRoleToken, "", &asking, now)?;
         let (token, sid) = self.mint.token_of(signed, &wanted, Some(client), now)?;
         let event = Event::new("IssueRoleToken")
             .with("jti", token.jti.as_str())

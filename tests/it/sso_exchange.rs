@@ -310,6 +310,14 @@ async fn a_second_factor_is_part_of_the_question_and_what_denies_the_way_counts(
     let denied = deny("bailey:CreateRoleToken", json!({}));
     desk.office.put("/v1/roles/Deploy/inline/none", json!({ "document": denied })).await;
     assert!(given(&plain, &[AWS]).await && !given(&plain, &[]).await);
+    // And by a guardrail that lists what there may be, and leaves it out.
+    let _: Value = desk.office.served.client.delete("/v1/roles/Deploy/inline/none").await.unwrap();
+    assert!(given(&plain, &[]).await);
+    let listed = json!({ "Effect": "Allow", "NotAction": "bailey:CreateRoleToken", "Resource": "*" });
+    let listed = json!({ "Version": "2012-10-17", "Statement": listed });
+    desk.office.post("/v1/guardrails", json!({ "name": "tokens", "kind": "service", "document": listed })).await;
+    desk.office.put("/v1/guardrails/tokens/on/organization", json!({})).await;
+    assert!(given(&plain, &[AWS]).await && !given(&plain, &[]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

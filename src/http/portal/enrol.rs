@@ -41,8 +41,7 @@ pub(super) async fn ask(app: Arc<App>, visit: Visit, half: Half, next: String) -
         let flow = Flow { app, visit: &visit, half: &half, next: &next };
         let caller = app.logins.resume(&half, visit.from.clone(), now).map_err(|refused| flow.refused(&refused))?;
         // Nobody is shown what they could not put into use.
-        let may =
-            app.gate.is_not_denied(&caller, Operation::EnrolSecondFactor, "", &Asking::of_sign_in(None, now), now);
+        let may = app.gate.may(&caller, Operation::EnrolSecondFactor, "", &Asking::of_sign_in(None, now), now);
         may.map_err(|error| flow.not_from_here(&error))?;
         let who = Subject::of(&caller).ok_or_else(|| flow.anew(403, "Begin again.".to_owned()))?;
         let offer = app.admin.offer_device(who, now).map_err(|error| flow.failed(&error))?;
