@@ -14,7 +14,7 @@ use crate::model::{AccountId, Arn, Role};
 use crate::policy::{Context, Detail, Layer, Named, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
 use crate::rights::{
-    self, Acting, AssumeError, Assumed, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
+    self, Acting, AssumeError, Assumed, EVERYBODY, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
     may_assume_root,
 };
 use crate::store::{Snapshot, Store, StoreError};
@@ -274,9 +274,7 @@ impl Asked<'_> {
                 context.set(key, values.clone());
             }
             let action = self.operation.action();
-            if let Err(no) = allows((self.acting, true), &action, &self.target.arn, context.clone(), reading)?
-                && no.explicit
-            {
+            if let Err(no) = allows((self.acting, true), &action, &self.target.arn, context.clone(), reading)? {
                 return Ok(Err(No { action: Some(action), context, ..no }));
             }
         }
@@ -387,10 +385,11 @@ pub(super) fn allows(
     let request = acting.request(action, resource, context)?;
     let guardrails = reading.guardrails()?;
     let sides = Sides::of(&acting.account, &request, reading.terms());
-    let open = open.then(|| reading.open_to_people()).transpose()?;
+    let open = open.then(|| reading.open_to_people(&acting.account)).transpose()?;
     let mut policies = acting.policies();
-    if let Some(document) = &open {
-        policies.identity.push(Named { name: "what everybody may who signs in", document });
+    if let Some([document, trust]) = &open {
+        policies.identity.push(Named { name: EVERYBODY, document });
+        policies.resource = Some(Named { name: EVERYBODY, document: trust });
         policies.boundary = None;
     }
     guardrails.bind(&sides, &mut policies);

@@ -25,8 +25,11 @@ use crate::store::{Revision, Snapshot, StoreError, iam};
 /// Denies everything.
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
-/// Allows what people need no policy for, and what comes with what they were given.
-const OPEN: &str = r#"{"Statement":{"Effect":"Allow","Action":["bailey:CreateRoleToken","signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize"],"Resource":"*"}}"#;
+/// What people need no policy for, and what comes with what they were given.
+const OPEN: &str = r#"["bailey:CreateRoleToken","signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize","sts:ExchangeToken"]"#;
+
+/// What that is called in reasons.
+pub const EVERYBODY: &str = "what everybody may who signs in";
 
 /// What was read, on what terms.
 #[derive(Debug)]
@@ -308,12 +311,17 @@ impl Reading<'_, '_> {
         Ok(found)
     }
 
-    /// What everybody may who signs in, unless something denies it.
+    /// What everybody of `account` may who signs in, unless something denies it: at who asks, and at what it is about, which may
+    /// be of another account and trusts them for it.
     ///
     /// # Errors
     /// Never: it is written here.
-    pub fn open_to_people(&mut self) -> Result<Arc<Document>, StoreError> {
-        self.parsed(OPEN, "what everybody may who signs in")
+    pub fn open_to_people(&mut self, account: &AccountId) -> Result<[Arc<Document>; 2], StoreError> {
+        let allowing = |about: &str| format!(r#"{{"Statement":{{"Effect":"Allow","Action":{OPEN},{about}}}}}"#);
+        let identity = self.parsed(&allowing(r#""Resource":"*""#), EVERYBODY)?;
+        let trust = allowing(&format!(r#""Principal":{{"AWS":"{account}"}}"#));
+        let trust = self.library.shelf.parsed(&trust, Kind::Trust, EVERYBODY)?;
+        Ok([identity, trust.document])
     }
 
     /// The policies that hang on a group itself.

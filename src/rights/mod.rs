@@ -66,7 +66,7 @@ pub use effects::Effects;
 pub use find::{FindError, HolderKind};
 pub use guardrails::{Guardrails, Sides};
 pub use holds::Holds;
-pub use library::{Library, Reading};
+pub use library::{EVERYBODY, Library, Reading};
 pub use prospect::Prospect;
 pub use shelf::Shelf;
 pub use survey::{Primaries, Survey};

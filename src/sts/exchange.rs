@@ -15,7 +15,10 @@ use crate::gate::{Asking, Gate, Operation};
 use crate::issue::token::{MintedToken, Sort, WantedToken};
 use crate::issue::{Inherited, IssueError, Minted};
 use crate::keys::Algorithm;
+use crate::model::Actor;
 use crate::query::{Params, QueryError};
+use crate::sessions::ending;
+use crate::store::sessions;
 
 /// What is asked for of a role.
 #[derive(Debug, Clone)]
@@ -72,10 +75,31 @@ impl Sts {
             }
         };
         let token = match &wish.audience {
-            Some(audience) => Some(self.token_for(gate, &minted, audience, (&client, from), now)?),
-            None => None,
+            Some(audience) => self.token_for(gate, &minted, audience, (&client, from), now).map(Some),
+            None => Ok(None),
         };
-        Ok(Exchanged { minted, token })
+        match token {
+            Ok(token) => Ok(Exchanged { minted, token }),
+            Err(error) => {
+                self.end_unused(&minted, now);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends a session that nobody was given anything of.
+    fn end_unused(&self, minted: &Minted, now: Timestamp) {
+        let (store, id) = (&self.admin.store, &minted.session.id);
+        let ended = store.read(|snapshot| sessions::session(snapshot, id)).and_then(|held| match held {
+            Some(held) => {
+                let why = ("not_given", "no token of it was given out");
+                ending::recorded((store, &self.admin.audit), &held, &Actor::task("exchange"), why, now)
+            }
+            None => Ok(false),
+        });
+        if let Err(error) = ended {
+            tracing::warn!(%error, session = %id, "a session that nobody was given stays until its time");
+        }
     }
 
     /// An access token of a session that began this very moment; its record is on disk when this returns.

@@ -309,15 +309,31 @@ async fn a_second_factor_is_part_of_the_question_and_what_denies_the_way_counts(
     assert!(given(&plain, &[AWS]).await && given(&plain, &[]).await, "it is about what the role does");
     let denied = deny("bailey:CreateRoleToken", json!({}));
     desk.office.put("/v1/roles/Deploy/inline/none", json!({ "document": denied })).await;
-    assert!(given(&plain, &[AWS]).await && !given(&plain, &[]).await);
-    // And by a guardrail that lists what there may be, and leaves it out.
+    let live = async || {
+        let live: Value = desk.office.served.client.get("/v1/sessions?person=ann").await.unwrap();
+        live["items"].as_array().unwrap().len()
+    };
+    let before = live().await;
+    assert!(!given(&plain, &[]).await);
+    // Nobody was given anything of the session that had begun for it: it is over.
+    assert_eq!(live().await, before);
+    assert!(given(&plain, &[AWS]).await);
+    assert_eq!(live().await, before + 1);
+    // And by guardrails that list what there may be, and leave it out.
     let _: Value = desk.office.served.client.delete("/v1/roles/Deploy/inline/none").await.unwrap();
     assert!(given(&plain, &[]).await);
-    let listed = json!({ "Effect": "Allow", "NotAction": "bailey:CreateRoleToken", "Resource": "*" });
-    let listed = json!({ "Version": "2012-10-17", "Statement": listed });
-    desk.office.post("/v1/guardrails", json!({ "name": "tokens", "kind": "service", "document": listed })).await;
-    desk.office.put("/v1/guardrails/tokens/on/organization", json!({})).await;
-    assert!(given(&plain, &[AWS]).await && !given(&plain, &[]).await);
+    for (name, action, without_token) in
+        [("tokens", "bailey:CreateRoleToken", true), ("exchanges", "sts:ExchangeToken", false)]
+    {
+        let listed = json!({ "Effect": "Allow", "NotAction": action, "Resource": "*" });
+        let listed = json!({ "Version": "2012-10-17", "Statement": listed });
+        desk.office.post("/v1/guardrails", json!({ "name": name, "kind": "service", "document": listed })).await;
+        desk.office.put(&format!("/v1/guardrails/{name}/on/organization"), json!({})).await;
+        assert_eq!((given(&plain, &[AWS]).await, given(&plain, &[]).await), (without_token, false), "{action}");
+        // Of several at one place one has to allow it.
+        let place = format!("/v1/guardrails/{name}/on/organization");
+        let _: Value = desk.office.served.client.delete(&place).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
