@@ -1,9 +1,15 @@
 // The peer of benches/sso.sh: npm's oidc-provider, which keeps all in memory; one client, whose grants nobody is asked about.
+//
+//     node oidc_provider.mjs PORT SECRET                plain HTTP, and access tokens that are names of rows, as it comes
+//     node oidc_provider.mjs PORT SECRET CERT KEY       HTTPS, such tokens
+//     node oidc_provider.mjs PORT SECRET CERT KEY jwt   HTTPS, and access tokens of RFC 9068, which it signs and cannot introspect
 import Provider from "oidc-provider";
 import { generateKeyPairSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:https";
 
-const [port, secret] = process.argv.slice(2);
-const issuer = `http://127.0.0.1:${port}`;
+const [port, secret, cert, certKey, tokens] = process.argv.slice(2);
+const issuer = `http${cert ? "s" : ""}://127.0.0.1:${port}`;
 const key = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
 
 // The adapter that comes with it forgets all but a thousand rows.
@@ -51,6 +57,17 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
+    // A token for nobody in particular is never a JWT there.
+    resourceIndicators: {
+      enabled: tokens === "jwt",
+      defaultResource: () => "https://api.test",
+      useGrantedResource: () => true,
+      getResourceServerInfo: () => ({
+        scope: "openid profile",
+        accessTokenFormat: "jwt",
+        jwt: { sign: { alg: "ES256" } },
+      }),
+    },
   },
   pkce: { required: () => true, methods: ["S256"] },
   issueRefreshToken: () => true,
@@ -62,8 +79,12 @@ const provider = new Provider(issuer, {
       accountId: ctx.oidc.session.accountId,
     });
     grant.addOIDCScope("openid profile");
+    grant.addResourceScope("https://api.test", "openid profile");
     await grant.save();
     return grant;
   },
 });
-provider.listen(Number(port), "127.0.0.1", () => console.log("ready"));
+const server = cert
+  ? createServer({ cert: readFileSync(cert), key: readFileSync(certKey) }, provider.callback())
+  : provider;
+server.listen(Number(port), "127.0.0.1", () => console.log("ready"));

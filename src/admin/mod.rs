@@ -39,10 +39,11 @@ use crate::authn::limiter::Attempts;
 use crate::authn::password::Passwords;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
+use crate::model::client::ClientId;
 use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules};
 use crate::rights::{Contacts, Shelf, Terms};
 use crate::sessions::Sessions;
-use crate::store::{Store, StoreError};
+use crate::store::{Recall, Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::sync::worker::Handle;
 
@@ -75,6 +76,8 @@ pub struct Admin {
     pub issuers: Arc<Issuers>,
     /// Clients of single sign-on that the configuration declares; a reload exchanges them.
     pub declared_clients: Arc<RwLock<Vec<Client>>>,
+    /// Those that are registered, as they were read.
+    pub registered_clients: Recall<ClientId, Option<Client>>,
     /// When access keys were used last.
     pub uses: uses::Uses,
     /// Hashes and checks passwords.

@@ -39,7 +39,7 @@ use crate::model::AccountId;
 use crate::rights::{Contacts, Shelf, TermsAt};
 use crate::sessions::Sessions;
 use crate::store::open::{self, Init, Settings as StoreSettings};
-use crate::store::{Store, StoreError};
+use crate::store::{Recall, Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::telemetry::Board;
 
@@ -154,6 +154,7 @@ pub fn parts(
         sessions,
         issuers: Arc::new(Issuers::new(config.issuers, Client::default())),
         declared_clients: Arc::new(RwLock::new(config.clients)),
+        registered_clients: Recall::default(),
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),
         attempts: Arc::default(),

@@ -14,8 +14,8 @@ use crate::model::{AccountId, Arn, Role};
 use crate::policy::{Context, Detail, Layer, Named, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
 use crate::rights::{
-    self, Acting, AssumeError, Assumed, EVERYBODY, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find, may_assume,
-    may_assume_root,
+    self, Acting, AssumeError, Assumed, EVERYBODY, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find,
+    may_assume, may_assume_root,
 };
 use crate::store::{Snapshot, Store, StoreError};
 

@@ -40,6 +40,8 @@ pub struct Effective {
     pub assigned: Vec<Assigned>,
     /// The groups it is in, directly or through others, nearest first.
     pub groups: Vec<GroupId>,
+    /// The names of those, each once, sorted.
+    pub group_names: Arc<[String]>,
     /// What the way to its own policies begins with: `user/ann`.
     pub label: String,
     /// What conditions can ask about it.

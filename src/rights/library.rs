@@ -4,7 +4,7 @@
 //! must be the same, and rows of one state of the store, which are forgotten as soon as it has moved on. So an answer is never about two states at once, and a question about everybody
 //! can let commits pass between one page of people and the next.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::acting;
@@ -143,6 +143,18 @@ impl Reading<'_, '_> {
         Ok(Arc::unwrap_or_clone(effective))
     }
 
+    /// The names of the groups that a user is effectively in, each once, sorted.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn group_names(&mut self, user: &User) -> Result<Arc<[String]>, StoreError> {
+        let known = self.library.shelf.known.clone();
+        if let Some(found) = known.get((self.snapshot, self.library.terms), Whose::User(user)) {
+            return Ok(Arc::clone(&found.group_names));
+        }
+        Ok(self.user(user)?.group_names)
+    }
+
     fn read_user(&mut self, user: &User) -> Result<Effective, StoreError> {
         let holder = Holder::User(user.id);
         let held = iam::entitlements(self.snapshot, &holder)?.value;
@@ -220,8 +232,21 @@ impl Reading<'_, '_> {
             identity.push(Titled { name: name.into(), written }.held(&own));
         }
         let assigned = assigned.into_iter().map(|(one, _)| one).collect();
+        let names: BTreeSet<String> = groups.iter().map(|reached| reached.group.name.to_string()).collect();
+        let group_names = names.into_iter().collect();
         let groups = groups.iter().map(|reached| reached.group.id).collect();
-        Ok(Effective { identity, boundary, session: None, assigned, groups, label, facts, cut_short, until })
+        Ok(Effective {
+            identity,
+            boundary,
+            session: None,
+            assigned,
+            groups,
+            group_names,
+            label,
+            facts,
+            cut_short,
+            until,
+        })
     }
 
     /// The groups that a user is effectively in.
@@ -267,6 +292,7 @@ impl Reading<'_, '_> {
             session: None,
             assigned: Vec::new(),
             groups: Vec::new(),
+            group_names: Arc::default(),
             label: format!("role/{}", role.name),
             facts,
             cut_short: None,

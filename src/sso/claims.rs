@@ -143,7 +143,7 @@ impl Sso {
             ClaimSource::DisplayName => user.display_name.clone().map(Value::from),
             ClaimSource::EmployeeId => user.employee_id.clone().map(Value::from),
             ClaimSource::Arn => Some(person.arn.as_str().into()),
-            ClaimSource::Groups => Some(json!(person.groups)),
+            ClaimSource::Groups => Some(json!(person.groups.as_ref())),
             ClaimSource::Roles => roles.as_ref().map(|roles| json!(roles)),
             ClaimSource::Tag(key) => user.tags.get(key).cloned().map(Value::from),
             ClaimSource::AwsTags => aws_tags(user),

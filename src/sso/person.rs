@@ -3,6 +3,8 @@
 //! Looked at whenever something is to be given for them: whether they may act, whether the client may sign them in, what policies say
 //! of that, and in which groups they are. So a change in the directory reaches applications with the next token, and without a new sign-in.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use super::{OauthError, Sso};
@@ -11,7 +13,7 @@ use crate::gate::{GateError, Operation, Remembered};
 use crate::model::client::{Client, Subjects};
 use crate::model::token_family::Consent;
 use crate::model::{Actor, Arn, Entity, Member, User};
-use crate::rights::effective_groups;
+use crate::rights::Library;
 use crate::store::{Commit, Expect, Intent, StoreError, credentials, rows, schema};
 
 /// A person who counts.
@@ -19,7 +21,7 @@ pub(super) struct Person {
     /// Who.
     pub(super) user: User,
     /// Names of all groups that they are in, sorted.
-    pub(super) groups: Vec<String>,
+    pub(super) groups: Arc<[String]>,
     /// Their ARN.
     pub(super) arn: Arn,
 }
@@ -75,11 +77,8 @@ impl Sso {
         if terms.frozen.contains(&user.origin.directory) {
             return Ok(Err("their directory is no longer configured".to_owned()));
         }
-        let member = Member::User(user.id);
-        let closure = self.admin.store.read(|snapshot| effective_groups(snapshot, &member, &terms))?;
-        let mut groups: Vec<String> = closure.groups.iter().map(|reached| reached.group.name.to_string()).collect();
-        groups.sort_unstable();
-        groups.dedup();
+        let mut library = Library::with(self.admin.shelf.clone(), &self.admin.account, &terms);
+        let groups = self.admin.store.read(|snapshot| library.at(snapshot).group_names(&user))?;
         let allowed = |name: &String| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
         if !client.allowed_groups.is_empty() && !client.allowed_groups.iter().any(allowed) {
             return Ok(Err("they are in no group that the client may sign in".to_owned()));

@@ -38,6 +38,7 @@ pub mod overlay;
 mod place;
 pub mod prune;
 pub mod readable;
+mod recall;
 pub mod rows;
 pub mod schema;
 pub mod sessions;
@@ -55,6 +56,7 @@ pub use execute::{Head, LONGEST_VALUE};
 pub use identity::Epoch;
 pub use open::{Init, Ready, Settings, open};
 pub use overlay::{Laid, Overlay};
+pub use recall::Recall;
 
 use crate::telemetry::Metric;
 

@@ -71,6 +71,7 @@ impl Fixture {
             contacts: Contacts::default(),
             keys,
             declared_clients: Arc::default(),
+            registered_clients: bailey::store::Recall::default(),
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),

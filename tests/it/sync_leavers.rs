@@ -178,6 +178,7 @@ impl Office {
             contacts: bailey::rights::Contacts::default(),
             keys,
             declared_clients: std::sync::Arc::default(),
+            registered_clients: bailey::store::Recall::default(),
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),

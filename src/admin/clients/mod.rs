@@ -208,8 +208,10 @@ impl Admin {
         if let Some(client) = self.declared_client(id) {
             return Ok(Some((client, Source::Config)));
         }
-        let stored = self.store.read(|snapshot| sso::client(snapshot, id))?;
-        Ok(stored.map(|found| (found.value, Source::Stored)))
+        let stored = self.store.read(|snapshot| {
+            self.registered_clients.of(snapshot, id, || Ok(sso::client(snapshot, id)?.map(|found| found.value)))
+        })?;
+        Ok(stored.map(|client| (client, Source::Stored)))
     }
 
     fn declared_client(&self, id: &ClientId) -> Option<Client> {
