@@ -114,6 +114,12 @@ pub enum AdminError {
         /// What to do.
         remedy: String,
     },
+    /// Whoever asks has to show a second factor first.
+    #[error("{what}; show one, then try again")]
+    StepUp {
+        /// Why.
+        what: String,
+    },
     /// A password breaks rules.
     #[error("the password is refused: {what}")]
     PasswordPolicy {
@@ -204,6 +210,7 @@ impl AdminError {
             Self::Unmodifiable { .. } => "UnmodifiableEntity",
             Self::MalformedPolicy { .. } | Self::Policy(_) => "MalformedPolicyDocument",
             Self::NotNow { .. } => "NotNow",
+            Self::StepUp { .. } => "AccessDenied",
             Self::Store(StoreError::Conflict { .. }) => "ConcurrentModification",
             Self::Password(_)
             | Self::Keys(_)
@@ -239,6 +246,7 @@ impl Faulty for AdminError {
             | Self::Rules(_)
             | Self::WrongPassword
             | Self::WrongCode { .. }
+            | Self::StepUp { .. }
             | Self::NotNow { .. } => Fault::Caller,
             Self::Passkey(error) => error.fault(),
             Self::Password(error) => error.fault(),

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod directories;
 pub mod error;
 mod families;
+pub mod grants;
 pub mod iam;
 pub mod lines;
 pub mod logins;
@@ -41,7 +42,7 @@ use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
 use crate::model::client::ClientId;
 use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules};
-use crate::rights::{Contacts, Shelf, Terms};
+use crate::rights::{Contacts, GrantTerms, Shelf, Terms};
 use crate::sessions::Sessions;
 use crate::store::{Recall, Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
@@ -66,6 +67,8 @@ pub struct Admin {
     pub others: Arc<RwLock<Vec<Account>>>,
     /// What names of groups say about roles; a reload exchanges them.
     pub rules: Arc<RwLock<GroupRules>>,
+    /// Who may be granted what; a reload exchanges it.
+    pub grants: Arc<RwLock<GrantTerms>>,
     /// When directories answered last.
     pub contacts: Contacts,
     /// What seals secrets.
@@ -103,9 +106,9 @@ impl Admin {
     /// On what grounds rights are worked out.
     #[must_use]
     pub fn grounds(&self) -> Grounds {
-        let (others, rules) = (Arc::clone(&self.others), Arc::clone(&self.rules));
+        let (others, rules, grants) = (Arc::clone(&self.others), Arc::clone(&self.rules), Arc::clone(&self.grants));
         let contacts = self.contacts.clone();
-        Grounds { account: self.account.clone(), others, rules, contacts, most_people: MOST_PEOPLE }
+        Grounds { account: self.account.clone(), others, rules, grants, contacts, most_people: MOST_PEOPLE }
     }
 
     /// The accounts that can hold roles.

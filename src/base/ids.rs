@@ -117,15 +117,32 @@ typed_id!(
     SessionId
 );
 
-impl SessionId {
-    /// A fresh one at `now`: 48 bits of milliseconds as in a UUID of version 7 (RFC 9562, section 5.7), then 80 of chance.
+typed_id!(
+    /// A grant: the moment it was asked for, and chance.
+    GrantId
+);
+
+/// 48 bits of milliseconds as in a UUID of version 7 (RFC 9562, section 5.7), then 80 of chance.
+fn timed(now: super::Timestamp, rng: &mut impl rand::Rng) -> [u8; 16] {
+    use rand::RngExt as _;
+    let mut bytes: [u8; 16] = rng.random();
+    for (byte, of) in bytes.iter_mut().zip(now.as_millisecond().max(0).to_be_bytes().into_iter().skip(2)) {
+        *byte = of;
+    }
+    bytes
+}
+
+impl GrantId {
+    /// A fresh one at `now`. Sorted, they stand in the order in which they were asked for.
     pub fn fresh(now: super::Timestamp, rng: &mut impl rand::Rng) -> Self {
-        use rand::RngExt as _;
-        let mut bytes: [u8; 16] = rng.random();
-        for (byte, of) in bytes.iter_mut().zip(now.as_millisecond().max(0).to_be_bytes().into_iter().skip(2)) {
-            *byte = of;
-        }
-        Self(bytes)
+        Self(timed(now, rng))
+    }
+}
+
+impl SessionId {
+    /// A fresh one at `now`.
+    pub fn fresh(now: super::Timestamp, rng: &mut impl rand::Rng) -> Self {
+        Self(timed(now, rng))
     }
 
     /// The lowest id of those that began at `at` or later.

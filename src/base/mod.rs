@@ -16,7 +16,7 @@ pub mod text;
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
 pub use ids::{
-    FamilyId, GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId, ResourceId, RoleId,
+    FamilyId, GrantId, GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId, ResourceId, RoleId,
     SamlProviderId, SessionId, UserId,
 };
 pub use secret::Secret;

@@ -13,6 +13,7 @@ use clap_complete::Shell;
 use super::broker::Credentials;
 use super::clients::ClientVerb;
 use super::clock::ClockVerb;
+use super::grants::GrantVerb;
 use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
 use super::iam::guardrails::GuardrailVerb;
@@ -148,6 +149,9 @@ pub enum Verb {
     /// Sessions: who acts for which role, by which way, and the end of it
     #[command(subcommand)]
     Session(SessionVerb),
+    /// Roles for a while: who has one, who agreed, and the end of it
+    #[command(subcommand)]
+    Grant(GrantVerb),
     /// Guardrails: beyond what nobody of an account reaches, whatever else allows it
     #[command(subcommand)]
     Guardrail(GuardrailVerb),

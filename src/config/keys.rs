@@ -116,8 +116,16 @@ pub enum Form {
 pub const INSECURE: &str = "yes_plain_text_passwords_on_the_network";
 
 /// Sections that may stand several times, as `[[..]]`.
-const REPEATED: &[&str] =
-    &["client", "directory", "forward_auth.proxy", "group_role", "issuer", "machine_issuer", "other_account"];
+const REPEATED: &[&str] = &[
+    "client",
+    "directory",
+    "forward_auth.proxy",
+    "grant_rule",
+    "group_role",
+    "issuer",
+    "machine_issuer",
+    "other_account",
+];
 
 /// Every key, in the order of `config/example.toml`.
 #[rustfmt::skip]
@@ -270,6 +278,20 @@ pub const KEYS: &[Key] = &[
     optional("group_role.directory", Form::Label, "whose groups are meant, instead of the primary directory's or the only one's"),
     optional("group_role.account", Form::Template, "account of the role, instead of ${account} or the home account"),
     optional("group_role.role", Form::Template, "name of the role, instead of ${role}"),
+
+    defaulted("grants.time_zone", Form::Name, r#""UTC""#, "where the hours of rules and of `bailey:TimeOfDay` are those of"),
+
+    required("grant_rule.roles", Form::Names, "names of roles it is about, with * and ?"),
+    defaulted("grant_rule.requesters", Form::Names, "[]", "groups whose people may ask for them; empty is everybody"),
+    defaulted("grant_rule.approvals", Form::Whole(1, 5), "1", "how many others have to agree"),
+    required("grant_rule.approvers", Form::Names, "groups whose people may agree"),
+    optional("grant_rule.hours", Form::Name, "when others may agree"),
+    defaulted("grant_rule.longest", Form::Duration, r#""8h""#, "how long a grant lasts at most"),
+    defaulted("grant_rule.claim_within", Form::Duration, r#""24h""#, "within which time it has to be approved and claimed"),
+    defaulted("grant_rule.ticket", Form::Flag, "false", "whether a ticket has to be named"),
+    optional("grant_rule.second_factor", Form::Duration, "how long ago a second factor may have been shown, at each call"),
+    optional("grant_rule.automatic_until", Form::Name, "nobody has to agree until then"),
+    optional("grant_rule.break_glass", Form::Duration, "who asks agrees themselves, and somebody looks back at it within that time"),
 
     required("directory.label", Form::Label, "short name; part of every id derived from the directory"),
     defaulted("directory.kind", Form::Choice(KINDS), r#""ldap""#, "which family its servers are of; other defaults follow"),

@@ -21,6 +21,7 @@ mod directory;
 mod fault;
 mod files;
 mod forward_auth;
+mod grant_rule;
 mod group_role;
 mod https;
 mod issuer;
@@ -114,6 +115,8 @@ pub struct Config {
     pub clients: Vec<Client>,
     /// Authorities that vouch for machines.
     pub machine_issuers: Vec<MachineIssuerSettings>,
+    /// Who may be granted which roles for a while.
+    pub grants: crate::rights::GrantTerms,
     /// What names of groups say about roles.
     pub group_rules: GroupRules,
     /// The directories, in the order of the file. May be empty: the people of a directory that was
@@ -197,6 +200,7 @@ impl Config {
                 top.section("https").has("client_ca"),
             ),
             group_rules: group_role::all(&top.sections("group_role"), directories.as_deref().unwrap_or_default()),
+            grants: grant_rule::meant(&top.section("grants"), &top.sections("grant_rule")),
             account: account?,
             accounts,
             directories: directories?,

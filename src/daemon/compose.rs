@@ -127,6 +127,7 @@ pub fn parts(
     let keys = Keys::open(&ready.store, &config.keys, clock.now())?;
     let others = Arc::new(RwLock::new(config.accounts));
     let rules = Arc::new(RwLock::new(config.group_rules));
+    let grants = Arc::new(RwLock::new(config.grants));
     let (store, shelf) = (ready.store.clone(), Shelf::default());
     let contacts = Contacts::default();
     contacts.allow(config.sessions.ages);
@@ -134,6 +135,7 @@ pub fn parts(
         account: config.account.clone(),
         others: Arc::clone(&others),
         rules: Arc::clone(&rules),
+        grants: Arc::clone(&grants),
         contacts: contacts.clone(),
         most_people: MOST_PEOPLE,
     };
@@ -149,6 +151,7 @@ pub fn parts(
         directories: Directories::default(),
         others,
         rules,
+        grants,
         contacts,
         keys,
         sessions,
@@ -294,6 +297,8 @@ pub async fn serve(
         let parts = parts(config, opening, Some(metrics))?;
         // Before anybody can ask for something that takes one.
         upkeep::turn_session_keys(&parts.app, parts.app.clock.now());
+        // Before anybody is answered: what ended while nobody was there is over, and known to be.
+        upkeep::end_lapsed_grants(&parts.app, parts.app.clock.now());
         Ok::<_, anyhow::Error>(parts)
     })
     .await??;
@@ -350,6 +355,7 @@ async fn apply_reload(
     *app.sso_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sso;
     *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
+    *app.admin.grants.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.grants;
     app.admin.issuers.replace(config.issuers);
     app.machines.replace(config.machine_issuers);
     *app.admin.declared_clients.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.clients;

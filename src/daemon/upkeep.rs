@@ -52,6 +52,7 @@ pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
             }
             round.admin.settle_reports(now);
             turn_session_keys(&round, now);
+            end_lapsed_grants(&round, now);
             sweep_sessions(&round, &mut place.lock().unwrap_or_else(PoisonError::into_inner), now);
             note_contacts(&round, now);
             forget_tokens(&round, now);
@@ -63,6 +64,22 @@ pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
         if let Err(error) = kept.await {
             let error: AuditError = error;
             tracing::warn!(%error, "the audit log is behind");
+        }
+    }
+}
+
+/// Writes down which grants the clock has ended. They count for nothing since then, whether or not that is written down. Blocks.
+pub(super) fn end_lapsed_grants(app: &App, now: Timestamp) {
+    loop {
+        match app.admin.end_lapsed_grants(now) {
+            Ok(lapsed) if lapsed.ended > 0 => {
+                tracing::info!(ended = lapsed.ended, "grants ended by their time");
+                if !lapsed.more {
+                    return;
+                }
+            }
+            Ok(_) => return,
+            Err(error) => return tracing::warn!(%error, "which grants ended is not written down yet"),
         }
     }
 }

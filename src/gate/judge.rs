@@ -124,6 +124,12 @@ impl Judge {
             if acting.account != self.account && !operation.is_for_every_account() && !itself {
                 return Ok((Err(no(&format!("because it belongs to account {}", acting.account))), target.arn));
             }
+            if acting.grant.is_some() && !operation.is_for_grants() {
+                return Ok((
+                    Err(no("because it was granted for a while, and nothing lasting comes of that")),
+                    target.arn,
+                ));
+            }
             let mut targets = vec![target.clone()];
             targets.extend(asking.renaming.as_ref().map(|renaming| target.renamed(renaming)));
             let mut granted = None;
@@ -408,6 +414,7 @@ pub(super) fn allows(
             let nothing = match layer {
                 Some(Layer::Boundary) => "no permissions boundary",
                 Some(Layer::Session) => "no session policy",
+                Some(Layer::Grant(_)) => "no condition of the grant",
                 Some(Layer::ServiceControl(_)) => "no service control policy",
                 _ => "no identity-based policy",
             };

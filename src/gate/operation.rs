@@ -79,6 +79,10 @@ operations! {
     AddRoleToInstanceProfile: Widens, Operator, iam About::InstanceProfile;
     /// Put a user into a group that was made here.
     AddUserToGroup: Widens, Operator, iam About::Group;
+    /// Change what was asked for in a request for a role: then whoever agreed has to again.
+    AmendGrant: Widens, Operator, bailey About::Grant;
+    /// Agree to a request for a role.
+    ApproveGrant: Widens, Operator, bailey About::Grant;
     /// Apply changes that the guard held.
     ApproveHeldChanges: Widens, Operator, bailey About::Held;
     /// Let somebody assume a role.
@@ -113,6 +117,10 @@ operations! {
     ChangePassword: Widens, Operator, iam About::User;
     /// Try everything a sync of a directory will need.
     CheckDirectory: Shows, Operator, bailey About::Directory;
+    /// Begin to work with a role that one was granted for a while.
+    ClaimGrant: Widens, Operator, bailey About::Grant;
+    /// Say that one is done with a role that one was granted for a while.
+    CompleteGrant: Narrows, Operator, bailey About::Grant;
     /// Say that the machine's clock is right, so that what ends by it is issued again.
     ConfirmClock: Widens, Operator, bailey About::Account;
     /// Make an access key.
@@ -245,6 +253,8 @@ operations! {
     GetCredentialReport: Shows, Viewer, iam About::Account;
     /// Begin a session under a name of one's choice, within what one may and what a policy says.
     GetFederationToken: Mints, Operator, sts About::Account;
+    /// One grant of a role for a while, or the request for one.
+    GetGrant: Shows, Viewer, bailey About::Grant;
     /// One group, with its members.
     GetGroup: Shows, Viewer, iam About::Group;
     /// One inline policy of a group.
@@ -321,6 +331,8 @@ operations! {
     ListDirectories: Shows, Viewer, bailey About::Account;
     /// Who holds a managed policy.
     ListEntitiesForPolicy: Shows, Viewer, iam About::Policy;
+    /// Grants of roles for a while, and requests for them.
+    ListGrants: Shows, Viewer, bailey About::Account;
     /// The inline policies of a group.
     ListGroupPolicies: Shows, Viewer, iam About::Group;
     /// Groups, searched and paged.
@@ -397,6 +409,8 @@ operations! {
     PutUserPolicy: Widens, Operator, iam About::User;
     /// Look for records of the audit log.
     QueryAudit: ShowsTheLog, Operator, bailey About::Account;
+    /// Refuse a request for a role.
+    RefuseGrant: Narrows, Operator, bailey About::Grant;
     /// Throw changes away that the guard held.
     RefuseHeldChanges: Narrows, Operator, bailey About::Held;
     /// Let tokens for a client of an OpenID Connect provider count no longer.
@@ -413,12 +427,18 @@ operations! {
     RemoveUserFromGroup: Widens, Operator, iam About::Group;
     /// Call a passkey of one's own otherwise.
     RenameSecondFactor: Widens, Operator, signin About::Account;
+    /// Ask for a role for a while.
+    RequestGrant: Widens, Operator, bailey About::Role;
     /// Remove all second factors of a user, who sets up others anew, and end what they are signed in to.
     ResetSecondFactors: Widens, Operator, bailey About::User;
     /// Bring a leaver back, or link a rebuilt account.
     RestoreUser: Widens, Operator, bailey About::User;
     /// Follow a device whose clock went astray.
     ResyncMFADevice: Widens, Operator, iam About::User;
+    /// Say what one found on looking back at a grant that nobody else had agreed to.
+    ReviewGrant: Narrows, Operator, bailey About::Grant;
+    /// Take back a role that somebody was granted for a while, or a request for one.
+    RevokeGrant: Narrows, Operator, bailey About::Grant;
     /// Give a client of single sign-on another secret.
     RotateClientSecret: Widens, Operator, sso About::Client;
     /// Exchange the key that seals secrets.

@@ -98,18 +98,33 @@ impl Operation {
     /// True when everybody may do it of whom nothing says otherwise, as people in AWS sign in without a policy for it: a Deny
     /// counts, and so does a guardrail; a boundary, which is about what somebody does behind that, has no say.
     pub(super) const fn is_open_to_people(self) -> bool {
-        self.is_of_a_browser() || matches!(self, Self::Login)
+        self.is_of_a_browser() || matches!(self, Self::Login | Self::RevokeGrant)
+    }
+
+    /// True when a session that was begun by a grant may ask for it, if policies allow it: it reads, goes on to another role and
+    /// hands a token of itself to an application. It changes nothing here, so that nothing lasting comes of what is for a while
+    /// (threats T7).
+    pub(super) fn is_for_grants(self) -> bool {
+        let reads = self.read_only() && !self.is_of("iam");
+        reads || matches!(self, Self::AssumeRole | Self::CreateRoleToken)
     }
 
     /// True when somebody asks for it who is signed in, or half signed in, with a browser.
     const fn is_of_a_browser(self) -> bool {
         matches!(
             self,
-            Self::AuthorizeClient
+            Self::AmendGrant
+                | Self::ApproveGrant
+                | Self::AuthorizeClient
+                | Self::ClaimGrant
+                | Self::CompleteGrant
                 | Self::CreateRecoveryCodes
                 | Self::EnrolSecondFactor
+                | Self::RefuseGrant
                 | Self::RemoveSecondFactor
                 | Self::RenameSecondFactor
+                | Self::RequestGrant
+                | Self::ReviewGrant
                 | Self::StepUp
         )
     }

@@ -36,6 +36,8 @@ pub const ALWAYS: &[&str] = &[
     "aws:UserAgent",
     "aws:userid",
     "aws:username",
+    "bailey:TimeOfDay",
+    "bailey:Weekday",
 ];
 
 /// The whole table, by action.

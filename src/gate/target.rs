@@ -46,6 +46,8 @@ pub enum About {
     Held,
     /// A client of single sign-on.
     Client,
+    /// A grant of a role for a while.
+    Grant,
     /// One of these that is to be made; what is said is its path and name.
     New(Kind),
 }
@@ -106,6 +108,7 @@ impl About {
             Self::Directory => "arn:aws:bailey::ACCOUNT:directory/LABEL",
             Self::Held => "arn:aws:bailey::ACCOUNT:held-changes/DIGEST",
             Self::Client => "arn:aws:sso::ACCOUNT:client/ID",
+            Self::Grant => "arn:aws:bailey::ACCOUNT:grant/ID",
         }
     }
 }
@@ -123,6 +126,7 @@ impl Target {
             About::Directory => return Ok(Self::bare(format!("arn:aws:bailey::{account}:directory/{text}"))),
             About::Held => return Ok(Self::bare(format!("arn:aws:bailey::{account}:held-changes/{text}"))),
             About::Client => return Ok(Self::bare(format!("arn:aws:sso::{account}:client/{text}"))),
+            About::Grant => return Ok(Self::bare(format!("arn:aws:bailey::{account}:grant/{text}"))),
             About::Root => return Ok(Self::bare(root(text))),
             About::New(kind) => return Ok(Self::bare(spelt(account, kind, text))),
             About::Machine => return Self::entity(snapshot, account, MemberKind::Resource, text),

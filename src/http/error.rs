@@ -183,7 +183,7 @@ impl From<AdminError> for Failure {
             AdminError::PasswordPolicy { .. } | AdminError::Rules(_) => {
                 Self::coded(&error, StatusCode::BAD_REQUEST, error.code())
             }
-            AdminError::WrongPassword | AdminError::WrongCode { .. } => {
+            AdminError::WrongPassword | AdminError::WrongCode { .. } | AdminError::StepUp { .. } => {
                 Self::coded(&error, StatusCode::FORBIDDEN, error.code())
             }
             AdminError::Passkey(ref inner) if inner.fault() == Fault::Caller => {

@@ -14,6 +14,7 @@ pub mod error;
 mod exchange;
 pub mod extract;
 pub mod forward;
+mod grants;
 pub mod health;
 pub mod hosts;
 pub mod iam;

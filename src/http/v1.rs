@@ -113,6 +113,7 @@ pub fn routes() -> Routes {
         .with(super::backup::add)
         .with(super::clients::add)
         .with(super::clock::add)
+        .with(super::grants::add)
         .with(super::iam::add)
         .with(super::logins::add)
         .with(super::model::add)

@@ -71,7 +71,7 @@ fn bounds(limits: &Limits<'_>) -> Vec<Bound> {
         bounds.push(left("the sign-in that it is exchanged for lasts", bearer.until()));
     }
     if let Some(until) = limits.until {
-        bounds.push(left("the assignment of the role lasts", until));
+        bounds.push(left("what gives the role lasts", until));
     }
     if let Some(until) = subject.person().and_then(|person| person.standing.expires) {
         bounds.push(left("the account of the person lasts", until));

@@ -220,6 +220,7 @@ fn assemble(parts: Parts<'_>) -> Session {
         Grant::Root(account) => Some(account.clone()),
         Grant::Role(_) => None,
     });
+    let grant = granted.as_ref().and_then(|granted| granted.way.grant).or(parent.and_then(|parent| parent.grant));
     let (asked, through) =
         granted.map_or_else(|| (place(subject), Vec::new()), |granted| (granted.asked, granted.way.through));
     let factors = Factors::of(subject);
@@ -250,6 +251,7 @@ fn assemble(parts: Parts<'_>) -> Session {
         password: parent.map_or_else(|| password(subject), |parent| parent.password),
         asked,
         through,
+        grant,
         ended: None,
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer, RootTask};
 use crate::base::text::printable_within;
-use crate::base::{FamilyId, OidcProviderId, PolicyId, ResourceId, RoleId, SessionId, Timestamp, UserId};
+use crate::base::{FamilyId, GrantId, OidcProviderId, PolicyId, ResourceId, RoleId, SessionId, Timestamp, UserId};
 
 /// Seconds that any session lasts at most (STS API reference, `GetSessionToken`: 36 hours).
 pub const LONGEST: u32 = 129_600;
@@ -82,6 +82,9 @@ pub struct Session {
     /// By which way whoever began it may, such as `user/ann`, `group/team`, `assignment of role/Deployer to group/team`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
+    /// The grant that it was begun by, or that one before it in its chain was: it ends with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
     /// Set once it was ended before its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,

@@ -149,6 +149,7 @@ impl<'a> Case<'a> {
             identity: all(&identity),
             boundary: boundary.as_deref().map(all),
             session: session.as_ref().map(|held| all(std::slice::from_ref(held))),
+            grants: Vec::new(),
             scps: scps.as_ref().map(|levels| levels.iter().map(|level| all(level)).collect()),
             rcps: rcps.as_ref().map(|levels| levels.iter().map(|level| all(level)).collect()),
             resource: resource.as_ref().map(|(name, document)| Named { name, document }),

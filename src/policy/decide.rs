@@ -11,6 +11,7 @@
 //! 4. Otherwise an identity policy must allow, and the boundary and the session policy, where there are any.
 //! 5. Across accounts both sides must allow: identity policies with all that narrows them, and the resource's policy.
 //! 6. A role's trust policy and a key's policy must allow whatever else does.
+//! 7. What a session was granted on, which AWS has no word for, must allow, each part of it, whatever else does.
 
 use super::document::{Document, Effect};
 use super::evaluate::{Said, Terms, matching, survey};
@@ -35,6 +36,8 @@ pub struct Policies<'a> {
     pub boundary: Option<Vec<Named<'a>>>,
     /// What the session was narrowed to when it was made; several are one document in parts.
     pub session: Option<Vec<Named<'a>>>,
+    /// What the session was granted on: each of these is a limit of its own, whoever is named by whatever else.
+    pub grants: Vec<Named<'a>>,
     /// Guardrails of the principal's account, level by level, the root's first; `None` when it has none.
     pub scps: Option<Vec<Vec<Named<'a>>>>,
     /// Guardrails of the resource's account, likewise.
@@ -52,6 +55,8 @@ pub enum Layer {
     Boundary,
     /// The session policy.
     Session,
+    /// What the session was granted on, this part of it, from 0.
+    Grant(usize),
     /// Guardrails of the principal's account, at this level, from 0.
     ServiceControl(usize),
     /// Guardrails of the resource's account, at this level, from 0.
@@ -139,7 +144,7 @@ pub fn decide(request: &Request, policies: &Policies<'_>, detail: Detail) -> Dec
     let is_federated = *request.principal.who() == Who::Federated;
     let session = if is_federated { allows(Layer::Session).unwrap_or_default() } else { unlimited(Layer::Session) };
     let narrowed = boundary && session;
-    let guardrails = layers.iter().filter(|found| matches!(found.layer, Layer::ServiceControl(_)));
+    let guardrails = layers.iter().filter(|found| matches!(found.layer, Layer::ServiceControl(_) | Layer::Grant(_)));
     let guarded = guardrails.clone().all(|found| found.allowed.is_some());
     let resource_must = request.is_decided_by_resource();
 
@@ -202,7 +207,9 @@ fn layers<'p, 'a>(policies: &'p Policies<'a>) -> impl Iterator<Item = (Layer, &'
     let levels = |levels: &'p Option<Vec<Vec<Named<'a>>>>| levels.iter().flatten().enumerate();
     let scps = levels(&policies.scps).map(|(level, held)| (Layer::ServiceControl(level), held.as_slice()));
     let rcps = levels(&policies.rcps).map(|(level, held)| (Layer::ResourceControl(level), held.as_slice()));
-    single.into_iter().filter_map(|(layer, held)| Some((layer, held?))).chain(scps).chain(rcps)
+    let grants =
+        policies.grants.iter().enumerate().map(|(part, held)| (Layer::Grant(part), std::slice::from_ref(held)));
+    single.into_iter().filter_map(|(layer, held)| Some((layer, held?))).chain(grants).chain(scps).chain(rcps)
 }
 
 /// Asks all of them.

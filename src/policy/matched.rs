@@ -42,6 +42,7 @@ impl<'a> Policies<'a> {
             Layer::Identity => &self.identity,
             Layer::Boundary => self.boundary.as_deref()?,
             Layer::Session => self.session.as_deref()?,
+            Layer::Grant(part) => self.grants.get(part..=part)?,
             Layer::ServiceControl(level) => self.scps.as_ref()?.get(level)?,
             Layer::ResourceControl(level) => self.rcps.as_ref()?.get(level)?,
             Layer::Resource => self.resource.as_slice(),

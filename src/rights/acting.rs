@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use super::effective::{Effective, Held};
 use super::{Reading, root_context};
-use crate::base::Timestamp;
+use crate::base::{GrantId, Timestamp, UserId};
 use crate::model::{
     AccountId, Arn, CredentialOwner, Entity, Member, Resource, Role, Session, SessionKind, SessionName, UniqueId, User,
+    Zone,
 };
 use crate::policy::{Context, Named, Policies, Principal, PrincipalError, Request, RequestError};
-use crate::store::{Snapshot, StoreError, iam, rows};
+use crate::store::{Snapshot, StoreError, grants, iam, rows};
 
 /// Somebody who asks.
 #[derive(Debug)]
@@ -24,6 +25,14 @@ pub struct Acting {
     pub account: AccountId,
     /// What their rights rest on; `None` is root, or somebody of elsewhere: nothing hangs on them.
     pub effective: Option<Effective>,
+    /// The person, where it is one who acts for themselves: whom grants are given to.
+    pub person: Option<UserId>,
+    /// The grant that the session is of, or that one before it in its chain is.
+    pub grant: Option<GrantId>,
+    /// What that holds it to; each has to allow everything.
+    granted: Vec<Held>,
+    /// Whose clock on the wall counts.
+    zone: Zone,
     /// What a session brings for conditions, besides what is known of the principal.
     session: BTreeMap<String, Vec<String>>,
     /// What a session of somebody on whom nothing hangs was narrowed to; several are one document in parts.
@@ -56,8 +65,7 @@ impl Acting {
     /// # Errors
     /// When the account has no such ARN.
     pub fn root(account: &AccountId) -> Result<Self, ActingError> {
-        let principal = Principal::parse(Arn::root(account).as_str())?;
-        Ok(Self { principal, account: account.clone(), effective: None, session: BTreeMap::new(), limit: None })
+        Ok(Self::bare(Principal::parse(Arn::root(account).as_str())?, account.clone()))
     }
 
     /// Somebody of elsewhere, for whom the provider with this ARN vouches: who it is stands in what is asked for.
@@ -65,8 +73,7 @@ impl Acting {
     /// # Errors
     /// When it is no provider's ARN.
     pub fn visitor(home: &AccountId, provider: &Arn) -> Result<Self, ActingError> {
-        let principal = Principal::web_identity(provider.as_str())?;
-        Ok(Self { principal, account: home.clone(), effective: None, session: BTreeMap::new(), limit: None })
+        Ok(Self::bare(Principal::web_identity(provider.as_str())?, home.clone()))
     }
 
     /// A user.
@@ -74,7 +81,8 @@ impl Acting {
     /// # Errors
     /// When the store cannot be read or a row is damaged.
     pub fn user(reading: &mut Reading<'_, '_>, user: &User) -> Result<Self, ActingError> {
-        Self::with(reading.user(user)?)
+        let acting = Self::with(reading.user(user)?)?;
+        Ok(Self { person: Some(user.id), ..acting })
     }
 
     /// A machine.
@@ -121,6 +129,11 @@ impl Acting {
             }
         };
         acting.session = brought(session);
+        acting.zone = reading.terms().grants.zone.clone();
+        if let Some(grant) = &session.grant {
+            acting.grant = Some(*grant);
+            acting.granted = granted(snapshot, reading, session, grant)?;
+        }
         let limit = reading.limit(session)?;
         match &mut acting.effective {
             Some(effective) => effective.session = limit,
@@ -142,7 +155,7 @@ impl Acting {
         let effective = reading.role(role, session)?;
         let principal = principal.with_unique_id(effective.facts.unique_id.as_str());
         let account = role.account.clone();
-        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new(), limit: None })
+        Ok(Self { effective: Some(effective), ..Self::bare(principal, account) })
     }
 
     fn federated(
@@ -161,13 +174,34 @@ impl Acting {
         // The user's own tags are not handed on (IAM User Guide, "Pass session tags in AWS STS").
         effective.facts.tags.clone_from(tags);
         let principal = Principal::parse(arn.as_str())?;
-        Ok(Self { principal, account: home.clone(), effective: Some(effective), session: BTreeMap::new(), limit: None })
+        Ok(Self { effective: Some(effective), ..Self::bare(principal, home.clone()) })
     }
 
     fn with(effective: Effective) -> Result<Self, ActingError> {
         let principal = Principal::parse(&effective.facts.arn)?.with_unique_id(effective.facts.unique_id.as_str());
         let account = effective.facts.account.clone();
-        Ok(Self { principal, account, effective: Some(effective), session: BTreeMap::new(), limit: None })
+        Ok(Self { effective: Some(effective), ..Self::bare(principal, account) })
+    }
+
+    /// Somebody on whom nothing hangs.
+    fn bare(principal: Principal, account: AccountId) -> Self {
+        Self {
+            principal,
+            account,
+            effective: None,
+            person: None,
+            grant: None,
+            granted: Vec::new(),
+            zone: Zone::default(),
+            session: BTreeMap::new(),
+            limit: None,
+        }
+    }
+
+    /// The names of the groups that they are in.
+    #[must_use]
+    pub fn group_names(&self) -> &[String] {
+        self.effective.as_ref().map(|effective| &*effective.group_names).unwrap_or_default()
     }
 
     /// What is known of them for conditions, at `now`.
@@ -181,6 +215,9 @@ impl Acting {
         for (key, values) in &self.session {
             context.set(key, values.clone());
         }
+        let (day, time) = self.zone.moment(now);
+        context.set("bailey:Weekday", vec![day.to_owned()]);
+        context.set("bailey:TimeOfDay", vec![time.to_string()]);
         if let Some(at) = self.session.get(MFA_AT).and_then(|values| values.first()?.parse::<Timestamp>().ok()) {
             let age = now.duration_since(at).as_secs().max(0);
             context.set("aws:MultiFactorAuthAge", vec![age.to_string()]);
@@ -193,7 +230,8 @@ impl Acting {
     #[must_use]
     pub fn policies(&self) -> Policies<'_> {
         let narrowed = || Policies { session: self.limit.as_deref().map(limiting), ..Policies::default() };
-        self.effective.as_ref().map_or_else(narrowed, Effective::policies)
+        let policies = self.effective.as_ref().map_or_else(narrowed, Effective::policies);
+        Policies { grants: limiting(&self.granted), ..policies }
     }
 
     /// A request of theirs.
@@ -209,6 +247,23 @@ impl Acting {
     pub fn unique_id(&self) -> Option<&UniqueId> {
         self.effective.as_ref().map(|effective| &effective.facts.unique_id)
     }
+}
+
+/// What the grant that a session is of holds it to.
+fn granted(
+    snapshot: &dyn Snapshot,
+    reading: &mut Reading<'_, '_>,
+    session: &Session,
+    id: &GrantId,
+) -> Result<Vec<Held>, ActingError> {
+    let gone = |why: &str| ActingError::Gone(format!("grant {id} counts no more: {why}"));
+    let grant = grants::grant(snapshot, id)?.ok_or_else(|| gone("it is not there"))?.value;
+    let person = session.person.filter(|person| *person == grant.person);
+    let person = known(snapshot, &Member::User(person.ok_or_else(|| gone("it is somebody else's"))?))?;
+    let role = iam::role(snapshot, &grant.role)?.ok_or_else(|| gone("its role is no longer there"))?;
+    let groups = reading.group_names(&person)?;
+    let granted = reading.grant(id, &role, &groups)?.map_err(|why| gone(&why))?;
+    Ok(granted.limits())
 }
 
 /// Where the moment of a second factor is kept until its age is asked for. No key of a condition is called so.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Closure, Terms};
-use crate::base::Timestamp;
+use crate::base::{GrantId, Timestamp};
 use crate::model::{AccountId, Actor, Arn, Assignment, Group, IamName, Implied, Member, Role, User};
 use crate::store::schema::iam as keys;
 use crate::store::{Snapshot, StoreError, iam};
@@ -26,6 +26,8 @@ pub struct Assigned {
     pub role: Arc<Role>,
     /// The rule of group names that says so, from 0; `None` where somebody assigned it.
     pub rule: Option<usize>,
+    /// The grant that says so, if it is one.
+    pub grant: Option<GrantId>,
     /// From the principal to whom it is assigned, such as `user/ann`, `group/team`.
     pub through: Arc<[String]>,
 }
@@ -77,7 +79,7 @@ pub(super) fn steady(
             continue;
         }
         let (assignment, role) = (Arc::new(assignment), Arc::new(role));
-        found.push(Assigned { assignment, role, rule: None, through: Arc::clone(through) });
+        found.push(Assigned { assignment, role, rule: None, grant: None, through: Arc::clone(through) });
     }
     Ok((found, until))
 }
@@ -104,7 +106,7 @@ pub(super) fn by_name(
         created: role.created,
     };
     let (assignment, role) = (Arc::new(assignment), Arc::new(role));
-    Ok(Some(Assigned { assignment, role, rule: Some(rule), through: Arc::clone(through) }))
+    Ok(Some(Assigned { assignment, role, rule: Some(rule), grant: None, through: Arc::clone(through) }))
 }
 
 /// The role that a rule means, if there is one.
@@ -129,6 +131,7 @@ impl Assigned {
         let to = self.through.last().map(String::as_str).unwrap_or_default();
         match self.rule {
             Some(rule) => format!("group_role[{rule}] of role/{} to {to}", self.role.name),
+            None if self.grant.is_some() => format!("{to} of role/{}", self.role.name),
             None => format!("assignment of role/{} to {to}", self.role.name),
         }
     }

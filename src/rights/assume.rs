@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use super::acting::Acting;
 use super::assigned::Assigned;
+use super::effective::Held;
+use super::granted::Granted;
 use super::guardrails::Sides;
 use super::{Reading, Terms};
-use crate::base::Timestamp;
+use crate::base::{GrantId, Timestamp};
 use crate::model::{Arn, Role};
 use crate::policy::{Context, Detail, Effect, Layer, Matched, Named, Reason, RequestError, Verdict, decide};
 use crate::store::StoreError;
@@ -42,8 +44,10 @@ pub enum Assumed {
 pub struct Way {
     /// From who asks to what allows it, such as `user/ann`, `group/team`, `assignment of role/Deployer to group/team`.
     pub through: Vec<String>,
-    /// When that ends by itself: an assignment for a time.
+    /// When that ends by itself: an assignment for a time, or a grant.
     pub until: Option<Timestamp>,
+    /// The grant that it is, if it is one: the session ends with it.
+    pub grant: Option<GrantId>,
 }
 
 /// Why there is no answer.
@@ -75,8 +79,55 @@ pub fn may_assume(
     (asked, strangers): (&Asked, Option<&str>),
     now: Timestamp,
 ) -> Result<Assumed, AssumeError> {
-    let assigned = acting.effective.as_ref().map(|effective| effective.assigned.as_slice()).unwrap_or_default();
-    let mut trust = reading.trust(role, assigned, &acting.account)?;
+    let mut answer = may_by(reading, acting, role, (asked, strangers, None), now)?;
+    // What is denied no grant allows, and a right for good needs none.
+    let (Some(person), Assumed::Refused { denied: false, .. }) = (&acting.person, &answer) else { return Ok(answer) };
+    for granted in reading.granted(person, role, acting.group_names())? {
+        answer = may_by(reading, acting, role, (asked, strangers, Some(&granted)), now)?;
+        if matches!(answer, Assumed::Allowed(_)) {
+            break;
+        }
+    }
+    Ok(answer)
+}
+
+/// Whether `acting` may begin a session of `role` by the grant `id`, whatever other ways there are.
+///
+/// # Errors
+/// As [`may_assume`].
+pub fn may_assume_granted(
+    reading: &mut Reading<'_, '_>,
+    acting: &Acting,
+    role: &Role,
+    (asked, id): (&Asked, &GrantId),
+    now: Timestamp,
+) -> Result<Assumed, AssumeError> {
+    match reading.grant(id, role, acting.group_names())? {
+        Ok(granted) => may_by(reading, acting, role, (asked, None, Some(&granted)), now),
+        Err(why) => {
+            let because = format!("because grant {id} counts no more: {why}");
+            Ok(Assumed::Refused { action: ASSUME_ROLE, denied: false, because, matched: Vec::new() })
+        }
+    }
+}
+
+/// The same by what is assigned and written, and by a grant besides, if one is named.
+fn may_by(
+    reading: &mut Reading<'_, '_>,
+    acting: &Acting,
+    role: &Role,
+    (asked, strangers, granted): (&Asked, Option<&str>, Option<&Granted>),
+    now: Timestamp,
+) -> Result<Assumed, AssumeError> {
+    let own = acting.effective.as_ref().map(|effective| effective.assigned.as_slice()).unwrap_or_default();
+    let (mut trust, permission) = match granted {
+        Some(Granted { assigned, .. }) => {
+            let trust = reading.trust(role, &[own, std::slice::from_ref(assigned)].concat(), &acting.account)?;
+            let name = assigned.name();
+            (trust, Some((reading.parsed(&assigned.permission(), &name)?, name)))
+        }
+        None => (reading.trust(role, own, &acting.account)?, None),
+    };
     if let Some(host_path) = strangers {
         trust = trust.map(|document| Arc::new(document.without_strangers(host_path)));
     }
@@ -89,11 +140,16 @@ pub fn may_assume(
         let sides = Sides::of(&acting.account, &request, terms(reading));
         let mut policies = acting.policies();
         policies.resource = trust.as_ref().map(|(name, document)| Named { name, document });
+        policies.identity.extend(permission.iter().map(|(document, name)| Named { name, document }));
+        policies.grants.extend(granted.into_iter().flat_map(Granted::conditions).map(Held::named));
         guardrails.bind(&sides, &mut policies);
         let decision = decide(&request, &policies, Detail::Deciding);
         match decision.verdict {
             Verdict::Allowed => {
-                found.get_or_insert_with(|| way(acting, role, &decision.reasons));
+                found.get_or_insert_with(|| match granted {
+                    Some(granted) => granted_way(acting, granted),
+                    None => way(acting, role, &decision.reasons),
+                });
             }
             verdict => {
                 let denied = verdict == Verdict::ExplicitlyDenied;
@@ -104,6 +160,13 @@ pub fn may_assume(
         }
     }
     Ok(Assumed::Allowed(found.unwrap_or_default()))
+}
+
+/// The way by a grant.
+fn granted_way(acting: &Acting, granted: &Granted) -> Way {
+    let own = acting.effective.as_ref().map(|effective| effective.label.clone());
+    let through = own.into_iter().chain([granted.assigned.name()]).collect();
+    Way { through, until: Some(granted.until), grant: Some(granted.id) }
 }
 
 /// What has to be allowed: tags and a name for who is behind it are permissions of their own.
@@ -144,11 +207,11 @@ fn way(acting: &Acting, role: &Role, reasons: &[Reason]) -> Way {
         let through = one.through.iter().cloned().chain([one.name()]).collect();
         // Only where nothing else gives the role is its end the end.
         let alone = assigned.len() == 1 && role.trust.is_none();
-        return Way { through, until: one.assignment.not_after.filter(|_| alone) };
+        return Way { through, until: one.assignment.not_after.filter(|_| alone), grant: None };
     }
     let Some(policy) = identity.or(trust) else { return Way::default() };
     let own = effective.and_then(|effective| effective.through(&policy)).unwrap_or_default();
-    Way { through: own.iter().cloned().chain([policy]).collect(), until: None }
+    Way { through: own.iter().cloned().chain([policy]).collect(), until: None, grant: None }
 }
 
 pub(super) fn because(action: &str, reasons: &[Reason], trusted: bool) -> String {
@@ -163,6 +226,7 @@ pub(super) fn because(action: &str, reasons: &[Reason], trusted: bool) -> String
         Layer::Resource => "the role trusts nobody and is assigned to nobody who asks, so nothing allows".to_owned(),
         Layer::Boundary => "no permissions boundary allows".to_owned(),
         Layer::Session => "no session policy allows".to_owned(),
+        Layer::Grant(_) => "the conditions of the grant do not allow".to_owned(),
         Layer::ServiceControl(_) => "no service control policy allows".to_owned(),
         _ => "no identity-based policy allows".to_owned(),
     };

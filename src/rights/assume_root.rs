@@ -67,5 +67,5 @@ fn way(acting: &Acting, reasons: &[Reason]) -> Way {
     });
     let Some(policy) = allowing else { return Way::default() };
     let own = acting.effective.as_ref().and_then(|effective| effective.through(policy)).unwrap_or_default();
-    Way { through: own.iter().chain([policy]).cloned().collect(), until: None }
+    Way { through: own.iter().chain([policy]).cloned().collect(), until: None, grant: None }
 }

@@ -91,7 +91,8 @@ struct Ground {
 
 impl Ground {
     fn of(terms: &Terms) -> Self {
-        let Terms { frozen, domains, rules, accounts, heard: _, now: _ } = terms.clone();
+        // Grants are no part of what is kept: they are asked for when a role is, and read then.
+        let Terms { frozen, domains, rules, accounts, grants: _, heard: _, now: _ } = terms.clone();
         Self { frozen, domains, rules, accounts }
     }
 

@@ -26,7 +26,7 @@ use crate::store::{Revision, Snapshot, StoreError, iam};
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
 /// What people need no policy for, and what comes with what they were given.
-const OPEN: &str = r#"["bailey:CreateRoleToken","signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize","sts:ExchangeToken"]"#;
+const OPEN: &str = r#"["bailey:AmendGrant","bailey:ApproveGrant","bailey:ClaimGrant","bailey:CompleteGrant","bailey:CreateRoleToken","bailey:RefuseGrant","bailey:RequestGrant","bailey:ReviewGrant","bailey:RevokeGrant","signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize","sts:ExchangeToken"]"#;
 
 /// What that is called in reasons.
 pub const EVERYBODY: &str = "what everybody may who signs in";
@@ -118,6 +118,14 @@ impl Reading<'_, '_> {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         self.library.terms
+    }
+
+    pub(super) fn snapshot(&self) -> &dyn Snapshot {
+        self.snapshot
+    }
+
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.library.shelf
     }
 
     /// All that the rights of a user rest on.

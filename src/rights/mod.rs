@@ -39,6 +39,7 @@ pub mod contacts;
 pub mod effective;
 pub mod effects;
 pub mod find;
+pub mod granted;
 pub mod guardrails;
 mod holds;
 mod known;
@@ -57,13 +58,14 @@ use std::sync::Arc;
 pub use acting::{Acting, ActingError};
 pub use alike::Alike;
 pub use assigned::Assigned;
-pub use assume::{Asked, AssumeError, Assumed, Way, may_assume};
+pub use assume::{Asked, AssumeError, Assumed, Way, may_assume, may_assume_granted};
 pub use assume_root::may_assume_root;
 pub use below::{Below, Roots};
 pub use contacts::{Ages, Contacts, Heard, Stale};
 pub use effective::{Effective, Facts, Held, root_context};
 pub use effects::Effects;
 pub use find::{FindError, HolderKind};
+pub use granted::Granted;
 pub use guardrails::{Guardrails, Sides};
 pub use holds::Holds;
 pub use library::{EVERYBODY, Library, Reading};
@@ -73,7 +75,9 @@ pub use survey::{Primaries, Survey};
 pub use ways::How;
 
 use crate::base::{GroupId, Timestamp};
-use crate::model::{AccountId, Accounts, DirectoryLabel, Domains, Entity, Group, GroupRules, GroupScope, Member};
+use crate::model::{
+    AccountId, Accounts, DirectoryLabel, Domains, Entity, Group, GroupRules, GroupScope, Member, Zone, grant,
+};
 use crate::store::{Snapshot, StoreError, rows};
 use ways::Graph;
 
@@ -94,10 +98,21 @@ pub struct Terms {
     pub rules: GroupRules,
     /// Accounts whose roles count; `None` is all of them.
     pub accounts: Option<Accounts>,
+    /// Who may be granted what, and where the hours of policies are those of the clock on the wall.
+    pub grants: GrantTerms,
     /// When directories answered last.
     pub heard: Heard,
     /// The moment.
     pub now: Timestamp,
+}
+
+/// What is configured of grants.
+#[derive(Debug, Clone, Default)]
+pub struct GrantTerms {
+    /// Who may be granted what.
+    pub rules: grant::Rules,
+    /// Where hours are those of.
+    pub zone: Zone,
 }
 
 /// Terms at any moment, by what is configured and stored then.
@@ -112,6 +127,7 @@ impl Terms {
             domains: Domains::default(),
             rules: GroupRules::default(),
             accounts: None,
+            grants: GrantTerms::default(),
             heard: Heard::default(),
             now,
         }

@@ -9,7 +9,9 @@ use crate::model::{
     AccountId, Begun, CredentialOwner, Entity, Held, Inactive, Member, OidcProvider, Origin, Resource, Role, Root,
     Session, SessionKind, Standing, User,
 };
-use crate::rights::{Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume, may_assume_root};
+use crate::rights::{
+    Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume, may_assume_granted, may_assume_root,
+};
 use crate::store::schema::credentials::Setting;
 use crate::store::{Snapshot, StoreError, credentials, iam, identity, rows, sessions, sso};
 
@@ -425,7 +427,13 @@ impl Check<'_> {
             Begun::WebIdentity { issuer, .. } if issuer.is_known_to_be_shared() => Some(issuer.as_str()),
             _ => None,
         };
-        match may_assume(reading, acting, &role, (&session.asked, strangers), self.now) {
+        // One that goes on from a session of the same grant was begun by what the role of that may.
+        let by = session.grant.filter(|grant| acting.grant != Some(*grant));
+        let answer = match &by {
+            Some(grant) => may_assume_granted(reading, acting, &role, (&session.asked, grant), self.now),
+            None => may_assume(reading, acting, &role, (&session.asked, strangers), self.now),
+        };
+        match answer {
             Ok(Assumed::Allowed(_)) => Ok(role),
             Ok(Assumed::Refused { because, .. }) => Err(SessionError::NoLonger(because)),
             Err(AssumeError::Store(error)) => Err(error.into()),

@@ -142,24 +142,37 @@ pub(super) fn usual(user: Option<&User>, now: Timestamp) -> rights::Asked {
     asked
 }
 
+/// What a role allows, in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoleWords {
+    /// All lines of it.
+    pub lines: Vec<String>,
+}
+
 /// What a role allows, in words, and how many lines of it are left out.
 fn allowed(reading: &mut Reading<'_, '_>, role: &Role) -> Result<(Vec<String>, usize), AdminError> {
+    let RoleWords { mut lines } = role_words(reading, role)?;
+    let more = lines.len().saturating_sub(MOST_LINES);
+    lines.truncate(MOST_LINES);
+    Ok((lines, more))
+}
+
+/// All that a role allows, in words.
+pub(super) fn role_words(reading: &mut Reading<'_, '_>, role: &Role) -> Result<RoleWords, AdminError> {
     let effective = reading.role(role, None)?;
     let mut pieces = std::collections::BTreeSet::new();
     for held in &effective.identity {
         let found = classes::pieces(&held.text);
         pieces.extend(found.map_err(|error| StoreError::Broken { why: format!("{}: {error}", held.name) })?);
     }
-    let mut lines: Vec<String> = classes::classes(&pieces)
+    let lines: Vec<String> = classes::classes(&pieces)
         .into_iter()
         .map(|(effect, words)| match effect {
             Effect::Allow => words,
             Effect::Deny => format!("never {words}"),
         })
         .collect();
-    let more = lines.len().saturating_sub(MOST_LINES);
-    lines.truncate(MOST_LINES);
-    Ok((lines, more))
+    Ok(RoleWords { lines })
 }
 
 /// The devices of a second factor that whoever acts has, and since when. Blocks.

@@ -48,6 +48,7 @@ pub mod exchange;
 mod family;
 pub mod flow;
 pub mod form;
+pub mod grantable;
 pub mod grants;
 mod id_token;
 pub mod introspect;

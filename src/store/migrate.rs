@@ -58,6 +58,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // There are none in layout 6. Older versions would keep codes and tokens for ever.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 7,
+        what: "grants",
+        // There are none in layout 7. Older versions would not know that sessions end with them.
+        run: |_, _| Ok(()),
+    },
 ];
 
 /// Machines written in one commit.

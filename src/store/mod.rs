@@ -26,6 +26,7 @@ pub mod error;
 mod execute;
 pub mod export;
 pub mod factors;
+pub mod grants;
 pub mod history;
 pub mod iam;
 pub mod identity;

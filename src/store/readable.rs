@@ -3,6 +3,7 @@
 //! For messages, exports and findings. The words cover every layout of [`schema`]; a key of no
 //! known layout reads `hex/...`, so each key has exactly one spelling and each spelling one key.
 
+mod grants;
 mod sso;
 
 use super::schema;
@@ -101,6 +102,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         | "token-family-of" | "over" | "device" | "device-code-of" | "logout-notice" | "spent" => {
             sso::parse(space, rest)
         }
+        "grant" | "open-grant-of" | "grant-due" => grants::parse(space, rest),
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())
@@ -240,6 +242,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'w' => format!("session-seen/{}", hex::encode(rest)),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' => sso::words(key)?,
+        b'8' | b'9' | b'0' => grants::words(key)?,
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -370,10 +373,32 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{GroupId, GuardrailId, PolicyId, RoleId, SessionId, UserId};
+    use crate::base::{GrantId, GroupId, GuardrailId, PolicyId, RoleId, SessionId, UserId};
     use crate::model::token_family::FamilyId;
     use crate::model::{Member, PasskeyId, RefHash};
-    use crate::store::schema::{credentials, factors, iam, sessions, sso};
+    use crate::store::schema::{credentials, factors, grants, iam, sessions, sso};
+
+    #[test]
+    fn so_have_those_of_grants() {
+        for (key, words) in [
+            (grants::grant(&GrantId::from_bytes([5; 16])), format!("grant/{}", "05".repeat(16))),
+            (
+                grants::open_grant_of(
+                    &UserId::from_bytes([6; 16]),
+                    &RoleId::from_bytes([7; 16]),
+                    &GrantId::from_bytes([5; 16]),
+                ),
+                format!("open-grant-of/{}/{}/{}", "06".repeat(16), "07".repeat(16), "05".repeat(16)),
+            ),
+            (
+                grants::due(crate::base::Timestamp::from_millisecond(1_500).unwrap(), &GrantId::from_bytes([5; 16])),
+                format!("grant-due/2/{}", "05".repeat(16)),
+            ),
+        ] {
+            assert_eq!(describe(&key), words);
+            assert_eq!(parse(&words), Some(key));
+        }
+    }
 
     #[test]
     fn every_layout_has_words() {

@@ -54,6 +54,9 @@
 //! | `6` tokens by which software registers itself | 2, name | [`RegistrationToken`] as JSON | no |
 //! | `2` families of | user id, family id | nothing | no |
 //! | `1` when what is over of `f`, `h`, `d`, `3`, `4` and `6` is forgotten | second (8), that row's key | nothing | no |
+//! | `8` grants | grant id | [`Grant`] as JSON | yes |
+//! | `9` grants of that are not over | user id, role id, grant id | nothing | no |
+//! | `0` when the clock ends grants | second (8), grant id | nothing | no |
 //! | `d` what counts once, or no more: client assertions, tokens | kind byte, digest (32) | until when that matters, as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
@@ -65,7 +68,7 @@
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
 //! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`], of passkeys in
-//! [`factors`], of sessions in [`sessions`], of single sign-on in [`sso`].
+//! [`factors`], of sessions in [`sessions`], of single sign-on in [`sso`], of grants in [`grants`].
 //!
 //! [`rows`]: super::rows
 //! [`User`]: crate::model::User
@@ -87,6 +90,7 @@
 //! [`RecoveryCodes`]: crate::model::RecoveryCodes
 //! [`Session`]: crate::model::Session
 //! [`Client`]: crate::model::Client
+//! [`Grant`]: crate::model::Grant
 //! [`Code`]: crate::model::token_family::Code
 //! [`Family`]: crate::model::token_family::Family
 //! [`LogoutNotice`]: crate::model::logout_notice::LogoutNotice
@@ -96,6 +100,7 @@
 
 pub mod credentials;
 pub mod factors;
+pub mod grants;
 pub mod iam;
 pub mod sessions;
 pub mod sso;
@@ -104,7 +109,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 7;
+pub const SCHEMA_VERSION: u32 = 8;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -113,6 +118,7 @@ pub fn is_historied(key: &[u8]) -> bool {
         || iam::is_historied(key)
         || credentials::is_historied(key)
         || sso::is_historied(key)
+        || grants::is_historied(key)
 }
 
 /// Rows that say nothing of who may what: what happens (sessions, codes, tokens, log records, uses, steps of devices, counters of

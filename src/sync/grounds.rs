@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::state;
 use crate::base::Timestamp;
 use crate::model::{Account, AccountId, Accounts, Domains, GroupRules};
-use crate::rights::{Contacts, Terms};
+use crate::rights::{Contacts, GrantTerms, Terms};
 use crate::store::{Snapshot, StoreError};
 
 /// People whose rights are compared for one answer: a few seconds at worst.
@@ -20,6 +20,8 @@ pub struct Grounds {
     pub others: Arc<RwLock<Vec<Account>>>,
     /// What names of groups say about roles.
     pub rules: Arc<RwLock<GroupRules>>,
+    /// Who may be granted what, and whose clock on the wall counts.
+    pub grants: Arc<RwLock<GrantTerms>>,
     /// When directories answered last.
     pub contacts: Contacts,
     /// People whose rights are compared for one answer; of more it is said that nothing is known.
@@ -56,6 +58,7 @@ impl Grounds {
             domains,
             rules: self.rules(),
             accounts: Some(self.accounts()),
+            grants: self.grants.read().unwrap_or_else(PoisonError::into_inner).clone(),
             heard,
             ..Terms::at(now)
         })

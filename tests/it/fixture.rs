@@ -58,8 +58,9 @@ impl Fixture {
         let shared = Arc::clone(&clock) as Arc<dyn bailey::base::Clock>;
         let (keys, shelf) = (crate::fixture::keys(&tiny.store()), bailey::rights::Shelf::default());
         let others: Arc<RwLock<Vec<bailey::model::Account>>> = Arc::default();
+        let grants: Arc<RwLock<bailey::rights::GrantTerms>> = Arc::default();
         let admin = Admin {
-            sessions: sessions(&tiny.store(), &keys, &others),
+            sessions: sessions(&tiny.store(), &keys, (&others, &grants)),
             store: tiny.store(),
             audit: audit.clone(),
             account: "123456789012".parse().unwrap(),
@@ -68,6 +69,7 @@ impl Fixture {
             directories: Directories::default(),
             others,
             rules: std::sync::Arc::default(),
+            grants,
             contacts: Contacts::default(),
             keys,
             declared_clients: Arc::default(),
@@ -160,12 +162,17 @@ pub(crate) fn keys(store: &Store) -> Keys {
 }
 
 /// Sessions of a store whose directories all count, with roles of `others` beside those of the home account.
-pub(crate) fn sessions(store: &Store, keys: &Keys, others: &Arc<RwLock<Vec<bailey::model::Account>>>) -> Sessions {
+pub(crate) fn sessions(
+    store: &Store,
+    keys: &Keys,
+    (others, grants): (&Arc<RwLock<Vec<bailey::model::Account>>>, &Arc<RwLock<bailey::rights::GrantTerms>>),
+) -> Sessions {
     let account: bailey::model::AccountId = "123456789012".parse().unwrap();
     let grounds = Grounds {
         account: account.clone(),
         others: Arc::clone(others),
         rules: Arc::default(),
+        grants: Arc::clone(grants),
         contacts: Contacts::default(),
         most_people: MOST_PEOPLE,
     };

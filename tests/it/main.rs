@@ -40,6 +40,7 @@ mod fixture;
 mod forward_auth;
 mod forward_auth_nginx;
 mod golden;
+mod grants;
 mod guardrails;
 mod health;
 mod https;

@@ -166,7 +166,11 @@ impl Office {
         let runner = world.runner.clone();
         let keys = crate::fixture::keys(&runner.store);
         let admin = Admin {
-            sessions: crate::fixture::sessions(&runner.store, &keys, &std::sync::Arc::default()),
+            sessions: crate::fixture::sessions(
+                &runner.store,
+                &keys,
+                (&std::sync::Arc::default(), &std::sync::Arc::default()),
+            ),
             store: runner.store.clone(),
             audit: runner.audit.clone(),
             account: "123456789012".parse().unwrap(),
@@ -174,6 +178,7 @@ impl Office {
             work: runner.work.clone(),
             directories: Directories::default(),
             others: std::sync::Arc::default(),
+            grants: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
             contacts: bailey::rights::Contacts::default(),
             keys,

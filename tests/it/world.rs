@@ -105,6 +105,7 @@ impl World {
                 account: "123456789012".parse().unwrap(),
                 others: Arc::default(),
                 rules: Arc::default(),
+                grants: Arc::default(),
                 contacts: bailey::rights::Contacts::default(),
                 most_people: MOST_PEOPLE,
             },

@@ -142,6 +142,7 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
         account: account.clone(),
         others: Arc::default(),
         rules: Arc::default(),
+        grants: Arc::default(),
         contacts: Contacts::default(),
         most_people: MOST_PEOPLE,
     };
@@ -160,6 +161,8 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
         rules: Arc::default(),
         keys,
         declared_clients: Default::default(),
+        registered_clients: Default::default(),
+        grants: Arc::default(),
         uses: Uses::default(),
         rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         passwords: Arc::default(),

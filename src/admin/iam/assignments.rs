@@ -152,12 +152,16 @@ fn check(terms: &Terms) -> Result<(), AdminError> {
     {
         return Err(AdminError::OutOfBounds { what: "not_after".to_owned(), limit: format!("after {from}") });
     }
-    let Some(condition) = &terms.condition else { return Ok(()) };
+    terms.condition.as_ref().map_or(Ok(()), |condition| check_condition(condition, LONGEST_CONDITION))
+}
+
+/// Refuses what is no `Condition` block, one that asks for nothing, and one that is longer than `longest`.
+pub(in crate::admin) fn check_condition(condition: &RawValue, longest: usize) -> Result<(), AdminError> {
     let statement = format!(
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*","Condition":{}}}}}"#,
         condition.get()
     );
-    examine(&statement, Kind::Identity, LONGEST_CONDITION)?;
+    examine(&statement, Kind::Identity, longest)?;
     let asks: serde_json::Value = serde_json::from_str(condition.get()).unwrap_or_default();
     let operators = asks.as_object().into_iter().flat_map(|operators| operators.values());
     let mut keys = operators.map(|keys| keys.as_object().map_or(0, serde_json::Map::len));

@@ -84,9 +84,9 @@ use crate::store::{Commit, LONGEST_VALUE, Snapshot};
 /// A change that is being put together, on one snapshot.
 pub(crate) struct Change<'a> {
     pub(super) snapshot: &'a dyn Snapshot,
-    account: &'a AccountId,
+    pub(super) account: &'a AccountId,
     accounts: &'a Accounts,
-    actor: &'a Actor,
+    pub(super) actor: &'a Actor,
     pub(super) now: Timestamp,
     pub(super) commit: Commit,
     outcome: Outcome,
@@ -145,7 +145,7 @@ const LONGEST_DOCUMENT: usize = 20 * 1024;
 
 /// Refuses a document that cannot be what it is to be, or is longer than `limit`, white space not counted (IAM User Guide,
 /// "IAM and STS character limits"). Answers what is worth a thought about it.
-fn examine(text: &str, kind: Kind, limit: usize) -> Result<Vec<Warning>, AdminError> {
+pub(super) fn examine(text: &str, kind: Kind, limit: usize) -> Result<Vec<Warning>, AdminError> {
     let length = counted(text);
     if length > limit || text.len() > LONGEST_DOCUMENT {
         return Err(AdminError::LimitExceeded {
@@ -158,7 +158,7 @@ fn examine(text: &str, kind: Kind, limit: usize) -> Result<Vec<Warning>, AdminEr
 }
 
 /// A document in the audit log: by its digest. Its text stands in the history of its row, under the record's number.
-fn digest(document: &str) -> String {
+pub(super) fn digest(document: &str) -> String {
     hex::encode(Sha256::digest(document))
 }
 

@@ -10,6 +10,7 @@ mod device;
 mod device_code;
 mod enrol;
 mod factor;
+mod grants;
 mod mine;
 mod pages;
 mod passkey;
@@ -46,6 +47,10 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/device/answer", post(device_code::answer))
         .route("/me", get(mine::access))
         .route("/me/use", post(mine::take))
+        .route("/me/grants", get(grants::all))
+        .route("/me/grants/new", get(grants::ask).post(grants::request))
+        .route("/me/grants/{grant}", get(grants::one))
+        .route("/me/grants/{grant}/{step}", post(grants::step))
         .route("/me/sessions", get(mine::sessions))
         .route("/me/sessions/end", post(mine::end))
         .route("/me/sessions/end-all", post(mine::end_all))

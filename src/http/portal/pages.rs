@@ -3,6 +3,8 @@
 //! A template sees values that are ready to be read and decides nothing; all of it is escaped. The content policy of a page
 //! lets it have our style, our script and our forms, and nothing else; scripts can make no markup of text (Trusted Types).
 
+pub(super) mod grants;
+
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
 use hyper::StatusCode;
@@ -28,6 +30,8 @@ pub(super) struct Frame {
     pub(super) who: String,
     /// What its forms carry.
     pub(super) form: String,
+    /// Whether roles are granted for a while here.
+    pub(super) grants: bool,
 }
 
 #[derive(Template)]
@@ -184,6 +188,7 @@ fn because(through: &[String]) -> Vec<String> {
         }
         _ if step.starts_with("assignment of ") => Some("the role is assigned to it".to_owned()),
         _ if step.starts_with("group_role[") => Some("it is named after the role".to_owned()),
+        Some(("grant", _)) => Some("it is granted to you for a while".to_owned()),
         Some(("trust of role", _)) => Some("the role trusts you".to_owned()),
         _ => Some(format!("policy {step}")),
     };
@@ -196,7 +201,7 @@ fn because(through: &[String]) -> Vec<String> {
     steps
 }
 
-fn in_words(seconds: u32) -> String {
+pub(super) fn in_words(seconds: u32) -> String {
     match seconds / 60 {
         0 => format!("{seconds} seconds"),
         minutes if minutes > 60 && minutes % 60 != 0 => format!("{} h {} min", minutes / 60, minutes % 60),

@@ -3,7 +3,7 @@
 //! A form counts where three things agree: the browser says that the page it is on is ours (`Sec-Fetch-Site`, or `Origin` where
 //! it knows no other), the cookie names a session that counts, and the form carries the code of that session.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -164,7 +164,9 @@ impl Visit {
         let id = signed.and_then(|signed| signed.session()).map(|live| live.session().id);
         let form = id.and_then(|id| app.admin.sessions.form_code(&id).ok());
         let (Some(signed), Some(form)) = (signed, form) else { return Err(self.to_sign_in(None).into()) };
-        let frame = Frame { place, who: signed.title(), form: form.expose().clone() };
+        let grants = app.admin.grants.read().unwrap_or_else(PoisonError::into_inner);
+        let grants = !grants.rules.all().is_empty();
+        let frame = Frame { place, who: signed.title(), form: form.expose().clone(), grants };
         Ok(SignedIn { caller, frame })
     }
 

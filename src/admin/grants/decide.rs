@@ -1,0 +1,159 @@
+//! Others agree, or do not.
+//!
+//! Who agrees is another human being than who asks and than who is to have it (threats G1): by the immutable id, and by the number
+//! of the employee, so that two accounts of one person are one. They have to be among those who may at that very moment, and to
+//! have shown a second factor a moment ago. They agree to the digest of what they read: a word that was changed since is not agreed to.
+
+use super::super::{Admin, AdminError};
+use super::{GrantView, JUST_SHOWN, Person, are_one, grant, note, role_of, rule_of, stands, user};
+use crate::base::Timestamp;
+use crate::gate::Authorized;
+use crate::model::Grant;
+use crate::model::grant::{Approval, Closing};
+use crate::rights::Terms;
+use crate::store::Snapshot;
+
+/// Longest word to a decision, in bytes.
+const LONGEST_COMMENT: usize = 1_000;
+
+impl Admin {
+    /// Agrees to the request `asked.resource()`, whose digest they read was `digest`. With the last one needed it can be claimed.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// When it is no request any more or another one by now, they may not agree to it, or a part fails.
+    pub fn approve_grant(&self, asked: Authorized, digest: &str, comment: &str) -> Result<GrantView, AdminError> {
+        let asking = self.person(&asked);
+        let which = asked.resource().to_owned();
+        let terms = self.terms(asked.at())?;
+        self.change(asked, |change| {
+            let asking = asking?;
+            let before = grant(change.snapshot, &which)?;
+            let right = self.right_to_decide((change.snapshot, &terms), &before.value, &asking, change.now)?;
+            let role = role_of(change.snapshot, &before.value)?;
+            let needed = usize::from(rule_of(&terms, &role)?.approvals);
+            let approval = Approval {
+                by: asking.user.id,
+                name: asking.user.name.to_string(),
+                at: change.now,
+                digest: digest.to_owned(),
+                right: right.clone(),
+                amr: asking.amr.clone(),
+                mfa: asking.mfa,
+                comment: said(comment)?,
+            };
+            let mut grant = before.value.clone();
+            let of = grant.digest();
+            grant.state = grant.state.approve(&grant.terms, &of, approval, needed).map_err(stands)?;
+            self.one_person_once(change.snapshot, &grant)?;
+            change.commit.put_grant(&before, &grant)?;
+            let person = user(change.snapshot, &grant.person)?;
+            let person = person.ok_or_else(|| AdminError::NoSuch { what: "such person any more".to_owned() })?;
+            note(change, &grant, &role, &person);
+            change.note("right", right);
+            change.note("stage", grant.stage(change.now).word());
+            GrantView::of(change.snapshot, &grant, change.now)
+        })
+    }
+
+    /// Refuses the request `asked.resource()`. Blocks.
+    ///
+    /// # Errors
+    /// As [`Admin::approve_grant`].
+    pub fn refuse_grant(&self, asked: Authorized, reason: &str) -> Result<GrantView, AdminError> {
+        let asking = self.person(&asked);
+        let which = asked.resource().to_owned();
+        let terms = self.terms(asked.at())?;
+        self.change(asked, |change| {
+            let asking = asking?;
+            let before = grant(change.snapshot, &which)?;
+            let right = self.right_to_decide((change.snapshot, &terms), &before.value, &asking, change.now)?;
+            let mut grant = before.value.clone();
+            let closing = Closing::Refuse { by: asking.user.id, reason: said(reason)? };
+            grant.state = grant.state.close(&grant.terms, closing, change.now).map_err(stands)?;
+            change.commit.put_grant(&before, &grant)?;
+            change.note("grant", grant.id.to_string());
+            change.note("right", right);
+            change.note("reason", said(reason)?);
+            GrantView::of(change.snapshot, &grant, change.now)
+        })
+    }
+
+    /// What makes `asking` one who may decide about `grant` at `now`, such as `group/security`.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub(super) fn right_to_decide(
+        &self,
+        (snapshot, terms): (&dyn Snapshot, &Terms),
+        grant: &Grant,
+        asking: &Person,
+        now: Timestamp,
+    ) -> Result<String, AdminError> {
+        let no = |what: String, remedy: &str| Err(AdminError::NotNow { what, remedy: remedy.to_owned() });
+        for concerned in [&grant.person, &grant.requested_by] {
+            if user(snapshot, concerned)?.is_none_or(|concerned| are_one(&concerned, &asking.user)) {
+                return no(
+                    "nobody decides about what they asked for or are to have".to_owned(),
+                    "somebody else has to",
+                );
+            }
+        }
+        let role = role_of(snapshot, grant)?;
+        let rule = rule_of(terms, &role)?;
+        let in_group = |name: &&String| asking.groups.iter().any(|group| group.eq_ignore_ascii_case(name));
+        let Some(group) = rule.approvers.iter().find(in_group) else {
+            return no(
+                format!("people of {} decide about `{}`", rule.approvers.join(", "), role.name),
+                "you are in none of these groups now",
+            );
+        };
+        if let Some(hours) = &rule.hours
+            && !hours.allow(&terms.grants.zone, now)
+        {
+            let when = format!("`{}` is decided about {hours} ({})", role.name, terms.grants.zone);
+            return no(when, "come back then");
+        }
+        just_shown(asking, now)?;
+        Ok(format!("group/{group}"))
+    }
+
+    /// Two accounts of one human being are one who agreed.
+    fn one_person_once(&self, snapshot: &dyn Snapshot, grant: &Grant) -> Result<(), AdminError> {
+        let mut agreed = Vec::new();
+        for approval in grant.state.approvals() {
+            let person = user(snapshot, &approval.by)?;
+            let person = person.ok_or_else(|| AdminError::NotNow {
+                what: format!("`{}`, who agreed before, is no longer there", approval.name),
+                remedy: "let the request be made anew".to_owned(),
+            })?;
+            if agreed.iter().any(|other| are_one(other, &person)) {
+                return Err(AdminError::NotNow {
+                    what: "you agreed to it already, with another account".to_owned(),
+                    remedy: "somebody else has to".to_owned(),
+                });
+            }
+            agreed.push(person);
+        }
+        Ok(())
+    }
+}
+
+/// Whoever decides shows a second factor, and not some time ago.
+fn just_shown(asking: &Person, now: Timestamp) -> Result<(), AdminError> {
+    match asking.mfa {
+        Some(at) if now.duration_since(at) <= JUST_SHOWN => Ok(()),
+        Some(_) => Err(AdminError::StepUp { what: "it is some time since you showed a second factor".to_owned() }),
+        None => Err(AdminError::StepUp { what: "who decides shows a second factor".to_owned() }),
+    }
+}
+
+/// What somebody says to what they decide.
+pub(super) fn said(text: &str) -> Result<String, AdminError> {
+    let text = text.trim();
+    if text.len() > LONGEST_COMMENT || crate::base::text::printable_within(text, LONGEST_COMMENT) != text {
+        let limit = format!("printable text of at most {LONGEST_COMMENT} bytes");
+        return Err(AdminError::OutOfBounds { what: "comment".to_owned(), limit });
+    }
+    Ok(text.to_owned())
+}

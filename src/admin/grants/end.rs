@@ -1,0 +1,140 @@
+//! A grant is taken back, the clock ends it, and somebody looks back at one that nobody else agreed to.
+
+use super::super::{Admin, AdminError};
+use super::{GrantView, are_one, decide, grant, role_of, rule_of, stands, user};
+use crate::audit::{Event, Outcome};
+use crate::authn::subject::Subject;
+use crate::base::Timestamp;
+use crate::gate::Authorized;
+use crate::model::grant::{Closing, Reviewed};
+use crate::model::{Actor, Grant};
+use crate::store::iam::Read;
+use crate::store::{Commit, Intent, StoreError, grants};
+
+/// Grants that the clock ended, written down in one go.
+const AT_ONCE: usize = 256;
+
+/// What a round of writing down ends has come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lapsed {
+    /// Grants whose end was written down.
+    pub ended: u64,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+impl Admin {
+    /// Takes the grant `asked.resource()` back, at whatever stage; its sessions end with it. Its holder and whoever asked for it may,
+    /// those who may agree to such, and operators. Blocks.
+    ///
+    /// # Errors
+    /// When it is over, they may not, or a part fails.
+    pub fn revoke_grant(&self, asked: Authorized, reason: &str) -> Result<GrantView, AdminError> {
+        let which = asked.resource().to_owned();
+        let (actor, now) = (asked.actor(), asked.at());
+        let subject = Subject::of(asked.caller());
+        let (is_program, person) = (subject.is_some(), subject.and_then(Subject::user).cloned());
+        let is_program = is_program && person.is_none();
+        let groups = person.as_ref().map(|person| self.groups_of(person, now)).transpose()?;
+        let terms = self.terms(now)?;
+        self.change(asked, |change| {
+            if is_program {
+                return Err(AdminError::NotNow {
+                    what: "that takes a person, or an operator of this machine".to_owned(),
+                    remedy: "sign in at the portal".to_owned(),
+                });
+            }
+            let before = grant(change.snapshot, &which)?;
+            if let (Some(person), Some(groups)) = (&person, &groups) {
+                let own = [before.value.person, before.value.requested_by].contains(&person.id);
+                let role = role_of(change.snapshot, &before.value)?;
+                let approvers = terms.grants.rules.of(&role).map(|rule| rule.approvers.as_slice()).unwrap_or_default();
+                if !own && !crate::rights::granted::is_in(approvers, groups) {
+                    return Err(AdminError::NotNow {
+                        what: "that is for its holder, for those who may agree to it, and for operators".to_owned(),
+                        remedy: "ask one of them".to_owned(),
+                    });
+                }
+            }
+            let mut grant = before.value.clone();
+            let closing = Closing::Revoke { by: actor.clone(), reason: decide::said(reason)? };
+            grant.state = grant.state.close(&grant.terms, closing, change.now).map_err(stands)?;
+            change.commit.put_grant(&before, &grant)?;
+            change.note("grant", grant.id.to_string());
+            change.note("reason", decide::said(reason)?);
+            GrantView::of(change.snapshot, &grant, change.now)
+        })
+    }
+
+    /// Writes down that somebody looked back at `asked.resource()`, and what they found. Blocks.
+    ///
+    /// # Errors
+    /// When nobody has to, it was done, they may not, or a part fails.
+    pub fn review_grant(&self, asked: Authorized, finding: &str) -> Result<GrantView, AdminError> {
+        let asking = self.person(&asked);
+        let which = asked.resource().to_owned();
+        let terms = self.terms(asked.at())?;
+        self.change(asked, |change| {
+            let asking = asking?;
+            let before = grant(change.snapshot, &which)?;
+            let no =
+                |what: &str, remedy: &str| Err(AdminError::NotNow { what: what.to_owned(), remedy: remedy.to_owned() });
+            let mut grant = before.value.clone();
+            let Some(review) = grant.review.as_mut().filter(|review| review.done.is_none()) else {
+                return no("nobody has to look back at it", "or somebody has already");
+            };
+            if user(change.snapshot, &before.value.person)?.is_some_and(|person| are_one(&person, &asking.user)) {
+                return no("nobody looks back at what they did themselves", "somebody else has to");
+            }
+            let role = role_of(change.snapshot, &before.value)?;
+            let rule = rule_of(&terms, &role)?;
+            if !crate::rights::granted::is_in(&rule.approvers, &asking.groups) {
+                return no("that is for those who may agree to such grants", "ask one of them");
+            }
+            let finding = decide::said(finding)?;
+            if finding.is_empty() {
+                return Err(AdminError::OutOfBounds { what: "finding".to_owned(), limit: "what was found".to_owned() });
+            }
+            review.done = Some(Reviewed { by: asking.user.id, at: change.now, finding: finding.clone() });
+            change.commit.put_grant(&before, &grant)?;
+            change.note("grant", grant.id.to_string());
+            change.note("finding", finding);
+            GrantView::of(change.snapshot, &grant, change.now)
+        })
+    }
+
+    /// Writes down which grants the clock has ended at `now`, each with its record. They count for nothing since then as it is: this
+    /// is so that it is known, and that a clock which steps back revives none. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn end_lapsed_grants(&self, now: Timestamp) -> Result<Lapsed, StoreError> {
+        let lapsed = self.store.read(|snapshot| grants::lapsed(snapshot, now, AT_ONCE))?;
+        let mut done = Lapsed { ended: 0, more: lapsed.len() == AT_ONCE };
+        for held in lapsed {
+            done.ended += u64::from(self.end_lapsed(&held, now)?);
+        }
+        Ok(done)
+    }
+
+    /// False where somebody else wrote it meanwhile.
+    fn end_lapsed(&self, held: &Read<Grant>, now: Timestamp) -> Result<bool, StoreError> {
+        let grant = &held.value;
+        let Some(state) = grant.state.clone().lapsed(&grant.terms, now) else { return Ok(false) };
+        let by = Actor::task("grants");
+        let mut commit = Commit::new(by.clone(), now, Intent::Narrow);
+        let stage = grant.stage(grant.due().unwrap_or(now)).word();
+        commit.put_grant(held, &Grant { state, ..grant.clone() })?;
+        let event = Event::narrowing("EndGrant")
+            .with("grant", grant.id.to_string())
+            .with("person", grant.person.to_string())
+            .with("reason_code", "expired")
+            .with("was", stage);
+        let trace = self.audit.trace(&by, &event, now);
+        let ended = grant.due().map(|at| at.to_string()).unwrap_or_default();
+        match trace.commit(&self.store, commit, &Outcome::success().with("ended", ended), now) {
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            done => done.map(|_| true),
+        }
+    }
+}

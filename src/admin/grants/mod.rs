@@ -1,0 +1,123 @@
+//! Roles for a while: who asks, who agrees, and how it ends.
+//!
+//! ```text
+//!  request   somebody asks for a role for somebody, and may change what they asked for
+//!  decide    others agree or refuse, within the rules of the role
+//!  claim     its holder begins to work with it, and says when they are done
+//!  end       it is taken back, the clock ends it, and somebody looks back at it
+//!  views     what is shown of one
+//! ```
+//!
+//! What counts at a use is not decided here but in [`crate::rights::granted`], of what is stored then. Each step is one commit on the
+//! row as it was read: of two who decide at once one does, and the other is told that it was changed.
+
+mod claim;
+mod decide;
+mod end;
+mod request;
+mod views;
+
+pub use end::Lapsed;
+pub use request::{Amended, NewGrant};
+pub use views::{ApprovalView, GrantView, Shown, Which};
+
+use super::iam::Change;
+use super::{Admin, AdminError};
+use crate::authn::subject::Subject;
+use crate::base::{GrantId, Timestamp};
+use crate::gate::Authorized;
+use crate::model::grant::{Rule, StateError};
+use crate::model::{Entity, Grant, Member, Role, User};
+use crate::rights::{Library, Terms};
+use crate::store::iam::Read;
+use crate::store::{Snapshot, StoreError, grants, iam, rows};
+
+/// Grants of one person that are not over, at most.
+const MOST_OPEN: usize = 2_000;
+
+/// How long ago somebody who decides may have shown a second factor.
+const JUST_SHOWN: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
+/// A person who decides or acts, as they are at that moment.
+pub(super) struct Person {
+    user: User,
+    /// The names of the groups that they are in.
+    groups: std::sync::Arc<[String]>,
+    /// When they last showed a second factor in this session, and how they signed in.
+    mfa: Option<Timestamp>,
+    amr: Vec<String>,
+}
+
+impl Admin {
+    /// Whoever asks, who has to be a person: nobody agrees to anything for a program, and somebody on this machine is none.
+    fn person(&self, asked: &Authorized) -> Result<Person, AdminError> {
+        let subject = Subject::of(asked.caller());
+        let user = subject.and_then(Subject::user).cloned().ok_or_else(|| AdminError::NotNow {
+            what: "that takes a person who is signed in".to_owned(),
+            remedy: "sign in at the portal".to_owned(),
+        })?;
+        let session = subject.and_then(Subject::session);
+        let mfa = session.and_then(|session| session.mfa);
+        let amr = session.map(|session| session.amr.clone()).unwrap_or_default();
+        let groups = self.groups_of(&user, asked.at())?;
+        Ok(Person { user, groups, mfa, amr })
+    }
+
+    fn groups_of(&self, user: &User, now: Timestamp) -> Result<std::sync::Arc<[String]>, AdminError> {
+        let terms = self.terms(now)?;
+        let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
+        Ok(self.store.read(|snapshot| library.at(snapshot).group_names(user))?)
+    }
+}
+
+/// The grant that is meant.
+fn grant(snapshot: &dyn Snapshot, which: &str) -> Result<Read<Grant>, AdminError> {
+    let missing = || AdminError::NoSuch { what: format!("grant `{}`", crate::base::text::printable(which)) };
+    let id: GrantId = which.parse().map_err(|_| missing())?;
+    grants::grant(snapshot, &id)?.ok_or_else(missing)
+}
+
+/// Its role.
+fn role_of(snapshot: &dyn Snapshot, grant: &Grant) -> Result<Role, AdminError> {
+    let role = iam::role(snapshot, &grant.role)?;
+    role.ok_or_else(|| AdminError::NoSuch { what: "such role any more".to_owned() })
+}
+
+/// What the configuration says of its role, now.
+fn rule_of<'t>(terms: &'t Terms, role: &Role) -> Result<&'t Rule, AdminError> {
+    terms.grants.rules.of(role).ok_or_else(|| AdminError::NotNow {
+        what: format!("no rule grants `{}` for a while", role.name),
+        remedy: "an administrator adds a [[grant_rule]] that names it".to_owned(),
+    })
+}
+
+/// A person as they are stored.
+fn user(snapshot: &dyn Snapshot, id: &crate::base::UserId) -> Result<Option<User>, StoreError> {
+    Ok(match rows::entity(snapshot, &Member::User(*id))? {
+        Some((_, Entity::User(user))) => Some(user),
+        _ => None,
+    })
+}
+
+/// Whether two accounts are one human being's: the same, or of one employee.
+fn are_one(a: &User, b: &User) -> bool {
+    a.id == b.id
+        || a.employee_id.as_ref().is_some_and(|number| !number.is_empty() && b.employee_id.as_ref() == Some(number))
+}
+
+fn stands(error: StateError) -> AdminError {
+    let remedy = match &error {
+        StateError::Stands(_) => "that step does not lead on from there",
+        StateError::Twice => "somebody else has to",
+        StateError::Changed => "then decide",
+    };
+    AdminError::NotNow { what: error.to_string(), remedy: remedy.to_owned() }
+}
+
+/// What the audit log has of every step.
+fn note(change: &mut Change<'_>, grant: &Grant, role: &Role, person: &User) {
+    change.note("grant", grant.id.to_string());
+    change.note("role", role.name.to_string());
+    change.note("person", format!("{} ({})", person.name, person.id));
+    change.note("digest", grant.digest());
+}

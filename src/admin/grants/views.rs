@@ -1,0 +1,292 @@
+//! What is shown of a grant.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::iam::views::Page;
+use super::super::{Admin, AdminError};
+use super::{grant, rule_of, user};
+use crate::base::{GrantId, Timestamp};
+use crate::model::grant::{Approval, End, How, Stage, Start, State, Working};
+use crate::model::{Arn, Grant, User};
+use crate::store::{Snapshot, grants, iam};
+
+/// A grant, for people and programs to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantView {
+    /// Its id.
+    pub id: String,
+    /// Who has it, or is to.
+    pub person: String,
+    /// What they are called, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The role.
+    pub role: String,
+    /// Its ARN.
+    pub role_arn: String,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// When.
+    pub requested: Timestamp,
+    /// What for.
+    pub reason: String,
+    /// The ticket that says so elsewhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ticket: String,
+    /// Seconds that it lasts.
+    pub seconds: u32,
+    /// When that begins: `approval`, `first_use`, or a time.
+    pub start: String,
+    /// It has to be approved and claimed before then.
+    pub claim_by: Timestamp,
+    /// From when it counts, once it was claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// A policy beyond which it does not reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Conditions that have to hold at each call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
+    /// What is agreed to.
+    pub digest: String,
+    /// Who agreed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalView>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// How: `expired`, `completed`, `revoked`, `refused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<String>,
+    /// By whom, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_reason: Option<String>,
+    /// Somebody has to look back at it until then, and has not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_due: Option<Timestamp>,
+    /// What somebody found who did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
+}
+
+/// A grant, and what whoever it is shown to has to do with it.
+#[derive(Debug)]
+pub struct Shown {
+    /// It.
+    pub view: GrantView,
+    /// They have it, or are to.
+    pub holds: bool,
+    /// They asked for it.
+    pub asked: bool,
+    /// They may decide about it, and look back at it.
+    pub may_decide: bool,
+    /// They agreed to it.
+    pub agreed: bool,
+    /// How many have to agree.
+    pub needed: usize,
+}
+
+/// Somebody's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What made them one who could.
+    pub right: String,
+    /// What they said to it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+}
+
+/// Whose grants are to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// Everybody's.
+    All,
+    /// Everybody's that are not over.
+    Open,
+    /// One person's that are not over.
+    Of(&'a User),
+    /// Those that this person could decide about or has to look back at, now.
+    For(&'a User),
+}
+
+impl GrantView {
+    /// Of `grant` at `now`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn of(snapshot: &dyn Snapshot, grant: &Grant, now: Timestamp) -> Result<Self, AdminError> {
+        let named = |id| {
+            let name = user(snapshot, id)?.map(|user| user.name.to_string());
+            Ok::<_, AdminError>(name.unwrap_or_else(|| id.to_string()))
+        };
+        let role = iam::role(snapshot, &grant.role)?;
+        let (name, arn) = role.map_or_else(
+            || (grant.role.to_string(), String::new()),
+            |role| (role.name.to_string(), Arn::role(&role.account, &role.path, &role.name).to_string()),
+        );
+        let (from, until) = match &grant.state {
+            State::Active(Working { from, until, .. }) => (Some(*from), Some(*until)),
+            State::Ended(End { worked: Some((_, from, until)), .. }) => (Some(*from), Some(*until)),
+            State::Requested { .. } | State::Approved(_) | State::Ended(_) => (None, None),
+        };
+        let stage = grant.stage(now);
+        // What the clock has ended is shown as what it is, whether or not that was written down.
+        let state = grant.state.clone();
+        let state =
+            if stage == Stage::Ended { state.clone().lapsed(&grant.terms, now).unwrap_or(state) } else { state };
+        let (ended, how, end_reason) = match &state {
+            State::Ended(End { at, how, .. }) => {
+                let (word, why) = match how {
+                    How::Expired => ("expired", None),
+                    How::Completed => ("completed", None),
+                    How::Revoked { by, reason } => ("revoked", Some(format!("{by}: {reason}"))),
+                    How::Refused { by, reason } => ("refused", Some(format!("{}: {reason}", named(by)?))),
+                };
+                (Some(*at), Some(word.to_owned()), why)
+            }
+            _ => (None, None, None),
+        };
+        let review = grant.review.as_ref();
+        let holder = user(snapshot, &grant.person)?;
+        Ok(Self {
+            id: grant.id.to_string(),
+            person: named(&grant.person)?,
+            display_name: holder.and_then(|holder| holder.display_name),
+            role: name,
+            role_arn: arn,
+            stage,
+            requested_by: named(&grant.requested_by)?,
+            requested: grant.requested,
+            reason: grant.terms.reason.clone(),
+            ticket: grant.terms.ticket.clone(),
+            seconds: grant.terms.seconds,
+            start: match grant.terms.start {
+                Start::Approval => "approval".to_owned(),
+                Start::FirstUse => "first_use".to_owned(),
+                Start::Time(at) => at.to_string(),
+            },
+            claim_by: grant.terms.claim_by,
+            from,
+            until,
+            policy: grant.terms.policy.clone(),
+            conditions: grant.terms.conditions.clone(),
+            digest: grant.digest(),
+            approvals: state.approvals().iter().map(ApprovalView::of).collect(),
+            ended,
+            how,
+            end_reason,
+            review_due: review.filter(|review| review.done.is_none()).map(|review| review.due),
+            finding: review.and_then(|review| review.done.as_ref()).map(|done| done.finding.clone()),
+        })
+    }
+}
+
+impl ApprovalView {
+    fn of(approval: &Approval) -> Self {
+        let Approval { name, at, right, comment, .. } = approval;
+        Self { by: name.clone(), at: *at, right: right.clone(), comment: comment.clone() }
+    }
+}
+
+impl Admin {
+    /// One grant. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn grant(&self, which: &str) -> Result<GrantView, AdminError> {
+        let now = self.now();
+        self.store.read(|snapshot| GrantView::of(snapshot, &grant(snapshot, which)?.value, now))
+    }
+
+    /// One grant, for somebody to whom it is shown: its holder, whoever asked for it, and those who may agree to such. Blocks.
+    ///
+    /// # Errors
+    /// When there is none that is shown to them, or the store cannot be read.
+    pub fn grant_shown_to(&self, person: &User, which: &str) -> Result<Shown, AdminError> {
+        let now = self.now();
+        let terms = self.terms(now)?;
+        let groups = self.groups_of(person, now)?;
+        self.store.read(|snapshot| {
+            let held = grant(snapshot, which)?.value;
+            let role = iam::role(snapshot, &held.role)?;
+            let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
+            let decides = rule.is_some_and(|rule| crate::rights::granted::is_in(&rule.approvers, &groups));
+            let (holds, asked) = (held.person == person.id, held.requested_by == person.id);
+            if !(decides || holds || asked) {
+                return Err(AdminError::NoSuch { what: format!("grant `{}`", crate::base::text::printable(which)) });
+            }
+            let needed = rule.map(|rule| usize::from(rule.approvals)).unwrap_or_default();
+            let agreed = held.state.approvals().iter().any(|approval| approval.by == person.id);
+            let may_decide = decides && !holds && !asked;
+            Ok(Shown { view: GrantView::of(snapshot, &held, now)?, holds, asked, may_decide, agreed, needed })
+        })
+    }
+
+    /// A page of all grants, in the order in which they were asked for; `after` is the `next` of the page before. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn all_grants(&self, after: Option<&str>, limit: usize) -> Result<Page<GrantView>, AdminError> {
+        let after = after.map(str::parse::<GrantId>).transpose().map_err(|_| AdminError::OutOfBounds {
+            what: "after".to_owned(),
+            limit: "the `next` of the page before".to_owned(),
+        })?;
+        let now = self.now();
+        self.store.read(|snapshot| {
+            let found = grants::page(snapshot, after.as_ref(), limit)?;
+            let next = found.last().filter(|_| found.len() == limit).map(|grant| grant.id.to_string());
+            let items = found.iter().map(|grant| GrantView::of(snapshot, grant, now)).collect::<Result<_, _>>()?;
+            Ok(Page { items, next })
+        })
+    }
+
+    /// Grants that are not over, the latest first. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn grants(&self, which: Which<'_>) -> Result<Vec<GrantView>, AdminError> {
+        let now = self.now();
+        let terms = self.terms(now)?;
+        let groups = match which {
+            Which::For(user) => Some((user, self.groups_of(user, now)?)),
+            Which::All | Which::Open | Which::Of(_) => None,
+        };
+        self.store.read(|snapshot| {
+            let open = match which {
+                Which::Of(user) => grants::open_of(snapshot, &user.id, None)?,
+                Which::All | Which::Open | Which::For(_) => grants::all_open(snapshot)?,
+            };
+            let mut found = Vec::new();
+            for held in &open {
+                let one = &held.value;
+                let stage = one.stage(now);
+                if stage == Stage::Ended && one.review.as_ref().is_none_or(|review| review.done.is_some()) {
+                    continue;
+                }
+                if let Some((who, groups)) = &groups {
+                    let Some(role) = iam::role(snapshot, &one.role)? else { continue };
+                    let approvers = rule_of(&terms, &role).map(|rule| rule.approvers.as_slice()).unwrap_or_default();
+                    let waits =
+                        stage == Stage::Requested || one.review.as_ref().is_some_and(|review| review.done.is_none());
+                    let own = [one.person, one.requested_by].contains(&who.id);
+                    if own || !waits || !crate::rights::granted::is_in(approvers, groups) {
+                        continue;
+                    }
+                }
+                found.push(GrantView::of(snapshot, one, now)?);
+            }
+            found.sort_by(|a, b| b.requested.cmp(&a.requested).then_with(|| a.id.cmp(&b.id)));
+            Ok(found)
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Routes of grants, under `/v1`: what an operator of this machine sees and takes back. To ask, to agree and to use is for people,
+//! at the portal.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+
+use super::extract::{Asked, Params, Payload};
+use super::v1::Routes;
+use super::{App, Failure};
+use crate::admin::grants::{GrantView, Which};
+use crate::admin::iam::views::Page;
+use crate::gate::Operation;
+
+/// Grants of a page, where nobody says how many, and at most.
+const LIMIT: usize = 100;
+const MOST: usize = 1_000;
+
+pub(super) fn add(routes: Routes) -> Routes {
+    routes.get("/v1/grants", Operation::ListGrants, list).get("/v1/grants/{grant}", Operation::GetGrant, show).post(
+        "/v1/grants/{grant}/revoke",
+        Operation::RevokeGrant,
+        revoke,
+    )
+}
+
+type Shared = State<Arc<App>>;
+
+/// Which part of which grants.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Query {
+    /// Those that are over, too.
+    all: bool,
+    /// The `next` of the page before; of all of them.
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Why a grant is taken back.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Revoking {
+    reason: String,
+}
+
+async fn list(
+    State(app): Shared,
+    asked: Asked,
+    Params(query): Params<Query>,
+) -> Result<Json<Page<GrantView>>, Failure> {
+    let _allowed = asked.authorize("").await?;
+    let admin = app.admin.clone();
+    let limit = query.limit.unwrap_or(LIMIT).clamp(1, MOST);
+    let found = app.store.run(move |_| match query.all {
+        true => admin.all_grants(query.after.as_deref(), limit),
+        false => admin.grants(Which::Open).map(|items| Page { items, next: None }),
+    });
+    Ok(Json(found.await?))
+}
+
+async fn show(State(app): Shared, asked: Asked, Path(grant): Path<String>) -> Result<Json<GrantView>, Failure> {
+    let _allowed = asked.authorize(&grant).await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.grant(&grant)).await?))
+}
+
+async fn revoke(
+    State(app): Shared,
+    asked: Asked,
+    Path(grant): Path<String>,
+    body: Result<Payload<Revoking>, Failure>,
+) -> Result<Json<GrantView>, Failure> {
+    let (allowed, why) = asked.authorize_body(body, |_| grant, Vec::new()).await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.revoke_grant(allowed, &why.reason)).await?))
+}

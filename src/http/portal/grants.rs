@@ -1,0 +1,191 @@
+//! `/me/grants`: roles for a while. Somebody asks for one, others agree or do not, and its holder begins and ends it.
+//!
+//! What may be done is asked of the gate and of the rules of the role at every step; the pages offer what would be answered with a
+//! yes, and say why where it is a no. A link to a request opens its page and nothing more.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use super::mine::{failed, signed};
+use super::pages::grants::{All, Ask, One};
+use super::pages::{in_words, message, page};
+use super::step_up;
+use super::visit::{Instead, SignedIn, Visit, blocking};
+use crate::admin::AdminError;
+use crate::admin::grants::{Amended, GrantView, NewGrant, Which};
+use crate::base::{Fault, Faulty as _, Timestamp};
+use crate::gate::Operation;
+use crate::http::App;
+use crate::model::User;
+use crate::query::Params;
+use crate::sso::grantable::grantable;
+
+/// What there is.
+pub(super) async fn all(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let SignedIn { caller, frame } = visit.signed_in(app, "grants", now)?;
+        let who = signed(&caller)?;
+        let user = person(who.user())?;
+        let waiting = app.admin.grants(Which::For(user)).map_err(failed)?;
+        let own = app.admin.grants(Which::Of(user)).map_err(failed)?;
+        let roles = grantable(&app.admin, who, None, now).map_err(failed)?;
+        Ok(page(200, &All { frame, waiting, own, roles }))
+    })
+    .await
+}
+
+/// The form of a request.
+pub(super) async fn ask(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let who = visit.signed_in(app, "grants", now)?;
+        let (role, reason) = (visit.asked("role").unwrap_or_default(), visit.asked("reason").unwrap_or_default());
+        form(app, who, (200, &role), (&reason, "", None), now)
+    })
+    .await
+}
+
+fn form(
+    app: &App,
+    SignedIn { caller, frame }: SignedIn,
+    (status, arn): (u16, &str),
+    (reason, ticket, why): (&str, &str, Option<String>),
+    now: Timestamp,
+) -> Result<Response, Instead> {
+    let roles = grantable(&app.admin, signed(&caller)?, Some(arn), now).map_err(failed)?;
+    let Some(role) = roles.first() else {
+        let why = "Nobody can ask for that role, or not you. What you can ask for is listed on the page before.";
+        return Err(message(404, "Not to be asked for", why, ("/me/grants", "Roles for a while")).into());
+    };
+    let usual = [900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400, 90 * 86_400];
+    let mut choices: Vec<u32> = usual.into_iter().filter(|seconds| *seconds <= role.longest).collect();
+    if choices.last() != Some(&role.longest) {
+        choices.push(role.longest);
+    }
+    let choices = choices.into_iter().map(|seconds| (seconds, lasts(seconds))).collect();
+    Ok(page(status, &Ask { frame, role, choices, reason, ticket, why }))
+}
+
+/// Takes it.
+pub(super) async fn request(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, .. }, sent) = visit.acting(app, "grants", now)?;
+        let text = |name: &str| sent.text(name).unwrap_or_default();
+        let arn = text("role").to_owned();
+        let new = NewGrant {
+            seconds: text("seconds").parse().unwrap_or_default(),
+            start: Some(text("start").to_owned()).filter(|start| !start.is_empty()),
+            reason: text("reason").to_owned(),
+            ticket: text("ticket").to_owned(),
+            ..NewGrant::default()
+        };
+        let allowed = app.gate.authorize(caller, Operation::RequestGrant, &arn, now).map_err(|error| {
+            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
+            message(status, "Not to be asked for", &error.to_string(), ("/me/grants", "Back"))
+        })?;
+        match app.admin.request_grant(allowed, &new) {
+            Ok(view) => Ok(Redirect::to(&format!("/me/grants/{}", view.id)).into_response()),
+            Err(error) if error.fault() == Fault::Caller => {
+                let who = visit.signed_in(app, "grants", now)?;
+                form(app, who, (400, &arn), (&new.reason, &new.ticket, Some(sentence(&error))), now)
+            }
+            Err(error) => Err(failed(error).into()),
+        }
+    })
+    .await
+}
+
+/// One of them, and what its visitor can do about it.
+pub(super) async fn one(State(app): State<Arc<App>>, Path(grant): Path<String>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let SignedIn { caller, frame } = visit.signed_in(app, "grants", now)?;
+        let who = signed(&caller)?;
+        let shown = app.admin.grant_shown_to(person(who.user())?, &grant).map_err(failed)?;
+        let lines = crate::sso::grantable::words(&app.admin, &shown.view.role_arn, now).map_err(failed)?;
+        let shorter = [900, 1_800, 3_600, 7_200, 14_400, 28_800].into_iter();
+        let shorter = shorter.filter(|seconds| *seconds < shown.view.seconds).map(|seconds| (seconds, lasts(seconds)));
+        let (shorter, lasts) = (shorter.collect(), lasts(shown.view.seconds));
+        Ok(page(200, &One { frame, shown, lines, lasts, shorter }))
+    })
+    .await
+}
+
+/// A step with one of them.
+pub(super) async fn step(
+    State(app): State<Arc<App>>,
+    Path((grant, step)): Path<(String, String)>,
+    visit: Visit,
+) -> Response {
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, .. }, sent) = visit.acting(app, "grants", now)?;
+        let operation = match step.as_str() {
+            "approve" => Operation::ApproveGrant,
+            "refuse" => Operation::RefuseGrant,
+            "narrow" => Operation::AmendGrant,
+            "claim" => Operation::ClaimGrant,
+            "complete" => Operation::CompleteGrant,
+            "revoke" => Operation::RevokeGrant,
+            "review" => Operation::ReviewGrant,
+            _ => return Err(message(404, "Not there", "There is no such step.", ("/me/grants", "Back")).into()),
+        };
+        // Others' grants are nobody's to act on, and nobody's to know of.
+        let who = signed(&caller)?;
+        app.admin.grant_shown_to(person(who.user())?, &grant).map_err(failed)?;
+        let here = format!("/me/grants/{grant}");
+        let allowed = app.gate.authorize(caller, operation, &grant, now).map_err(|error| {
+            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
+            message(status, "Not done", &error.to_string(), (&here, "Back to the request"))
+        })?;
+        match carry_out(app, operation, allowed, &sent) {
+            Ok(_) => Ok(Redirect::to(&here).into_response()),
+            Err(AdminError::StepUp { .. }) => Ok(step_up::to(&here)),
+            Err(error) if error.fault() == Fault::Caller => {
+                Ok(message(409, "Not done", &sentence(&error), (&here, "Back to the request")))
+            }
+            Err(error) => Err(failed(error).into()),
+        }
+    })
+    .await
+}
+
+fn carry_out(
+    app: &App,
+    operation: Operation,
+    allowed: crate::gate::Authorized,
+    sent: &Params,
+) -> Result<GrantView, AdminError> {
+    let text = |name: &str| sent.text(name).unwrap_or_default();
+    match operation {
+        Operation::ApproveGrant => app.admin.approve_grant(allowed, text("digest"), text("comment")),
+        Operation::RefuseGrant => app.admin.refuse_grant(allowed, text("comment")),
+        Operation::AmendGrant => {
+            let amended = Amended { seconds: text("seconds").parse().ok(), ..Amended::default() };
+            app.admin.amend_grant(allowed, &amended)
+        }
+        Operation::ClaimGrant => app.admin.claim_grant(allowed),
+        Operation::CompleteGrant => app.admin.complete_grant(allowed),
+        Operation::ReviewGrant => app.admin.review_grant(allowed, text("comment")),
+        _ => app.admin.revoke_grant(allowed, text("comment")),
+    }
+}
+
+fn person(user: Option<&User>) -> Result<&User, Instead> {
+    let why = "Roles for a while are for people; this session is none of a person's own.";
+    user.ok_or_else(|| message(403, "Not for you", why, ("/me", "My access")).into())
+}
+
+fn lasts(seconds: u32) -> String {
+    match seconds / 86_400 {
+        0 => in_words(seconds),
+        1 if seconds == 86_400 => "1 day".to_owned(),
+        days if seconds.is_multiple_of(86_400) => format!("{days} days"),
+        days => format!("{days} days and {}", in_words(seconds % 86_400)),
+    }
+}
+
+fn sentence(error: &AdminError) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+}

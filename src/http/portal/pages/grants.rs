@@ -1,0 +1,72 @@
+//! The pages of roles for a while.
+
+use askama::Template;
+
+use super::{Frame, filters};
+use crate::admin::grants::{GrantView, Shown};
+use crate::model::grant::Stage;
+use crate::sso::grantable::Grantable;
+
+#[derive(Template)]
+#[template(path = "grants.html")]
+pub(in crate::http::portal) struct All {
+    pub(in crate::http::portal) frame: Frame,
+    /// What waits for this person to decide.
+    pub(in crate::http::portal) waiting: Vec<GrantView>,
+    pub(in crate::http::portal) own: Vec<GrantView>,
+    pub(in crate::http::portal) roles: Vec<Grantable>,
+}
+
+#[derive(Template)]
+#[template(path = "grant_new.html")]
+pub(in crate::http::portal) struct Ask<'a> {
+    pub(in crate::http::portal) frame: Frame,
+    pub(in crate::http::portal) role: &'a Grantable,
+    /// For how long, in seconds and in words.
+    pub(in crate::http::portal) choices: Vec<(u32, String)>,
+    pub(in crate::http::portal) reason: &'a str,
+    pub(in crate::http::portal) ticket: &'a str,
+    pub(in crate::http::portal) why: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "grant.html")]
+pub(in crate::http::portal) struct One {
+    pub(in crate::http::portal) frame: Frame,
+    pub(in crate::http::portal) shown: Shown,
+    /// What the role allows, in words.
+    pub(in crate::http::portal) lines: Vec<String>,
+    /// How long it lasts, in words.
+    pub(in crate::http::portal) lasts: String,
+    /// Shorter ones.
+    pub(in crate::http::portal) shorter: Vec<(u32, String)>,
+}
+
+impl One {
+    fn is(&self, stage: &str) -> bool {
+        self.shown.view.stage.word() == stage
+    }
+}
+
+impl All {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.own.is_empty() && self.roles.is_empty()
+    }
+}
+
+/// A word for where a grant stands, for its holder.
+trait Said {
+    fn said(&self) -> &'static str;
+}
+
+impl Said for GrantView {
+    fn said(&self) -> &'static str {
+        match self.stage {
+            Stage::Requested => "waits for others to agree",
+            Stage::Approved => "agreed to, and its time has not come",
+            Stage::Claimable => "ready for you to begin",
+            Stage::Active => "in use",
+            Stage::Ended => "over",
+        }
+    }
+}

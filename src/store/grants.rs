@@ -1,0 +1,124 @@
+//! Rows of grants, in terms of the model. A grant and the ways to it are written together here.
+
+use super::execute::{from_json, to_json};
+use super::iam::Read;
+use super::schema::grants as keys;
+use super::{Commit, Expect, KeyRange, Row, Snapshot, StoreError};
+use crate::base::{GrantId, RoleId, Timestamp, UserId};
+use crate::model::Grant;
+
+/// The grant with this id.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn grant(snapshot: &dyn Snapshot, id: &GrantId) -> Result<Option<Read<Grant>>, StoreError> {
+    let key = keys::grant(id);
+    let Some(Row { revision, value }) = snapshot.get(&key)? else { return Ok(None) };
+    Ok(Some(Read { value: from_json(&key, &value)?, revision }))
+}
+
+/// The first `limit` grants before `before`, the latest first.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn page(snapshot: &dyn Snapshot, after: Option<&GrantId>, limit: usize) -> Result<Vec<Grant>, StoreError> {
+    let mut range = KeyRange::prefix(&keys::grants());
+    if let Some(after) = after {
+        range = range.after(&keys::grant(after));
+    }
+    snapshot.scan(&range, limit)?.into_iter().map(|(key, row)| from_json(&key, &row.value)).collect()
+}
+
+/// Somebody's grants that were not over when they were written last, of one role or of all; in the order of roles and of when
+/// they were asked for.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn open_of(
+    snapshot: &dyn Snapshot,
+    person: &UserId,
+    role: Option<&RoleId>,
+) -> Result<Vec<Read<Grant>>, StoreError> {
+    let prefix = match role {
+        Some(role) => keys::open_grants_of_role(person, role),
+        None => keys::open_grants_of(person),
+    };
+    open(snapshot, &prefix)
+}
+
+/// The same of everybody.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn all_open(snapshot: &dyn Snapshot) -> Result<Vec<Read<Grant>>, StoreError> {
+    open(snapshot, &keys::open_grants())
+}
+
+fn open(snapshot: &dyn Snapshot, prefix: &[u8]) -> Result<Vec<Read<Grant>>, StoreError> {
+    let mut found = Vec::new();
+    for (key, _) in snapshot.scan(&KeyRange::prefix(prefix), usize::MAX)? {
+        let (_, _, id) =
+            keys::parse_open_grant_of(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no grant"))?;
+        let held = grant(snapshot, &id)?;
+        found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the grant it leads to is not there"))?);
+    }
+    Ok(found)
+}
+
+/// At most `limit` grants that the clock has ended at `now` and that no row says so of yet.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn lapsed(snapshot: &dyn Snapshot, now: Timestamp, limit: usize) -> Result<Vec<Read<Grant>>, StoreError> {
+    let mut found = Vec::new();
+    for (key, _) in snapshot.scan(&KeyRange::prefix(&keys::dues()), limit)? {
+        let (second, id) = keys::parse_due(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no grant"))?;
+        if second > now.as_second() {
+            break;
+        }
+        let held = grant(snapshot, &id)?;
+        found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the grant it leads to is not there"))?);
+    }
+    Ok(found)
+}
+
+/// The ways to a grant. One that is over is found for as long as somebody has to look back at it.
+#[must_use]
+pub fn ways(grant: &Grant) -> Vec<Vec<u8>> {
+    let open = (!grant.is_settled()).then(|| keys::open_grant_of(&grant.person, &grant.role, &grant.id));
+    open.into_iter().chain(grant.due().map(|due| keys::due(due, &grant.id))).collect()
+}
+
+impl Commit {
+    /// Writes a new grant.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn add_grant(&mut self, new: &Grant) -> Result<(), StoreError> {
+        let key = keys::grant(&new.id);
+        self.expect(key.clone(), Expect::Absent);
+        self.put(key, to_json(new)?);
+        for way in ways(new) {
+            self.put(way, Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Writes a grant anew that was read so: whoever else wrote it since was faster.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_grant(&mut self, before: &Read<Grant>, after: &Grant) -> Result<(), StoreError> {
+        let key = keys::grant(&after.id);
+        self.expect(key.clone(), Expect::At(before.revision));
+        self.put(key, to_json(after)?);
+        let (old, new) = (ways(&before.value), ways(after));
+        for way in old.iter().filter(|way| !new.contains(way)) {
+            self.delete(way.clone());
+        }
+        for way in new.iter().filter(|way| !old.contains(way)) {
+            self.put(way.clone(), Vec::new());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! Keys of grants in words.
+
+use super::keyed;
+use crate::store::schema::grants as keys;
+
+/// The key that is spelt so.
+pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
+    match space {
+        "grant" => keyed(b'8', &[rest], 16),
+        "open-grant-of" => keyed(b'9', &rest.split('/').collect::<Vec<_>>(), 48),
+        _ => {
+            let (second, grant) = rest.split_once('/')?;
+            keyed(b'0', &[&format!("{:016x}", second.parse::<u64>().ok()?), grant], 24)
+        }
+    }
+}
+
+/// How a key is spelt.
+pub(super) fn words(key: &[u8]) -> Option<String> {
+    Some(match key.first()? {
+        b'8' => format!("grant/{}", hex::encode(key.get(1..)?)),
+        b'9' => {
+            let (person, role, grant) = keys::parse_open_grant_of(key)?;
+            format!("open-grant-of/{person}/{role}/{grant}")
+        }
+        _ => {
+            let (second, grant) = keys::parse_due(key)?;
+            format!("grant-due/{second}/{grant}")
+        }
+    })
+}

@@ -1,0 +1,73 @@
+//! Keys of grants. The table is in [`super`].
+
+use super::key;
+use crate::base::{GrantId, RoleId, Timestamp, UserId};
+
+/// Spaces whose superseded rows move into history.
+pub(super) fn is_historied(key: &[u8]) -> bool {
+    key.first() == Some(&b'8')
+}
+
+/// A grant.
+#[must_use]
+pub fn grant(id: &GrantId) -> Vec<u8> {
+    key(b'8', &[id.as_bytes()])
+}
+
+/// Prefix of all grants.
+#[must_use]
+pub fn grants() -> Vec<u8> {
+    vec![b'8']
+}
+
+/// That a grant which is not over is somebody's, and for which role.
+#[must_use]
+pub fn open_grant_of(person: &UserId, role: &RoleId, id: &GrantId) -> Vec<u8> {
+    key(b'9', &[person.as_bytes(), role.as_bytes(), id.as_bytes()])
+}
+
+/// Prefix of somebody's grants of a role that are not over.
+#[must_use]
+pub fn open_grants_of_role(person: &UserId, role: &RoleId) -> Vec<u8> {
+    key(b'9', &[person.as_bytes(), role.as_bytes()])
+}
+
+/// Prefix of all of somebody's that are not over.
+#[must_use]
+pub fn open_grants_of(person: &UserId) -> Vec<u8> {
+    key(b'9', &[person.as_bytes()])
+}
+
+/// Prefix of everybody's that are not over.
+#[must_use]
+pub fn open_grants() -> Vec<u8> {
+    vec![b'9']
+}
+
+/// Person, role and grant of such a key.
+#[must_use]
+pub fn parse_open_grant_of(key: &[u8]) -> Option<(UserId, RoleId, GrantId)> {
+    let (person, rest) = key.strip_prefix(b"9")?.split_first_chunk::<16>()?;
+    let (role, grant) = rest.split_first_chunk::<16>()?;
+    Some((UserId::from_bytes(*person), RoleId::from_bytes(*role), GrantId::from_bytes(grant.try_into().ok()?)))
+}
+
+/// That the clock ends a grant at `at`, in the order of time; whole seconds, counted up.
+#[must_use]
+pub fn due(at: Timestamp, id: &GrantId) -> Vec<u8> {
+    let second = at.as_second().saturating_add(i64::from(at.subsec_nanosecond() > 0));
+    key(b'0', &[&second.max(0).to_be_bytes(), id.as_bytes()])
+}
+
+/// Prefix of all of those.
+#[must_use]
+pub fn dues() -> Vec<u8> {
+    vec![b'0']
+}
+
+/// Second and grant of such a key.
+#[must_use]
+pub fn parse_due(key: &[u8]) -> Option<(i64, GrantId)> {
+    let (second, grant) = key.strip_prefix(b"0")?.split_first_chunk::<8>()?;
+    Some((i64::from_be_bytes(*second), GrantId::from_bytes(grant.try_into().ok()?)))
+}

@@ -1,0 +1,41 @@
+//! The rows of grants. Whose they are and of which role may be gone: they count for nothing then.
+
+use super::{expect, plain, there};
+use crate::model::Grant;
+use crate::store::schema::grants as keys;
+use crate::store::{Snapshot, execute, grants};
+
+const SHAPE: &str = "its key is not of its space's shape";
+
+/// What does not fit about a row of these spaces.
+pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {
+    match key.first() {
+        Some(b'8') => {
+            let grant = check_grant(key, value)?;
+            for way in grants::ways(&grant) {
+                expect(there(snapshot, &way)?, "a way to it is missing")?;
+            }
+            Ok(())
+        }
+        Some(b'9') => {
+            let (_, _, id) = keys::parse_open_grant_of(key).ok_or(SHAPE)?;
+            leads(snapshot, key, &id)
+        }
+        _ => {
+            let (_, id) = keys::parse_due(key).ok_or(SHAPE)?;
+            leads(snapshot, key, &id)
+        }
+    }
+}
+
+/// The same of a superseded row.
+pub(super) fn check_grant(key: &[u8], value: &[u8]) -> Result<Grant, String> {
+    let grant = plain(execute::from_json::<Grant>(key, value))?;
+    expect(keys::grant(&grant.id) == key, "it holds the grant of another key")?;
+    Ok(grant)
+}
+
+fn leads(snapshot: &dyn Snapshot, key: &[u8], id: &crate::base::GrantId) -> Result<(), String> {
+    let grant = plain(grants::grant(snapshot, id))?.ok_or("the grant is not there")?;
+    expect(grants::ways(&grant.value).iter().any(|way| way == key), "it is no way to the grant it names")
+}
