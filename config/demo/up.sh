@@ -20,6 +20,7 @@ DEMO_USER=ukoenig # leads team platform: four roads lead her to a role
 DEMO_ROLE=poweruser # one that her groups give her
 CLIENT=demo-app # an application that signs people in
 CLIENT_BACK=http://127.0.0.1:9999/cb # where its people are sent back to
+DEMO_APPROVER=gsjogren # of the security team, which agrees to roles for a while
 ADMINISTRATORS=unix-admins # who may do everything here; she is one of them
 
 # shellcheck source=config/demo/slapd.sh
@@ -67,15 +68,14 @@ start_directory() {
   set_demo_password
 }
 
-# The company comes without passwords; one person gets one, to sign in with.
+# The company comes without passwords; two people get one, the same, to sign in with.
 set_demo_password() {
   new_password "$DEMO/demo.password"
-  LDAPTLS_CACERT=$DEMO/slapd/ca.pem ldapmodify -x -H "$LDAP_URL" -D "$LDAP_ADMIN_DN" -y "$DEMO/slapd/admin.password" >"$DEMO/ldapmodify.log" <<LDIF
-dn: uid=$DEMO_USER,ou=people,$LDAP_BASE
-changetype: modify
-replace: userPassword
-userPassword: $("$DEMO/slapd/slapd" -T passwd -n -T "$DEMO/demo.password")
-LDIF
+  local hash who
+  hash=$("$DEMO/slapd/slapd" -T passwd -n -T "$DEMO/demo.password")
+  for who in "$DEMO_USER" "$DEMO_APPROVER"; do
+    printf 'dn: uid=%s,ou=people,%s\nchangetype: modify\nreplace: userPassword\nuserPassword: %s\n\n' "$who" "$LDAP_BASE" "$hash"
+  done | LDAPTLS_CACERT=$DEMO/slapd/ca.pem ldapmodify -x -H "$LDAP_URL" -D "$LDAP_ADMIN_DN" -y "$DEMO/slapd/admin.password" >"$DEMO/ldapmodify.log"
 }
 
 write_configuration() {
@@ -179,6 +179,7 @@ LDAP_ADMIN_DN=$LDAP_ADMIN_DN
 LDAP_ADMIN_PASSWORD=$(cat "$DEMO/slapd/admin.password")
 LDAPTLS_CACERT=$DEMO/slapd/ca.pem
 DEMO_USER=$DEMO_USER
+DEMO_APPROVER=$DEMO_APPROVER
 DEMO_PASSWORD=$(cat "$DEMO/demo.password")
 DEMO_ROLE_ARN=arn:aws:iam::$ACCOUNT:role/$DEMO_ROLE
 $(cat "$DEMO/administrator.env")

@@ -3,6 +3,8 @@
 //! Nobody hands documents in, so nobody can hand in others; guardrails bind everybody who signs, root included. An error on
 //! the way is a no.
 
+use std::fmt::Write as _;
+
 use super::GateError;
 use super::operation::Operation;
 use super::refusal::{No, Refusal};
@@ -15,7 +17,7 @@ use crate::policy::{Context, Detail, Layer, Named, Reason, RequestError, Verdict
 use crate::rights::guardrails::Level;
 use crate::rights::{
     self, Acting, AssumeError, Assumed, EVERYBODY, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find,
-    may_assume, may_assume_root,
+    granted, may_assume, may_assume_root,
 };
 use crate::store::{Snapshot, Store, StoreError};
 
@@ -284,8 +286,19 @@ impl Asked<'_> {
                 return Ok(Err(No { action: Some(action), context, ..no }));
             }
         }
-        let assumed = may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)?;
+        let mut assumed = may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)?;
+        if let Assumed::Refused { denied: false, because, .. } = &mut assumed
+            && self.could_ask_for(&role, reading)
+        {
+            let _ = write!(because, "; you can ask for it for a while: /me/grants/new?role={}", self.target.arn);
+        }
         Ok(self.granted(assumed, Grant::Role(Box::new(role)), asked, now))
+    }
+
+    /// Whether a rule lets the person who acts ask for `role` for a while. Who may not is told nothing of that.
+    fn could_ask_for(&self, role: &Role, reading: &Reading<'_, '_>) -> bool {
+        let rule = reading.terms().grants.rules.of(role);
+        self.acting.person.is_some() && rule.is_some_and(|rule| granted::may_ask(rule, self.acting.group_names()))
     }
 
     /// Whether a session as root of another account may begin.

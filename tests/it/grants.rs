@@ -177,12 +177,14 @@ async fn a_role_is_asked_for_agreed_to_begun_used_and_over_with_its_grant() {
     let asked = ask(&mut ann, &[("ticket", "OPS-7")]).await;
     let id = asked.location.clone().unwrap().rsplit('/').next().unwrap().to_owned();
     ann.get(&format!("/me/grants/{id}")).await.says(200, "waits for others to agree");
-    // Nothing comes of a request.
-    take(&mut ann).await.says(403, "not authorized");
+    // Nothing comes of a request. Who may ask is told where, and nobody else.
+    take(&mut ann).await.says(403, &format!("you can ask for it for a while: /me/grants/new?role={}", role()));
     assert_eq!(step(&mut ann, &id, "claim", &[]).await.status, 409);
 
     // Who has nothing to do with it is not told that it is there.
     let mut dee = bureau.browser("dee").await;
+    let told = take(&mut dee).await;
+    assert!(told.status == 403 && !told.html.contains("ask for it"), "{told:?}");
     assert_eq!(dee.get(&format!("/me/grants/{id}")).await.status, 404);
     let mut bob = bureau.browser("bob").await;
     bob.get("/me/grants").await.says(200, "the queue is stuck");

@@ -1,0 +1,31 @@
+//! Access for a while: what went wrong in systems like this one, what stops it here, and where that is tested.
+//!
+//! **Somebody agrees to their own request**: Devolutions Server CVE-2025-11957 (by its API), Teleport GHSA-76cc-p55w-63g3 (owners of a
+//! list add themselves), or with their second account. *Here:* who agrees is compared by the immutable id with who asked and who is to
+//! have it, and by the number of the employee; they have to be in a group of the rule at that moment, signed in, with a second
+//! factor of the last five minutes; and they agree to a digest of who gets what on which terms, so that a word changed later voids
+//! it (`src/admin/grants/decide.rs`, `src/model/grant/mod.rs`). Nobody on this machine and no program agrees to anything
+//! (`src/gate/rules.rs`). *Tests:* `tests/it/grants.rs`, `tests/golden/authz-matrix.txt`.
+//!
+//! **An expired right comes back when the clock is set back** (Yuzu#2811, whatsapp-rust#1376, valkey#2651). *Here:* the clock is
+//! the daemon's, which never goes back behind what was written down (`src/base/clock.rs`); an end that was noticed is a row that
+//! never says anything else again (`src/model/grant/state.rs`); and nothing begins while the time is not known. *Tests:*
+//! `tests/it/grants.rs`, `tests/it/clock.rs`.
+//!
+//! **Nobody was there when it ended.** A job that did not run ends nothing. *Here:* the end is a comparison at each use
+//! (`src/rights/granted.rs`); what is written down about it is for people, at each start before anybody is answered, and every few seconds.
+//!
+//! **The session outlives what it was begun for** (teleport#68119, #15580, jit-groups#145). *Here:* a session carries the grant it was begun
+//! by, and so does every session that follows from it. At each call the grant is read: its window, the digest, the rule, the groups of
+//! its holder; its conditions have to allow that very call, whatever role is named by whatever policy (`src/policy/decide.rs`, the layer of
+//! grants). Its credentials end no later than its window. *Tests:* `tests/it/grants.rs`.
+//!
+//! **Something lasting is made with it** (keystone CVE-2026-43001, CVE-2026-43000). *Here:* a session of a grant reads, goes on to another role,
+//! whose session is one of the grant too, and shows a token of itself to an application. It calls no `iam:` and changes nothing
+//! (`src/gate/rules.rs`, `is_for_grants`). *Tests:* `tests/it/grants.rs`.
+//!
+//! **Two rights cancel each other**: taken back with one, the other goes too, since both were one membership written into a directory. *Here:*
+//! nothing is written for a right; each grant gives what it gives by itself.
+//!
+//! **Emergencies become habit.** *Here:* a rule has to allow it; it is said aloud (`WARN`, the audit log), and stays on the page of
+//! those who could have agreed until somebody who was not in it writes down what they found.
