@@ -118,6 +118,11 @@ typed_id!(
 );
 
 typed_id!(
+    /// An engagement: the moment it was made, and chance.
+    EngagementId
+);
+
+typed_id!(
     /// A grant: the moment it was asked for, and chance.
     GrantId
 );
@@ -130,6 +135,13 @@ fn timed(now: super::Timestamp, rng: &mut impl rand::Rng) -> [u8; 16] {
         *byte = of;
     }
     bytes
+}
+
+impl EngagementId {
+    /// A fresh one at `now`. Sorted, they stand in the order in which they were made.
+    pub fn fresh(now: super::Timestamp, rng: &mut impl rand::Rng) -> Self {
+        Self(timed(now, rng))
+    }
 }
 
 impl GrantId {

@@ -16,8 +16,8 @@ pub mod text;
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
 pub use ids::{
-    FamilyId, GrantId, GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId, ResourceId, RoleId,
-    SamlProviderId, SessionId, UserId,
+    EngagementId, FamilyId, GrantId, GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId,
+    ResourceId, RoleId, SamlProviderId, SessionId, UserId,
 };
 pub use secret::Secret;
 pub use sid::Sid;

@@ -13,6 +13,7 @@ use clap_complete::Shell;
 use super::broker::Credentials;
 use super::clients::ClientVerb;
 use super::clock::ClockVerb;
+use super::engagements::EngagementVerb;
 use super::grants::GrantVerb;
 use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
@@ -152,6 +153,9 @@ pub enum Verb {
     /// Roles for a while: who has one, who agreed, and the end of it
     #[command(subcommand)]
     Grant(GrantVerb),
+    /// Engagements: the window of a firm's contract, in which its people may be granted roles
+    #[command(subcommand)]
+    Engagement(EngagementVerb),
     /// Guardrails: beyond what nobody of an account reaches, whatever else allows it
     #[command(subcommand)]
     Guardrail(GuardrailVerb),

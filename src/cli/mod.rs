@@ -12,6 +12,7 @@ pub mod clients;
 pub mod clock;
 pub mod completions;
 pub mod effects;
+pub mod engagements;
 pub mod grants;
 pub mod iam;
 pub mod kerberos;
@@ -128,6 +129,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Session(verb) => iam::sessions::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Guardrail(verb) => iam::guardrails::run(&mut Session::open(&global).await?, verb).await?,
         Verb::InstanceProfile(verb) => iam::roles::profile(&mut Session::open(&global).await?, verb).await?,
+        Verb::Engagement(verb) => engagements::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Grant(verb) => grants::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Client(verb) => clients::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,

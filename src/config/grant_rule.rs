@@ -31,6 +31,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
         read.map_err(|error| section.fault("automatic_until", error.to_string(), remedy)).ok()
     });
     let approvals: u32 = section.read("approvals");
+    let sponsor = section.read("sponsor");
     let (requesters, ticket) = (section.read("requesters"), section.read("ticket"));
     let (longest, claim_within) = (seconds("longest", LONGEST), seconds("claim_within", LONGEST_CLAIM));
     let second_factor = optional("second_factor", 24 * 3_600);
@@ -40,6 +41,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
         requesters,
         approvals: u8::try_from(approvals).unwrap_or(u8::MAX),
         approvers: approvers?,
+        sponsor,
         break_glass,
         automatic_until,
         hours,

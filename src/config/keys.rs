@@ -285,6 +285,7 @@ pub const KEYS: &[Key] = &[
     defaulted("grant_rule.requesters", Form::Names, "[]", "groups whose people may ask for them; empty is everybody"),
     defaulted("grant_rule.approvals", Form::Whole(1, 5), "1", "how many others have to agree"),
     required("grant_rule.approvers", Form::Names, "groups whose people may agree"),
+    defaulted("grant_rule.sponsor", Form::Flag, "false", "whether the sponsor of an engagement may agree to what its people ask for"),
     optional("grant_rule.hours", Form::Name, "when others may agree"),
     defaulted("grant_rule.longest", Form::Duration, r#""8h""#, "how long a grant lasts at most"),
     defaulted("grant_rule.claim_within", Form::Duration, r#""24h""#, "within which time it has to be approved and claimed"),

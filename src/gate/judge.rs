@@ -19,7 +19,7 @@ use crate::rights::{
     self, Acting, AssumeError, Assumed, EVERYBODY, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find,
     granted, may_assume, may_assume_root,
 };
-use crate::store::{Snapshot, Store, StoreError};
+use crate::store::{Snapshot, Store, StoreError, grants};
 
 /// More of what is asked than an operation and a resource.
 #[derive(Debug, Clone, Default)]
@@ -132,6 +132,9 @@ impl Judge {
                     target.arn,
                 ));
             }
+            if let Some(why) = outsider(snapshot, who, &acting, (operation, asking), now)? {
+                return Ok((Err(no(&why)), target.arn));
+            }
             let mut targets = vec![target.clone()];
             targets.extend(asking.renaming.as_ref().map(|renaming| target.renamed(renaming)));
             let mut granted = None;
@@ -153,6 +156,34 @@ impl Judge {
             }
         }
     }
+}
+
+/// Why somebody who is of another firm may not: they act by sessions alone, which begin with a second factor and while an engagement
+/// of theirs is open. A key of theirs would outlive it, and a password alone is what outsiders lose first.
+fn outsider(
+    snapshot: &dyn Snapshot,
+    who: Subject<'_>,
+    acting: &Acting,
+    (operation, asking): (Operation, &Asking),
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    let Some(person) = &acting.person else { return Ok(None) };
+    let engagements = grants::engagements_of(snapshot, person)?;
+    let Some(last) = engagements.last() else { return Ok(None) };
+    if engagements.iter().all(|engagement| engagement.open(now).is_err()) {
+        let why = last.open(now).err().unwrap_or_default();
+        return Ok(Some(format!("because the engagement of {} {why}", last.firm)));
+    }
+    let is_key = matches!(who, Subject::Signed(_)) && who.session().is_none();
+    if is_key {
+        return Ok(Some(
+            "because people of another firm act by sessions alone, and this is a long-lived key".to_owned(),
+        ));
+    }
+    let present = asking.session.get("aws:MultiFactorAuthPresent").is_some_and(|said| said == &["true".to_owned()]);
+    let shown = present || asking.mfa.is_some() || who.session().is_some_and(|session| session.mfa.is_some());
+    let needs = operation == Operation::Login && !shown;
+    Ok(needs.then(|| "because people of another firm sign in with a second factor".to_owned()))
 }
 
 /// A no that no document has a say about.

@@ -119,6 +119,8 @@ operations! {
     CheckDirectory: Shows, Operator, bailey About::Directory;
     /// Begin to work with a role that one was granted for a while.
     ClaimGrant: Widens, Operator, bailey About::Grant;
+    /// Close an engagement, and end what its people were granted.
+    CloseEngagement: Narrows, Operator, bailey About::Account;
     /// Say that one is done with a role that one was granted for a while.
     CompleteGrant: Narrows, Operator, bailey About::Grant;
     /// Say that the machine's clock is right, so that what ends by it is issued again.
@@ -131,6 +133,8 @@ operations! {
     CreateClient: Widens, Operator, sso About::Client;
     /// Make a token by which software may register itself as a client of single sign-on.
     CreateClientRegistrationToken: Widens, Operator, sso About::Account;
+    /// Make an engagement: the window of a firm's contract.
+    CreateEngagement: Widens, Operator, bailey About::Account;
     /// Make a group.
     CreateGroup: Widens, Operator, iam About::New(Kind::Group);
     /// Make a guardrail, which binds nobody yet.
@@ -251,6 +255,8 @@ operations! {
     GetContextKeysForPrincipalPolicy: Shows, Viewer, iam About::Account;
     /// Who has which credentials, as put together before.
     GetCredentialReport: Shows, Viewer, iam About::Account;
+    /// One engagement, with what its people were granted.
+    GetEngagement: Shows, Viewer, bailey About::Account;
     /// Begin a session under a name of one's choice, within what one may and what a policy says.
     GetFederationToken: Mints, Operator, sts About::Account;
     /// One grant of a role for a while, or the request for one.
@@ -329,6 +335,8 @@ operations! {
     ListClients: Shows, Viewer, sso About::Account;
     /// The configured directories.
     ListDirectories: Shows, Viewer, bailey About::Account;
+    /// All engagements.
+    ListEngagements: Shows, Viewer, bailey About::Account;
     /// Who holds a managed policy.
     ListEntitiesForPolicy: Shows, Viewer, iam About::Policy;
     /// Grants of roles for a while, and requests for them.
@@ -503,6 +511,8 @@ operations! {
     UpdateAssumeRolePolicy: Widens, Operator, iam About::Role;
     /// Change the settings of a client of single sign-on.
     UpdateClient: Widens, Operator, sso About::Client;
+    /// Change who is in an engagement, who answers for it, from where, and until when.
+    UpdateEngagement: Widens, Operator, bailey About::Account;
     /// Change what a group that was made here says of itself.
     UpdateGroup: Widens, Operator, iam About::Group;
     /// Say anew what a guardrail says.

@@ -98,7 +98,7 @@ impl Operation {
     /// True when everybody may do it of whom nothing says otherwise, as people in AWS sign in without a policy for it: a Deny
     /// counts, and so does a guardrail; a boundary, which is about what somebody does behind that, has no say.
     pub(super) const fn is_open_to_people(self) -> bool {
-        self.is_of_a_browser() || matches!(self, Self::Login | Self::RevokeGrant)
+        self.is_of_a_browser() || matches!(self, Self::CloseEngagement | Self::Login | Self::RevokeGrant)
     }
 
     /// True when a session that was begun by a grant may ask for it, if policies allow it: it reads, goes on to another role and

@@ -1,4 +1,4 @@
-//! Routes of grants, under `/v1`: what an operator of this machine sees and takes back. To ask, to agree and to use is for people,
+//! Routes of grants and engagements, under `/v1`: what an operator of this machine sees, makes and takes back. To ask, to agree and to use is for people,
 //! at the portal.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::extract::{Asked, Params, Payload};
 use super::v1::Routes;
 use super::{App, Failure};
-use crate::admin::grants::{GrantView, Which};
+use crate::admin::grants::{EngagementChange, EngagementView, GrantView, NewEngagement, Which};
 use crate::admin::iam::views::Page;
 use crate::gate::Operation;
 
@@ -76,4 +76,53 @@ async fn revoke(
     let (allowed, why) = asked.authorize_body(body, |_| grant, Vec::new()).await?;
     let admin = app.admin.clone();
     Ok(Json(app.store.run(move |_| admin.revoke_grant(allowed, &why.reason)).await?))
+}
+
+async fn engagements(State(app): Shared, asked: Asked) -> Result<Json<Vec<EngagementView>>, Failure> {
+    let _allowed = asked.authorize("").await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.engagements()).await?))
+}
+
+async fn engagement(
+    State(app): Shared,
+    asked: Asked,
+    Path(which): Path<String>,
+) -> Result<Json<EngagementView>, Failure> {
+    let _allowed = asked.authorize(&which).await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.engagement(&which)).await?))
+}
+
+async fn engage(
+    State(app): Shared,
+    asked: Asked,
+    body: Result<Payload<NewEngagement>, Failure>,
+) -> Result<Json<EngagementView>, Failure> {
+    let name = |new: Option<&NewEngagement>| new.map(|new| new.name.clone()).unwrap_or_default();
+    let (allowed, new) = asked.authorize_body(body, name, Vec::new()).await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.create_engagement(allowed, &new)).await?))
+}
+
+async fn change_engagement(
+    State(app): Shared,
+    asked: Asked,
+    Path(which): Path<String>,
+    body: Result<Payload<EngagementChange>, Failure>,
+) -> Result<Json<EngagementView>, Failure> {
+    let (allowed, changed) = asked.authorize_body(body, |_| which, Vec::new()).await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.update_engagement(allowed, &changed)).await?))
+}
+
+async fn close(
+    State(app): Shared,
+    asked: Asked,
+    Path(which): Path<String>,
+    body: Result<Payload<Revoking>, Failure>,
+) -> Result<Json<EngagementView>, Failure> {
+    let (allowed, why) = asked.authorize_body(body, |_| which, Vec::new()).await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.close_engagement(allowed, &why.reason)).await?))
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::effective::{Effective, Held};
+use super::granted::Granted;
 use super::{Reading, root_context};
 use crate::base::{GrantId, Timestamp, UserId};
 use crate::model::{
@@ -132,7 +133,9 @@ impl Acting {
         acting.zone = reading.terms().grants.zone.clone();
         if let Some(grant) = &session.grant {
             acting.grant = Some(*grant);
-            acting.granted = granted(snapshot, reading, session, grant)?;
+            let granted = granted(snapshot, reading, session, grant)?;
+            acting.zone = granted.zone.clone();
+            acting.granted = granted.limits();
         }
         let limit = reading.limit(session)?;
         match &mut acting.effective {
@@ -215,9 +218,7 @@ impl Acting {
         for (key, values) in &self.session {
             context.set(key, values.clone());
         }
-        let (day, time) = self.zone.moment(now);
-        context.set("bailey:Weekday", vec![day.to_owned()]);
-        context.set("bailey:TimeOfDay", vec![time.to_string()]);
+        on_the_wall(&mut context, &self.zone, now);
         if let Some(at) = self.session.get(MFA_AT).and_then(|values| values.first()?.parse::<Timestamp>().ok()) {
             let age = now.duration_since(at).as_secs().max(0);
             context.set("aws:MultiFactorAuthAge", vec![age.to_string()]);
@@ -249,21 +250,27 @@ impl Acting {
     }
 }
 
+/// What the clock on the wall says.
+pub(super) fn on_the_wall(context: &mut Context, zone: &Zone, now: Timestamp) {
+    let (day, time) = zone.moment(now);
+    context.set("bailey:Weekday", vec![day.to_owned()]);
+    context.set("bailey:TimeOfDay", vec![time.to_string()]);
+}
+
 /// What the grant that a session is of holds it to.
 fn granted(
     snapshot: &dyn Snapshot,
     reading: &mut Reading<'_, '_>,
     session: &Session,
     id: &GrantId,
-) -> Result<Vec<Held>, ActingError> {
+) -> Result<Granted, ActingError> {
     let gone = |why: &str| ActingError::Gone(format!("grant {id} counts no more: {why}"));
     let grant = grants::grant(snapshot, id)?.ok_or_else(|| gone("it is not there"))?.value;
     let person = session.person.filter(|person| *person == grant.person);
     let person = known(snapshot, &Member::User(person.ok_or_else(|| gone("it is somebody else's"))?))?;
     let role = iam::role(snapshot, &grant.role)?.ok_or_else(|| gone("its role is no longer there"))?;
     let groups = reading.group_names(&person)?;
-    let granted = reading.grant(id, &role, &groups)?.map_err(|why| gone(&why))?;
-    Ok(granted.limits())
+    reading.grant(id, &role, &groups)?.map_err(|why| gone(&why))
 }
 
 /// Where the moment of a second factor is kept until its age is asked for. No key of a condition is called so.

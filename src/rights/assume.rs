@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::acting::Acting;
+use super::acting::{Acting, on_the_wall};
 use super::assigned::Assigned;
 use super::effective::Held;
 use super::granted::Granted;
@@ -136,7 +136,11 @@ fn may_by(
     let resource = Arn::role(&role.account, &role.path, &role.name);
     let mut found = None;
     for action in actions(acting, asked) {
-        let request = acting.request(action, resource.as_str(), with(acting.context(now), asked))?;
+        let mut context = with(acting.context(now), asked);
+        if let Some(granted) = granted {
+            on_the_wall(&mut context, &granted.zone, now);
+        }
+        let request = acting.request(action, resource.as_str(), context)?;
         let sides = Sides::of(&acting.account, &request, terms(reading));
         let mut policies = acting.policies();
         policies.resource = trust.as_ref().map(|(name, document)| Named { name, document });

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use super::assigned::Assigned;
 use super::effective::Held;
-use super::{Reading, Shelf, Terms};
+use super::{Reading, Shelf};
 use crate::base::clock::expired;
-use crate::base::{GrantId, Timestamp};
+use crate::base::{EngagementId, GrantId, Timestamp};
 use crate::model::grant::{Rule, State, Working};
-use crate::model::{Actor, Assignment, Grant, Member, Role};
+use crate::model::{Actor, Assignment, Engagement, Entity, Grant, Member, Role, Zone};
 use crate::policy::Kind;
-use crate::store::{StoreError, grants};
+use crate::store::{StoreError, grants, iam, rows};
 
 /// A grant that counts.
 #[derive(Debug, Clone)]
@@ -26,10 +26,12 @@ pub struct Granted {
     pub(super) assigned: Assigned,
     /// Until when, by itself.
     pub until: Timestamp,
+    /// Whose clock on the wall its hours are those of.
+    pub zone: Zone,
     /// What has to hold when it is used, to begin a session or within one.
     conditions: Vec<Held>,
-    /// What its sessions do not reach beyond.
-    policy: Option<Held>,
+    /// Beyond which of these its sessions do not reach: none of them.
+    limits: Vec<Held>,
 }
 
 impl Granted {
@@ -42,69 +44,141 @@ impl Granted {
     /// What has to allow each call of its sessions.
     #[must_use]
     pub fn limits(self) -> Vec<Held> {
-        self.conditions.into_iter().chain(self.policy).collect()
+        self.conditions.into_iter().chain(self.limits).collect()
     }
 }
 
-/// What `grant` gives of `role` at the moment of `terms` to whoever is in these groups, or why it gives nothing.
-///
-/// # Errors
-/// When one of its documents is none.
-fn counts(
-    (terms, shelf): (&Terms, &Shelf),
-    grant: &Grant,
-    role: &Role,
-    group_names: &[String],
-) -> Result<Result<Granted, String>, StoreError> {
-    let State::Active(Working { from, until, .. }) = &grant.state else {
-        return Ok(Err(format!("it is {}", grant.stage(terms.now).word())));
-    };
-    if terms.now < *from || expired(*until, terms.now) {
-        return Ok(Err(format!("it counts from {from:.0} until {until:.0}")));
+/// What a grant's documents are made of.
+struct Documents<'a> {
+    shelf: &'a Shelf,
+    id: GrantId,
+}
+
+impl Documents<'_> {
+    fn of(&self, what: &str, text: &str) -> Result<Held, StoreError> {
+        let name = format!("{what} of grant/{}", self.id);
+        let written = self.shelf.parsed(text, Kind::Identity, &name)?;
+        let (name, through) = (name.into(), [format!("grant/{}", self.id)].into());
+        Ok(Held { name, document: written.document, text: written.text, through })
     }
-    let digest = grant.digest();
-    if grant.state.approvals().iter().any(|approval| approval.digest != digest) {
-        return Ok(Err("it says something else than what was agreed to".to_owned()));
+
+    /// Allows everything, if `condition` holds.
+    fn condition(&self, what: &str, condition: &str) -> Result<Held, StoreError> {
+        let statement = format!(r#"{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{condition}}}"#);
+        self.of(what, &format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#))
     }
-    let Some(rule) = terms.grants.rules.of(role) else {
-        return Ok(Err("no rule of the configuration grants the role any more".to_owned()));
-    };
-    if !may_ask(rule, group_names) {
-        return Ok(Err("its holder is in no group any more that may ask for the role".to_owned()));
-    }
-    let held = |name: String, text: &str| {
-        let written = shelf.parsed(text, Kind::Identity, &name)?;
-        let name: Arc<str> = name.into();
-        let through: Arc<[String]> = [format!("grant/{}", grant.id)].into();
-        Ok::<_, StoreError>(Held { name, document: written.document, text: written.text, through })
-    };
+}
+
+/// What the terms of a grant hold its use to.
+fn conditions(documents: &Documents<'_>, grant: &Grant, rule: &Rule) -> Result<Vec<Held>, StoreError> {
     let factor = rule.second_factor.map(|seconds| {
-        format!(
-            r#"{{"Bool":{{"aws:MultiFactorAuthPresent":"true"}},"NumericLessThanEquals":{{"aws:MultiFactorAuthAge":"{seconds}"}}}}"#
-        )
+        let age = format!(r#""NumericLessThanEquals":{{"aws:MultiFactorAuthAge":"{seconds}"}}"#);
+        format!(r#"{{"Bool":{{"aws:MultiFactorAuthPresent":"true"}},{age}}}"#)
     });
-    let mut conditions = Vec::new();
+    let mut held = Vec::new();
     for (number, condition) in factor.iter().chain(&grant.terms.conditions).enumerate() {
-        let text = format!(
-            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{condition}}}}}"#
-        );
-        conditions.push(held(format!("condition {number} of grant/{}", grant.id), &text)?);
+        held.push(documents.condition(&format!("condition {number}"), condition)?);
     }
-    let policy = grant.terms.policy.as_deref().map(|text| held(format!("policy of grant/{}", grant.id), text));
-    let assignment = Assignment {
-        to: Member::User(grant.person),
-        role: role.id,
-        condition: None,
-        not_before: Some(*from),
-        not_after: Some(*until),
-        reason: grant.terms.reason.clone(),
-        by: Actor::task("grants"),
-        created: grant.requested,
-    };
-    let through: Arc<[String]> = [format!("grant/{}", grant.id)].into();
-    let (assignment, role) = (Arc::new(assignment), Arc::new(role.clone()));
-    let assigned = Assigned { assignment, role, rule: None, grant: Some(grant.id), through };
-    Ok(Ok(Granted { id: grant.id, assigned, until: *until, conditions, policy: policy.transpose()? }))
+    Ok(held)
+}
+
+impl Reading<'_, '_> {
+    /// What `grant` gives of `role` now to whoever is in these groups, or why it gives nothing.
+    fn counts(
+        &mut self,
+        grant: &Grant,
+        role: &Role,
+        group_names: &[String],
+    ) -> Result<Result<Granted, String>, StoreError> {
+        let now = self.terms().now;
+        let State::Active(Working { from, until, .. }) = &grant.state else {
+            return Ok(Err(format!("it is {}", grant.stage(now).word())));
+        };
+        if now < *from || expired(*until, now) {
+            return Ok(Err(format!("it counts from {from:.0} until {until:.0}")));
+        }
+        let digest = grant.digest();
+        if grant.state.approvals().iter().any(|approval| approval.digest != digest) {
+            return Ok(Err("it says something else than what was agreed to".to_owned()));
+        }
+        let Some(rule) = self.terms().grants.rules.of(role).cloned() else {
+            return Ok(Err("no rule of the configuration grants the role any more".to_owned()));
+        };
+        if !may_ask(&rule, group_names) {
+            return Ok(Err("its holder is in no group any more that may ask for the role".to_owned()));
+        }
+        let within = match &grant.engagement {
+            Some(engagement) => match self.within(engagement, grant)? {
+                Ok(within) => Some(within),
+                Err(why) => return Ok(Err(format!("its engagement {why}"))),
+            },
+            None => None,
+        };
+        let shelf = self.shelf().clone();
+        let documents = Documents { shelf: &shelf, id: grant.id };
+        let (mut conditions, mut limits) = (conditions(&documents, grant, &rule)?, Vec::new());
+        let mut zone = self.terms().grants.zone.clone();
+        let mut until = *until;
+        if let Some(Within { engagement, ceiling }) = within {
+            if let Some(condition) = engagement.condition() {
+                conditions.push(documents.condition("engagement", &condition)?);
+            }
+            limits.push(ceiling);
+            until = until.min(engagement.ends);
+            zone = engagement.zone;
+        }
+        limits.extend(grant.terms.policy.as_deref().map(|text| documents.of("policy", text)).transpose()?);
+        let assignment = Assignment {
+            to: Member::User(grant.person),
+            role: role.id,
+            condition: None,
+            not_before: Some(*from),
+            not_after: Some(until),
+            reason: grant.terms.reason.clone(),
+            by: Actor::task("grants"),
+            created: grant.requested,
+        };
+        let through: Arc<[String]> = [format!("grant/{}", grant.id)].into();
+        let (assignment, role) = (Arc::new(assignment), Arc::new(role.clone()));
+        let assigned = Assigned { assignment, role, rule: None, grant: Some(grant.id), through };
+        Ok(Ok(Granted { id: grant.id, assigned, until, zone, conditions, limits }))
+    }
+
+    /// The engagement that a grant is part of, if it counts now, or why it does not: it has to be open, with its holder among its
+    /// people, and whoever answers for it inside has to be there and active.
+    fn within(&mut self, id: &EngagementId, grant: &Grant) -> Result<Result<Within, String>, StoreError> {
+        let now = self.terms().now;
+        let Some(held) = grants::engagement(self.snapshot(), id)? else {
+            return Ok(Err("is not there".to_owned()));
+        };
+        let engagement = held.value;
+        if let Err(why) = engagement.open(now) {
+            return Ok(Err(why));
+        }
+        if !engagement.people.contains(&grant.person) {
+            return Ok(Err("has its holder no longer among its people".to_owned()));
+        }
+        let sponsor = match rows::entity(self.snapshot(), &Member::User(engagement.sponsor))? {
+            Some((_, Entity::User(user))) => user,
+            _ => return Ok(Err("has nobody inside who answers for it".to_owned())),
+        };
+        let frozen = self.terms().frozen.contains(&sponsor.origin.directory);
+        if frozen || sponsor.standing.enabled(now).is_err() {
+            return Ok(Err(format!("has nobody inside who answers for it: {} may not act", sponsor.name)));
+        }
+        if iam::policy(self.snapshot(), &engagement.ceiling)?.is_none() {
+            return Ok(Err("has no ceiling any more: its policy was deleted".to_owned()));
+        }
+        let through: Arc<[String]> = [format!("engagement/{}", engagement.name)].into();
+        let ceiling = self.managed(&engagement.ceiling)?.held(&through);
+        Ok(Ok(Within { engagement, ceiling }))
+    }
+}
+
+/// An engagement that counts, and its ceiling.
+struct Within {
+    engagement: Engagement,
+    ceiling: Held,
 }
 
 /// Whether somebody in these groups may ask for what `rule` is about.
@@ -133,7 +207,7 @@ impl Reading<'_, '_> {
         let open = grants::open_of(self.snapshot(), person, Some(&role.id))?;
         let mut found = Vec::new();
         for held in open {
-            if let Ok(granted) = counts((self.terms(), self.shelf()), &held.value, role, group_names)? {
+            if let Ok(granted) = self.counts(&held.value, role, group_names)? {
                 found.push(granted);
             }
         }
@@ -152,9 +226,7 @@ impl Reading<'_, '_> {
         group_names: &[String],
     ) -> Result<Result<Granted, String>, StoreError> {
         match grants::grant(self.snapshot(), id)? {
-            Some(held) if held.value.role == role.id => {
-                counts((self.terms(), self.shelf()), &held.value, role, group_names)
-            }
+            Some(held) if held.value.role == role.id => self.counts(&held.value, role, group_names),
             _ => Ok(Err("it is not there".to_owned())),
         }
     }

@@ -1,11 +1,44 @@
-//! Rows of grants, in terms of the model. A grant and the ways to it are written together here.
+//! Rows of grants and engagements, in terms of the model. A grant and the ways to it are written together here.
 
 use super::execute::{from_json, to_json};
 use super::iam::Read;
 use super::schema::grants as keys;
 use super::{Commit, Expect, KeyRange, Row, Snapshot, StoreError};
-use crate::base::{GrantId, RoleId, Timestamp, UserId};
-use crate::model::Grant;
+use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
+use crate::model::{Engagement, Grant};
+
+/// The engagement with this id.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn engagement(snapshot: &dyn Snapshot, id: &EngagementId) -> Result<Option<Read<Engagement>>, StoreError> {
+    let key = keys::engagement(id);
+    let Some(Row { revision, value }) = snapshot.get(&key)? else { return Ok(None) };
+    Ok(Some(Read { value: from_json(&key, &value)?, revision }))
+}
+
+/// All engagements, in the order in which they were made.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn engagements(snapshot: &dyn Snapshot) -> Result<Vec<Read<Engagement>>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&keys::engagements()), usize::MAX)?.into_iter();
+    rows.map(|(key, Row { revision, value })| Ok(Read { value: from_json(&key, &value)?, revision })).collect()
+}
+
+/// The engagements that somebody is one of the people of, those that are over, too.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn engagements_of(snapshot: &dyn Snapshot, person: &UserId) -> Result<Vec<Engagement>, StoreError> {
+    let mut found = Vec::new();
+    for (key, _) in snapshot.scan(&KeyRange::prefix(&keys::engagements_of(person)), usize::MAX)? {
+        let (_, id) = keys::parse_engaged(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no engagement"))?;
+        let held = engagement(snapshot, &id)?;
+        found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the engagement it leads to is not there"))?.value);
+    }
+    Ok(found)
+}
 
 /// The grant with this id.
 ///
@@ -90,6 +123,24 @@ pub fn ways(grant: &Grant) -> Vec<Vec<u8>> {
 }
 
 impl Commit {
+    /// Writes an engagement: a new one, or one that was read so.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_engagement(&mut self, before: Option<&Read<Engagement>>, after: &Engagement) -> Result<(), StoreError> {
+        let key = keys::engagement(&after.id);
+        self.expect(key.clone(), before.map_or(Expect::Absent, |before| Expect::At(before.revision)));
+        self.put(key, to_json(after)?);
+        let old = before.map(|before| before.value.people.clone()).unwrap_or_default();
+        for person in old.difference(&after.people) {
+            self.delete(keys::engaged(person, &after.id));
+        }
+        for person in after.people.difference(&old) {
+            self.put(keys::engaged(person, &after.id), Vec::new());
+        }
+        Ok(())
+    }
+
     /// Writes a new grant.
     ///
     /// # Errors

@@ -102,7 +102,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         | "token-family-of" | "over" | "device" | "device-code-of" | "logout-notice" | "spent" => {
             sso::parse(space, rest)
         }
-        "grant" | "open-grant-of" | "grant-due" => grants::parse(space, rest),
+        "engagement" | "engagement-of" | "grant" | "open-grant-of" | "grant-due" => grants::parse(space, rest),
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())
@@ -242,7 +242,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'w' => format!("session-seen/{}", hex::encode(rest)),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' => sso::words(key)?,
-        b'8' | b'9' | b'0' => grants::words(key)?,
+        b'7' | b'l' | b'8' | b'9' | b'0' => grants::words(key)?,
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -373,7 +373,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{GrantId, GroupId, GuardrailId, PolicyId, RoleId, SessionId, UserId};
+    use crate::base::{EngagementId, GrantId, GroupId, GuardrailId, PolicyId, RoleId, SessionId, UserId};
     use crate::model::token_family::FamilyId;
     use crate::model::{Member, PasskeyId, RefHash};
     use crate::store::schema::{credentials, factors, grants, iam, sessions, sso};
@@ -381,6 +381,11 @@ mod tests {
     #[test]
     fn so_have_those_of_grants() {
         for (key, words) in [
+            (grants::engagement(&EngagementId::from_bytes([4; 16])), format!("engagement/{}", "04".repeat(16))),
+            (
+                grants::engaged(&UserId::from_bytes([6; 16]), &EngagementId::from_bytes([4; 16])),
+                format!("engagement-of/{}/{}", "06".repeat(16), "04".repeat(16)),
+            ),
             (grants::grant(&GrantId::from_bytes([5; 16])), format!("grant/{}", "05".repeat(16))),
             (
                 grants::open_grant_of(

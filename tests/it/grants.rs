@@ -26,6 +26,7 @@ fn rule() -> Rule {
         requesters: vec!["ops".to_owned()],
         approvals: 1,
         approvers: vec!["leads".to_owned()],
+        sponsor: false,
         break_glass: None,
         automatic_until: None,
         hours: None,

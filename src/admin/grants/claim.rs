@@ -1,6 +1,7 @@
 //! Its holder begins to work with a grant, and says when they are done.
 
 use super::super::{Admin, AdminError};
+use super::engagement::engagement_of;
 use super::{GrantView, grant, note, request, role_of, rule_of, stands, user};
 use crate::gate::Authorized;
 use crate::model::grant::Closing;
@@ -42,7 +43,8 @@ impl Admin {
                 }
             }
             let mut grant = before.value.clone();
-            grant.state = grant.state.claim(&grant.terms, None, change.now).map_err(stands)?;
+            let ends = engagement_of(change.snapshot, &asking.user, change.now)?.map(|engagement| engagement.ends);
+            grant.state = grant.state.claim(&grant.terms, ends, change.now).map_err(stands)?;
             change.commit.put_grant(&before, &grant)?;
             note(change, &grant, &role, &asking.user);
             if let Some(until) = grant.due() {

@@ -11,7 +11,7 @@ use crate::gate::Authorized;
 use crate::model::Grant;
 use crate::model::grant::{Approval, Closing};
 use crate::rights::Terms;
-use crate::store::Snapshot;
+use crate::store::{Snapshot, grants};
 
 /// Longest word to a decision, in bytes.
 const LONGEST_COMMENT: usize = 1_000;
@@ -102,7 +102,15 @@ impl Admin {
         let role = role_of(snapshot, grant)?;
         let rule = rule_of(terms, &role)?;
         let in_group = |name: &&String| asking.groups.iter().any(|group| group.eq_ignore_ascii_case(name));
-        let Some(group) = rule.approvers.iter().find(in_group) else {
+        let group = rule.approvers.iter().find(in_group).map(|group| format!("group/{group}"));
+        let answers = match &grant.engagement {
+            Some(engagement) if rule.sponsor => grants::engagement(snapshot, engagement)?
+                .map(|held| held.value)
+                .filter(|engagement| engagement.sponsor == asking.user.id)
+                .map(|engagement| format!("sponsor of engagement/{}", engagement.name)),
+            _ => None,
+        };
+        let Some(right) = group.or(answers) else {
             return no(
                 format!("people of {} decide about `{}`", rule.approvers.join(", "), role.name),
                 "you are in none of these groups now",
@@ -115,7 +123,7 @@ impl Admin {
             return no(when, "come back then");
         }
         just_shown(asking, now)?;
-        Ok(format!("group/{group}"))
+        Ok(right)
     }
 
     /// Two accounts of one human being are one who agreed.

@@ -5,6 +5,7 @@
 //!  decide    others agree or refuse, within the rules of the role
 //!  claim     its holder begins to work with it, and says when they are done
 //!  end       it is taken back, the clock ends it, and somebody looks back at it
+//!  engagement  the window of a firm's contract, in which its people may be granted roles
 //!  views     what is shown of one
 //! ```
 //!
@@ -14,10 +15,12 @@
 mod claim;
 mod decide;
 mod end;
+mod engagement;
 mod request;
 mod views;
 
 pub use end::Lapsed;
+pub use engagement::{EngagementChange, EngagementView, NewEngagement};
 pub use request::{Amended, NewGrant};
 pub use views::{ApprovalView, GrantView, Shown, Which};
 

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::super::iam::{Change, digest, examine};
 use super::super::{Admin, AdminError};
+use super::engagement::engagement_of;
 use super::{GrantView, MOST_OPEN, Person, are_one, grant, note, role_of, rule_of, stands, user};
 use crate::authn::subject::Subject;
 use crate::base::{GrantId, Timestamp};
@@ -94,11 +95,19 @@ impl Admin {
                 let limit = format!("{MOST_OPEN} that are not over are allowed; end some");
                 return Err(AdminError::LimitExceeded { what: format!("one grant more for `{}`", person.name), limit });
             }
+            let engagement = engagement_of(change.snapshot, &person, change.now)?;
             let asked_for = wanted(new, rule, change.now)?;
+            if let Some(engagement) = &engagement
+                && asked_for.claim_by > engagement.ends
+            {
+                let limit = format!("before its engagement ends, at {:.0}", engagement.ends);
+                return Err(AdminError::OutOfBounds { what: "claim_by".to_owned(), limit });
+            }
             let mut grant = Grant {
                 id: self.fresh_grant(change.now),
                 person: person.id,
                 role: role.id,
+                engagement: engagement.as_ref().map(|engagement| engagement.id),
                 requested_by: asking.user.id,
                 requested: change.now,
                 terms: asked_for,

@@ -16,7 +16,7 @@ pub use rule::{LONGEST_CLAIM, Rule, Rules};
 pub use state::{Approval, Closing, End, How, Opened, Stage, State, StateError, Working};
 pub use terms::{LONGEST, Start, Terms, TermsError};
 
-use crate::base::{GrantId, RoleId, Timestamp, UserId};
+use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
 
 /// A grant, or the request for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Grant {
     pub person: UserId,
     /// The role.
     pub role: RoleId,
+    /// The engagement that it is part of; none of one of our own people's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engagement: Option<EngagementId>,
     /// Who asked for it.
     pub requested_by: UserId,
     /// When.
@@ -70,13 +73,15 @@ impl Grant {
             id: &'a GrantId,
             person: &'a UserId,
             role: &'a RoleId,
+            engagement: &'a Option<EngagementId>,
             requested_by: &'a UserId,
             terms: &'a Terms,
         }
-        let Self { id, person, role, requested_by, terms, .. } = self;
+        let Self { id, person, role, engagement, requested_by, terms, .. } = self;
         // Members stand in the order in which they are declared and maps are sorted, so one request has one text. It has no map
         // whose keys are no text, so it can be written.
-        let text = serde_json::to_vec(&Signed { id, person, role, requested_by, terms }).unwrap_or_default();
+        let text =
+            serde_json::to_vec(&Signed { id, person, role, engagement, requested_by, terms }).unwrap_or_default();
         hex::encode(Sha256::digest(text))
     }
 

@@ -20,6 +20,8 @@ pub struct Rule {
     pub approvals: u8,
     /// Groups whose members may agree.
     pub approvers: Vec<String>,
+    /// Whether the sponsor of an engagement may agree to what is asked for in it.
+    pub sponsor: bool,
     /// Who asks agrees themselves, and somebody looks back at it within so many seconds.
     pub break_glass: Option<u32>,
     /// Nobody has to agree until just before then.

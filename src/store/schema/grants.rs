@@ -1,11 +1,42 @@
-//! Keys of grants. The table is in [`super`].
+//! Keys of grants and engagements. The table is in [`super`].
 
 use super::key;
-use crate::base::{GrantId, RoleId, Timestamp, UserId};
+use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
 
 /// Spaces whose superseded rows move into history.
 pub(super) fn is_historied(key: &[u8]) -> bool {
-    key.first() == Some(&b'8')
+    matches!(key.first(), Some(b'7' | b'8'))
+}
+
+/// An engagement.
+#[must_use]
+pub fn engagement(id: &EngagementId) -> Vec<u8> {
+    key(b'7', &[id.as_bytes()])
+}
+
+/// Prefix of all engagements.
+#[must_use]
+pub fn engagements() -> Vec<u8> {
+    vec![b'7']
+}
+
+/// That somebody is one of the people of an engagement.
+#[must_use]
+pub fn engaged(person: &UserId, id: &EngagementId) -> Vec<u8> {
+    key(b'l', &[person.as_bytes(), id.as_bytes()])
+}
+
+/// Prefix of somebody's engagements.
+#[must_use]
+pub fn engagements_of(person: &UserId) -> Vec<u8> {
+    key(b'l', &[person.as_bytes()])
+}
+
+/// Person and engagement of such a key.
+#[must_use]
+pub fn parse_engaged(key: &[u8]) -> Option<(UserId, EngagementId)> {
+    let (person, engagement) = key.strip_prefix(b"l")?.split_first_chunk::<16>()?;
+    Some((UserId::from_bytes(*person), EngagementId::from_bytes(engagement.try_into().ok()?)))
 }
 
 /// A grant.

@@ -1,7 +1,7 @@
-//! The rows of grants. Whose they are and of which role may be gone: they count for nothing then.
+//! The rows of grants and engagements. Whose they are and of which role may be gone: they count for nothing then.
 
 use super::{expect, plain, there};
-use crate::model::Grant;
+use crate::model::{Engagement, Grant};
 use crate::store::schema::grants as keys;
 use crate::store::{Snapshot, execute, grants};
 
@@ -10,6 +10,18 @@ const SHAPE: &str = "its key is not of its space's shape";
 /// What does not fit about a row of these spaces.
 pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {
     match key.first() {
+        Some(b'7') => {
+            let engagement = check_engagement(key, value)?;
+            for person in &engagement.people {
+                expect(there(snapshot, &keys::engaged(person, &engagement.id))?, "a way to it is missing")?;
+            }
+            Ok(())
+        }
+        Some(b'l') => {
+            let (person, id) = keys::parse_engaged(key).ok_or(SHAPE)?;
+            let engagement = plain(grants::engagement(snapshot, &id))?.ok_or("the engagement is not there")?;
+            expect(engagement.value.people.contains(&person), "they are none of its people")
+        }
         Some(b'8') => {
             let grant = check_grant(key, value)?;
             for way in grants::ways(&grant) {
@@ -26,6 +38,13 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             leads(snapshot, key, &id)
         }
     }
+}
+
+/// The same of a superseded row.
+pub(super) fn check_engagement(key: &[u8], value: &[u8]) -> Result<Engagement, String> {
+    let engagement = plain(execute::from_json::<Engagement>(key, value))?;
+    expect(keys::engagement(&engagement.id) == key, "it holds the engagement of another key")?;
+    Ok(engagement)
 }
 
 /// The same of a superseded row.

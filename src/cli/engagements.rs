@@ -1,0 +1,196 @@
+//! `bailey engagement`: the window of a firm's contract, in which its people may be granted roles.
+
+use clap::{Args as ClapArgs, Subcommand};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::Exit;
+use super::output::{Column, moment};
+use super::session::{Session, encoded};
+use crate::admin::grants::{EngagementChange, EngagementView, NewEngagement};
+use crate::base::Timestamp;
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::model::{Hours, Zone};
+
+/// `bailey engagement`.
+#[derive(Debug, Subcommand)]
+pub enum EngagementVerb {
+    /// Make one
+    Create(Box<Create>),
+    /// List all of them
+    List,
+    /// Show one: its people, from where and when they work, and what they were granted
+    Show {
+        /// Its name or id
+        engagement: String,
+    },
+    /// Change one: who is in it, who answers for it, from where, and until when
+    Update(Box<Update>),
+    /// Close one: everything that its people were granted is over at once, and for good
+    Close {
+        /// Its name or id
+        engagement: String,
+        /// Why, for the log
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// What is said of a new one.
+#[derive(Debug, ClapArgs)]
+pub struct Create {
+    /// What it is called here: a-z, 0-9, `.`, `_` and `-`
+    name: String,
+    /// The firm
+    #[arg(long)]
+    firm: String,
+    /// By which book it audits, such as "SOC 2"
+    #[arg(long, default_value = "")]
+    framework: String,
+    /// The days that are audited, such as 2026-01-01..2026-12-31
+    #[arg(long, value_name = "FROM..TO", value_parser = period)]
+    period: Option<(jiff::civil::Date, jiff::civil::Date)>,
+    /// The contract, or the letter, that says so elsewhere
+    #[arg(long, default_value = "")]
+    contract: String,
+    /// Who answers for it inside: name, ARN or id
+    #[arg(long, value_name = "WHO")]
+    sponsor: String,
+    /// One of its people, a user made here (`bailey user create`); several times
+    #[arg(long, value_name = "WHO")]
+    person: Vec<String>,
+    /// From where they work; from anywhere without any; several times
+    #[arg(long, value_name = "NETWORK")]
+    network: Vec<String>,
+    /// When they do, such as "Mon-Fri 09:00-17:00"
+    #[arg(long)]
+    hours: Option<Hours>,
+    /// Whose hours: a name of the IANA database
+    #[arg(long, default_value = "UTC")]
+    time_zone: Zone,
+    /// The managed policy beyond which nothing of it reaches
+    #[arg(long, value_name = "POLICY", default_value = "AuditorBoundary")]
+    ceiling: String,
+    /// It counts from then on; from now on, if nothing is said
+    #[arg(long, value_name = "TIME")]
+    starts: Option<Timestamp>,
+    /// It counts until just before then: a time, or how long, such as 42d; 400d at most
+    #[arg(long, value_name = "TIME", value_parser = end)]
+    ends: End,
+}
+
+/// What is to be otherwise.
+#[derive(Debug, ClapArgs)]
+pub struct Update {
+    /// Its name or id
+    engagement: String,
+    /// Somebody who comes to it; several times
+    #[arg(long, value_name = "WHO")]
+    add: Vec<String>,
+    /// Somebody who leaves it; several times
+    #[arg(long, value_name = "WHO")]
+    remove: Vec<String>,
+    /// Another who answers for it
+    #[arg(long, value_name = "WHO")]
+    sponsor: Option<String>,
+    /// From where its people work, in place of the networks before; several times
+    #[arg(long, value_name = "NETWORK")]
+    network: Vec<String>,
+    /// Another end
+    #[arg(long, value_name = "TIME", value_parser = end)]
+    ends: Option<End>,
+}
+
+/// An end: a moment, or a time from now on.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    At(Timestamp),
+    In(SignedDuration),
+}
+
+impl End {
+    fn moment(self) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(span) => SystemClock.now().saturating_add(span).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+fn end(text: &str) -> Result<End, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(End::At(at));
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok());
+    let span = days.map(|days| SignedDuration::from_hours(days.saturating_mul(24)));
+    let span = span.or_else(|| text.parse::<SignedDuration>().ok());
+    span.map(End::In).ok_or_else(|| "expected a time such as 2027-01-31T18:00:00Z, or 42d".to_owned())
+}
+
+fn period(text: &str) -> Result<(jiff::civil::Date, jiff::civil::Date), String> {
+    let days = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    days.ok_or_else(|| "expected days such as 2026-01-01..2026-12-31".to_owned())
+}
+
+const ENGAGEMENTS: &[Column<EngagementView>] = &[
+    Column { title: "name", cell: |view| view.name.clone() },
+    Column { title: "firm", cell: |view| view.firm.clone() },
+    Column { title: "state", cell: |view| view.state.clone() },
+    Column { title: "ends", cell: |view| moment(view.ends) },
+    Column { title: "sponsor", cell: |view| view.sponsor.clone() },
+    Column { title: "people", cell: |view| view.people.join(" ") },
+    Column { title: "networks", cell: |view| view.networks.join(" ") },
+    Column { title: "ceiling", cell: |view| view.ceiling.clone() },
+    Column {
+        title: "grants",
+        cell: |view| {
+            view.grants.iter().map(|one| format!("{} {}", one.role, one.stage.word())).collect::<Vec<_>>().join(", ")
+        },
+    },
+];
+
+/// Does the verb.
+///
+/// # Errors
+/// When the operation fails.
+pub(super) async fn run(session: &mut Session, verb: EngagementVerb) -> anyhow::Result<Exit> {
+    let one = |name: &str| format!("/v1/engagements/{}", encoded(name));
+    let view: EngagementView = match verb {
+        EngagementVerb::List => {
+            let all: Vec<EngagementView> = session.client.get("/v1/engagements").await?;
+            session.output.listing(&all, ENGAGEMENTS)?;
+            return Ok(Exit::Done);
+        }
+        EngagementVerb::Show { engagement } => session.client.get(&one(&engagement)).await?,
+        EngagementVerb::Create(create) => {
+            let Create { name, firm, framework, period, contract, sponsor, person, network, hours, .. } = *create;
+            let new = NewEngagement {
+                name,
+                firm,
+                framework,
+                period,
+                contract,
+                sponsor,
+                people: person,
+                networks: network,
+                hours,
+                zone: create.time_zone,
+                ceiling: Some(create.ceiling),
+                starts: create.starts,
+                ends: create.ends.moment(),
+            };
+            session.client.post("/v1/engagements", &new).await?
+        }
+        EngagementVerb::Update(update) => {
+            let Update { engagement, add, remove, sponsor, network, ends } = *update;
+            let networks = (!network.is_empty()).then_some(network);
+            let change = EngagementChange { add, remove, sponsor, networks, ends: ends.map(End::moment) };
+            session.client.post(&one(&engagement), &change).await?
+        }
+        EngagementVerb::Close { engagement, reason } => {
+            session.client.post(&format!("{}/close", one(&engagement)), &json!({ "reason": reason })).await?
+        }
+    };
+    session.output.record(&view, ENGAGEMENTS)?;
+    Ok(Exit::Done)
+}
