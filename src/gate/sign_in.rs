@@ -7,7 +7,7 @@
 use super::{Asking, Gate, GateError, Operation, Proof};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
-use crate::authn::login::{Attempt, Half, Logins, Method, Reason, Refused, Shown};
+use crate::authn::login::{Attempt, Half, Logins, Method, NewFactor, Reason, Refused, Shown};
 use crate::authn::signed::From;
 use crate::authn::subject::Subject;
 use crate::authn::webauthn::Answer;
@@ -72,12 +72,12 @@ impl Gate {
     pub fn enrolled(
         &self,
         logins: &Logins,
-        (half, device): (&Half, &str),
+        (half, factor): (&Half, &NewFactor),
         from: From,
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
-        self.ended(logins.enrolled(half, device, from.clone(), now), (from, true), about, now)
+        self.ended(logins.enrolled(half, factor, from.clone(), now), (from, true), about, now)
     }
 
     /// How a sign-in ended, once that is written down.

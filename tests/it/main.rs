@@ -63,6 +63,7 @@ mod machines;
 mod measure;
 mod passkeys;
 mod passkeys_browser;
+mod passkeys_enrolled;
 mod plan_page;
 mod policy;
 mod policy_naive;

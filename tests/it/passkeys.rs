@@ -16,7 +16,7 @@ use crate::portal::{Browser, Page};
 use crate::sts_office::{Office, allow};
 use crate::sts_unsigned::{PASSWORD, device, person};
 
-const ORIGIN: &str = "https://bailey.example";
+pub(crate) const ORIGIN: &str = "https://bailey.example";
 
 /// An office whose passkeys are of `bailey.example`, in which ann can take a role if she shows a second factor.
 async fn office() -> Office {
@@ -28,12 +28,12 @@ async fn office() -> Office {
     office
 }
 
-fn with_passkeys(office: &Office, passwordless: bool) {
+pub(crate) fn with_passkeys(office: &Office, passwordless: bool) {
     office.fixture.app.logins.passkeys().follow(Party::at(ORIGIN).as_ref(), passwordless);
 }
 
 /// What a page asks the browser for.
-fn options(page: &Page) -> Value {
+pub(crate) fn options(page: &Page) -> Value {
     let (_, rest) = page.html.split_once("data-passkey=\"").unwrap_or_else(|| panic!("{page:?}"));
     let text = rest.split_once('"').unwrap().0.replace("&#34;", "\"").replace("&#38;", "&").replace("&#39;", "'");
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -49,7 +49,7 @@ async fn enrol(browser: &mut Browser<'_>, key: &mut Authenticator, name: &str) -
 }
 
 /// The recovery codes of a page.
-fn codes(page: &Page) -> Vec<String> {
+pub(crate) fn codes(page: &Page) -> Vec<String> {
     let (_, rest) = page.html.split_once("<code id=\"codes\">").unwrap_or_else(|| panic!("{page:?}"));
     rest.split_once("</code>").unwrap().0.lines().map(str::to_owned).collect()
 }
@@ -67,7 +67,7 @@ async fn shows(browser: &mut Browser<'_>, path: &str, page: &Page, more: &[(&str
 }
 
 /// Shows a passkey to the page that asks for a second factor.
-async fn shows_passkey(browser: &mut Browser<'_>, page: &Page, key: &mut Authenticator) -> Page {
+pub(crate) async fn shows_passkey(browser: &mut Browser<'_>, page: &Page, key: &mut Authenticator) -> Page {
     let (ceremony, answer) = (page.field("ceremony"), key.sign(&options(page)));
     shows(browser, "/login/code", page, &[("ceremony", &ceremony), ("answer", &answer)]).await
 }

@@ -71,6 +71,40 @@ fn a_person_adds_a_passkey_signs_in_with_it_and_without_a_password_and_removes_i
 }
 
 #[test]
+fn a_passkey_is_set_up_on_the_way_in_and_without_scripts_codes_are() {
+    let counter = company(PASSWORDLESS);
+    let without = json!({ "BoolIfExists": { "aws:MultiFactorAuthPresent": "false" } });
+    let statement = json!({ "Effect": "Deny", "Action": "signin:Login", "Resource": "*", "Condition": without });
+    counter.put("/v1/users/ann/inline/factor", &json!({ "document": { "Statement": statement } }));
+    let (url, here) = (counter.url(), "/me/security");
+    let plain = Chromium::open(Look::NoScript);
+    sign_in_at(&plain, &format!("{url}{here}"));
+    plain.until("h1", "Set up a second factor");
+    plain.until("noscript p", "A device that shows codes works without");
+    assert_eq!((plain.count("form[data-passkey] button"), plain.count("#first")), (0, 1), "what works is offered");
+    let browser = Chromium::open(Look::Light);
+    browser.plugs_in(true);
+    sign_in_at(&browser, &format!("{url}{here}"));
+    browser.until("h1", "Set up a second factor");
+    browser.clicks("form[data-passkey] button");
+    browser.until("h1", "Your recovery codes");
+    browser.until("[role=status]", "Passkey 1 is in use, and counts for this sign-in");
+    browser.clicks("a.button");
+    browser.until("main", "Shown for this sign-in at");
+    assert_eq!((browser.path(), browser.complaints()), (here.to_owned(), Vec::new()));
+    sign_out(&browser, &url);
+    sign_in_at(&browser, &format!("{url}{here}"));
+    browser.until("h1", "Your second factor");
+    browser.clicks("form[data-passkey] button");
+    browser.until("main", "Shown for this sign-in at");
+    // Whoever began without a script is past the page that offered it, whatever they type there now.
+    plain.types("#first", "000000");
+    plain.types("#second", "000001");
+    plain.clicks("form.codes button");
+    plain.until("[role=alert]", "Your second factor is needed");
+}
+
+#[test]
 fn a_plain_security_key_is_a_second_factor_and_nothing_more() {
     let counter = company(PASSWORDLESS);
     let (url, browser) = (counter.url(), Chromium::open(Look::Light));

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use super::super::{Admin, AdminError};
 use super::mfa::Codes;
 use super::own_passkeys::Enrolled;
-use crate::authn::login::{Factors, Method};
+use crate::authn::login::{Factors, Method, NewFactor};
 use crate::authn::subject::Subject;
 use crate::authn::totp;
 use crate::base::{Secret, Timestamp, UserId};
@@ -117,7 +117,7 @@ impl Admin {
             change.note("device", name.clone());
             change.note("user", user.name.to_string());
             let codes = self.first_codes(change, user, &factors)?;
-            Ok(Enrolled { name, by: Method::Code, codes })
+            Ok(Enrolled { factor: NewFactor::Device(name.clone()), name, by: Method::Code, codes })
         })
     }
 

@@ -10,17 +10,18 @@ use jiff::SignedDuration;
 use super::super::{Admin, AdminError};
 use super::Change;
 use super::own_devices::{acting, must_have_shown, nobody};
-use crate::authn::login::{Factors, Method};
+use crate::authn::login::{Factors, Method, NewFactor};
 use crate::authn::signed::Signed;
-use crate::authn::webauthn::{Answer, Asked, Relying};
+use crate::authn::subject::Subject;
+use crate::authn::webauthn::{Answer, Asked, CeremonyError, Relying};
 use crate::base::text::printable;
 use crate::base::{Secret, Timestamp};
 use crate::gate::Authorized;
 use crate::model::passkey::{LONGEST_NAME, MOST};
 use crate::model::{Passkey, PasskeyId, RecoveryCodes, User};
-use crate::store::factors;
 use crate::store::iam::Read;
 use crate::store::schema::sso::Spent;
+use crate::store::{factors, sso};
 
 /// For how long a challenge that was used is remembered: longer than its ceremony is good.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
@@ -30,6 +31,8 @@ const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 pub struct Enrolled {
     /// What it is called.
     pub name: String,
+    /// Which it is.
+    pub factor: NewFactor,
     /// By what it shows its owner.
     pub by: Method,
     /// Recovery codes, where it is the first second factor: the only time that they are told.
@@ -63,7 +66,7 @@ impl Admin {
     ///
     /// # Errors
     /// When nobody acts who could have one, or there is no master key.
-    pub fn ask_new_passkey(&self, who: &Signed, relying: &Relying, now: Timestamp) -> Result<Asked, AdminError> {
+    pub fn ask_new_passkey(&self, who: Subject<'_>, relying: &Relying, now: Timestamp) -> Result<Asked, AdminError> {
         let user = who.user().ok_or_else(nobody)?;
         let held = self.store.read(|snapshot| factors::passkeys_of(snapshot, &user.id))?;
         let held: Vec<Passkey> = held.into_iter().map(|held| held.value).collect();
@@ -93,6 +96,10 @@ impl Admin {
             }
             let name = name_of(name, held.passkeys)?;
             let made = relying.made(&self.keys, user.id, answer, change.now)?;
+            // The commit would tell, too, as a conflict with somebody else's: this is what it means.
+            if sso::is_spent(change.snapshot, Spent::Challenge, &made.challenge)? {
+                return Err(CeremonyError::Used.into());
+            }
             if factors::passkey_owner(change.snapshot, &made.id)?.is_some() {
                 return Err(AdminError::Exists { kind: "passkey", name: made.id.to_string() });
             }
@@ -106,7 +113,7 @@ impl Admin {
             change.note("name", name.clone());
             change.note("user", user.name.to_string());
             let codes = self.first_codes(change, user, &held)?;
-            Ok(Enrolled { name, by, codes })
+            Ok(Enrolled { name, factor: NewFactor::Passkey(passkey.id), by, codes })
         })
     }
 

@@ -8,6 +8,8 @@ use std::sync::PoisonError;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use sha2::{Digest as _, Sha256};
+
 use super::factor::{Factor, Method, Shown};
 use super::people::{Way, admit, standing};
 use super::{Bound, Logins, Parts, Reason, Refused};
@@ -15,8 +17,17 @@ use crate::authn::Caller;
 use crate::authn::signed::From;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::keys::{Keys, KeysError};
-use crate::model::{CredentialOwner, User};
-use crate::store::{StoreError, credentials};
+use crate::model::{CredentialOwner, PasskeyId, User};
+use crate::store::{Snapshot, StoreError, credentials, factors};
+
+/// A second factor that somebody put into use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewFactor {
+    /// A device that shows codes, of this name.
+    Device(String),
+    /// A passkey.
+    Passkey(PasskeyId),
+}
 
 /// For how long somebody may look for their device.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -47,6 +58,14 @@ impl Half {
     #[must_use]
     pub fn user(&self) -> UserId {
         self.user
+    }
+
+    /// A digest of it in the browser that has this code in its cookie: what belongs to one sign-in is tied to it.
+    #[must_use]
+    pub fn digest(&self, flow: &str) -> [u8; 32] {
+        let password = self.password.map(|at| at.to_string()).unwrap_or_default();
+        let parts = [self.user.to_string(), self.at.to_string(), password, flow.to_owned()];
+        Sha256::digest(parts.join("\n")).into()
     }
 
     /// Sealed, as text for a browser.
@@ -95,23 +114,20 @@ impl Logins {
         admitted.map(Caller::from)
     }
 
-    /// The same person signed in, who has put `device` into use at `now`, which takes codes of it. Blocks.
+    /// The same person signed in, who has put a second factor into use at `now`, which takes codes of it or its signature. Blocks.
     ///
     /// # Errors
     /// When they have not; otherwise as [`Logins::resume`].
-    pub fn enrolled(&self, half: &Half, device: &str, from: From, now: Timestamp) -> Result<Caller, Refused> {
+    pub fn enrolled(&self, half: &Half, factor: &NewFactor, from: From, now: Timestamp) -> Result<Caller, Refused> {
         self.in_time(half, now)?;
         let Parts { store, account, .. } = &self.parts;
-        let held = store.read(|snapshot| credentials::mfa_device(snapshot, device));
-        let held = held.map_err(|error: StoreError| Refused::failed(&error))?;
-        let enabled = held.and_then(|held| held.value.enabled);
-        let owner = CredentialOwner::User(half.user);
-        if !enabled.is_some_and(|enabled| enabled.owner == owner && enabled.since == now) {
-            return Err(Refused::new(Reason::WrongCode, "the device is somebody else's, or was put into use before"));
-        }
+        let by = store.read(|snapshot| put_into_use(snapshot, half.user, factor, now));
+        let by = by.map_err(|error: StoreError| Refused::failed(&error))?.ok_or_else(|| {
+            Refused::new(Reason::WrongCode, "the second factor is somebody else's, or was put into use before")
+        })?;
         let same = |_: &User, password| password == half.password;
         let (user, password) = standing(store, half.user, same, now)?;
-        let mfa = Some(Factor { at: now, by: Method::Code });
+        let mfa = Some(Factor { at: now, by });
         Ok(Bound { account: account.clone(), user, at: half.at, by_password: true, mfa, password, from }.into())
     }
 
@@ -124,4 +140,24 @@ impl Logins {
         }
         Ok(())
     }
+}
+
+/// By what `factor` shows `user`, if it is theirs and they put it into use at `now`.
+fn put_into_use(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    factor: &NewFactor,
+    now: Timestamp,
+) -> Result<Option<Method>, StoreError> {
+    Ok(match factor {
+        NewFactor::Device(name) => {
+            let enabled = credentials::mfa_device(snapshot, name)?.and_then(|held| held.value.enabled);
+            let owner = CredentialOwner::User(user);
+            enabled.filter(|enabled| enabled.owner == owner && enabled.since == now).map(|_| Method::Code)
+        }
+        NewFactor::Passkey(id) => {
+            let held = factors::passkey(snapshot, &user, id)?.filter(|held| held.value.created == now);
+            held.map(|held| Method::Passkey { can_sync: held.value.can_sync })
+        }
+    })
 }

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 pub use bound::Bound;
 pub use factor::{Factor, Factors, Method, Shown};
-pub use half::Half;
+pub use half::{Half, NewFactor};
 pub use name::canonical;
 pub use refused::{Reason, Refused};
 pub use ways::Passkeys;

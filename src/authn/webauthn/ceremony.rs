@@ -67,6 +67,9 @@ pub enum CeremonyError {
     /// It took longer than five minutes, or belongs to another page or person.
     #[error("that took too long, or the page was of another sign-in: load it again")]
     Over,
+    /// Somebody's answer to it was taken already.
+    #[error("this answer of the passkey was used before: try once more")]
+    Used,
     /// It is no answer.
     #[error("the answer of the browser cannot be read: {0}")]
     Malformed(String),
@@ -127,6 +130,8 @@ pub(super) enum Kind {
 pub(super) struct Sealer<'a> {
     pub(super) keys: &'a Keys,
     pub(super) kind: Kind,
+    /// What the ceremony is part of.
+    pub(super) within: Option<[u8; 32]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,11 +144,12 @@ struct Begun<S> {
 
 impl Sealer<'_> {
     fn owner(&self) -> String {
-        match self.kind {
+        let owner = match self.kind {
             Kind::New(user) => format!("new-passkey/{user}"),
             Kind::Known(user) => format!("shown-passkey/{user}"),
             Kind::Whoever => "shown-passkey".to_owned(),
-        }
+        };
+        self.within.map_or_else(|| owner.clone(), |digest| format!("{owner}/{}", hex::encode(digest)))
     }
 
     pub(super) fn asked(

@@ -35,7 +35,11 @@ use ceremony::{Kind, Sealer};
 
 /// Takes part in ceremonies as one [`Party`].
 #[derive(Clone)]
-pub struct Relying(Webauthn);
+pub struct Relying {
+    webauthn: Webauthn,
+    /// What the ceremonies are part of, besides being somebody's.
+    within: Option<[u8; 32]>,
+}
 
 impl fmt::Debug for Relying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +56,19 @@ impl Relying {
         if party.any_port {
             builder = builder.allow_any_port(true);
         }
-        builder.build().ok().map(Self)
+        let webauthn = builder.build().ok()?;
+        Some(Self { webauthn, within: None })
+    }
+
+    /// The same, for ceremonies that are part of something with this digest, such as one sign-in in one browser: an answer to them is
+    /// worth nothing elsewhere, and no other is worth anything there.
+    #[must_use]
+    pub fn within(self, digest: [u8; 32]) -> Self {
+        Self { within: Some(digest), ..self }
+    }
+
+    fn sealer<'a>(&self, keys: &'a Keys, kind: Kind) -> Sealer<'a> {
+        Sealer { keys, kind, within: self.within }
     }
 
     /// Asks a browser to make a passkey for `user`, on none of the devices that are in `held` already.
@@ -69,11 +85,12 @@ impl Relying {
         let held: Vec<_> =
             held.iter().map(|one| key(one).map(|key| key.cred_id().clone())).collect::<Result<_, _>>()?;
         let (name, shown) = (user.name.to_string(), user.display_name.clone().unwrap_or_else(|| user.name.to_string()));
-        let begun = self.0.start_securitykey_registration(handle(&user.id), &name, &shown, Some(held), None, None);
+        let begun =
+            self.webauthn.start_securitykey_registration(handle(&user.id), &name, &shown, Some(held), None, None);
         let (mut options, state) = begun.map_err(ceremony::refused)?;
         ceremony::welcome_every_kind(&mut options);
         let challenge = options.public_key.challenge.clone();
-        Sealer { keys, kind: Kind::New(user.id) }.asked(&options.public_key, &challenge, &state, now)
+        self.sealer(keys, Kind::New(user.id)).asked(&options.public_key, &challenge, &state, now)
     }
 
     /// The passkey that a browser made, as it was asked by [`Relying::ask_for_new`]. That it is nobody's yet is for the store.
@@ -81,9 +98,10 @@ impl Relying {
     /// # Errors
     /// When the ceremony was not theirs or is over, or the answer does not go with it.
     pub fn made(&self, keys: &Keys, owner: UserId, answer: &Answer, now: Timestamp) -> Result<New, CeremonyError> {
-        let (state, challenge) = Sealer { keys, kind: Kind::New(owner) }.open(answer, now)?;
+        let (state, challenge) = self.sealer(keys, Kind::New(owner)).open(answer, now)?;
         let answer = answer.read()?;
-        let made: SecurityKey = self.0.finish_securitykey_registration(&answer, &state).map_err(ceremony::refused)?;
+        let made: SecurityKey =
+            self.webauthn.finish_securitykey_registration(&answer, &state).map_err(ceremony::refused)?;
         New::of(made, challenge)
     }
 
@@ -99,11 +117,11 @@ impl Relying {
         now: Timestamp,
     ) -> Result<Asked, CeremonyError> {
         let held: Vec<SecurityKey> = held.iter().map(key).collect::<Result<_, _>>()?;
-        let (mut options, state) = self.0.start_securitykey_authentication(&held).map_err(ceremony::refused)?;
+        let (mut options, state) = self.webauthn.start_securitykey_authentication(&held).map_err(ceremony::refused)?;
         // Telephones and computers hold passkeys, too.
         options.public_key.hints = None;
         let challenge = options.public_key.challenge.clone();
-        Sealer { keys, kind: Kind::Known(owner) }.asked(&options.public_key, &challenge, &state, now)
+        self.sealer(keys, Kind::Known(owner)).asked(&options.public_key, &challenge, &state, now)
     }
 
     /// What the answer of a browser shows that was asked by [`Relying::ask_for`]: which of `held` signed, as it is to be written.
@@ -118,8 +136,9 @@ impl Relying {
         answer: &Answer,
         now: Timestamp,
     ) -> Result<Shown, CeremonyError> {
-        let (state, challenge) = Sealer { keys, kind: Kind::Known(owner) }.open(answer, now)?;
-        let signed = self.0.finish_securitykey_authentication(&answer.read()?, &state).map_err(ceremony::refused)?;
+        let (state, challenge) = self.sealer(keys, Kind::Known(owner)).open(answer, now)?;
+        let signed =
+            self.webauthn.finish_securitykey_authentication(&answer.read()?, &state).map_err(ceremony::refused)?;
         Shown::of(held, &signed, challenge, now)
     }
 
@@ -135,7 +154,7 @@ impl Relying {
         now: Timestamp,
     ) -> Result<[u8; 32], CeremonyError> {
         let kind = owner.map_or(Kind::Whoever, Kind::Known);
-        Sealer { keys, kind }.open::<serde::de::IgnoredAny>(answer, now).map(|(_, challenge)| challenge)
+        self.sealer(keys, kind).open::<serde::de::IgnoredAny>(answer, now).map(|(_, challenge)| challenge)
     }
 
     /// Asks a browser to have a passkey sign of which nobody knows yet whose it is, and to make sure that its owner is there.
@@ -143,9 +162,9 @@ impl Relying {
     /// # Errors
     /// When there is no master key.
     pub fn ask_whoever(&self, keys: &Keys, now: Timestamp) -> Result<Asked, CeremonyError> {
-        let (options, state) = self.0.start_discoverable_authentication().map_err(ceremony::refused)?;
+        let (options, state) = self.webauthn.start_discoverable_authentication().map_err(ceremony::refused)?;
         let challenge = options.public_key.challenge.clone();
-        Sealer { keys, kind: Kind::Whoever }.asked(&options.public_key, &challenge, &state, now)
+        self.sealer(keys, Kind::Whoever).asked(&options.public_key, &challenge, &state, now)
     }
 
     /// As [`Relying::shown`], of a browser that was asked by [`Relying::ask_whoever`]; `held` is the passkey that the answer names.
@@ -159,16 +178,18 @@ impl Relying {
         answer: &Answer,
         now: Timestamp,
     ) -> Result<Shown, CeremonyError> {
-        let (state, challenge) = Sealer { keys, kind: Kind::Whoever }.open(answer, now)?;
+        let (state, challenge) = self.sealer(keys, Kind::Whoever).open(answer, now)?;
         let read = answer.read()?;
-        let (named, _) = self.0.identify_discoverable_authentication(&read).map_err(ceremony::refused)?;
+        let (named, _) = self.webauthn.identify_discoverable_authentication(&read).map_err(ceremony::refused)?;
         // Level 2, section 7.2, step 6: the owner of the key is the one the device names.
         if named != handle(&held.owner) {
             return Err(CeremonyError::NotHeld);
         }
         let credential = ceremony::credential(held)?;
-        let signed =
-            self.0.finish_discoverable_authentication_v2(&read, state, &credential).map_err(ceremony::refused)?;
+        let signed = self
+            .webauthn
+            .finish_discoverable_authentication_v2(&read, state, &credential)
+            .map_err(ceremony::refused)?;
         if !signed.user_verified() {
             return Err(CeremonyError::NotVerified);
         }

@@ -67,6 +67,8 @@ pub(super) struct Enrol<'a> {
     pub(super) flow: &'a str,
     pub(super) next: &'a str,
     pub(super) half: &'a str,
+    /// What asks for a new passkey.
+    pub(super) passkey: Option<&'a Asked>,
     pub(super) picture: String,
     pub(super) seed: &'a str,
     pub(super) offer: &'a str,

@@ -44,7 +44,8 @@ fn offered(
     (next, why): (&str, Option<String>),
     now: Timestamp,
 ) -> Result<Response, Instead> {
-    let asked = app.admin.ask_new_passkey(signed(caller)?, &relying(app)?, now).map_err(failed)?;
+    let who = Subject::Signed(signed(caller)?);
+    let asked = app.admin.ask_new_passkey(who, &relying(app)?, now).map_err(failed)?;
     let status = if why.is_some() { 403 } else { 200 };
     Ok(page(status, &NewPasskey { frame, next: flow::target(next).unwrap_or_default(), asked, why }))
 }
@@ -78,7 +79,7 @@ pub(super) fn added(
     now: Timestamp,
 ) -> Result<Response, Instead> {
     let SignedIn { caller, .. } = visit.signed_in(app, "security", now)?;
-    let Enrolled { name, by, codes } = enrolled;
+    let Enrolled { name, by, codes, .. } = enrolled;
     let codes: Vec<&str> = codes.iter().map(|code| code.expose().as_str()).collect();
     let begun = match stepped_up((&app.gate, &app.mint), caller, by.words(), now) {
         Ok(begun) => begun,
@@ -170,7 +171,7 @@ fn refused(heading: &str, error: AdminError) -> Instead {
 }
 
 /// As a sentence.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
 }
