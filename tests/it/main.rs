@@ -61,6 +61,7 @@ mod machine_kerberos;
 mod machine_samba;
 mod machines;
 mod measure;
+mod own_devices;
 mod passkeys;
 mod passkeys_browser;
 mod passkeys_enrolled;

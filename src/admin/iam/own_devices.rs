@@ -1,5 +1,5 @@
-//! A person's own second factor: offered to them, and put into use with two codes of it. Nobody has to be allowed that, and a
-//! policy can deny it.
+//! A person's own devices that show codes: offered to them, put into use with two codes, and removed. Nobody has to be allowed that,
+//! and a policy can deny it.
 //!
 //! What is offered is kept nowhere: its seed goes to the browser, sealed, and comes back with the codes. So a page that is left
 //! leaves nothing behind.
@@ -8,10 +8,11 @@ use jiff::SignedDuration;
 
 use super::super::{Admin, AdminError};
 use super::mfa::Codes;
-use super::own_passkeys::Enrolled;
+use super::own_passkeys::{Enrolled, Removed, codes_go_with_the_last};
 use crate::authn::login::{Factors, Method, NewFactor};
 use crate::authn::subject::Subject;
 use crate::authn::totp;
+use crate::base::text::printable;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
 use crate::keys::mfa_device_owner;
@@ -118,6 +119,37 @@ impl Admin {
             change.note("user", user.name.to_string());
             let codes = self.first_codes(change, user, &factors)?;
             Ok(Enrolled { factor: NewFactor::Device(name.clone()), name, by: Method::Code, codes })
+        })
+    }
+
+    /// Removes a device of whoever asks, who has shown a second factor in this session, as a passkey is removed. With the last factor
+    /// recovery codes go, too. Sessions keep what was shown for them. Blocks.
+    ///
+    /// Any device that is theirs, whoever made it: people see one list, and cannot tell a device that they set up here from one that
+    /// an administrator made and they put into use with its codes. What they want gone is the telephone that was lost, and a list
+    /// in which some devices cannot be removed leaves that one counting until an administrator has time. Nothing is weakened by it
+    /// that a policy asks for: it asks still, and `signin:RemoveSecondFactor` can be denied where devices are handed out.
+    ///
+    /// The device is deleted, with its seed, as a reset does, rather than left behind as nobody's: a seed that somebody wanted
+    /// gone is given to nobody again.
+    ///
+    /// # Errors
+    /// When it is not theirs, no factor was shown, or a part fails.
+    pub fn remove_device(&self, asked: Authorized, name: &str) -> Result<Removed, AdminError> {
+        let (user, shown) = acting(&asked);
+        self.change(asked, |change| {
+            let user = user.as_ref().ok_or_else(nobody)?;
+            let held = credentials::mfa_devices_of(change.snapshot, &CredentialOwner::User(user.id))?;
+            let missing = || AdminError::NoSuch { what: format!("device `{}` of yours", printable(name)) };
+            let meant = held.into_iter().find(|held| held.value.name == name);
+            let Read { value, revision } = meant.ok_or_else(missing)?;
+            let factors = Factors::of(change.snapshot, &user.id)?;
+            must_have_shown(&factors, shown)?;
+            change.commit.delete_mfa_device(&value, revision);
+            change.note("device", value.name.clone());
+            change.note("user", user.name.to_string());
+            let with_codes = codes_go_with_the_last(change, &user.id, &factors)?;
+            Ok(Removed { name: value.name, with_codes })
         })
     }
 

@@ -15,7 +15,7 @@ use crate::authn::signed::Signed;
 use crate::authn::subject::Subject;
 use crate::authn::webauthn::{Answer, Asked, CeremonyError, Relying};
 use crate::base::text::printable;
-use crate::base::{Secret, Timestamp};
+use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
 use crate::model::passkey::{LONGEST_NAME, MOST};
 use crate::model::{Passkey, PasskeyId, RecoveryCodes, User};
@@ -37,6 +37,15 @@ pub struct Enrolled {
     pub by: Method,
     /// Recovery codes, where it is the first second factor: the only time that they are told.
     pub codes: Vec<Secret<String>>,
+}
+
+/// What somebody has no more.
+#[derive(Debug)]
+pub struct Removed {
+    /// What it was called.
+    pub name: String,
+    /// It was the last second factor, and recovery codes went with it.
+    pub with_codes: bool,
 }
 
 /// What somebody has of themselves.
@@ -138,22 +147,17 @@ impl Admin {
     ///
     /// # Errors
     /// When it is not theirs, no factor was shown, or a part fails.
-    pub fn remove_passkey(&self, asked: Authorized, id: &str) -> Result<String, AdminError> {
+    pub fn remove_passkey(&self, asked: Authorized, id: &str) -> Result<Removed, AdminError> {
         let (user, shown) = acting(&asked);
         self.change(asked, |change| {
             let Read { value, revision } = theirs(change, user.as_ref(), id)?;
             let held = Factors::of(change.snapshot, &value.owner)?;
             must_have_shown(&held, shown)?;
             change.commit.delete_passkey(&value, revision);
-            if held.devices == 0
-                && held.passkeys == 1
-                && let Some(codes) = factors::recovery_codes(change.snapshot, &value.owner)?
-            {
-                change.commit.delete_recovery_codes(&value.owner, codes.revision);
-            }
             change.note("passkey", value.id.to_string());
             change.note("name", value.name.clone());
-            Ok(value.name)
+            let with_codes = codes_go_with_the_last(change, &value.owner, &held)?;
+            Ok(Removed { name: value.name, with_codes })
         })
     }
 
@@ -193,6 +197,21 @@ impl Admin {
         change.note("recovery_codes", told.len().to_string());
         Ok(told)
     }
+}
+
+/// Recovery codes are for who lost a second factor: whoever has none has no use for them, and they do not wait for another one.
+pub(super) fn codes_go_with_the_last(
+    change: &mut Change<'_>,
+    owner: &UserId,
+    held: &Factors,
+) -> Result<bool, AdminError> {
+    if held.devices.saturating_add(held.passkeys) > 1 {
+        return Ok(false);
+    }
+    let Some(codes) = factors::recovery_codes(change.snapshot, owner)? else { return Ok(false) };
+    change.commit.delete_recovery_codes(owner, codes.revision);
+    change.note("recovery_codes", "removed");
+    Ok(true)
 }
 
 fn theirs(change: &Change<'_>, user: Option<&User>, id: &str) -> Result<Read<Passkey>, AdminError> {

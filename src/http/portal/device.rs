@@ -1,4 +1,4 @@
-//! `/me/security/device`: somebody puts a second factor of their own into use.
+//! `/me/security/device`: somebody puts a device of their own that shows codes into use, and removes it.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::mine::{failed, signed};
 use super::pages::{Device, Frame, message, page};
-use super::passkey::added;
+use super::passkey::{added, allowed, gone, refused};
 use super::step_up;
 use super::visit::{SignedIn, Visit, blocking};
 use crate::admin::AdminError;
@@ -66,6 +66,18 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
             }
             Err(error) => Err(failed(error).into()),
         }
+    })
+    .await
+}
+
+/// Removes one.
+pub(super) async fn remove(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, .. }, form) = visit.acting(app, "security", now)?;
+        let allowed = allowed(app, caller, Operation::RemoveSecondFactor, now)?;
+        let name = form.text("device").unwrap_or_default();
+        let removed = app.admin.remove_device(allowed, name).map_err(|error| refused("Not removed", error))?;
+        gone(app, &visit, &removed, now)
     })
     .await
 }

@@ -56,6 +56,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/me/sessions/end-all", post(mine::end_all))
         .route("/me/security", get(mine::security))
         .route("/me/security/device", get(device::offer).post(device::enrol))
+        .route("/me/security/device/remove", post(device::remove))
         .route("/me/security/passkey", get(passkey::offer).post(passkey::enrol))
         .route("/me/security/passkey/rename", post(passkey::rename))
         .route("/me/security/passkey/remove", post(passkey::remove))

@@ -13,7 +13,7 @@ use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
 use crate::admin::iam::own_devices::Before;
-use crate::admin::iam::own_passkeys::Enrolled;
+use crate::admin::iam::own_passkeys::{Enrolled, Removed};
 use crate::authn::Caller;
 use crate::authn::subject::Subject;
 use crate::authn::webauthn::Relying;
@@ -126,12 +126,20 @@ pub(super) async fn remove(State(app): State<Arc<App>>, visit: Visit) -> Respons
         let (SignedIn { caller, .. }, form) = visit.acting(app, "security", now)?;
         let allowed = allowed(app, caller, Operation::RemoveSecondFactor, now)?;
         let id = form.text("passkey").unwrap_or_default();
-        let name = app.admin.remove_passkey(allowed, id).map_err(|error| refused("Not removed", error))?;
-        let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
-        let said = format!("{name} is removed. You can delete it on the device, too.");
-        Ok(page(200, &security_page(app, signed(&caller)?, frame, Some(said), now)?))
+        let removed = app.admin.remove_passkey(allowed, id).map_err(|error| refused("Not removed", error))?;
+        gone(app, &visit, &removed, now)
     })
     .await
+}
+
+/// Says what somebody has no more. Blocks.
+pub(super) fn gone(app: &App, visit: &Visit, removed: &Removed, now: Timestamp) -> Result<Response, Instead> {
+    let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
+    let mut said = format!("{} is removed. You can delete it on the device, too.", removed.name);
+    if removed.with_codes {
+        said.push_str(" It was your last second factor, so your recovery codes count no more.");
+    }
+    Ok(page(200, &security_page(app, signed(&caller)?, frame, Some(said), now)?))
 }
 
 /// Makes recovery codes anew, and shows them this once.
@@ -147,7 +155,7 @@ pub(super) async fn recovery_codes(State(app): State<Arc<App>>, visit: Visit) ->
 }
 
 /// The yes of the gate, or the page that says no.
-fn allowed(app: &App, caller: Caller, operation: Operation, now: Timestamp) -> Result<Authorized, Instead> {
+pub(super) fn allowed(app: &App, caller: Caller, operation: Operation, now: Timestamp) -> Result<Authorized, Instead> {
     app.gate.authorize(caller, operation, "", now).map_err(|error| {
         let status = if error.fault() == Fault::Caller { 403 } else { 503 };
         message(status, "Not done", &error.to_string(), ("/me/security", "Back")).into()
@@ -163,7 +171,7 @@ fn relying(app: &App) -> Result<Relying, Instead> {
         .ok_or_else(|| message(404, "No passkeys here", why, ("/me/security", "Back")).into())
 }
 
-fn refused(heading: &str, error: AdminError) -> Instead {
+pub(super) fn refused(heading: &str, error: AdminError) -> Instead {
     match error.fault() {
         Fault::Caller => message(403, heading, &capital(&error.to_string()), ("/me/security", "Back")).into(),
         _ => failed(error).into(),
