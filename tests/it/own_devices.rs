@@ -26,6 +26,7 @@ fn code(office: &Office, seed: &str, seconds: i64) -> String {
 async fn sets_up(browser: &mut Browser<'_>) -> (String, Page) {
     let page = browser.get("/me/security/device").await;
     page.says(200, "A second factor of yours");
+    page.says(200, "Use a passkey or security key instead");
     let seed = page.html.split_once("<code>").unwrap().1.split_once("</code>").unwrap().0.to_owned();
     let (first, second) = (code(browser.office, &seed, -30), code(browser.office, &seed, 0));
     let (form, offer) = (page.field("form"), page.field("offer"));

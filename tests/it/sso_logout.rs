@@ -128,7 +128,7 @@ async fn an_application_sends_a_browser_to_sign_out_and_gets_it_back() {
     // A link alone signs nobody out, and the hint may have ended.
     scene.desk.office.pass(301);
     let page = browser.get(&address(&[("id_token_hint", id)])).await;
-    page.says(200, "wiki asks to sign you out");
+    page.says(200, "<strong>wiki</strong> asks to sign you out");
     assert_eq!(browser.get("/me").await.status, 200);
     let (form, state) = (page.field("form"), page.field("state"));
     let onward = page.field("post_logout_redirect_uri");

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::Method;
 
-use super::pages::{Agree, OnwardPage, message, page};
+use super::pages::{Agree, OnwardPage, gets, message, page};
 use super::step_up;
 use super::visit::{SignedIn, Visit, blocking};
 use crate::http::{App, Failure};
@@ -47,7 +47,8 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, visit: Visit) -> Resp
             (Onward::Nowhere(why), _) => nowhere(&why),
             (Onward::SecondFactor, _) => step_up::to(visit.here()),
             (Onward::Agree(asks), Some(frame)) => {
-                page(200, &Agree { frame, query: visit.uri.query().unwrap_or_default(), asks })
+                let gets = gets(&asks.scopes);
+                page(200, &Agree { frame, query: visit.uri.query().unwrap_or_default(), asks, gets })
             }
         })
     })

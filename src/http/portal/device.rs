@@ -36,15 +36,16 @@ pub(super) async fn offer(State(app): State<Arc<App>>, visit: Visit) -> Response
             Some(Before::SignIn) => return Ok(visit.to_sign_in(Some("password"))),
         }
         let offer = app.admin.offer_device(who, now).map_err(failed)?;
-        Ok(shown(200, frame, (&visit.asked("next").unwrap_or_default(), &offer), None))
+        Ok(shown(app, 200, frame, (&visit.asked("next").unwrap_or_default(), &offer), None))
     })
     .await
 }
 
-fn shown(status: u16, frame: Frame, (next, offer): (&str, &Offer), why: Option<String>) -> Response {
+fn shown(app: &App, status: u16, frame: Frame, (next, offer): (&str, &Offer), why: Option<String>) -> Response {
     let picture = STANDARD.encode(offer.picture.expose());
     let next = flow::target(next).unwrap_or_default();
-    page(status, &Device { frame, next, picture, seed: offer.seed.expose(), offer: &offer.sealed, why })
+    let passkey = app.logins.passkeys().relying().map(|_| step_up::before("/me/security/passkey", next));
+    page(status, &Device { frame, next, passkey, picture, seed: offer.seed.expose(), offer: &offer.sealed, why })
 }
 
 /// Puts it into use.
@@ -60,7 +61,7 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
         })?;
         match app.admin.enrol_device(allowed, sealed, &codes(&form)) {
             Ok(enrolled) => added(app, &visit, (enrolled, next), now),
-            Err(AdminError::WrongCode { .. }) => Ok(shown(403, frame, (next, &again), Some(NOT_THEM.to_owned()))),
+            Err(AdminError::WrongCode { .. }) => Ok(shown(app, 403, frame, (next, &again), Some(NOT_THEM.to_owned()))),
             Err(error) if error.fault() == Fault::Caller => {
                 Err(message(403, "Not put into use", &error.to_string(), ("/me/security", "Back")).into())
             }
@@ -77,7 +78,7 @@ pub(super) async fn remove(State(app): State<Arc<App>>, visit: Visit) -> Respons
         let allowed = allowed(app, caller, Operation::RemoveSecondFactor, now)?;
         let name = form.text("device").unwrap_or_default();
         let removed = app.admin.remove_device(allowed, name).map_err(|error| refused("Not removed", error))?;
-        gone(app, &visit, &removed, now)
+        gone(app, &visit, (&removed, "in the authenticator"), now)
     })
     .await
 }

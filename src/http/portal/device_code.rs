@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 
 use super::mine::signed;
-use super::pages::{DeviceAsks, DeviceCode, message, page};
+use super::pages::{DeviceAsks, DeviceCode, gets, message, page};
 use super::step_up;
 use super::visit::{Instead, SignedIn, Visit, blocking};
 use crate::http::{App, Failure};
@@ -32,8 +32,8 @@ pub(super) async fn typed(State(app): State<Arc<App>>, visit: Visit) -> Response
         match sso.device_asks(signed(&caller)?, form.text("user_code").unwrap_or_default(), now) {
             Ok(asks) => {
                 let from = asks.from.map_or_else(|| "this machine".to_owned(), |ip| ip.to_string());
-                let scope = asks.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ");
-                Ok(page(200, &DeviceAsks { form: &frame.form, who: &frame.who, asks: &asks, from, scope }))
+                let gets = gets(&asks.scopes);
+                Ok(page(200, &DeviceAsks { form: &frame.form, who: &frame.who, asks: &asks, from, gets }))
             }
             Err(DeviceError::NoSuch) => {
                 let why = Some("No device waits for this code: it is mistyped, too old, or was answered.".to_owned());

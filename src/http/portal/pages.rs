@@ -14,6 +14,7 @@ use crate::authn::login::Factors;
 use crate::authn::webauthn::Asked;
 use crate::base::Timestamp;
 use crate::model::Passkey;
+use crate::model::client::Scope;
 use crate::sso::authorize::Asks;
 use crate::sso::mine::RoleCard;
 
@@ -105,6 +106,8 @@ pub(super) struct Agree<'a> {
     /// What was asked for, to be asked once more.
     pub(super) query: &'a str,
     pub(super) asks: Asks,
+    /// What it would have, in words.
+    pub(super) gets: String,
 }
 
 #[derive(Template)]
@@ -285,6 +288,8 @@ pub(super) struct RecoveryCodesPage<'a> {
 pub(super) struct Device<'a> {
     pub(super) frame: Frame,
     pub(super) next: &'a str,
+    /// Where a passkey is set up instead.
+    pub(super) passkey: Option<String>,
     pub(super) picture: String,
     pub(super) seed: &'a str,
     pub(super) offer: &'a str,
@@ -306,7 +311,23 @@ pub(super) struct DeviceAsks<'a> {
     pub(super) who: &'a str,
     pub(super) asks: &'a crate::sso::DeviceAsks,
     pub(super) from: String,
-    pub(super) scope: String,
+    /// What the device would have, in words.
+    pub(super) gets: String,
+}
+
+/// What an application gets by these scopes, as who lets it would say it. A scope that means something to the application alone
+/// stands as it is.
+pub(super) fn gets(scopes: &[Scope]) -> String {
+    let told = |scope: &Scope| match scope.as_str() {
+        "openid" => "who you are".to_owned(),
+        "profile" => "your name".to_owned(),
+        "email" => "your mail address".to_owned(),
+        "groups" => "your groups".to_owned(),
+        "roles" => "your roles".to_owned(),
+        "offline_access" => "leave to go on while you are away".to_owned(),
+        other => other.to_owned(),
+    };
+    scopes.iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 /// A sign-in of somebody's.
@@ -368,6 +389,13 @@ mod tests {
         );
         assert_eq!(told(&["trust of role/Deploy"]), "the role trusts you");
         assert_eq!(told(&["user/ann", "arn:aws:iam::aws:policy/X"]), "policy arn:aws:iam::aws:policy/X");
+    }
+
+    #[test]
+    fn what_an_application_gets_is_told_in_words() {
+        let told = |scopes: &[&str]| gets(&scopes.iter().map(|scope| scope.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(told(&["openid", "email", "jobs:read"]), "who you are, your mail address, jobs:read");
+        assert_eq!(told(&[]), "");
     }
 
     #[test]

@@ -127,15 +127,20 @@ pub(super) async fn remove(State(app): State<Arc<App>>, visit: Visit) -> Respons
         let allowed = allowed(app, caller, Operation::RemoveSecondFactor, now)?;
         let id = form.text("passkey").unwrap_or_default();
         let removed = app.admin.remove_passkey(allowed, id).map_err(|error| refused("Not removed", error))?;
-        gone(app, &visit, &removed, now)
+        gone(app, &visit, (&removed, "on the device"), now)
     })
     .await
 }
 
-/// Says what somebody has no more. Blocks.
-pub(super) fn gone(app: &App, visit: &Visit, removed: &Removed, now: Timestamp) -> Result<Response, Instead> {
+/// Says what somebody has no more, and where else they delete it. Blocks.
+pub(super) fn gone(
+    app: &App,
+    visit: &Visit,
+    (removed, elsewhere): (&Removed, &str),
+    now: Timestamp,
+) -> Result<Response, Instead> {
     let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
-    let mut said = format!("{} is removed. You can delete it on the device, too.", removed.name);
+    let mut said = format!("{} is removed. You can delete it {elsewhere}, too.", removed.name);
     if removed.with_codes {
         said.push_str(" It was your last second factor, so your recovery codes count no more.");
     }

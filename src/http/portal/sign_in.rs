@@ -146,12 +146,13 @@ pub(super) fn onward(next: &str) -> Response {
 /// Says that a recovery code is used up, to whoever meant to be asked for it and whoever did not.
 pub(super) fn recovered(left: usize, next: &str) -> Response {
     let left = match left {
-        0 => "It was the last one: make new ones now, under Groups and security.".to_owned(),
-        1 => "One is left. Make new ones, under Groups and security.".to_owned(),
+        0 => "It was the last one.".to_owned(),
+        1 => "One is left.".to_owned(),
         left => format!("{left} are left."),
     };
     let why = format!(
-        "You signed in with a recovery code, which counts no more. {left} If your device is lost, remove it there."
+        "You signed in with a recovery code, which counts no more. {left} Under Groups and security you make new ones, and remove a \
+         device or passkey that is lost."
     );
     message(200, "Signed in with a recovery code", &why, (flow::target(next).unwrap_or("/me"), "Go on"))
 }

@@ -18,9 +18,14 @@ use crate::sso::sign_in::{StepUpError, step_up};
 
 /// The page's address, with where to go on to behind it.
 pub(super) fn to(next: &str) -> Response {
+    Redirect::to(&before("/login/step-up", next)).into_response()
+}
+
+/// The address of a page that comes before another.
+pub(super) fn before(path: &str, next: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("next", next);
-    Redirect::to(&format!("/login/step-up?{}", query.finish())).into_response()
+    format!("{path}?{}", query.finish())
 }
 
 /// Asks for it.
@@ -73,9 +78,7 @@ fn shown(
     let held = app.logins.factors(&user).map_err(failed)?;
     if !held.any() {
         let why = "A second factor is asked for here, and you have none yet.";
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("next", next);
-        let set_up = format!("/me/security/device?{}", query.finish());
+        let set_up = before("/me/security/device", next);
         return Ok(message(status, "A second factor is asked for", why, (&set_up, "Set one up")));
     }
     let passkey = factor::passkey(app, &user, now);
