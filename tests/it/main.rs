@@ -72,6 +72,7 @@ mod policy_print;
 mod portal;
 mod portal_browser;
 mod portal_factor;
+mod portal_pages;
 mod revocations;
 mod role_tokens;
 mod routes;
