@@ -89,8 +89,9 @@ pub mod failures {
     //!
     //! **The answer of a passkey is played back, or of another page.** *Here:* what a ceremony began with is sealed for one person
     //! and five minutes; its challenge is spent in the commit that writes the counter (`src/authn/login/factor/passkey.rs`); the
-    //! address that passkeys are bound to is configured and never a header (`src/authn/webauthn/mod.rs`). *Tests:*
-    //! `tests/it/passkeys.rs`, 64 at once and a restart.
+    //! address that passkeys are bound to is configured and never a header (`src/authn/webauthn/mod.rs`). One that is set up on the way
+    //! in counts for that sign-in in that browser alone (`src/authn/login/half.rs`, `digest`). *Tests:* `tests/it/passkeys.rs`, 64 at
+    //! once and a restart; `tests/it/passkeys_enrolled.rs`.
     //!
     //! **Any program on the machine listens where a command line would, and a signed-in browser hands it a code** (RFC 8252, section
     //! 8.6). *Here:* whoever cannot show who it is and is on a loopback address, and whatever registered itself, gets a code once the
@@ -106,8 +107,9 @@ pub mod failures {
     //!
     //! **A way to recover is the way around the second factor.** *Here:* recovery codes stand beside a password and never for it, count
     //! once and share the limit on guessing (`src/authn/login/factor/recovery.rs`); whoever has a factor shows it before they get
-    //! another, lose one or get new codes (`src/admin/iam/own_passkeys.rs`); a reset is done by somebody else and ends what the person
-    //! is signed in to (`src/admin/iam/second_factors.rs`). *Tests:* `tests/it/passkeys.rs`.
+    //! another, lose one or get new codes (`src/admin/iam/own_passkeys.rs`, `own_devices.rs`), and the codes go with the last; a reset
+    //! is done by somebody else and ends what the person is signed in to (`src/admin/iam/second_factors.rs`). *Tests:*
+    //! `tests/it/passkeys.rs`, `tests/it/own_devices.rs`.
     //!
     //! **A machine with a person's name** (CVE-2021-42278 and CVE-2021-42287). *Here:* people, groups and
     //! machines are told apart by object class and live apart in the model; nothing is stripped from or added
