@@ -19,11 +19,15 @@ const LIMIT: usize = 100;
 const MOST: usize = 1_000;
 
 pub(super) fn add(routes: Routes) -> Routes {
-    routes.get("/v1/grants", Operation::ListGrants, list).get("/v1/grants/{grant}", Operation::GetGrant, show).post(
-        "/v1/grants/{grant}/revoke",
-        Operation::RevokeGrant,
-        revoke,
-    )
+    routes
+        .get("/v1/grants", Operation::ListGrants, list)
+        .get("/v1/grants/{grant}", Operation::GetGrant, show)
+        .post("/v1/grants/{grant}/revoke", Operation::RevokeGrant, revoke)
+        .get("/v1/engagements", Operation::ListEngagements, engagements)
+        .post("/v1/engagements", Operation::CreateEngagement, engage)
+        .get("/v1/engagements/{engagement}", Operation::GetEngagement, engagement)
+        .post("/v1/engagements/{engagement}", Operation::UpdateEngagement, change_engagement)
+        .post("/v1/engagements/{engagement}/close", Operation::CloseEngagement, close)
 }
 
 type Shared = State<Arc<App>>;

@@ -242,7 +242,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'w' => format!("session-seen/{}", hex::encode(rest)),
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' => sso::words(key)?,
-        b'7' | b'l' | b'8' | b'9' | b'0' => grants::words(key)?,
+        b'l' | b'8' | b'9' | b'0' => grants::words(key)?,
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;

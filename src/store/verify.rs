@@ -118,7 +118,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'x' | b'z' | b'q') => factors::check(snapshot, key, value),
         Some(b't' | b'v' | b'w') => sessions::check(snapshot, key, value),
         Some(b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6') => sso::check(snapshot, key, value),
-        Some(b'7' | b'l' | b'8' | b'9' | b'0') => grants::check(snapshot, key, value),
+        Some(b'l' | b'8' | b'9' | b'0') => grants::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")
@@ -193,7 +193,7 @@ fn check_history(key: &[u8], value: &[u8]) -> Result<(), String> {
         Some(_) => plain(rows::decode(of, before.value)).map(drop),
         None if of.first() == Some(&b's') => credentials::check_setting(of, &before.value),
         None if of.first() == Some(&b'e') => sso::check_client(of, &before.value),
-        None if of.first() == Some(&b'7') => grants::check_engagement(of, &before.value).map(drop),
+        None if of.first() == Some(&b'l') => grants::check_engagement(of, &before.value).map(drop),
         None if of.first() == Some(&b'8') => grants::check_grant(of, &before.value).map(drop),
         None => iam::check_alone(of, &before.value),
     }

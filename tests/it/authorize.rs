@@ -43,26 +43,31 @@ impl Office {
 
     /// Asks over the public listener's routes.
     async fn ask(&self, who: &Credentials, service: &str, body: &Value) -> (u16, Value) {
-        let body = body.to_string();
-        let mut request = Request::builder().method("POST").uri("/v1/authorize");
-        let now = self.fixture.app.admin.now();
-        for (name, value) in who.sign_path("/v1/authorize", "bailey.example", service, &body, now) {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(Body::from(body)).unwrap();
-        let peer = "203.0.113.9:4711".parse().unwrap();
-        request.extensions_mut().insert(Origin {
-            peer,
-            client: peer.ip(),
-            secure: true,
-            tls: None,
-            client_certificate: None,
-        });
-        let answer = public::router(Arc::clone(&self.fixture.app)).oneshot(request).await.unwrap();
-        let status = answer.status().as_u16();
-        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-        (status, serde_json::from_slice(&bytes).unwrap())
+        ask(&self.fixture, who, service, body).await
     }
+}
+
+/// Asks a daemon's public listener, signed.
+pub(crate) async fn ask(fixture: &Fixture, who: &Credentials, service: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let mut request = Request::builder().method("POST").uri("/v1/authorize");
+    let now = fixture.app.admin.now();
+    for (name, value) in who.sign_path("/v1/authorize", "bailey.example", service, &body, now) {
+        request = request.header(name, value);
+    }
+    let mut request = request.body(Body::from(body)).unwrap();
+    let peer = "203.0.113.9:4711".parse().unwrap();
+    request.extensions_mut().insert(Origin {
+        peer,
+        client: peer.ip(),
+        secure: true,
+        tls: None,
+        client_certificate: None,
+    });
+    let answer = public::router(Arc::clone(&fixture.app)).oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap())
 }
 
 fn arn(name: &str) -> String {

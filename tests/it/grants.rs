@@ -14,13 +14,13 @@ use crate::sts_office::{ACCOUNT, Office, allow};
 use crate::sts_unsigned::{PASSWORD, device, person};
 
 /// An office where `prod-*` is granted to people of `ops` when one of `leads` agrees.
-struct Bureau {
-    office: Office,
+pub(crate) struct Bureau {
+    pub(crate) office: Office,
     /// The seeds of devices, by person.
-    seeds: Vec<(&'static str, String)>,
+    pub(crate) seeds: Vec<(&'static str, String)>,
 }
 
-fn rule() -> Rule {
+pub(crate) fn rule() -> Rule {
     Rule {
         roles: vec!["prod-*".to_owned()],
         requesters: vec!["ops".to_owned()],
@@ -42,7 +42,7 @@ fn role() -> String {
 }
 
 impl Bureau {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let office = Office::new().await;
         for group in ["ops", "leads"] {
             office.post("/v1/groups", json!({ "name": group })).await;
@@ -63,7 +63,7 @@ impl Bureau {
         bureau
     }
 
-    fn with(&self, rule: Rule) {
+    pub(crate) fn with(&self, rule: Rule) {
         let terms = GrantTerms { rules: Rules::new(vec![rule]), zone: "Europe/Berlin".parse().unwrap() };
         *self.office.fixture.app.admin.grants.write().unwrap() = terms;
     }
@@ -73,14 +73,14 @@ impl Bureau {
     }
 
     /// The code that somebody's device shows now; each is good once, so time passes behind it.
-    fn code(&self, name: &str) -> String {
+    pub(crate) fn code(&self, name: &str) -> String {
         self.office.pass(30);
         let seed = &self.seeds.iter().find(|(whose, _)| *whose == name).unwrap().1;
         app_code(seed, self.now())
     }
 
     /// A browser in which somebody signed in with both factors.
-    async fn browser(&self, name: &str) -> Browser<'_> {
+    pub(crate) async fn browser(&self, name: &str) -> Browser<'_> {
         let mut browser = Browser::new(&self.office);
         let page = browser.sign_in(name, PASSWORD).await;
         page.says(200, "Code");
@@ -94,7 +94,7 @@ impl Bureau {
     }
 
     /// What the last grant that was asked for is.
-    async fn last(&self) -> Value {
+    pub(crate) async fn last(&self) -> Value {
         let all: Value = self.office.served.client.get("/v1/grants?all=true").await.unwrap();
         all["items"].as_array().unwrap().last().unwrap().clone()
     }
@@ -114,7 +114,7 @@ impl Bureau {
         store.commit(commit).unwrap();
     }
 
-    fn records(&self) -> Vec<String> {
+    pub(crate) fn records(&self) -> Vec<String> {
         let store = &self.office.fixture.app.store;
         bailey::audit::tail::last(store, u64::MAX).unwrap().into_iter().map(|line| line.json).collect()
     }
@@ -135,12 +135,12 @@ async fn ask(browser: &mut Browser<'_>, more: &[(&str, &str)]) -> Page {
 }
 
 /// What the forms of this browser carry, whatever page they are on.
-async fn form(browser: &mut Browser<'_>) -> String {
+pub(crate) async fn form(browser: &mut Browser<'_>) -> String {
     browser.get("/logout").await.field("form")
 }
 
 /// The page of a grant, and a step from there.
-async fn step(browser: &mut Browser<'_>, id: &str, step: &str, more: &[(&str, &str)]) -> Page {
+pub(crate) async fn step(browser: &mut Browser<'_>, id: &str, step: &str, more: &[(&str, &str)]) -> Page {
     let page = browser.get(&format!("/me/grants/{id}")).await;
     assert_eq!(page.status, 200, "{page:?}");
     let form = form(browser).await;
@@ -159,7 +159,7 @@ async fn take(browser: &mut Browser<'_>) -> Page {
     browser.post("/me/use", &[("form", &form), ("role", &role()), ("seconds", "3600")]).await
 }
 
-fn credentials(page: &Page) -> Credentials {
+pub(crate) fn credentials(page: &Page) -> Credentials {
     let text = |name: &str| {
         let rest = page.html.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("{page:?}")).1;
         rest.split(['\n', '<', '"']).next().unwrap().trim_matches('\'').to_owned()

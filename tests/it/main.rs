@@ -35,6 +35,7 @@ mod directory_windows;
 mod ds389;
 mod e2e;
 mod effects;
+mod engagements;
 mod fetch;
 mod fixture;
 mod forward_auth;

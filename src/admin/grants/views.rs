@@ -191,6 +191,12 @@ impl GrantView {
     }
 }
 
+/// Whether `who` answers for the engagement that a grant is part of.
+fn answers_for(snapshot: &dyn Snapshot, grant: &Grant, who: &User) -> Result<bool, AdminError> {
+    let engagement = grant.engagement.map(|id| grants::engagement(snapshot, &id)).transpose()?.flatten();
+    Ok(engagement.is_some_and(|held| held.value.sponsor == who.id))
+}
+
 impl ApprovalView {
     fn of(approval: &Approval) -> Self {
         let Approval { name, at, right, comment, .. } = approval;
@@ -220,9 +226,11 @@ impl Admin {
             let held = grant(snapshot, which)?.value;
             let role = iam::role(snapshot, &held.role)?;
             let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
-            let decides = rule.is_some_and(|rule| crate::rights::granted::is_in(&rule.approvers, &groups));
+            let answers = answers_for(snapshot, &held, person)?;
+            let decides = rule
+                .is_some_and(|rule| rule.sponsor && answers || crate::rights::granted::is_in(&rule.approvers, &groups));
             let (holds, asked) = (held.person == person.id, held.requested_by == person.id);
-            if !(decides || holds || asked) {
+            if !(decides || holds || asked || answers) {
                 return Err(AdminError::NoSuch { what: format!("grant `{}`", crate::base::text::printable(which)) });
             }
             let needed = rule.map(|rule| usize::from(rule.approvals)).unwrap_or_default();
@@ -279,7 +287,8 @@ impl Admin {
                     let waits =
                         stage == Stage::Requested || one.review.as_ref().is_some_and(|review| review.done.is_none());
                     let own = [one.person, one.requested_by].contains(&who.id);
-                    if own || !waits || !crate::rights::granted::is_in(approvers, groups) {
+                    let answers = answers_for(snapshot, one, who)? && stage == Stage::Requested;
+                    if own || !waits || !(answers || crate::rights::granted::is_in(approvers, groups)) {
                         continue;
                     }
                 }

@@ -31,7 +31,29 @@ pub(super) async fn all(State(app): State<Arc<App>>, visit: Visit) -> Response {
         let waiting = app.admin.grants(Which::For(user)).map_err(failed)?;
         let own = app.admin.grants(Which::Of(user)).map_err(failed)?;
         let roles = grantable(&app.admin, who, None, now).map_err(failed)?;
-        Ok(page(200, &All { frame, waiting, own, roles }))
+        let engagements = app.admin.engagements_for(user).map_err(failed)?;
+        Ok(page(200, &All { frame, waiting, own, roles, engagements, name: user.name.to_string() }))
+    })
+    .await
+}
+
+/// Closes an engagement that its visitor answers for.
+pub(super) async fn close(State(app): State<Arc<App>>, Path(engagement): Path<String>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, .. }, sent) = visit.acting(app, "grants", now)?;
+        let back = ("/me/grants", "Roles for a while");
+        let allowed = app.gate.authorize(caller, Operation::CloseEngagement, &engagement, now).map_err(|error| {
+            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
+            message(status, "Not closed", &error.to_string(), back)
+        })?;
+        match app.admin.close_engagement(allowed, sent.text("comment").unwrap_or_default()) {
+            Ok(view) => {
+                let said = format!("Everything that people of {} were granted is over.", view.firm);
+                Ok(message(200, "The engagement is closed", &said, back))
+            }
+            Err(error) if error.fault() == Fault::Caller => Ok(message(409, "Not closed", &sentence(&error), back)),
+            Err(error) => Err(failed(error).into()),
+        }
     })
     .await
 }

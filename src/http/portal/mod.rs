@@ -51,6 +51,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/me/grants/new", get(grants::ask).post(grants::request))
         .route("/me/grants/{grant}", get(grants::one))
         .route("/me/grants/{grant}/{step}", post(grants::step))
+        .route("/me/engagements/{engagement}/close", post(grants::close))
         .route("/me/sessions", get(mine::sessions))
         .route("/me/sessions/end", post(mine::end))
         .route("/me/sessions/end-all", post(mine::end_all))

@@ -6,8 +6,11 @@ use crate::store::schema::grants as keys;
 /// The key that is spelt so.
 pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
     match space {
-        "engagement" => keyed(b'7', &[rest], 16),
-        "engagement-of" => keyed(b'l', &rest.split('/').collect::<Vec<_>>(), 32),
+        "engagement" => keyed(b'l', &["01", rest], 17),
+        "engagement-of" => {
+            let (person, engagement) = rest.split_once('/')?;
+            keyed(b'l', &["02", person, engagement], 33)
+        }
         "grant" => keyed(b'8', &[rest], 16),
         "open-grant-of" => keyed(b'9', &rest.split('/').collect::<Vec<_>>(), 48),
         _ => {
@@ -20,11 +23,13 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
 /// How a key is spelt.
 pub(super) fn words(key: &[u8]) -> Option<String> {
     Some(match key.first()? {
-        b'7' => format!("engagement/{}", hex::encode(key.get(1..)?)),
-        b'l' => {
-            let (person, engagement) = keys::parse_engaged(key)?;
-            format!("engagement-of/{person}/{engagement}")
-        }
+        b'l' => match keys::parse_engagement(key) {
+            Some(engagement) => format!("engagement/{engagement}"),
+            None => {
+                let (person, engagement) = keys::parse_engaged(key)?;
+                format!("engagement-of/{person}/{engagement}")
+            }
+        },
         b'8' => format!("grant/{}", hex::encode(key.get(1..)?)),
         b'9' => {
             let (person, role, grant) = keys::parse_open_grant_of(key)?;

@@ -5,37 +5,49 @@ use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
 
 /// Spaces whose superseded rows move into history.
 pub(super) fn is_historied(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'7' | b'8'))
+    key.first() == Some(&b'8') || key.starts_with(&[b'l', ENGAGEMENT])
 }
+
+/// The kind of engagements in their space. Never renumber: it is on disk.
+const ENGAGEMENT: u8 = 1;
+
+/// The kind of ways to them, beside them.
+const ENGAGED: u8 = 2;
 
 /// An engagement.
 #[must_use]
 pub fn engagement(id: &EngagementId) -> Vec<u8> {
-    key(b'7', &[id.as_bytes()])
+    key(b'l', &[&[ENGAGEMENT], id.as_bytes()])
 }
 
 /// Prefix of all engagements.
 #[must_use]
 pub fn engagements() -> Vec<u8> {
-    vec![b'7']
+    vec![b'l', ENGAGEMENT]
+}
+
+/// The engagement of such a key.
+#[must_use]
+pub fn parse_engagement(key: &[u8]) -> Option<EngagementId> {
+    key.strip_prefix(&[b'l', ENGAGEMENT])?.try_into().ok().map(EngagementId::from_bytes)
 }
 
 /// That somebody is one of the people of an engagement.
 #[must_use]
 pub fn engaged(person: &UserId, id: &EngagementId) -> Vec<u8> {
-    key(b'l', &[person.as_bytes(), id.as_bytes()])
+    key(b'l', &[&[ENGAGED], person.as_bytes(), id.as_bytes()])
 }
 
 /// Prefix of somebody's engagements.
 #[must_use]
 pub fn engagements_of(person: &UserId) -> Vec<u8> {
-    key(b'l', &[person.as_bytes()])
+    key(b'l', &[&[ENGAGED], person.as_bytes()])
 }
 
 /// Person and engagement of such a key.
 #[must_use]
 pub fn parse_engaged(key: &[u8]) -> Option<(UserId, EngagementId)> {
-    let (person, engagement) = key.strip_prefix(b"l")?.split_first_chunk::<16>()?;
+    let (person, engagement) = key.strip_prefix(&[b'l', ENGAGED])?.split_first_chunk::<16>()?;
     Some((UserId::from_bytes(*person), EngagementId::from_bytes(engagement.try_into().ok()?)))
 }
 

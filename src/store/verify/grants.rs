@@ -10,7 +10,7 @@ const SHAPE: &str = "its key is not of its space's shape";
 /// What does not fit about a row of these spaces.
 pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {
     match key.first() {
-        Some(b'7') => {
+        Some(b'l') if keys::parse_engagement(key).is_some() => {
             let engagement = check_engagement(key, value)?;
             for person in &engagement.people {
                 expect(there(snapshot, &keys::engaged(person, &engagement.id))?, "a way to it is missing")?;

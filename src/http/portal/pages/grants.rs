@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Frame, filters};
-use crate::admin::grants::{GrantView, Shown};
+use crate::admin::grants::{EngagementView, GrantView, Shown};
 use crate::model::grant::Stage;
 use crate::sso::grantable::Grantable;
 
@@ -15,6 +15,10 @@ pub(in crate::http::portal) struct All {
     pub(in crate::http::portal) waiting: Vec<GrantView>,
     pub(in crate::http::portal) own: Vec<GrantView>,
     pub(in crate::http::portal) roles: Vec<Grantable>,
+    /// Engagements that this person answers for or is one of the people of.
+    pub(in crate::http::portal) engagements: Vec<EngagementView>,
+    /// What they are called.
+    pub(in crate::http::portal) name: String,
 }
 
 #[derive(Template)]
@@ -50,7 +54,7 @@ impl One {
 
 impl All {
     fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.own.is_empty() && self.roles.is_empty()
+        self.waiting.is_empty() && self.own.is_empty() && self.roles.is_empty() && self.engagements.is_empty()
     }
 }
 
