@@ -131,7 +131,7 @@ const LOGOUTS: &[Column<LogoutView>] = &[
     Column {
         title: "state",
         cell: |view| match &view.state {
-            NoticeState::Watching => "signed in".to_owned(),
+            NoticeState::Watching { .. } => "signed in".to_owned(),
             NoticeState::Due { tries: 0, .. } => "to be told".to_owned(),
             NoticeState::Due { tries, next, .. } => {
                 format!("not told in {tries} of {MOST_TRIES} tries; next {}", moment(*next))
@@ -145,7 +145,7 @@ const LOGOUTS: &[Column<LogoutView>] = &[
         cell: |view| match &view.state {
             NoticeState::Due { why, .. } => why.clone().unwrap_or_default(),
             NoticeState::GivenUp { why, .. } => why.clone(),
-            NoticeState::Watching | NoticeState::Told { .. } => String::new(),
+            NoticeState::Watching { .. } | NoticeState::Told { .. } => String::new(),
         },
     },
 ];
@@ -206,8 +206,15 @@ struct ToldToken {
 const TOKENS: &[Column<ToldToken>] = &[
     Column { title: "name", cell: |told| told.about.name.to_string() },
     Column { title: "expires", cell: |told| format!("{:.0}", told.about.expires) },
-    Column { title: "clients left", cell: |told| told.about.left.to_string() },
+    Column { title: "clients left", cell: |told| left(&told.about) },
 ];
+
+fn left(token: &RegistrationTokenView) -> String {
+    if token.void {
+        return "none: made before the store was restored; make a new one".to_owned();
+    }
+    token.left.to_string()
+}
 
 async fn tokens(session: &mut Session, verb: TokenVerb) -> anyhow::Result<Exit> {
     const PATH: &str = "/v1/client-registration-tokens";

@@ -30,6 +30,10 @@ pub struct RecoveryCodes {
     salt: String,
     /// When they were made, all at once.
     pub made: Timestamp,
+    /// The store they were made in: a restore ends them, since it brings used ones back. None in rows of before, which the store
+    /// gives one when it is brought up to date.
+    #[serde(default)]
+    pub epoch: String,
     /// What is kept of each.
     codes: Vec<Kept>,
 }
@@ -51,15 +55,18 @@ pub enum Known {
     Right(RecoveryCodes),
     /// One that counted before.
     Used,
+    /// One that was made before the store came back from a backup: whether it was used since, nobody knows.
+    Void,
     /// None of theirs.
     Wrong,
 }
 
 impl RecoveryCodes {
-    /// New codes of `owner`, and what is kept of them.
+    /// New codes of `owner`, made in the life `epoch` of the store, and what is kept of them.
     #[must_use]
-    pub fn make(owner: UserId, now: Timestamp, rng: &mut impl CryptoRng) -> (Self, Vec<Secret<String>>) {
-        let mut kept = Self { owner, salt: hex::encode(rng.random::<[u8; 16]>()), made: now, codes: Vec::new() };
+    pub fn make(owner: UserId, epoch: String, now: Timestamp, rng: &mut impl CryptoRng) -> (Self, Vec<Secret<String>>) {
+        let salt = hex::encode(rng.random::<[u8; 16]>());
+        let mut kept = Self { owner, salt, made: now, epoch, codes: Vec::new() };
         let mut told = Vec::new();
         for _ in 0..COUNT {
             let bytes = rng.random::<[u8; LENGTH]>();
@@ -71,15 +78,24 @@ impl RecoveryCodes {
         (kept, told)
     }
 
-    /// How many still count.
+    /// Whether they were made in another life of the store than `epoch`: then none of them counts.
     #[must_use]
-    pub fn left(&self) -> usize {
+    pub fn is_void(&self, epoch: &str) -> bool {
+        self.epoch != epoch
+    }
+
+    /// How many still count in the life `epoch` of the store.
+    #[must_use]
+    pub fn left(&self, epoch: &str) -> usize {
+        if self.is_void(epoch) {
+            return 0;
+        }
         self.codes.iter().filter(|code| code.used.is_none()).count()
     }
 
-    /// What `typed` is, at `now`. All codes are looked at, whichever it is.
+    /// What `typed` is, at `now` in the life `epoch` of the store. All codes are looked at, whichever it is.
     #[must_use]
-    pub fn look_up(&self, typed: &Secret<String>, now: Timestamp) -> Known {
+    pub fn look_up(&self, typed: &Secret<String>, epoch: &str, now: Timestamp) -> Known {
         let digest = self.digest(&plain(typed.expose()));
         let mut found = None;
         for (number, code) in self.codes.iter().enumerate() {
@@ -88,6 +104,7 @@ impl RecoveryCodes {
         let mut after = self.clone();
         match found.and_then(|number| after.codes.get_mut(number)) {
             None => Known::Wrong,
+            Some(_) if self.is_void(epoch) => Known::Void,
             Some(code) if code.used.is_some() => Known::Used,
             Some(code) => {
                 code.used = Some(now);
@@ -141,7 +158,7 @@ mod tests {
     }
 
     fn made(seed: u8) -> (RecoveryCodes, Vec<Secret<String>>) {
-        RecoveryCodes::make(UserId::from_bytes([1; 16]), at(0), &mut StdRng::from_seed([seed; 32]))
+        RecoveryCodes::make(UserId::from_bytes([1; 16]), "e1".to_owned(), at(0), &mut StdRng::from_seed([seed; 32]))
     }
 
     proptest! {
@@ -150,11 +167,11 @@ mod tests {
             let (mut kept, told) = made(seed);
             prop_assert_eq!(told.iter().map(|code| code.expose().clone()).collect::<BTreeSet<_>>().len(), COUNT);
             for (turn, number) in order.into_iter().enumerate() {
-                prop_assert_eq!(kept.left(), COUNT - turn);
+                prop_assert_eq!(kept.left("e1"), COUNT - turn);
                 let typed = Secret::new(format!(" {} ", told[number].expose().to_lowercase().replace('-', " ").replace('0', "o")));
                 prop_assert!(has_the_form(&typed));
-                let Known::Right(after) = kept.look_up(&typed, at(1)) else { panic!("{kept:?}") };
-                prop_assert_eq!(after.look_up(&typed, at(2)), Known::Used);
+                let Known::Right(after) = kept.look_up(&typed, "e1", at(1)) else { panic!("{kept:?}") };
+                prop_assert_eq!(after.look_up(&typed, "e1", at(2)), Known::Used);
                 kept = after;
             }
         }
@@ -162,7 +179,7 @@ mod tests {
         #[test]
         fn what_is_no_code_is_wrong(text in ".{0,40}") {
             let (kept, _) = made(7);
-            prop_assert_eq!(kept.look_up(&Secret::new(text), at(1)), Known::Wrong);
+            prop_assert_eq!(kept.look_up(&Secret::new(text), "e1", at(1)), Known::Wrong);
         }
     }
 
@@ -176,9 +193,21 @@ mod tests {
         }
         let other = RecoveryCodes { owner: UserId::from_bytes([2; 16]), ..kept };
         assert_eq!(
-            other.look_up(&told[0], at(1)),
+            other.look_up(&told[0], "e1", at(1)),
             Known::Wrong,
             "a row that is put in the place of another opens nothing"
         );
+    }
+
+    #[test]
+    fn those_of_another_life_of_the_store_count_no_more() {
+        let (kept, told) = made(3);
+        let Known::Right(after) = kept.look_up(&told[0], "e1", at(1)) else { panic!("{kept:?}") };
+        for codes in [&kept, &after] {
+            assert_eq!((codes.is_void("e2"), codes.left("e2")), (true, 0));
+            assert!(told.iter().all(|code| codes.look_up(code, "e2", at(2)) == Known::Void));
+            // Nobody is told of a guess that it was near.
+            assert_eq!(codes.look_up(&Secret::new("x".repeat(LENGTH)), "e2", at(2)), Known::Wrong);
+        }
     }
 }

@@ -125,7 +125,7 @@ impl Sso {
         let mut commit = Commit::new(by.clone(), now, Intent::Widen);
         commit.put_code(&digest, &code, revision)?;
         commit.put_family(&family, 0)?;
-        self.watch(&mut commit, client, &family.consent)?;
+        Self::watch(&mut commit, client, &family.consent, now)?;
         let event = self.note_tokens(&given, ("authorization_code", &made), shown);
         let intended = Trace::Intended(self.admin.audit.intend(&by, &event, now));
         match intended.try_commit(&self.admin.store, commit, &Outcome::success(), now) {

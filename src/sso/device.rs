@@ -215,7 +215,7 @@ impl Sso {
         let redeemed = DeviceGrant { answer: Answer::Redeemed { family: family.id }, ..held.value };
         commit.put_device(digest, &redeemed, held.revision)?;
         commit.put_family(family, 0)?;
-        self.watch(&mut commit, client, &family.consent)?;
+        Self::watch(&mut commit, client, &family.consent, now)?;
         let intended = Trace::Intended(self.admin.audit.intend(&by, &event, now));
         let Err(not) = intended.try_commit(&self.admin.store, commit, &Outcome::success(), now) else { return Ok(()) };
         let (error, trace) = *not;

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{OauthError, Sso};
 use crate::base::{Timestamp, UserId};
 use crate::gate::{GateError, Operation, Remembered};
-use crate::model::client::{Client, Subjects};
+use crate::model::client::{Client, ClientId, Subjects};
 use crate::model::token_family::Consent;
 use crate::model::{Actor, Arn, Entity, Member, User};
 use crate::rights::Library;
@@ -153,13 +153,24 @@ impl Sso {
     /// # Errors
     /// When the store fails.
     pub(super) fn subject(&self, client: &Client, user: &UserId, now: Timestamp) -> Result<String, OauthError> {
-        match client.subjects {
+        self.subject_of(client.subjects, &client.id, user, now)
+    }
+
+    /// As [`Sso::subject`], of a client that may be known no more.
+    pub(super) fn subject_of(
+        &self,
+        subjects: Subjects,
+        client: &ClientId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<String, OauthError> {
+        match subjects {
             Subjects::Public => Ok(user.to_string()),
             Subjects::Pairwise => {
                 use base64::Engine as _;
                 let salt = self.salt(now)?;
                 // Every client is a sector of its own, so that no two know that they have the same person.
-                let named = [salt.as_slice(), client.id.as_str().as_bytes(), b"\0", user.as_bytes()].concat();
+                let named = [salt.as_slice(), client.as_str().as_bytes(), b"\0", user.as_bytes()].concat();
                 Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(named)))
             }
         }

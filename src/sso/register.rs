@@ -139,7 +139,8 @@ impl Sso {
         let (name, secret) = parts.ok_or_else(OauthError::token)?;
         let secret = Secret::new(secret.to_owned());
         let held = self.admin.store.read(|snapshot| sso::registration_token(snapshot, &name))?;
-        held.filter(|held| held.value.admits(&secret, now)).ok_or_else(OauthError::token)
+        let epoch = self.epoch()?;
+        held.filter(|held| held.value.admits(&secret, &epoch, now)).ok_or_else(OauthError::token)
     }
 
     /// The client that is asked for, and its secret where it has one.

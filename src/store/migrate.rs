@@ -4,10 +4,12 @@
 //! The layout's number moves only behind a whole step. History rows are of the layout of their
 //! time unless the step rewrites them too.
 
-use super::execute::to_json;
+use super::execute::{from_json, to_json};
 use super::{Commit, Intent, KeyRange, Store, StoreError, identity, rows, schema};
 use crate::base::Timestamp;
-use crate::model::{Actor, Entity, MemberKind};
+use crate::model::client::RegistrationToken;
+use crate::model::logout_notice::LogoutNotice;
+use crate::model::{Actor, Entity, MemberKind, RecoveryCodes};
 
 /// One step, from one layout to the next.
 pub(super) struct Migration {
@@ -64,9 +66,15 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // There are none in layout 7. Older versions would not know that sessions end with them.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 8,
+        what: "sign-outs by their time, and what a restore ends",
+        // Older versions would move notices and leave their turns, and would make recovery codes that count in no life of the store.
+        run: |store, now| find_notices(store, now).and_then(|()| name_epochs(store, now)),
+    },
 ];
 
-/// Machines written in one commit.
+/// Rows looked at for one commit.
 const BATCH: usize = 1_000;
 
 /// Writes by what each machine is found.
@@ -87,6 +95,58 @@ fn find_machines(store: &Store, now: Timestamp) -> Result<(), StoreError> {
             store.commit(commit)?;
         }
     }
+}
+
+/// Gives each notice of a sign-out its turn: one commit per page.
+fn find_notices(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let mut rest = KeyRange::prefix(&schema::sso::notices());
+    loop {
+        let page = store.read(|snapshot| snapshot.scan(&rest, BATCH))?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        rest = rest.after(last);
+        let mut commit = Commit::new(Actor::task("store/migrate"), now, Intent::Widen);
+        for (key, row) in page {
+            let notice: LogoutNotice = from_json(&key, &row.value)?;
+            commit.put(schema::sso::turn(notice.turn(), &key), Vec::new());
+        }
+        store.commit(commit)?;
+    }
+}
+
+/// Gives recovery codes, and tokens by which clients register, the life of the store that they are of. They count on: whoever keeps
+/// codes in a drawer would be shut out by an upgrade, on the day on which they need one. Where the store came back from a backup and
+/// nobody has opened it since, that is the life that ended with it.
+fn name_epochs(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let (epoch, codes, tokens) = store.read(|snapshot| {
+        let epoch = match identity::restored(snapshot)? {
+            Some(restored) => restored.before,
+            None => identity::epoch(snapshot)?,
+        };
+        let codes = snapshot.scan(&KeyRange::prefix(&schema::factors::all_recovery_codes()), usize::MAX)?;
+        let tokens = snapshot.scan(&KeyRange::prefix(&schema::sso::registration_tokens()), usize::MAX)?;
+        Ok::<_, StoreError>((epoch.to_string(), codes, tokens))
+    })?;
+    let mut named = Vec::new();
+    for (key, row) in codes {
+        let mut held: RecoveryCodes = from_json(&key, &row.value)?;
+        if held.epoch.is_empty() {
+            held.epoch.clone_from(&epoch);
+            named.push((to_json(&held)?, key));
+        }
+    }
+    for (key, row) in tokens {
+        let mut held: RegistrationToken = from_json(&key, &row.value)?;
+        if held.epoch.is_empty() {
+            held.epoch.clone_from(&epoch);
+            named.push((to_json(&held)?, key));
+        }
+    }
+    for chunk in named.chunks(BATCH) {
+        let mut commit = Commit::new(Actor::task("store/migrate"), now, Intent::Widen);
+        chunk.iter().for_each(|(value, key)| commit.put(key.clone(), value.clone()));
+        store.commit(commit)?;
+    }
+    Ok(())
 }
 
 /// Brings `store` from layout `found` to `wanted`.
@@ -184,6 +244,65 @@ mod tests {
                 assert_eq!(found.len(), 1, "{n}");
             }
         }
+    }
+
+    /// Sign-outs, codes and tokens of layout 8, and what the step makes of them.
+    fn stepped(restored: Option<&identity::Restored>) -> (Vec<String>, usize) {
+        use crate::base::{Secret, SessionId, UserId};
+        use crate::model::client::SecretHash;
+        use crate::model::logout_notice::NoticeState;
+        use rand::SeedableRng as _;
+        let store = Store::new(Memory::new());
+        let (owner, name) = (UserId::from_bytes([1; 16]), "ci".parse().unwrap());
+        let mut rng = rand::rngs::StdRng::from_seed([7; 32]);
+        let codes = RecoveryCodes::make(owner, String::new(), NOW, &mut rng).0;
+        let secret = SecretHash::of(&Secret::new("x".to_owned()));
+        let token =
+            RegistrationToken { name, secret, created: NOW, expires: Timestamp::MAX, left: 1, epoch: String::new() };
+        let of_before = |text: Vec<u8>| {
+            let mut row: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            assert_eq!(row.as_object_mut().unwrap().remove("epoch").unwrap(), "");
+            row.to_string().into_bytes()
+        };
+        let (session, client) = (SessionId::from_bytes([3; 16]), "app".parse().unwrap());
+        let state = NoticeState::Watching { look: NOW };
+        let notice = LogoutNotice { client, session, user: owner, address: None, client_gone: false, state };
+        let mut commit = Commit::new(Actor::task("test"), NOW, Intent::Widen);
+        commit.put(schema::factors::recovery_codes(&owner), of_before(to_json(&codes).unwrap()));
+        commit.put(schema::sso::registration_token(&token.name), of_before(to_json(&token).unwrap()));
+        commit.put(schema::sso::notice(&session, &notice.client), to_json(&notice).unwrap());
+        if let Some(restored) = restored {
+            commit.put(identity::restored_key(), to_json(restored).unwrap());
+        }
+        store.commit(commit).unwrap();
+        for _ in 0..2 {
+            migrate(&store, 8, 9, MIGRATIONS, NOW).unwrap();
+        }
+        let held = store.read(|snapshot| {
+            let codes = super::super::factors::recovery_codes(snapshot, &owner)?.unwrap().value;
+            let token = super::super::sso::registration_token(snapshot, &token.name)?.unwrap().value;
+            let turns = super::super::logouts::turns(snapshot, NOW, 10)?;
+            let notices = turns.iter().map(|turn| turn.notices.len()).sum();
+            Ok::<_, StoreError>((vec![codes.epoch, token.epoch], notices))
+        });
+        held.unwrap()
+    }
+
+    #[test]
+    fn codes_of_before_count_on_until_a_restore_and_sign_outs_are_found() {
+        let now = identity::Epoch::default().to_string();
+        assert_eq!(stepped(None), (vec![now.clone(); 2], 1));
+        // The store came back from a backup, and is opened for the first time since.
+        let before: identity::Epoch = "00000000000000aa".to_owned().try_into().unwrap();
+        let restored = identity::Restored {
+            by: Actor::task("test"),
+            from: "a file".to_owned(),
+            at: NOW,
+            before,
+            after: identity::Epoch::default(),
+        };
+        assert_eq!(stepped(Some(&restored)), (vec![before.to_string(); 2], 1));
+        assert_ne!(before.to_string(), now);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod history;
 pub mod iam;
 pub mod identity;
 pub mod import;
+pub mod logouts;
 pub mod memory;
 mod migrate;
 mod nesting;

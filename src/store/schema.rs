@@ -50,6 +50,7 @@
 //! | `3` what devices asked for | digest of the device's code (32) | [`DeviceGrant`] as JSON | no |
 //! | `4` codes that people type for devices | digest of the code (32) | digest (32) of the device's code, and until when, as JSON | no |
 //! | `5` what clients are owed about ends of sessions | session id (16), client id | [`LogoutNotice`] as JSON | no |
+//! | `7` when somebody has to look at what is in `5` | second (8), that row's key, or its beginning of a session | nothing | no |
 //! | `6` requests of clients that were pushed | 1, digest of the name (32) | [`PushedRequest`] as JSON | no |
 //! | `6` tokens by which software registers itself | 2, name | [`RegistrationToken`] as JSON | no |
 //! | `2` families of | user id, family id | nothing | no |
@@ -112,7 +113,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 8;
+pub const SCHEMA_VERSION: u32 = 9;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -143,6 +144,7 @@ pub fn is_aside(key: &[u8]) -> bool {
                 | b'4'
                 | b'5'
                 | b'6'
+                | b'7'
                 | b'A'
                 | b'O'
                 | b'u'

@@ -3,9 +3,10 @@
 use super::execute::{from_json, to_json};
 use super::iam::Read;
 use super::schema::sessions::{self as keys, Way};
+use super::schema::sso;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
 use crate::base::{SessionId, Timestamp};
-use crate::model::{AccessKeyId, Session};
+use crate::model::{AccessKeyId, Held, Session};
 
 /// The session with this id.
 ///
@@ -132,6 +133,10 @@ impl Commit {
         let key = keys::session(&changed.id);
         self.expect(key.clone(), Expect::At(revision));
         self.put(key, to_json(changed)?);
+        // Clients are told of it: by whoever looks at their notices next.
+        if let Some(ended) = changed.ended.as_ref().filter(|_| changed.held_by == Held::Browser) {
+            self.put(sso::turn(ended.at, &sso::notices_of(&changed.id)), Vec::new());
+        }
         Ok(())
     }
 

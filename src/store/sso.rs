@@ -1,5 +1,5 @@
-//! Rows of single sign-on, in terms of the model: clients, pushed requests, codes, families of tokens, devices, what clients are
-//! owed about sign-outs, and what counts once or no more.
+//! Rows of single sign-on, in terms of the model: clients, pushed requests, codes, families of tokens, devices, and what counts once
+//! or no more. What clients are owed about sign-outs is in [`super::logouts`].
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,13 @@ use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError
 use crate::base::{Timestamp, UserId};
 use crate::model::client::{ClientId, RegistrationToken};
 use crate::model::device_grant::DeviceGrant;
-use crate::model::logout_notice::LogoutNotice;
 use crate::model::token_family::{Code, Family, FamilyId, PushedRequest};
 use crate::model::{Actor, Client};
 
-fn read<T: serde::de::DeserializeOwned>(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Read<T>>, StoreError> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(
+    snapshot: &dyn Snapshot,
+    key: &[u8],
+) -> Result<Option<Read<T>>, StoreError> {
     let Some(Row { revision, value }) = snapshot.get(key)? else { return Ok(None) };
     Ok(Some(Read { value: from_json(key, &value)?, revision }))
 }
@@ -82,19 +84,6 @@ pub fn device_of(snapshot: &dyn Snapshot, user_code: &[u8; 32]) -> Result<Option
     hex::decode_to_slice(&found.value.device, &mut device)
         .map_err(|_| StoreError::corrupt(&key, "it names no device"))?;
     Ok(Some(device))
-}
-
-/// All that clients are owed about ends of sessions. Looks at all there is: a row for each session and client that wants to know.
-///
-/// # Errors
-/// When the rows cannot be read, or one is damaged.
-pub fn notices(store: &Store) -> Result<Vec<Read<LogoutNotice>>, StoreError> {
-    store.read(|snapshot| {
-        let rows = snapshot.scan(&KeyRange::prefix(&keys::notices()), usize::MAX)?;
-        let read =
-            |(key, row): &(Vec<u8>, Row)| Ok(Read { value: from_json(key, &row.value)?, revision: row.revision });
-        rows.iter().map(read).collect()
-    })
 }
 
 /// The request that was pushed under the name of this digest.
@@ -217,34 +206,6 @@ impl Commit {
     pub fn delete_user_code(&mut self, user_code: &[u8; 32], expires: Timestamp) {
         let key = keys::user_code(user_code);
         self.delete(keys::over(not_behind(expires), &key));
-        self.delete(key);
-    }
-
-    /// Has a client be told of the end of a session. One that is to be told already stays so.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn watch_logout(&mut self, notice: &LogoutNotice) -> Result<(), StoreError> {
-        // Nothing is expected of the row: two sign-ins to one client at the same time are no conflict, and write the same.
-        self.put(keys::notice(&notice.session, &notice.client), to_json(notice)?);
-        Ok(())
-    }
-
-    /// Writes a notice that was read at `revision`.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn put_notice(&mut self, notice: &LogoutNotice, revision: Revision) -> Result<(), StoreError> {
-        let key = keys::notice(&notice.session, &notice.client);
-        self.expect(key.clone(), as_read(revision));
-        self.put(key, to_json(notice)?);
-        Ok(())
-    }
-
-    /// Deletes a notice that was read at `revision`.
-    pub fn delete_notice(&mut self, notice: &LogoutNotice, revision: Revision) {
-        let key = keys::notice(&notice.session, &notice.client);
-        self.expect(key.clone(), Expect::At(revision));
         self.delete(key);
     }
 
@@ -377,10 +338,17 @@ pub fn families_of(store: &Store, user: &UserId) -> Result<Vec<FamilyId>, StoreE
 /// When the rows cannot be read, or one is damaged.
 pub fn families_that(store: &Store, meant: impl Fn(&Family) -> bool) -> Result<Vec<FamilyId>, StoreError> {
     let mut found = Vec::new();
-    store.visit(&KeyRange::prefix(&keys::families()), |key, value| {
-        let family: Family = from_json(key, value)?;
-        found.extend((family.ended.is_none() && meant(&family)).then_some(family.id));
-        Ok(())
-    })?;
+    all_families(store, |family| found.extend((family.ended.is_none() && meant(&family)).then_some(family.id)))?;
     Ok(found)
+}
+
+/// Shows each family there is.
+///
+/// # Errors
+/// When the rows cannot be read, or one is damaged.
+pub fn all_families(store: &Store, mut show: impl FnMut(Family)) -> Result<(), StoreError> {
+    store.visit(&KeyRange::prefix(&keys::families()), |key, value| {
+        show(from_json(key, value)?);
+        Ok(())
+    })
 }

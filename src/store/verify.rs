@@ -117,7 +117,9 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         }
         Some(b'x' | b'z' | b'q') => factors::check(snapshot, key, value),
         Some(b't' | b'v' | b'w') => sessions::check(snapshot, key, value),
-        Some(b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6') => sso::check(snapshot, key, value),
+        Some(b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' | b'7') => {
+            sso::check(snapshot, key, value)
+        }
         Some(b'l' | b'8' | b'9' | b'0') => grants::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;

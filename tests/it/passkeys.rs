@@ -401,6 +401,44 @@ async fn a_recovery_code_signs_in_once_is_told_and_guesses_at_it_are_guesses_at_
     shows(&mut browser, "/login/code", &asked, &[("code", &new[1])]).await.says(200, "8 are left");
 }
 
+/// A restore brings back codes that were used since the backup: none of before it counts, and the person is told what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn recovery_codes_of_before_a_restore_count_no_more() {
+    let office = office().await;
+    let (mut key, codes) = enrolled(&office).await;
+    let app = &office.fixture.app;
+    // What `bailey store import` begins: another life of the same rows.
+    let restore = |epoch: &str| {
+        let by = bailey::model::Actor::task("test");
+        let mut commit = bailey::store::Commit::new(by, app.admin.now(), bailey::store::Intent::Widen);
+        commit.put(bailey::store::schema::meta("epoch"), format!("\"{epoch}\"").into_bytes());
+        app.store.commit(commit).unwrap();
+    };
+    restore("00000000000000aa");
+    let mut browser = Browser::new(&office);
+    let asked = browser.sign_in("ann", PASSWORD).await;
+    assert!(!asked.html.contains("Use a recovery code"), "there are none that count");
+    for code in [&codes[0], &codes[0], &codes[1], &codes[2], &codes[3], &codes[4], &codes[5]] {
+        // A right one is no guess, and keeps nobody from what is left.
+        shows(&mut browser, "/login/code", &asked, &[("code", code)]).await.says(403, "before the last restore");
+    }
+    let asked = browser.sign_in("ann", PASSWORD).await;
+    shows_passkey(&mut browser, &asked, &mut key).await.leads_to("/me");
+    let page = browser.get("/me/security").await;
+    page.says(200, "count no more");
+    let new = self::codes(&browser.post("/me/security/recovery-codes", &[("form", &page.field("form"))]).await);
+    browser.get("/me/security").await.says(200, "10 left");
+    let mut browser = Browser::new(&office);
+    let asked = browser.sign_in("ann", PASSWORD).await;
+    shows(&mut browser, "/login/code", &asked, &[("code", &codes[1])]).await.says(403, "The code is wrong");
+    shows(&mut browser, "/login/code", &asked, &[("code", &new[0])]).await.says(200, "9 are left");
+    // Nor does another restore bring back those of the first life.
+    restore("00000000000000bb");
+    let mut browser = Browser::new(&office);
+    let asked = browser.sign_in("ann", PASSWORD).await;
+    shows(&mut browser, "/login/code", &asked, &[("code", &new[1])]).await.says(403, "before the last restore");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passkey_alone_signs_in_where_that_is_wanted_and_it_made_sure_who_holds_it() {
     let office = office().await;

@@ -23,7 +23,7 @@ fn forget(desk: &Desk) -> u64 {
 pub(crate) fn is_whole(desk: &Desk) {
     let copy = Store::new(Memory::new());
     let mut commit = Commit::new(Actor::task("test"), Timestamp::UNIX_EPOCH, Intent::Widen);
-    for space in [b"1", b"2", b"6", b"d", b"f", b"h"] {
+    for space in [b"1", b"2", b"5", b"6", b"7", b"d", b"f", b"h"] {
         let store = &desk.office.fixture.app.store;
         let rows = store.read(|snapshot| snapshot.scan(&KeyRange::prefix(space), usize::MAX)).unwrap();
         rows.into_iter().for_each(|(key, row)| commit.put(key, row.value));

@@ -133,7 +133,7 @@ fn factors_of(owner: UserId) -> (Passkey, RecoveryCodes) {
     let (verifies, can_sync, synced, last_used) = (true, true, false, None);
     let passkey = Passkey { id, owner, name, credential, verifies, can_sync, synced, created, last_used };
     let mut rng = rand::rngs::StdRng::from_seed([7; 32]);
-    (passkey, RecoveryCodes::make(owner, now(), &mut rng).0)
+    (passkey, RecoveryCodes::make(owner, "0000000000000001".to_owned(), now(), &mut rng).0)
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The smallest store that keeps the contract, in memory, with a switch that makes it full.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bailey::store::{
@@ -17,6 +17,8 @@ pub(crate) type Rows = BTreeMap<Vec<u8>, Row>;
 pub(crate) struct Tiny {
     rows: Arc<Mutex<(u64, Arc<Rows>)>>,
     pub(crate) full: Arc<AtomicBool>,
+    /// Rows that were read.
+    pub(crate) read: Arc<AtomicU64>,
     changed: watch::Sender<u64>,
 }
 
@@ -36,7 +38,7 @@ impl Tiny {
     }
 }
 
-struct View(u64, Arc<Rows>);
+struct View(u64, Arc<Rows>, Arc<AtomicU64>);
 
 impl Snapshot for View {
     fn revision(&self) -> u64 {
@@ -44,20 +46,23 @@ impl Snapshot for View {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        self.2.fetch_add(1, Ordering::Relaxed);
         Ok(self.1.get(key).cloned())
     }
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let rows = self.1.range(range.from.clone()..);
         let rows = rows.take_while(|(key, _)| range.to.as_ref().is_none_or(|to| *key < to));
-        Ok(rows.take(limit).map(|(key, row)| (key.clone(), row.clone())).collect())
+        let found: Vec<Entry> = rows.take(limit).map(|(key, row)| (key.clone(), row.clone())).collect();
+        self.2.fetch_add(found.len() as u64, Ordering::Relaxed);
+        Ok(found)
     }
 }
 
 impl Engine for Tiny {
     fn snapshot(&self, read: &mut dyn FnMut(&dyn Snapshot) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let (revision, rows) = self.rows.lock().unwrap().clone();
-        read(&View(revision, rows))
+        read(&View(revision, rows, Arc::clone(&self.read)))
     }
 
     fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

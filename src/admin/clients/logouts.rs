@@ -7,7 +7,7 @@ use crate::base::SessionId;
 use crate::model::client::ClientId;
 use crate::model::logout_notice::NoticeState;
 use crate::model::{Entity, Member};
-use crate::store::{rows, sso};
+use crate::store::{logouts, rows};
 
 /// That a client is told of a sign-out, was, or could not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,8 @@ impl Admin {
     /// # Errors
     /// When the store cannot be read.
     pub fn client_logouts(&self) -> Result<Vec<LogoutView>, AdminError> {
-        let notices = sso::notices(&self.store)?.into_iter().map(|held| held.value);
-        let ended = notices.filter(|notice| notice.state != NoticeState::Watching);
+        let notices = logouts::notices(&self.store)?.into_iter().map(|held| held.value);
+        let ended = notices.filter(|notice| !matches!(notice.state, NoticeState::Watching { .. }));
         let mut views = Vec::new();
         for notice in ended {
             let found = self.store.read(|snapshot| rows::entity(snapshot, &Member::User(notice.user)))?;

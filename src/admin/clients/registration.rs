@@ -8,7 +8,7 @@ use crate::base::text::printable;
 use crate::base::{Secret, Timestamp};
 use crate::gate::Authorized;
 use crate::model::client::{ClientId, RegistrationToken, SecretHash};
-use crate::store::sso;
+use crate::store::{StoreError, identity, sso};
 
 /// Most of them that are kept.
 const MOST: usize = 100;
@@ -46,11 +46,16 @@ pub struct RegistrationTokenView {
     pub expires: Timestamp,
     /// How many clients may still register by it.
     pub left: u32,
+    /// Whether it counts no more, since the store came back from a backup after it was made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub void: bool,
 }
 
 impl RegistrationTokenView {
-    fn of(token: RegistrationToken) -> Self {
-        Self { name: token.name, created: token.created, expires: token.expires, left: token.left }
+    fn of(token: RegistrationToken, epoch: &str) -> Self {
+        let (void, left) = (token.epoch != epoch, token.left);
+        let left = if void { 0 } else { left };
+        Self { name: token.name, created: token.created, expires: token.expires, left, void }
     }
 }
 
@@ -91,13 +96,15 @@ impl Admin {
                 created: change.now,
                 expires: until.unwrap_or(Timestamp::MAX),
                 left: uses,
+                epoch: identity::epoch(change.snapshot)?.to_string(),
             };
             change.commit.put_registration_token(&token, 0)?;
             change.note("token", token.name.to_string());
             change.note("uses", uses.to_string());
             change.note("expires", token.expires.to_string());
             let text = Secret::new(format!("{}.{}", token.name, secret.expose()));
-            Ok((RegistrationTokenView::of(token), text))
+            let view = RegistrationTokenView::of(token.clone(), &token.epoch);
+            Ok((view, text))
         })
     }
 
@@ -106,8 +113,10 @@ impl Admin {
     /// # Errors
     /// When the store cannot be read.
     pub fn registration_tokens(&self) -> Result<Vec<RegistrationTokenView>, AdminError> {
-        let all = self.store.read(sso::registration_tokens)?;
-        Ok(all.into_iter().map(RegistrationTokenView::of).collect())
+        let (all, epoch) = self.store.read(|snapshot| {
+            Ok::<_, StoreError>((sso::registration_tokens(snapshot)?, identity::epoch(snapshot)?.to_string()))
+        })?;
+        Ok(all.into_iter().map(|token| RegistrationTokenView::of(token, &epoch)).collect())
     }
 
     /// Removes one: nobody registers by it any more. Clients that did stay. Blocks.

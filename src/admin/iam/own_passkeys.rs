@@ -21,7 +21,7 @@ use crate::model::passkey::{LONGEST_NAME, MOST};
 use crate::model::{Passkey, PasskeyId, RecoveryCodes, User};
 use crate::store::iam::Read;
 use crate::store::schema::sso::Spent;
-use crate::store::{factors, sso};
+use crate::store::{factors, identity, sso};
 
 /// For how long a challenge that was used is remembered: longer than its ceremony is good.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
@@ -53,8 +53,19 @@ pub struct Removed {
 pub struct OwnFactors {
     /// Their passkeys, oldest first.
     pub passkeys: Vec<Passkey>,
-    /// How many recovery codes are left, and when they were made.
-    pub recovery_codes: Option<(usize, Timestamp)>,
+    /// Their recovery codes.
+    pub recovery_codes: Option<OwnCodes>,
+}
+
+/// What somebody's recovery codes are, apart from what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnCodes {
+    /// How many are left.
+    pub left: usize,
+    /// When they were made.
+    pub made: Timestamp,
+    /// Whether none of them counts, since the store came back from a backup after that.
+    pub void: bool,
 }
 
 impl Admin {
@@ -67,7 +78,13 @@ impl Admin {
         self.store.read(|snapshot| {
             let passkeys = factors::passkeys_of(snapshot, &user.id)?.into_iter().map(|held| held.value).collect();
             let codes = factors::recovery_codes(snapshot, &user.id)?;
-            Ok(OwnFactors { passkeys, recovery_codes: codes.map(|held| (held.value.left(), held.value.made)) })
+            let epoch = identity::epoch(snapshot)?.to_string();
+            let recovery_codes = codes.map(|Read { value, .. }| OwnCodes {
+                left: value.left(&epoch),
+                made: value.made,
+                void: value.is_void(&epoch),
+            });
+            Ok(OwnFactors { passkeys, recovery_codes })
         })
     }
 
@@ -192,7 +209,8 @@ impl Admin {
     fn new_codes(&self, change: &mut Change<'_>, user: &User) -> Result<Vec<Secret<String>>, AdminError> {
         let before = factors::recovery_codes(change.snapshot, &user.id)?;
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        let (kept, told) = RecoveryCodes::make(user.id, change.now, &mut *rng);
+        let epoch = identity::epoch(change.snapshot)?.to_string();
+        let (kept, told) = RecoveryCodes::make(user.id, epoch, change.now, &mut *rng);
         change.commit.put_recovery_codes(&kept, before.map_or(0, |held| held.revision))?;
         change.note("recovery_codes", told.len().to_string());
         Ok(told)

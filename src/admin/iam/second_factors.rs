@@ -11,7 +11,7 @@ use crate::model::{AccountId, Arn, Begun, CredentialOwner, MfaDevice, Passkey};
 use crate::sessions::ending;
 use crate::store::iam::Read;
 use crate::store::schema::sessions::Way;
-use crate::store::{Snapshot, credentials, factors, sessions};
+use crate::store::{Snapshot, credentials, factors, identity, sessions};
 
 /// A second factor as administrators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,7 @@ struct Held {
     devices: Vec<Read<MfaDevice>>,
     passkeys: Vec<Read<Passkey>>,
     codes: Option<Read<crate::model::RecoveryCodes>>,
+    epoch: String,
 }
 
 impl Held {
@@ -105,6 +106,7 @@ impl Held {
             devices: credentials::mfa_devices_of(snapshot, &CredentialOwner::User(id))?,
             passkeys: factors::passkeys_of(snapshot, &id)?,
             codes: factors::recovery_codes(snapshot, &id)?,
+            epoch: identity::epoch(snapshot)?.to_string(),
         })
     }
 
@@ -130,7 +132,7 @@ impl Held {
         let codes = self
             .codes
             .iter()
-            .map(|Read { value, .. }| view("recovery codes", format!("{} left", value.left()), value.made));
+            .map(|Read { value, .. }| view("recovery codes", format!("{} left", value.left(&self.epoch)), value.made));
         devices.chain(passkeys).chain(codes).collect()
     }
 

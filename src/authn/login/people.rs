@@ -313,7 +313,8 @@ pub(super) fn admit(
         | Reason::WrongPasskey
         | Reason::UsedChallenge
         | Reason::CounterWentBack
-        | Reason::UsedRecoveryCode => refused.with_half(Half::of(&user, password, now)),
+        | Reason::UsedRecoveryCode
+        | Reason::VoidRecoveryCode => refused.with_half(Half::of(&user, password, now)),
         _ => refused,
     })?;
     Ok(Bound { account: parts.account.clone(), user, at: now, by_password: true, mfa, password, from })

@@ -111,6 +111,8 @@ reasons! {
     CounterWentBack = "counter_went_back", Holder;
     /// The recovery code was taken before.
     UsedRecoveryCode = "used_recovery_code", Holder;
+    /// The recovery code was made before the store came back from a backup.
+    VoidRecoveryCode = "void_recovery_code", Holder;
     /// Nobody signs in without a password here.
     PasswordlessOff = "passwordless_off", Everybody;
     /// Nobody has that passkey, or it shows nobody by itself.
@@ -255,6 +257,9 @@ impl fmt::Display for Refused {
                 "the counter of this passkey went back, so there may be a copy of it: sign in another way and remove it, or ask your administrators"
             }
             Reason::UsedRecoveryCode => "this recovery code was used before: each counts once",
+            Reason::VoidRecoveryCode => {
+                "recovery codes made before the last restore from a backup count no more: use your second factor and make new ones, or ask your administrators"
+            }
             Reason::PasswordlessOff => "nobody signs in with a passkey alone here: use your name and password",
             Reason::UnknownPasskey => {
                 "this passkey signs nobody in by itself: use your name and password; what you have of it here may have been removed"

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
 
+use crate::admin::iam::own_passkeys::OwnCodes;
 use crate::authn::login::Factors;
 use crate::authn::webauthn::Asked;
 use crate::base::Timestamp;
@@ -254,8 +255,7 @@ pub(super) struct Security {
     pub(super) devices: Vec<(String, Timestamp)>,
     pub(super) mfa: Option<Timestamp>,
     pub(super) passkeys: Vec<Passkey>,
-    /// How many recovery codes are left, and when they were made.
-    pub(super) recovery_codes: Option<(usize, Timestamp)>,
+    pub(super) recovery_codes: Option<OwnCodes>,
     /// The last times that somebody signed in.
     pub(super) sign_ins: Vec<SignedInBefore>,
     /// Names, and the groups between.

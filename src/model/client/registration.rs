@@ -19,6 +19,10 @@ pub struct RegistrationToken {
     pub expires: Timestamp,
     /// How many clients may still register by it.
     pub left: u32,
+    /// The store it was made in: a restore ends it, since it brings used ones back. None in rows of before, which the store gives
+    /// one when it is brought up to date.
+    #[serde(default)]
+    pub epoch: String,
 }
 
 /// How a client came to be that registered itself.
@@ -31,9 +35,9 @@ pub struct SelfRegistered {
 }
 
 impl RegistrationToken {
-    /// Whether somebody who shows `secret` may register by it at `now`.
+    /// Whether somebody who shows `secret` may register by it at `now` in the life `epoch` of the store.
     #[must_use]
-    pub fn admits(&self, secret: &Secret<String>, now: Timestamp) -> bool {
-        self.secret.is_of(secret) && !expired(self.expires, now) && self.left > 0
+    pub fn admits(&self, secret: &Secret<String>, epoch: &str, now: Timestamp) -> bool {
+        self.secret.is_of(secret) && !expired(self.expires, now) && self.left > 0 && self.epoch == epoch
     }
 }

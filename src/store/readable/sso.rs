@@ -28,6 +28,12 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
             hex::decode_to_slice(session, &mut bytes).ok()?;
             Some(keys::notice(&SessionId::from_bytes(bytes), &client.parse().ok()?))
         }
+        "logout-turn" => {
+            let (at, of) = rest.split_once('/')?;
+            let at: u64 = at.parse().ok()?;
+            let key = [b"7".as_slice(), &at.to_be_bytes(), &hex::decode(of).ok()?].concat();
+            keys::parse_turn(&key).map(|_| key)
+        }
         "spent" => {
             let (kind, digest) = rest.split_once('/')?;
             let kind = Spent::ALL.into_iter().find(|spent| spent.word() == kind)?;
@@ -61,6 +67,10 @@ pub(super) fn words(key: &[u8]) -> Option<String> {
         b'5' => {
             let (session, client) = keys::parse_notice(key)?;
             format!("logout-notice/{}/{client}", hex::encode(session.as_bytes()))
+        }
+        b'7' => {
+            let (at, ..) = keys::parse_turn(key)?;
+            format!("logout-turn/{at}/{}", hex::encode(rest.get(8..)?))
         }
         b'd' => {
             let (kind, digest) = keys::parse_spent(key)?;

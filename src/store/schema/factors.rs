@@ -41,6 +41,12 @@ pub fn recovery_codes(owner: &UserId) -> Vec<u8> {
     key(b'q', &[owner.as_bytes()])
 }
 
+/// Prefix of everybody's.
+#[must_use]
+pub fn all_recovery_codes() -> Vec<u8> {
+    vec![b'q']
+}
+
 /// Whose they are.
 #[must_use]
 pub fn parse_recovery_codes(key: &[u8]) -> Option<UserId> {

@@ -198,6 +198,41 @@ pub fn parse_notice(key: &[u8]) -> Option<(SessionId, ClientId)> {
     Some((SessionId::from_bytes(*session), std::str::from_utf8(client).ok()?.parse().ok()?))
 }
 
+/// Prefix of what clients are owed about the end of a session.
+#[must_use]
+pub fn notices_of(session: &SessionId) -> Vec<u8> {
+    key(b'5', &[session.as_bytes()])
+}
+
+/// That somebody has to look at a notice at `at`, or at all of a session ([`notices_of`]), in the order of time; whole seconds.
+#[must_use]
+pub fn turn(at: Timestamp, of: &[u8]) -> Vec<u8> {
+    key(b'7', &[&u64::try_from(at.as_second()).unwrap_or(0).to_be_bytes(), of])
+}
+
+/// Prefix of all of those.
+#[must_use]
+pub fn turns() -> Vec<u8> {
+    vec![b'7']
+}
+
+/// Behind all whose turn it is at `at`.
+#[must_use]
+pub fn no_turn_yet(at: Timestamp) -> Vec<u8> {
+    key(b'7', &[&u64::try_from(at.as_second()).unwrap_or(0).saturating_add(1).to_be_bytes()])
+}
+
+/// Moment (seconds), session and, where it is of one notice alone, client of such a key.
+#[must_use]
+pub fn parse_turn(key: &[u8]) -> Option<(u64, SessionId, Option<ClientId>)> {
+    let (at, of) = key.strip_prefix(b"7")?.split_first_chunk::<8>()?;
+    let (session, client) = of.strip_prefix(b"5")?.split_first_chunk::<16>()?;
+    let client = (!client.is_empty()).then(|| std::str::from_utf8(client).ok()?.parse().ok());
+    // Of a client whose name is none it is nobody's turn.
+    let client = client.map_or(Some(None), |client| client.map(Some))?;
+    Some((u64::from_be_bytes(*at), SessionId::from_bytes(*session), client))
+}
+
 /// Something that counts once or no more, by the digest of its name.
 #[must_use]
 pub fn spent(kind: Spent, digest: &[u8; 32]) -> Vec<u8> {

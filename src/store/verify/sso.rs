@@ -33,8 +33,11 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
         }
         Some(b'5') => {
             let notice = plain(execute::from_json::<LogoutNotice>(key, value))?;
-            expect(keys::notice(&notice.session, &notice.client) == key, "it is of another session or client")
+            expect(keys::notice(&notice.session, &notice.client) == key, "it is of another session or client")?;
+            expect(there(snapshot, &keys::turn(notice.turn(), key))?, "nobody would look at it")
         }
+        // What it leads to may be another's turn since, or gone: then it leads to nothing.
+        Some(b'7') => expect(keys::parse_turn(key).is_some(), SHAPE),
         Some(b'h') => {
             let family = plain(execute::from_json::<Family>(key, value))?;
             expect(keys::family(&family.id) == key, "it holds the family of another key")?;

@@ -15,7 +15,7 @@ use crate::authn::limiter::{Attempt, Attempts};
 use crate::authn::webauthn::Answer;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::model::{Actor, CredentialOwner, recovery_codes};
-use crate::store::{Snapshot, Store, StoreError, credentials, factors};
+use crate::store::{Snapshot, Store, StoreError, credentials, factors, identity};
 
 /// How often a row is read anew when somebody else wrote it meanwhile.
 const ATTEMPTS: usize = 5;
@@ -109,7 +109,10 @@ impl Factors {
         Ok(Self {
             devices: credentials::mfa_devices_of(snapshot, &CredentialOwner::User(*user))?.len(),
             passkeys: factors::passkeys_of(snapshot, user)?.len(),
-            recovery_codes: factors::recovery_codes(snapshot, user)?.map_or(0, |codes| codes.value.left()),
+            recovery_codes: match factors::recovery_codes(snapshot, user)? {
+                Some(codes) => codes.value.left(&identity::epoch(snapshot)?.to_string()),
+                None => 0,
+            },
         })
     }
 
@@ -170,7 +173,12 @@ fn settle<T>(codes: &Codes, guesses: Guesses, outcome: &Result<T, Refused>) {
     match outcome {
         Ok(_) => guesses.into_iter().for_each(|attempt| codes.succeeded(attempt)),
         // Somebody who sends a right code twice, or a hundred times at once, has guessed nothing.
-        Err(refused) if matches!(refused.reason, Reason::UsedCode | Reason::UsedRecoveryCode | Reason::Failed) => {
+        Err(refused)
+            if matches!(
+                refused.reason,
+                Reason::UsedCode | Reason::UsedRecoveryCode | Reason::VoidRecoveryCode | Reason::Failed
+            ) =>
+        {
             guesses.into_iter().for_each(|attempt| codes.undone(attempt));
         }
         Err(_) => {}
