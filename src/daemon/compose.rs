@@ -299,6 +299,7 @@ pub async fn serve(
         upkeep::turn_session_keys(&parts.app, parts.app.clock.now());
         // Before anybody is answered: what ended while nobody was there is over, and known to be.
         upkeep::end_lapsed_grants(&parts.app, parts.app.clock.now());
+        end_undeclared(&parts.app);
         Ok::<_, anyhow::Error>(parts)
     })
     .await??;
@@ -331,7 +332,7 @@ pub async fn serve(
 /// Takes a changed configuration up: directories, roles, and what listeners hold requests to. What
 /// needs another store or listener needs a restart. Whatever can fail comes before whatever changes something.
 async fn apply_reload(
-    app: &App,
+    app: &Arc<App>,
     exchange: &tokio::sync::mpsc::Sender<Fleet>,
     doors: &Doors,
     mut config: Config,
@@ -360,5 +361,18 @@ async fn apply_reload(
     app.machines.replace(config.machine_issuers);
     *app.admin.declared_clients.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.clients;
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);
-    Ok(())
+    let (store, app) = (app.store.clone(), Arc::clone(app));
+    let ended = store.run(move |_| {
+        end_undeclared(&app);
+        Ok::<_, StoreError>(())
+    });
+    Ok(ended.await?)
+}
+
+/// Has what clients were given end that are declared no longer. What fails is told, and tried anew by the next start or reload:
+/// until then it counts for nobody, since nobody knows the client. Blocks.
+fn end_undeclared(app: &App) {
+    if let Err(error) = app.admin.end_undeclared_clients(app.clock.now()) {
+        tracing::warn!(%error, "what clients were given that are no longer declared has not ended yet");
+    }
 }

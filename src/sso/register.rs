@@ -18,6 +18,7 @@ use crate::model::client::{
     AuthMethod, ClientAuth, ClientError, ClientId, GrantType, IdTokenAlg, MOST, RedirectUri, RegistrationToken, Scope,
     SecretHash, SelfRegistered, Subjects,
 };
+use crate::model::logout_notice::Address;
 use crate::model::{Actor, Client};
 use crate::store::iam::Read;
 use crate::store::{Commit, Intent, LONGEST_VALUE, StoreError, sso};
@@ -122,7 +123,9 @@ impl Sso {
         commit.delete_client(&client.id, revision);
         let intended = Trace::Intended(self.admin.audit.intend(&by, &event, now));
         intended.commit(&self.admin.store, commit, &Outcome::success(), now)?;
-        Ok(())
+        let address = Address::of(&client);
+        let ended = self.admin.end_client((&client.id, address.as_ref()), &by, "client_deleted", now);
+        ended.map(drop).map_err(|error| OauthError::ours(&error))
     }
 
     fn self_registered(&self, id: &str, shown: &Secret<String>) -> Result<Read<Client>, OauthError> {

@@ -5,6 +5,11 @@ use std::sync::Arc;
 use bailey::base::network::Networks;
 use bailey::daemon::logouts;
 use bailey::fetch::{self, Reach};
+use bailey::model::Actor;
+use bailey::model::client::ClientAuth;
+use bailey::model::logout_notice::{LogoutNotice, NoticeState};
+use bailey::sessions::Place;
+use bailey::store::{Commit, Intent};
 use serde_json::{Value, json};
 
 use crate::bed::Authority;
@@ -84,9 +89,10 @@ impl Scene {
         told.json()
     }
 
-    /// What the daemon does every few seconds; how many tries there were.
+    /// What the daemon does every few seconds: looks which sessions count, and tells clients; how many tries there were.
     async fn round(&self) -> usize {
         let app = &self.desk.office.fixture.app;
+        app.admin.sessions.sweep(&app.audit, &mut Place::default(), app.admin.now()).unwrap();
         logouts::round(app, &self.desk.sso(), &self.fetcher).await
     }
 
@@ -315,10 +321,120 @@ async fn who_does_not_take_it_is_told_again_and_at_last_given_up() {
     assert_eq!((names.len(), different.len()), (8, 8), "each has a name of its own");
     let given_up = scene.states().into_iter().filter(|state| state["state"] == "given_up").count();
     assert_eq!(given_up, 1);
-    // Of a client that is gone nobody is owed anything.
-    out(&scene).await;
+}
+
+/// A client that the configuration declares, told of sign-outs where the scene's is.
+fn declare(scene: &Scene, id: &str, uri: &str) {
+    let settings: bailey::admin::clients::ClientSettings =
+        serde_json::from_value(json!({ "redirect_uris": [BACK], "backchannel_logout_uri": uri })).unwrap();
+    let app = &scene.desk.office.fixture.app;
+    let client = settings.begin(id.parse().unwrap(), ClientAuth::None, app.admin.now()).unwrap();
+    app.admin.declared_clients.write().unwrap().push(client);
+}
+
+fn undeclare(scene: &Scene) {
+    let app = &scene.desk.office.fixture.app;
+    app.admin.declared_clients.write().unwrap().clear();
+    app.admin.end_undeclared_clients(app.admin.now()).unwrap();
+}
+
+/// Records of this event that have all of these in them.
+fn recorded(scene: &Scene, all: &[&str]) -> usize {
+    scene.desk.records().iter().filter(|record| all.iter().all(|one| record.contains(one))).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_taken_away_is_told_that_what_it_had_is_over() {
+    let scene = Scene::new().await;
+    let there = format!("https://{HOST}/told");
+    declare(&scene, "board", &there);
+    let (_browser, tokens) = scene.signed_in("openid").await;
+    let told = scene.desk.signed_in("board", "openid");
+    let kept = told.refresh_token.unwrap();
+    let kept = scene.desk.refresh("board", &kept).unwrap().refresh_token.unwrap();
+    undeclare(&scene);
+    assert!(recorded(&scene, &["\"EndTokens\"", "client_undeclared", "\"board\""]) > 0);
+    assert!(recorded(&scene, &["\"UndeclareClient\"", "\"board\""]) > 0);
+    // To do it once more does nothing: so a start behind a crash may.
+    let before = scene.desk.records().len();
+    undeclare(&scene);
+    assert_eq!(scene.desk.records().len(), before);
+    // Declared again it has nothing of before, and another one of its name is not told in its place.
+    declare(&scene, "board", "https://other.example/told");
+    assert!(scene.desk.refresh("board", &kept).is_err());
+    assert_eq!(scene.round().await, 1);
+    assert_eq!(scene.states()[0]["state"], "told", "{:?}", scene.states());
+    let app = &scene.desk.office.fixture.app;
+    let said: Value = app.admin.keys.verify_token("logout+jwt", &scene.tokens()[0], app.admin.now()).unwrap();
+    let id = claims(&told.id_token.unwrap());
+    assert_eq!((&said["aud"], &said["sub"], &said["sid"]), (&json!("board"), &id["sub"], &id["sid"]));
+    // One that was registered, and is deleted; or took itself back.
     scene.desk.office.served.client.delete::<()>("/v1/clients/wiki").await.unwrap();
+    assert_eq!(scene.round().await, 1);
+    let said: Value = app.admin.keys.verify_token("logout+jwt", &scene.tokens()[1], app.admin.now()).unwrap();
+    assert_eq!((&said["aud"], &said["sid"]), (&json!("wiki"), &claims(tokens["id_token"].as_str().unwrap())["sid"]));
+    assert!(recorded(&scene, &["\"EndTokens\"", "client_deleted", "\"wiki\""]) > 0);
     assert_eq!(scene.round().await, 0);
+    crate::sso_rows::is_whole(&scene.desk);
+}
+
+/// Ten thousand sessions in which somebody signed in to a client, and a handful that ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_reads_what_is_due_and_none_of_those_that_wait() {
+    let scene = Scene::new().await;
+    let fixture = &scene.desk.office.fixture;
+    let app = &fixture.app;
+    let read = || {
+        let before = fixture.tiny.read.load(std::sync::atomic::Ordering::Relaxed);
+        let due = scene.desk.sso().due_notices(app.admin.now()).unwrap().len();
+        (due, fixture.tiny.read.load(std::sync::atomic::Ordering::Relaxed) - before)
+    };
+    let (due, alone) = read();
+    assert_eq!(due, 0);
+    let user = scene.desk.consent("wiki", "openid").user;
+    let look = app.admin.now() + jiff::SignedDuration::from_hours(1);
+    let later = NoticeState::Due { since: app.admin.now(), tries: 1, next: look, why: None };
+    let told = NoticeState::Told { at: app.admin.now() };
+    for part in 0..10_u32 {
+        let mut commit = Commit::new(Actor::task("test"), app.admin.now(), Intent::Widen);
+        for n in 0..1_000_u32 {
+            let mut session = [9; 16];
+            session[..4].copy_from_slice(&(part * 1_000 + n).to_be_bytes());
+            let state = match n % 10 {
+                0 => later.clone(),
+                1 => told.clone(),
+                _ => NoticeState::Watching { look },
+            };
+            let session = bailey::base::SessionId::from_bytes(session);
+            let client = "wiki".parse().unwrap();
+            commit
+                .watch_logout(&LogoutNotice { client, session, user, address: None, client_gone: false, state })
+                .unwrap();
+        }
+        app.store.commit(commit).unwrap();
+    }
+    assert_eq!(read(), (0, alone), "no more than without them");
+    // Five of hers end: what is read grows by those, and not with the ten thousand.
+    let mut browsers = Vec::new();
+    for _ in 0..5 {
+        browsers.push(scene.signed_in("openid").await.0);
+    }
+    for browser in &mut browsers {
+        let form = browser.get("/logout").await.field("form");
+        browser.post("/logout", &[("form", &form)]).await;
+    }
+    let (due, some) = read();
+    assert!(due == 5 && some < alone + 500, "{some} rows for {due}");
+    // Whoever waits has a turn: an hour later those are looked at whose time it is, so many in a round.
+    scene.desk.office.pass(3_601);
+    let mut seen = 0;
+    for _ in 0..3 {
+        let (due, some) = read();
+        assert!(some < alone + 50_000, "{some} rows for {due}");
+        seen += due;
+    }
+    assert_eq!(seen, 300);
+    crate::sso_rows::is_whole(&scene.desk);
 }
 
 #[tokio::test(flavor = "multi_thread")]

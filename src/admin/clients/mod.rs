@@ -3,6 +3,7 @@
 //! The secret of one is told once, when it is made; what is kept is its digest. A client that the configuration declares is shown
 //! and not changed here, and takes the place of a registered one of its id.
 
+mod gone;
 mod logouts;
 mod registration;
 mod settings;
@@ -23,6 +24,7 @@ use crate::base::{Secret, Timestamp};
 use crate::gate::Authorized;
 use crate::model::Client;
 use crate::model::client::{ClientAuth, ClientError, ClientId, MOST, OldSecret, SecretHash};
+use crate::model::logout_notice::Address;
 use crate::store::iam::Read;
 use crate::store::{Snapshot, StoreError, sso};
 
@@ -166,14 +168,14 @@ impl Admin {
     /// When there is none, the configuration declares it, or a part fails.
     pub fn delete_client(&self, asked: Authorized) -> Result<(), AdminError> {
         let (which, by, now) = (asked.resource().to_owned(), asked.actor(), asked.at());
-        let id = self.change(asked, |change| {
+        let client = self.change(asked, |change| {
             let Read { value: client, revision } = self.registered(change.snapshot, &which)?;
             change.commit.delete_client(&client.id, revision);
             change.note("client", client.id.to_string());
-            Ok(client.id)
+            Ok(client)
         })?;
-        // Another client may be registered under its name, and sessions of roles may have begun with its tokens.
-        self.end_families(|family| family.consent.client == id, &by, "client_deleted", now).map(drop)
+        let address = Address::of(&client);
+        self.end_client((&client.id, address.as_ref()), &by, "client_deleted", now).map(drop)
     }
 
     /// Shows a client. Blocks.
