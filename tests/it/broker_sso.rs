@@ -193,6 +193,49 @@ fn a_code_that_is_typed_elsewhere_signs_a_machine_in_that_has_no_browser() {
     desk.credentials();
 }
 
+/// Ends of tokens that were given back.
+fn given_back(desk: &Desk) -> usize {
+    let log = desk.bailey.ok(&["audit", "tail", "--count", "10000"]);
+    log.lines().filter(|line| line.contains("\"EndTokens\"") && line.contains("\"revoked\"")).count()
+}
+
+#[test]
+fn a_new_sign_in_ends_the_one_that_it_takes_the_place_of() {
+    let desk = Desk::new();
+    let browser = Chromium::open(Look::Light);
+    signed_in_by_browser(&desk, &browser);
+    let copy = std::fs::read(desk.kept("login-")).unwrap();
+    let mut waiting = Waiting::begin(&desk, &[]);
+    let address = waiting.line("/oauth2/authorize?");
+    browser.go(&address);
+    browser.until("h1", "Sign in to the Bailey command line?");
+    browser.clicks("button[value=agree]");
+    let (output, said) = waiting.ended();
+    assert!(output.status.success() && !said.contains("warning"), "{said}");
+    assert_eq!(given_back(&desk), 1);
+    desk.credentials();
+    let new = std::fs::read(desk.kept("login-")).unwrap();
+    std::fs::write(desk.kept("login-"), copy).unwrap();
+    without_access(&desk);
+    let refused = desk.refused(&["credentials", "--role", "Deploy"]);
+    assert!(refused.contains("is over"), "{refused}");
+    // The password takes its place, too; and a sign-in that the daemon does not take back is told, and hinders nobody.
+    std::fs::write(desk.kept("login-"), new).unwrap();
+    desk.change("login-", |kept| kept["tokens"]["refresh"] = json!(""));
+    let output = desk.run(&desk.login());
+    let said = run::said(&output);
+    assert!(output.status.success() && said.contains("warning: the sign-in before, of arn:aws:iam::"), "{said}");
+    assert!(said.contains("could not be ended at the daemon") && said.contains("/me/sessions"), "{said}");
+    desk.credentials();
+    assert_eq!(given_back(&desk), 1);
+    // Nor does one that cannot be read.
+    std::fs::write(desk.kept("login-"), "x".repeat(100_000)).unwrap();
+    let output = desk.run(&desk.login());
+    let said = run::said(&output);
+    assert!(output.status.success() && said.contains("warning: the sign-in before is not ended"), "{said}");
+    desk.credentials();
+}
+
 /// Asks the listener of a sign-in for something.
 fn asks(port: u16, host: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();

@@ -128,12 +128,37 @@ pub async fn login(global: &Global, verb: SignIn) -> anyhow::Result<Exit> {
     let url = service.url().to_owned();
     let file = Login::file(&url);
     let _keeping = cache.lock(&format!("{file}.lock")).await?;
+    let before: Result<Option<Login>, _> = keys::kept(&cache, &file);
     forget_roles(&cache, &url)?;
     let login = Login { url, ca_file, arn, account, held };
     keys::keep(&cache, &file, &login)?;
+    // Behind that: whoever has the new sign-in has it, whatever becomes of the one before.
+    match before {
+        Ok(Some(before)) => give_back(&service, &before).await?,
+        Ok(None) => {}
+        Err(why) => remark(&format!("warning: the sign-in before is not ended at the daemon: {why}"))?,
+    }
     let expires = login.expires();
     Output::standard(global.output).record(&Told { url: login.url, arn: login.arn, expires }, TOLD)?;
     Ok(Exit::Done)
+}
+
+/// Ends a sign-in at the daemon that another one took the place of: nobody could end it any more who has not kept a copy.
+async fn give_back(service: &Service, before: &Login) -> anyhow::Result<()> {
+    let Held::Tokens(tokens) = &before.held else { return Ok(()) };
+    if !before.counts(SystemClock.now()) {
+        return Ok(());
+    }
+    if let Err(error) = service.revoke(&tokens.refresh).await {
+        remark(&format!(
+            "warning: the sign-in before, of {}, could not be ended at the daemon ({error}): there it lasts until {} for whoever \
+             has a copy; end it at {}/me/sessions or ask an administrator",
+            before.arn,
+            moment(before.expires()),
+            before.url
+        ))?;
+    }
+    Ok(())
 }
 
 /// Who somebody is, their account, and what they have.
