@@ -106,10 +106,10 @@ pub mod failures {
     //! `tests/it/login_rules.rs`.
     //!
     //! **A way to recover is the way around the second factor.** *Here:* recovery codes stand beside a password and never for it, count
-    //! once and share the limit on guessing (`src/authn/login/factor/recovery.rs`); whoever has a factor shows it before they get
-    //! another, lose one or get new codes (`src/admin/iam/own_passkeys.rs`, `own_devices.rs`), and the codes go with the last; a reset
-    //! is done by somebody else and ends what the person is signed in to (`src/admin/iam/second_factors.rs`). *Tests:*
-    //! `tests/it/passkeys.rs`, `tests/it/own_devices.rs`.
+    //! once, share the limit on guessing, and end with a restore, which would bring used ones back
+    //! (`src/authn/login/factor/recovery.rs`); whoever has a factor shows it before they get another, lose one or get new codes
+    //! (`src/admin/iam/own_passkeys.rs`, `own_devices.rs`), and the codes go with the last; a reset is done by somebody else and ends
+    //! what the person is signed in to (`src/admin/iam/second_factors.rs`). *Tests:* `tests/it/passkeys.rs`, `tests/it/own_devices.rs`.
     //!
     //! **A machine with a person's name** (CVE-2021-42278 and CVE-2021-42287). *Here:* people, groups and
     //! machines are told apart by object class and live apart in the model; nothing is stripped from or added
@@ -506,7 +506,12 @@ pub mod failures {
     //!
     //! **A code or a refresh token counts twice** (Dex CVE-2022-39222; Keycloak CVE-2026-1035, #50999, CVE-2026-9802). *Here:* that it
     //! was used is on disk before the answer, by compare-and-swap and by number; one that comes again ends all that came of it
-    //! (`src/sso/code.rs`, `src/sso/refresh.rs`). *Tests:* 64 at the same moment, and restarts, in `tests/it/sso_codes.rs`.
+    //! (`src/sso/code.rs`, `src/sso/refresh.rs`). *Tests:* 64 at the same moment, and restarts, in `tests/it/sso_codes.rs`; a full
+    //! disk, a clock that is set back and kill -9 between the request and its answer in `tests/it/sso_faults.rs`.
+    //!
+    //! **A client that is gone leaves its tokens behind.** *Here:* they end with it, whether it is deleted, takes itself back or is
+    //! declared no longer, and it is told (`src/admin/clients/gone.rs`); tokens by which clients register end with a restore.
+    //! *Tests:* `tests/it/sso_logout.rs`, `tests/it/sso_faults.rs`.
     //!
     //! **A client is taken for another.** *Here:* it shows who it is in one way, never in an address; an assertion is for us alone and
     //! spent before it counts (`src/sso/authenticate.rs`, `src/sso/assertion.rs`). *Tests:* `tests/it/sso_tokens.rs`.

@@ -57,15 +57,15 @@ pub(super) fn claimed(token: &str) -> Option<ClientId> {
 }
 
 impl Sso {
-    /// Whether `token` shows that its sender is `client`, whose keys are `jwks`. Blocks.
+    /// Whether `token` shows that its sender is `client`, whose keys are `jwks`, for something that does `intent`. Blocks.
     ///
     /// # Errors
     /// Why not.
     pub(super) fn accept_assertion(
         &self,
-        client: &ClientId,
-        jwks: &str,
+        (client, jwks): (&ClientId, &str),
         token: &str,
+        intent: Intent,
         now: Timestamp,
     ) -> Result<(), Refused> {
         let claims = assertion::claims_of(jwks, token).map_err(|error| Refused::Because(error.to_string()))?;
@@ -96,15 +96,21 @@ impl Sso {
             return because("it is of more than a minute ahead: set the clocks right");
         }
         match text("jti") {
-            Some(jti) if (1..=LONGEST_JTI).contains(&jti.len()) => self.spend(client, jti, expires, now),
+            Some(jti) if (1..=LONGEST_JTI).contains(&jti.len()) => self.spend((client, jti), expires, intent, now),
             _ => because("it has no `jti` of 1 to 256 bytes, by which it could be told from others"),
         }
     }
 
-    fn spend(&self, client: &ClientId, jti: &str, expires: Timestamp, now: Timestamp) -> Result<(), Refused> {
+    fn spend(
+        &self,
+        (client, jti): (&ClientId, &str),
+        expires: Timestamp,
+        intent: Intent,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
         let digest: [u8; 32] = Sha256::digest([client.as_str().as_bytes(), b"\0", jti.as_bytes()].concat()).into();
         let by = Actor::Client { id: client.to_string() };
-        let mut commit = Commit::new(by, now, Intent::Widen);
+        let mut commit = Commit::new(by, now, intent);
         commit.spend(Spent::Assertion, &digest, expires)?;
         match self.admin.store.commit(commit) {
             Ok(_) => Ok(()),

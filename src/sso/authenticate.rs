@@ -15,6 +15,7 @@ use crate::base::{Secret, Timestamp};
 use crate::gate::Proof;
 use crate::model::Client;
 use crate::model::client::{AuthMethod, ClientAuth, ClientId, SecretHash};
+use crate::store::Intent;
 
 /// A request, as far as it matters here.
 pub struct Shown<'a> {
@@ -45,6 +46,17 @@ impl Sso {
     /// # Errors
     /// When it does not show who it is; when the store cannot be read.
     pub fn authenticate(&self, shown: &Shown<'_>, now: Timestamp) -> Result<Client, OauthError> {
+        self.authenticate_to(Intent::Widen, shown, now)
+    }
+
+    /// As [`Sso::authenticate`], for what it wants to do: on a full disk a client that shows itself by an assertion can give back
+    /// what it has, although it is written down that the assertion was used, and can get nothing.
+    pub(super) fn authenticate_to(
+        &self,
+        intent: Intent,
+        shown: &Shown<'_>,
+        now: Timestamp,
+    ) -> Result<Client, OauthError> {
         let (id, evidence) = evidence(shown)?;
         let known = match &id {
             Some(id) => self.admin.known_client(id)?.map(|(client, _)| client),
@@ -58,7 +70,7 @@ impl Sso {
                 }
                 Some("there is no such client".to_owned())
             }
-            Some(client) => self.judge(client, &evidence, now)?,
+            Some(client) => self.judge(client, &evidence, intent, now)?,
         };
         match (known, why) {
             (Some(client), None) => Ok(client),
@@ -72,7 +84,13 @@ impl Sso {
     }
 
     /// Why `evidence` does not show that it is `client`, if so.
-    fn judge(&self, client: &Client, evidence: &Evidence, now: Timestamp) -> Result<Option<String>, OauthError> {
+    fn judge(
+        &self,
+        client: &Client,
+        evidence: &Evidence,
+        intent: Intent,
+        now: Timestamp,
+    ) -> Result<Option<String>, OauthError> {
         let counts = match (&client.auth, evidence) {
             (ClientAuth::ClientSecretBasic { secret }, Evidence::Secret(AuthMethod::ClientSecretBasic, shown))
             | (ClientAuth::ClientSecretPost { secret }, Evidence::Secret(AuthMethod::ClientSecretPost, shown)) => {
@@ -83,7 +101,7 @@ impl Sso {
                 true
             }
             (ClientAuth::PrivateKeyJwt { jwks }, Evidence::Assertion(token)) => {
-                match self.accept_assertion(&client.id, jwks, token, now) {
+                match self.accept_assertion((&client.id, jwks), token, intent, now) {
                     Ok(()) => true,
                     Err(assertion::Refused::Because(why)) => return Ok(Some(format!("the assertion: {why}"))),
                     Err(assertion::Refused::Store(error)) => return Err(error.into()),

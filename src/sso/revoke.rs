@@ -17,7 +17,7 @@ impl Sso {
     /// # Errors
     /// When the client does not show who it is; when the store fails.
     pub fn revoke(&self, shown: &Shown<'_>, now: Timestamp) -> Result<(), OauthError> {
-        let client = self.authenticate(shown, now)?;
+        let client = self.authenticate_to(Intent::Narrow, shown, now)?;
         let (token, by) = (shown.form.required("token")?, grants::actor(&client));
         if let Some((family, _)) = self.family_of_refresh_token(&client, token, now)? {
             return self.end_family(&family.id, &by, "revoked", now);

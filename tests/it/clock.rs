@@ -17,28 +17,13 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-        let library = if Path::new(library).exists() { library.to_owned() } else { found() };
         let mut bailey = Bailey::with("");
-        let file = bailey.path("wall").display().to_string();
-        for (name, value) in [
-            ("LD_PRELOAD", library.as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", &file),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ] {
-            bailey.environment(name, value);
-        }
-        let machine = Self { bailey };
-        machine.set("+0");
-        machine
+        fake(&mut bailey);
+        Self { bailey }
     }
 
-    /// Sets the wall clock so far from the true time: `-31d`, `+1h`.
     fn set(&self, offset: &str) {
-        let new = self.bailey.path("wall.new");
-        std::fs::write(&new, offset).unwrap();
-        std::fs::rename(new, self.bailey.path("wall")).unwrap();
+        set(&self.bailey, offset);
     }
 
     fn start(&mut self) {
@@ -72,6 +57,29 @@ impl Machine {
         let log = self.bailey.ok(&["audit", "tail", "--count", "1000"]);
         log.lines().filter(|line| line.contains(&format!("\"eventName\":\"{event}\""))).count()
     }
+}
+
+/// Gives a machine a wall clock that [`set`] sets.
+pub(crate) fn fake(bailey: &mut Bailey) {
+    let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    let library = if Path::new(library).exists() { library.to_owned() } else { found() };
+    let file = bailey.path("wall").display().to_string();
+    for (name, value) in [
+        ("LD_PRELOAD", library.as_str()),
+        ("FAKETIME_TIMESTAMP_FILE", &file),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ] {
+        bailey.environment(name, value);
+    }
+    set(bailey, "+0");
+}
+
+/// Sets the wall clock so far from the true time: `-31d`, `+1h`.
+pub(crate) fn set(bailey: &Bailey, offset: &str) {
+    let new = bailey.path("wall.new");
+    std::fs::write(&new, offset).unwrap();
+    std::fs::rename(new, bailey.path("wall")).unwrap();
 }
 
 /// Where another architecture's package puts it.

@@ -97,6 +97,7 @@ mod sso_desk;
 mod sso_devices;
 mod sso_dpop;
 mod sso_exchange;
+mod sso_faults;
 mod sso_limits;
 mod sso_logout;
 mod sso_par;

@@ -132,6 +132,12 @@ impl Bailey {
         assert_eq!(child.wait().unwrap().signal(), Some(9), "it ended before it was killed:\n{}", self.log());
     }
 
+    /// Waits for the daemon, which somebody else killed.
+    pub(crate) fn reaped(&mut self) {
+        let ended = self.daemon.take().unwrap().wait().unwrap();
+        assert_eq!(ended.signal(), Some(9), "it ended before it was killed:\n{}", self.log());
+    }
+
     /// Sends the daemon a signal.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.daemon.as_ref().unwrap().id().to_string();
