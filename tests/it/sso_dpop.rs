@@ -317,6 +317,60 @@ async fn a_key_may_be_of_another_kind_and_not_too_short() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_rsa_key_signs_proofs_too_from_the_first_token_to_userinfo() {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+    let desk = Desk::new().await;
+    desk.app("app").await;
+    let (key, other) = (KeyPair::generate(KeySize::Rsa2048).unwrap(), KeyPair::generate(KeySize::Rsa2048).unwrap());
+    let jwk = |key: &KeyPair| {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let (n, e) = (key.public_key().modulus(), key.public_key().exponent());
+        let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
+        json!({ "kty": "RSA", "n": text(n), "e": text(e) })
+    };
+    let made = std::sync::atomic::AtomicU64::new(0);
+    // A proof of the key `shown`, signed by `by`.
+    let proof = |(shown, by): (&KeyPair, &KeyPair), (method, path): (&str, &str), token: Option<&str>| {
+        let now = desk.office.fixture.app.admin.now();
+        let nonce = desk.sso().dpop_nonce(now).unwrap().expose().clone();
+        let number = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let header = json!({ "typ": "dpop+jwt", "alg": "RS256", "jwk": jwk(shown) });
+        let mut said = json!({
+            "jti": format!("r-{number}"), "htm": method, "htu": format!("{ISSUER}{path}"), "iat": now.as_second(), "nonce": nonce
+        });
+        if let Some(token) = token {
+            said["ath"] = json!(URL_SAFE_NO_PAD.encode(Sha256::digest(token)));
+        }
+        let text = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", text(&header), text(&said));
+        let mut signature = vec![0; by.public_modulus_len()];
+        by.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    };
+    let own = (&key, &key);
+    // Another's signature under this key is none of it.
+    let forged = redeem(&desk, &desk.code("app", "openid"), Some(&proof((&key, &other), TOKEN, None))).await;
+    refuses(&forged, 400, "invalid_dpop_proof");
+    let told = redeem(&desk, &desk.code("app", "openid"), Some(&proof(own, TOKEN, None))).await;
+    assert_eq!((told.status, &told.json()["token_type"]), (200, &json!("DPoP")), "{}", told.text);
+    let (told, own_jwk) = (told.json(), jwk(&key));
+    let token = told["access_token"].as_str().unwrap();
+    // RFC 7638, section 3.2: the required members of an RSA key, in this order.
+    let text = format!(r#"{{"e":{},"kty":"RSA","n":{}}}"#, own_jwk["e"], own_jwk["n"]);
+    assert_eq!(claims(token)["cnf"], json!({ "jkt": URL_SAFE_NO_PAD.encode(Sha256::digest(text)) }));
+    assert_eq!(userinfo(&desk, "DPoP", token, Some(&proof(own, INFO, Some(token)))).await.status, 200);
+    let theirs = proof((&other, &other), INFO, Some(token));
+    refuses(&userinfo(&desk, "DPoP", token, Some(&theirs)).await, 401, "invalid_token");
+    // The refresh token is bound to the same key.
+    let kept = told["refresh_token"].as_str().unwrap();
+    refuses(&refresh(&desk, kept, Some(&proof((&other, &other), TOKEN, None))).await, 400, "invalid_grant");
+    let next = refresh(&desk, kept, Some(&proof(own, TOKEN, None))).await;
+    assert_eq!(next.status, 200, "{}", next.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_may_be_bound_before_it_is_made() {
     let desk = crate::sso_authorize::desk().await;
     let (own, other) = (Holder::new(), Holder::new());
