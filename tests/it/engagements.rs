@@ -121,7 +121,9 @@ async fn the_ceiling_holds_whatever_a_role_allows() {
     step(&mut eve, &id, "claim", &[]).await;
     let keys = credentials(&take(&mut eve, "audit-logs").await);
     let may = async |action: &str| {
-        let question = json!({ "action": action, "resource": "arn:aws:s3:::logs/1" });
+        // The application says from where its request came: the engagement asks for that, too.
+        let context = json!({ "aws:SourceIp": ["203.0.113.9"] });
+        let question = json!({ "action": action, "resource": "arn:aws:s3:::logs/1", "context": context });
         let body = json!({ "questions": [question] });
         let (status, told) = crate::authorize::ask(&office.fixture, &keys, "bailey", &body).await;
         assert_eq!(status, 200, "{told}");
