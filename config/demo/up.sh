@@ -21,6 +21,7 @@ DEMO_ROLE=poweruser # one that her groups give her
 CLIENT=demo-app # an application that signs people in
 CLIENT_BACK=http://127.0.0.1:9999/cb # where its people are sent back to
 DEMO_APPROVER=gsjogren # of the security team, which agrees to roles for a while
+DEMO_AUDITOR=ext.eve # of an audit firm, whose engagement the approver answers for
 ADMINISTRATORS=unix-admins # who may do everything here; she is one of them
 
 # shellcheck source=config/demo/slapd.sh
@@ -39,6 +40,7 @@ main() {
   make_key
   make_client
   make_registration_token
+  make_engagement
   write_env
   say_what_is_where
   if [[ -n ${DETACH:-} ]]; then
@@ -143,6 +145,14 @@ make_registration_token() {
     2>>"$DEMO/roles.log" | tail -n 1 >"$DEMO/registration.token") || { cat "$DEMO/roles.log" >&2; die "the demo's registration token could not be made"; }
 }
 
+# An audit firm, let in for six weeks: one auditor, with the same password, who sets up a second factor when she first signs in.
+make_engagement() {
+  bailey user create "$DEMO_AUDITOR" --path /external/ --display-name "Eve Kessel (Kessel & Lund)"
+  bailey user set-password "$DEMO_AUDITOR" --password-file "$DEMO/demo.password"
+  bailey engagement create soc2 --firm "Kessel & Lund" --framework "SOC 2" --contract EL-77 --sponsor "$DEMO_APPROVER" \
+    --person "$DEMO_AUDITOR" --network 127.0.0.0/8 --network ::1 --ends 42d
+}
+
 bailey() {
   "$BAILEY" --config "$DEMO/bailey.toml" "$@" >>"$DEMO/roles.log" || { cat "$DEMO/roles.log" >&2; die "the demo's roles could not be made"; }
 }
@@ -180,6 +190,7 @@ LDAP_ADMIN_PASSWORD=$(cat "$DEMO/slapd/admin.password")
 LDAPTLS_CACERT=$DEMO/slapd/ca.pem
 DEMO_USER=$DEMO_USER
 DEMO_APPROVER=$DEMO_APPROVER
+DEMO_AUDITOR=$DEMO_AUDITOR
 DEMO_PASSWORD=$(cat "$DEMO/demo.password")
 DEMO_ROLE_ARN=arn:aws:iam::$ACCOUNT:role/$DEMO_ROLE
 $(cat "$DEMO/administrator.env")

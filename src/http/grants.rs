@@ -60,7 +60,7 @@ async fn list(
     let limit = query.limit.unwrap_or(LIMIT).clamp(1, MOST);
     let found = app.store.run(move |_| match query.all {
         true => admin.all_grants(query.after.as_deref(), limit),
-        false => admin.grants(Which::Open).map(|items| Page { items, next: None }),
+        false => admin.grants(Which::Open(MOST)).map(|items| Page { items, next: None }),
     });
     Ok(Json(found.await?))
 }

@@ -13,7 +13,7 @@ use crate::rights::{
     Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume, may_assume_granted, may_assume_root,
 };
 use crate::store::schema::credentials::Setting;
-use crate::store::{Snapshot, StoreError, credentials, iam, identity, rows, sessions, sso};
+use crate::store::{Snapshot, StoreError, credentials, grants, iam, identity, rows, sessions, sso};
 
 /// How far the clocks of a directory and ours may be apart. A session that began so shortly behind a change of the password
 /// ends with those from before it.
@@ -71,6 +71,16 @@ pub enum SessionError {
         who: String,
         /// Why not.
         why: Inactive,
+    },
+    /// The person is of another firm, whose engagement does not count now.
+    #[error("{who} may not act: the engagement of {firm} {why}")]
+    Engagement {
+        /// Who.
+        who: String,
+        /// The firm.
+        firm: String,
+        /// Why not.
+        why: String,
     },
     /// The person set another password since.
     #[error("the password of {who} was changed since the session began")]
@@ -141,6 +151,7 @@ impl SessionError {
                 Inactive::Gone => "machine_gone",
                 Inactive::OffHours => "off_hours",
             },
+            Self::Engagement { .. } => "engagement_over",
             Self::Password { .. } => "password_changed",
             Self::Begun(_) => "origin_ended",
             Self::Gone(_) => "gone",
@@ -215,6 +226,7 @@ impl Check<'_> {
         self.own_terms(&session)?;
         let person = session.person.map(|person| self.user(reading, &Member::User(person))).transpose()?;
         if let Some(person) = &person {
+            self.engaged(person)?;
             self.same_password(&session, person)?;
         }
         let (acting, machine) = self.origin(reading, &session, person.as_ref(), depth)?;
@@ -282,6 +294,18 @@ impl Check<'_> {
             return Some(Inactive::Frozen);
         }
         standing.active(self.now).err()
+    }
+
+    /// Of somebody of another firm: that they are let in now, whatever the session is of.
+    fn engaged(&self, person: &User) -> Result<(), SessionError> {
+        let engagements = grants::engagements_of(self.snapshot, &person.id)?;
+        match engagements.last() {
+            Some(last) if engagements.iter().all(|engagement| engagement.open(self.now).is_err()) => {
+                let (who, firm) = (format!("user `{}`", person.name), last.firm.clone());
+                Err(SessionError::Engagement { who, firm, why: last.open(self.now).err().unwrap_or_default() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The directory tells of a new password some time behind the change. Whoever signed in with the new one meanwhile, by

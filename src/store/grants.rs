@@ -76,20 +76,34 @@ pub fn open_of(
         Some(role) => keys::open_grants_of_role(person, role),
         None => keys::open_grants_of(person),
     };
-    open(snapshot, &prefix)
+    open(snapshot, &prefix, usize::MAX)
 }
 
-/// The same of everybody.
+/// The same of everybody, at most `limit`, in the order of people.
 ///
 /// # Errors
 /// When a row cannot be read, or is damaged.
-pub fn all_open(snapshot: &dyn Snapshot) -> Result<Vec<Read<Grant>>, StoreError> {
-    open(snapshot, &keys::open_grants())
+pub fn all_open(snapshot: &dyn Snapshot, limit: usize) -> Result<Vec<Read<Grant>>, StoreError> {
+    open(snapshot, &keys::open_grants(), limit)
 }
 
-fn open(snapshot: &dyn Snapshot, prefix: &[u8]) -> Result<Vec<Read<Grant>>, StoreError> {
+/// Those that wait for somebody, the latest last.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn waiting(snapshot: &dyn Snapshot) -> Result<Vec<Read<Grant>>, StoreError> {
     let mut found = Vec::new();
-    for (key, _) in snapshot.scan(&KeyRange::prefix(prefix), usize::MAX)? {
+    for (key, _) in snapshot.scan(&KeyRange::prefix(&keys::all_waiting()), usize::MAX)? {
+        let id = keys::parse_waiting(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no grant"))?;
+        let held = grant(snapshot, &id)?;
+        found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the grant it leads to is not there"))?);
+    }
+    Ok(found)
+}
+
+fn open(snapshot: &dyn Snapshot, prefix: &[u8], limit: usize) -> Result<Vec<Read<Grant>>, StoreError> {
+    let mut found = Vec::new();
+    for (key, _) in snapshot.scan(&KeyRange::prefix(prefix), limit)? {
         let (_, _, id) =
             keys::parse_open_grant_of(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no grant"))?;
         let held = grant(snapshot, &id)?;
@@ -118,8 +132,9 @@ pub fn lapsed(snapshot: &dyn Snapshot, now: Timestamp, limit: usize) -> Result<V
 /// The ways to a grant. One that is over is found for as long as somebody has to look back at it.
 #[must_use]
 pub fn ways(grant: &Grant) -> Vec<Vec<u8>> {
+    let waits = grant.waits().then(|| keys::waiting(&grant.id));
     let open = (!grant.is_settled()).then(|| keys::open_grant_of(&grant.person, &grant.role, &grant.id));
-    open.into_iter().chain(grant.due().map(|due| keys::due(due, &grant.id))).collect()
+    open.into_iter().chain(waits).chain(grant.due().map(|due| keys::due(due, &grant.id))).collect()
 }
 
 impl Commit {

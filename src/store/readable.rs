@@ -102,7 +102,9 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         | "token-family-of" | "over" | "device" | "device-code-of" | "logout-notice" | "logout-turn" | "spent" => {
             sso::parse(space, rest)
         }
-        "engagement" | "engagement-of" | "grant" | "open-grant-of" | "grant-due" => grants::parse(space, rest),
+        "engagement" | "engagement-of" | "grant" | "grant-waiting" | "open-grant-of" | "grant-due" => {
+            grants::parse(space, rest)
+        }
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())
@@ -386,6 +388,7 @@ mod tests {
                 grants::engaged(&UserId::from_bytes([6; 16]), &EngagementId::from_bytes([4; 16])),
                 format!("engagement-of/{}/{}", "06".repeat(16), "04".repeat(16)),
             ),
+            (grants::waiting(&GrantId::from_bytes([5; 16])), format!("grant-waiting/{}", "05".repeat(16))),
             (grants::grant(&GrantId::from_bytes([5; 16])), format!("grant/{}", "05".repeat(16))),
             (
                 grants::open_grant_of(

@@ -57,6 +57,7 @@
 //! | `1` when what is over of `f`, `h`, `d`, `3`, `4` and `6` is forgotten | second (8), that row's key | nothing | no |
 //! | `l` engagements | 1, engagement id | [`Engagement`] as JSON | yes |
 //! | `l` engagements of | 2, user id, engagement id | nothing | no |
+//! | `l` grants that wait for somebody | 3, grant id | nothing | no |
 //! | `8` grants | grant id | [`Grant`] as JSON | yes |
 //! | `9` grants of that are not over | user id, role id, grant id | nothing | no |
 //! | `0` when the clock ends grants | second (8), grant id | nothing | no |

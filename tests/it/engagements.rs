@@ -92,7 +92,8 @@ async fn people_of_another_firm_have_what_their_engagement_bounds_and_nothing_be
     office.who_is(&keys).await.refuses("ExpiredToken", "");
     let shown: Value = office.served.client.get(&format!("/v1/grants/{id}")).await.unwrap();
     assert_eq!(shown["how"], "revoked");
-    eve.get("/me").await.says(403, "engagement of Kessel");
+    eve.get("/me").await.leads_to("/login?next=%2Fme&why=engagement_over");
+    eve.get("/login?why=engagement_over").await.says(200, "Your engagement here is over");
     let mut again = Browser::new(office);
     let page = again.sign_in("ext.eve", PASSWORD).await;
     let (flow, next, half) = (page.field("flow"), page.field("next"), page.field("half"));
@@ -103,6 +104,22 @@ async fn people_of_another_firm_have_what_their_engagement_bounds_and_nothing_be
     for said in ["CreateEngagement", "UpdateEngagement", "CloseEngagement", "report delivered", "soc2-2026"] {
         assert!(log.contains(said), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_an_outsider_has_ends_with_the_engagement() {
+    let bureau = bureau().await;
+    let office = &bureau.office;
+    office.post("/v1/engagements", engagement()).await;
+    // A role that somebody assigned to them for good, by mistake or not.
+    office.put("/v1/roles/audit-logs/assigned/user/ext.eve", json!({})).await;
+    let mut eve = bureau.browser("ext.eve").await;
+    let keys = credentials(&take(&mut eve, "audit-logs").await);
+    assert_eq!(office.who_is(&keys).await.status, 200);
+    office.post("/v1/engagements/soc2-2026/close", json!({})).await;
+    office.who_is(&keys).await.refuses("ExpiredToken", "the engagement of Kessel");
+    let swept = office.sweep();
+    assert!(swept.ended > 0 && bureau.records().iter().any(|record| record.contains("engagement_over")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,12 +98,12 @@ options = {"verify_exp": False, "verify_iat": False, "require": ["exp", "iat", "
 claims = jwt.decode(asked["token"], jwt.PyJWK(key).key, algorithms=[key["alg"]], audience=asked["audience"], issuer=asked["issuer"], options=options)
 print(json.dumps({"header": header, "claims": claims}))
 "#;
-    let mut python = Command::new("python3")
+    let mut python = Command::new("/usr/bin/python3")
         .args(["-c", SCRIPT])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("python3: {error}; apt-get install python3-jwt"));
+        .unwrap_or_else(|error| panic!("/usr/bin/python3: {error}; apt-get install python3-jwt python3-cryptography"));
     let issuer = format!("urn:bailey:{ACCOUNT}");
     let asked = json!({ "jwks": jwks, "token": token, "audience": audience, "issuer": issuer });
     python.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();

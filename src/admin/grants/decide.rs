@@ -148,7 +148,7 @@ impl Admin {
 }
 
 /// Whoever decides shows a second factor, and not some time ago.
-fn just_shown(asking: &Person, now: Timestamp) -> Result<(), AdminError> {
+pub(super) fn just_shown(asking: &Person, now: Timestamp) -> Result<(), AdminError> {
     match asking.mfa {
         Some(at) if now.duration_since(at) <= JUST_SHOWN => Ok(()),
         Some(_) => Err(AdminError::StepUp { what: "it is some time since you showed a second factor".to_owned() }),

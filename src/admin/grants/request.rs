@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::super::iam::{Change, digest, examine};
 use super::super::{Admin, AdminError};
+use super::decide::just_shown;
 use super::engagement::engagement_of;
 use super::{GrantView, MOST_OPEN, Person, are_one, grant, note, role_of, rule_of, stands, user};
 use crate::authn::subject::Subject;
@@ -195,6 +196,7 @@ fn without_others(
                 remedy: "let them ask for it themselves".to_owned(),
             });
         }
+        just_shown(asking, now)?;
         let due = now.saturating_add(SignedDuration::from_secs(within.into())).unwrap_or(Timestamp::MAX);
         grant.review = Some(Review { due, done: None });
         let approval = Approval {

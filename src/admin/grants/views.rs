@@ -109,10 +109,8 @@ pub struct ApprovalView {
 /// Whose grants are to be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
-    /// Everybody's.
-    All,
-    /// Everybody's that are not over.
-    Open,
+    /// So many of everybody's that are not over.
+    Open(usize),
     /// One person's that are not over.
     Of(&'a User),
     /// Those that this person could decide about or has to look back at, now.
@@ -267,12 +265,13 @@ impl Admin {
         let terms = self.terms(now)?;
         let groups = match which {
             Which::For(user) => Some((user, self.groups_of(user, now)?)),
-            Which::All | Which::Open | Which::Of(_) => None,
+            Which::Open(_) | Which::Of(_) => None,
         };
         self.store.read(|snapshot| {
             let open = match which {
                 Which::Of(user) => grants::open_of(snapshot, &user.id, None)?,
-                Which::All | Which::Open | Which::For(_) => grants::all_open(snapshot)?,
+                Which::Open(limit) => grants::all_open(snapshot, limit)?,
+                Which::For(_) => grants::waiting(snapshot)?,
             };
             let mut found = Vec::new();
             for held in &open {

@@ -21,6 +21,7 @@ use crate::http::App;
 use crate::model::User;
 use crate::query::Params;
 use crate::sso::grantable::grantable;
+use crate::store::StoreError;
 
 /// What there is.
 pub(super) async fn all(State(app): State<Arc<App>>, visit: Visit) -> Response {
@@ -108,6 +109,11 @@ pub(super) async fn request(State(app): State<Arc<App>>, visit: Visit) -> Respon
         })?;
         match app.admin.request_grant(allowed, &new) {
             Ok(view) => Ok(Redirect::to(&format!("/me/grants/{}", view.id)).into_response()),
+            Err(AdminError::StepUp { .. }) => {
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                query.append_pair("role", &arn).append_pair("reason", &new.reason);
+                Ok(step_up::to(&format!("/me/grants/new?{}", query.finish())))
+            }
             Err(error) if error.fault() == Fault::Caller => {
                 let who = visit.signed_in(app, "grants", now)?;
                 form(app, who, (400, &arn), (&new.reason, &new.ticket, Some(sentence(&error))), now)
@@ -162,6 +168,10 @@ pub(super) async fn step(
         match carry_out(app, operation, allowed, &sent) {
             Ok(_) => Ok(Redirect::to(&here).into_response()),
             Err(AdminError::StepUp { .. }) => Ok(step_up::to(&here)),
+            Err(AdminError::Store(StoreError::Conflict { .. })) => {
+                let why = "Somebody else did something with it at the same moment. Look at it again, then decide.";
+                Ok(message(409, "Not done", why, (&here, "Back to the request")))
+            }
             Err(error) if error.fault() == Fault::Caller => {
                 Ok(message(409, "Not done", &sentence(&error), (&here, "Back to the request")))
             }

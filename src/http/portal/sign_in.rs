@@ -35,6 +35,9 @@ fn over(word: &str) -> &'static str {
     match word {
         "idle" => "You were away for a while, so this browser was signed out.",
         "expired" => "Your sign-in has come to its end.",
+        "engagement_over" => {
+            "Your engagement here is over, or has not begun. Whoever answers for it inside can say more."
+        }
         "password_changed" => "Your password was changed: sign in with the new one.",
         "password" => "It is some time since you signed in: type your password once more.",
         "signed_out" => "You are signed out.",

@@ -97,6 +97,13 @@ impl Grant {
         matches!(self.state, State::Ended(_)) && self.review.as_ref().is_none_or(|review| review.done.is_some())
     }
 
+    /// Whether it waits for somebody else: to agree to it, or to look back at it.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(self.state, State::Requested { .. })
+            || self.review.as_ref().is_some_and(|review| review.done.is_none())
+    }
+
     /// When the clock changes where it stands, if it does by itself.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {

@@ -14,6 +14,9 @@ const ENGAGEMENT: u8 = 1;
 /// The kind of ways to them, beside them.
 const ENGAGED: u8 = 2;
 
+/// The kind of grants that wait for somebody, beside those.
+const WAITING: u8 = 3;
+
 /// An engagement.
 #[must_use]
 pub fn engagement(id: &EngagementId) -> Vec<u8> {
@@ -93,6 +96,24 @@ pub fn parse_open_grant_of(key: &[u8]) -> Option<(UserId, RoleId, GrantId)> {
     let (person, rest) = key.strip_prefix(b"9")?.split_first_chunk::<16>()?;
     let (role, grant) = rest.split_first_chunk::<16>()?;
     Some((UserId::from_bytes(*person), RoleId::from_bytes(*role), GrantId::from_bytes(grant.try_into().ok()?)))
+}
+
+/// That a grant waits for somebody: to be agreed to, or looked back at.
+#[must_use]
+pub fn waiting(id: &GrantId) -> Vec<u8> {
+    key(b'l', &[&[WAITING], id.as_bytes()])
+}
+
+/// Prefix of all of those.
+#[must_use]
+pub fn all_waiting() -> Vec<u8> {
+    vec![b'l', WAITING]
+}
+
+/// The grant of such a key.
+#[must_use]
+pub fn parse_waiting(key: &[u8]) -> Option<GrantId> {
+    key.strip_prefix(&[b'l', WAITING])?.try_into().ok().map(GrantId::from_bytes)
 }
 
 /// That the clock ends a grant at `at`, in the order of time; whole seconds, counted up.

@@ -17,6 +17,10 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             }
             Ok(())
         }
+        Some(b'l') if keys::parse_waiting(key).is_some() => {
+            let id = keys::parse_waiting(key).ok_or(SHAPE)?;
+            leads(snapshot, key, &id)
+        }
         Some(b'l') => {
             let (person, id) = keys::parse_engaged(key).ok_or(SHAPE)?;
             let engagement = plain(grants::engagement(snapshot, &id))?.ok_or("the engagement is not there")?;

@@ -27,6 +27,10 @@ for kid, (private, algs) in pairs.items():
     public = private.public_key()
     jwk = json.loads(jwt.algorithms.get_default_algorithms()[algs[0]].to_jwk(public))
     jwk["kid"] = kid
+    # RFC 7518, section 6.2.1.2: as long as the field, which PyJWT before 2.8 did not know of.
+    for name in set("xy") & set(jwk if "EC" in jwk["kty"] else ""):
+        number = base64.urlsafe_b64decode(jwk[name] + "==")
+        jwk[name] = b64(number.rjust((public.curve.key_size + 7) // 8, b"\0"))
     keys.append(jwk)
     for alg in algs:
         tokens[alg] = jwt.encode(claims, private, algorithm=alg, headers={"kid": kid})

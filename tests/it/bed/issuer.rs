@@ -82,7 +82,7 @@ pub(crate) fn discovery() -> Value {
 
 /// What PyJWT makes of `claims`: an answer of `{"keys": [..], "tokens": {ALG: TOKEN}, "forged": {WHAT: TOKEN}}`.
 pub(crate) fn py_jwt(claims: &Value) -> Value {
-    let mut python = Command::new("python3")
+    let mut python = Command::new("/usr/bin/python3")
         .args(["-c", include_str!("issuer.py")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -90,6 +90,9 @@ pub(crate) fn py_jwt(claims: &Value) -> Value {
         .unwrap();
     python.stdin.take().unwrap().write_all(claims.to_string().as_bytes()).unwrap();
     let output = python.wait_with_output().unwrap();
-    assert!(output.status.success(), "this test needs PyJWT and cryptography for python3: pip install pyjwt[crypto]");
+    assert!(
+        output.status.success(),
+        "this test needs PyJWT and cryptography for /usr/bin/python3: apt-get install python3-jwt python3-cryptography"
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
