@@ -42,6 +42,7 @@ mod forward_auth;
 mod forward_auth_nginx;
 mod golden;
 mod grants;
+mod grants_model;
 mod guardrails;
 mod health;
 mod https;

@@ -198,7 +198,7 @@ impl State {
     #[must_use]
     pub fn stage(&self, terms: &Terms, now: Timestamp) -> Stage {
         match self {
-            Self::Requested { .. } if expired(terms.claim_by, now) => Stage::Ended,
+            Self::Requested { .. } if expired(terms.closes(None), now) => Stage::Ended,
             Self::Requested { .. } => Stage::Requested,
             Self::Approved(opened) if expired(opened.claim_by, now) => Stage::Ended,
             Self::Approved(opened) if now < opened.opens => Stage::Approved,
@@ -224,7 +224,7 @@ impl State {
     #[must_use]
     pub fn due(&self, terms: &Terms) -> Option<Timestamp> {
         match self {
-            Self::Requested { .. } => Some(terms.claim_by),
+            Self::Requested { .. } => Some(terms.closes(None)),
             Self::Approved(opened) => Some(opened.claim_by),
             Self::Active(working) => Some(working.until),
             Self::Ended(_) => None,
@@ -257,7 +257,7 @@ impl State {
     /// Enough agreed, at `now`.
     #[must_use]
     pub fn opened(terms: &Terms, approvals: Vec<Approval>, now: Timestamp) -> Self {
-        Self::Approved(Opened { approvals, approved: now, opens: terms.opens(now), claim_by: terms.claim_by })
+        Self::Approved(Opened { approvals, approved: now, opens: terms.opens(now), claim_by: terms.closes(Some(now)) })
     }
 
     /// The terms are others: nobody agreed to these.

@@ -121,6 +121,17 @@ impl Terms {
         }
     }
 
+    /// Until just before when it can be claimed, `approved` at that time if at all: as long as is said, and never once the window is
+    /// over that does not wait for its holder. Nobody is told to begin what would be over as it begins.
+    pub(super) fn closes(&self, approved: Option<Timestamp>) -> Timestamp {
+        let over = match (self.start, approved) {
+            (Start::Approval, Some(approved)) => Some(later(approved, self.seconds)),
+            (Start::Time(at), _) => Some(later(at, self.seconds)),
+            (Start::Approval, None) | (Start::FirstUse, _) => None,
+        };
+        over.map_or(self.claim_by, |over| over.min(self.claim_by))
+    }
+
     /// From when it can be claimed, approved at `approved`.
     pub(super) fn opens(&self, approved: Timestamp) -> Timestamp {
         match self.start {
