@@ -14,16 +14,14 @@ impl Admin {
     /// # Errors
     /// When it cannot be claimed now, it is somebody else's, what it rests on is not so any more, or a part fails.
     pub fn claim_grant(&self, asked: Authorized) -> Result<GrantView, AdminError> {
-        let asking = self.person(&asked);
-        let which = asked.resource().to_owned();
-        let terms = self.terms(asked.at())?;
         self.clock.may_mint().map_err(|error| AdminError::NotNow {
             what: error.to_string(),
             remedy: "a grant begins when the time is known".to_owned(),
         })?;
-        self.change(asked, |change| {
-            let asking = asking?;
-            let before = grant(change.snapshot, &which)?;
+        self.change_anew(asked, |asked, change| {
+            let terms = self.grounds().terms(change.snapshot, change.now)?;
+            let (asking, which) = (self.person(change.snapshot, &terms, asked)?, asked.resource());
+            let before = grant(change.snapshot, which)?;
             if before.value.person != asking.user.id {
                 return Err(AdminError::NoSuch { what: format!("grant `{which}` of yours") });
             }
@@ -59,19 +57,11 @@ impl Admin {
     /// # Errors
     /// When it is over, somebody else's, or a part fails.
     pub fn complete_grant(&self, asked: Authorized) -> Result<GrantView, AdminError> {
-        let which = asked.resource().to_owned();
-        let found = self.store.read(|snapshot| {
-            let before = grant(snapshot, &which)?;
-            let person = user(snapshot, &before.value.person)?;
-            Ok::<_, AdminError>((before, person))
-        });
-        let (before, own) = match found {
-            Ok((before, person)) => (Ok(before), person.is_some_and(|person| request::is_own(&asked, &person))),
-            Err(error) => (Err(error), false),
-        };
-        self.change(asked, |change| {
-            let before = before?;
-            if !own {
+        self.change_anew(asked, |asked, change| {
+            let which = asked.resource();
+            let before = grant(change.snapshot, which)?;
+            let person = user(change.snapshot, &before.value.person)?;
+            if !person.is_some_and(|person| request::is_own(asked, &person)) {
                 return Err(AdminError::NoSuch { what: format!("grant `{which}` of yours") });
             }
             let mut grant = before.value.clone();

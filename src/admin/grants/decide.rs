@@ -23,12 +23,10 @@ impl Admin {
     /// # Errors
     /// When it is no request any more or another one by now, they may not agree to it, or a part fails.
     pub fn approve_grant(&self, asked: Authorized, digest: &str, comment: &str) -> Result<GrantView, AdminError> {
-        let asking = self.person(&asked);
-        let which = asked.resource().to_owned();
-        let terms = self.terms(asked.at())?;
-        self.change(asked, |change| {
-            let asking = asking?;
-            let before = grant(change.snapshot, &which)?;
+        self.change_anew(asked, |asked, change| {
+            let terms = self.grounds().terms(change.snapshot, change.now)?;
+            let asking = self.person(change.snapshot, &terms, asked)?;
+            let before = grant(change.snapshot, asked.resource())?;
             let right = self.right_to_decide((change.snapshot, &terms), &before.value, &asking, change.now)?;
             let role = role_of(change.snapshot, &before.value)?;
             let needed = usize::from(rule_of(&terms, &role)?.approvals);
@@ -61,12 +59,10 @@ impl Admin {
     /// # Errors
     /// As [`Admin::approve_grant`].
     pub fn refuse_grant(&self, asked: Authorized, reason: &str) -> Result<GrantView, AdminError> {
-        let asking = self.person(&asked);
-        let which = asked.resource().to_owned();
-        let terms = self.terms(asked.at())?;
-        self.change(asked, |change| {
-            let asking = asking?;
-            let before = grant(change.snapshot, &which)?;
+        self.change_anew(asked, |asked, change| {
+            let terms = self.grounds().terms(change.snapshot, change.now)?;
+            let asking = self.person(change.snapshot, &terms, asked)?;
+            let before = grant(change.snapshot, asked.resource())?;
             let right = self.right_to_decide((change.snapshot, &terms), &before.value, &asking, change.now)?;
             let mut grant = before.value.clone();
             let closing = Closing::Refuse { by: asking.user.id, reason: said(reason)? };

@@ -30,26 +30,23 @@ impl Admin {
     /// # Errors
     /// When it is over, they may not, or a part fails.
     pub fn revoke_grant(&self, asked: Authorized, reason: &str) -> Result<GrantView, AdminError> {
-        let which = asked.resource().to_owned();
-        let (actor, now) = (asked.actor(), asked.at());
-        let subject = Subject::of(asked.caller());
-        let (is_program, person) = (subject.is_some(), subject.and_then(Subject::user).cloned());
-        let is_program = is_program && person.is_none();
-        let groups = person.as_ref().map(|person| self.groups_of(person, now)).transpose()?;
-        let terms = self.terms(now)?;
-        self.change(asked, |change| {
-            if is_program {
+        self.change_anew(asked, |asked, change| {
+            let subject = Subject::of(asked.caller());
+            let person = subject.and_then(Subject::user);
+            if subject.is_some() && person.is_none() {
                 return Err(AdminError::NotNow {
                     what: "that takes a person, or an operator of this machine".to_owned(),
                     remedy: "sign in at the portal".to_owned(),
                 });
             }
-            let before = grant(change.snapshot, &which)?;
-            if let (Some(person), Some(groups)) = (&person, &groups) {
+            let before = grant(change.snapshot, asked.resource())?;
+            if let Some(person) = person {
+                let terms = self.grounds().terms(change.snapshot, change.now)?;
+                let groups = self.groups_of(change.snapshot, &terms, person)?;
                 let own = [before.value.person, before.value.requested_by].contains(&person.id);
                 let role = role_of(change.snapshot, &before.value)?;
                 let approvers = terms.grants.rules.of(&role).map(|rule| rule.approvers.as_slice()).unwrap_or_default();
-                if !own && !crate::rights::granted::is_in(approvers, groups) {
+                if !own && !crate::rights::granted::is_in(approvers, &groups) {
                     return Err(AdminError::NotNow {
                         what: "that is for its holder, for those who may agree to it, and for operators".to_owned(),
                         remedy: "ask one of them".to_owned(),
@@ -57,7 +54,7 @@ impl Admin {
                 }
             }
             let mut grant = before.value.clone();
-            let closing = Closing::Revoke { by: actor.clone(), reason: decide::said(reason)? };
+            let closing = Closing::Revoke { by: change.actor.clone(), reason: decide::said(reason)? };
             grant.state = grant.state.close(&grant.terms, closing, change.now).map_err(stands)?;
             change.commit.put_grant(&before, &grant)?;
             change.note("grant", grant.id.to_string());
@@ -71,12 +68,10 @@ impl Admin {
     /// # Errors
     /// When nobody has to, it was done, they may not, or a part fails.
     pub fn review_grant(&self, asked: Authorized, finding: &str) -> Result<GrantView, AdminError> {
-        let asking = self.person(&asked);
-        let which = asked.resource().to_owned();
-        let terms = self.terms(asked.at())?;
-        self.change(asked, |change| {
-            let asking = asking?;
-            let before = grant(change.snapshot, &which)?;
+        self.change_anew(asked, |asked, change| {
+            let terms = self.grounds().terms(change.snapshot, change.now)?;
+            let asking = self.person(change.snapshot, &terms, asked)?;
+            let before = grant(change.snapshot, asked.resource())?;
             let no =
                 |what: &str, remedy: &str| Err(AdminError::NotNow { what: what.to_owned(), remedy: remedy.to_owned() });
             let mut grant = before.value.clone();

@@ -213,10 +213,9 @@ impl Admin {
         asked: Authorized,
         changed: &EngagementChange,
     ) -> Result<EngagementView, AdminError> {
-        let which = asked.resource().to_owned();
-        self.change(asked, |change| {
+        self.change_anew(asked, |asked, change| {
             let (snapshot, now) = (change.snapshot, change.now);
-            let before = found(snapshot, &which)?;
+            let before = found(snapshot, asked.resource())?;
             not_closed(&before.value)?;
             let mut engagement = before.value.clone();
             for name in &changed.remove {
@@ -243,12 +242,11 @@ impl Admin {
     /// # Errors
     /// When there is none, it is closed, they may not, or a part fails.
     pub fn close_engagement(&self, asked: Authorized, reason: &str) -> Result<EngagementView, AdminError> {
-        let which = asked.resource().to_owned();
-        let subject = Subject::of(asked.caller());
-        let (is_local, person) = (subject.is_none(), subject.and_then(Subject::user).map(|user| user.id));
-        self.change(asked, |change| {
+        self.change_anew(asked, |asked, change| {
             let (snapshot, now) = (change.snapshot, change.now);
-            let before = found(snapshot, &which)?;
+            let subject = Subject::of(asked.caller());
+            let (is_local, person) = (subject.is_none(), subject.and_then(Subject::user).map(|user| user.id));
+            let before = found(snapshot, asked.resource())?;
             if !is_local && person != Some(before.value.sponsor) {
                 return Err(AdminError::NotNow {
                     what: "that is for whoever answers for the engagement, and for operators".to_owned(),

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! What counts at a use is not decided here but in [`crate::rights::granted`], of what is stored then. Each step is one commit on the
-//! row as it was read: of two who decide at once one does, and the other is told that it was changed.
+//! row as it was read: of two who act at once one does, and what the other wants is looked at anew on what came of it.
 
 mod claim;
 mod decide;
@@ -23,6 +23,8 @@ pub use end::Lapsed;
 pub use engagement::{EngagementChange, EngagementView, NewEngagement};
 pub use request::{Amended, NewGrant};
 pub use views::{ApprovalView, GrantView, Shown, Which};
+
+use std::sync::Arc;
 
 use super::iam::Change;
 use super::{Admin, AdminError};
@@ -45,7 +47,7 @@ const JUST_SHOWN: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 pub(super) struct Person {
     user: User,
     /// The names of the groups that they are in.
-    groups: std::sync::Arc<[String]>,
+    groups: Arc<[String]>,
     /// When they last showed a second factor in this session, and how they signed in.
     mfa: Option<Timestamp>,
     amr: Vec<String>,
@@ -53,7 +55,7 @@ pub(super) struct Person {
 
 impl Admin {
     /// Whoever asks, who has to be a person: nobody agrees to anything for a program, and somebody on this machine is none.
-    fn person(&self, asked: &Authorized) -> Result<Person, AdminError> {
+    fn person(&self, snapshot: &dyn Snapshot, terms: &Terms, asked: &Authorized) -> Result<Person, AdminError> {
         let subject = Subject::of(asked.caller());
         let user = subject.and_then(Subject::user).cloned().ok_or_else(|| AdminError::NotNow {
             what: "that takes a person who is signed in".to_owned(),
@@ -62,14 +64,13 @@ impl Admin {
         let session = subject.and_then(Subject::session);
         let mfa = session.and_then(|session| session.mfa);
         let amr = session.map(|session| session.amr.clone()).unwrap_or_default();
-        let groups = self.groups_of(&user, asked.at())?;
+        let groups = self.groups_of(snapshot, terms, &user)?;
         Ok(Person { user, groups, mfa, amr })
     }
 
-    fn groups_of(&self, user: &User, now: Timestamp) -> Result<std::sync::Arc<[String]>, AdminError> {
-        let terms = self.terms(now)?;
-        let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
-        Ok(self.store.read(|snapshot| library.at(snapshot).group_names(user))?)
+    /// The names of the groups that somebody is in.
+    fn groups_of(&self, snapshot: &dyn Snapshot, terms: &Terms, user: &User) -> Result<Arc<[String]>, StoreError> {
+        Library::with(self.shelf.clone(), &self.account, terms).at(snapshot).group_names(user)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Somebody asks for a role for somebody, and may change what they asked for.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -15,7 +17,7 @@ use crate::gate::Authorized;
 use crate::model::grant::{Approval, Review, Rule, Start, State, Terms, TermsError};
 use crate::model::{Entity, Grant, MemberKind, Role, User};
 use crate::policy::Kind;
-use crate::rights::{find, granted};
+use crate::rights::{Terms as RightsTerms, find, granted};
 use crate::store::grants;
 
 /// Longest narrowing policy, white space not counted: that of a session.
@@ -77,14 +79,12 @@ impl Admin {
     /// When nobody asks who is a person, no rule knows the role, they may not ask by it, its terms are out of bounds, or a part
     /// fails.
     pub fn request_grant(&self, asked: Authorized, new: &NewGrant) -> Result<GrantView, AdminError> {
-        let asking = self.person(&asked);
-        let which = asked.resource().to_owned();
-        let terms = self.terms(asked.at())?;
-        self.change(asked, |change| {
-            let asking = asking?;
-            let role = find::role(change.snapshot, change.account, &which)?.value;
+        self.change_anew(asked, |asked, change| {
+            let terms = self.grounds().terms(change.snapshot, change.now)?;
+            let asking = self.person(change.snapshot, &terms, asked)?;
+            let role = find::role(change.snapshot, change.account, asked.resource())?.value;
             let rule = rule_of(&terms, &role)?;
-            let (person, groups) = self.beneficiary(change, &asking, new.person.as_deref())?;
+            let (person, groups) = self.beneficiary((change, &terms), &asking, new.person.as_deref())?;
             if !granted::may_ask(rule, &asking.groups) || !granted::may_ask(rule, &groups) {
                 return Err(AdminError::NotNow {
                     what: format!("`{}` is granted to people of {} alone", role.name, rule.requesters.join(", ")),
@@ -129,12 +129,10 @@ impl Admin {
     /// # Errors
     /// When it is no request any more, they may not, or a part fails.
     pub fn amend_grant(&self, asked: Authorized, amended: &Amended) -> Result<GrantView, AdminError> {
-        let asking = self.person(&asked);
-        let which = asked.resource().to_owned();
-        let terms = self.terms(asked.at())?;
-        self.change(asked, |change| {
-            let asking = asking?;
-            let before = grant(change.snapshot, &which)?;
+        self.change_anew(asked, |asked, change| {
+            let terms = self.grounds().terms(change.snapshot, change.now)?;
+            let asking = self.person(change.snapshot, &terms, asked)?;
+            let before = grant(change.snapshot, asked.resource())?;
             let role = role_of(change.snapshot, &before.value)?;
             let rule = rule_of(&terms, &role)?;
             let person = user(change.snapshot, &before.value.person)?;
@@ -163,15 +161,15 @@ impl Admin {
     /// Who is to have it, and the groups that they are in.
     fn beneficiary(
         &self,
-        change: &Change<'_>,
+        (change, terms): (&Change<'_>, &RightsTerms),
         asking: &Person,
         named: Option<&str>,
-    ) -> Result<(User, std::sync::Arc<[String]>), AdminError> {
-        let Some(named) = named else { return Ok((asking.user.clone(), std::sync::Arc::clone(&asking.groups))) };
+    ) -> Result<(User, Arc<[String]>), AdminError> {
+        let Some(named) = named else { return Ok((asking.user.clone(), Arc::clone(&asking.groups))) };
         let Entity::User(user) = find::entity(change.snapshot, change.account, MemberKind::User, named)? else {
             return Err(AdminError::NotFound { kind: "user", who: named.to_owned() });
         };
-        let groups = self.groups_of(&user, change.now)?;
+        let groups = self.groups_of(change.snapshot, terms, &user)?;
         Ok((user, groups))
     }
 

@@ -7,7 +7,7 @@ use super::super::{Admin, AdminError};
 use super::{grant, rule_of, user};
 use crate::base::{GrantId, Timestamp};
 use crate::model::grant::{Approval, End, How, Stage, Start, State, Working};
-use crate::model::{Arn, Grant, User};
+use crate::model::{Actor, Arn, Grant, User};
 use crate::store::{Snapshot, grants, iam};
 
 /// A grant, for people and programs to read.
@@ -64,7 +64,10 @@ pub struct GrantView {
     /// How: `expired`, `completed`, `revoked`, `refused`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<String>,
-    /// By whom, and why.
+    /// By whom, where it was not the clock or its holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
+    /// Why, if they said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_reason: Option<String>,
     /// Somebody has to look back at it until then, and has not yet.
@@ -142,17 +145,17 @@ impl GrantView {
         let state = grant.state.clone();
         let state =
             if stage == Stage::Ended { state.clone().lapsed(&grant.terms, now).unwrap_or(state) } else { state };
-        let (ended, how, end_reason) = match &state {
+        let (ended, how, ended_by, end_reason) = match &state {
             State::Ended(End { at, how, .. }) => {
-                let (word, why) = match how {
-                    How::Expired => ("expired", None),
-                    How::Completed => ("completed", None),
-                    How::Revoked { by, reason } => ("revoked", Some(format!("{by}: {reason}"))),
-                    How::Refused { by, reason } => ("refused", Some(format!("{}: {reason}", named(by)?))),
+                let (word, by, why) = match how {
+                    How::Expired => ("expired", None, ""),
+                    How::Completed => ("completed", None, ""),
+                    How::Revoked { by, reason } => ("revoked", Some(called(by)), reason.as_str()),
+                    How::Refused { by, reason } => ("refused", Some(named(by)?), reason.as_str()),
                 };
-                (Some(*at), Some(word.to_owned()), why)
+                (Some(*at), Some(word.to_owned()), by, Some(why.to_owned()).filter(|why| !why.is_empty()))
             }
-            _ => (None, None, None),
+            _ => (None, None, None, None),
         };
         let review = grant.review.as_ref();
         let holder = user(snapshot, &grant.person)?;
@@ -173,7 +176,10 @@ impl GrantView {
                 Start::FirstUse => "first_use".to_owned(),
                 Start::Time(at) => at.to_string(),
             },
-            claim_by: grant.terms.claim_by,
+            claim_by: match &grant.state {
+                State::Approved(opened) => opened.claim_by,
+                State::Requested { .. } | State::Active(_) | State::Ended(_) => grant.terms.claim_by,
+            },
             from,
             until,
             policy: grant.terms.policy.clone(),
@@ -182,6 +188,7 @@ impl GrantView {
             approvals: state.approvals().iter().map(ApprovalView::of).collect(),
             ended,
             how,
+            ended_by,
             end_reason,
             review_due: review.filter(|review| review.done.is_none()).map(|review| review.due),
             finding: review.and_then(|review| review.done.as_ref()).map(|done| done.finding.clone()),
@@ -193,6 +200,15 @@ impl GrantView {
 fn answers_for(snapshot: &dyn Snapshot, grant: &Grant, who: &User) -> Result<bool, AdminError> {
     let engagement = grant.engagement.map(|id| grants::engagement(snapshot, &id)).transpose()?.flatten();
     Ok(engagement.is_some_and(|held| held.value.sponsor == who.id))
+}
+
+/// Who that was, in words.
+fn called(by: &Actor) -> String {
+    match by {
+        Actor::Person { name, .. } => name.clone(),
+        Actor::Local { uid } => format!("an operator (uid {uid})"),
+        other => other.to_string(),
+    }
 }
 
 impl ApprovalView {
@@ -219,8 +235,8 @@ impl Admin {
     pub fn grant_shown_to(&self, person: &User, which: &str) -> Result<Shown, AdminError> {
         let now = self.now();
         let terms = self.terms(now)?;
-        let groups = self.groups_of(person, now)?;
         self.store.read(|snapshot| {
+            let groups = self.groups_of(snapshot, &terms, person)?;
             let held = grant(snapshot, which)?.value;
             let role = iam::role(snapshot, &held.role)?;
             let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
@@ -263,11 +279,11 @@ impl Admin {
     pub fn grants(&self, which: Which<'_>) -> Result<Vec<GrantView>, AdminError> {
         let now = self.now();
         let terms = self.terms(now)?;
-        let groups = match which {
-            Which::For(user) => Some((user, self.groups_of(user, now)?)),
-            Which::Open(_) | Which::Of(_) => None,
-        };
         self.store.read(|snapshot| {
+            let groups = match which {
+                Which::For(user) => Some((user, self.groups_of(snapshot, &terms, user)?)),
+                Which::Open(_) | Which::Of(_) => None,
+            };
             let open = match which {
                 Which::Of(user) => grants::open_of(snapshot, &user.id, None)?,
                 Which::Open(limit) => grants::all_open(snapshot, limit)?,

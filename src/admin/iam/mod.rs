@@ -79,7 +79,10 @@ use crate::model::{AccountId, Accounts, Actor};
 use crate::policy::{Document, Kind, Warning, lint};
 use crate::rights::find;
 pub use crate::rights::find::HolderKind;
-use crate::store::{Commit, LONGEST_VALUE, Snapshot};
+use crate::store::{Commit, LONGEST_VALUE, Snapshot, StoreError};
+
+/// How often a change is worked out anew that others were faster with.
+const ATTEMPTS: usize = 64;
 
 /// A change that is being put together, on one snapshot.
 pub(crate) struct Change<'a> {
@@ -108,16 +111,7 @@ impl Admin {
         asked: Authorized,
         work: impl FnOnce(&mut Change<'_>) -> Result<R, AdminError>,
     ) -> Result<R, AdminError> {
-        let (now, actor, intent) = (asked.at(), asked.actor(), asked.operation().intent());
-        let accounts = self.accounts();
-        let worked = self.store.read(|snapshot| {
-            let commit = Commit::new(actor.clone(), now, intent);
-            let (account, accounts, actor) = (&accounts.home, &accounts, &actor);
-            let mut change = Change { snapshot, account, accounts, actor, now, commit, outcome: Outcome::success() };
-            let answer = work(&mut change)?;
-            Ok::<_, AdminError>((answer, change.commit, change.outcome))
-        });
-        match worked {
+        match self.worked_out(&asked, work) {
             // What is so already: nothing happens, and that is recorded.
             Ok((answer, commit, outcome)) if commit.is_empty() => {
                 asked.complete(&outcome, self.now());
@@ -132,6 +126,53 @@ impl Admin {
                 Err(error)
             }
         }
+    }
+
+    /// As [`Admin::change`], worked out anew where somebody else was faster, on what they left: for steps that people take on one
+    /// thing at the same time. Whoever takes something away is not told to try again because others were at work on it. Blocks.
+    pub(super) fn change_anew<R>(
+        &self,
+        mut asked: Authorized,
+        work: impl Fn(&Authorized, &mut Change<'_>) -> Result<R, AdminError>,
+    ) -> Result<R, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let (answer, commit, outcome) = match self.worked_out(&asked, |change| work(&asked, change)) {
+                Ok(worked) => worked,
+                Err(error) => {
+                    asked.complete(&Outcome::failed(error.code(), &error), self.now());
+                    return Err(error);
+                }
+            };
+            asked = match asked.try_commit(&self.store, commit, &outcome, self.now()) {
+                Ok(_) => return Ok(answer),
+                Err(not) => match *not {
+                    (StoreError::Conflict { .. }, asked) => asked,
+                    (error, asked) => {
+                        asked.complete(&Outcome::failed("NotCommitted", &error), self.now());
+                        return Err(error.into());
+                    }
+                },
+            };
+        }
+        let error = StoreError::Conflict { what: "many others are at work on it".to_owned() };
+        asked.complete(&Outcome::failed("NotCommitted", &error), self.now());
+        Err(error.into())
+    }
+
+    fn worked_out<R>(
+        &self,
+        asked: &Authorized,
+        work: impl FnOnce(&mut Change<'_>) -> Result<R, AdminError>,
+    ) -> Result<(R, Commit, Outcome), AdminError> {
+        let (now, actor, intent) = (asked.at(), asked.actor(), asked.operation().intent());
+        let accounts = self.accounts();
+        self.store.read(|snapshot| {
+            let commit = Commit::new(actor.clone(), now, intent);
+            let (account, accounts, actor) = (&accounts.home, &accounts, &actor);
+            let mut change = Change { snapshot, account, accounts, actor, now, commit, outcome: Outcome::success() };
+            let answer = work(&mut change)?;
+            Ok((answer, change.commit, change.outcome))
+        })
     }
 
     /// Sixteen bytes that nobody can guess.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::mine::{failed, signed};
+use super::mine::{failed, not_allowed, signed};
 use super::pages::grants::{All, Ask, One};
 use super::pages::{in_words, message, page};
 use super::step_up;
@@ -103,10 +103,10 @@ pub(super) async fn request(State(app): State<Arc<App>>, visit: Visit) -> Respon
             ticket: text("ticket").to_owned(),
             ..NewGrant::default()
         };
-        let allowed = app.gate.authorize(caller, Operation::RequestGrant, &arn, now).map_err(|error| {
-            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
-            message(status, "Not to be asked for", &error.to_string(), ("/me/grants", "Back"))
-        })?;
+        let allowed = app
+            .gate
+            .authorize(caller, Operation::RequestGrant, &arn, now)
+            .map_err(|error| not_allowed(&error, "Not to be asked for", ("/me/grants", "Back")))?;
         match app.admin.request_grant(allowed, &new) {
             Ok(view) => Ok(Redirect::to(&format!("/me/grants/{}", view.id)).into_response()),
             Err(AdminError::StepUp { .. }) => {
@@ -161,10 +161,10 @@ pub(super) async fn step(
         let who = signed(&caller)?;
         app.admin.grant_shown_to(person(who.user())?, &grant).map_err(failed)?;
         let here = format!("/me/grants/{grant}");
-        let allowed = app.gate.authorize(caller, operation, &grant, now).map_err(|error| {
-            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
-            message(status, "Not done", &error.to_string(), (&here, "Back to the request"))
-        })?;
+        let allowed = app
+            .gate
+            .authorize(caller, operation, &grant, now)
+            .map_err(|error| not_allowed(&error, "Not done", (&here, "Back to the request")))?;
         match carry_out(app, operation, allowed, &sent) {
             Ok(_) => Ok(Redirect::to(&here).into_response()),
             Err(AdminError::StepUp { .. }) => Ok(step_up::to(&here)),
@@ -216,7 +216,20 @@ fn lasts(seconds: u32) -> String {
     }
 }
 
+/// What is wrong, with fields by what stands beside them on the page.
 fn sentence(error: &AdminError) -> String {
+    if let AdminError::OutOfBounds { what, limit } = error {
+        let field = match what.as_str() {
+            "reason" => "What for",
+            "ticket" => "Ticket",
+            "seconds" => "For how long",
+            "start" => "Counted from",
+            "comment" => "What you say to it",
+            "finding" => "What you found",
+            other => other,
+        };
+        return format!("{field}: it must be {limit}.");
+    }
     let text = error.to_string();
     let mut letters = text.chars();
     letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()

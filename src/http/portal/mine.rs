@@ -13,9 +13,11 @@ use crate::admin::iam::own_passkeys::OwnFactors;
 use crate::admin::iam::sessions::SessionView;
 use crate::authn::signed::Signed;
 use crate::base::{Fault, Faulty as _, Timestamp};
+use crate::gate::GateError;
 use crate::http::App;
 use crate::query::QueryError;
 use crate::sso::mine;
+use crate::store::StoreError;
 
 /// Roles that can be taken.
 pub(super) async fn access(State(app): State<Arc<App>>, visit: Visit) -> Response {
@@ -176,9 +178,26 @@ pub(super) fn failed(error: impl Into<AdminError>) -> Response {
     let error = error.into();
     match error.fault() {
         Fault::Caller => message(404, "Not there", &error.to_string(), ("/me", "Back to my access")),
+        _ if matches!(error, AdminError::Store(StoreError::Full { .. })) => not_written(&error),
         _ => {
             tracing::error!(%error, "a page could not be made");
             message(500, "Not now", "Something of ours does not work; try again in a moment.", ("/me", "Try again"))
         }
+    }
+}
+
+/// What cannot be written does not happen. Why, and where the disk is, is the operator's to know.
+fn not_written(error: &dyn std::error::Error) -> Response {
+    tracing::warn!(%error, "refused, since it cannot be written");
+    let why = "Nothing was done, because it cannot be written down now. Whoever runs Bailey here has to act.";
+    message(503, "Not now", why, ("/me", "Back to my access"))
+}
+
+/// Why the gate says no, with the way back.
+pub(super) fn not_allowed(error: &GateError, heading: &str, back: (&str, &str)) -> Response {
+    match error {
+        GateError::NotRecorded { .. } => not_written(error),
+        _ if error.fault() == Fault::Caller => message(403, heading, &error.to_string(), back),
+        _ => message(503, heading, &error.to_string(), back),
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bailey::base::Clock as _;
 use bailey::base::clock::SystemClock;
 use bailey::cli::client::Client;
+use jiff::SignedDuration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -109,7 +110,7 @@ impl Counter {
 
     /// A program, not connected yet.
     pub(crate) fn caller(&self) -> Caller {
-        Caller { address: self.address, tls: Arc::clone(&self.tls), stream: None }
+        Caller { address: self.address, tls: Arc::clone(&self.tls), stream: None, ahead: SignedDuration::ZERO }
     }
 
     /// Whoever asks over the local socket, as an operator.
@@ -200,12 +201,19 @@ pub(crate) struct Caller {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
     stream: Option<StreamOwned<ClientConnection, TcpStream>>,
+    /// How far its clock is ahead of ours.
+    ahead: SignedDuration,
 }
 
 impl Caller {
     /// A program that asks at `address`, whose certificate `authority` made for `localhost`.
     pub(crate) fn at(address: SocketAddr, authority: &Authority) -> Self {
-        Self { address, tls: trusting(authority), stream: None }
+        Self { address, tls: trusting(authority), stream: None, ahead: SignedDuration::ZERO }
+    }
+
+    /// The same program on a machine whose clock is so far ahead.
+    pub(crate) fn ahead(self, ahead: SignedDuration) -> Self {
+        Self { ahead, ..self }
     }
 
     /// A call of STS that `who` signs. An error is a connection that broke: nobody knows what became of the call.
@@ -266,6 +274,11 @@ impl Caller {
         }
     }
 
+    /// Closes the connection.
+    pub(super) fn hang_up(&mut self) {
+        self.stream = None;
+    }
+
     fn connect_once(&mut self) -> io::Result<()> {
         let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
@@ -278,20 +291,31 @@ impl Caller {
         Ok(())
     }
 
-    fn host(&self) -> String {
+    pub(super) fn host(&self) -> String {
         format!("{HOST}:{}", self.address.port())
     }
 
     fn signed(&mut self, who: &Credentials, service: &str, body: &str) -> io::Result<Told> {
-        let headers = who.sign(&self.host(), service, body, SystemClock.now());
+        let headers = who.sign(&self.host(), service, body, SystemClock.now() + self.ahead);
         self.send("/", &headers, body)
     }
 
     fn send(&mut self, path: &str, headers: &[(String, String)], body: &str) -> io::Result<Told> {
+        let (status, _, xml) = self.ask(("POST", path), headers, body)?;
+        Ok(Told { status, xml })
+    }
+
+    /// What is answered to whatever is asked: the status, the head, and the body.
+    pub(super) fn ask(
+        &mut self,
+        request: (&str, &str),
+        headers: &[(String, String)],
+        body: &str,
+    ) -> io::Result<(u16, String, String)> {
         if self.stream.is_none() {
             self.connect()?;
         }
-        let told = exchange(self.stream.as_mut().unwrap(), path, headers, body);
+        let told = exchange(self.stream.as_mut().unwrap(), request, headers, body);
         if told.is_err() {
             self.stream = None;
         }
@@ -301,12 +325,12 @@ impl Caller {
 
 fn exchange(
     stream: &mut StreamOwned<ClientConnection, TcpStream>,
-    path: &str,
+    (method, path): (&str, &str),
     headers: &[(String, String)],
     body: &str,
-) -> io::Result<Told> {
+) -> io::Result<(u16, String, String)> {
     let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request = format!("POST {path} HTTP/1.1\r\n{lines}content-length: {}\r\n\r\n{body}", body.len());
+    let request = format!("{method} {path} HTTP/1.1\r\n{lines}content-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes())?;
     stream.flush()?;
     let mut answer = Vec::new();
@@ -316,13 +340,16 @@ fn exchange(
         }
         more(stream, &mut answer)?;
     };
-    let text = String::from_utf8(answer[..head].to_vec()).unwrap().to_ascii_lowercase();
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse::<usize>().unwrap();
-    while answer.len() < head + 4 + length {
+    let text = String::from_utf8(answer[..head].to_vec()).unwrap();
+    let length = text
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .find_map(|(name, value)| name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().unwrap()));
+    while answer.len() < head + 4 + length.unwrap_or_default() {
         more(stream, &mut answer)?;
     }
     let status = text.split(' ').nth(1).unwrap().parse().unwrap();
-    Ok(Told { status, xml: String::from_utf8(answer[head + 4..].to_vec()).unwrap() })
+    Ok((status, text, String::from_utf8(answer[head + 4..].to_vec()).unwrap()))
 }
 
 fn more(stream: &mut impl io::Read, into: &mut Vec<u8>) -> io::Result<()> {

@@ -22,6 +22,7 @@ pub(crate) mod scripted;
 pub(crate) mod signer;
 pub(crate) mod slapd;
 pub(crate) mod snapshot;
+pub(crate) mod visitor;
 pub(crate) mod website;
 
 use std::net::TcpListener;
