@@ -43,6 +43,7 @@ mod forward_auth_nginx;
 mod golden;
 mod grants;
 mod grants_bed;
+mod grants_browser;
 mod grants_daemon;
 mod grants_model;
 mod grants_races;

@@ -157,11 +157,37 @@ impl Chromium {
         self.command("DELETE", &format!("/webauthn/authenticator/{authenticator}"), &Value::Null);
     }
 
-    /// What the browser shows now, as a picture.
+    /// What `authenticator` of this browser holds another's holds, too, as passkeys do that are synchronized.
+    pub(crate) fn shares(&self, authenticator: &str, other: &Self, others: &str) {
+        let held = self.command("GET", &format!("/webauthn/authenticator/{authenticator}/credentials"), &Value::Null);
+        for credential in held.as_array().unwrap() {
+            other.command("POST", &format!("/webauthn/authenticator/{others}/credential"), credential);
+        }
+    }
+
+    /// Presses these keys one after the other, wherever the focus is (W3C WebDriver, section 17.4.2).
+    pub(crate) fn presses(&self, keys: &str) {
+        let each = keys.chars().flat_map(|key| {
+            let key = key.to_string();
+            [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
+        });
+        let actions: Vec<Value> = each.collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.command("POST", "/actions", &json!({ "actions": [keyboard] }));
+    }
+
+    /// Keeps a cookie of the site that it is on, as if it had been set there.
+    pub(crate) fn keeps(&self, name: &str, value: &str) {
+        let cookie = json!({ "name": name, "value": value, "path": "/", "secure": true, "httpOnly": true });
+        self.command("POST", "/cookie", &json!({ "cookie": cookie }));
+    }
+
+    /// The page that the browser shows now, whole, as a picture.
     pub(crate) fn pictures(&self, file: &str) {
         use base64::Engine as _;
-        let picture = self.command("GET", "/screenshot", &Value::Null);
-        let bytes = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap();
+        let wanted = json!({ "cmd": "Page.captureScreenshot", "params": { "captureBeyondViewport": true } });
+        let picture = self.command("POST", "/goog/cdp/execute", &wanted);
+        let bytes = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         std::fs::write(file, bytes).unwrap();
     }
 

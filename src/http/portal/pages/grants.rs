@@ -47,6 +47,19 @@ pub(in crate::http::portal) struct One {
 }
 
 impl One {
+    /// Where it stands, for whoever looks at it.
+    fn said(&self) -> String {
+        let view = &self.shown.view;
+        match (view.stage, view.how.as_deref()) {
+            (Stage::Requested, _) if !self.shown.holds && !self.shown.asked => "waits for a decision".to_owned(),
+            (Stage::Claimable, _) if !self.shown.holds => {
+                format!("agreed to, {} can begin", view.display_name.as_deref().unwrap_or(&view.person))
+            }
+            (_, Some(how)) => format!("{}: {how}", view.said()),
+            (_, None) => view.said().to_owned(),
+        }
+    }
+
     fn is(&self, stage: &str) -> bool {
         self.shown.view.stage.word() == stage
     }
