@@ -92,6 +92,7 @@ fn two_agree_with_their_passkeys_to_what_was_asked_by_keyboard_and_a_lead_takes_
     let (cam, telephone) = (signed_in(&company, Look::Light, "cam"), signed_in(&company, Look::Phone, "cam"));
     let made = adds_a_passkey(&telephone, &url);
     telephone.shares(&made, &cam, &cam.plugs_in(true));
+    drop(telephone);
     cam.go(&format!("{url}{page}"));
     cam.clicks("form[action$='/approve'] button");
     cam.until("h1", "Your second factor");

@@ -173,6 +173,7 @@ fn grant(asked: Asked) -> Grant {
         terms: terms(asked),
         state: State::Requested { approvals: Vec::new() },
         review: None,
+        engagement: None,
     }
 }
 

@@ -43,10 +43,10 @@ pub(super) async fn close(State(app): State<Arc<App>>, Path(engagement): Path<St
     blocking(app, move |app, now| {
         let (SignedIn { caller, .. }, sent) = visit.acting(app, "grants", now)?;
         let back = ("/me/grants", "Roles for a while");
-        let allowed = app.gate.authorize(caller, Operation::CloseEngagement, &engagement, now).map_err(|error| {
-            let status = if error.fault() == Fault::Caller { 403 } else { 503 };
-            message(status, "Not closed", &error.to_string(), back)
-        })?;
+        let allowed = app
+            .gate
+            .authorize(caller, Operation::CloseEngagement, &engagement, now)
+            .map_err(|error| not_allowed(&error, "Not closed", back))?;
         match app.admin.close_engagement(allowed, sent.text("comment").unwrap_or_default()) {
             Ok(view) => {
                 let said = format!("Everything that people of {} were granted is over.", view.firm);
