@@ -132,8 +132,16 @@ impl Verdict {
 fn is_ours(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["aws:principal", "aws:resourcetag/", "iam:resourcetag/"].iter().any(|start| key.starts_with(start))
-        || ["aws:userid", "aws:username", "aws:currenttime", "aws:epochtime", "aws:tokenissuetime"]
-            .contains(&key.as_str())
+        || [
+            "aws:userid",
+            "aws:username",
+            "aws:currenttime",
+            "aws:epochtime",
+            "aws:tokenissuetime",
+            "bailey:timeofday",
+            "bailey:weekday",
+        ]
+        .contains(&key.as_str())
 }
 
 #[cfg(test)]

@@ -17,11 +17,11 @@ pub enum GrantVerb {
         /// Those that are over, too, in the order in which they were asked for
         #[arg(long)]
         all: bool,
-        /// Go on behind this one
-        #[arg(long, value_name = "ID", requires = "all")]
+        /// Go on behind the page before, as it says
+        #[arg(long, value_name = "NEXT")]
         after: Option<String>,
         /// Grants at most
-        #[arg(long, value_name = "N", requires = "all")]
+        #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
     /// Show one: what is asked, who agreed, how it ended

@@ -31,11 +31,19 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
         read.map_err(|error| section.fault("automatic_until", error.to_string(), remedy)).ok()
     });
     let approvals: u32 = section.read("approvals");
-    let sponsor = section.read("sponsor");
+    let sponsor: bool = section.read("sponsor");
     let (requesters, ticket) = (section.read("requesters"), section.read("ticket"));
     let (longest, claim_within) = (seconds("longest", LONGEST), seconds("claim_within", LONGEST_CLAIM));
     let second_factor = optional("second_factor", 24 * 3_600);
     let break_glass = optional("break_glass", 30 * 24 * 3_600);
+    if break_glass.is_some() && (approvals > 1 || hours.is_some() || sponsor) {
+        let remedy = "leave out `approvals`, `hours` and `sponsor`, or have a role of its own for emergencies";
+        section.fault(
+            "break_glass",
+            "whoever asks decides alone, so nothing of others' decisions holds beside it",
+            remedy,
+        );
+    }
     Some(Rule {
         roles: roles?,
         requesters,

@@ -6,7 +6,7 @@ use super::operation::Operation;
 use super::target::Target;
 use crate::base::Timestamp;
 use crate::model::{Arn, User};
-use crate::rights::{self, Acting, ActingError, Library};
+use crate::rights::{self, Acting, ActingError, Library, granted};
 
 /// Somebody who asked before for what goes on now, and need not be there any more.
 #[derive(Debug)]
@@ -37,6 +37,9 @@ impl Judge {
                 Err(ActingError::Request(error)) => return Err(error.into()),
                 Err(ActingError::Store(error)) => return Err(error.into()),
             };
+            if let Some(Err(why)) = granted::outsider(snapshot, &who.user.id, now)? {
+                return Ok((Err(no(&format!("because {why}"))), target.arn));
+            }
             let mut context = acting.context(now);
             context.set("aws:RequestedRegion", vec!["us-east-1".to_owned()]);
             context.set("aws:ResourceAccount", vec![self.account.to_string()]);

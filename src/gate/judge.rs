@@ -19,7 +19,7 @@ use crate::rights::{
     self, Acting, AssumeError, Assumed, EVERYBODY, FindError, Library, Reading, Shelf, Sides, TermsAt, Way, find,
     granted, may_assume, may_assume_root,
 };
-use crate::store::{Snapshot, Store, StoreError, grants};
+use crate::store::{Snapshot, Store, StoreError};
 
 /// More of what is asked than an operation and a resource.
 #[derive(Debug, Clone, Default)]
@@ -159,7 +159,7 @@ impl Judge {
 }
 
 /// Why somebody who is of another firm may not: they act by sessions alone, which begin with a second factor and while an engagement
-/// of theirs is open. A key of theirs would outlive it, and a password alone is what outsiders lose first.
+/// of theirs lets them in. A key of theirs would outlive it, and a password alone is what outsiders lose first.
 fn outsider(
     snapshot: &dyn Snapshot,
     who: Subject<'_>,
@@ -167,22 +167,23 @@ fn outsider(
     (operation, asking): (Operation, &Asking),
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {
-    let Some(person) = &acting.person else { return Ok(None) };
-    let engagements = grants::engagements_of(snapshot, person)?;
-    let Some(last) = engagements.last() else { return Ok(None) };
-    if engagements.iter().all(|engagement| engagement.open(now).is_err()) {
-        let why = last.open(now).err().unwrap_or_default();
-        return Ok(Some(format!("because the engagement of {} {why}", last.firm)));
+    let outside = acting.person.map(|person| granted::outsider(snapshot, &person, now)).transpose()?.flatten();
+    match outside {
+        None => return Ok(None),
+        Some(Err(why)) => return Ok(Some(format!("because {why}"))),
+        Some(Ok(_)) => {}
     }
-    let is_key = matches!(who, Subject::Signed(_)) && who.session().is_none();
-    if is_key {
+    if matches!(who, Subject::Signed(_)) && who.session().is_none() {
         return Ok(Some(
             "because people of another firm act by sessions alone, and this is a long-lived key".to_owned(),
         ));
     }
     let present = asking.session.get("aws:MultiFactorAuthPresent").is_some_and(|said| said == &["true".to_owned()]);
-    let shown = present || asking.mfa.is_some() || who.session().is_some_and(|session| session.mfa.is_some());
-    let needs = operation == Operation::Login && !shown;
+    let bearer = matches!(who, Subject::Bearer(bearer) if bearer.mfa().is_some());
+    let bound = matches!(who, Subject::Bound(bound) if bound.mfa().is_some());
+    let shown =
+        present || bearer || bound || asking.mfa.is_some() || who.session().is_some_and(|one| one.mfa.is_some());
+    let needs = operation.begins_a_session() && !shown;
     Ok(needs.then(|| "because people of another firm sign in with a second factor".to_owned()))
 }
 

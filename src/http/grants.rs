@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::extract::{Asked, Params, Payload};
 use super::v1::Routes;
 use super::{App, Failure};
-use crate::admin::grants::{EngagementChange, EngagementView, GrantView, NewEngagement, Which};
+use crate::admin::grants::{EngagementChange, EngagementView, GrantView, NewEngagement};
 use crate::admin::iam::views::Page;
 use crate::gate::Operation;
 
@@ -38,7 +38,7 @@ type Shared = State<Arc<App>>;
 struct Query {
     /// Those that are over, too.
     all: bool,
-    /// The `next` of the page before; of all of them.
+    /// The `next` of the page before.
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -60,7 +60,7 @@ async fn list(
     let limit = query.limit.unwrap_or(LIMIT).clamp(1, MOST);
     let found = app.store.run(move |_| match query.all {
         true => admin.all_grants(query.after.as_deref(), limit),
-        false => admin.grants(Which::Open(MOST)).map(|items| Page { items, next: None }),
+        false => admin.open_grants(query.after.as_deref(), limit),
     });
     Ok(Json(found.await?))
 }

@@ -63,6 +63,9 @@ pub struct Engagement {
     pub ceiling: PolicyId,
     /// A word that whoever trusts the firm's own account asks for (`sts:ExternalId`), made here: 128 bits of chance.
     pub external_id: String,
+    /// The life of the store it was made in, or an operator changed it last in: a restore could bring a closed one back.
+    #[serde(default)]
+    pub epoch: String,
     /// It counts from then on.
     pub starts: Timestamp,
     /// Until just before then.
@@ -99,6 +102,22 @@ pub struct EngagementError {
 }
 
 impl Engagement {
+    /// Whether it lets `person` in at `now`, in this life of the store, or why it does not.
+    ///
+    /// # Errors
+    /// In words, behind "the engagement".
+    pub fn lets_in(&self, person: &UserId, epoch: &str, now: Timestamp) -> Result<(), String> {
+        if !self.people.contains(person) {
+            return Err("has them no longer among its people".to_owned());
+        }
+        if self.epoch != epoch {
+            return Err(
+                "is of before the store was restored: an operator confirms it by `bailey engagement update`".to_owned()
+            );
+        }
+        self.open(now)
+    }
+
     /// Whether it counts at `now`, or why it does not.
     ///
     /// # Errors

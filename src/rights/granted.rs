@@ -7,15 +7,17 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::assigned::Assigned;
 use super::effective::Held;
 use super::{Reading, Shelf};
 use crate::base::clock::expired;
-use crate::base::{EngagementId, GrantId, Timestamp};
+use crate::base::{GrantId, Timestamp, UserId};
 use crate::model::grant::{Rule, State, Working};
 use crate::model::{Actor, Assignment, Engagement, Entity, Grant, Member, Role, Zone};
 use crate::policy::Kind;
-use crate::store::{StoreError, grants, iam, rows};
+use crate::store::{Snapshot, StoreError, grants, iam, identity, rows};
 
 /// A grant that counts.
 #[derive(Debug, Clone)]
@@ -82,6 +84,59 @@ fn conditions(documents: &Documents<'_>, grant: &Grant, rule: &Rule) -> Result<V
     Ok(held)
 }
 
+/// Whether somebody is of another firm, and if so by which engagement they are let in at `now`, or why by none: "the engagement of ..".
+/// Whoever was an outsider once is one for good.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn outsider(
+    snapshot: &dyn Snapshot,
+    person: &UserId,
+    now: Timestamp,
+) -> Result<Option<Result<Engagement, String>>, StoreError> {
+    let all = grants::engagements_of(snapshot, person)?;
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let epoch = identity::epoch(snapshot)?.to_string();
+    let mut why = String::new();
+    for engagement in all {
+        match engagement.lets_in(person, &epoch, now) {
+            Ok(()) => return Ok(Some(Ok(engagement))),
+            Err(because) => why = format!("the engagement of {} {because}", engagement.firm),
+        }
+    }
+    Ok(Some(Err(why)))
+}
+
+/// The engagement that `grant` is part of, if it is of one and that lets its holder in now; or why it does not. One for an outsider has
+/// to be part of one, whenever it was asked for.
+///
+/// # Errors
+/// When the store cannot be read or a row is damaged.
+pub fn engagement_of(
+    snapshot: &dyn Snapshot,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<Result<Option<Engagement>, String>, StoreError> {
+    let epoch = identity::epoch(snapshot)?.to_string();
+    if grant.epoch != epoch {
+        return Ok(Err("it is of before the store was restored: ask for it anew".to_owned()));
+    }
+    let Some(id) = &grant.engagement else {
+        let outside = !grants::engagements_of(snapshot, &grant.person)?.is_empty();
+        let why = "its holder is of another firm, and it is part of no engagement";
+        return Ok(if outside { Err(why.to_owned()) } else { Ok(None) });
+    };
+    let Some(held) = grants::engagement(snapshot, id)? else {
+        return Ok(Err("its engagement is not there".to_owned()));
+    };
+    Ok(match held.value.lets_in(&grant.person, &epoch, now) {
+        Ok(()) => Ok(Some(held.value)),
+        Err(why) => Err(format!("its engagement {why}")),
+    })
+}
+
 impl Reading<'_, '_> {
     /// What `grant` gives of `role` now to whoever is in these groups, or why it gives nothing.
     fn counts(
@@ -107,12 +162,13 @@ impl Reading<'_, '_> {
         if !may_ask(&rule, group_names) {
             return Ok(Err("its holder is in no group any more that may ask for the role".to_owned()));
         }
-        let within = match &grant.engagement {
-            Some(engagement) => match self.within(engagement, grant)? {
+        let within = match engagement_of(self.snapshot(), grant, now)? {
+            Ok(None) => None,
+            Ok(Some(engagement)) => match self.within(engagement)? {
                 Ok(within) => Some(within),
                 Err(why) => return Ok(Err(format!("its engagement {why}"))),
             },
-            None => None,
+            Err(why) => return Ok(Err(why)),
         };
         let shelf = self.shelf().clone();
         let documents = Documents { shelf: &shelf, id: grant.id };
@@ -144,20 +200,34 @@ impl Reading<'_, '_> {
         Ok(Ok(Granted { id: grant.id, assigned, until, zone, conditions, limits }))
     }
 
-    /// The engagement that a grant is part of, if it counts now, or why it does not: it has to be open, with its holder among its
-    /// people, and whoever answers for it inside has to be there and active.
-    fn within(&mut self, id: &EngagementId, grant: &Grant) -> Result<Result<Within, String>, StoreError> {
-        let now = self.terms().now;
-        let Some(held) = grants::engagement(self.snapshot(), id)? else {
-            return Ok(Err("is not there".to_owned()));
+    /// A digest of all that a grant of `role` would reach: what hangs on the role, and what the engagement that it is part of bounds. Who
+    /// agrees reads that, too, and another one later is not what they agreed to.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a row is damaged.
+    pub fn reach_of(&mut self, role: &Role, engagement: Option<&Engagement>) -> Result<String, StoreError> {
+        let effective = self.role(role, None)?;
+        let mut texts: Vec<Arc<str>> = effective.identity.iter().map(|held| Arc::clone(&held.text)).collect();
+        texts.sort();
+        texts.extend(effective.boundary.map(|held| held.text));
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update(text.len().to_be_bytes());
+            hash.update(text);
         };
-        let engagement = held.value;
-        if let Err(why) = engagement.open(now) {
-            return Ok(Err(why));
+        texts.iter().for_each(|text| part(text));
+        if let Some(engagement) = engagement {
+            part(&engagement.condition().unwrap_or_default());
+            if iam::policy(self.snapshot(), &engagement.ceiling)?.is_some() {
+                part(&self.managed(&engagement.ceiling)?.held(&Arc::from([])).text);
+            }
         }
-        if !engagement.people.contains(&grant.person) {
-            return Ok(Err("has its holder no longer among its people".to_owned()));
-        }
+        Ok(hex::encode(hash.finalize()))
+    }
+
+    /// An engagement with its ceiling, or why it does not count: whoever answers for it inside has to be there and active.
+    fn within(&mut self, engagement: Engagement) -> Result<Result<Within, String>, StoreError> {
+        let now = self.terms().now;
         let sponsor = match rows::entity(self.snapshot(), &Member::User(engagement.sponsor))? {
             Some((_, Entity::User(user))) => user,
             _ => return Ok(Err("has nobody inside who answers for it".to_owned())),
@@ -200,7 +270,7 @@ impl Reading<'_, '_> {
     /// When the store cannot be read or a row is damaged.
     pub fn granted(
         &mut self,
-        person: &crate::base::UserId,
+        person: &UserId,
         role: &Role,
         group_names: &[String],
     ) -> Result<Vec<Granted>, StoreError> {

@@ -10,10 +10,10 @@ use crate::model::{
     Session, SessionKind, Standing, User,
 };
 use crate::rights::{
-    Acting, ActingError, AssumeError, Assumed, Reading, Stale, may_assume, may_assume_granted, may_assume_root,
+    Acting, ActingError, AssumeError, Assumed, Reading, Stale, granted, may_assume, may_assume_granted, may_assume_root,
 };
 use crate::store::schema::credentials::Setting;
-use crate::store::{Snapshot, StoreError, credentials, grants, iam, identity, rows, sessions, sso};
+use crate::store::{Snapshot, StoreError, credentials, iam, identity, rows, sessions, sso};
 
 /// How far the clocks of a directory and ours may be apart. A session that began so shortly behind a change of the password
 /// ends with those from before it.
@@ -72,13 +72,11 @@ pub enum SessionError {
         /// Why not.
         why: Inactive,
     },
-    /// The person is of another firm, whose engagement does not count now.
-    #[error("{who} may not act: the engagement of {firm} {why}")]
+    /// The person is of another firm, and not let in now, or not in this way.
+    #[error("{who} may not act: {why}")]
     Engagement {
         /// Who.
         who: String,
-        /// The firm.
-        firm: String,
         /// Why not.
         why: String,
     },
@@ -226,7 +224,7 @@ impl Check<'_> {
         self.own_terms(&session)?;
         let person = session.person.map(|person| self.user(reading, &Member::User(person))).transpose()?;
         if let Some(person) = &person {
-            self.engaged(person)?;
+            self.engaged(&session, person)?;
             self.same_password(&session, person)?;
         }
         let (acting, machine) = self.origin(reading, &session, person.as_ref(), depth)?;
@@ -296,16 +294,19 @@ impl Check<'_> {
         standing.active(self.now).err()
     }
 
-    /// Of somebody of another firm: that they are let in now, whatever the session is of.
-    fn engaged(&self, person: &User) -> Result<(), SessionError> {
-        let engagements = grants::engagements_of(self.snapshot, &person.id)?;
-        match engagements.last() {
-            Some(last) if engagements.iter().all(|engagement| engagement.open(self.now).is_err()) => {
-                let (who, firm) = (format!("user `{}`", person.name), last.firm.clone());
-                Err(SessionError::Engagement { who, firm, why: last.open(self.now).err().unwrap_or_default() })
+    /// Of somebody of another firm: that they are let in now, whatever the session is of, and that it began with a sign-in by two
+    /// factors. What a long-lived key began is worth nothing in their hands.
+    fn engaged(&self, session: &Session, person: &User) -> Result<(), SessionError> {
+        let why = match granted::outsider(self.snapshot, &person.id, self.now)? {
+            None => return Ok(()),
+            Some(Err(why)) => why,
+            Some(Ok(_)) if matches!(session.begun, Begun::AccessKey { .. }) => {
+                "people of another firm act by sessions that begin with a sign-in".to_owned()
             }
-            _ => Ok(()),
-        }
+            Some(Ok(_)) if session.mfa.is_none() => "people of another firm sign in with a second factor".to_owned(),
+            Some(Ok(_)) => return Ok(()),
+        };
+        Err(SessionError::Engagement { who: format!("user `{}`", person.name), why })
     }
 
     /// The directory tells of a new password some time behind the change. Whoever signed in with the new one meanwhile, by

@@ -26,7 +26,7 @@ pub fn engagements(snapshot: &dyn Snapshot) -> Result<Vec<Read<Engagement>>, Sto
     rows.map(|(key, Row { revision, value })| Ok(Read { value: from_json(&key, &value)?, revision })).collect()
 }
 
-/// The engagements that somebody is one of the people of, those that are over, too.
+/// The engagements that somebody is or was one of the people of, those that are over, too.
 ///
 /// # Errors
 /// When a row cannot be read, or is damaged.
@@ -76,15 +76,28 @@ pub fn open_of(
         Some(role) => keys::open_grants_of_role(person, role),
         None => keys::open_grants_of(person),
     };
-    open(snapshot, &prefix, usize::MAX)
+    open(snapshot, &KeyRange::prefix(&prefix), usize::MAX)
 }
 
-/// The same of everybody, at most `limit`, in the order of people.
+/// The first `limit` of everybody's behind `after`, in the order of people, and what to go on behind, if there may be more.
 ///
 /// # Errors
 /// When a row cannot be read, or is damaged.
-pub fn all_open(snapshot: &dyn Snapshot, limit: usize) -> Result<Vec<Read<Grant>>, StoreError> {
-    open(snapshot, &keys::open_grants(), limit)
+pub fn page_of_open(
+    snapshot: &dyn Snapshot,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<(Vec<Read<Grant>>, Option<Vec<u8>>), StoreError> {
+    let mut range = KeyRange::prefix(&keys::open_grants());
+    if let Some(after) = after {
+        range = range.after(after);
+    }
+    let found = open(snapshot, &range, limit)?;
+    let next = found.last().filter(|_| found.len() == limit).map(|held| {
+        let grant = &held.value;
+        keys::open_grant_of(&grant.person, &grant.role, &grant.id)
+    });
+    Ok((found, next))
 }
 
 /// Those that wait for somebody, the latest last.
@@ -101,9 +114,9 @@ pub fn waiting(snapshot: &dyn Snapshot) -> Result<Vec<Read<Grant>>, StoreError> 
     Ok(found)
 }
 
-fn open(snapshot: &dyn Snapshot, prefix: &[u8], limit: usize) -> Result<Vec<Read<Grant>>, StoreError> {
+fn open(snapshot: &dyn Snapshot, range: &KeyRange, limit: usize) -> Result<Vec<Read<Grant>>, StoreError> {
     let mut found = Vec::new();
-    for (key, _) in snapshot.scan(&KeyRange::prefix(prefix), limit)? {
+    for (key, _) in snapshot.scan(range, limit)? {
         let (_, _, id) =
             keys::parse_open_grant_of(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no grant"))?;
         let held = grant(snapshot, &id)?;
@@ -146,10 +159,8 @@ impl Commit {
         let key = keys::engagement(&after.id);
         self.expect(key.clone(), before.map_or(Expect::Absent, |before| Expect::At(before.revision)));
         self.put(key, to_json(after)?);
+        // The way to it stays for whoever leaves: that they were an outsider is never forgotten, or leaving would make them one of us.
         let old = before.map(|before| before.value.people.clone()).unwrap_or_default();
-        for person in old.difference(&after.people) {
-            self.delete(keys::engaged(person, &after.id));
-        }
         for person in after.people.difference(&old) {
             self.put(keys::engaged(person, &after.id), Vec::new());
         }

@@ -185,3 +185,62 @@ async fn an_engagement_is_a_window_with_bounds_and_its_people_are_made_here() {
     let shown: Value = office.served.client.get("/v1/engagements/soc2-2026").await.unwrap();
     assert_eq!(shown["grants"][0]["id"], json!(id));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_an_outsider_is_one_for_good() {
+    let bureau = bureau().await;
+    let office = &bureau.office;
+    // A request of before she is one of its people is none of the engagement's.
+    let mut eve = bureau.browser("ext.eve").await;
+    let early = ask_for(&mut eve, &bureau, "audit-logs").await;
+    let mut bob = bureau.browser("bob").await;
+    step(&mut bob, &early, "approve", &[]).await.leads_to(&format!("/me/grants/{early}"));
+    office.post("/v1/engagements", engagement()).await;
+    let mut eve = bureau.browser("ext.eve").await;
+    step(&mut eve, &early, "claim", &[]).await.says(409, "part of no engagement");
+    // A key that lasts begins a session, and that is worth nothing either.
+    let made: Value = office.post("/v1/users/ext.eve/access-keys", json!({})).await;
+    let key = Credentials::told(&made);
+    let own = office.sts(&key, &[("Action", "GetSessionToken")]).await.credentials();
+    office.who_is(&own).await.refuses("ExpiredToken", "begin with a sign-in");
+    // Taken out of it, she is nobody's: her browser, her key and her password are refused.
+    office.post("/v1/engagements/soc2-2026", json!({ "remove": ["ext.eve"] })).await;
+    eve.get("/me").await.leads_to("/login?next=%2Fme&why=engagement_over");
+    office.iam(&key, &[("Action", "ListRoles")]).await.refuses("AccessDenied", "no longer among its people");
+    let shown: Value = office.served.client.get("/v1/users/ext.eve").await.unwrap();
+    let member = bailey::model::Member::User(shown["id"].as_str().unwrap().parse().unwrap());
+    let app = &office.fixture.app;
+    let found = app.store.read(|snapshot| bailey::store::rows::entity(snapshot, &member)).unwrap();
+    let Some((_, bailey::model::Entity::User(user))) = found else { panic!("{shown}") };
+    // What she let an application have goes on no more, offline or not.
+    let who = bailey::gate::Remembered { user: &user, asked: std::collections::BTreeMap::new() };
+    let refused = app.gate.goes_on(&who, bailey::gate::Operation::AuthorizeClient, "wiki", app.admin.now());
+    assert!(refused.unwrap_err().to_string().contains("no longer among its people"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_answers_for_it_takes_back_and_a_restore_asks_to_be_confirmed() {
+    let bureau = bureau().await;
+    let office = &bureau.office;
+    // A window that ends within the time to claim is no trap.
+    let mut body = engagement();
+    body["ends"] = json!("2026-03-13T08:00:00Z");
+    office.post("/v1/engagements", body).await;
+    let (mut eve, mut dee) = (bureau.browser("ext.eve").await, bureau.browser("dee").await);
+    let id = ask_for(&mut eve, &bureau, "audit-logs").await;
+    assert_eq!(bureau.last().await["claim_by"], "2026-03-13T08:00:00Z");
+    step(&mut dee, &id, "approve", &[]).await;
+    step(&mut dee, &id, "revoke", &[("comment", "wrong sample")]).await.leads_to(&format!("/me/grants/{id}"));
+    assert_eq!(bureau.last().await["how"], "revoked");
+    // Nobody outside decides alone.
+    bureau.with(Rule { roles: vec!["audit-*".to_owned()], requesters: Vec::new(), break_glass: Some(3_600), ..rule() });
+    ask_for(&mut eve, &bureau, "audit-logs").await;
+    assert_eq!(bureau.last().await["stage"], "requested");
+    crate::grants::restored(&bureau);
+    let shown: Value = office.served.client.get("/v1/engagements/soc2-2026").await.unwrap();
+    assert!(shown["state"].as_str().unwrap().contains("before a restore"), "{shown}");
+    Browser::new(office).sign_in("ext.eve", PASSWORD).await.says(200, "Code");
+    office.post("/v1/engagements/soc2-2026", json!({})).await;
+    let shown: Value = office.served.client.get("/v1/engagements/soc2-2026").await.unwrap();
+    assert_eq!(shown["state"], "open");
+}

@@ -145,7 +145,11 @@ pub(crate) async fn step(browser: &mut Browser<'_>, id: &str, step: &str, more: 
     assert_eq!(page.status, 200, "{page:?}");
     let form = form(browser).await;
     let digest = if page.html.contains("name=\"digest\"") { page.field("digest") } else { String::new() };
+    let seen = if page.html.contains("name=\"seen\"") { page.field("seen") } else { String::new() };
     let mut sent = vec![("form", form.as_str())];
+    if !seen.is_empty() && !more.iter().any(|(name, _)| *name == "seen") {
+        sent.push(("seen", &seen));
+    }
     if !more.iter().any(|(name, _)| *name == "digest") {
         sent.push(("digest", &digest));
     }
@@ -413,4 +417,75 @@ async fn an_emergency_is_ones_own_and_somebody_looks_back_at_it() {
     bureau.with(Rule { automatic_until: Some("2026-03-12T00:00:00Z".parse().unwrap()), ..rule() });
     ask(&mut ann, &[]).await;
     assert_eq!(bureau.last().await["stage"], "requested");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_role_allows_is_part_of_what_others_agree_to() {
+    let bureau = Bureau::new().await;
+    let office = &bureau.office;
+    let (mut ann, mut bob) = (bureau.browser("ann").await, bureau.browser("bob").await);
+    ask(&mut ann, &[]).await;
+    let id = bureau.last().await["id"].as_str().unwrap().to_owned();
+    let seen = bob.get(&format!("/me/grants/{id}")).await.field("seen");
+    let wider = async |actions: &[&str]| {
+        office.put("/v1/roles/prod-admin/inline/more", json!({ "document": { "Statement": allow(actions) } })).await
+    };
+    wider(&["*"]).await;
+    step(&mut bob, &id, "approve", &[("seen", &seen)]).await.says(409, "was changed since you read it");
+    step(&mut bob, &id, "approve", &[]).await.leads_to(&format!("/me/grants/{id}"));
+    wider(&["*", "s3:*"]).await;
+    step(&mut ann, &id, "claim", &[]).await.says(409, "was changed since others agreed");
+    wider(&["*"]).await;
+    step(&mut ann, &id, "claim", &[]).await.leads_to(&format!("/me/grants/{id}"));
+    // Of whom an application asks by the name of such a session more would be told than it may.
+    let keys = credentials(&take(&mut ann).await);
+    assert_eq!(office.who_is(&keys).await.status, 200);
+    let session = format!("arn:aws:sts::{ACCOUNT}:assumed-role/prod-admin/ann");
+    let question = json!({ "principal": session, "action": "s3:GetObject", "resource": "*" });
+    let body = json!({ "questions": [question] });
+    let told = office.served.client.post::<Value>("/v1/authorize", &body).await.unwrap_err().to_string();
+    assert!(told.contains("granted for a while"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rule_as_it_is_now_says_who_has_to_have_agreed() {
+    let bureau = Bureau::new().await;
+    let (mut ann, mut bob) = (bureau.browser("ann").await, bureau.browser("bob").await);
+    let automatic = |until: &str| Rule { automatic_until: Some(until.parse().unwrap()), ..rule() };
+    bureau.with(automatic("2026-03-20T00:00:00Z"));
+    ask(&mut ann, &[]).await;
+    let id = bureau.last().await["id"].as_str().unwrap().to_owned();
+    assert_eq!(bureau.last().await["stage"], "claimable");
+    bureau.with(automatic("2026-03-12T00:00:00Z"));
+    step(&mut ann, &id, "claim", &[]).await.says(409, "asks for more to agree");
+    bureau.with(rule());
+    ask(&mut ann, &[]).await;
+    let id = bureau.last().await["id"].as_str().unwrap().to_owned();
+    step(&mut bob, &id, "approve", &[]).await;
+    bureau.with(Rule { approvals: 2, ..rule() });
+    step(&mut ann, &id, "claim", &[]).await.says(409, "asks for more to agree");
+}
+
+/// As a restore from a backup would.
+pub(crate) fn restored(bureau: &Bureau) {
+    let store = &bureau.office.fixture.app.store;
+    let mut commit = Commit::new(Actor::task("test"), bureau.now(), Intent::Narrow);
+    commit.put(schema::meta("epoch"), b"\"00000000000000ff\"".to_vec());
+    store.commit(commit).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_brings_no_grant_back() {
+    let bureau = Bureau::new().await;
+    let (mut ann, mut bob) = (bureau.browser("ann").await, bureau.browser("bob").await);
+    ask(&mut ann, &[]).await;
+    let asked = bureau.last().await["id"].as_str().unwrap().to_owned();
+    ask(&mut ann, &[]).await;
+    let id = bureau.last().await["id"].as_str().unwrap().to_owned();
+    step(&mut bob, &id, "approve", &[]).await;
+    step(&mut ann, &id, "claim", &[]).await;
+    restored(&bureau);
+    let (mut ann, mut bob) = (bureau.browser("ann").await, bureau.browser("bob").await);
+    take(&mut ann).await.says(403, "not authorized");
+    step(&mut bob, &asked, "approve", &[]).await.says(409, "before the store was restored");
 }

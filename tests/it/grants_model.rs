@@ -165,6 +165,7 @@ fn terms(asked: Asked) -> Terms {
 
 fn grant(asked: Asked) -> Grant {
     Grant {
+        epoch: String::new(),
         id: GrantId::from_bytes([1; 16]),
         person: UserId::from_bytes([2; 16]),
         role: RoleId::from_bytes([3; 16]),
@@ -179,6 +180,7 @@ fn grant(asked: Asked) -> Grant {
 
 fn approval(who: u8, digest: &str, now: i64) -> Approval {
     Approval {
+        reach: String::new(),
         by: UserId::from_bytes([who; 16]),
         name: who.to_string(),
         at: at(now),

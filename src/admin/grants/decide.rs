@@ -9,20 +9,26 @@ use super::{GrantView, JUST_SHOWN, Person, are_one, grant, note, role_of, rule_o
 use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::Grant;
-use crate::model::grant::{Approval, Closing};
-use crate::rights::Terms;
+use crate::model::grant::{Approval, Closing, StateError};
+use crate::rights::{Terms, granted};
 use crate::store::{Snapshot, grants};
 
 /// Longest word to a decision, in bytes.
 const LONGEST_COMMENT: usize = 1_000;
 
 impl Admin {
-    /// Agrees to the request `asked.resource()`, whose digest they read was `digest`. With the last one needed it can be claimed.
+    /// Agrees to the request `asked.resource()`, whose digest they read was `digest`, of a role that reached as far as `seen` says, if it
+    /// says anything. With the last one needed it can be claimed.
     /// Blocks.
     ///
     /// # Errors
     /// When it is no request any more or another one by now, they may not agree to it, or a part fails.
-    pub fn approve_grant(&self, asked: Authorized, digest: &str, comment: &str) -> Result<GrantView, AdminError> {
+    pub fn approve_grant(
+        &self,
+        asked: Authorized,
+        (digest, seen): (&str, Option<&str>),
+        comment: &str,
+    ) -> Result<GrantView, AdminError> {
         self.change_anew(asked, |asked, change| {
             let terms = self.grounds().terms(change.snapshot, change.now)?;
             let asking = self.person(change.snapshot, &terms, asked)?;
@@ -30,11 +36,16 @@ impl Admin {
             let right = self.right_to_decide((change.snapshot, &terms), &before.value, &asking, change.now)?;
             let role = role_of(change.snapshot, &before.value)?;
             let needed = usize::from(rule_of(&terms, &role)?.approvals);
+            let reach = self.reach_of(change.snapshot, &terms, &before.value)?;
+            if seen.is_some_and(|seen| seen != reach) {
+                return Err(stands(StateError::Changed));
+            }
             let approval = Approval {
                 by: asking.user.id,
                 name: asking.user.name.to_string(),
                 at: change.now,
                 digest: digest.to_owned(),
+                reach: reach.clone(),
                 right: right.clone(),
                 amr: asking.amr.clone(),
                 mfa: asking.mfa,
@@ -49,6 +60,7 @@ impl Admin {
             let person = person.ok_or_else(|| AdminError::NoSuch { what: "such person any more".to_owned() })?;
             note(change, &grant, &role, &person);
             change.note("right", right);
+            change.note("reach", reach);
             change.note("stage", grant.stage(change.now).word());
             GrantView::of(change.snapshot, &grant, change.now)
         })
@@ -94,6 +106,9 @@ impl Admin {
                     "somebody else has to",
                 );
             }
+        }
+        if let Err(why) = granted::engagement_of(snapshot, grant, now)? {
+            return no(why, "nothing could come of it");
         }
         let role = role_of(snapshot, grant)?;
         let rule = rule_of(terms, &role)?;

@@ -1,7 +1,7 @@
 //! A grant is taken back, the clock ends it, and somebody looks back at one that nobody else agreed to.
 
 use super::super::{Admin, AdminError};
-use super::{GrantView, are_one, decide, grant, role_of, rule_of, stands, user};
+use super::{GrantView, are_one, decide, grant, role_of, rule_of, stands, user, views};
 use crate::audit::{Event, Outcome};
 use crate::authn::subject::Subject;
 use crate::base::Timestamp;
@@ -9,7 +9,7 @@ use crate::gate::Authorized;
 use crate::model::grant::{Closing, Reviewed};
 use crate::model::{Actor, Grant};
 use crate::store::iam::Read;
-use crate::store::{Commit, Intent, StoreError, grants};
+use crate::store::{Commit, Intent, StoreError, grants, iam};
 
 /// Grants that the clock ended, written down in one go.
 const AT_ONCE: usize = 256;
@@ -25,7 +25,7 @@ pub struct Lapsed {
 
 impl Admin {
     /// Takes the grant `asked.resource()` back, at whatever stage; its sessions end with it. Its holder and whoever asked for it may,
-    /// those who may agree to such, and operators. Blocks.
+    /// those who may agree to such, whoever answers for its engagement, and operators. Blocks.
     ///
     /// # Errors
     /// When it is over, they may not, or a part fails.
@@ -44,9 +44,11 @@ impl Admin {
                 let terms = self.grounds().terms(change.snapshot, change.now)?;
                 let groups = self.groups_of(change.snapshot, &terms, person)?;
                 let own = [before.value.person, before.value.requested_by].contains(&person.id);
-                let role = role_of(change.snapshot, &before.value)?;
-                let approvers = terms.grants.rules.of(&role).map(|rule| rule.approvers.as_slice()).unwrap_or_default();
-                if !own && !crate::rights::granted::is_in(approvers, &groups) {
+                let role = iam::role(change.snapshot, &before.value.role)?;
+                let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
+                let approves = rule.is_some_and(|rule| crate::rights::granted::is_in(&rule.approvers, &groups));
+                let answers = views::answers_for(change.snapshot, &before.value, person)?;
+                if !(own || approves || answers) {
                     return Err(AdminError::NotNow {
                         what: "that is for its holder, for those who may agree to it, and for operators".to_owned(),
                         remedy: "ask one of them".to_owned(),

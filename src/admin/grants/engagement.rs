@@ -15,9 +15,9 @@ use crate::gate::Authorized;
 use crate::model::engagement::{Closed, EngagementError};
 use crate::model::grant::{Closing, Stage};
 use crate::model::{Engagement, Entity, Hours, MemberKind, User, Zone};
-use crate::rights::find;
+use crate::rights::{find, granted};
 use crate::store::iam::Read;
-use crate::store::{Snapshot, grants, iam};
+use crate::store::{Snapshot, grants, iam, identity};
 
 /// The ceiling where nothing is said: reads, and makes no credentials.
 const USUAL_CEILING: &str = "AuditorBoundary";
@@ -138,7 +138,12 @@ impl EngagementView {
             }
         }
         let ceiling = iam::policy(snapshot, &engagement.ceiling)?;
-        let state = engagement.open(now).map_or_else(|why| why, |()| "open".to_owned());
+        let restored = engagement.epoch != identity::epoch(snapshot)?.to_string();
+        let state = match engagement.open(now) {
+            Ok(()) if restored => "is of before a restore: confirm it by an update".to_owned(),
+            Ok(()) => "open".to_owned(),
+            Err(why) => why,
+        };
         Ok(Self {
             id: engagement.id.to_string(),
             name: engagement.name.clone(),
@@ -191,6 +196,7 @@ impl Admin {
                 zone: new.zone.clone(),
                 ceiling: ceiling.value.id,
                 external_id,
+                epoch: identity::epoch(snapshot)?.to_string(),
                 starts: new.starts.unwrap_or(now),
                 ends: new.ends,
                 created: now,
@@ -228,7 +234,16 @@ impl Admin {
                 engagement.sponsor = self.named_user(snapshot, sponsor)?.id;
             }
             engagement.networks = changed.networks.clone().unwrap_or(engagement.networks);
-            engagement.ends = changed.ends.unwrap_or(engagement.ends);
+            if let Some(ends) = changed.ends {
+                if crate::base::clock::expired(engagement.ends, now) {
+                    return Err(AdminError::NotNow {
+                        what: format!("engagement `{}` ended at {:.0}", engagement.name, engagement.ends),
+                        remedy: "make another one".to_owned(),
+                    });
+                }
+                engagement.ends = ends;
+            }
+            engagement.epoch = identity::epoch(snapshot)?.to_string();
             engagement.check().map_err(out_of_bounds)?;
             change.commit.put_engagement(Some(&before), &engagement)?;
             noted(change, &engagement);
@@ -341,19 +356,17 @@ impl Admin {
     }
 }
 
-/// The engagement that `person` is one of the people of, if they are of any; it has to be open.
+/// The engagement by which `person` is let in, if they are of another firm.
 pub(super) fn engagement_of(
     snapshot: &dyn Snapshot,
     person: &User,
     now: Timestamp,
 ) -> Result<Option<Engagement>, AdminError> {
-    let all = grants::engagements_of(snapshot, &person.id)?;
-    let over = all.first().map(|engagement| engagement.open(now).err().unwrap_or_default());
-    match (all.into_iter().find(|engagement| engagement.open(now).is_ok()), over) {
-        (Some(engagement), _) => Ok(Some(engagement)),
-        (None, None) => Ok(None),
-        (None, Some(why)) => Err(AdminError::NotNow {
-            what: format!("the engagement of `{}` {why}", person.name),
+    match granted::outsider(snapshot, &person.id, now)? {
+        None => Ok(None),
+        Some(Ok(engagement)) => Ok(Some(engagement)),
+        Some(Err(what)) => Err(AdminError::NotNow {
+            what,
             remedy: "whoever answers for it inside can have another one made".to_owned(),
         }),
     }
@@ -385,5 +398,11 @@ fn noted(change: &mut super::Change<'_>, engagement: &Engagement) {
     change.note("sponsor", engagement.sponsor.to_string());
     change.note("people", engagement.people.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
     change.note("networks", engagement.networks.join(" "));
+    change.note("ceiling", engagement.ceiling.to_string());
+    change.note("contract", crate::base::text::printable(&engagement.contract).into_owned());
+    if let Some(hours) = &engagement.hours {
+        change.note("hours", format!("{hours} ({})", engagement.zone));
+    }
+    change.note("starts", engagement.starts.to_string());
     change.note("ends", engagement.ends.to_string());
 }

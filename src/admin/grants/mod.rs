@@ -40,6 +40,9 @@ use crate::store::{Snapshot, StoreError, grants, iam, rows};
 /// Grants of one person that are not over, at most.
 const MOST_OPEN: usize = 2_000;
 
+/// What makes somebody one who decides alone.
+const BREAK_GLASS: &str = "break_glass";
+
 /// How long ago somebody who decides may have shown a second factor.
 const JUST_SHOWN: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
@@ -66,6 +69,14 @@ impl Admin {
         let amr = session.map(|session| session.amr.clone()).unwrap_or_default();
         let groups = self.groups_of(snapshot, terms, &user)?;
         Ok(Person { user, groups, mfa, amr })
+    }
+
+    /// A digest of what a grant reaches now: what its role allows, and what bounds it. Of a role that is gone it is nothing.
+    fn reach_of(&self, snapshot: &dyn Snapshot, terms: &Terms, grant: &Grant) -> Result<String, StoreError> {
+        let Some(role) = iam::role(snapshot, &grant.role)? else { return Ok(String::new()) };
+        let engagement = grant.engagement.map(|id| grants::engagement(snapshot, &id)).transpose()?.flatten();
+        let mut library = Library::with(self.shelf.clone(), &self.account, terms);
+        library.at(snapshot).reach_of(&role, engagement.map(|held| held.value).as_ref())
     }
 
     /// The names of the groups that somebody is in.

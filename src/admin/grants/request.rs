@@ -18,7 +18,7 @@ use crate::model::grant::{Approval, Review, Rule, Start, State, Terms, TermsErro
 use crate::model::{Entity, Grant, MemberKind, Role, User};
 use crate::policy::Kind;
 use crate::rights::{Terms as RightsTerms, find, granted};
-use crate::store::grants;
+use crate::store::{grants, identity};
 
 /// Longest narrowing policy, white space not counted: that of a session.
 const LONGEST_POLICY: usize = 2_048;
@@ -97,13 +97,8 @@ impl Admin {
                 return Err(AdminError::LimitExceeded { what: format!("one grant more for `{}`", person.name), limit });
             }
             let engagement = engagement_of(change.snapshot, &person, change.now)?;
-            let asked_for = wanted(new, rule, change.now)?;
-            if let Some(engagement) = &engagement
-                && asked_for.claim_by > engagement.ends
-            {
-                let limit = format!("before its engagement ends, at {:.0}", engagement.ends);
-                return Err(AdminError::OutOfBounds { what: "claim_by".to_owned(), limit });
-            }
+            let ends = engagement.as_ref().map(|engagement| engagement.ends);
+            let asked_for = wanted(new, (rule, ends), change.now)?;
             let mut grant = Grant {
                 id: self.fresh_grant(change.now),
                 person: person.id,
@@ -111,6 +106,7 @@ impl Admin {
                 engagement: engagement.as_ref().map(|engagement| engagement.id),
                 requested_by: asking.user.id,
                 requested: change.now,
+                epoch: identity::epoch(change.snapshot)?.to_string(),
                 terms: asked_for,
                 state: State::Requested { approvals: Vec::new() },
                 review: None,
@@ -185,6 +181,10 @@ fn without_others(
     (asking, person, role): (&Person, &User, &Role),
     now: Timestamp,
 ) -> Result<(), AdminError> {
+    // What people of another firm are granted somebody inside agreed to.
+    if grant.engagement.is_some() {
+        return Ok(());
+    }
     if rule.is_automatic(now) {
         grant.state = State::opened(&grant.terms, Vec::new(), now);
     } else if let Some(within) = rule.break_glass {
@@ -202,7 +202,8 @@ fn without_others(
             name: asking.user.name.to_string(),
             at: now,
             digest: grant.digest(),
-            right: "break_glass".to_owned(),
+            reach: String::new(),
+            right: super::BREAK_GLASS.to_owned(),
             amr: asking.amr.clone(),
             mfa: asking.mfa,
             comment: String::new(),
@@ -216,7 +217,7 @@ fn without_others(
     Ok(())
 }
 
-fn wanted(new: &NewGrant, rule: &Rule, now: Timestamp) -> Result<Terms, AdminError> {
+fn wanted(new: &NewGrant, (rule, ends): (&Rule, Option<Timestamp>), now: Timestamp) -> Result<Terms, AdminError> {
     let start = match new.start.as_deref() {
         None | Some("first_use") => Start::FirstUse,
         Some("approval") => Start::Approval,
@@ -226,10 +227,11 @@ fn wanted(new: &NewGrant, rule: &Rule, now: Timestamp) -> Result<Terms, AdminErr
         })?),
     };
     let last = now.saturating_add(SignedDuration::from_secs(rule.claim_within.into())).unwrap_or(Timestamp::MAX);
+    let last = ends.map_or(last, |ends| last.min(ends));
     let terms = Terms {
         start,
         seconds: new.seconds,
-        claim_by: new.claim_by.unwrap_or(last),
+        claim_by: new.claim_by.map_or(last, |claim_by| ends.map_or(claim_by, |ends| claim_by.min(ends))),
         policy: new.policy.as_deref().map(policy).transpose()?,
         conditions: new.condition.as_deref().map(condition).transpose()?.into_iter().collect(),
         reason: new.reason.trim().to_owned(),

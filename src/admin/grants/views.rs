@@ -8,6 +8,8 @@ use super::{grant, rule_of, user};
 use crate::base::{GrantId, Timestamp};
 use crate::model::grant::{Approval, End, How, Stage, Start, State, Working};
 use crate::model::{Actor, Arn, Grant, User};
+use crate::store::iam::Read;
+use crate::store::schema::grants as keys;
 use crate::store::{Snapshot, grants, iam};
 
 /// A grant, for people and programs to read.
@@ -93,6 +95,8 @@ pub struct Shown {
     pub agreed: bool,
     /// How many have to agree.
     pub needed: usize,
+    /// A digest of what the role allows, and of what bounds it: what whoever agrees reads.
+    pub reach: String,
 }
 
 /// Somebody's yes.
@@ -112,8 +116,6 @@ pub struct ApprovalView {
 /// Whose grants are to be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
-    /// So many of everybody's that are not over.
-    Open(usize),
     /// One person's that are not over.
     Of(&'a User),
     /// Those that this person could decide about or has to look back at, now.
@@ -197,7 +199,7 @@ impl GrantView {
 }
 
 /// Whether `who` answers for the engagement that a grant is part of.
-fn answers_for(snapshot: &dyn Snapshot, grant: &Grant, who: &User) -> Result<bool, AdminError> {
+pub(super) fn answers_for(snapshot: &dyn Snapshot, grant: &Grant, who: &User) -> Result<bool, AdminError> {
     let engagement = grant.engagement.map(|id| grants::engagement(snapshot, &id)).transpose()?.flatten();
     Ok(engagement.is_some_and(|held| held.value.sponsor == who.id))
 }
@@ -250,7 +252,15 @@ impl Admin {
             let needed = rule.map(|rule| usize::from(rule.approvals)).unwrap_or_default();
             let agreed = held.state.approvals().iter().any(|approval| approval.by == person.id);
             let may_decide = decides && !holds && !asked;
-            Ok(Shown { view: GrantView::of(snapshot, &held, now)?, holds, asked, may_decide, agreed, needed })
+            Ok(Shown {
+                view: GrantView::of(snapshot, &held, now)?,
+                holds,
+                asked,
+                may_decide,
+                agreed,
+                needed,
+                reach: self.reach_of(snapshot, &terms, &held)?,
+            })
         })
     }
 
@@ -272,6 +282,28 @@ impl Admin {
         })
     }
 
+    /// A page of everybody's grants that are not over, in the order of people; `after` is the `next` of the page before. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open_grants(&self, after: Option<&str>, limit: usize) -> Result<Page<GrantView>, AdminError> {
+        let after = after.map(|after| {
+            let key = hex::decode(after).ok().filter(|key| keys::parse_open_grant_of(key).is_some());
+            key.ok_or_else(|| AdminError::OutOfBounds {
+                what: "after".to_owned(),
+                limit: "the `next` of the page before".to_owned(),
+            })
+        });
+        let (after, now) = (after.transpose()?, self.now());
+        self.store.read(|snapshot| {
+            let (found, next) = grants::page_of_open(snapshot, after.as_deref(), limit)?;
+            let counts = |held: &&Read<Grant>| held.value.stage(now) != Stage::Ended || held.value.waits();
+            let shown = found.iter().filter(counts);
+            let items = shown.map(|held| GrantView::of(snapshot, &held.value, now)).collect::<Result<_, _>>()?;
+            Ok(Page { items, next: next.map(hex::encode) })
+        })
+    }
+
     /// Grants that are not over, the latest first. Blocks.
     ///
     /// # Errors
@@ -282,11 +314,10 @@ impl Admin {
         self.store.read(|snapshot| {
             let groups = match which {
                 Which::For(user) => Some((user, self.groups_of(snapshot, &terms, user)?)),
-                Which::Open(_) | Which::Of(_) => None,
+                Which::Of(_) => None,
             };
             let open = match which {
                 Which::Of(user) => grants::open_of(snapshot, &user.id, None)?,
-                Which::Open(limit) => grants::all_open(snapshot, limit)?,
                 Which::For(_) => grants::waiting(snapshot)?,
             };
             let mut found = Vec::new();

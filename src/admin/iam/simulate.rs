@@ -14,10 +14,11 @@ use crate::authn::signed::Signed;
 use crate::base::Timestamp;
 use crate::base::text::printable;
 use crate::gate::Authorized;
-use crate::model::{Arn, Entity, Member, MemberKind};
+use crate::model::{Arn, Entity, Member, MemberKind, Role, Session, SessionKind};
 use crate::policy::{Detail, Principal, RequestError, Verdict};
 use crate::rights::{Effective, Library, Reading};
-use crate::store::{Snapshot, rows};
+use crate::store::schema::sessions::Way;
+use crate::store::{Snapshot, StoreError, rows, sessions};
 
 /// Questions of one simulation.
 pub(super) const MOST_QUESTIONS: usize = 1_000;
@@ -160,6 +161,17 @@ impl Admin {
         if let Some(session) = ours(&format!("sts::{of}:assumed-role/")) {
             let (role, name) = session.split_once('/').unwrap_or((&session, ""));
             let role = find::role(snapshot, account, &format!("{of}/{role}"))?.value;
+            if reading.terms().grants.rules.of(&role).is_some()
+                && is_granted(snapshot, &role, name, reading.terms().now)?
+            {
+                return Err(AdminError::NotNow {
+                    what: format!(
+                        "a session called `{}` was granted for a while, and is bounded by that",
+                        printable(name)
+                    ),
+                    remedy: "let the session ask about itself, signed".to_owned(),
+                });
+            }
             return Subject::of_role(reading, &role, Some(name), principal);
         }
         if ours(&format!("iam::{of}:role/")).is_some() {
@@ -177,6 +189,27 @@ impl Admin {
         Err(AdminError::NoSuch { what: format!("principal `{}` in account {account}", printable(arn)) })
     }
 }
+
+/// Whether a session of `role` that is called `name` and counts now was begun by a grant: what it may is more than its name tells.
+fn is_granted(snapshot: &dyn Snapshot, role: &Role, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let mut after = None;
+    loop {
+        let page = sessions::page_of(snapshot, (Way::Role, role.id.as_bytes()), after.as_ref(), PAGE)?;
+        let called =
+            |session: &Session| matches!(&session.kind, SessionKind::Role { name: own, .. } if own.as_str() == name);
+        let counts = |session: &Session| session.ended.is_none() && session.expires > now && session.grant.is_some();
+        if page.iter().any(|held| called(&held.value) && counts(&held.value)) {
+            return Ok(true);
+        }
+        match page.last().filter(|_| page.len() == PAGE) {
+            Some(last) => after = Some(last.value.id),
+            None => return Ok(false),
+        }
+    }
+}
+
+/// Sessions that are read at once.
+const PAGE: usize = 1_000;
 
 fn answer(
     reading: &mut Reading<'_, '_>,

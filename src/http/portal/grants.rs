@@ -189,7 +189,9 @@ fn carry_out(
 ) -> Result<GrantView, AdminError> {
     let text = |name: &str| sent.text(name).unwrap_or_default();
     match operation {
-        Operation::ApproveGrant => app.admin.approve_grant(allowed, text("digest"), text("comment")),
+        Operation::ApproveGrant => {
+            app.admin.approve_grant(allowed, (text("digest"), sent.text("seen")), text("comment"))
+        }
         Operation::RefuseGrant => app.admin.refuse_grant(allowed, text("comment")),
         Operation::AmendGrant => {
             let amended = Amended { seconds: text("seconds").parse().ok(), ..Amended::default() };

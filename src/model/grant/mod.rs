@@ -34,6 +34,9 @@ pub struct Grant {
     pub requested_by: UserId,
     /// When.
     pub requested: Timestamp,
+    /// The life of the store it was asked for in: a restore could bring one back that was taken back since, and ends all.
+    #[serde(default)]
+    pub epoch: String,
     /// What is asked for.
     pub terms: Terms,
     /// How far it has come.

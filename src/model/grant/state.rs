@@ -115,6 +115,9 @@ pub struct Approval {
     pub at: Timestamp,
     /// The digest of what they agreed to.
     pub digest: String,
+    /// A digest of what the role allowed then, and of what bounds it: empty of one who decided alone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reach: String,
     /// What made them one who could, such as `group/security`.
     pub right: String,
     /// How they were signed in (RFC 8176), and when they last showed a second factor.

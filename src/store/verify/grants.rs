@@ -23,8 +23,8 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
         }
         Some(b'l') => {
             let (person, id) = keys::parse_engaged(key).ok_or(SHAPE)?;
-            let engagement = plain(grants::engagement(snapshot, &id))?.ok_or("the engagement is not there")?;
-            expect(engagement.value.people.contains(&person), "they are none of its people")
+            let _ = person;
+            expect(plain(grants::engagement(snapshot, &id))?.is_some(), "the engagement is not there")
         }
         Some(b'8') => {
             let grant = check_grant(key, value)?;
