@@ -84,7 +84,7 @@ fn decides(rule: &Rule, now: Timestamp) -> String {
         return "nobody has to agree".to_owned();
     }
     if rule.break_glass.is_some() {
-        return "you decide yourself, everybody hears of it, and somebody looks back at it".to_owned();
+        return "you decide yourself, it is said aloud, and somebody looks back at it".to_owned();
     }
     let who = rule.approvers.join(" or ");
     let hours = rule.hours.map(|hours| format!(", {hours}")).unwrap_or_default();

@@ -79,6 +79,9 @@ pub fn open_of(
     open(snapshot, &KeyRange::prefix(&prefix), usize::MAX)
 }
 
+/// Grants, and what the next ones stand behind, if there may be more.
+pub type OpenPage = (Vec<Read<Grant>>, Option<Vec<u8>>);
+
 /// The first `limit` of everybody's behind `after`, in the order of people, and what to go on behind, if there may be more.
 ///
 /// # Errors
@@ -87,7 +90,7 @@ pub fn page_of_open(
     snapshot: &dyn Snapshot,
     after: Option<&[u8]>,
     limit: usize,
-) -> Result<(Vec<Read<Grant>>, Option<Vec<u8>>), StoreError> {
+) -> Result<OpenPage, StoreError> {
     let mut range = KeyRange::prefix(&keys::open_grants());
     if let Some(after) = after {
         range = range.after(after);

@@ -79,6 +79,7 @@ fn two_agree_with_their_passkeys_to_what_was_asked_by_keyboard_and_a_lead_takes_
     adds_a_passkey(&bob, &url);
     bob.go(&format!("{url}/logout"));
     bob.clicks("form button");
+    bob.until("h1", "Sign in");
     sign_in(&bob, &url, "bob");
     bob.until("h1", "Your second factor");
     bob.clicks("form[data-passkey] button");

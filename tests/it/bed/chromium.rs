@@ -77,9 +77,17 @@ impl Chromium {
         browser
     }
 
-    /// Goes to an address.
+    /// Goes to an address. Where the browser's own page says that nobody answered, on a machine that has much to do, it is
+    /// loaded once more, as a person would.
     pub(crate) fn go(&self, url: &str) {
-        self.command("POST", "/url", &json!({ "url": url }));
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.command("POST", "/url", &json!({ "url": url }));
+            if self.try_find("#main-frame-error").is_none() {
+                return;
+            }
+            assert!(Instant::now() < end, "nobody answers at {url}");
+        }
     }
 
     /// Where it is: the path and what is behind it.
