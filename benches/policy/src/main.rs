@@ -3,8 +3,9 @@
 //! A principal has 20 policies of 10 statements, each about actions of a service on the resources of a team, from the
 //! company's network. Prints lines that begin with `measured:`; with the word `cases`, writes cases for `bailey policy
 //! eval` instead; with `who-can`, asks who may do something among 100,000 people, or as many as a second word says,
-//! with a cache of as many MiB as a third one says.
+//! with a cache of as many MiB as a third one says; with `grants`, how long decisions take with few grants and with many.
 
+mod grants;
 mod who_can;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ fn main() {
             let count = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(20_000);
             return write_cases(count);
         }
+        Some("grants") => return grants::run(),
         Some("who-can") => {
             let word = |n| std::env::args().nth(n).and_then(|text| text.parse().ok());
             return who_can::run(word(2).map(|people: u32| people as usize), word(3).map(u64::from));

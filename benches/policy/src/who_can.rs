@@ -36,9 +36,9 @@ const CACHE: u64 = 64;
 const TEAMS: usize = 1_800;
 const DEPARTMENTS: usize = 199;
 const POLICIES: usize = 300;
-const ROLES: usize = 200;
+pub(crate) const ROLES: usize = 200;
 const ROUNDS: usize = 5;
-const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 const SERVICES: [&str; 10] = ["s3", "ec2", "sqs", "sns", "lambda", "dynamodb", "rds", "kms", "logs", "iam"];
 
 /// Measures.
@@ -70,7 +70,7 @@ fn question(action: &str, resource: &str, limit: usize) -> WhoCan {
     WhoCan { action, resource, context: BTreeMap::new(), kind: None, limit: Some(limit), after: None }
 }
 
-fn asked(gate: &Gate, operation: Operation) -> Authorized {
+pub(crate) fn asked(gate: &Gate, operation: Operation) -> Authorized {
     let me = Members { uids: [Peer::this_process().uid()].into(), groups: Vec::new() };
     let roles = LocalRoles { owner: u32::MAX, operators: me, viewers: Members::default() };
     let caller = from_peer(Peer::this_process(), &roles).expect("an operator");
@@ -126,12 +126,12 @@ fn median<T>(mut work: impl FnMut() -> T) -> Duration {
     rounds[ROUNDS / 2]
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-11-29T12:00:00Z".parse().expect("a time")
 }
 
 /// What the daemon would put around the store.
-fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
+pub(crate) fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
     let account: bailey::model::AccountId = ACCOUNT.parse().expect("an account");
     let identity = Identity { account: account.clone(), build: "bench".to_owned(), node: "n".to_owned() };
     let audit = Audit::open(store.clone(), identity, dir).expect("a log");
@@ -177,14 +177,14 @@ fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) {
 }
 
 /// Writes the rows.
-struct Company<'a> {
-    store: &'a Store,
-    corp: DirectoryLabel,
-    people: usize,
+pub(crate) struct Company<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) corp: DirectoryLabel,
+    pub(crate) people: usize,
 }
 
 impl Company<'_> {
-    fn write(&self) {
+    pub(crate) fn write(&self) {
         for first in (0..self.people).step_by(1_000) {
             let mut commit = fresh();
             for n in first..first + 1_000 {
@@ -334,7 +334,7 @@ impl Company<'_> {
         row(commit, Member::Group(id), &group.name.folded(), &group);
     }
 
-    fn user_id(&self, n: usize) -> UserId {
+    pub(crate) fn user_id(&self, n: usize) -> UserId {
         origin::user_id(&self.corp, &guid(1, n))
     }
 
@@ -343,7 +343,7 @@ impl Company<'_> {
     }
 }
 
-fn fresh() -> Commit {
+pub(crate) fn fresh() -> Commit {
     Commit::new(Actor::task("bench"), now(), Intent::Widen)
 }
 
@@ -392,7 +392,7 @@ fn group_guid(name: &str) -> Guid {
     Guid::from_bytes(bytes)
 }
 
-fn sixteen(n: usize) -> [u8; 16] {
+pub(crate) fn sixteen(n: usize) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&(n as u64).to_be_bytes());
     bytes
