@@ -14,7 +14,7 @@ use super::effective::Held;
 use super::{Reading, Shelf};
 use crate::base::clock::expired;
 use crate::base::{GrantId, Timestamp, UserId};
-use crate::model::grant::{Rule, State, Working};
+use crate::model::grant::{Rule, Stage, State, Working};
 use crate::model::{Actor, Assignment, Engagement, Entity, Grant, Member, Role, Zone};
 use crate::policy::Kind;
 use crate::store::{Snapshot, StoreError, grants, iam, identity, rows};
@@ -139,7 +139,7 @@ pub fn engagement_of(
 
 impl Reading<'_, '_> {
     /// What `grant` gives of `role` now to whoever is in these groups, or why it gives nothing.
-    fn counts(
+    pub(super) fn counts(
         &mut self,
         grant: &Grant,
         role: &Role,
@@ -264,24 +264,15 @@ pub fn is_in(wanted: &[String], group_names: &[String]) -> bool {
 }
 
 impl Reading<'_, '_> {
-    /// The grants of `role` that count for a person now, the longest first.
+    /// A person's grants of `role` that may count, the longest first: whether one does is asked of it ([`Reading::counts`]).
     ///
     /// # Errors
     /// When the store cannot be read or a row is damaged.
-    pub fn granted(
-        &mut self,
-        person: &UserId,
-        role: &Role,
-        group_names: &[String],
-    ) -> Result<Vec<Granted>, StoreError> {
-        let open = grants::open_of(self.snapshot(), person, Some(&role.id))?;
-        let mut found = Vec::new();
-        for held in open {
-            if let Ok(granted) = self.counts(&held.value, role, group_names)? {
-                found.push(granted);
-            }
-        }
-        found.sort_by_key(|granted| std::cmp::Reverse(granted.until));
+    pub(super) fn grants_of(&self, person: &UserId, role: &Role) -> Result<Vec<Grant>, StoreError> {
+        let now = self.terms().now;
+        let open = grants::open_of(self.snapshot(), person, Some(&role.id))?.into_iter().map(|held| held.value);
+        let mut found: Vec<Grant> = open.filter(|grant| grant.stage(now) == Stage::Active).collect();
+        found.sort_by_key(|grant| std::cmp::Reverse(grant.due()));
         Ok(found)
     }
 

@@ -86,11 +86,7 @@ pub type OpenPage = (Vec<Read<Grant>>, Option<Vec<u8>>);
 ///
 /// # Errors
 /// When a row cannot be read, or is damaged.
-pub fn page_of_open(
-    snapshot: &dyn Snapshot,
-    after: Option<&[u8]>,
-    limit: usize,
-) -> Result<OpenPage, StoreError> {
+pub fn page_of_open(snapshot: &dyn Snapshot, after: Option<&[u8]>, limit: usize) -> Result<OpenPage, StoreError> {
     let mut range = KeyRange::prefix(&keys::open_grants());
     if let Some(after) = after {
         range = range.after(after);

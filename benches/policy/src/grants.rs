@@ -38,12 +38,14 @@ pub fn run() {
     let rules = Rules::new(vec![rule()]);
     *admin.grants.write().expect("grants") = GrantTerms { rules, ..GrantTerms::default() };
 
-    let first = grant(company.user_id(WHO), WHICH, 0);
+    let epoch = store.epoch().expect("an epoch").to_string();
+    let first = grant(company.user_id(WHO), WHICH, 0, &epoch);
     write(&store, std::slice::from_ref(&first));
     let few = measured(&store, &admin, &gate, &first);
     let begun = Instant::now();
     for person in std::iter::once(WHO).chain((0..OTHERS).map(|n| WHO + 1 + n)) {
-        let grants: Vec<Grant> = (1..=EACH).map(|n| grant(company.user_id(person), n % ROLES, person * EACH + n)).collect();
+        let one = |n: usize| grant(company.user_id(person), n % ROLES, person * EACH + n, &epoch);
+        let grants: Vec<Grant> = (1..=EACH).map(one).collect();
         grants.chunks(200).for_each(|some| write(&store, some));
     }
     eprintln!("{} grants written in {:.1} s", EACH * (OTHERS + 1), begun.elapsed().as_secs_f64());
@@ -125,7 +127,7 @@ fn rule() -> Rule {
 }
 
 /// One that is in use since an hour ago, and for an hour more.
-fn grant(person: UserId, role: usize, n: usize) -> Grant {
+fn grant(person: UserId, role: usize, n: usize, epoch: &str) -> Grant {
     let at = |seconds: i64| Timestamp::from_second(now().as_second() + seconds).expect("a time");
     let mut id = sixteen(n);
     id[15] = 1;
@@ -145,11 +147,13 @@ fn grant(person: UserId, role: usize, n: usize) -> Grant {
         engagement: None,
         requested_by: person,
         requested: at(-7_200),
+        epoch: epoch.to_owned(),
         terms,
         state: State::Requested { approvals: Vec::new() },
         review: None,
     };
     let approval = Approval {
+        reach: String::new(),
         by: UserId::from_bytes([9; 16]),
         name: "lead".to_owned(),
         at: at(-3_600),
