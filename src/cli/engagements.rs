@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Exit;
 use super::output::{Column, moment};
 use super::session::{Session, encoded};
-use crate::admin::grants::{EngagementChange, EngagementView, NewEngagement};
+use crate::admin::grants::{EngagementChange, EngagementView, Invited, NewEngagement, SignsIn};
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::model::{Hours, Zone};
@@ -26,6 +26,20 @@ pub enum EngagementVerb {
     },
     /// Change one: who is in it, who answers for it, from where, and until when
     Update(Box<Update>),
+    /// Invite one of its people to set up how they sign in: by a link, and a code that whoever answers for it reads out
+    Invite {
+        /// Its name or id
+        engagement: String,
+        /// Who: name, ARN or id
+        person: String,
+    },
+    /// Take an invitation back that nobody accepted
+    Uninvite {
+        /// Its name or id
+        engagement: String,
+        /// Who: name, ARN or id
+        person: String,
+    },
     /// Close one: everything that its people were granted is over at once, and for good
     Close {
         /// Its name or id
@@ -139,6 +153,7 @@ const ENGAGEMENTS: &[Column<EngagementView>] = &[
     Column { title: "ends", cell: |view| moment(view.ends) },
     Column { title: "sponsor", cell: |view| view.sponsor.clone() },
     Column { title: "people", cell: |view| view.people.join(" ") },
+    Column { title: "not set up", cell: |view| not_set_up(view) },
     Column { title: "networks", cell: |view| view.networks.join(" ") },
     Column { title: "ceiling", cell: |view| view.ceiling.clone() },
     Column {
@@ -147,6 +162,23 @@ const ENGAGEMENTS: &[Column<EngagementView>] = &[
             view.grants.iter().map(|one| format!("{} {}", one.role, one.stage.word())).collect::<Vec<_>>().join(", ")
         },
     },
+];
+
+/// Who has no way to sign in yet.
+fn not_set_up(view: &EngagementView) -> String {
+    let without = view.sign_in.iter().filter(|one| !one.ready);
+    let said = |one: &SignsIn| match one.invited_until {
+        Some(until) => format!("{} (invited until {})", one.name, moment(until)),
+        None => one.name.clone(),
+    };
+    without.map(said).collect::<Vec<_>>().join(", ")
+}
+
+const INVITATION: &[Column<Invited>] = &[
+    Column { title: "person", cell: |made| made.person.clone() },
+    Column { title: "link", cell: |made| made.link.clone() },
+    Column { title: "until", cell: |made| moment(made.until) },
+    Column { title: "code", cell: |made| format!("{} reads it out, from /me/grants", made.sponsor) },
 ];
 
 /// Does the verb.
@@ -159,6 +191,16 @@ pub(super) async fn run(session: &mut Session, verb: EngagementVerb) -> anyhow::
         EngagementVerb::List => {
             let all: Vec<EngagementView> = session.client.get("/v1/engagements").await?;
             session.output.listing(&all, ENGAGEMENTS)?;
+            return Ok(Exit::Done);
+        }
+        EngagementVerb::Invite { engagement, person } => {
+            let path = format!("{}/invitations", one(&engagement));
+            let made: Invited = session.client.post(&path, &json!({ "person": person })).await?;
+            session.output.record(&made, INVITATION)?;
+            return Ok(Exit::Done);
+        }
+        EngagementVerb::Uninvite { engagement, person } => {
+            let () = session.client.delete(&format!("{}/invitations/{}", one(&engagement), encoded(&person))).await?;
             return Ok(Exit::Done);
         }
         EngagementVerb::Show { engagement } => session.client.get(&one(&engagement)).await?,

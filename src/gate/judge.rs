@@ -168,10 +168,18 @@ fn outsider(
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {
     let outside = acting.person.map(|person| granted::outsider(snapshot, &person, now)).transpose()?.flatten();
+    let invites = matches!(operation, Operation::AcceptInvitation | Operation::EnrolSecondFactor);
     match outside {
+        None if operation == Operation::AcceptInvitation => return Ok(Some("because nobody invited them".to_owned())),
         None => return Ok(None),
         Some(Err(why)) => return Ok(Some(format!("because {why}"))),
         Some(Ok(_)) => {}
+    }
+    // Else a password that somebody guessed, or whoever set it, would do to come in as them.
+    if matches!(who, Subject::Bound(bound) if bound.invitation().is_none()) && invites {
+        let why =
+            "because people of another firm set up how they sign in by an invitation, and nobody invited them now";
+        return Ok(Some(why.to_owned()));
     }
     if matches!(who, Subject::Signed(_)) && who.session().is_none() {
         return Ok(Some(

@@ -17,7 +17,10 @@ impl Operation {
             (CallerKind::Bearer, _) => Some(false),
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
             (CallerKind::Bound, _)
-                if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::EnrolSecondFactor | Self::Login) =>
+                if matches!(
+                    self,
+                    Self::AcceptInvitation | Self::AssumeRoleWithLDAPIdentity | Self::EnrolSecondFactor | Self::Login
+                ) =>
             {
                 None
             }
@@ -28,7 +31,10 @@ impl Operation {
             (CallerKind::Visitor, _) => Some(false),
             (CallerKind::Session { .. }, _) if self.is_of_a_browser() => None,
             (_, _) if self.is_of_a_browser() || matches!(self, Self::ExchangeToken) => Some(false),
-            (_, _) if matches!(self, Self::AssumeRoleWithLDAPIdentity | Self::Login) || self.is_for_machines() => {
+            (_, _)
+                if matches!(self, Self::AcceptInvitation | Self::AssumeRoleWithLDAPIdentity | Self::Login)
+                    || self.is_for_machines() =>
+            {
                 Some(false)
             }
             // Who one is can be kept from nobody (AWS STS API reference, GetCallerIdentity).
@@ -98,7 +104,10 @@ impl Operation {
     /// True when everybody may do it of whom nothing says otherwise, as people in AWS sign in without a policy for it: a Deny
     /// counts, and so does a guardrail; a boundary, which is about what somebody does behind that, has no say.
     pub(super) const fn is_open_to_people(self) -> bool {
-        self.is_of_a_browser() || matches!(self, Self::CloseEngagement | Self::Login | Self::RevokeGrant)
+        let of_a_sponsor = matches!(self, Self::CloseEngagement | Self::InviteToEngagement | Self::RevokeInvitation);
+        self.is_of_a_browser()
+            || of_a_sponsor
+            || matches!(self, Self::AcceptInvitation | Self::Login | Self::RevokeGrant)
     }
 
     /// True when a session that was begun by a grant may ask for it, if policies allow it: it reads, goes on to another role and
@@ -125,6 +134,7 @@ impl Operation {
                 | Self::RenameSecondFactor
                 | Self::RequestGrant
                 | Self::ReviewGrant
+                | Self::ShowInvitationCode
                 | Self::StepUp
         )
     }

@@ -11,8 +11,8 @@ use crate::authn::login::{Attempt, Half, Logins, Method, NewFactor, Reason, Refu
 use crate::authn::signed::From;
 use crate::authn::subject::Subject;
 use crate::authn::webauthn::Answer;
-use crate::base::Timestamp;
 use crate::base::text::printable;
+use crate::base::{Secret, Timestamp};
 use crate::telemetry::Metric;
 
 impl Gate {
@@ -78,6 +78,29 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Caller, Refused> {
         self.ended(logins.enrolled(half, factor, from.clone(), now), (from, true), about, now)
+    }
+
+    /// As [`Gate::sign_in`], for somebody who shows an invitation, and goes on with it to set up how they sign in.
+    ///
+    /// # Errors
+    /// Why not, in words for the person.
+    pub async fn invited(
+        &self,
+        logins: &Logins,
+        (link, code): (&str, Secret<String>),
+        from: From,
+        now: Timestamp,
+    ) -> Result<Half, Refused> {
+        let tried = logins.invited(link, code, &from, now).await;
+        let gate = self.clone();
+        let noted = tokio::task::spawn_blocking(move || {
+            let about = vec![("action", Operation::AcceptInvitation.name().to_owned())];
+            if let Err(refused) = &tried {
+                gate.note_refused(refused, from.ip, about, now);
+            }
+            tried
+        });
+        noted.await.unwrap_or_else(|ended| Err(Refused::unrecorded(&ended)))
     }
 
     /// How a sign-in ended, once that is written down.

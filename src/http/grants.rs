@@ -8,9 +8,10 @@ use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{Asked, Params, Payload};
+use super::portal::address_of;
 use super::v1::Routes;
 use super::{App, Failure};
-use crate::admin::grants::{EngagementChange, EngagementView, GrantView, NewEngagement};
+use crate::admin::grants::{EngagementChange, EngagementView, GrantView, Invited, NewEngagement};
 use crate::admin::iam::views::Page;
 use crate::gate::Operation;
 
@@ -28,6 +29,8 @@ pub(super) fn add(routes: Routes) -> Routes {
         .get("/v1/engagements/{engagement}", Operation::GetEngagement, engagement)
         .post("/v1/engagements/{engagement}", Operation::UpdateEngagement, change_engagement)
         .post("/v1/engagements/{engagement}/close", Operation::CloseEngagement, close)
+        .post("/v1/engagements/{engagement}/invitations", Operation::InviteToEngagement, invite)
+        .delete("/v1/engagements/{engagement}/invitations/{person}", Operation::RevokeInvitation, uninvite)
 }
 
 type Shared = State<Arc<App>>;
@@ -48,6 +51,13 @@ struct Query {
 #[serde(default, deny_unknown_fields)]
 struct Revoking {
     reason: String,
+}
+
+/// Who is invited.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Inviting {
+    person: String,
 }
 
 async fn list(
@@ -129,4 +139,27 @@ async fn close(
     let (allowed, why) = asked.authorize_body(body, |_| which, Vec::new()).await?;
     let admin = app.admin.clone();
     Ok(Json(app.store.run(move |_| admin.close_engagement(allowed, &why.reason)).await?))
+}
+
+async fn invite(
+    State(app): Shared,
+    asked: Asked,
+    Path(which): Path<String>,
+    body: Result<Payload<Inviting>, Failure>,
+) -> Result<Json<Invited>, Failure> {
+    let (allowed, new) = asked.authorize_body(body, |_| which, Vec::new()).await?;
+    let admin = app.admin.clone();
+    let made = app.store.run(move |_| admin.invite(allowed, &new.person)).await?;
+    Ok(Json(Invited { link: address_of(&app, &made.link), ..made }))
+}
+
+async fn uninvite(
+    State(app): Shared,
+    asked: Asked,
+    Path((which, person)): Path<(String, String)>,
+) -> Result<Json<()>, Failure> {
+    let allowed = asked.authorize(&which).await?;
+    let admin = app.admin.clone();
+    app.store.run(move |_| admin.revoke_invitation(allowed, &person)).await?;
+    Ok(Json(()))
 }

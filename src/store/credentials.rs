@@ -171,6 +171,7 @@ pub fn rows_of(snapshot: &dyn Snapshot, owner: &CredentialOwner) -> Result<Vec<V
     }
     if let CredentialOwner::User(id) = owner {
         found.extend(super::factors::rows_of(snapshot, id)?);
+        found.push(super::schema::grants::invitation(id));
     }
     Ok(found)
 }

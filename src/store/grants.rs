@@ -1,11 +1,11 @@
 //! Rows of grants and engagements, in terms of the model. A grant and the ways to it are written together here.
 
 use super::execute::{from_json, to_json};
-use super::iam::Read;
+use super::iam::{Read, as_read};
 use super::schema::grants as keys;
-use super::{Commit, Expect, KeyRange, Row, Snapshot, StoreError};
+use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
-use crate::model::{Engagement, Grant};
+use crate::model::{Engagement, Grant, Invitation};
 
 /// The engagement with this id.
 ///
@@ -38,6 +38,33 @@ pub fn engagements_of(snapshot: &dyn Snapshot, person: &UserId) -> Result<Vec<En
         found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the engagement it leads to is not there"))?.value);
     }
     Ok(found)
+}
+
+/// By what somebody is invited, if they are.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn invitation(snapshot: &dyn Snapshot, person: &UserId) -> Result<Option<Read<Invitation>>, StoreError> {
+    let key = keys::invitation(person);
+    let Some(Row { revision, value }) = snapshot.get(&key)? else { return Ok(None) };
+    Ok(Some(Read { value: from_json(&key, &value)?, revision }))
+}
+
+/// The first `limit` invitations behind `after`.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn invitations(
+    snapshot: &dyn Snapshot,
+    after: Option<&UserId>,
+    limit: usize,
+) -> Result<Vec<Read<Invitation>>, StoreError> {
+    let mut range = KeyRange::prefix(&keys::invitations());
+    if let Some(after) = after {
+        range = range.after(&keys::invitation(after));
+    }
+    let rows = snapshot.scan(&range, limit)?.into_iter();
+    rows.map(|(key, Row { revision, value })| Ok(Read { value: from_json(&key, &value)?, revision })).collect()
 }
 
 /// The grant with this id.
@@ -164,6 +191,24 @@ impl Commit {
             self.put(keys::engaged(person, &after.id), Vec::new());
         }
         Ok(())
+    }
+
+    /// Writes an invitation, in place of the one that was read at `revision`; 0 if there was none.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_invitation(&mut self, new: &Invitation, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::invitation(&new.person);
+        self.expect(key.clone(), as_read(revision));
+        self.put(key, to_json(new)?);
+        Ok(())
+    }
+
+    /// Deletes an invitation that was read so: of two who use it at once one does.
+    pub fn delete_invitation(&mut self, old: &Read<Invitation>) {
+        let key = keys::invitation(&old.value.person);
+        self.expect(key.clone(), Expect::At(old.revision));
+        self.delete(key);
     }
 
     /// Writes a new grant.

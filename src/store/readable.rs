@@ -102,7 +102,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         | "token-family-of" | "over" | "device" | "device-code-of" | "logout-notice" | "logout-turn" | "spent" => {
             sso::parse(space, rest)
         }
-        "engagement" | "engagement-of" | "grant" | "grant-waiting" | "open-grant-of" | "grant-due" => {
+        "engagement" | "engagement-of" | "invitation" | "grant" | "grant-waiting" | "open-grant-of" | "grant-due" => {
             grants::parse(space, rest)
         }
         "sync" => {

@@ -58,6 +58,7 @@
 //! | `l` engagements | 1, engagement id | [`Engagement`] as JSON | yes |
 //! | `l` engagements of | 2, user id, engagement id | nothing | no |
 //! | `l` grants that wait for somebody | 3, grant id | nothing | no |
+//! | `l` invitations | 4, user id | [`Invitation`] as JSON | no |
 //! | `8` grants | grant id | [`Grant`] as JSON | yes |
 //! | `9` grants of that are not over | user id, role id, grant id | nothing | no |
 //! | `0` when the clock ends grants | second (8), grant id | nothing | no |
@@ -96,6 +97,7 @@
 //! [`Client`]: crate::model::Client
 //! [`Engagement`]: crate::model::Engagement
 //! [`Grant`]: crate::model::Grant
+//! [`Invitation`]: crate::model::Invitation
 //! [`Code`]: crate::model::token_family::Code
 //! [`Family`]: crate::model::token_family::Family
 //! [`LogoutNotice`]: crate::model::logout_notice::LogoutNotice

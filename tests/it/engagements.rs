@@ -171,10 +171,10 @@ async fn an_engagement_is_a_window_with_bounds_and_its_people_are_made_here() {
     office.post("/v1/engagements", engagement()).await;
     refused(("firm", json!("Another")), "`soc2-2026` already").await;
 
-    // Whoever has no second factor sets one up on the way, or does not come in.
+    // Whoever has no second factor does not come in, and sets none up without an invitation.
     person(office, "ext.fay").await;
     office.post("/v1/engagements/soc2-2026", json!({ "add": ["ext.fay"] })).await;
-    Browser::new(office).sign_in("ext.fay", PASSWORD).await.says(200, "Set up a second factor");
+    Browser::new(office).sign_in("ext.fay", PASSWORD).await.says(403, "by an invitation");
     // No key that lasts is worth anything in the hands of an outsider.
     let made: Value = office.post("/v1/users/ext.eve/access-keys", json!({})).await;
     let key = Credentials::told(&made);

@@ -53,6 +53,8 @@ mod https;
 mod iam;
 mod iam_custom;
 mod iam_reports;
+mod invitation_browser;
+mod invitations;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod lifecycle;

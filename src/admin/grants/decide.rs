@@ -133,7 +133,7 @@ impl Admin {
             let when = format!("`{}` is decided about {hours} ({})", role.name, terms.grants.zone);
             return no(when, "come back then");
         }
-        just_shown(asking, now)?;
+        just_shown(asking.mfa, now)?;
         Ok(right)
     }
 
@@ -159,8 +159,8 @@ impl Admin {
 }
 
 /// Whoever decides shows a second factor, and not some time ago.
-pub(super) fn just_shown(asking: &Person, now: Timestamp) -> Result<(), AdminError> {
-    match asking.mfa {
+pub(super) fn just_shown(mfa: Option<Timestamp>, now: Timestamp) -> Result<(), AdminError> {
+    match mfa {
         Some(at) if now.duration_since(at) <= JUST_SHOWN => Ok(()),
         Some(_) => Err(AdminError::StepUp { what: "it is some time since you showed a second factor".to_owned() }),
         None => Err(AdminError::StepUp { what: "who decides shows a second factor".to_owned() }),

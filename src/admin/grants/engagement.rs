@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Admin, AdminError};
+use super::invitation::{SignsIn, signs_in};
 use super::{GrantView, decide, user};
 use crate::authn::subject::Subject;
 use crate::base::{EngagementId, Timestamp, UserId};
@@ -101,6 +102,9 @@ pub struct EngagementView {
     pub sponsor: String,
     /// Its people.
     pub people: Vec<String>,
+    /// How far they are with a way to sign in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sign_in: Vec<SignsIn>,
     /// From where they work.
     pub networks: Vec<String>,
     /// When they do.
@@ -153,6 +157,7 @@ impl EngagementView {
             contract: engagement.contract.clone(),
             sponsor: name(&engagement.sponsor)?,
             people: engagement.people.iter().map(name).collect::<Result<_, _>>()?,
+            sign_in: signs_in(snapshot, engagement, now)?,
             networks: engagement.networks.clone(),
             hours: engagement.hours,
             zone: engagement.zone.clone(),
@@ -225,7 +230,12 @@ impl Admin {
             not_closed(&before.value)?;
             let mut engagement = before.value.clone();
             for name in &changed.remove {
-                engagement.people.remove(&self.named_user(snapshot, name)?.id);
+                let left = self.named_user(snapshot, name)?.id;
+                engagement.people.remove(&left);
+                let invited = grants::invitation(snapshot, &left)?;
+                if let Some(held) = invited.filter(|held| held.value.engagement == engagement.id) {
+                    change.commit.delete_invitation(&held);
+                }
             }
             for name in &changed.add {
                 engagement.people.insert(self.external(snapshot, name)?);
@@ -330,7 +340,7 @@ impl Admin {
         })
     }
 
-    fn named_user(&self, snapshot: &dyn Snapshot, name: &str) -> Result<User, AdminError> {
+    pub(super) fn named_user(&self, snapshot: &dyn Snapshot, name: &str) -> Result<User, AdminError> {
         match find::entity(snapshot, &self.account, MemberKind::User, name)? {
             Entity::User(user) => Ok(user),
             _ => Err(AdminError::NotFound { kind: "user", who: name.to_owned() }),
@@ -372,7 +382,7 @@ pub(super) fn engagement_of(
     }
 }
 
-fn found(snapshot: &dyn Snapshot, which: &str) -> Result<Read<Engagement>, AdminError> {
+pub(super) fn found(snapshot: &dyn Snapshot, which: &str) -> Result<Read<Engagement>, AdminError> {
     let all = grants::engagements(snapshot)?.into_iter();
     let found = all.into_iter().find(|held| held.value.name == which || held.value.id.to_string() == which);
     found.ok_or_else(|| AdminError::NoSuch { what: format!("engagement `{}`", crate::base::text::printable(which)) })

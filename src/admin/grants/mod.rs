@@ -6,6 +6,7 @@
 //!  claim     its holder begins to work with it, and says when they are done
 //!  end       it is taken back, the clock ends it, and somebody looks back at it
 //!  engagement  the window of a firm's contract, in which its people may be granted roles
+//!  invitation  one of these comes to have a way to sign in
 //!  views     what is shown of one
 //! ```
 //!
@@ -16,11 +17,14 @@ mod claim;
 mod decide;
 mod end;
 mod engagement;
+mod invitation;
 mod request;
 mod views;
 
 pub use end::Lapsed;
 pub use engagement::{EngagementChange, EngagementView, NewEngagement};
+pub use invitation::{Invited, SignsIn, ToldCode};
+pub(super) use invitation::{invited, use_up};
 pub use request::{Amended, NewGrant};
 pub use views::{ApprovalView, GrantView, Shown, Which};
 

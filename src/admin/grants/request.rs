@@ -194,7 +194,7 @@ fn without_others(
                 remedy: "let them ask for it themselves".to_owned(),
             });
         }
-        just_shown(asking, now)?;
+        just_shown(asking.mfa, now)?;
         let due = now.saturating_add(SignedDuration::from_secs(within.into())).unwrap_or(Timestamp::MAX);
         grant.review = Some(Review { due, done: None });
         let approval = Approval {

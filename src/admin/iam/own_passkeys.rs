@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use super::super::{Admin, AdminError};
 use super::Change;
 use super::own_devices::{acting, must_have_shown, nobody};
+use crate::admin::grants::{invited, use_up};
 use crate::authn::login::{Factors, Method, NewFactor};
 use crate::authn::signed::Signed;
 use crate::authn::subject::Subject;
@@ -112,8 +113,10 @@ impl Admin {
         name: &str,
     ) -> Result<Enrolled, AdminError> {
         let (user, shown) = acting(&asked);
+        let invited = invited(&asked);
         self.change(asked, |change| {
             let user = user.as_ref().ok_or_else(nobody)?;
+            use_up(change, user, invited.as_deref())?;
             let held = Factors::of(change.snapshot, &user.id)?;
             must_have_shown(&held, shown)?;
             if held.passkeys >= MOST {

@@ -40,7 +40,7 @@ pub struct NewPassword {
 }
 
 /// Somebody whose password is to be changed, as read before the hashing.
-struct Subject {
+pub(in crate::admin) struct Subject {
     owner: CredentialOwner,
     name: String,
     /// What nobody should have in a password: names of whoever bears it.
@@ -236,7 +236,7 @@ impl Admin {
     }
 
     /// Reads, judges and hashes outside of any snapshot, and writes if nobody else did meanwhile.
-    fn set_password(
+    pub(in crate::admin) fn set_password(
         &self,
         asked: Authorized,
         new: &NewPassword,

@@ -18,6 +18,8 @@ pub struct Bound {
     pub(super) by_password: bool,
     pub(super) mfa: Option<Factor>,
     pub(super) password: Option<Timestamp>,
+    /// A digest of the link of an invitation, which was shown with its code.
+    pub(super) invitation: Option<String>,
     pub(super) from: From,
 }
 
@@ -56,6 +58,12 @@ impl Bound {
     #[must_use]
     pub fn password(&self) -> Option<Timestamp> {
         self.password
+    }
+
+    /// A digest of the link by which they were invited to set up how they sign in, where they are at that.
+    #[must_use]
+    pub fn invitation(&self) -> Option<&str> {
+        self.invitation.as_deref()
     }
 
     /// How (RFC 8176).

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::factor::{Factor, Method, Shown};
 use super::people::{Way, admit, standing};
-use super::{Bound, Logins, Parts, Reason, Refused};
+use super::{Bound, Logins, Parts, Reason, Refused, invited};
 use crate::authn::Caller;
 use crate::authn::signed::From;
 use crate::base::{Secret, Timestamp, UserId};
@@ -38,20 +38,34 @@ const OWNER: &str = "half-a-sign-in";
 /// A password that was right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Half {
-    user: UserId,
+    pub(super) user: UserId,
     at: Timestamp,
     /// When the password was set, as known then: another one since makes this worth nothing.
     password: Option<Timestamp>,
+    /// A digest of the link of the invitation that was shown in place of a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) invitation: Option<String>,
 }
 
 impl Half {
     pub(super) fn of(user: &User, password: Option<Timestamp>, now: Timestamp) -> Self {
-        Self { user: user.id, at: now, password }
+        Self { user: user.id, at: now, password, invitation: None }
+    }
+
+    /// Of somebody who was invited, and showed that.
+    pub(super) fn invited(user: UserId, password: Option<Timestamp>, link: String, now: Timestamp) -> Self {
+        Self { user, at: now, password, invitation: Some(link) }
     }
 
     /// Of somebody who got as far as that.
     pub(crate) fn of_bound(bound: &Bound) -> Self {
-        Self { user: bound.user.id, at: bound.at, password: bound.password }
+        Self { user: bound.user.id, at: bound.at, password: bound.password, invitation: None }
+    }
+
+    /// Whether it stands for an invitation, in place of a password.
+    #[must_use]
+    pub fn is_invited(&self) -> bool {
+        self.invitation.is_some()
     }
 
     /// Who has to show the second factor.
@@ -103,15 +117,18 @@ impl Logins {
         Ok(bound.into())
     }
 
-    /// Whoever got as far as that and has no second factor: they may set one up. Blocks.
+    /// Whoever got as far as that and has no second factor: they may set one up. An invitation has to be good still. Blocks.
     ///
     /// # Errors
     /// Why not; when too much time has passed they begin anew.
     pub fn resume(&self, half: &Half, from: From, now: Timestamp) -> Result<Caller, Refused> {
         self.in_time(half, now)?;
         let same = |_: &User, password| password == half.password;
+        if let Some(link) = &half.invitation {
+            invited::good(&self.parts.store, half.user, link, now)?;
+        }
         let admitted = admit(&self.parts, &self.parts.store, half.user, same, Way { shown: None, from }, now);
-        admitted.map(Caller::from)
+        admitted.map(|bound| Bound { invitation: half.invitation.clone(), ..bound }.into())
     }
 
     /// The same person signed in, who has put a second factor into use at `now`, which takes codes of it or its signature. Blocks.
@@ -128,7 +145,8 @@ impl Logins {
         let same = |_: &User, password| password == half.password;
         let (user, password) = standing(store, half.user, same, now)?;
         let mfa = Some(Factor { at: now, by });
-        Ok(Bound { account: account.clone(), user, at: half.at, by_password: true, mfa, password, from }.into())
+        let (account, invitation) = (account.clone(), half.invitation.clone());
+        Ok(Bound { account, user, at: half.at, by_password: true, mfa, password, invitation, from }.into())
     }
 
     fn in_time(&self, half: &Half, now: Timestamp) -> Result<(), Refused> {

@@ -15,6 +15,7 @@
 mod bound;
 mod factor;
 mod half;
+mod invited;
 mod limits;
 mod name;
 mod passwordless;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 pub use bound::Bound;
 pub use factor::{Factor, Factors, Method, Shown};
 pub use half::{Half, NewFactor};
+pub use invited::{Link, owner_of_code};
 pub use name::canonical;
 pub use refused::{Reason, Refused};
 pub use ways::Passkeys;

@@ -61,6 +61,7 @@ impl Logins {
                 by_password: false,
                 mfa: Some(mfa),
                 password,
+                invitation: None,
                 from,
             });
             Ok::<_, StoreError>(bound)

@@ -317,7 +317,8 @@ pub(super) fn admit(
         | Reason::VoidRecoveryCode => refused.with_half(Half::of(&user, password, now)),
         _ => refused,
     })?;
-    Ok(Bound { account: parts.account.clone(), user, at: now, by_password: true, mfa, password, from })
+    let (account, invitation) = (parts.account.clone(), None);
+    Ok(Bound { account, user, at: now, by_password: true, mfa, password, invitation, from })
 }
 
 /// The person as stored, who is the one that is meant and may act, and when their password was set, as far as that is known.

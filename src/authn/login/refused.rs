@@ -123,6 +123,10 @@ reasons! {
     CodeTooLate = "code_too_late", Holder;
     /// Codes were wrong too often.
     TooManyCodes = "too_many_codes", Holder;
+    /// The link of an invitation is none, or good no more.
+    NoInvitation = "no_invitation", Everybody;
+    /// The code of an invitation is wrong.
+    WrongInvitation = "wrong_invitation", Everybody;
     /// No server of the directory answers.
     DirectoryUnavailable = "directory_unavailable", Everybody;
     /// Something of ours does not work.
@@ -265,9 +269,13 @@ impl fmt::Display for Refused {
                 "this passkey signs nobody in by itself: use your name and password; what you have of it here may have been removed"
             }
             Reason::NotInDirectory => "your account may not be used now: ask your administrators",
-            Reason::CodeTooLate => "that took too long: begin again with your password",
+            Reason::CodeTooLate => "that took too long: begin again",
             Reason::UsedCode => "the code was used before: wait for the next",
             Reason::TooManyCodes => "codes were wrong too often: try again later",
+            Reason::NoInvitation => {
+                "this invitation counts no more: it was used, its time is over, or its code was wrong too often; ask whoever invited you for another"
+            }
+            Reason::WrongInvitation => "the code is wrong: check it with whoever gave it to you",
             Reason::DirectoryUnavailable => {
                 "the directory does not answer, so nobody can sign in: try again in some minutes"
             }

@@ -5,6 +5,8 @@ use crate::authn::local::Role;
 use crate::gate::target::{About, Kind};
 
 operations! {
+    /// Set one's first password, by an invitation.
+    AcceptInvitation: Widens, Operator, signin About::User;
     /// Let tokens for one more client of an OpenID Connect provider count.
     AddClientIDToOpenIDConnectProvider: Widens, Operator, iam About::OidcProvider;
     /// Put a machine into a group that was made here.
@@ -251,6 +253,8 @@ operations! {
     InitializeAccount: Widens, Operator, bailey About::Account;
     /// What one's own session is.
     IntrospectSession: Shows, Viewer, bailey About::Account;
+    /// Invite one of the people of an engagement to set up how they sign in.
+    InviteToEngagement: Widens, Operator, bailey About::Account;
     /// A user's access keys.
     ListAccessKeys: Shows, Viewer, iam About::User;
     /// The account's name for people.
@@ -381,6 +385,8 @@ operations! {
     ReviewGrant: Narrows, Operator, bailey About::Grant;
     /// Take back a role that somebody was granted for a while, or a request for one.
     RevokeGrant: Narrows, Operator, bailey About::Grant;
+    /// Take an invitation back that nobody accepted.
+    RevokeInvitation: Narrows, Operator, bailey About::Account;
     /// Give a client of single sign-on another secret.
     RotateClientSecret: Widens, Operator, sso About::Client;
     /// Exchange the key that seals secrets.
@@ -389,6 +395,8 @@ operations! {
     RotateSigningKey: Narrows, Operator, bailey About::Account;
     /// Make a version of a managed policy count.
     SetDefaultPolicyVersion: Widens, Operator, iam About::Policy;
+    /// Read the code of an invitation, to tell it to whoever is invited.
+    ShowInvitationCode: Widens, Operator, bailey About::Account;
     /// Whether documents that are handed in would allow something, and why.
     SimulateCustomPolicy: Shows, Viewer, iam About::Account;
     /// Whether a principal may do something, and why.

@@ -16,7 +16,7 @@ use hyper::header::SET_COOKIE;
 
 use super::device::{NOT_THEM, codes};
 use super::factor::answer;
-use super::pages::{Enrol, FirstCodes, page};
+use super::pages::{Enrol, FirstCodes, message, page};
 use super::passkey::capital;
 use super::sign_in::{begun_here, entered, form, sentence, status};
 use super::visit::{FLOW, Instead, Visit, blocking};
@@ -47,6 +47,8 @@ struct Ways {
     device: Offer,
     /// A passkey or security key, where they are used at all.
     passkey: Option<Asked>,
+    /// What they are called, if they were invited.
+    invited: Option<String>,
 }
 
 /// Offers what can be set up, behind a password that was right.
@@ -124,7 +126,9 @@ impl Flow<'_> {
             tracing::error!(%error, "no passkey can be asked for at a sign-in");
             None
         });
-        Ok(Ways { device: device.map_err(|error| self.failed(&error))?, passkey })
+        let invited = caller.bound().filter(|bound| bound.invitation().is_some());
+        let invited = invited.map(|bound| bound.user().name.to_string());
+        Ok(Ways { device: device.map_err(|error| self.failed(&error))?, passkey, invited })
     }
 
     /// Who takes part in ceremonies of this sign-in in this browser alone: whoever copies a page of it has nothing.
@@ -162,15 +166,20 @@ impl Flow<'_> {
         let (Some(flow), Ok(half)) = (self.visit.cookie(FLOW), sealed) else {
             return Err(self.anew(500, "That does not work now: begin again.".to_owned()));
         };
-        let Ways { device, passkey } = ways;
+        let Ways { device, passkey, invited } = ways;
         let picture = STANDARD.encode(device.picture.expose());
         let (next, seed) = (flow::target(self.next).unwrap_or("/me"), device.seed.expose());
-        let passkey = passkey.as_ref();
-        Ok(page(status, &Enrol { flow, next, half: &half, passkey, picture, seed, offer: &device.sealed, why }))
+        let (passkey, invited, half, offer) =
+            (passkey.as_ref(), invited.as_deref(), half.as_str(), device.sealed.as_str());
+        Ok(page(status, &Enrol { flow, next, half, passkey, picture, seed, offer, invited, why }))
     }
 
-    /// The page to sign in at, and why it is there again.
+    /// The page to sign in at, and why it is there again. Whoever was invited has nothing to sign in with yet.
     fn anew(&self, status: u16, why: String) -> Instead {
+        if self.half.is_invited() {
+            let why = format!("{why} Open the link of your invitation once more.");
+            return message(status, "Not set up", &why, ("/login", "Sign in")).into();
+        }
         form(self.app, self.visit, status, (self.next, "", Some(why))).into()
     }
 

@@ -2,7 +2,7 @@
 //! keyboard alone; scripts only make them more convenient.
 //!
 //! Owns what pages look like (`pages`, `assets`), what of a browser's request counts (`visit`), and the two parts
-//! there are: signing in (with a second factor: `factor`) and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
+//! there are: signing in (with a second factor: `factor`; for the first time: `invitation`) and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
 
 pub mod assets;
 mod authorize;
@@ -11,6 +11,7 @@ mod device_code;
 mod enrol;
 mod factor;
 mod grants;
+mod invitation;
 mod mine;
 mod pages;
 mod passkey;
@@ -18,6 +19,8 @@ mod sign_in;
 mod sign_out;
 mod step_up;
 mod visit;
+
+pub(super) use invitation::address_of;
 
 use std::sync::{Arc, PoisonError};
 
@@ -38,6 +41,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/login/passwordless", post(factor::passwordless))
         .route("/login/enrol", post(enrol::enrol))
         .route("/login/step-up", get(step_up::ask).post(step_up::take))
+        .route("/invitation/{link}", get(invitation::show).post(invitation::accept))
         .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
         .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route(paths::END_SESSION, get(sign_out::ask).post(sign_out::ask))
@@ -52,6 +56,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/me/grants/{grant}", get(grants::one))
         .route("/me/grants/{grant}/{step}", post(grants::step))
         .route("/me/engagements/{engagement}/close", post(grants::close))
+        .route("/me/engagements/{engagement}/people/{step}", post(invitation::step))
         .route("/me/sessions", get(mine::sessions))
         .route("/me/sessions/end", post(mine::end))
         .route("/me/sessions/end-all", post(mine::end_all))

@@ -74,6 +74,8 @@ pub(super) struct Enrol<'a> {
     pub(super) picture: String,
     pub(super) seed: &'a str,
     pub(super) offer: &'a str,
+    /// What whoever was invited is called here, which they learn now.
+    pub(super) invited: Option<&'a str>,
     pub(super) why: Option<String>,
 }
 

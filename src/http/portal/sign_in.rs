@@ -54,13 +54,18 @@ pub(super) fn form(
     status: u16,
     (next, login, why): (&str, &str, Option<String>),
 ) -> Response {
-    let kept = visit.cookie(FLOW).filter(|code| flow::is_same(code, code)).map(str::to_owned);
-    let code = kept.unwrap_or_else(|| flow::code(&mut *app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner)));
+    let code = flow_of(app, visit);
     let next = flow::target(next).unwrap_or("/me");
     let mut answer =
         page(status, &SignIn { flow: &code, next, login, why, passkey: app.logins.ask_whoever(app.clock.now()) });
     set_cookie(&mut answer, FLOW, &code, Some(1_800));
     answer
+}
+
+/// What the browser's cookie of a page to sign in at says, or is to say from now on.
+pub(super) fn flow_of(app: &App, visit: &Visit) -> String {
+    let kept = visit.cookie(FLOW).filter(|code| flow::is_same(code, code)).map(str::to_owned);
+    kept.unwrap_or_else(|| flow::code(&mut *app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// Takes a name and a password.

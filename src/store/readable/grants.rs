@@ -11,6 +11,7 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
             let (person, engagement) = rest.split_once('/')?;
             keyed(b'l', &["02", person, engagement], 33)
         }
+        "invitation" => keyed(b'l', &["04", rest], 17),
         "grant-waiting" => keyed(b'l', &["03", rest], 17),
         "grant" => keyed(b'8', &[rest], 16),
         "open-grant-of" => keyed(b'9', &rest.split('/').collect::<Vec<_>>(), 48),
@@ -27,6 +28,7 @@ pub(super) fn words(key: &[u8]) -> Option<String> {
         b'l' => match keys::parse_engagement(key) {
             Some(engagement) => format!("engagement/{engagement}"),
             None if keys::parse_waiting(key).is_some() => format!("grant-waiting/{}", keys::parse_waiting(key)?),
+            None if keys::parse_invitation(key).is_some() => format!("invitation/{}", keys::parse_invitation(key)?),
             None => {
                 let (person, engagement) = keys::parse_engaged(key)?;
                 format!("engagement-of/{person}/{engagement}")

@@ -17,6 +17,9 @@ const ENGAGED: u8 = 2;
 /// The kind of grants that wait for somebody, beside those.
 const WAITING: u8 = 3;
 
+/// The kind of invitations, beside those.
+const INVITATION: u8 = 4;
+
 /// An engagement.
 #[must_use]
 pub fn engagement(id: &EngagementId) -> Vec<u8> {
@@ -114,6 +117,24 @@ pub fn all_waiting() -> Vec<u8> {
 #[must_use]
 pub fn parse_waiting(key: &[u8]) -> Option<GrantId> {
     key.strip_prefix(&[b'l', WAITING])?.try_into().ok().map(GrantId::from_bytes)
+}
+
+/// What somebody is invited by.
+#[must_use]
+pub fn invitation(person: &UserId) -> Vec<u8> {
+    key(b'l', &[&[INVITATION], person.as_bytes()])
+}
+
+/// Prefix of all invitations.
+#[must_use]
+pub fn invitations() -> Vec<u8> {
+    vec![b'l', INVITATION]
+}
+
+/// Who is invited by what lies under such a key.
+#[must_use]
+pub fn parse_invitation(key: &[u8]) -> Option<UserId> {
+    key.strip_prefix(&[b'l', INVITATION])?.try_into().ok().map(UserId::from_bytes)
 }
 
 /// That the clock ends a grant at `at`, in the order of time; whole seconds, counted up.

@@ -1,7 +1,7 @@
 //! The rows of grants and engagements. Whose they are and of which role may be gone: they count for nothing then.
 
 use super::{expect, plain, there};
-use crate::model::{Engagement, Grant};
+use crate::model::{Engagement, Grant, Invitation};
 use crate::store::schema::grants as keys;
 use crate::store::{Snapshot, execute, grants};
 
@@ -20,6 +20,12 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
         Some(b'l') if keys::parse_waiting(key).is_some() => {
             let id = keys::parse_waiting(key).ok_or(SHAPE)?;
             leads(snapshot, key, &id)
+        }
+        Some(b'l') if keys::parse_invitation(key).is_some() => {
+            let invitation = plain(execute::from_json::<Invitation>(key, value))?;
+            expect(keys::invitation(&invitation.person) == key, "it holds the invitation of another key")?;
+            let way = keys::engaged(&invitation.person, &invitation.engagement);
+            expect(there(snapshot, &way)?, "who is invited is none of the engagement's people")
         }
         Some(b'l') => {
             let (person, id) = keys::parse_engaged(key).ok_or(SHAPE)?;

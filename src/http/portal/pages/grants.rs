@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{Frame, filters};
 use crate::admin::grants::{EngagementView, GrantView, Shown};
+use crate::base::Timestamp;
 use crate::model::grant::Stage;
 use crate::sso::grantable::Grantable;
 
@@ -44,6 +45,27 @@ pub(in crate::http::portal) struct One {
     pub(in crate::http::portal) lasts: String,
     /// Shorter ones.
     pub(in crate::http::portal) shorter: Vec<(u32, String)>,
+}
+
+/// Where somebody who was invited types the code.
+#[derive(Template)]
+#[template(path = "invitation.html")]
+pub(in crate::http::portal) struct Invitation<'a> {
+    pub(in crate::http::portal) flow: &'a str,
+    pub(in crate::http::portal) link: &'a str,
+    pub(in crate::http::portal) why: Option<String>,
+}
+
+/// What whoever answers for somebody gives them: the link, or the code.
+#[derive(Template)]
+#[template(path = "invitation_made.html")]
+pub(in crate::http::portal) struct InvitationMade<'a> {
+    pub(in crate::http::portal) frame: Frame,
+    pub(in crate::http::portal) engagement: &'a str,
+    pub(in crate::http::portal) person: &'a str,
+    pub(in crate::http::portal) until: Timestamp,
+    pub(in crate::http::portal) link: Option<String>,
+    pub(in crate::http::portal) code: Option<String>,
 }
 
 impl One {
