@@ -145,12 +145,14 @@ make_registration_token() {
     2>>"$DEMO/roles.log" | tail -n 1 >"$DEMO/registration.token") || { cat "$DEMO/roles.log" >&2; die "the demo's registration token could not be made"; }
 }
 
-# An audit firm, let in for six weeks: one auditor, with the same password, who sets up a second factor when she first signs in.
+# An audit firm, let in for six weeks: one auditor, who is invited. The code that goes with her link is read out at the portal.
 make_engagement() {
   bailey user create "$DEMO_AUDITOR" --path /external/ --display-name "Eve Kessel (Kessel & Lund)"
-  bailey user set-password "$DEMO_AUDITOR" --password-file "$DEMO/demo.password"
   bailey engagement create soc2 --firm "Kessel & Lund" --framework "SOC 2" --contract EL-77 --sponsor "$DEMO_APPROVER" \
     --person "$DEMO_AUDITOR" --network 127.0.0.0/8 --network ::1 --ends 42d
+  "$BAILEY" --config "$DEMO/bailey.toml" --output json engagement invite soc2 "$DEMO_AUDITOR" >"$DEMO/invitation.json" 2>>"$DEMO/roles.log" ||
+    { cat "$DEMO/roles.log" >&2; die "the demo's auditor could not be invited"; }
+  INVITATION=$(sed -n 's/.*"link": *"\([^"]*\)".*/\1/p' "$DEMO/invitation.json")
 }
 
 bailey() {
@@ -191,6 +193,7 @@ LDAPTLS_CACERT=$DEMO/slapd/ca.pem
 DEMO_USER=$DEMO_USER
 DEMO_APPROVER=$DEMO_APPROVER
 DEMO_AUDITOR=$DEMO_AUDITOR
+DEMO_INVITATION=$INVITATION
 DEMO_PASSWORD=$(cat "$DEMO/demo.password")
 DEMO_ROLE_ARN=arn:aws:iam::$ACCOUNT:role/$DEMO_ROLE
 $(cat "$DEMO/administrator.env")

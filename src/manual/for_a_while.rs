@@ -29,3 +29,9 @@
 //!
 //! **Emergencies become habit.** *Here:* a rule has to allow it; it is said aloud (`WARN`, the audit log), and stays on the page of
 //! those who could have agreed until somebody who was not in it writes down what they found.
+//!
+//! **The way in is handed over** (grafana#17635, HackTricks#2335: whoever reads the mail is the person). *Here:* the link of an invitation is
+//! worth nothing without its code, which is read out by whoever answers for the person and stands in no mail; five wrong ones end it, a
+//! day does, and the second factor uses it up in the commit that writes it (`src/authn/login/invited.rs`,
+//! `src/admin/grants/invitation.rs`). Somebody who has a second factor is invited to nothing past it, and a password that somebody else
+//! set opens nothing (`src/gate/judge.rs`). *Tests:* `tests/it/invitations.rs`, `tests/it/invitation_browser.rs`.

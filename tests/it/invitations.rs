@@ -75,7 +75,7 @@ async fn a_link_and_a_code_make_a_way_in_once() {
     let mut bureau = bureau().await;
     let link = invite(&bureau, "ext.eve").await;
     let mut dee = bureau.browser("dee").await;
-    dee.get("/me/grants").await.says(200, "invited until");
+    dee.get("/me/grants").await.says(200, "invited, which ends");
     let code = code_of(&sponsor(&mut dee, "code", "ext.eve").await);
     let mut eve = Browser::new(&bureau.office);
     // What is wrong is told before anything is used up, and a code that was not looked at costs no try.
