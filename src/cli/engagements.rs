@@ -73,6 +73,9 @@ pub struct Create {
     /// One of its people, a user made here (`bailey user create`); several times
     #[arg(long, value_name = "WHO")]
     person: Vec<String>,
+    /// The outside provider by which they sign in, a [[sign_in_provider]]; with a password of their own, if nothing is said
+    #[arg(long, value_name = "PROVIDER")]
+    sign_in_with: Option<String>,
     /// From where they work; from anywhere without any; several times
     #[arg(long, value_name = "NETWORK")]
     network: Vec<String>,
@@ -214,6 +217,7 @@ pub(super) async fn run(session: &mut Session, verb: EngagementVerb) -> anyhow::
                 contract,
                 sponsor,
                 people: person,
+                sign_in_with: create.sign_in_with,
                 networks: network,
                 hours,
                 zone: create.time_zone,

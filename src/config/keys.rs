@@ -48,6 +48,7 @@ const REPEATED: &[&str] = &[
     "issuer",
     "machine_issuer",
     "other_account",
+    "sign_in_provider",
 ];
 
 /// Every key, in the order of `config/example.toml`.
@@ -216,6 +217,15 @@ pub const KEYS: &[Key] = &[
     optional("grant_rule.second_factor", Form::Duration, "how long ago a second factor may have been shown, at each call"),
     optional("grant_rule.automatic_until", Form::Name, "nobody has to agree until then"),
     optional("grant_rule.break_glass", Form::Duration, "who asks agrees themselves, and somebody looks back at it within that time"),
+
+    optional("sign_in_provider.name", Form::Name, "what it is called in addresses: /login/with/NAME"),
+    optional("sign_in_provider.issuer", Form::Issuer, "the provider, as its tokens call it"),
+    optional("sign_in_provider.client_id", Form::Name, "who we are to it"),
+    optional("sign_in_provider.secret_file", Form::File, "file with the secret by which it knows us"),
+    optional("sign_in_provider.secret_credential", Form::Name, "systemd credential with it"),
+    optional("sign_in_provider.title", Form::Name, "what people call it, instead of its name"),
+    defaulted("sign_in_provider.second_factor", Form::Names, "[]", "words of its `amr` of which one stands for a second factor"),
+    defaulted("sign_in_provider.listed", Form::Flag, "false", "whether the page to sign in at names it to everybody"),
 
     required("directory.label", Form::Label, "short name; part of every id derived from the directory"),
     defaulted("directory.kind", Form::Choice(KINDS), r#""ldap""#, "which family its servers are of; other defaults follow"),

@@ -38,6 +38,7 @@ mod raw;
 mod sealing;
 mod section;
 mod sessions;
+mod sign_in_provider;
 mod sso;
 mod store;
 mod sts;
@@ -113,6 +114,8 @@ pub struct Config {
     pub sso: crate::sso::Settings,
     /// Clients of single sign-on that need no registration.
     pub clients: Vec<Client>,
+    /// Outside providers by which people of other firms sign in.
+    pub providers: Vec<crate::authn::federated::relying::Provider>,
     /// Authorities that vouch for machines.
     pub machine_issuers: Vec<MachineIssuerSettings>,
     /// Who may be granted which roles for a while.
@@ -191,6 +194,12 @@ impl Config {
             log: Log::meant(&top.section("log")),
             kerberos: Kerberos::meant(&top.section("kerberos"), files),
             issuers: issuer::all(&top.sections("issuer"), files),
+            providers: sign_in_provider::all(
+                &top.sections("sign_in_provider"),
+                files,
+                account.as_ref()?,
+                sso.issuer.as_ref(),
+            ),
             clients: sso::with_our_own(&sso, client::all(&top.sections("client"), files)),
             sso,
             machine_issuers: machine_issuer::all(

@@ -19,6 +19,7 @@ use crate::admin::iam::templates;
 use crate::admin::{Admin, AdminError, Directories};
 use crate::audit::{Audit, AuditError, Identity};
 use crate::authn::federated::Issuers;
+use crate::authn::federated::relying::Providers;
 use crate::authn::kerberos::Acceptor;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
@@ -33,7 +34,7 @@ use crate::gate::{Gate, Judge};
 use crate::http::rate::Rates;
 use crate::http::token_rate::TokenRates;
 use crate::http::{App, socket};
-use crate::issue::Mint;
+use crate::issue::{Mint, Templates};
 use crate::keys::Keys;
 use crate::model::AccountId;
 use crate::rights::{Contacts, Shelf, TermsAt};
@@ -173,15 +174,7 @@ pub fn parts(
         settled => settled?,
     }
     let judge = Judge::new(admin.store.clone(), admin.account.clone(), terms, admin.shelf.clone());
-    let mint = Mint {
-        store: admin.store.clone(),
-        keys: admin.keys.clone(),
-        home: admin.account.clone(),
-        sessions: admin.sessions.clone(),
-        clock: Arc::clone(&clock),
-        rng: Arc::clone(&admin.rng),
-        templates: Arc::new(RwLock::new(config.sessions.templates)),
-    };
+    let mint = mint_of(&admin, config.sessions.templates);
     let logins = Logins::new(login_parts(&admin), config.login);
     logins.passkeys().follow(party(&config.sso, config.https.as_ref()).as_ref(), config.portal.passwordless);
     let app = App {
@@ -192,6 +185,7 @@ pub fn parts(
         sso_settings: RwLock::new(config.sso),
         devices: Arc::default(),
         machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
+        providers: Arc::new(Providers::new(config.providers)),
         kerberos: Acceptor::new(config.kerberos.replay_cache(&config.state_directory)),
         logins,
         store: ready.store,
@@ -207,6 +201,19 @@ pub fn parts(
         draining: CancellationToken::new(),
     };
     Ok(Parts { app: Arc::new(app), directories: config.directories })
+}
+
+/// What mints sessions, beside `admin`.
+fn mint_of(admin: &Admin, templates: Templates) -> Mint {
+    Mint {
+        store: admin.store.clone(),
+        keys: admin.keys.clone(),
+        home: admin.account.clone(),
+        sessions: admin.sessions.clone(),
+        clock: Arc::clone(&admin.clock),
+        rng: Arc::clone(&admin.rng),
+        templates: Arc::new(RwLock::new(templates)),
+    }
 }
 
 /// Terms at any moment, by what is configured then.
@@ -358,6 +365,7 @@ async fn apply_reload(
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     *app.admin.grants.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.grants;
     app.admin.issuers.replace(config.issuers);
+    app.providers.replace(config.providers);
     app.machines.replace(config.machine_issuers);
     *app.admin.declared_clients.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.clients;
     *app.roles.write().unwrap_or_else(std::sync::PoisonError::into_inner) = roles(&config.access);

@@ -30,7 +30,9 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT,
+};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,6 +45,7 @@ pub use error::FetchError;
 pub use resolver::{Resolver, System};
 pub use tls::secured;
 
+use crate::base::Secret;
 use crate::base::network::Networks;
 use crate::base::text::printable;
 
@@ -114,6 +117,21 @@ impl Client {
         timeout(WHOLE, self.exchange(url, reach, Asked::Form(form))).await.map_err(slow)?.map(drop)
     }
 
+    /// Sends a form to `url`, with what says who sends it if anything does, and takes the document that is answered, at most `most` bytes.
+    ///
+    /// # Errors
+    /// As of [`Client::get`].
+    pub async fn post_for(
+        &self,
+        url: &Url,
+        reach: &Reach,
+        (form, authorization): (&Secret<String>, Option<&Secret<String>>),
+        most: usize,
+    ) -> Result<Vec<u8>, FetchError> {
+        let slow = |_| FetchError::Slow { url: shown(url), seconds: WHOLE.as_secs() };
+        timeout(WHOLE, self.exchange(url, reach, Asked::Answer { form, authorization, most })).await.map_err(slow)?
+    }
+
     async fn exchange(&self, url: &Url, reach: &Reach, asked: Asked<'_>) -> Result<Vec<u8>, FetchError> {
         let target = Target::of(url, reach)?;
         let addresses = self.addresses(&target, reach).await?;
@@ -160,6 +178,8 @@ enum Asked<'a> {
     Document { most: usize },
     /// That it takes this form.
     Form(&'a str),
+    /// A document of so many bytes at most, for this form.
+    Answer { form: &'a Secret<String>, authorization: Option<&'a Secret<String>>, most: usize },
 }
 
 /// What a URL names.
@@ -211,7 +231,7 @@ where
     let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
     let answer = sender.send_request(request(url, asked)?).await.map_err(broken)?;
     acceptable(&answer, url, asked)?;
-    let Asked::Document { most } = asked else { return Ok(Vec::new()) };
+    let (Asked::Document { most } | Asked::Answer { most, .. }) = asked else { return Ok(Vec::new()) };
     let too_large = || FetchError::TooLarge { url: shown(url), most };
     let mut body = answer.into_body();
     if body.size_hint().lower() > most as u64 {
@@ -236,6 +256,19 @@ fn request(url: &Url, asked: Asked<'_>) -> Result<Request<Full<Bytes>>, FetchErr
         Asked::Form(form) => {
             let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
             (request.header(CONTENT_LENGTH, form.len()), Bytes::copy_from_slice(form.as_bytes()))
+        }
+        Asked::Answer { form, authorization, .. } => {
+            let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let mut request = request.header(CONTENT_LENGTH, form.expose().len());
+            if let Some(authorization) = authorization {
+                let sensitive = HeaderValue::from_str(authorization.expose()).map(|mut value| {
+                    value.set_sensitive(true);
+                    value
+                });
+                let unsent = |_| FetchError::Url { url: shown(url), why: "who asks cannot be written as a header" };
+                request = request.header(AUTHORIZATION, sensitive.map_err(unsent)?);
+            }
+            (request, Bytes::copy_from_slice(form.expose().as_bytes()))
         }
     };
     let request = request

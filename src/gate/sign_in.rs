@@ -7,6 +7,7 @@
 use super::{Asking, Gate, GateError, Operation, Proof};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
+use crate::authn::federated::WebIdentity;
 use crate::authn::login::{Attempt, Half, Logins, Method, NewFactor, Reason, Refused, Shown};
 use crate::authn::signed::From;
 use crate::authn::subject::Subject;
@@ -101,6 +102,24 @@ impl Gate {
             tried
         });
         noted.await.unwrap_or_else(|ended| Err(Refused::unrecorded(&ended)))
+    }
+
+    /// As [`Gate::sign_in`], for somebody for whom an outside provider vouches, and for their second factor if `with_factor`.
+    ///
+    /// # Errors
+    /// Why not, in words for the person.
+    pub async fn vouched(
+        &self,
+        logins: &Logins,
+        (identity, with_factor): (&WebIdentity, bool),
+        from: From,
+        mut about: Vec<(&'static str, String)>,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
+        about.push(("issuer", identity.issuer().url()));
+        about.push(("subject", identity.subject().to_owned()));
+        let tried = logins.vouched(identity, with_factor, from.clone(), now).await;
+        self.written_down(tried, (from, with_factor), about, now).await
     }
 
     /// How a sign-in ended, once that is written down.

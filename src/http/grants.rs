@@ -13,6 +13,8 @@ use super::v1::Routes;
 use super::{App, Failure};
 use crate::admin::grants::{EngagementChange, EngagementView, GrantView, Invited, NewEngagement};
 use crate::admin::iam::views::Page;
+use crate::audit::Outcome;
+use crate::base::text::printable;
 use crate::gate::Operation;
 
 /// Grants of a page, where nobody says how many, and at most.
@@ -115,6 +117,12 @@ async fn engage(
 ) -> Result<Json<EngagementView>, Failure> {
     let name = |new: Option<&NewEngagement>| new.map(|new| new.name.clone()).unwrap_or_default();
     let (allowed, new) = asked.authorize_body(body, name, Vec::new()).await?;
+    let unknown = |name: &&String| app.providers.named(name).is_none();
+    if let Some(name) = new.sign_in_with.as_ref().filter(unknown) {
+        let why = format!("no [[sign_in_provider]] of the configuration is called `{}`", printable(name));
+        allowed.complete(&Outcome::failed("NoSuchEntity", &why), app.clock.now());
+        return Err(Failure::invalid(&why));
+    }
     let admin = app.admin.clone();
     Ok(Json(app.store.run(move |_| admin.create_engagement(allowed, &new)).await?))
 }

@@ -55,6 +55,7 @@ pub use error::{Failure, PublicError};
 
 use crate::admin::Admin;
 use crate::audit::Audit;
+use crate::authn::federated::relying::Providers;
 use crate::authn::kerberos::Acceptor;
 use crate::authn::local::{LocalRoles, Peer};
 use crate::authn::login::Logins;
@@ -87,6 +88,8 @@ pub struct App {
     pub devices: Arc<sso::device::Guard>,
     /// Authorities that are believed about machines; a reload exchanges them.
     pub machines: Arc<MachineIssuers>,
+    /// Outside providers by which people of other firms sign in; a reload exchanges them.
+    pub providers: Arc<Providers>,
     /// Takes Kerberos tickets.
     pub kerberos: Acceptor,
     /// Decides who may do what.

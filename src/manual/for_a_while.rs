@@ -35,3 +35,9 @@
 //! day does, and the second factor uses it up in the commit that writes it (`src/authn/login/invited.rs`,
 //! `src/admin/grants/invitation.rs`). Somebody who has a second factor is invited to nothing past it, and a password that somebody else
 //! set opens nothing (`src/gate/judge.rs`). *Tests:* `tests/it/invitations.rs`, `tests/it/invitation_browser.rs`.
+//!
+//! **Somebody else's provider says who a person is** (nOAuth of 2023, where an e-mail address that anybody could claim found
+//! the person; mix-up, RFC 9700 section 4.4; login CSRF). *Here:* issuer and subject find a person, and nothing else that is said; nobody comes to be by signing in, a
+//! link is made once by whoever was invited, and never taken from somebody else. What was begun lies sealed in the browser that began it,
+//! with the provider's name, a nonce and a code verifier (`src/authn/federated/relying.rs`, `src/authn/login/vouched.rs`). *Tests:*
+//! `tests/it/sign_in_with.rs`.

@@ -50,6 +50,9 @@ pub struct Engagement {
     /// People of the firm, as local users.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub people: BTreeSet<UserId>,
+    /// The outside provider by which they sign in, as the configuration names it; with a password of their own, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_with: Option<String>,
     /// From where they work; from anywhere, if nothing is said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<String>,

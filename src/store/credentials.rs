@@ -172,6 +172,7 @@ pub fn rows_of(snapshot: &dyn Snapshot, owner: &CredentialOwner) -> Result<Vec<V
     if let CredentialOwner::User(id) = owner {
         found.extend(super::factors::rows_of(snapshot, id)?);
         found.push(super::schema::grants::invitation(id));
+        found.extend(super::grants::rows_of(snapshot, id)?);
     }
     Ok(found)
 }

@@ -5,7 +5,7 @@ use super::iam::{Read, as_read};
 use super::schema::grants as keys;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
-use crate::model::{Engagement, Grant, Invitation};
+use crate::model::{Engagement, Grant, Invitation, Issuer, Member, OutsideIdentity};
 
 /// The engagement with this id.
 ///
@@ -65,6 +65,54 @@ pub fn invitations(
     }
     let rows = snapshot.scan(&range, limit)?.into_iter();
     rows.map(|(key, Row { revision, value })| Ok(Read { value: from_json(&key, &value)?, revision })).collect()
+}
+
+/// Who somebody is here for whom an outside provider vouches, if anybody.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn outside_identity(
+    snapshot: &dyn Snapshot,
+    issuer: &Issuer,
+    subject: &str,
+) -> Result<Option<Read<OutsideIdentity>>, StoreError> {
+    outside(snapshot, &keys::outside_identity(&OutsideIdentity::digest(issuer, subject)))
+}
+
+/// Who `person` is elsewhere.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn outside_identities_of(
+    snapshot: &dyn Snapshot,
+    person: &UserId,
+) -> Result<Vec<Read<OutsideIdentity>>, StoreError> {
+    let mut found = Vec::new();
+    for (key, _) in snapshot.scan(&KeyRange::prefix(&keys::outside_identities_of(person)), usize::MAX)? {
+        let (_, digest) = keys::parse_outside_identity_of(&key)
+            .ok_or_else(|| StoreError::corrupt(&key, "it leads to no identity"))?;
+        let held = outside(snapshot, &keys::outside_identity(&digest))?;
+        found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the identity it leads to is not there"))?);
+    }
+    Ok(found)
+}
+
+fn outside(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Read<OutsideIdentity>>, StoreError> {
+    let Some(Row { revision, value }) = snapshot.get(key)? else { return Ok(None) };
+    Ok(Some(Read { value: from_json(key, &value)?, revision }))
+}
+
+/// Every row of who `person` is elsewhere.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub(super) fn rows_of(snapshot: &dyn Snapshot, person: &UserId) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut found = Vec::new();
+    for held in outside_identities_of(snapshot, person)? {
+        let digest = OutsideIdentity::digest(&held.value.issuer, &held.value.subject);
+        found.extend([keys::outside_identity(&digest), keys::outside_identity_of(person, &digest)]);
+    }
+    Ok(found)
 }
 
 /// The grant with this id.
@@ -209,6 +257,29 @@ impl Commit {
         let key = keys::invitation(&old.value.person);
         self.expect(key.clone(), Expect::At(old.revision));
         self.delete(key);
+    }
+
+    /// Writes who somebody is elsewhere, which must be nobody's yet. Whose it becomes has to be there still.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn add_outside_identity(&mut self, new: &OutsideIdentity) -> Result<(), StoreError> {
+        let digest = OutsideIdentity::digest(&new.issuer, &new.subject);
+        let key = keys::outside_identity(&digest);
+        self.expect(key.clone(), Expect::Absent);
+        self.claim(&super::schema::entity(&Member::User(new.person)));
+        self.put(key, to_json(new)?);
+        self.put(keys::outside_identity_of(&new.person, &digest), Vec::new());
+        Ok(())
+    }
+
+    /// Deletes who somebody is elsewhere, as it was read.
+    pub fn delete_outside_identity(&mut self, old: &Read<OutsideIdentity>) {
+        let digest = OutsideIdentity::digest(&old.value.issuer, &old.value.subject);
+        let key = keys::outside_identity(&digest);
+        self.expect(key.clone(), Expect::At(old.revision));
+        self.delete(key);
+        self.delete(keys::outside_identity_of(&old.value.person, &digest));
     }
 
     /// Writes a new grant.

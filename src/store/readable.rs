@@ -102,9 +102,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
         | "token-family-of" | "over" | "device" | "device-code-of" | "logout-notice" | "logout-turn" | "spent" => {
             sso::parse(space, rest)
         }
-        "engagement" | "engagement-of" | "invitation" | "grant" | "grant-waiting" | "open-grant-of" | "grant-due" => {
-            grants::parse(space, rest)
-        }
+        space if grants::SPACES.contains(&space) => grants::parse(space, rest),
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())

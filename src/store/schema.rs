@@ -59,6 +59,8 @@
 //! | `l` engagements of | 2, user id, engagement id | nothing | no |
 //! | `l` grants that wait for somebody | 3, grant id | nothing | no |
 //! | `l` invitations | 4, user id | [`Invitation`] as JSON | no |
+//! | `l` who people of elsewhere are here | 8, digest of issuer and subject (32) | [`OutsideIdentity`] as JSON | no |
+//! | `l` the same backwards | 9, user id, digest (32) | nothing | no |
 //! | `8` grants | grant id | [`Grant`] as JSON | yes |
 //! | `9` grants of that are not over | user id, role id, grant id | nothing | no |
 //! | `0` when the clock ends grants | second (8), grant id | nothing | no |
@@ -97,6 +99,7 @@
 //! [`Client`]: crate::model::Client
 //! [`Engagement`]: crate::model::Engagement
 //! [`Grant`]: crate::model::Grant
+//! [`OutsideIdentity`]: crate::model::OutsideIdentity
 //! [`Invitation`]: crate::model::Invitation
 //! [`Code`]: crate::model::token_family::Code
 //! [`Family`]: crate::model::token_family::Family

@@ -228,6 +228,11 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
                 let kind = if inner == "directory" { "kind = \"ad-cs\"\n" } else { "" };
                 minimal(&format!("[[machine_issuer]]\n{kind}{inner} = 2026-01-01"), &[])
             }
+            None if key.path.starts_with("sign_in_provider.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                let name = if inner == "name" { "" } else { "name = \"kessel\"\n" };
+                minimal(&format!("[[sign_in_provider]]\n{name}{inner} = 2026-01-01"), &[])
+            }
             None if key.path.starts_with("grant_rule.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[grant_rule]]\n{inner} = 2026-01-01"), &[])
@@ -244,6 +249,37 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
             "{}: {faults:?}",
             key.path
         );
+    }
+}
+
+#[test]
+fn a_sign_in_provider_needs_a_name_of_its_own_and_an_address_of_ours_to_come_back_to() {
+    let ours = "[sso]\nissuer = \"https://bailey.example\"\n";
+    let one =
+        "[[sign_in_provider]]\nname = \"kessel\"\nissuer = \"https://login.kessel.example\"\nclient_id = \"bailey\"\n";
+    let machine = Machine::new();
+    let config = machine.load_text(&minimal(&format!("{ours}{one}second_factor = [\"mfa\"]"), &[])).unwrap();
+    let [provider] = config.providers.as_slice() else { panic!("{:?}", config.providers) };
+    assert_eq!((provider.title.as_str(), provider.listed, provider.secret.is_some()), ("kessel", false, false));
+    let wrong = [
+        (one.to_owned(), "sign_in_provider.name", "nobody can be sent back here"),
+        (format!("{ours}{one}{one}"), "sign_in_provider.name", "there are two providers `kessel`"),
+        (
+            format!("{ours}{}", one.replace("\"kessel\"", "\"Kessel & Lund\"")),
+            "sign_in_provider.name",
+            "cannot stand in an address",
+        ),
+        (format!("{ours}[[sign_in_provider]]\nname = \"kessel\""), "sign_in_provider.issuer", "missing"),
+        (format!("{ours}{}", one.replace("https:", "http:")), "sign_in_provider.issuer", "must begin with `https://`"),
+        (
+            format!("{ours}{one}secret_file = \"a\"\nsecret_credential = \"b\""),
+            "sign_in_provider.secret_credential",
+            "is set beside secret_file",
+        ),
+    ];
+    for (text, key, problem) in wrong {
+        let faults = machine.faults(&minimal(&text, &[]));
+        assert!(faults.iter().any(|fault| fault.key == key && fault.problem.contains(problem)), "{text}: {faults:?}");
     }
 }
 

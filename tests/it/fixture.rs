@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use bailey::admin::iam::root::Initialization;
 use bailey::admin::{Admin, Directories};
 use bailey::audit::{Audit, Identity};
+use bailey::authn::federated::Issuers;
 use bailey::authn::local::{LocalRoles, Members, Peer, Role, from_peer};
 use bailey::base::clock::FakeClock;
 use bailey::base::{Secret, Timestamp};
@@ -29,6 +30,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::bed::website::Places;
 use crate::tiny_store::Tiny;
 
 pub(crate) struct Fixture {
@@ -36,6 +38,8 @@ pub(crate) struct Fixture {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) state: TempDir,
+    /// Where hosts of other firms are.
+    pub(crate) places: Arc<Places>,
 }
 
 impl Fixture {
@@ -59,6 +63,7 @@ impl Fixture {
         let (keys, shelf) = (crate::fixture::keys(&tiny.store()), bailey::rights::Shelf::default());
         let others: Arc<RwLock<Vec<bailey::model::Account>>> = Arc::default();
         let grants: Arc<RwLock<bailey::rights::GrantTerms>> = Arc::default();
+        let places = Arc::<Places>::default();
         let admin = Admin {
             sessions: sessions(&tiny.store(), &keys, (&others, &grants)),
             store: tiny.store(),
@@ -77,7 +82,7 @@ impl Fixture {
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),
-            issuers: Arc::default(),
+            issuers: Arc::new(Issuers::new(Vec::new(), bailey::fetch::Client::new(places.clone()))),
             reports: std::sync::Arc::default(),
             shelf,
             rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
@@ -99,6 +104,7 @@ impl Fixture {
             mint,
             devices: Arc::default(),
             machines: Arc::default(),
+            providers: Arc::default(),
             kerberos: bailey::authn::kerberos::Acceptor::default(),
             sts_settings: RwLock::new(bailey::sts::unsigned::Settings { ldap_identity: true, kerberos: true }),
             portal: RwLock::new(bailey::sso::sign_in::Settings { enabled: true, longest: 43_200 }),
@@ -116,7 +122,7 @@ impl Fixture {
             metrics: None,
             draining: CancellationToken::new(),
         };
-        Self { tiny, app: Arc::new(app), clock, state }
+        Self { tiny, app: Arc::new(app), clock, state, places }
     }
 
     /// What `bailey init` does, for nobody's use.

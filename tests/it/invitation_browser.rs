@@ -1,6 +1,8 @@
 //! The whole story of an audit in real browsers: a sponsor invites an auditor of another firm, who comes in by a link, a code and a
 //! passkey and asks for a role; two people agree, the auditor works with it, and the sponsor ends it.
 
+use bailey::base::Clock as _;
+use bailey::base::clock::SystemClock;
 use serde_json::json;
 
 use crate::aws_clients::client::packages;
@@ -37,12 +39,9 @@ fn lead(company: &Company, name: &str) -> Chromium {
     browser
 }
 
-#[test]
-fn an_auditor_is_invited_sets_up_a_passkey_asks_works_and_is_shown_out() {
-    let axe = std::fs::read_to_string(packages().join("axe-core/axe.min.js")).unwrap();
-    let pictures = std::env::var_os("BAILEY_PICTURES");
+/// A company with an engagement that cam answers for, of which eve is, who has nothing to sign in with.
+fn audited() -> Company {
     let company = Company::over(crate::bed::daemon::Bailey::with(""), RULE);
-    let url = company.counter.url();
     company.counter.post("/v1/roles", &json!({ "name": "audit-logs", "description": "What the auditors read" }));
     let document = json!({ "document": { "Statement": allow(&["s3:Get*", "cloudtrail:LookupEvents"]) } });
     company.counter.put("/v1/roles/audit-logs/inline/own", &document);
@@ -53,12 +52,34 @@ fn an_auditor_is_invited_sets_up_a_passkey_asks_works_and_is_shown_out() {
     });
     let far = company.counter.wait(company.counter.client().post::<serde_json::Value>("/v1/engagements", &engagement));
     assert_eq!(far.unwrap()["state"], "begins at 2098-01-01T00:00:00Z");
-    let ends = jiff::Timestamp::now().saturating_add(jiff::SignedDuration::from_hours(24 * 42)).unwrap();
+    let ends = SystemClock.now().saturating_add(jiff::SignedDuration::from_hours(24 * 42)).unwrap();
     let engagement = json!({
         "name": "soc2-now", "firm": "Kessel & Lund", "framework": "SOC 2", "sponsor": "cam", "people": ["ext.eve"],
         "ends": ends
     });
     company.counter.post("/v1/engagements", &engagement);
+    company
+}
+
+/// The keys that a page shows for a shell.
+fn keys_in(shell: &str) -> Credentials {
+    let text = |name: &str| {
+        let line = shell.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
+        line.unwrap().to_owned()
+    };
+    Credentials {
+        id: text("AWS_ACCESS_KEY_ID"),
+        secret: text("AWS_SECRET_ACCESS_KEY"),
+        token: Some(text("AWS_SESSION_TOKEN")),
+    }
+}
+
+#[test]
+fn an_auditor_is_invited_sets_up_a_passkey_asks_works_and_is_shown_out() {
+    let axe = std::fs::read_to_string(packages().join("axe-core/axe.min.js")).unwrap();
+    let pictures = std::env::var_os("BAILEY_PICTURES");
+    let company = audited();
+    let url = company.counter.url();
     let mut found = Vec::new();
     let mut looks_at = |browser: &Chromium, name: &str| {
         found.extend(faults(browser, &axe, name));
@@ -90,13 +111,14 @@ fn an_auditor_is_invited_sets_up_a_passkey_asks_works_and_is_shown_out() {
     eve.until("h1", "You are invited");
     looks_at(&eve, "auditor-invited");
     eve.types("#code", "BCDF-GHJK");
-    eve.types("#password", NEW);
-    eve.types("#again", NEW);
     eve.clicks("button[type=submit]");
     eve.until("[role=alert]", "The code is wrong");
     // The browser says that it was refused, of which nothing is left to say at the end.
     assert_eq!(eve.complaints().len(), 1);
     eve.types("#code", &code);
+    eve.clicks("button[type=submit]");
+    eve.until("h1", "Choose a password");
+    looks_at(&eve, "auditor-password");
     eve.types("#password", NEW);
     eve.types("#again", NEW);
     eve.clicks("button[type=submit]");
@@ -127,16 +149,7 @@ fn an_auditor_is_invited_sets_up_a_passkey_asks_works_and_is_shown_out() {
     eve.go(&format!("{url}/me"));
     eve.clicks(".card button");
     eve.until("#shell", "AWS_SESSION_TOKEN=");
-    let shell = eve.reads("#shell");
-    let text = |name: &str| {
-        let line = shell.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
-        line.unwrap().to_owned()
-    };
-    let keys = Credentials {
-        id: text("AWS_ACCESS_KEY_ID"),
-        secret: text("AWS_SECRET_ACCESS_KEY"),
-        token: Some(text("AWS_SESSION_TOKEN")),
-    };
+    let keys = keys_in(&eve.reads("#shell"));
     let mut caller = company.counter.caller();
     assert!(caller.who_is(&keys).unwrap().text("Arn").ends_with("assumed-role/audit-logs/ext.eve"));
 

@@ -25,7 +25,7 @@ async fn bureau() -> Bureau {
     bureau
 }
 
-async fn invite(bureau: &Bureau, who: &str) -> String {
+pub(crate) async fn invite(bureau: &Bureau, who: &str) -> String {
     let made = bureau.office.post("/v1/engagements/soc2/invitations", json!({ "person": who })).await;
     assert_eq!((&made["sponsor"], made.get("code")), (&json!("dee"), None), "{made}");
     let link = made["link"].as_str().unwrap();
@@ -33,27 +33,36 @@ async fn invite(bureau: &Bureau, who: &str) -> String {
 }
 
 /// What the sponsor does about somebody.
-async fn sponsor(browser: &mut Browser<'_>, step: &str, who: &str) -> Page {
+pub(crate) async fn sponsor(browser: &mut Browser<'_>, step: &str, who: &str) -> Page {
     let form = form(browser).await;
     browser.post(&format!("/me/engagements/soc2/people/{step}"), &[("form", &form), ("person", who)]).await
 }
 
-fn code_of(page: &Page) -> String {
+pub(crate) fn code_of(page: &Page) -> String {
     page.says(200, "id=\"code\"");
     page.html.split_once("id=\"code\">").unwrap().1.split('<').next().unwrap().to_owned()
 }
 
-/// Types a code and a password behind a link.
-async fn types(browser: &mut Browser<'_>, link: &str, code: &str, [password, again]: [&str; 2]) -> Page {
+/// Types a code behind a link, and a password on the page that comes then.
+async fn types(browser: &mut Browser<'_>, link: &str, code: &str, passwords: [&str; 2]) -> Page {
     let page = browser.get(link).await;
     page.says(200, "You are invited");
-    let flow = page.field("flow");
-    let sent = [("flow", flow.as_str()), ("code", code), ("password", password), ("again", again)];
-    browser.post(link, &sent).await
+    let page = browser.post(link, &[("flow", &page.field("flow")), ("code", code)]).await;
+    if page.status != 200 {
+        return page;
+    }
+    page.says(200, "Choose a password");
+    chooses(browser, link, &page, passwords).await
+}
+
+async fn chooses(browser: &mut Browser<'_>, link: &str, page: &Page, [password, again]: [&str; 2]) -> Page {
+    let (flow, half) = (page.field("flow"), page.field("half"));
+    let sent = [("flow", flow.as_str()), ("half", &half), ("password", password), ("again", again)];
+    browser.post(&format!("{link}/password"), &sent).await
 }
 
 /// Puts the device into use that the page offers; answers its seed, too.
-async fn enrols(bureau: &Bureau, browser: &mut Browser<'_>, page: &Page) -> (Page, String) {
+pub(crate) async fn enrols(bureau: &Bureau, browser: &mut Browser<'_>, page: &Page) -> (Page, String) {
     let seed = page.html.split_once("<code>").unwrap().1.split('<').next().unwrap().to_owned();
     bureau.office.pass(60);
     let now = bureau.office.fixture.clock.now();
@@ -78,8 +87,10 @@ async fn a_link_and_a_code_make_a_way_in_once() {
     dee.get("/me/grants").await.says(200, "invited, which ends");
     let code = code_of(&sponsor(&mut dee, "code", "ext.eve").await);
     let mut eve = Browser::new(&bureau.office);
-    // What is wrong is told before anything is used up, and a code that was not looked at costs no try.
-    types(&mut eve, &link, &code, [NEW, "another"]).await.says(400, "not the same");
+    // What is wrong with a password is told, and the next one goes on from there.
+    let page = types(&mut eve, &link, &code, [NEW, "another"]).await;
+    page.says(400, "not the same");
+    chooses(&mut eve, &link, &page, [NEW, NEW]).await.says(200, "Your name here is <strong>ext.eve</strong>");
     types(&mut eve, &link, "BCDF-GHJK", [NEW, NEW]).await.says(403, "The code is wrong");
     types(&mut eve, &link, &code, ["short", "short"]).await.says(400, "password");
     let page = types(&mut eve, &link, &code.to_lowercase().replace('-', " "), [NEW, NEW]).await;

@@ -90,6 +90,7 @@ mod samba_random;
 mod secrets_kept;
 mod sessions_killed;
 mod several;
+mod sign_in_with;
 mod signing_keys;
 mod sigv4;
 mod simulated;

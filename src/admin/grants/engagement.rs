@@ -45,6 +45,9 @@ pub struct NewEngagement {
     /// Its people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<String>,
+    /// The outside provider by which they sign in; with a password of their own, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_with: Option<String>,
     /// From where they work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<String>,
@@ -105,6 +108,9 @@ pub struct EngagementView {
     /// How far they are with a way to sign in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sign_in: Vec<SignsIn>,
+    /// The outside provider by which they sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_with: Option<String>,
     /// From where they work.
     pub networks: Vec<String>,
     /// When they do.
@@ -158,6 +164,7 @@ impl EngagementView {
             sponsor: name(&engagement.sponsor)?,
             people: engagement.people.iter().map(name).collect::<Result<_, _>>()?,
             sign_in: signs_in(snapshot, engagement, now)?,
+            sign_in_with: engagement.sign_in_with.clone(),
             networks: engagement.networks.clone(),
             hours: engagement.hours,
             zone: engagement.zone.clone(),
@@ -196,6 +203,7 @@ impl Admin {
                 contract: new.contract.trim().to_owned(),
                 sponsor: sponsor.id,
                 people,
+                sign_in_with: new.sign_in_with.clone(),
                 networks: new.networks.clone(),
                 hours: new.hours,
                 zone: new.zone.clone(),
@@ -410,6 +418,9 @@ fn noted(change: &mut super::Change<'_>, engagement: &Engagement) {
     change.note("networks", engagement.networks.join(" "));
     change.note("ceiling", engagement.ceiling.to_string());
     change.note("contract", crate::base::text::printable(&engagement.contract).into_owned());
+    if let Some(provider) = &engagement.sign_in_with {
+        change.note("sign_in_with", crate::base::text::printable(provider).into_owned());
+    }
     if let Some(hours) = &engagement.hours {
         change.note("hours", format!("{hours} ({})", engagement.zone));
     }

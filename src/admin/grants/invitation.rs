@@ -17,7 +17,7 @@ use crate::authn::subject::Subject;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
 use crate::model::invitation::{GOOD_FOR, TRIES};
-use crate::model::{Engagement, Invitation, User, UserCode};
+use crate::model::{Engagement, Invitation, Issuer, OutsideIdentity, User, UserCode};
 use crate::store::iam::Read;
 use crate::store::{Snapshot, grants, identity};
 
@@ -52,8 +52,11 @@ pub struct ToldCode {
 pub struct SignsIn {
     /// What they are called here.
     pub name: String,
-    /// Whether they have a second factor, which is what lets them in.
+    /// Whether they have a second factor, which is what lets them in, or are linked with who they are elsewhere.
     pub ready: bool,
+    /// Who they are to an outside provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<String>,
     /// An invitation of theirs is good until just before then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invited_until: Option<Timestamp>,
@@ -69,11 +72,13 @@ pub(super) fn signs_in(
     let mut found = Vec::new();
     for id in &engagement.people {
         let Some(person) = user(snapshot, id)? else { continue };
-        let ready = Factors::of(snapshot, id)?.any();
+        let linked = grants::outside_identities_of(snapshot, id)?.into_iter().next().map(|held| held.value);
+        let ready = Factors::of(snapshot, id)?.any() || linked.is_some();
         let held = grants::invitation(snapshot, id)?.map(|held| held.value);
-        let good = held.filter(|held| !ready && held.engagement == engagement.id && held.is_good(&epoch, now));
+        let good = held.filter(|held| held.engagement == engagement.id && held.is_good(&epoch, now));
         let invited_until = good.map(|held| held.until);
-        found.push(SignsIn { name: person.name.to_string(), ready, invited_until });
+        let linked = linked.map(|held| format!("{} of {}", held.subject, held.issuer.url()));
+        found.push(SignsIn { name: person.name.to_string(), ready, linked, invited_until });
     }
     Ok(found)
 }
@@ -184,6 +189,56 @@ impl Admin {
             let code = Secret::new(String::from_utf8_lossy(plain.expose()).into_owned());
             noted(change, &engagement, &invited);
             Ok(ToldCode { person: invited.name.to_string(), code, until: held.until })
+        })
+    }
+
+    /// By which outside provider somebody who was invited is to sign in; `None` of who chooses a password. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn provider_of(&self, invited: &UserId) -> Result<Option<String>, AdminError> {
+        self.store.read(|snapshot| {
+            let held = grants::invitation(snapshot, invited)?;
+            let engagement =
+                held.map(|held| grants::engagement(snapshot, &held.value.engagement)).transpose()?.flatten();
+            Ok(engagement.and_then(|engagement| engagement.value.sign_in_with))
+        })
+    }
+
+    /// Links whoever asks, who was invited, with who they are to an outside provider: from now on that is them, and nothing that was
+    /// linked before. If they showed a second factor there that counts here, the invitation is used up by it. Blocks.
+    ///
+    /// # Errors
+    /// When somebody else here is linked with it, the invitation is not good any more, or a part fails.
+    pub fn link_identity(
+        &self,
+        asked: Authorized,
+        (issuer, subject): (&Issuer, &str),
+        with_factor: bool,
+    ) -> Result<(), AdminError> {
+        let link = invited(&asked);
+        let person = asked.caller().bound().map(|bound| bound.user().clone());
+        self.change(asked, |change| {
+            let person = person.as_ref().ok_or_else(|| not_now("nobody was invited", "ask for an invitation"))?;
+            let held = grants::outside_identity(change.snapshot, issuer, subject)?;
+            if held.as_ref().is_some_and(|held| held.value.person != person.id) {
+                let what = "somebody else here signs in by that already";
+                return Err(not_now(what, "sign in there as yourself, or ask whoever answers for you"));
+            }
+            if with_factor {
+                use_up(change, person, link.as_deref())?;
+            }
+            if held.is_none() {
+                for before in grants::outside_identities_of(change.snapshot, &person.id)? {
+                    change.commit.delete_outside_identity(&before);
+                }
+                let (issuer, subject, since) = (issuer.clone(), subject.to_owned(), change.now);
+                change.commit.add_outside_identity(&OutsideIdentity { person: person.id, issuer, subject, since })?;
+            }
+            change.note("issuer", issuer.url());
+            change.note("subject", crate::base::text::printable(subject).into_owned());
+            change.note("user", person.name.to_string());
+            Ok(())
         })
     }
 

@@ -100,6 +100,11 @@ impl Issuers {
         })
     }
 
+    /// By what issuers are asked.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Asks every configured issuer for its keys, and says what is wrong.
     pub async fn check(&self) -> Vec<Finding> {
         let configured: Vec<_> =

@@ -149,9 +149,21 @@ pub(super) async fn fetch(client: &Client, settings: &IssuerSettings) -> Result<
     KeySet::read(&bytes, settings.preset)
 }
 
-/// Where the keys are, by the issuer's own document (OpenID Connect Discovery 1.0, section 4). That must be about this issuer, letter
-/// by letter (section 4.3): otherwise one issuer's keys would speak for another.
+/// Where the keys are, by the issuer's own document.
 async fn discover(client: &Client, settings: &IssuerSettings) -> Result<Url, String> {
+    let (url, document) = described(client, settings).await?;
+    address_in(&document, "jwks_uri", &url)
+}
+
+/// An address that a document names.
+pub(super) fn address_in(document: &json::Object, name: &str, of: &Url) -> Result<Url, String> {
+    let text = document.get(name).and_then(Value::as_str).ok_or_else(|| format!("{of} has no `{name}`"))?;
+    Url::parse(text).map_err(|error| format!("{of} has a `{name}` that is no URL: {error}"))
+}
+
+/// The issuer's own document (OpenID Connect Discovery 1.0, section 4), and where it was. It must be about this issuer, letter by letter
+/// (section 4.3): otherwise one issuer's keys would speak for another.
+pub(super) async fn described(client: &Client, settings: &IssuerSettings) -> Result<(Url, json::Object), String> {
     let issuer = settings.issuer.url();
     let text = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(&issuer));
     let url = Url::parse(&text).map_err(|error| format!("{text}: {error}"))?;
@@ -164,8 +176,7 @@ async fn discover(client: &Client, settings: &IssuerSettings) -> Result<Url, Str
             return Err(format!("{url} is about `{said}`, not about `{issuer}`, letter by letter"));
         }
     }
-    let keys = document.get("jwks_uri").and_then(Value::as_str).ok_or_else(|| format!("{url} has no `jwks_uri`"))?;
-    Url::parse(keys).map_err(|error| format!("{url} has a `jwks_uri` that is no URL: {error}"))
+    Ok((url, document))
 }
 
 async fn get(

@@ -45,21 +45,42 @@ pub struct Half {
     /// A digest of the link of the invitation that was shown in place of a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) invitation: Option<String>,
+    /// An outside provider vouched for them, in place of a password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) vouched: bool,
 }
 
 impl Half {
     pub(super) fn of(user: &User, password: Option<Timestamp>, now: Timestamp) -> Self {
-        Self { user: user.id, at: now, password, invitation: None }
+        Self { user: user.id, at: now, password, invitation: None, vouched: false }
     }
 
     /// Of somebody who was invited, and showed that.
     pub(super) fn invited(user: UserId, password: Option<Timestamp>, link: String, now: Timestamp) -> Self {
-        Self { user, at: now, password, invitation: Some(link) }
+        Self { user, at: now, password, invitation: Some(link), vouched: false }
+    }
+
+    /// Of somebody for whom an outside provider vouches.
+    pub(super) fn vouched(user: UserId, password: Option<Timestamp>, now: Timestamp) -> Self {
+        Self { user, at: now, password, invitation: None, vouched: true }
     }
 
     /// Of somebody who got as far as that.
     pub(crate) fn of_bound(bound: &Bound) -> Self {
-        Self { user: bound.user.id, at: bound.at, password: bound.password, invitation: None }
+        let (invitation, vouched) = (bound.invitation.clone(), !bound.by_password);
+        Self { user: bound.user.id, at: bound.at, password: bound.password, invitation, vouched }
+    }
+
+    /// The same, of somebody for whom an outside provider vouches.
+    #[must_use]
+    pub fn by_an_outside_word(self) -> Self {
+        Self { vouched: true, ..self }
+    }
+
+    /// Whether an outside provider vouches for them, in place of a password.
+    #[must_use]
+    pub fn is_vouched(&self) -> bool {
+        self.vouched
     }
 
     /// Whether it stands for an invitation, in place of a password.
@@ -107,14 +128,20 @@ impl Logins {
     /// Why not; when too much time has passed they begin anew.
     pub async fn go_on(&self, half: Half, shown: Shown, from: From, now: Timestamp) -> Result<Caller, Refused> {
         self.in_time(&half, now)?;
-        let parts = self.parts.clone();
+        let (parts, vouched) = (self.parts.clone(), half.vouched);
         let admitted = self.parts.store.run(move |store| {
             let same = |_: &User, password| password == half.password;
             let way = Way { shown: Some(shown), from };
             Ok::<_, StoreError>(admit(&parts, store, half.user, same, way, now))
         });
-        let bound: Bound = admitted.await.map_err(|error| Refused::failed(&error))??;
-        Ok(bound.into())
+        let admitted = admitted.await.map_err(|error| Refused::failed(&error))?;
+        // What is tried once more was begun as it was.
+        let again = |mut refused: Refused| {
+            refused.half = refused.half.map(|next| Box::new(Half { vouched, ..*next }));
+            refused
+        };
+        let bound: Bound = admitted.map_err(again)?;
+        Ok(Bound { by_password: !vouched, ..bound }.into())
     }
 
     /// Whoever got as far as that and has no second factor: they may set one up. An invitation has to be good still. Blocks.
@@ -128,7 +155,8 @@ impl Logins {
             invited::good(&self.parts.store, half.user, link, now)?;
         }
         let admitted = admit(&self.parts, &self.parts.store, half.user, same, Way { shown: None, from }, now);
-        admitted.map(|bound| Bound { invitation: half.invitation.clone(), ..bound }.into())
+        let (invitation, by_password) = (half.invitation.clone(), !half.vouched);
+        admitted.map(|bound| Bound { invitation, by_password, ..bound }.into())
     }
 
     /// The same person signed in, who has put a second factor into use at `now`, which takes codes of it or its signature. Blocks.
@@ -146,7 +174,8 @@ impl Logins {
         let (user, password) = standing(store, half.user, same, now)?;
         let mfa = Some(Factor { at: now, by });
         let (account, invitation) = (account.clone(), half.invitation.clone());
-        Ok(Bound { account, user, at: half.at, by_password: true, mfa, password, invitation, from }.into())
+        let by_password = !half.vouched;
+        Ok(Bound { account, user, at: half.at, by_password, mfa, password, invitation, from }.into())
     }
 
     fn in_time(&self, half: &Half, now: Timestamp) -> Result<(), Refused> {

@@ -21,6 +21,7 @@ mod name;
 mod passwordless;
 mod people;
 mod refused;
+mod vouched;
 mod ways;
 
 use std::fmt;

@@ -127,6 +127,8 @@ reasons! {
     NoInvitation = "no_invitation", Everybody;
     /// The code of an invitation is wrong.
     WrongInvitation = "wrong_invitation", Everybody;
+    /// Nobody here is known by what an outside provider says.
+    NotLinked = "not_linked", Everybody;
     /// No server of the directory answers.
     DirectoryUnavailable = "directory_unavailable", Everybody;
     /// Something of ours does not work.
@@ -274,6 +276,9 @@ impl fmt::Display for Refused {
             Reason::TooManyCodes => "codes were wrong too often: try again later",
             Reason::NoInvitation => {
                 "this invitation counts no more: it was used, its time is over, or its code was wrong too often; ask whoever invited you for another"
+            }
+            Reason::NotLinked => {
+                "nobody here is known by that sign-in: open the link of your invitation first, or ask whoever answers for you"
             }
             Reason::WrongInvitation => "the code is wrong: check it with whoever gave it to you",
             Reason::DirectoryUnavailable => {

@@ -71,7 +71,9 @@ pub(super) async fn agree(State(app): State<Arc<App>>, visit: Visit) -> Response
         let again = format!("{}?{query}", paths::AUTHORIZE);
         Ok(match onward {
             // A form of ours leads to us alone; this page leads on.
-            Onward::Client(address) => page(200, &OnwardPage { onward: &address }),
+            Onward::Client(address) => {
+                page(200, &OnwardPage { onward: &address, words: ["You are signed in", "On to the application."] })
+            }
             Onward::SignIn | Onward::Agree(_) => Redirect::to(flow::target(&again).unwrap_or("/me")).into_response(),
             Onward::Nowhere(why) => nowhere(&why),
             Onward::SecondFactor => step_up::to(&again),

@@ -171,7 +171,8 @@ impl Flow<'_> {
         let (next, seed) = (flow::target(self.next).unwrap_or("/me"), device.seed.expose());
         let (passkey, invited, half, offer) =
             (passkey.as_ref(), invited.as_deref(), half.as_str(), device.sealed.as_str());
-        Ok(page(status, &Enrol { flow, next, half, passkey, picture, seed, offer, invited, why }))
+        let vouched = self.half.is_vouched();
+        Ok(page(status, &Enrol { flow, next, half, passkey, picture, seed, offer, invited, vouched, why }))
     }
 
     /// The page to sign in at, and why it is there again. Whoever was invited has nothing to sign in with yet.

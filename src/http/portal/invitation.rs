@@ -1,5 +1,6 @@
 //! `/invitation/..`: somebody of another firm comes in for the first time. The link opens this page and nothing more; with the code that
-//! they were told they choose a password, and then set up a second factor as anybody does on the way in ([`super::enrol`]).
+//! they were told they choose a password, and then set up a second factor as anybody does on the way in ([`super::enrol`]); or, where their
+//! engagement says so, they are sent to their own firm's provider and linked with who they are there ([`super::outside`]).
 //!
 //! And what whoever answers for them inside does about that: invites them, reads the code out, takes it back.
 
@@ -9,12 +10,12 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::mine::{failed, not_allowed};
-use super::pages::grants::{Invitation, InvitationMade};
+use super::pages::grants::{FirstPassword, Invitation, InvitationMade};
 use super::pages::{message, page};
 use super::passkey::capital;
 use super::sign_in::{begun_here, flow_of, sentence, set_cookie, status};
 use super::visit::{FLOW, SignedIn, Visit, blocking};
-use super::{enrol, step_up};
+use super::{enrol, outside, step_up};
 use crate::admin::AdminError;
 use crate::authn::login::{Half, Refused};
 use crate::base::{Fault, Faulty as _, Secret};
@@ -22,7 +23,7 @@ use crate::gate::{GateError, Operation};
 use crate::http::App;
 
 /// Where somebody goes on to whose engagement brought them here.
-const ONWARD: &str = "/me/grants";
+pub(super) const ONWARD: &str = "/me/grants";
 
 /// The page of a link, whatever the link is: it tells nobody whether it is good.
 pub(super) async fn show(State(app): State<Arc<App>>, Path(link): Path<String>, visit: Visit) -> Response {
@@ -39,31 +40,63 @@ fn form(app: &App, visit: &Visit, (status, link): (u16, &str), why: Option<Strin
     answer
 }
 
-/// Takes the code and a password, and goes on to a second factor.
+/// Takes the code, and goes on to a password, or to the provider by which whoever was invited signs in.
 pub(super) async fn accept(State(app): State<Arc<App>>, Path(link): Path<String>, visit: Visit) -> Response {
     let params = match begun_here(&visit) {
         Ok(params) => params,
         Err(instead) => return instead.page(),
     };
-    let text = |name: &str| params.text(name).unwrap_or_default().to_owned();
-    let (code, password) = (Secret::new(text("code")), Secret::new(text("password")));
-    if text("again") != *password.expose() {
-        let why = "The two passwords are not the same: type both once more.";
-        return form(&app, &visit, (400, &link), Some(why.to_owned()));
-    }
-    let now = app.clock.now();
-    let half = match app.gate.invited(&app.logins, (&link, code), visit.from.clone(), now).await {
+    let code = Secret::new(params.text("code").unwrap_or_default().to_owned());
+    let half = match app.gate.invited(&app.logins, (&link, code), visit.from.clone(), app.clock.now()).await {
         Ok(half) => half,
         Err(refused) => return form(&app, &visit, (status(&refused), &link), Some(sentence(&refused))),
     };
+    let (worker, invited) = (app.admin.clone(), half.user());
+    match tokio::task::spawn_blocking(move || worker.provider_of(&invited)).await {
+        Ok(Ok(None)) => password_form(&app, &visit, (200, &link), &half, None),
+        Ok(Ok(Some(provider))) => outside::link(&app, &visit, &provider, half).await,
+        Ok(Err(error)) => failed(error),
+        Err(ended) => ended_early(&ended),
+    }
+}
+
+fn ended_early(ended: &tokio::task::JoinError) -> Response {
+    tracing::error!(error = %ended, "a page could not be made");
+    message(503, "Not now", "Something of ours does not work; try again in a moment.", ("/login", "Sign in"))
+}
+
+/// Where a password is chosen; what stands for the code goes on with it, sealed.
+fn password_form(app: &App, visit: &Visit, (status, link): (u16, &str), half: &Half, why: Option<String>) -> Response {
+    match (visit.cookie(FLOW), half.seal(&app.admin.keys)) {
+        (Some(flow), Ok(half)) => page(status, &FirstPassword { flow, link, half: &half, why }),
+        _ => form(app, visit, (503, link), Some("That does not work now; try again in a moment.".to_owned())),
+    }
+}
+
+/// Takes a password, and goes on to a second factor.
+pub(super) async fn choose(State(app): State<Arc<App>>, Path(link): Path<String>, visit: Visit) -> Response {
+    let params = match begun_here(&visit) {
+        Ok(params) => params,
+        Err(instead) => return instead.page(),
+    };
+    let text = |name: &str| params.text(name).unwrap_or_default().to_owned();
+    let Some(half) = Half::open(&app.admin.keys, &text("half")).filter(Half::is_invited) else {
+        return form(&app, &visit, (403, &link), Some("That took too long: begin again.".to_owned()));
+    };
+    let password = Secret::new(text("password"));
+    if text("again") != *password.expose() {
+        let why = "The two passwords are not the same: type both once more.";
+        return password_form(&app, &visit, (400, &link), &half, Some(why.to_owned()));
+    }
     let (worker, from) = (Arc::clone(&app), visit.from.clone());
-    let set = tokio::task::spawn_blocking(move || set_password(&worker, &half, from, password));
-    let no = match set.await {
-        Ok(Ok(half)) => return enrol::ask(app, visit, half, ONWARD.to_owned()).await,
-        Ok(Err(no)) => no,
-        Err(ended) => No::Failed(ended.to_string()),
+    let set = tokio::task::spawn_blocking(move || (set_password(&worker, &half, from, password), half)).await;
+    let (no, half) = match set {
+        Ok((Ok(half), _)) => return enrol::ask(app, visit, half, ONWARD.to_owned()).await,
+        Ok((Err(no), half)) => (no, half),
+        Err(ended) => return ended_early(&ended),
     };
     match no {
+        No::Weak(why) => password_form(&app, &visit, (400, &link), &half, Some(why)),
         No::Told(status, why) => form(&app, &visit, (status, &link), Some(why)),
         No::Failed(error) => {
             tracing::error!(%error, "an invitation could not be accepted");
@@ -75,6 +108,8 @@ pub(super) async fn accept(State(app): State<Arc<App>>, Path(link): Path<String>
 
 /// Why no password was set.
 enum No {
+    /// It breaks a rule, so another one may do.
+    Weak(String),
     /// What is told, with this status.
     Told(u16, String),
     /// Something of ours does not work.
@@ -102,7 +137,7 @@ fn set_password(
         error => No::Failed(error.to_string()),
     })?;
     app.admin.accept_invitation(allowed, password).map_err(|error| match error.fault() {
-        Fault::Caller => No::Told(400, format!("{}.", capital(&error.to_string()))),
+        Fault::Caller => No::Weak(format!("{}.", capital(&error.to_string()))),
         _ => No::Failed(error.to_string()),
     })?;
     Ok(app.logins.accepted(half, app.clock.now())?)

@@ -2,7 +2,7 @@
 //! keyboard alone; scripts only make them more convenient.
 //!
 //! Owns what pages look like (`pages`, `assets`), what of a browser's request counts (`visit`), and the two parts
-//! there are: signing in (with a second factor: `factor`; for the first time: `invitation`) and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
+//! there are: signing in (with a second factor: `factor`; for the first time: `invitation`; by another firm's provider: `outside`) and out (`sign_in`), and "My access" (`mine`). Who may what is asked of the gate.
 
 pub mod assets;
 mod authorize;
@@ -13,6 +13,7 @@ mod factor;
 mod grants;
 mod invitation;
 mod mine;
+mod outside;
 mod pages;
 mod passkey;
 mod sign_in;
@@ -42,6 +43,9 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/login/enrol", post(enrol::enrol))
         .route("/login/step-up", get(step_up::ask).post(step_up::take))
         .route("/invitation/{link}", get(invitation::show).post(invitation::accept))
+        .route("/invitation/{link}/password", post(invitation::choose))
+        .route("/login/with/{provider}", get(outside::begin))
+        .route("/login/with/{provider}/callback", get(outside::come_back))
         .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
         .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route(paths::END_SESSION, get(sign_out::ask).post(sign_out::ask))

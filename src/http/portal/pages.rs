@@ -45,6 +45,8 @@ pub(super) struct SignIn<'a> {
     pub(super) why: Option<String>,
     /// What asks for a passkey that signs in by itself.
     pub(super) passkey: Option<Asked>,
+    /// Other firms whose people sign in by their own provider: address and title.
+    pub(super) outside: Vec<(String, String)>,
 }
 
 /// Asks for a second factor behind a password.
@@ -76,6 +78,8 @@ pub(super) struct Enrol<'a> {
     pub(super) offer: &'a str,
     /// What whoever was invited is called here, which they learn now.
     pub(super) invited: Option<&'a str>,
+    /// An outside provider vouches for them, in place of a password.
+    pub(super) vouched: bool,
     pub(super) why: Option<String>,
 }
 
@@ -126,6 +130,8 @@ struct Message<'a> {
 #[template(path = "onward.html")]
 pub(super) struct OnwardPage<'a> {
     pub(super) onward: &'a str,
+    /// What the page is called, and what it says.
+    pub(super) words: [&'a str; 2],
 }
 
 #[derive(Template)]

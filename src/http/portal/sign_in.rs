@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::header::{HeaderValue, SET_COOKIE};
 
+use super::outside::listed;
 use super::pages::{OnwardPage, SignIn, SignOut, message, page};
 use super::visit::{FLOW, Instead, SESSION, Visit, blocking};
 use super::{enrol, factor};
@@ -56,8 +57,17 @@ pub(super) fn form(
 ) -> Response {
     let code = flow_of(app, visit);
     let next = flow::target(next).unwrap_or("/me");
-    let mut answer =
-        page(status, &SignIn { flow: &code, next, login, why, passkey: app.logins.ask_whoever(app.clock.now()) });
+    let mut answer = page(
+        status,
+        &SignIn {
+            flow: &code,
+            next,
+            login,
+            why,
+            passkey: app.logins.ask_whoever(app.clock.now()),
+            outside: listed(app),
+        },
+    );
     set_cookie(&mut answer, FLOW, &code, Some(1_800));
     answer
 }
@@ -146,7 +156,7 @@ pub(super) fn onward(next: &str) -> Response {
     // Browsers hold what a form leads to, however far, to the policy of its page, which lets it lead to us alone. So the way to
     // an application begins anew here.
     match next.starts_with("/oauth2/") {
-        true => page(200, &OnwardPage { onward: next }),
+        true => page(200, &OnwardPage { onward: next, words: ["You are signed in", "On to the application."] }),
         false => Redirect::to(next).into_response(),
     }
 }

@@ -64,7 +64,9 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, visit: Visit) -> Respon
         }
         let mut answer = match asked.address() {
             // Browsers hold what a form leads to, however far, to the policy of its page: so the way on begins anew.
-            Some(address) => page(200, &OnwardPage { onward: &address }),
+            Some(address) => {
+                page(200, &OnwardPage { onward: &address, words: ["You are signed out", "Back to the application."] })
+            }
             None => Redirect::to("/login?why=signed_out").into_response(),
         };
         super::sign_in::set_cookie(&mut answer, SESSION, "", Some(0));

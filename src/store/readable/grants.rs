@@ -3,6 +3,19 @@
 use super::keyed;
 use crate::store::schema::grants as keys;
 
+/// The words that they begin with.
+pub(super) const SPACES: [&str; 9] = [
+    "engagement",
+    "engagement-of",
+    "invitation",
+    "outside-identity",
+    "outside-identity-of",
+    "grant",
+    "grant-waiting",
+    "open-grant-of",
+    "grant-due",
+];
+
 /// The key that is spelt so.
 pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
     match space {
@@ -12,6 +25,11 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
             keyed(b'l', &["02", person, engagement], 33)
         }
         "invitation" => keyed(b'l', &["04", rest], 17),
+        "outside-identity" => keyed(b'l', &["08", rest], 33),
+        "outside-identity-of" => {
+            let (person, digest) = rest.split_once('/')?;
+            keyed(b'l', &["09", person, digest], 49)
+        }
         "grant-waiting" => keyed(b'l', &["03", rest], 17),
         "grant" => keyed(b'8', &[rest], 16),
         "open-grant-of" => keyed(b'9', &rest.split('/').collect::<Vec<_>>(), 48),
@@ -28,6 +46,13 @@ pub(super) fn words(key: &[u8]) -> Option<String> {
         b'l' => match keys::parse_engagement(key) {
             Some(engagement) => format!("engagement/{engagement}"),
             None if keys::parse_waiting(key).is_some() => format!("grant-waiting/{}", keys::parse_waiting(key)?),
+            None if keys::parse_outside_identity(key).is_some() => {
+                format!("outside-identity/{}", hex::encode(keys::parse_outside_identity(key)?))
+            }
+            None if keys::parse_outside_identity_of(key).is_some() => {
+                let (person, digest) = keys::parse_outside_identity_of(key)?;
+                format!("outside-identity-of/{person}/{}", hex::encode(digest))
+            }
             None if keys::parse_invitation(key).is_some() => format!("invitation/{}", keys::parse_invitation(key)?),
             None => {
                 let (person, engagement) = keys::parse_engaged(key)?;

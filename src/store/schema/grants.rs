@@ -20,6 +20,10 @@ const WAITING: u8 = 3;
 /// The kind of invitations, beside those.
 const INVITATION: u8 = 4;
 
+/// The kind of identities of elsewhere, and of the ways to them.
+const OUTSIDE: u8 = 8;
+const OUTSIDE_OF: u8 = 9;
+
 /// An engagement.
 #[must_use]
 pub fn engagement(id: &EngagementId) -> Vec<u8> {
@@ -135,6 +139,37 @@ pub fn invitations() -> Vec<u8> {
 #[must_use]
 pub fn parse_invitation(key: &[u8]) -> Option<UserId> {
     key.strip_prefix(&[b'l', INVITATION])?.try_into().ok().map(UserId::from_bytes)
+}
+
+/// Who somebody of elsewhere is here.
+#[must_use]
+pub fn outside_identity(digest: &[u8; 32]) -> Vec<u8> {
+    key(b'l', &[&[OUTSIDE], digest])
+}
+
+/// The digest of such a key.
+#[must_use]
+pub fn parse_outside_identity(key: &[u8]) -> Option<[u8; 32]> {
+    key.strip_prefix(&[b'l', OUTSIDE])?.try_into().ok()
+}
+
+/// That somebody has one.
+#[must_use]
+pub fn outside_identity_of(person: &UserId, digest: &[u8; 32]) -> Vec<u8> {
+    key(b'l', &[&[OUTSIDE_OF], person.as_bytes(), digest])
+}
+
+/// Prefix of somebody's.
+#[must_use]
+pub fn outside_identities_of(person: &UserId) -> Vec<u8> {
+    key(b'l', &[&[OUTSIDE_OF], person.as_bytes()])
+}
+
+/// Person and digest of such a key.
+#[must_use]
+pub fn parse_outside_identity_of(key: &[u8]) -> Option<(UserId, [u8; 32])> {
+    let (person, digest) = key.strip_prefix(&[b'l', OUTSIDE_OF])?.split_first_chunk::<16>()?;
+    Some((UserId::from_bytes(*person), digest.try_into().ok()?))
 }
 
 /// That the clock ends a grant at `at`, in the order of time; whole seconds, counted up.

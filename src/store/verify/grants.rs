@@ -1,7 +1,7 @@
 //! The rows of grants and engagements. Whose they are and of which role may be gone: they count for nothing then.
 
 use super::{expect, plain, there};
-use crate::model::{Engagement, Grant, Invitation};
+use crate::model::{Engagement, Grant, Invitation, OutsideIdentity};
 use crate::store::schema::grants as keys;
 use crate::store::{Snapshot, execute, grants};
 
@@ -26,6 +26,16 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             expect(keys::invitation(&invitation.person) == key, "it holds the invitation of another key")?;
             let way = keys::engaged(&invitation.person, &invitation.engagement);
             expect(there(snapshot, &way)?, "who is invited is none of the engagement's people")
+        }
+        Some(b'l') if keys::parse_outside_identity(key).is_some() => {
+            let held = plain(execute::from_json::<OutsideIdentity>(key, value))?;
+            let digest = OutsideIdentity::digest(&held.issuer, &held.subject);
+            expect(keys::outside_identity(&digest) == key, "it holds the identity of another key")?;
+            expect(there(snapshot, &keys::outside_identity_of(&held.person, &digest))?, "the way to it is missing")
+        }
+        Some(b'l') if keys::parse_outside_identity_of(key).is_some() => {
+            let (_, digest) = keys::parse_outside_identity_of(key).ok_or(SHAPE)?;
+            expect(there(snapshot, &keys::outside_identity(&digest))?, "the identity is not there")
         }
         Some(b'l') => {
             let (person, id) = keys::parse_engaged(key).ok_or(SHAPE)?;

@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::rights::find;
 use crate::store::iam::{self, Read};
-use crate::store::{credentials, factors, rows, schema};
+use crate::store::{credentials, factors, grants, rows, schema};
 
 /// A user to be made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -128,6 +128,13 @@ impl Admin {
             )?;
             if let Some(codes) = factors::recovery_codes(change.snapshot, &id)? {
                 change.commit.delete_recovery_codes(&id, codes.revision);
+            }
+            // Ways in that an engagement made go with whoever they led in.
+            if let Some(invitation) = grants::invitation(change.snapshot, &id)? {
+                change.commit.delete_invitation(&invitation);
+            }
+            for linked in grants::outside_identities_of(change.snapshot, &id)? {
+                change.commit.delete_outside_identity(&linked);
             }
             remove(change, &entity)
         })

@@ -63,6 +63,8 @@ pub enum Method {
         /// Whether it can be copied to other devices.
         can_sync: bool,
     },
+    /// What they showed to an outside provider, which the configuration believes about that.
+    Vouched,
     /// A recovery code.
     ///
     /// It counts as a second factor wherever one is asked for, and for `aws:MultiFactorAuthPresent`: it is something that one has, which
@@ -84,6 +86,7 @@ impl Method {
             Self::Code => &["otp", "mfa"],
             Self::Passkey { can_sync: false } => &["hwk", "user", "mfa"],
             Self::Passkey { can_sync: true } => &["swk", "user", "mfa"],
+            Self::Vouched => &["federated", "mfa"],
             Self::RecoveryCode { .. } => &["recovery_code", "mfa"],
         }
     }

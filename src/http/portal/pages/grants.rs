@@ -56,6 +56,16 @@ pub(in crate::http::portal) struct Invitation<'a> {
     pub(in crate::http::portal) why: Option<String>,
 }
 
+/// Where they choose a password.
+#[derive(Template)]
+#[template(path = "first_password.html")]
+pub(in crate::http::portal) struct FirstPassword<'a> {
+    pub(in crate::http::portal) flow: &'a str,
+    pub(in crate::http::portal) link: &'a str,
+    pub(in crate::http::portal) half: &'a str,
+    pub(in crate::http::portal) why: Option<String>,
+}
+
 /// What whoever answers for somebody gives them: the link, or the code.
 #[derive(Template)]
 #[template(path = "invitation_made.html")]
