@@ -44,6 +44,11 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
             remedy,
         );
     }
+    let inline: bool = section.read("inline");
+    if inline && (break_glass.is_some() || automatic_until.is_some()) {
+        let remedy = "leave out `break_glass` and `automatic_until`, or have a role of its own for them";
+        section.fault("inline", "somebody else has to read the policy that who asks brings", remedy);
+    }
     Some(Rule {
         roles: roles?,
         requesters,
@@ -56,6 +61,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
         longest,
         claim_within,
         ticket,
+        inline,
         second_factor,
     })
 }

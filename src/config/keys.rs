@@ -214,6 +214,7 @@ pub const KEYS: &[Key] = &[
     defaulted("grant_rule.longest", Form::Duration, r#""8h""#, "how long a grant lasts at most"),
     defaulted("grant_rule.claim_within", Form::Duration, r#""24h""#, "within which time it has to be approved and claimed"),
     defaulted("grant_rule.ticket", Form::Flag, "false", "whether a ticket has to be named"),
+    defaulted("grant_rule.inline", Form::Flag, "false", "whether who asks brings a policy that says what it is good for"),
     optional("grant_rule.second_factor", Form::Duration, "how long ago a second factor may have been shown, at each call"),
     optional("grant_rule.automatic_until", Form::Name, "nobody has to agree until then"),
     optional("grant_rule.break_glass", Form::Duration, "who asks agrees themselves, and somebody looks back at it within that time"),

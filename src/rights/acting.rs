@@ -135,6 +135,11 @@ impl Acting {
             acting.grant = Some(*grant);
             let granted = granted(snapshot, reading, session, grant)?;
             acting.zone = granted.zone.clone();
+            // A role further on in a chain has its own rights, and this one's only as a limit.
+            let own = matches!(&session.kind, SessionKind::Role { role, .. } if *role == granted.role());
+            if let Some(effective) = acting.effective.as_mut().filter(|_| own) {
+                effective.identity.extend(granted.gives().cloned());
+            }
             acting.granted = granted.limits();
         }
         let limit = reading.limit(session)?;

@@ -13,7 +13,7 @@ use super::assigned::Assigned;
 use super::effective::Held;
 use super::{Reading, Shelf};
 use crate::base::clock::expired;
-use crate::base::{GrantId, Timestamp, UserId};
+use crate::base::{GrantId, RoleId, Timestamp, UserId};
 use crate::model::grant::{Rule, Stage, State, Working};
 use crate::model::{Actor, Assignment, Engagement, Entity, Grant, Member, Role, Zone};
 use crate::policy::Kind;
@@ -32,15 +32,29 @@ pub struct Granted {
     pub zone: Zone,
     /// What has to hold when it is used, to begin a session or within one.
     conditions: Vec<Held>,
+    /// What counts in its sessions as if it hung on the role.
+    gives: Option<Held>,
     /// Beyond which of these its sessions do not reach: none of them.
     limits: Vec<Held>,
 }
 
 impl Granted {
+    /// Of which role.
+    #[must_use]
+    pub fn role(&self) -> RoleId {
+        self.assigned.role.id
+    }
+
     /// What has to allow that a session of it begins.
     #[must_use]
     pub fn conditions(&self) -> &[Held] {
         &self.conditions
+    }
+
+    /// What counts in its sessions as if it hung on the role.
+    #[must_use]
+    pub fn gives(&self) -> Option<&Held> {
+        self.gives.as_ref()
     }
 
     /// What has to allow each call of its sessions.
@@ -183,6 +197,15 @@ impl Reading<'_, '_> {
             until = until.min(engagement.ends);
             zone = engagement.zone;
         }
+        let gives = match grant.terms.gives.as_deref() {
+            // What bounds such a policy is what others relied upon as they agreed to it.
+            Some(_) if self.role(role, None)?.boundary.is_none() => {
+                return Ok(
+                    Err("its role has no boundary any more, beyond which its policy would not reach".to_owned()),
+                );
+            }
+            gives => gives.map(|text| documents.of("policy given", text)).transpose()?,
+        };
         limits.extend(grant.terms.policy.as_deref().map(|text| documents.of("policy", text)).transpose()?);
         let assignment = Assignment {
             to: Member::User(grant.person),
@@ -197,7 +220,7 @@ impl Reading<'_, '_> {
         let through: Arc<[String]> = [format!("grant/{}", grant.id)].into();
         let (assignment, role) = (Arc::new(assignment), Arc::new(role.clone()));
         let assigned = Assigned { assignment, role, rule: None, grant: Some(grant.id), through };
-        Ok(Ok(Granted { id: grant.id, assigned, until, zone, conditions, limits }))
+        Ok(Ok(Granted { id: grant.id, assigned, until, zone, conditions, gives, limits }))
     }
 
     /// A digest of all that a grant of `role` would reach: what hangs on the role, and what the engagement that it is part of bounds. Who

@@ -1,11 +1,12 @@
 //! What a person is shown of roles that they can ask for: what each allows, for how long, and who would have to agree.
 
-use super::mine::{RoleWords, role_words};
+use super::mine::{RoleWords, lines, role_words};
 use crate::admin::{Admin, AdminError};
 use crate::authn::signed::Signed;
 use crate::base::Timestamp;
 use crate::model::grant::Rule;
 use crate::model::{Arn, Role};
+use crate::policy::classes;
 use crate::rights::{Library, find, granted};
 use crate::store::iam;
 
@@ -30,6 +31,8 @@ pub struct Grantable {
     pub claim_within: u32,
     /// Whether a ticket has to be named.
     pub ticket: bool,
+    /// Whether who asks brings a policy that says what it is good for.
+    pub inline: bool,
     /// Who has to agree, in words.
     pub decides: String,
     /// Whether it is one's own to decide, in an emergency.
@@ -69,6 +72,7 @@ pub fn grantable(admin: &Admin, who: &Signed, arn: Option<&str>, now: Timestamp)
                 longest: rule.longest,
                 claim_within: rule.claim_within,
                 ticket: rule.ticket,
+                inline: rule.inline,
                 decides: decides(rule, now),
                 break_glass: rule.break_glass.is_some() && !rule.is_automatic(now),
             });
@@ -92,6 +96,15 @@ fn decides(rule: &Rule, now: Timestamp) -> String {
         1 => format!("somebody of {who} has to agree{hours}"),
         several => format!("{several} people of {who} have to agree{hours}"),
     }
+}
+
+/// What a policy allows, in words.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn document_words(text: &str) -> Result<Vec<String>, String> {
+    crate::policy::Document::parse(text, crate::policy::Kind::Identity).map_err(|error| error.to_string())?;
+    Ok(lines(&classes::pieces(text).map_err(|error| error.to_string())?))
 }
 
 /// What a role allows, in words; nothing of one that is gone. Blocks.

@@ -1,12 +1,14 @@
 //! What a person is shown of themselves: the roles they can take, and why.
 
+use std::collections::BTreeSet;
+
 use crate::admin::{Admin, AdminError};
 use crate::authn::signed::Signed;
 use crate::base::{GroupId, Timestamp};
 use crate::gate::Asking;
 use crate::model::{Arn, CredentialOwner, MfaDevice, Role, SessionName, User};
 use crate::policy::Effect;
-use crate::policy::classes;
+use crate::policy::classes::{self, Piece};
 use crate::rights::{self, Acting, ActingError, AssumeError, Assumed, Library, Reading, may_assume};
 use crate::store::{StoreError, credentials, iam};
 
@@ -160,19 +162,22 @@ fn allowed(reading: &mut Reading<'_, '_>, role: &Role) -> Result<(Vec<String>, u
 /// All that a role allows, in words.
 pub(super) fn role_words(reading: &mut Reading<'_, '_>, role: &Role) -> Result<RoleWords, AdminError> {
     let effective = reading.role(role, None)?;
-    let mut pieces = std::collections::BTreeSet::new();
+    let mut pieces = BTreeSet::new();
     for held in &effective.identity {
         let found = classes::pieces(&held.text);
         pieces.extend(found.map_err(|error| StoreError::Broken { why: format!("{}: {error}", held.name) })?);
     }
-    let lines: Vec<String> = classes::classes(&pieces)
-        .into_iter()
-        .map(|(effect, words)| match effect {
-            Effect::Allow => words,
-            Effect::Deny => format!("never {words}"),
-        })
-        .collect();
-    Ok(RoleWords { lines })
+    Ok(RoleWords { lines: lines(&pieces) })
+}
+
+/// What statements allow, a line for each kind of thing.
+pub(super) fn lines(pieces: &BTreeSet<Piece>) -> Vec<String> {
+    let said = classes::classes(pieces).into_iter();
+    said.map(|(effect, words)| match effect {
+        Effect::Allow => words,
+        Effect::Deny => format!("never {words}"),
+    })
+    .collect()
 }
 
 /// The devices of a second factor that whoever acts has, and since when. Blocks.

@@ -156,6 +156,7 @@ fn terms(asked: Asked) -> Terms {
         },
         seconds: asked.seconds.try_into().unwrap(),
         claim_by: at(asked.claim_by),
+        gives: None,
         policy: None,
         conditions: (0..asked.conditions).map(|n| format!(r#"{{"Bool":{{"aws:{n}":"true"}}}}"#)).collect(),
         reason: "why".to_owned(),
@@ -415,6 +416,7 @@ fn what_is_within_other_terms_is_never_longer_later_or_freer() {
             (ours, theirs) => assert_eq!(ours, theirs),
         }
         // A policy may come and stays as it is; the reason and the ticket are what others agree to.
+        assert!(!Terms { gives: Some("{}".to_owned()), ..ours.clone() }.are_within(&theirs));
         let narrowed = Terms { policy: Some("{}".to_owned()), ..ours.clone() };
         assert!(narrowed.are_within(&theirs) && !ours.are_within(&narrowed));
         assert!(!Terms { ticket: "OPS-8".to_owned(), ..ours.clone() }.are_within(&theirs));

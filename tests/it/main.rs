@@ -45,6 +45,7 @@ mod grants;
 mod grants_bed;
 mod grants_browser;
 mod grants_daemon;
+mod grants_inline;
 mod grants_model;
 mod grants_races;
 mod guardrails;

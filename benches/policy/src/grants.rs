@@ -122,6 +122,7 @@ fn rule() -> Rule {
         longest: 8 * 3_600,
         claim_within: 24 * 3_600,
         ticket: false,
+        inline: false,
         second_factor: None,
     }
 }

@@ -15,13 +15,16 @@ use crate::authn::subject::Subject;
 use crate::base::{GrantId, Timestamp};
 use crate::gate::Authorized;
 use crate::model::grant::{Approval, Review, Rule, Start, State, Terms, TermsError};
-use crate::model::{Entity, Grant, MemberKind, Role, User};
+use crate::model::{Entity, Grant, Holder, MemberKind, Role, User};
 use crate::policy::Kind;
 use crate::rights::{Terms as RightsTerms, find, granted};
-use crate::store::{grants, identity};
+use crate::store::{grants, iam, identity};
 
 /// Longest narrowing policy, white space not counted: that of a session.
 const LONGEST_POLICY: usize = 2_048;
+
+/// Longest policy that says what a grant is good for, likewise: that of a managed policy.
+const LONGEST_GIVEN: usize = 6_144;
 
 /// Longest condition, likewise.
 const LONGEST_CONDITION: usize = 2_048;
@@ -41,6 +44,9 @@ pub struct NewGrant {
     /// It has to be approved and claimed before then; as late as the rule allows, if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim_by: Option<Timestamp>,
+    /// A policy that says what it is good for, where the rule of the role asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives: Option<Box<RawValue>>,
     /// A policy beyond which it does not reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Box<RawValue>>,
@@ -91,6 +97,13 @@ impl Admin {
                     remedy: "ask for another role, or to be put into one of the groups".to_owned(),
                 });
             }
+            // A session is of one grant: of two with a policy each nobody could say which of them it would be.
+            if rule.inline && !grants::open_of(change.snapshot, &person.id, Some(&role.id))?.is_empty() {
+                return Err(AdminError::NotNow {
+                    what: format!("`{}` asked for `{}` already, and that is not over", person.name, role.name),
+                    remedy: "put all of it into one policy: end the one that there is, and ask anew".to_owned(),
+                });
+            }
             let open = grants::open_of(change.snapshot, &person.id, None)?.len();
             if open >= MOST_OPEN {
                 let limit = format!("{MOST_OPEN} that are not over are allowed; end some");
@@ -99,6 +112,15 @@ impl Admin {
             let engagement = engagement_of(change.snapshot, &person, change.now)?;
             let ends = engagement.as_ref().map(|engagement| engagement.ends);
             let asked_for = wanted(new, (rule, ends), change.now)?;
+            if rule.inline && iam::entitlements(change.snapshot, &Holder::Role(role.id))?.value.boundary.is_none() {
+                return Err(AdminError::NotNow {
+                    what: format!(
+                        "`{}` has no permissions boundary, beyond which the policy would not reach",
+                        role.name
+                    ),
+                    remedy: "an administrator sets one".to_owned(),
+                });
+            }
             let mut grant = Grant {
                 id: self.fresh_grant(change.now),
                 person: person.id,
@@ -232,6 +254,7 @@ fn wanted(new: &NewGrant, (rule, ends): (&Rule, Option<Timestamp>), now: Timesta
         start,
         seconds: new.seconds,
         claim_by: new.claim_by.map_or(last, |claim_by| ends.map_or(claim_by, |ends| claim_by.min(ends))),
+        gives: given(new.gives.as_deref(), rule)?,
         policy: new.policy.as_deref().map(policy).transpose()?,
         conditions: new.condition.as_deref().map(condition).transpose()?.into_iter().collect(),
         reason: new.reason.trim().to_owned(),
@@ -264,6 +287,25 @@ fn with(terms: &Terms, amended: &Amended) -> Result<Terms, AdminError> {
     Ok(terms)
 }
 
+/// What a grant is to be good for: said where the rule asks for it, and nowhere else.
+fn given(text: Option<&RawValue>, rule: &Rule) -> Result<Option<String>, AdminError> {
+    match text {
+        None if rule.inline => Err(AdminError::OutOfBounds {
+            what: "gives".to_owned(),
+            limit: "a policy that says what the grant is good for: the rule asks for one".to_owned(),
+        }),
+        Some(_) if !rule.inline => Err(AdminError::OutOfBounds {
+            what: "gives".to_owned(),
+            limit: "left out: what hangs on the role says what the grant is good for".to_owned(),
+        }),
+        None => Ok(None),
+        Some(text) => {
+            examine(text.get(), Kind::Identity, LONGEST_GIVEN)?;
+            Ok(Some(text.get().to_owned()))
+        }
+    }
+}
+
 fn policy(text: &RawValue) -> Result<String, AdminError> {
     examine(text.get(), Kind::Identity, LONGEST_POLICY)?;
     Ok(text.get().to_owned())
@@ -293,6 +335,9 @@ fn note_terms(change: &mut Change<'_>, grant: &Grant) {
     change.note("reason", crate::base::text::printable(&terms.reason).into_owned());
     if !terms.ticket.is_empty() {
         change.note("ticket", crate::base::text::printable(&terms.ticket).into_owned());
+    }
+    if let Some(gives) = &terms.gives {
+        change.note("gives_digest", digest(gives));
     }
     if let Some(policy) = &terms.policy {
         change.note("policy_digest", digest(policy));

@@ -49,6 +49,9 @@ pub struct GrantView {
     /// Until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// A policy that says what it is good for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives: Option<String>,
     /// A policy beyond which it does not reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -184,6 +187,7 @@ impl GrantView {
             },
             from,
             until,
+            gives: grant.terms.gives.clone(),
             policy: grant.terms.policy.clone(),
             conditions: grant.terms.conditions.clone(),
             digest: grant.digest(),

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use serde_json::value::RawValue;
 
 use super::mine::{failed, not_allowed, signed};
 use super::pages::grants::{All, Ask, One};
 use super::pages::{in_words, message, page};
+use super::passkey::capital;
 use super::step_up;
 use super::visit::{Instead, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
@@ -20,7 +22,7 @@ use crate::gate::Operation;
 use crate::http::App;
 use crate::model::User;
 use crate::query::Params;
-use crate::sso::grantable::grantable;
+use crate::sso::grantable::{document_words, grantable};
 use crate::store::StoreError;
 
 /// What there is.
@@ -64,16 +66,25 @@ pub(super) async fn ask(State(app): State<Arc<App>>, visit: Visit) -> Response {
     blocking(app, move |app, now| {
         let who = visit.signed_in(app, "grants", now)?;
         let (role, reason) = (visit.asked("role").unwrap_or_default(), visit.asked("reason").unwrap_or_default());
-        form(app, who, (200, &role), (&reason, "", None), now)
+        let typed = Typed { reason: &reason, ..Typed::default() };
+        form(app, who, (200, &role), (typed, None), now)
     })
     .await
+}
+
+/// What somebody typed into it.
+#[derive(Debug, Default, Clone, Copy)]
+struct Typed<'a> {
+    reason: &'a str,
+    ticket: &'a str,
+    gives: &'a str,
 }
 
 fn form(
     app: &App,
     SignedIn { caller, frame }: SignedIn,
     (status, arn): (u16, &str),
-    (reason, ticket, why): (&str, &str, Option<String>),
+    (Typed { reason, ticket, gives }, why): (Typed<'_>, Option<String>),
     now: Timestamp,
 ) -> Result<Response, Instead> {
     let roles = grantable(&app.admin, signed(&caller)?, Some(arn), now).map_err(failed)?;
@@ -87,7 +98,8 @@ fn form(
         choices.push(role.longest);
     }
     let choices = choices.into_iter().map(|seconds| (seconds, lasts(seconds))).collect();
-    Ok(page(status, &Ask { frame, role, choices, reason, ticket, why }))
+    let given = words_of(gives).unwrap_or_default();
+    Ok(page(status, &Ask { frame, role, choices, reason, ticket, gives, given, why }))
 }
 
 /// Takes it.
@@ -96,11 +108,24 @@ pub(super) async fn request(State(app): State<Arc<App>>, visit: Visit) -> Respon
         let (SignedIn { caller, .. }, sent) = visit.acting(app, "grants", now)?;
         let text = |name: &str| sent.text(name).unwrap_or_default();
         let arn = text("role").to_owned();
+        let typed = Typed { reason: text("reason"), ticket: text("ticket"), gives: text("gives") };
+        let again = |status, why| form(app, visit.signed_in(app, "grants", now)?, (status, &arn), (typed, why), now);
+        let gives = match written(typed.gives) {
+            Ok(gives) => gives,
+            Err(why) => return again(400, Some(why)),
+        };
+        if sent.text("look").is_some() {
+            return match words_of(typed.gives) {
+                Ok(_) => again(200, None),
+                Err(why) => again(400, Some(why)),
+            };
+        }
         let new = NewGrant {
             seconds: text("seconds").parse().unwrap_or_default(),
             start: Some(text("start").to_owned()).filter(|start| !start.is_empty()),
-            reason: text("reason").to_owned(),
-            ticket: text("ticket").to_owned(),
+            reason: typed.reason.to_owned(),
+            ticket: typed.ticket.to_owned(),
+            gives,
             ..NewGrant::default()
         };
         let allowed = app
@@ -114,14 +139,27 @@ pub(super) async fn request(State(app): State<Arc<App>>, visit: Visit) -> Respon
                 query.append_pair("role", &arn).append_pair("reason", &new.reason);
                 Ok(step_up::to(&format!("/me/grants/new?{}", query.finish())))
             }
-            Err(error) if error.fault() == Fault::Caller => {
-                let who = visit.signed_in(app, "grants", now)?;
-                form(app, who, (400, &arn), (&new.reason, &new.ticket, Some(sentence(&error))), now)
-            }
+            Err(error) if error.fault() == Fault::Caller => again(400, Some(sentence(&error))),
             Err(error) => Err(failed(error).into()),
         }
     })
     .await
+}
+
+/// What a document allows, in words.
+fn words_of(text: &str) -> Result<Vec<String>, String> {
+    match text.trim() {
+        "" => Ok(Vec::new()),
+        text => document_words(text).map_err(|error| format!("{}.", capital(&error))),
+    }
+}
+
+/// A document that somebody typed, if they did.
+fn written(text: &str) -> Result<Option<Box<RawValue>>, String> {
+    match text.trim() {
+        "" => Ok(None),
+        text => serde_json::from_str(text).map(Some).map_err(|error| format!("The policy is no JSON: {error}.")),
+    }
 }
 
 /// One of them, and what its visitor can do about it.
@@ -134,7 +172,8 @@ pub(super) async fn one(State(app): State<Arc<App>>, Path(grant): Path<String>, 
         let shorter = [900, 1_800, 3_600, 7_200, 14_400, 28_800].into_iter();
         let shorter = shorter.filter(|seconds| *seconds < shown.view.seconds).map(|seconds| (seconds, lasts(seconds)));
         let (shorter, lasts) = (shorter.collect(), lasts(shown.view.seconds));
-        Ok(page(200, &One { frame, shown, lines, lasts, shorter }))
+        let given = shown.view.gives.as_deref().map(words_of).transpose().unwrap_or_default();
+        Ok(page(200, &One { frame, shown, lines, given, lasts, shorter }))
     })
     .await
 }
@@ -194,7 +233,12 @@ fn carry_out(
         }
         Operation::RefuseGrant => app.admin.refuse_grant(allowed, text("comment")),
         Operation::AmendGrant => {
-            let amended = Amended { seconds: text("seconds").parse().ok(), ..Amended::default() };
+            let raw = |name: &'static str| {
+                let unread = |limit| AdminError::OutOfBounds { what: name.to_owned(), limit };
+                written(text(name)).map_err(|_| unread("JSON".to_owned()))
+            };
+            let (policy, condition) = (raw("policy")?, raw("condition")?);
+            let amended = Amended { seconds: text("seconds").parse().ok(), policy, condition, claim_by: None };
             app.admin.amend_grant(allowed, &amended)
         }
         Operation::ClaimGrant => app.admin.claim_grant(allowed),
@@ -226,13 +270,14 @@ fn sentence(error: &AdminError) -> String {
             "ticket" => "Ticket",
             "seconds" => "For how long",
             "start" => "Counted from",
+            "gives" => "What it is to be good for",
+            "policy" => "No more than",
+            "condition" => "Only if",
             "comment" => "What you say to it",
             "finding" => "What you found",
             other => other,
         };
         return format!("{field}: it must be {limit}.");
     }
-    let text = error.to_string();
-    let mut letters = text.chars();
-    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+    format!("{}.", capital(&error.to_string()))
 }

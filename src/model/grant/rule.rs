@@ -34,6 +34,8 @@ pub struct Rule {
     pub claim_within: u32,
     /// Whether a ticket has to be named.
     pub ticket: bool,
+    /// Whether who asks brings a policy that says what the grant is good for. The role has a boundary then, beyond which none reaches.
+    pub inline: bool,
     /// Seconds that a second factor may lie back at each call; it need not be there, if nothing is said.
     pub second_factor: Option<u32>,
 }

@@ -29,6 +29,10 @@ pub struct Terms {
     pub seconds: u32,
     /// It has to be claimed before then, or is over.
     pub claim_by: Timestamp,
+    /// A document that counts in sessions of it as if it hung on the role, as text: never past the role's boundary, nor the ceiling of
+    /// an engagement. Of a role whose rule asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives: Option<String>,
     /// A document beyond which sessions of it do not reach, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -107,6 +111,7 @@ impl Terms {
         let policy = self.policy == wider.policy || wider.policy.is_none();
         starts
             && policy
+            && self.gives == wider.gives
             && self.seconds <= wider.seconds
             && self.claim_by <= wider.claim_by
             && wider.conditions.iter().all(|condition| self.conditions.contains(condition))

@@ -31,6 +31,9 @@ pub(in crate::http::portal) struct Ask<'a> {
     pub(in crate::http::portal) choices: Vec<(u32, String)>,
     pub(in crate::http::portal) reason: &'a str,
     pub(in crate::http::portal) ticket: &'a str,
+    pub(in crate::http::portal) gives: &'a str,
+    /// What that allows, in words.
+    pub(in crate::http::portal) given: Vec<String>,
     pub(in crate::http::portal) why: Option<String>,
 }
 
@@ -41,6 +44,8 @@ pub(in crate::http::portal) struct One {
     pub(in crate::http::portal) shown: Shown,
     /// What the role allows, in words.
     pub(in crate::http::portal) lines: Vec<String>,
+    /// What the policy allows that was brought, in words.
+    pub(in crate::http::portal) given: Option<Vec<String>>,
     /// How long it lasts, in words.
     pub(in crate::http::portal) lasts: String,
     /// Shorter ones.
