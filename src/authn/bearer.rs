@@ -1,6 +1,7 @@
 //! A person who is not here themselves: a client acts for them, by tokens that it got when they signed in to it.
 //!
-//! Made by single sign-on alone, of a family of tokens that was found to count, and of the person as they are at that moment.
+//! Made by single sign-on alone, of a family of tokens that was found to count, and of the person as they are at that moment. Of one
+//! client the person is there themselves: of the command line that this program is ([`Bearer::at_terminal`]).
 
 use std::fmt;
 
@@ -20,6 +21,7 @@ pub struct Bearer {
     until: Timestamp,
     account: AccountId,
     from: From,
+    terminal: bool,
 }
 
 impl Bearer {
@@ -28,7 +30,19 @@ impl Bearer {
     pub fn new(user: User, family: &Family, until: Timestamp, account: AccountId, from: From) -> Self {
         let consent = family.consent.clone();
         let mfa = consent.whence.mfa;
-        Self { user, family: family.id, consent, mfa, until: until.min(family.expires), account, from }
+        Self { user, family: family.id, consent, mfa, until: until.min(family.expires), account, from, terminal: false }
+    }
+
+    /// The same, of a person who is at their terminal themselves, and was asked whether this program may do there what they say.
+    #[must_use]
+    pub fn at_terminal(self) -> Self {
+        Self { terminal: true, ..self }
+    }
+
+    /// Whether the person is at their terminal themselves.
+    #[must_use]
+    pub fn is_at_terminal(&self) -> bool {
+        self.terminal
     }
 
     /// Who.

@@ -79,6 +79,8 @@ pub enum CallerKind {
     Federated,
     /// A session as root of another account, for a task.
     AssumedRoot,
+    /// A person at their terminal, signed in to the command line that this program is.
+    Terminal,
     /// Somebody of elsewhere, for whom an issuer vouches, who has no session yet.
     Visitor,
 }
@@ -99,6 +101,7 @@ impl CallerKind {
         Self::Session { mfa: true },
         Self::Federated,
         Self::AssumedRoot,
+        Self::Terminal,
         Self::Visitor,
     ];
 }
@@ -118,6 +121,7 @@ impl fmt::Display for CallerKind {
             Self::Session { mfa: true } => f.write_str("session-mfa"),
             Self::Federated => f.write_str("federated"),
             Self::AssumedRoot => f.write_str("assumed-root"),
+            Self::Terminal => f.write_str("terminal"),
             Self::Visitor => f.write_str("visitor"),
         }
     }
@@ -128,6 +132,7 @@ impl Caller {
     #[must_use]
     pub fn kind(&self) -> CallerKind {
         match &self.0 {
+            Kind::Bearer(bearer) if bearer.is_at_terminal() => CallerKind::Terminal,
             Kind::Bearer(_) => CallerKind::Bearer,
             Kind::Bound(_) => CallerKind::Bound,
             Kind::Local(local) => CallerKind::Local(local.role()),

@@ -9,6 +9,7 @@ use super::federated::WebIdentity;
 use super::login::Bound;
 use super::machine::Machine;
 use super::signed::{From, Signed};
+use crate::base::Timestamp;
 use crate::model::{AccountId, Arn, Origin, Resource, Session, SessionKind, User};
 
 /// Somebody of elsewhere, and where they ask from.
@@ -119,6 +120,25 @@ impl<'a> Subject<'a> {
         match self {
             Self::Signed(signed) => signed.session().map(|live| live.session()),
             Self::Bearer(_) | Self::Bound(_) | Self::Machine(_) | Self::Visitor(_) => None,
+        }
+    }
+
+    /// When they last showed a second factor, in what they act by.
+    #[must_use]
+    pub fn mfa(self) -> Option<Timestamp> {
+        match self {
+            Self::Bearer(bearer) => bearer.mfa(),
+            Self::Bound(bound) => bound.mfa(),
+            Self::Signed(_) | Self::Machine(_) | Self::Visitor(_) => self.session().and_then(|session| session.mfa),
+        }
+    }
+
+    /// How they signed in for what they act by (RFC 8176).
+    #[must_use]
+    pub fn amr(self) -> &'a [String] {
+        match self {
+            Self::Bearer(bearer) => bearer.amr(),
+            _ => self.session().map(|session| session.amr.as_slice()).unwrap_or_default(),
         }
     }
 

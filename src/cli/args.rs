@@ -61,6 +61,15 @@ impl Args {
             Verb::Sync(Sync { about: Some(_), run }) if *run != SyncRun::default() => {
                 Some("--dry-run and --directory belong to `bailey sync` alone")
             }
+            Verb::Grant(verb) if args.global.url.is_some() && verb.takes_an_operator() => {
+                Some("--all, --after and --limit are for operators, on the daemon's machine: leave --url out there")
+            }
+            Verb::Engagement(verb) if args.global.url.is_some() && verb.takes_an_operator() => {
+                Some("operators make and change engagements, on the daemon's machine: leave --url out there")
+            }
+            Verb::Grant(verb) if args.global.socket.is_some() && verb.takes_a_person() => {
+                Some("that takes a person who is signed in, by `bailey login`: leave --socket out")
+            }
             _ if args.global.url.is_some() && args.global.socket.is_some() => {
                 Some("--url and --socket are two ways to the same daemon: keep one")
             }
@@ -150,7 +159,7 @@ pub enum Verb {
     /// Sessions: who acts for which role, by which way, and the end of it
     #[command(subcommand)]
     Session(SessionVerb),
-    /// Roles for a while: who has one, who agreed, and the end of it
+    /// Roles for a while: ask for one, agree to one, see who has one, and end it
     #[command(subcommand)]
     Grant(GrantVerb),
     /// Engagements: the window of a firm's contract, in which its people may be granted roles

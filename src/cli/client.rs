@@ -272,7 +272,7 @@ fn broken(error: hyper::Error) -> ClientError {
     ClientError::Broken { why: error.to_string() }
 }
 
-fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
+pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
     error_in(body).map_or_else(
         || ClientError::Unreadable { why: format!("status {status}: {}", printable(&String::from_utf8_lossy(body))) },
         ClientError::Refused,

@@ -17,7 +17,7 @@ use crate::model::{Hours, Zone};
 pub enum EngagementVerb {
     /// Make one
     Create(Box<Create>),
-    /// List all of them
+    /// List all of them; with --url those that you answer for, or are one of the people of
     List,
     /// Show one: its people, from where and when they work, and what they were granted
     Show {
@@ -125,6 +125,14 @@ enum End {
     In(SignedDuration),
 }
 
+impl EngagementVerb {
+    /// Whether it is for operators alone.
+    #[must_use]
+    pub fn takes_an_operator(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Update(_) | Self::Invite { .. } | Self::Uninvite { .. })
+    }
+}
+
 impl End {
     fn moment(self) -> Timestamp {
         match self {
@@ -149,7 +157,7 @@ fn period(text: &str) -> Result<(jiff::civil::Date, jiff::civil::Date), String> 
     days.ok_or_else(|| "expected days such as 2026-01-01..2026-12-31".to_owned())
 }
 
-const ENGAGEMENTS: &[Column<EngagementView>] = &[
+pub(super) const ENGAGEMENTS: &[Column<EngagementView>] = &[
     Column { title: "name", cell: |view| view.name.clone() },
     Column { title: "firm", cell: |view| view.firm.clone() },
     Column { title: "state", cell: |view| view.state.clone() },

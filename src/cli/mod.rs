@@ -19,6 +19,7 @@ pub mod kerberos;
 pub mod login;
 mod logins;
 pub mod output;
+mod own;
 pub mod people;
 pub mod plan;
 pub mod policy;
@@ -129,7 +130,11 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Session(verb) => iam::sessions::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Guardrail(verb) => iam::guardrails::run(&mut Session::open(&global).await?, verb).await?,
         Verb::InstanceProfile(verb) => iam::roles::profile(&mut Session::open(&global).await?, verb).await?,
+        Verb::Engagement(verb) if global.url.is_some() => own::engagement(&mut own::Own::open(&global)?, verb).await?,
         Verb::Engagement(verb) => engagements::run(&mut Session::open(&global).await?, verb).await?,
+        Verb::Grant(verb) if global.url.is_some() || verb.takes_a_person() => {
+            own::grant(&mut own::Own::open(&global)?, verb).await?
+        }
         Verb::Grant(verb) => grants::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Client(verb) => clients::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,

@@ -366,7 +366,7 @@ impl Asked<'_> {
     ) -> Result<Option<Granted>, No> {
         match assumed {
             Assumed::Allowed(way) => Ok(Some(Granted { grant, way, asked })),
-            Assumed::Refused { action, denied, because, matched } => {
+            Assumed::Refused { action, denied, because, matched, missing: _ } => {
                 let mut context = self.acting.context(now);
                 for (key, values) in asked {
                     context.set(&key, values);

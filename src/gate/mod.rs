@@ -343,6 +343,9 @@ fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {
     if let Some(signed) = caller.signed() {
         event = event.with("access_key", signed.key().to_string());
     }
+    if let Some(bearer) = caller.bearer().filter(|bearer| bearer.is_at_terminal()) {
+        event = event.with("client", bearer.client().as_str()).with("family", bearer.family().to_string());
+    }
     if let Some(from) = Subject::of(caller).map(Subject::from) {
         if let Some(ip) = from.ip {
             event = event.with("source_ip", ip.to_string());

@@ -15,6 +15,9 @@ impl Operation {
             // A client that shows somebody's tokens has them signed in to it again, or exchanges them for a session.
             (CallerKind::Bearer, _) if matches!(self, Self::AuthorizeClient | Self::ExchangeToken) => None,
             (CallerKind::Bearer, _) => Some(false),
+            // What takes a person about roles for a while, and nothing else: whatever else they may they do by a session.
+            (CallerKind::Terminal, _) if self.is_a_persons_about_grants() => None,
+            (CallerKind::Terminal, _) => Some(false),
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
             (CallerKind::Bound, _)
                 if matches!(
@@ -76,6 +79,9 @@ impl Operation {
                 "somebody of elsewhere assumes roles that trust their issuer, and does nothing else"
             }
             (CallerKind::Bearer, _) => "tokens of single sign-on are exchanged for a session first",
+            (CallerKind::Terminal, _) => {
+                "at a terminal people ask for roles, decide about them and end them, and nothing else"
+            }
             (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
             (CallerKind::Machine, _) => "a machine assumes roles that are given to it, and does nothing else",
             (CallerKind::Proxy, _) => "a proxy asks about requests, and does nothing else",
@@ -136,6 +142,22 @@ impl Operation {
                 | Self::ReviewGrant
                 | Self::ShowInvitationCode
                 | Self::StepUp
+        )
+    }
+
+    /// True when people do it about roles for a while, with a browser or at their terminal.
+    const fn is_a_persons_about_grants(self) -> bool {
+        matches!(
+            self,
+            Self::AmendGrant
+                | Self::ApproveGrant
+                | Self::ClaimGrant
+                | Self::CloseEngagement
+                | Self::CompleteGrant
+                | Self::RefuseGrant
+                | Self::RequestGrant
+                | Self::ReviewGrant
+                | Self::RevokeGrant
         )
     }
 

@@ -1,7 +1,7 @@
 //! The HTTP shell: listeners, limits, routes, and what outsiders learn of an error.
 //!
 //! Owns the local socket ([`socket`]), the health listener ([`health`]), the public listener
-//! ([`public`]), the one for proxies that ask about requests ([`forward`]), the JSON interface ([`v1`]), the one mapping of errors to answers ([`error`]), and
+//! ([`public`]), the one for proxies that ask about requests ([`forward`]), the JSON interface ([`v1`]), what people do at their terminals ([`me`]), the one mapping of errors to answers ([`error`]), and
 //! the accept loop with its limits ([`serve`]). The web framework is imported here and nowhere else. A route only unpacks a request,
 //! asks the gate and calls one operation; it decides nothing.
 
@@ -20,6 +20,7 @@ pub mod hosts;
 pub mod iam;
 pub mod limits;
 pub mod logins;
+pub mod me;
 pub mod model;
 pub mod ndjson;
 mod oauth;

@@ -28,7 +28,7 @@ use super::patient::Patient;
 use super::places::{Place, Places};
 use super::serve::{self, Accept, Ending, Opened};
 use super::tls::{Files, Loaded, Tls, TlsError, Validity};
-use super::{App, Failure, arrive, authorize, oauth, portal, query, session};
+use super::{App, Failure, arrive, authorize, me, oauth, portal, query, session};
 use crate::base::network::Networks;
 use crate::base::{Fault, Faulty};
 use crate::telemetry::Metric;
@@ -166,7 +166,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/session/token", post(session::mint))
         .route("/oauth2/revocations", get(session::revocations))
         .merge(portal::routes(&app));
-    oauth::add(router, &app)
+    oauth::add(me::add(router), &app)
         .fallback(async || Failure::not_found("there is no such path"))
         .method_not_allowed_fallback(method)
         .with_state(app)

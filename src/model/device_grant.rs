@@ -26,6 +26,9 @@ pub struct DeviceGrant {
     /// From where, for the person to see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<IpAddr>,
+    /// Seconds that the second factor of whoever answers may lie back, if one is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_age: Option<u32>,
     /// When.
     pub begun: Timestamp,
     /// It is good until then.

@@ -36,6 +36,8 @@ pub enum Assumed {
         because: String,
         /// The statements that deny it.
         matched: Vec<Matched>,
+        /// Context keys that were asked for and had no value.
+        missing: Vec<String>,
     },
 }
 
@@ -107,7 +109,8 @@ pub fn may_assume_granted(
         Ok(granted) => may_by(reading, acting, role, (asked, None, Some(&granted)), now),
         Err(why) => {
             let because = format!("because grant {id} counts no more: {why}");
-            Ok(Assumed::Refused { action: ASSUME_ROLE, denied: false, because, matched: Vec::new() })
+            let (matched, missing) = (Vec::new(), Vec::new());
+            Ok(Assumed::Refused { action: ASSUME_ROLE, denied: false, because, matched, missing })
         }
     }
 }
@@ -160,7 +163,8 @@ fn may_by(
                 let denied = verdict == Verdict::ExplicitlyDenied;
                 let because = because(action, &decision.reasons, trust.is_some());
                 let matched = decision.denying(&policies);
-                return Ok(Assumed::Refused { action, denied, because, matched });
+                let missing = decision.missing.into_iter().map(String::from).collect();
+                return Ok(Assumed::Refused { action, denied, because, matched, missing });
             }
         }
     }

@@ -26,7 +26,8 @@ pub fn may_assume_root(
     now: Timestamp,
 ) -> Result<Assumed, AssumeError> {
     if let Err(because) = is_ours(reading, acting, account) {
-        return Ok(Assumed::Refused { action: ASSUME_ROOT, denied: false, because, matched: Vec::new() });
+        let (matched, missing) = (Vec::new(), Vec::new());
+        return Ok(Assumed::Refused { action: ASSUME_ROOT, denied: false, because, matched, missing });
     }
     let guardrails = reading.guardrails()?;
     let request = acting.request(ASSUME_ROOT, Arn::root(account).as_str(), with(acting.context(now), asked))?;
@@ -43,6 +44,7 @@ pub fn may_assume_root(
             denied: verdict == Verdict::ExplicitlyDenied,
             because: because(ASSUME_ROOT, &decision.reasons, false),
             matched: decision.denying(&policies),
+            missing: decision.missing.into_iter().map(String::from).collect(),
         },
     })
 }

@@ -4,7 +4,7 @@
 //! then who is in those groups. Whether somebody found so may do it is not said here: [`super::Library`] tells what has a say about
 //! them, and `policy` decides. Whoever is not found is allowed nothing by anybody's document.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub struct Candidates {
     by: HashMap<Member, BTreeSet<usize>>,
     /// Questions that anybody could be allowed: the role trusts everybody.
     open: BTreeSet<usize>,
+    /// Users who have a grant of one of the roles, or had one: whether it counts is not said here.
+    granted: HashSet<UserId>,
     /// All of them, in the order of their ids.
     people: BTreeSet<UserId>,
 }
@@ -60,6 +62,7 @@ impl Candidates {
         }
         found.by_documents(store, library, sought, &by_documents)?;
         found.by_names(store, account, library.terms(), sought)?;
+        found.by_grants(store, library.terms(), sought)?;
         let groups = found.by.keys().filter_map(|member| match member {
             Member::Group(id) => Some(*id),
             Member::User(_) | Member::Resource(_) => None,
@@ -88,6 +91,12 @@ impl Candidates {
     pub fn questions(&self, user: &UserId, groups: &[GroupId]) -> BTreeSet<usize> {
         let members = groups.iter().map(|group| Member::Group(*group)).chain([Member::User(*user)]);
         members.filter_map(|member| self.by.get(&member)).flatten().chain(&self.open).copied().collect()
+    }
+
+    /// Whether somebody has a grant that they could be allowed it by.
+    #[must_use]
+    pub fn is_granted(&self, user: &UserId) -> bool {
+        self.granted.contains(user)
     }
 
     fn add(&mut self, member: Member, question: usize) {
@@ -185,12 +194,7 @@ impl Candidates {
         terms: &Terms,
         sought: &[Sought],
     ) -> Result<(), StoreError> {
-        let mut roles: HashMap<RoleId, Vec<usize>> = HashMap::new();
-        for (number, question) in sought.iter().enumerate() {
-            if let Some(role) = &question.role {
-                roles.entry(role.id).or_default().push(number);
-            }
-        }
+        let roles = by_role(sought);
         if roles.is_empty() || terms.rules.rules().is_empty() {
             return Ok(());
         }
@@ -205,6 +209,34 @@ impl Candidates {
             Ok::<_, StoreError>(())
         })
     }
+
+    /// Notes who has a grant of one of the roles that is not over. The rows say whose and of what by their keys alone.
+    fn by_grants(&mut self, store: &Store, terms: &Terms, sought: &[Sought]) -> Result<(), StoreError> {
+        let roles = by_role(sought);
+        if roles.is_empty() || terms.grants.rules.all().is_empty() {
+            return Ok(());
+        }
+        store.visit(&KeyRange::prefix(&schema::grants::open_grants()), |key, _| {
+            if let Some((person, role, _)) = schema::grants::parse_open_grant_of(key)
+                && let Some(numbers) = roles.get(&role)
+            {
+                self.granted.insert(person);
+                numbers.iter().for_each(|number| self.add(Member::User(person), *number));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Which of the questions are about which role.
+fn by_role(sought: &[Sought]) -> HashMap<RoleId, Vec<usize>> {
+    let mut roles: HashMap<RoleId, Vec<usize>> = HashMap::new();
+    for (number, question) in sought.iter().enumerate() {
+        if let Some(role) = &question.role {
+            roles.entry(role.id).or_default().push(number);
+        }
+    }
+    roles
 }
 
 pub(super) fn user(member: &Member) -> Option<UserId> {

@@ -6,6 +6,7 @@
 
 use super::IssuerUrl;
 use super::exchange::sts_audience;
+use super::terminal;
 use crate::admin::clients::ClientSettings;
 use crate::base::Timestamp;
 use crate::model::Client;
@@ -17,8 +18,15 @@ pub const ID: &str = "bailey-cli";
 /// Where browsers bring codes: whatever the port (RFC 8252, section 7.3).
 pub const LOOPBACK: &str = "http://127.0.0.1/callback";
 
-/// What it asks for: to go on without the browser, since it is another program than that.
-pub const SCOPES: [&str; 2] = ["openid", "offline_access"];
+/// What it asks for: to go on without the browser, since it is another program than that; and to do about roles for a while what its
+/// person says.
+pub const SCOPES: [&str; 3] = ["openid", "offline_access", terminal::GRANTS];
+
+/// What it asks for where a second factor has to be shown (OpenID Connect Core 1.0, section 5.5).
+pub const WITH_FACTOR: &str = r#"{"id_token":{"acr":{"essential":true,"values":["mfa"]}}}"#;
+
+/// Seconds that a second factor may lie back then, of somebody who answers a device.
+pub const FACTOR_AGE: &str = "120";
 
 /// The claim by which it knows whom it signed in.
 pub const ARN: &str = "arn";
@@ -40,7 +48,7 @@ pub fn client(issuer: &IssuerUrl) -> Result<Client, ClientError> {
                 .into(),
         ),
         scopes: Some(SCOPES.iter().map(|scope| scope.parse()).collect::<Result<_, _>>()?),
-        audiences: Some([sts_audience(issuer)].into()),
+        audiences: Some([sts_audience(issuer), terminal::audience(issuer)].into()),
         claims: Some([(ARN.to_owned(), ClaimSource::Arn)].into()),
         lifetimes: Some(Lifetimes { refresh: LASTS, refresh_idle: LASTS, ..Lifetimes::default() }),
         ..ClientSettings::default()

@@ -15,7 +15,7 @@ use super::error::Code;
 use super::family::Given;
 use super::grants::{self, Tokens};
 use super::metadata::paths;
-use super::{OauthError, Sso};
+use super::{Form, OauthError, Sso, authorize};
 use crate::audit::{Event, Outcome, Trace};
 use crate::authn::Caller;
 use crate::authn::bearer::Bearer;
@@ -106,6 +106,7 @@ impl Sso {
         let grant = DeviceGrant {
             client: client.id.clone(),
             scopes,
+            factor_age: factor_age(shown.form)?,
             from: shown.ip,
             begun: now,
             expires,
@@ -305,6 +306,15 @@ impl Sso {
         }
         Ok(Some(Typed { code, device, held }))
     }
+}
+
+/// How long the second factor of whoever answers may lie back, where the device asks for one: `acr_values` and `max_age`, as a browser
+/// is asked (OpenID Connect Core 1.0, section 3.1.2.1). RFC 8628 has no word for it, and lets extensions add theirs (section 3.1).
+fn factor_age(form: &Form) -> Result<Option<u32>, OauthError> {
+    let asked = form.text("acr_values").unwrap_or_default().split(' ').any(|acr| acr == authorize::MFA);
+    let age = form.text("max_age").map(|age| age.parse::<u32>()).transpose();
+    let age = age.map_err(|_| OauthError::request("max_age is no number of seconds"))?;
+    Ok(asked.then(|| age.unwrap_or(u32::MAX)))
 }
 
 /// Under which a device's code lies in the store.

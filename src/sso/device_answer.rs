@@ -88,7 +88,9 @@ impl Sso {
         let client = self.asking_client(&held.value)?;
         let answer = match agrees {
             false => Answer::Refused,
-            true => Answer::Agreed { consent: Box::new(self.agreed(&client, caller, held.value.scopes, now)?) },
+            true => Answer::Agreed {
+                consent: Box::new(self.agreed(&client, caller, (held.value.scopes, held.value.factor_age), now)?),
+            },
         };
         for _ in 0..TRIES {
             let Typed { code, device, held } = self.device_typed(code, about, now)?.ok_or(DeviceError::NoSuch)?;
@@ -122,7 +124,7 @@ impl Sso {
         &self,
         client: &Client,
         caller: Caller,
-        scopes: Vec<Scope>,
+        (scopes, factor_age): (Vec<Scope>, Option<u32>),
         now: Timestamp,
     ) -> Result<Consent, DeviceError> {
         let signed = caller.signed().ok_or_else(nobody)?;
@@ -130,6 +132,10 @@ impl Sso {
         let user = signed.user().ok_or_else(nobody)?.id;
         let consent = super::authorize::consent_of((session, signed.from()), user, &client.id, scopes);
         if client.required_acr.as_deref() == Some(super::authorize::MFA) && session.mfa.is_none() {
+            return Err(DeviceError::SecondFactor);
+        }
+        let is_old = |age: u32| session.mfa.is_none_or(|at| now.duration_since(at).as_secs() > i64::from(age));
+        if factor_age.is_some_and(is_old) {
             return Err(DeviceError::SecondFactor);
         }
         match self.gate.authorize_or_ask(caller, Operation::AuthorizeClient, client.id.as_str(), now) {

@@ -1,17 +1,19 @@
 //! What a person is shown of roles that they can ask for: what each allows, for how long, and who would have to agree.
 
-use super::mine::{RoleWords, lines, role_words};
+use serde::{Deserialize, Serialize};
+
+use super::mine::{lines, role_words};
+use crate::admin::grants::Listed;
 use crate::admin::{Admin, AdminError};
-use crate::authn::signed::Signed;
 use crate::base::Timestamp;
 use crate::model::grant::Rule;
-use crate::model::{Arn, Role};
+use crate::model::{Arn, Role, User};
 use crate::policy::classes;
-use crate::rights::{Library, find, granted};
+use crate::rights::{Library, Terms, find, granted};
 use crate::store::iam;
 
 /// A role that somebody can ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grantable {
     /// Its ARN.
     pub arn: String,
@@ -23,8 +25,6 @@ pub struct Grantable {
     pub description: String,
     /// Whether it takes more care.
     pub privileged: bool,
-    /// What it allows, in words.
-    pub words: RoleWords,
     /// Seconds that it is granted for at most.
     pub longest: u32,
     /// Seconds within which it has to be approved and claimed.
@@ -39,46 +39,89 @@ pub struct Grantable {
     pub break_glass: bool,
 }
 
-/// The roles that whoever acts can ask for, by account and name; of one ARN, if one is named. Blocks.
+/// The same, with what it allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// It.
+    #[serde(flatten)]
+    pub role: Grantable,
+    /// What it allows, in words.
+    pub allows: Vec<String>,
+}
+
+/// Roles that are shown at once, at most.
+const MOST: usize = 100;
+
+/// Names read at once.
+const PAGE: usize = 500;
+
+/// The first roles that `user` can ask for and whose names have `find` in them, by account and name; and whether there are more. Names
+/// are looked at one after the other, until there are as many as are shown, and of roles those alone that are. Blocks.
 ///
 /// # Errors
-/// When the store cannot be read, or a stored document is none.
-pub fn grantable(admin: &Admin, who: &Signed, arn: Option<&str>, now: Timestamp) -> Result<Vec<Grantable>, AdminError> {
-    let Some(user) = who.user() else { return Ok(Vec::new()) };
+/// When the store cannot be read.
+pub fn grantable(admin: &Admin, user: &User, find: &str, now: Timestamp) -> Result<Listed<Grantable>, AdminError> {
     let terms = admin.terms(now)?;
+    let (find, mut items) = (find.trim().to_lowercase(), Vec::new());
     if terms.grants.rules.all().is_empty() {
-        return Ok(Vec::new());
+        return Ok(Listed { items, more: false });
     }
     let mut library = Library::with(admin.shelf.clone(), &admin.account, &terms);
     admin.store.read(|snapshot| {
-        let mut reading = library.at(snapshot);
-        let groups = reading.group_names(user)?;
-        let mut found = Vec::new();
-        for role in iam::all::<Role>(snapshot)? {
-            let own = Arn::role(&role.account, &role.path, &role.name).to_string();
-            if !terms.holds(&role.account) || arn.is_some_and(|arn| arn != own) {
-                continue;
+        let groups = library.at(snapshot).group_names(user)?;
+        let asks = |name: &str| terms.grants.rules.named(name).is_some_and(|rule| granted::may_ask(rule, &groups));
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = iam::role_names(snapshot, after.as_deref(), PAGE)?;
+            for (_, _, id) in page.iter().filter(|(_, name, _)| name.contains(&find) && asks(name)) {
+                let Some(found) = iam::role(snapshot, id)?.and_then(|role| one(&terms, &role, &groups, now)) else {
+                    continue;
+                };
+                if items.len() == MOST {
+                    return Ok(Listed { items: std::mem::take(&mut items), more: true });
+                }
+                items.push(found);
             }
-            let Some(rule) = terms.grants.rules.of(&role).filter(|rule| granted::may_ask(rule, &groups)) else {
-                continue;
-            };
-            found.push(Grantable {
-                arn: own,
-                name: role.name.to_string(),
-                account: role.account.to_string(),
-                description: role.description.clone(),
-                privileged: role.privileged,
-                words: role_words(&mut reading, &role)?,
-                longest: rule.longest,
-                claim_within: rule.claim_within,
-                ticket: rule.ticket,
-                inline: rule.inline,
-                decides: decides(rule, now),
-                break_glass: rule.break_glass.is_some() && !rule.is_automatic(now),
-            });
+            match page.into_iter().next_back() {
+                Some((last, ..)) if after.as_ref() != Some(&last) => after = Some(last),
+                _ => return Ok(Listed { items: std::mem::take(&mut items), more: false }),
+            }
         }
-        found.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
-        Ok(found)
+    })
+}
+
+/// The role of this ARN or name, if `user` can ask for it. Blocks.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn one_grantable(admin: &Admin, user: &User, which: &str, now: Timestamp) -> Result<Option<Grantable>, AdminError> {
+    let terms = admin.terms(now)?;
+    let mut library = Library::with(admin.shelf.clone(), &admin.account, &terms);
+    admin.store.read(|snapshot| {
+        let groups = library.at(snapshot).group_names(user)?;
+        match find::role(snapshot, &admin.account, which) {
+            Ok(role) => Ok(one(&terms, &role.value, &groups, now)),
+            Err(find::FindError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    })
+}
+
+/// What is shown of a role, if somebody in these groups can ask for it.
+fn one(terms: &Terms, role: &Role, groups: &[String], now: Timestamp) -> Option<Grantable> {
+    let rule = terms.grants.rules.of(role).filter(|rule| granted::may_ask(rule, groups))?;
+    terms.holds(&role.account).then(|| Grantable {
+        arn: Arn::role(&role.account, &role.path, &role.name).to_string(),
+        name: role.name.to_string(),
+        account: role.account.to_string(),
+        description: role.description.clone(),
+        privileged: role.privileged,
+        longest: rule.longest,
+        claim_within: rule.claim_within,
+        ticket: rule.ticket,
+        inline: rule.inline,
+        decides: decides(rule, now),
+        break_glass: rule.break_glass.is_some() && !rule.is_automatic(now),
     })
 }
 

@@ -17,6 +17,7 @@
 //!    refresh              the next token of a family
 //!  exchange        which token of a person a client may exchange for a role's session, which `sts` begins
 //!  cli             the client that `bailey login` is
+//!  terminal        the person who is signed in by it, for what takes a person
 //!  dpop            proofs of a key that tokens are bound to
 //!  access_token    what access tokens say, and whether one counts
 //!  id_token        who somebody is to a client
@@ -63,6 +64,7 @@ mod revoke;
 pub mod roles;
 pub mod settings;
 pub mod sign_in;
+pub mod terminal;
 mod userinfo;
 
 use std::fmt;

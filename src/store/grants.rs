@@ -5,6 +5,7 @@ use super::iam::{Read, as_read};
 use super::schema::grants as keys;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
+use crate::model::grant::State;
 use crate::model::{Engagement, Grant, Invitation, Issuer, Member, OutsideIdentity};
 
 /// The engagement with this id.
@@ -174,16 +175,44 @@ pub fn page_of_open(snapshot: &dyn Snapshot, after: Option<&[u8]>, limit: usize)
     Ok((found, next))
 }
 
-/// Those that wait for somebody, the latest last.
+/// The first `limit` of those that wait for somebody, behind `after`; the latest last.
 ///
 /// # Errors
 /// When a row cannot be read, or is damaged.
-pub fn waiting(snapshot: &dyn Snapshot) -> Result<Vec<Read<Grant>>, StoreError> {
+pub fn waiting(snapshot: &dyn Snapshot, after: Option<&GrantId>, limit: usize) -> Result<Vec<Read<Grant>>, StoreError> {
+    let mut range = KeyRange::prefix(&keys::all_waiting());
+    if let Some(after) = after {
+        range = range.after(&keys::waiting(after));
+    }
     let mut found = Vec::new();
-    for (key, _) in snapshot.scan(&KeyRange::prefix(&keys::all_waiting()), usize::MAX)? {
+    for (key, _) in snapshot.scan(&range, limit)? {
         let id = keys::parse_waiting(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no grant"))?;
         let held = grant(snapshot, &id)?;
         found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the grant it leads to is not there"))?);
+    }
+    Ok(found)
+}
+
+/// Somebody's last grants that are over, at most `limit`, and none that ended before `since`; the last one first. Those
+/// that ended before such rows were written are not among them.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn ended_of(
+    snapshot: &dyn Snapshot,
+    person: &UserId,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<Grant>, StoreError> {
+    let mut found = Vec::new();
+    for (key, _) in snapshot.scan(&KeyRange::prefix(&keys::ended_grants_of(person)), limit)? {
+        let (_, second, id) =
+            keys::parse_ended_grant_of(&key).ok_or_else(|| StoreError::corrupt(&key, "it names no grant"))?;
+        if i64::try_from(second).unwrap_or_default() < since.as_second() {
+            break;
+        }
+        let held = grant(snapshot, &id)?;
+        found.push(held.ok_or_else(|| StoreError::corrupt(&key, "the grant it leads to is not there"))?.value);
     }
     Ok(found)
 }
@@ -222,6 +251,15 @@ pub fn ways(grant: &Grant) -> Vec<Vec<u8>> {
     let waits = grant.waits().then(|| keys::waiting(&grant.id));
     let open = (!grant.is_settled()).then(|| keys::open_grant_of(&grant.person, &grant.role, &grant.id));
     open.into_iter().chain(waits).chain(grant.due().map(|due| keys::due(due, &grant.id))).collect()
+}
+
+/// The way by which somebody finds that it is over. Of those that were over before there were such ways it is not there.
+#[must_use]
+pub fn way_of_ended(grant: &Grant) -> Option<Vec<u8>> {
+    match &grant.state {
+        State::Ended(end) => Some(keys::ended_grant_of(&grant.person, end.at, &grant.id)),
+        State::Requested { .. } | State::Approved(_) | State::Active(_) => None,
+    }
 }
 
 impl Commit {
@@ -310,6 +348,9 @@ impl Commit {
         }
         for way in new.iter().filter(|way| !old.contains(way)) {
             self.put(way.clone(), Vec::new());
+        }
+        if let (None, Some(way)) = (way_of_ended(&before.value), way_of_ended(after)) {
+            self.put(way, Vec::new());
         }
         Ok(())
     }

@@ -157,6 +157,28 @@ pub fn all_roles(snapshot: &dyn Snapshot, after: Option<&RoleId>, limit: usize) 
     snapshot.scan(&range, limit)?.iter().map(|(key, row)| from_json(key, &row.value)).collect()
 }
 
+/// The first `limit` names that roles of any account bear, folded, by account and name, behind the key `after`: that, the name, and
+/// which role it is. No role is read for it.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn role_names(
+    snapshot: &dyn Snapshot,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, String, RoleId)>, StoreError> {
+    let mut range = KeyRange::prefix(&keys::all_names(Named::Role));
+    if let Some(after) = after {
+        range = range.after(after);
+    }
+    let read = snapshot.scan(&range, limit)?.into_iter().map(|(key, row)| {
+        let (.., name) = keys::parse_name(&key).ok_or_else(|| StoreError::corrupt(&key, "it is no name"))?;
+        let (name, id) = (name.to_owned(), RoleId::from_bytes(sixteen(&key, &row.value)?));
+        Ok((key, name, id))
+    });
+    read.collect()
+}
+
 /// The first `limit` holders of `policy` behind `after`, in key order.
 ///
 /// # Errors

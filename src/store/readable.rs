@@ -387,6 +387,14 @@ mod tests {
                 format!("engagement-of/{}/{}", "06".repeat(16), "04".repeat(16)),
             ),
             (grants::waiting(&GrantId::from_bytes([5; 16])), format!("grant-waiting/{}", "05".repeat(16))),
+            (
+                grants::ended_grant_of(
+                    &UserId::from_bytes([6; 16]),
+                    crate::base::Timestamp::from_second(1_500).unwrap(),
+                    &GrantId::from_bytes([5; 16]),
+                ),
+                format!("ended-grant-of/{}/1500/{}", "06".repeat(16), "05".repeat(16)),
+            ),
             (grants::grant(&GrantId::from_bytes([5; 16])), format!("grant/{}", "05".repeat(16))),
             (
                 grants::open_grant_of(

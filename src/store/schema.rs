@@ -61,6 +61,7 @@
 //! | `l` invitations | 4, user id | [`Invitation`] as JSON | no |
 //! | `l` who people of elsewhere are here | 8, digest of issuer and subject (32) | [`OutsideIdentity`] as JSON | no |
 //! | `l` the same backwards | 9, user id, digest (32) | nothing | no |
+//! | `l` grants of that are over | 7, user id, second (8, counted down), grant id | nothing | no |
 //! | `8` grants | grant id | [`Grant`] as JSON | yes |
 //! | `9` grants of that are not over | user id, role id, grant id | nothing | no |
 //! | `0` when the clock ends grants | second (8), grant id | nothing | no |

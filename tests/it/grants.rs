@@ -490,3 +490,98 @@ async fn a_restore_brings_no_grant_back() {
     take(&mut ann).await.says(403, "not authorized");
     step(&mut bob, &asked, "approve", &[]).await.says(409, "before the store was restored");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_or_in_vain_is_shown_to_whose_it_is_with_the_reason() {
+    let bureau = Bureau::new().await;
+    let office = &bureau.office;
+    let (mut ann, mut bob) = (bureau.browser("ann").await, bureau.browser("bob").await);
+    let asks = async |browser: &mut Browser<'_>| {
+        let page = ask(browser, &[("seconds", "900")]).await;
+        page.location.clone().unwrap_or_else(|| panic!("{page:?}")).rsplit('/').next().unwrap().to_owned()
+    };
+    let lists =
+        async |which: &str| -> Value { office.served.client.get(&format!("/v1/grants/{which}")).await.unwrap() };
+    let refused = asks(&mut ann).await;
+    step(&mut bob, &refused, "refuse", &[("comment", "not on a Friday")])
+        .await
+        .leads_to(&format!("/me/grants/{refused}"));
+    let page = ann.get("/me/grants").await;
+    page.says(200, "<h2>Over</h2>");
+    assert!(page.html.contains("not on a Friday") && !page.html.contains("<h2>Yours</h2>"), "{}", page.html);
+
+    // What it rests on is gone, and then is there again: nothing is written down for either.
+    let id = asks(&mut ann).await;
+    let vain = async |ann: &mut Browser<'_>, why: &str| {
+        assert!(lists(&id).await["void"].as_str().unwrap_or_default().contains(why), "{}", lists(&id).await);
+        let all = ann.get("/me/grants").await;
+        all.says(200, why);
+        assert!(!all.html.contains(">Begin<"), "{}", all.html);
+        ann.get(&format!("/me/grants/{id}")).await.says(200, "leads nowhere as things are");
+    };
+    let counts = async || assert_eq!(lists(&id).await.get("void"), None);
+    counts().await;
+    bureau.with(Rule { roles: vec!["other".to_owned()], ..rule() });
+    vain(&mut ann, "rule grants").await;
+    bureau.with(rule());
+    step(&mut bob, &id, "approve", &[]).await.leads_to(&format!("/me/grants/{id}"));
+    counts().await;
+    office.post("/v1/users/bob", json!({ "disabled": true })).await;
+    vain(&mut ann, "may not act any more").await;
+    office.post("/v1/users/bob", json!({ "disabled": false })).await;
+    bureau.with(Rule { approvals: 2, ..rule() });
+    vain(&mut ann, "asks for more to agree").await;
+    bureau.with(rule());
+    let more = json!({ "document": { "Statement": allow(&["s3:Put*"]) } });
+    office.put("/v1/roles/prod-admin/inline/more", more).await;
+    vain(&mut ann, "changed since others agreed").await;
+    let _: Value = office.served.client.delete("/v1/roles/prod-admin/inline/more").await.unwrap();
+    counts().await;
+    step(&mut ann, &id, "claim", &[]).await.leads_to(&format!("/me/grants/{id}"));
+
+    // Who can is answered as the counter would, by grants, too.
+    let who = async |context: Value| -> Value {
+        let question = json!({ "action": "sts:AssumeRole", "resource": role(), "kind": "user", "context": context });
+        office.served.client.post("/v1/who-can", &question).await.unwrap()
+    };
+    let able = who(json!({})).await;
+    assert_eq!((&able["items"][0]["name"], able["items"].as_array().unwrap().len()), (&json!("ann"), 1), "{able}");
+    let way = &able["items"][0]["ways"][0];
+    assert_eq!(way["through"], json!(["user/ann", format!("grant/{id} of role/prod-admin")]), "{way}");
+    assert!(way["what"].as_str().unwrap().contains(" allows it until "), "{way}");
+    // And what a role allows whoever has it for a while is on the way, too.
+    let through = json!({ "action": "s3:GetObject", "resource": "arn:aws:s3:::b/k", "kind": "user" });
+    let through: Value = office.served.client.post("/v1/who-can", &through).await.unwrap();
+    assert_eq!(through["items"][0]["name"], json!("ann"), "{through}");
+    bureau.with(Rule { second_factor: Some(300), ..rule() });
+    let able = who(json!({})).await;
+    assert_eq!((&able["items"], &able["undecided"]), (&json!([]), &json!(1)), "{able}");
+    assert!(able["missing"].to_string().contains("aws:multifactorauth"), "{able}");
+    let shown = json!({ "aws:MultiFactorAuthPresent": ["true"], "aws:MultiFactorAuthAge": ["10"] });
+    assert_eq!(who(shown).await["items"][0]["name"], json!("ann"));
+    bureau.with(rule());
+    let deny = json!({ "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*" });
+    office.put("/v1/users/ann/inline/no", json!({ "document": { "Statement": deny } })).await;
+    assert_eq!(who(json!({})).await["items"], json!([]));
+    let _: Value = office.served.client.delete("/v1/users/ann/inline/no").await.unwrap();
+    let _: Value = office.served.client.delete("/v1/groups/ops/members/ann").await.unwrap();
+    vain(&mut ann, "in no group any more").await;
+    assert_eq!(who(json!({})).await["items"], json!([]));
+    office.put("/v1/groups/ops/members/ann", json!({})).await;
+
+    // The clock ends it whether or not somebody writes that down; of many the last ones are shown.
+    office.pass(900);
+    ann.get("/me/grants").await.says(200, "expired");
+    for _ in 0..21 {
+        let id = asks(&mut ann).await;
+        step(&mut ann, &id, "revoke", &[]).await.leads_to(&format!("/me/grants/{id}"));
+    }
+    let page = ann.get("/me/grants").await;
+    page.says(200, "There were more before");
+    assert_eq!(page.html.matches(">Ended<").count(), 20);
+    assert!(!page.html.contains("not on a Friday"));
+    // After a quarter of a year they are history.
+    office.pass(91 * 24 * 3_600);
+    let mut ann = bureau.browser("ann").await;
+    assert!(!ann.get("/me/grants").await.html.contains("<h2>Over</h2>"));
+}

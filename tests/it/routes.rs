@@ -14,9 +14,10 @@ use crate::portal::{Browser, Page};
 use crate::sso_desk::{Desk, basic};
 use crate::sts_unsigned::{PASSWORD, device, person};
 
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 4] = [
     include_str!("../../src/http/public.rs"),
     include_str!("../../src/http/oauth.rs"),
+    include_str!("../../src/http/me.rs"),
     include_str!("../../src/http/portal/mod.rs"),
 ];
 

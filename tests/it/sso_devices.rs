@@ -244,3 +244,41 @@ async fn of_64_devices_with_one_code_one_gets_tokens_and_a_restart_makes_no_seco
     desk = desk.restarted().await;
     assert_eq!(refused(fetch(&desk, &told)), Code::InvalidGrant);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_may_ask_for_a_second_factor_of_a_moment_ago() {
+    let desk = desk().await;
+    let seed = crate::sts_unsigned::device(&desk.office, "ann").await.1;
+    let code = || {
+        desk.office.pass(30);
+        crate::credentials::app_code(&seed, desk.office.fixture.app.admin.now())
+    };
+    let mut browser = Browser::new(&desk.office);
+    let page = browser.sign_in("ann", PASSWORD).await;
+    let (flow, next, half) = (page.field("flow"), page.field("next"), page.field("half"));
+    let first = code();
+    let form = [("flow", flow.as_str()), ("next", &next), ("half", &half), ("code", &first)];
+    browser.post("/login/code", &form).await.leads_to("/me");
+    desk.office.pass(121);
+    let with = async |more: &[(&str, &str)]| {
+        let form = [&[("client_id", "tv"), ("scope", "openid")], more].concat();
+        desk.form("/oauth2/device_authorization", None, &form).await
+    };
+    assert_eq!(with(&[("acr_values", "mfa"), ("max_age", "soon")]).await.status, 400);
+    let told = with(&[("acr_values", "mfa"), ("max_age", "120")]).await.json();
+    // Nothing is agreed to until it was shown anew, and then the same code is answered.
+    let page = answers(&mut browser, text(&told, "user_code"), "agree").await;
+    assert!(page.location.as_deref().unwrap_or_default().starts_with("/login/step-up"), "{page:?}");
+    desk.office.pass(5);
+    assert_eq!(refused(fetch(&desk, &told)), Code::AuthorizationPending);
+    let page = browser.get(page.location.as_deref().unwrap()).await;
+    let (form, next, again) = (page.field("form"), page.field("next"), code());
+    browser.post("/login/step-up", &[("form", &form), ("next", &next), ("code", &again)]).await.leads_to("/device");
+    answers(&mut browser, text(&told, "user_code"), "agree").await.says(200, "The device is signed in");
+    let tokens = fetch(&desk, &told).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(claims(tokens.id_token.as_ref().unwrap())["acr"], json!("mfa"));
+    // Whoever has shown one today is asked for no other where no age is said.
+    desk.office.pass(600);
+    let told = with(&[("acr_values", "mfa")]).await.json();
+    answers(&mut browser, text(&told, "user_code"), "agree").await.says(200, "The device is signed in");
+}

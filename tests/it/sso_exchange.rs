@@ -81,7 +81,10 @@ async fn a_sign_in_from_the_command_line_becomes_a_role_and_ends_with_it() {
     let tokens = signed_in(&desk);
     let id = claims(tokens.id_token.as_ref().unwrap());
     assert_eq!(id["arn"], format!("arn:aws:iam::{ACCOUNT}:user/ann"));
-    assert_eq!(claims(&tokens.access_token)["aud"], json!([format!("{ISSUER}/sts"), ISSUER]));
+    assert_eq!(
+        claims(&tokens.access_token)["aud"],
+        json!([format!("{ISSUER}/sts"), format!("{ISSUER}/v1/me"), ISSUER])
+    );
     // A token of the role, which says who acts.
     let answer = exchange(&desk, None, &tokens.access_token, &[("audience", "https://api.example")]).await;
     assert_eq!(answer.status, 200, "{}", answer.text);

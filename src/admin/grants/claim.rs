@@ -1,12 +1,9 @@
 //! Its holder begins to work with a grant, and says when they are done.
 
 use super::super::{Admin, AdminError};
-use super::{BREAK_GLASS, GrantView, grant, note, request, role_of, rule_of, stands, user};
-use crate::base::Timestamp;
+use super::{GrantView, grant, note, request, role_of, stands, user};
 use crate::gate::Authorized;
-use crate::model::Grant;
-use crate::model::grant::{Closing, Rule};
-use crate::rights::granted;
+use crate::model::grant::Closing;
 
 impl Admin {
     /// Begins the working window of `asked.resource()`, or says that its holder is there to use what is left of it. Everything that it
@@ -27,36 +24,8 @@ impl Admin {
                 return Err(AdminError::NoSuch { what: format!("grant `{which}` of yours") });
             }
             let role = role_of(change.snapshot, &before.value)?;
-            let rule = rule_of(&terms, &role)?;
-            let no = |what: String, remedy: &str| Err(AdminError::NotNow { what, remedy: remedy.to_owned() });
-            if !granted::may_ask(rule, &asking.groups) {
-                return no("you are in no group any more that may ask for the role".to_owned(), "ask for another role");
-            }
-            let digest = before.value.digest();
-            for approval in before.value.state.approvals() {
-                let there = user(change.snapshot, &approval.by)?;
-                let active = there.is_some_and(|user| {
-                    user.standing.enabled(change.now).is_ok() && !terms.frozen.contains(&user.origin.directory)
-                });
-                if !active || approval.digest != digest {
-                    let what = format!("`{}`, who agreed to it, may not act any more", approval.name);
-                    return no(what, "ask for it anew, so that somebody else agrees");
-                }
-            }
-            let reach = self.reach_of(change.snapshot, &terms, &before.value)?;
-            if before.value.state.approvals().iter().any(|yes| !yes.reach.is_empty() && yes.reach != reach) {
-                let what = "what the role allows, or what bounds it, was changed since others agreed".to_owned();
-                return no(what, "ask for it anew, so that they agree to that");
-            }
-            if !is_enough(&before.value, rule, change.now) {
-                let what = "the rule of the role asks for more to agree than did".to_owned();
-                return no(what, "ask for it anew");
-            }
-            let engagement = granted::engagement_of(change.snapshot, &before.value, change.now)?;
-            let engagement = match engagement {
-                Ok(engagement) => engagement,
-                Err(why) => return no(why, "whoever answers for you inside can say more"),
-            };
+            let engagement =
+                self.rests_on(change.snapshot, &terms, (&before.value, &role, &asking.groups), change.now)?;
             let mut grant = before.value.clone();
             let ends = engagement.map(|engagement| engagement.ends);
             grant.state = grant.state.claim(&grant.terms, ends, change.now).map_err(stands)?;
@@ -87,15 +56,5 @@ impl Admin {
             change.note("grant", grant.id.to_string());
             GrantView::of(change.snapshot, &grant, change.now)
         })
-    }
-}
-
-/// Whether as many agreed as the rule asks for now, whatever it asked for when they did.
-fn is_enough(grant: &Grant, rule: &Rule, now: Timestamp) -> bool {
-    let approvals = grant.state.approvals();
-    let alone = approvals.iter().any(|approval| approval.right == BREAK_GLASS);
-    match alone {
-        true => rule.break_glass.is_some(),
-        false => rule.is_automatic(now) || approvals.len() >= usize::from(rule.approvals),
     }
 }

@@ -36,7 +36,7 @@ impl Admin {
             if subject.is_some() && person.is_none() {
                 return Err(AdminError::NotNow {
                     what: "that takes a person, or an operator of this machine".to_owned(),
-                    remedy: "sign in at the portal".to_owned(),
+                    remedy: "sign in at the portal, or with `bailey login`".to_owned(),
                 });
             }
             let before = grant(change.snapshot, asked.resource())?;

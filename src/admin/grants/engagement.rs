@@ -133,7 +133,7 @@ pub struct EngagementView {
 }
 
 impl EngagementView {
-    fn of(snapshot: &dyn Snapshot, engagement: &Engagement, now: Timestamp) -> Result<Self, AdminError> {
+    pub(super) fn of(snapshot: &dyn Snapshot, engagement: &Engagement, now: Timestamp) -> Result<Self, AdminError> {
         let name = |id: &UserId| {
             let named = user(snapshot, id)?.map(|user| user.name.to_string());
             Ok::<_, AdminError>(named.unwrap_or_else(|| id.to_string()))
@@ -333,19 +333,6 @@ impl Admin {
     pub fn engagement(&self, which: &str) -> Result<EngagementView, AdminError> {
         let now = self.now();
         self.store.read(|snapshot| EngagementView::of(snapshot, &found(snapshot, which)?.value, now))
-    }
-
-    /// Those that `person` answers for, or is one of the people of. Blocks.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn engagements_for(&self, person: &User) -> Result<Vec<EngagementView>, AdminError> {
-        let now = self.now();
-        self.store.read(|snapshot| {
-            let all = grants::engagements(snapshot)?.into_iter().map(|held| held.value);
-            let theirs = all.filter(|one| one.sponsor == person.id || one.people.contains(&person.id));
-            theirs.map(|engagement| EngagementView::of(snapshot, &engagement, now)).collect()
-        })
     }
 
     pub(super) fn named_user(&self, snapshot: &dyn Snapshot, name: &str) -> Result<User, AdminError> {

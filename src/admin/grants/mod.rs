@@ -4,10 +4,12 @@
 //!  request   somebody asks for a role for somebody, and may change what they asked for
 //!  decide    others agree or refuse, within the rules of the role
 //!  claim     its holder begins to work with it, and says when they are done
+//!  rests     what it rests on besides its time
 //!  end       it is taken back, the clock ends it, and somebody looks back at it
 //!  engagement  the window of a firm's contract, in which its people may be granted roles
 //!  invitation  one of these comes to have a way to sign in
 //!  views     what is shown of one
+//!  mine      what people are told who ask by a program of their own
 //! ```
 //!
 //! What counts at a use is not decided here but in [`crate::rights::granted`], of what is stored then. Each step is one commit on the
@@ -18,13 +20,16 @@ mod decide;
 mod end;
 mod engagement;
 mod invitation;
+mod mine;
 mod request;
+mod rests;
 mod views;
 
 pub use end::Lapsed;
 pub use engagement::{EngagementChange, EngagementView, NewEngagement};
 pub use invitation::{Invited, SignsIn, ToldCode};
 pub(super) use invitation::{invited, use_up};
+pub use mine::{Listed, OwnView};
 pub use request::{Amended, NewGrant};
 pub use views::{ApprovalView, GrantView, Shown, Which};
 
@@ -66,11 +71,10 @@ impl Admin {
         let subject = Subject::of(asked.caller());
         let user = subject.and_then(Subject::user).cloned().ok_or_else(|| AdminError::NotNow {
             what: "that takes a person who is signed in".to_owned(),
-            remedy: "sign in at the portal".to_owned(),
+            remedy: "sign in at the portal, or with `bailey login`".to_owned(),
         })?;
-        let session = subject.and_then(Subject::session);
-        let mfa = session.and_then(|session| session.mfa);
-        let amr = session.map(|session| session.amr.clone()).unwrap_or_default();
+        let mfa = subject.and_then(Subject::mfa);
+        let amr = subject.map(|subject| subject.amr().to_vec()).unwrap_or_default();
         let groups = self.groups_of(snapshot, terms, &user)?;
         Ok(Person { user, groups, mfa, amr })
     }

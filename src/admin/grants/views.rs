@@ -1,16 +1,31 @@
 //! What is shown of a grant.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::iam::views::Page;
 use super::super::{Admin, AdminError};
-use super::{grant, rule_of, user};
-use crate::base::{GrantId, Timestamp};
+use super::{Listed, grant, user};
+use crate::base::{GrantId, RoleId, Timestamp};
 use crate::model::grant::{Approval, End, How, Stage, Start, State, Working};
 use crate::model::{Actor, Arn, Grant, User};
+use crate::rights::Terms;
 use crate::store::iam::Read;
 use crate::store::schema::grants as keys;
 use crate::store::{Snapshot, grants, iam};
+
+/// Grants that are shown at once to somebody, at most.
+const MOST_SHOWN: usize = 100;
+
+/// Grants that are over and shown to whose they were, at most.
+const MOST_OVER: usize = 20;
+
+/// How long ago they may have ended.
+const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
+
+/// Rows read at once.
+const PAGE: usize = 500;
 
 /// A grant, for people and programs to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +96,9 @@ pub struct GrantView {
     /// What somebody found who did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
+    /// Why it leads nowhere although its time is not over: what it rests on is not so any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void: Option<String>,
 }
 
 /// A grant, and what whoever it is shown to has to do with it.
@@ -123,6 +141,8 @@ pub enum Which<'a> {
     Of(&'a User),
     /// Those that this person could decide about or has to look back at, now.
     For(&'a User),
+    /// One person's last ones that are over.
+    Over(&'a User),
 }
 
 impl GrantView {
@@ -198,6 +218,7 @@ impl GrantView {
             end_reason,
             review_due: review.filter(|review| review.done.is_none()).map(|review| review.due),
             finding: review.and_then(|review| review.done.as_ref()).map(|done| done.finding.clone()),
+            void: None,
         })
     }
 }
@@ -231,7 +252,8 @@ impl Admin {
     /// When there is none, or the store cannot be read.
     pub fn grant(&self, which: &str) -> Result<GrantView, AdminError> {
         let now = self.now();
-        self.store.read(|snapshot| GrantView::of(snapshot, &grant(snapshot, which)?.value, now))
+        let terms = self.terms(now)?;
+        self.store.read(|snapshot| self.grant_view(snapshot, &terms, &grant(snapshot, which)?.value, now))
     }
 
     /// One grant, for somebody to whom it is shown: its holder, whoever asked for it, and those who may agree to such. Blocks.
@@ -257,7 +279,7 @@ impl Admin {
             let agreed = held.state.approvals().iter().any(|approval| approval.by == person.id);
             let may_decide = decides && !holds && !asked;
             Ok(Shown {
-                view: GrantView::of(snapshot, &held, now)?,
+                view: self.grant_view(snapshot, &terms, &held, now)?,
                 holds,
                 asked,
                 may_decide,
@@ -278,10 +300,12 @@ impl Admin {
             limit: "the `next` of the page before".to_owned(),
         })?;
         let now = self.now();
+        let terms = self.terms(now)?;
         self.store.read(|snapshot| {
             let found = grants::page(snapshot, after.as_ref(), limit)?;
             let next = found.last().filter(|_| found.len() == limit).map(|grant| grant.id.to_string());
-            let items = found.iter().map(|grant| GrantView::of(snapshot, grant, now)).collect::<Result<_, _>>()?;
+            let shown = found.iter().map(|grant| self.grant_view(snapshot, &terms, grant, now));
+            let items = shown.collect::<Result<_, _>>()?;
             Ok(Page { items, next })
         })
     }
@@ -299,53 +323,114 @@ impl Admin {
             })
         });
         let (after, now) = (after.transpose()?, self.now());
+        let terms = self.terms(now)?;
         self.store.read(|snapshot| {
             let (found, next) = grants::page_of_open(snapshot, after.as_deref(), limit)?;
             let counts = |held: &&Read<Grant>| held.value.stage(now) != Stage::Ended || held.value.waits();
             let shown = found.iter().filter(counts);
-            let items = shown.map(|held| GrantView::of(snapshot, &held.value, now)).collect::<Result<_, _>>()?;
+            let items =
+                shown.map(|held| self.grant_view(snapshot, &terms, &held.value, now)).collect::<Result<_, _>>()?;
             Ok(Page { items, next: next.map(hex::encode) })
         })
     }
 
-    /// Grants that are not over, the latest first. Blocks.
+    /// Somebody's own that are not over, or that somebody has to look back at.
+    fn of_person(
+        &self,
+        snapshot: &dyn Snapshot,
+        terms: &Terms,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Listed<GrantView>, AdminError> {
+        let looks_back = |one: &Grant| one.review.as_ref().is_some_and(|review| review.done.is_none());
+        let counts = |one: &Grant| one.stage(now) != Stage::Ended || looks_back(one);
+        let open = grants::open_of(snapshot, &user.id, None)?.into_iter().map(|held| held.value);
+        let mut found: Vec<Grant> = open.filter(counts).collect();
+        found.sort_by(|a, b| b.requested.cmp(&a.requested).then_with(|| a.id.cmp(&b.id)));
+        let more = found.len() > MOST_SHOWN;
+        found.truncate(MOST_SHOWN);
+        let items = found.iter().map(|one| self.grant_view(snapshot, terms, one, now)).collect::<Result<_, _>>()?;
+        Ok(Listed { items, more })
+    }
+
+    /// Grants that are not over: of one person the latest first, and of those that wait for one those first that wait longest. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn grants(&self, which: Which<'_>) -> Result<Vec<GrantView>, AdminError> {
+    pub fn grants(&self, which: Which<'_>) -> Result<Listed<GrantView>, AdminError> {
         let now = self.now();
         let terms = self.terms(now)?;
-        self.store.read(|snapshot| {
-            let groups = match which {
-                Which::For(user) => Some((user, self.groups_of(snapshot, &terms, user)?)),
-                Which::Of(_) => None,
-            };
-            let open = match which {
-                Which::Of(user) => grants::open_of(snapshot, &user.id, None)?,
-                Which::For(_) => grants::waiting(snapshot)?,
-            };
-            let mut found = Vec::new();
-            for held in &open {
-                let one = &held.value;
-                let stage = one.stage(now);
-                if stage == Stage::Ended && one.review.as_ref().is_none_or(|review| review.done.is_some()) {
-                    continue;
-                }
-                if let Some((who, groups)) = &groups {
-                    let Some(role) = iam::role(snapshot, &one.role)? else { continue };
-                    let approvers = rule_of(&terms, &role).map(|rule| rule.approvers.as_slice()).unwrap_or_default();
-                    let waits =
-                        stage == Stage::Requested || one.review.as_ref().is_some_and(|review| review.done.is_none());
-                    let own = [one.person, one.requested_by].contains(&who.id);
-                    let answers = answers_for(snapshot, one, who)? && stage == Stage::Requested;
-                    if own || !waits || !(answers || crate::rights::granted::is_in(approvers, groups)) {
-                        continue;
-                    }
-                }
-                found.push(GrantView::of(snapshot, one, now)?);
+        self.store.read(|snapshot| match which {
+            Which::Of(user) => self.of_person(snapshot, &terms, user, now),
+            Which::Over(user) => over(snapshot, user, now),
+            Which::For(user) => {
+                let groups = self.groups_of(snapshot, &terms, user)?;
+                waiting_for(snapshot, &terms, (user, &groups), now)
             }
-            found.sort_by(|a, b| b.requested.cmp(&a.requested).then_with(|| a.id.cmp(&b.id)));
-            Ok(found)
         })
+    }
+}
+
+/// Somebody's last ones that are over, with those among them of which nobody has written so yet, the last one first. What somebody
+/// has to look back at is not over to them.
+fn over(snapshot: &dyn Snapshot, user: &User, now: Timestamp) -> Result<Listed<GrantView>, AdminError> {
+    let since = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut found = grants::ended_of(snapshot, &user.id, since, MOST_OVER + 1)?;
+    let before = found.len() > MOST_OVER;
+    let open = grants::open_of(snapshot, &user.id, None)?.into_iter().map(|held| held.value);
+    found.extend(open.filter(|one| one.state.due(&one.terms).is_some() && one.stage(now) == Stage::Ended));
+    found.retain(|one| one.review.as_ref().is_none_or(|review| review.done.is_some()));
+    let ended = |one: &Grant| match &one.state {
+        State::Ended(end) => Some(end.at),
+        other => other.due(&one.terms),
+    };
+    found.sort_by_key(|one| std::cmp::Reverse(ended(one)));
+    let more = before || found.len() > MOST_OVER;
+    found.truncate(MOST_OVER);
+    let items = found.iter().map(|one| GrantView::of(snapshot, one, now)).collect::<Result<_, _>>()?;
+    Ok(Listed { items, more })
+}
+
+/// Those that somebody in these groups could decide about, or has to look back at.
+fn waiting_for(
+    snapshot: &dyn Snapshot,
+    terms: &Terms,
+    (user, groups): (&User, &[String]),
+    now: Timestamp,
+) -> Result<Listed<GrantView>, AdminError> {
+    let mut items = Vec::new();
+    let mut known: HashMap<RoleId, bool> = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = grants::waiting(snapshot, after.as_ref(), PAGE)?;
+        for held in &page {
+            let one = &held.value;
+            let stage = one.stage(now);
+            let looks_back = one.review.as_ref().is_some_and(|review| review.done.is_none());
+            let own = [one.person, one.requested_by].contains(&user.id);
+            if own || !(stage == Stage::Requested || looks_back) {
+                continue;
+            }
+            let decides = match known.get(&one.role) {
+                Some(decides) => *decides,
+                None => {
+                    let role = iam::role(snapshot, &one.role)?;
+                    let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
+                    let decides = rule.is_some_and(|rule| crate::rights::granted::is_in(&rule.approvers, groups));
+                    *known.entry(one.role).or_insert(decides)
+                }
+            };
+            if !decides && !(stage == Stage::Requested && answers_for(snapshot, one, user)?) {
+                continue;
+            }
+            if items.len() == MOST_SHOWN {
+                return Ok(Listed { items, more: true });
+            }
+            items.push(GrantView::of(snapshot, one, now)?);
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.value.id),
+            _ => return Ok(Listed { items, more: false }),
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::policy::{
     decide,
 };
 use crate::rights::who_can::Sought;
-use crate::rights::{Acting, FindError, Guardrails, Reading, Sides, Terms};
+use crate::rights::{Acting, AssumeError, Assumed, FindError, Guardrails, Reading, Sides, Terms, Way, may_assume};
 use crate::store::{Snapshot, iam};
 
 /// Who is asked about.
@@ -147,6 +147,38 @@ impl<'a> Question<'a> {
         };
         let sides = Sides::of(&subject.acting.account, &request, reading.terms());
         Ok(Posed { subject, request, trust, sides })
+    }
+
+    /// By which grant somebody may assume the role that is asked about, as they would at that moment; otherwise which context keys had
+    /// no value.
+    ///
+    /// # Errors
+    /// When it makes no sense, or the store cannot be read.
+    pub(super) fn by_grant(
+        &self,
+        reading: &mut Reading<'_, '_>,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Result<Because, Vec<String>>, AdminError> {
+        let Some(role) = self.role.as_ref().filter(|_| self.action.eq_ignore_ascii_case("sts:AssumeRole")) else {
+            return Ok(Err(Vec::new()));
+        };
+        Ok(match may_assume(reading, &subject.acting, role, (self.context, None), now) {
+            Ok(Assumed::Allowed(Way { through, until, grant: Some(_) })) => {
+                let policy = through.last().cloned().unwrap_or_default();
+                let until = until.map(|until| format!(" until {until:.0}")).unwrap_or_default();
+                Ok(Because {
+                    what: format!("{policy} allows it{until}"),
+                    policy: Some(policy),
+                    statement: None,
+                    through,
+                })
+            }
+            Ok(Assumed::Refused { missing, .. }) => Err(missing),
+            Ok(Assumed::Allowed(_)) => Err(Vec::new()),
+            Err(AssumeError::Request(error)) => return Err(error.into()),
+            Err(AssumeError::Store(error)) => return Err(error.into()),
+        })
     }
 }
 

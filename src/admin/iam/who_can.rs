@@ -1,7 +1,7 @@
 //! Who may do that, by what is stored now: users and roles, and users who may assume such a role.
 //!
 //! Candidates are found from the documents' side ([`Candidates`]); each is then asked as a simulation would ask it, so the two
-//! never differ. People are asked a page at a time, in the order of their ids, as their rows lie, and commits go on in between:
+//! never differ; and whoever is allowed it by nothing that stands written may be by a grant ([`Question::by_grant`]). People are asked a page at a time, in the order of their ids, as their rows lie, and commits go on in between:
 //! somebody who comes while the answer is put together may be missed, and nobody is told by two states at once.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -342,6 +342,12 @@ impl Asker<'_, '_> {
         for one in questions.filter_map(|number| asked.get(number)) {
             match ways(&one.question.about(&mut reading, &subject, now)?, &subject) {
                 Ok(found) => all.extend(one.lead(found)),
+                Err(missing) if self.candidates.is_granted(&user.id) => {
+                    match one.question.by_grant(&mut reading, &subject, now)? {
+                        Ok(because) => all.extend(one.lead(vec![Way { because, assuming: None, missing: Vec::new() }])),
+                        Err(more) => lacking.extend(missing.into_iter().chain(more)),
+                    }
+                }
                 Err(missing) => lacking.extend(missing),
             }
         }

@@ -63,13 +63,13 @@ struct Way {
 ///
 /// # Errors
 /// When no port can be had, the person refuses or takes too long, or the daemon refuses.
-pub(super) async fn sign_in(service: &Service) -> anyhow::Result<SignedIn> {
+pub(super) async fn sign_in(service: &Service, step_up: bool) -> anyhow::Result<SignedIn> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.context("no port on loopback can be listened on; sign in with --device")?;
     let port = listener.local_addr()?.port();
     let (state, nonce, verifier) = (unguessable()?, unguessable()?, unguessable()?);
     let redirect_uri = cli::LOOPBACK.replacen("127.0.0.1", &format!("127.0.0.1:{port}"), 1);
-    let address = address(service, &redirect_uri, (&state, &nonce), &verifier);
+    let address = address(service, (&redirect_uri, step_up), (&state, &nonce), &verifier);
     let (tell, told) = oneshot::channel();
     let (parted, parting) = oneshot::channel();
     let way = Arc::new(Way {
@@ -103,7 +103,12 @@ pub(super) async fn sign_in(service: &Service) -> anyhow::Result<SignedIn> {
     signed_in
 }
 
-fn address(service: &Service, redirect_uri: &str, (state, nonce): (&str, &str), verifier: &str) -> String {
+fn address(
+    service: &Service,
+    (redirect_uri, step_up): (&str, bool),
+    (state, nonce): (&str, &str),
+    verifier: &str,
+) -> String {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
     let params = [
         ("response_type", "code"),
@@ -115,7 +120,11 @@ fn address(service: &Service, redirect_uri: &str, (state, nonce): (&str, &str), 
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
     ];
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+    // Whoever is signed in there shows who they are once more, and that is with a second factor (OpenID Connect Core 1.0, sections
+    // 3.1.2.1 and 5.5.1.1).
+    let more = [("prompt", "login"), ("claims", cli::WITH_FACTOR)];
+    let more = more.into_iter().filter(|_| step_up);
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).extend_pairs(more).finish();
     format!("{}{}?{query}", service.url(), paths::AUTHORIZE)
 }
 

@@ -17,8 +17,8 @@ const LONGEST_INTERVAL: u32 = 60;
 ///
 /// # Errors
 /// When somebody refuses, nobody answers in time, or the daemon refuses.
-pub(super) async fn sign_in(service: &Service) -> anyhow::Result<SignedIn> {
-    let asked = service.device().await?;
+pub(super) async fn sign_in(service: &Service, step_up: bool) -> anyhow::Result<SignedIn> {
+    let asked = service.device(step_up).await?;
     // The address is the daemon's own: what it says is shown to a person, who would follow it.
     let expected = format!("{}/", service.url());
     anyhow::ensure!(asked.verification_uri.starts_with(&expected), "the daemon names an address that is not its own");

@@ -50,6 +50,9 @@ pub struct SignIn {
     /// Show an address and a code, for a browser on another machine
     #[arg(long, conflicts_with_all = ["password", "user", "password_file", "code", "duration"])]
     pub device: bool,
+    /// Sign in anew and with a second factor, whoever is signed in with the browser: to decide about roles for a while
+    #[arg(long, conflicts_with_all = ["password", "user", "password_file", "code", "duration"])]
+    pub step_up: bool,
     /// Sign in with the directory's password instead of a browser; what follows goes with it
     #[arg(long)]
     pub password: bool,
@@ -123,7 +126,7 @@ pub async fn login(global: &Global, verb: SignIn) -> anyhow::Result<Exit> {
     let cache = cache()?;
     let (arn, account, held) = match verb.is_by_password() {
         true => by_password(&service, verb).await?,
-        false => by_single_sign_on(&service, verb.device).await?,
+        false => by_single_sign_on(&service, verb.device, verb.step_up).await?,
     };
     let url = service.url().to_owned();
     let file = Login::file(&url);
@@ -173,10 +176,10 @@ async fn by_password(service: &Service, verb: SignIn) -> anyhow::Result<SignedIn
     Ok((identity.arn, identity.account, Held::Keys(keys)))
 }
 
-async fn by_single_sign_on(service: &Service, device: bool) -> anyhow::Result<SignedIn> {
+async fn by_single_sign_on(service: &Service, device: bool, step_up: bool) -> anyhow::Result<SignedIn> {
     service.single_sign_on().await?;
     let oauth::SignedIn { tokens, said } =
-        if device { device::sign_in(service).await? } else { browser::sign_in(service).await? };
+        if device { device::sign_in(service, step_up).await? } else { browser::sign_in(service, step_up).await? };
     let account = said.arn.split(':').nth(4).filter(|account| !account.is_empty());
     let account = account.context("the daemon does not say whom it signed in")?.to_owned();
     Ok((said.arn, account, Held::Tokens(tokens)))

@@ -103,8 +103,11 @@ impl Service {
     }
 
     /// Begins a sign-in of a device.
-    pub(super) async fn device(&self) -> Result<DeviceAnswer, ServiceError> {
-        let form = form(&[("client_id", cli::ID), ("scope", &cli::SCOPES.join(" "))]);
+    pub(super) async fn device(&self, step_up: bool) -> Result<DeviceAnswer, ServiceError> {
+        let scope = cli::SCOPES.join(" ");
+        let own = [("client_id", cli::ID), ("scope", scope.as_str())];
+        let more = [("acr_values", "mfa"), ("max_age", cli::FACTOR_AGE)];
+        let form = form(&[&own[..], if step_up { &more } else { &[] }].concat());
         let (status, body) = self.post_to(paths::DEVICE_AUTHORIZATION, &form).await?;
         read(status, &body)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rand::RngExt as _;
@@ -23,7 +23,8 @@ use super::keys::Keys;
 use crate::authn::sigv4::{self, Body, Header, Signing};
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::text::printable;
-use crate::base::{Timestamp, rng};
+use crate::base::{Secret, Timestamp, rng};
+use crate::cli::client::{self, ClientError};
 use crate::fetch;
 
 /// Time for a connection, and for all of a request; a directory may take its time for a password.
@@ -31,7 +32,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(30);
 
 /// Largest answer, in bytes.
-const LARGEST: usize = 256 << 10;
+const LARGEST: usize = 4 << 20;
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
@@ -167,6 +168,26 @@ impl Service {
         self.plain(request, Bytes::copy_from_slice(form.as_bytes())).await
     }
 
+    /// What is at `path` for whoever has `token`.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get_as(&self, path: &str, token: &Secret<String>) -> Result<Answered, ServiceError> {
+        let (status, body) = self.plain(bearing(Request::get(path), token), Bytes::new()).await?;
+        Ok(Answered { status, body })
+    }
+
+    /// What `path` answers whoever has `token` to JSON.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn post_as(&self, path: &str, token: &Secret<String>, json: &str) -> Result<Answered, ServiceError> {
+        let request = bearing(Request::post(path), token).header(CONTENT_TYPE, "application/json");
+        let request = request.header(CONTENT_LENGTH, json.len());
+        let (status, body) = self.plain(request, Bytes::copy_from_slice(json.as_bytes())).await?;
+        Ok(Answered { status, body })
+    }
+
     async fn plain(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<(u16, Form), ServiceError> {
         let request = request.header(HOST, self.host()).header(USER_AGENT, AGENT).body(Full::new(body));
         let request = request.map_err(|error| self.unreachable(error.to_string()))?;
@@ -224,6 +245,38 @@ impl Service {
     fn unreachable(&self, why: String) -> ServiceError {
         ServiceError::Unreachable { url: self.url().to_owned(), why }
     }
+}
+
+/// An answer of the JSON interface.
+pub struct Answered {
+    status: u16,
+    body: Form,
+}
+
+impl Answered {
+    /// What it says.
+    ///
+    /// # Errors
+    /// When it is a no, or not what this version expects.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ClientError> {
+        match StatusCode::from_u16(self.status) {
+            Ok(status) if status.is_success() => {
+                serde_json::from_str(&self.body).map_err(|error| ClientError::Unreadable { why: error.to_string() })
+            }
+            Ok(status) => Err(client::refusal(status, self.body.as_bytes())),
+            Err(_) => Err(ClientError::Unreadable { why: format!("status {}", self.status) }),
+        }
+    }
+}
+
+/// A request of whoever has `token` (RFC 6750, section 2.1).
+fn bearing(request: hyper::http::request::Builder, token: &Secret<String>) -> hyper::http::request::Builder {
+    let shown = Zeroizing::new(format!("Bearer {}", token.expose()));
+    let mut value = HeaderValue::from_str(&shown).ok();
+    if let Some(value) = &mut value {
+        value.set_sensitive(true);
+    }
+    value.into_iter().fold(request, |request, value| request.header(AUTHORIZATION, value))
 }
 
 fn signed(form: &Form, keys: &Keys, host: &str, id: &str) -> Vec<Header> {

@@ -22,7 +22,7 @@ use crate::gate::Operation;
 use crate::http::App;
 use crate::model::User;
 use crate::query::Params;
-use crate::sso::grantable::{document_words, grantable};
+use crate::sso::grantable::{document_words, grantable, one_grantable};
 use crate::store::StoreError;
 
 /// What there is.
@@ -33,9 +33,12 @@ pub(super) async fn all(State(app): State<Arc<App>>, visit: Visit) -> Response {
         let user = person(who.user())?;
         let waiting = app.admin.grants(Which::For(user)).map_err(failed)?;
         let own = app.admin.grants(Which::Of(user)).map_err(failed)?;
-        let roles = grantable(&app.admin, who, None, now).map_err(failed)?;
-        let engagements = app.admin.engagements_for(user).map_err(failed)?;
-        Ok(page(200, &All { frame, waiting, own, roles, engagements, name: user.name.to_string() }))
+        let over = app.admin.grants(Which::Over(user)).map_err(failed)?;
+        let find = visit.asked("find").unwrap_or_default();
+        let roles = grantable(&app.admin, user, &find, now).map_err(failed)?;
+        let engagements = app.admin.own_engagements(user).map_err(failed)?;
+        let name = user.name.to_string();
+        Ok(page(200, &All { frame, waiting, own, over, roles, find, engagements, name }))
     })
     .await
 }
@@ -87,8 +90,9 @@ fn form(
     (Typed { reason, ticket, gives }, why): (Typed<'_>, Option<String>),
     now: Timestamp,
 ) -> Result<Response, Instead> {
-    let roles = grantable(&app.admin, signed(&caller)?, Some(arn), now).map_err(failed)?;
-    let Some(role) = roles.first() else {
+    let user = person(signed(&caller)?.user())?;
+    let role = one_grantable(&app.admin, user, arn, now).map_err(failed)?;
+    let Some(role) = &role else {
         let why = "Nobody can ask for that role, or not you. What you can ask for is listed on the page before.";
         return Err(message(404, "Not to be asked for", why, ("/me/grants", "Roles for a while")).into());
     };
@@ -99,7 +103,8 @@ fn form(
     }
     let choices = choices.into_iter().map(|seconds| (seconds, lasts(seconds))).collect();
     let given = words_of(gives).unwrap_or_default();
-    Ok(page(status, &Ask { frame, role, choices, reason, ticket, gives, given, why }))
+    let lines = crate::sso::grantable::words(&app.admin, &role.arn, now).map_err(failed)?;
+    Ok(page(status, &Ask { frame, role, lines, choices, reason, ticket, gives, given, why }))
 }
 
 /// Takes it.

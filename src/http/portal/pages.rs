@@ -332,6 +332,7 @@ pub(super) fn gets(scopes: &[Scope]) -> String {
         "email" => "your mail address".to_owned(),
         "groups" => "your groups".to_owned(),
         "roles" => "your roles".to_owned(),
+        "grants" => "roles for a while: asking for them, agreeing to them and ending them in your name".to_owned(),
         "offline_access" => "leave to go on while you are away".to_owned(),
         other => other.to_owned(),
     };
@@ -375,6 +376,12 @@ mod filters {
     #[askama::filter_fn]
     pub(super) fn moment(at: &Timestamp, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(at.strftime("%-d %B %Y, %H:%M UTC").to_string())
+    }
+
+    /// What stands behind a colon elsewhere, as a sentence of its own.
+    #[askama::filter_fn]
+    pub(super) fn sentence(text: &str, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(crate::http::portal::passkey::capital(text))
     }
 }
 

@@ -54,7 +54,13 @@ impl Rules {
     /// What counts for `role`; without a rule nobody is granted it.
     #[must_use]
     pub fn of(&self, role: &Role) -> Option<&Rule> {
-        self.0.iter().find(|rule| rule.knows(role.name.as_str()))
+        self.named(role.name.as_str())
+    }
+
+    /// What counts for roles of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Rule> {
+        self.0.iter().find(|rule| rule.knows(name))
     }
 
     /// All of them.

@@ -4,7 +4,7 @@ use super::keyed;
 use crate::store::schema::grants as keys;
 
 /// The words that they begin with.
-pub(super) const SPACES: [&str; 9] = [
+pub(super) const SPACES: [&str; 10] = [
     "engagement",
     "engagement-of",
     "invitation",
@@ -13,6 +13,7 @@ pub(super) const SPACES: [&str; 9] = [
     "grant",
     "grant-waiting",
     "open-grant-of",
+    "ended-grant-of",
     "grant-due",
 ];
 
@@ -29,6 +30,12 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
         "outside-identity-of" => {
             let (person, digest) = rest.split_once('/')?;
             keyed(b'l', &["09", person, digest], 49)
+        }
+        "ended-grant-of" => {
+            let mut parts = rest.split('/');
+            let (person, second, grant) = (parts.next()?, parts.next()?, parts.next()?);
+            let left = format!("{:016x}", u64::MAX - second.parse::<u64>().ok()?);
+            keyed(b'l', &["07", person, &left, grant], 41).filter(|_| parts.next().is_none())
         }
         "grant-waiting" => keyed(b'l', &["03", rest], 17),
         "grant" => keyed(b'8', &[rest], 16),
@@ -54,6 +61,10 @@ pub(super) fn words(key: &[u8]) -> Option<String> {
                 format!("outside-identity-of/{person}/{}", hex::encode(digest))
             }
             None if keys::parse_invitation(key).is_some() => format!("invitation/{}", keys::parse_invitation(key)?),
+            None if keys::parse_ended_grant_of(key).is_some() => {
+                let (person, second, grant) = keys::parse_ended_grant_of(key)?;
+                format!("ended-grant-of/{person}/{second}/{grant}")
+            }
             None => {
                 let (person, engagement) = keys::parse_engaged(key)?;
                 format!("engagement-of/{person}/{engagement}")

@@ -24,6 +24,9 @@ const INVITATION: u8 = 4;
 const OUTSIDE: u8 = 8;
 const OUTSIDE_OF: u8 = 9;
 
+/// The kind of somebody's grants that are over, beside those.
+const ENDED: u8 = 7;
+
 /// An engagement.
 #[must_use]
 pub fn engagement(id: &EngagementId) -> Vec<u8> {
@@ -170,6 +173,28 @@ pub fn outside_identities_of(person: &UserId) -> Vec<u8> {
 pub fn parse_outside_identity_of(key: &[u8]) -> Option<(UserId, [u8; 32])> {
     let (person, digest) = key.strip_prefix(&[b'l', OUTSIDE_OF])?.split_first_chunk::<16>()?;
     Some((UserId::from_bytes(*person), digest.try_into().ok()?))
+}
+
+/// That a grant which is over was somebody's. The last one comes first: seconds are counted down.
+#[must_use]
+pub fn ended_grant_of(person: &UserId, at: Timestamp, id: &GrantId) -> Vec<u8> {
+    let left = u64::MAX - u64::try_from(at.as_second()).unwrap_or_default();
+    key(b'l', &[&[ENDED], person.as_bytes(), &left.to_be_bytes(), id.as_bytes()])
+}
+
+/// Prefix of somebody's that are over.
+#[must_use]
+pub fn ended_grants_of(person: &UserId) -> Vec<u8> {
+    key(b'l', &[&[ENDED], person.as_bytes()])
+}
+
+/// Person, second and grant of such a key.
+#[must_use]
+pub fn parse_ended_grant_of(key: &[u8]) -> Option<(UserId, u64, GrantId)> {
+    let (person, rest) = key.strip_prefix(&[b'l', ENDED])?.split_first_chunk::<16>()?;
+    let (left, grant) = rest.split_first_chunk::<8>()?;
+    let second = u64::MAX - u64::from_be_bytes(*left);
+    Some((UserId::from_bytes(*person), second, GrantId::from_bytes(grant.try_into().ok()?)))
 }
 
 /// That the clock ends a grant at `at`, in the order of time; whole seconds, counted up.

@@ -141,6 +141,12 @@ pub fn names(kind: Named, account: Option<&AccountId>) -> Vec<u8> {
     key(b'Z', &[&[kind.byte()], account.as_bytes(), b"\0"])
 }
 
+/// Prefix of the names of a kind in all accounts.
+#[must_use]
+pub fn all_names(kind: Named) -> Vec<u8> {
+    key(b'Z', &[&[kind.byte()]])
+}
+
 /// Kind, account and folded name of a name's key.
 #[must_use]
 pub fn parse_name(key: &[u8]) -> Option<(Named, &str, &str)> {

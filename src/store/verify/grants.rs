@@ -37,6 +37,11 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             let (_, digest) = keys::parse_outside_identity_of(key).ok_or(SHAPE)?;
             expect(there(snapshot, &keys::outside_identity(&digest))?, "the identity is not there")
         }
+        Some(b'l') if keys::parse_ended_grant_of(key).is_some() => {
+            let (_, _, id) = keys::parse_ended_grant_of(key).ok_or(SHAPE)?;
+            let grant = plain(grants::grant(snapshot, &id))?.ok_or("the grant is not there")?;
+            expect(grants::way_of_ended(&grant.value).as_deref() == Some(key), "it is no way to the grant it names")
+        }
         Some(b'l') => {
             let (person, id) = keys::parse_engaged(key).ok_or(SHAPE)?;
             let _ = person;

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Frame, filters};
-use crate::admin::grants::{EngagementView, GrantView, Shown};
+use crate::admin::grants::{EngagementView, GrantView, Listed, Shown};
 use crate::base::Timestamp;
 use crate::model::grant::Stage;
 use crate::sso::grantable::Grantable;
@@ -13,9 +13,13 @@ use crate::sso::grantable::Grantable;
 pub(in crate::http::portal) struct All {
     pub(in crate::http::portal) frame: Frame,
     /// What waits for this person to decide.
-    pub(in crate::http::portal) waiting: Vec<GrantView>,
-    pub(in crate::http::portal) own: Vec<GrantView>,
-    pub(in crate::http::portal) roles: Vec<Grantable>,
+    pub(in crate::http::portal) waiting: Listed<GrantView>,
+    pub(in crate::http::portal) own: Listed<GrantView>,
+    /// Those that are over.
+    pub(in crate::http::portal) over: Listed<GrantView>,
+    pub(in crate::http::portal) roles: Listed<Grantable>,
+    /// What their names have in them, if that was asked.
+    pub(in crate::http::portal) find: String,
     /// Engagements that this person answers for or is one of the people of.
     pub(in crate::http::portal) engagements: Vec<EngagementView>,
     /// What they are called.
@@ -27,6 +31,8 @@ pub(in crate::http::portal) struct All {
 pub(in crate::http::portal) struct Ask<'a> {
     pub(in crate::http::portal) frame: Frame,
     pub(in crate::http::portal) role: &'a Grantable,
+    /// What it allows, in words.
+    pub(in crate::http::portal) lines: Vec<String>,
     /// For how long, in seconds and in words.
     pub(in crate::http::portal) choices: Vec<(u32, String)>,
     pub(in crate::http::portal) reason: &'a str,
@@ -87,6 +93,9 @@ impl One {
     /// Where it stands, for whoever looks at it.
     fn said(&self) -> String {
         let view = &self.shown.view;
+        if view.void.is_some() {
+            return view.said().to_owned();
+        }
         match (view.stage, view.how.as_deref()) {
             (Stage::Requested, _) if !self.shown.holds && !self.shown.asked => "waits for a decision".to_owned(),
             (Stage::Claimable, _) if !self.shown.holds => {
@@ -104,17 +113,28 @@ impl One {
 
 impl All {
     fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.own.is_empty() && self.roles.is_empty() && self.engagements.is_empty()
+        self.waiting.items.is_empty()
+            && self.own.items.is_empty()
+            && self.over.items.is_empty()
+            && self.roles.items.is_empty()
+            && self.find.is_empty()
+            && self.engagements.is_empty()
     }
 }
 
 /// A word for where a grant stands, for its holder.
 trait Said {
     fn said(&self) -> &'static str;
+
+    /// Whether its holder can begin to work with it.
+    fn can_begin(&self) -> bool;
 }
 
 impl Said for GrantView {
     fn said(&self) -> &'static str {
+        if self.void.is_some() {
+            return "leads nowhere as things are";
+        }
         match self.stage {
             Stage::Requested => "waits for others to agree",
             Stage::Approved => "agreed to, and its time has not come",
@@ -122,5 +142,9 @@ impl Said for GrantView {
             Stage::Active => "in use",
             Stage::Ended => "over",
         }
+    }
+
+    fn can_begin(&self) -> bool {
+        self.stage == Stage::Claimable && self.void.is_none()
     }
 }
