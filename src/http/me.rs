@@ -293,14 +293,11 @@ fn told(app: &App, error: AdminError) -> Failure {
 }
 
 impl Asked {
-    async fn answered<T: Serialize>(
+    async fn answered<T: Serialize + Send + 'static>(
         self,
         app: Arc<App>,
         answer: impl FnOnce(&App, Bearer, Body, Timestamp) -> Result<T, Failure> + Send + 'static,
-    ) -> Response
-    where
-        T: Send + 'static,
-    {
+    ) -> Response {
         let now = app.clock.now();
         let store = app.store.clone();
         let answered = store.run(move |_| {

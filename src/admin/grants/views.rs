@@ -420,7 +420,8 @@ fn waiting_for(
                     *known.entry(one.role).or_insert(decides)
                 }
             };
-            if !decides && !(stage == Stage::Requested && answers_for(snapshot, one, user)?) {
+            let theirs = decides || stage == Stage::Requested && answers_for(snapshot, one, user)?;
+            if !theirs {
                 continue;
             }
             if items.len() == MOST_SHOWN {
