@@ -378,7 +378,7 @@ fn over(snapshot: &dyn Snapshot, user: &User, now: Timestamp) -> Result<Listed<G
     let mut found = grants::ended_of(snapshot, &user.id, since, MOST_OVER + 1)?;
     let before = found.len() > MOST_OVER;
     let open = grants::open_of(snapshot, &user.id, None)?.into_iter().map(|held| held.value);
-    found.extend(open.filter(|one| one.state.due(&one.terms).is_some() && one.stage(now) == Stage::Ended));
+    found.extend(open.filter(|one| one.due().is_some_and(|due| due >= since) && one.stage(now) == Stage::Ended));
     found.retain(|one| one.review.as_ref().is_none_or(|review| review.done.is_some()));
     let ended = |one: &Grant| match &one.state {
         State::Ended(end) => Some(end.at),
