@@ -127,6 +127,11 @@ typed_id!(
     GrantId
 );
 
+typed_id!(
+    /// A notice: the moment it was written, and chance.
+    NoticeId
+);
+
 /// 48 bits of milliseconds as in a UUID of version 7 (RFC 9562, section 5.7), then 80 of chance.
 fn timed(now: super::Timestamp, rng: &mut impl rand::Rng) -> [u8; 16] {
     use rand::RngExt as _;
@@ -146,6 +151,13 @@ impl EngagementId {
 
 impl GrantId {
     /// A fresh one at `now`. Sorted, they stand in the order in which they were asked for.
+    pub fn fresh(now: super::Timestamp, rng: &mut impl rand::Rng) -> Self {
+        Self(timed(now, rng))
+    }
+}
+
+impl NoticeId {
+    /// A fresh one at `now`. Sorted, they stand in the order in which they were written.
     pub fn fresh(now: super::Timestamp, rng: &mut impl rand::Rng) -> Self {
         Self(timed(now, rng))
     }

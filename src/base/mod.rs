@@ -16,7 +16,7 @@ pub mod text;
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
 pub use ids::{
-    EngagementId, FamilyId, GrantId, GroupId, GuardrailId, Guid, InstanceProfileId, OidcProviderId, PolicyId,
+    EngagementId, FamilyId, GrantId, GroupId, GuardrailId, Guid, InstanceProfileId, NoticeId, OidcProviderId, PolicyId,
     ResourceId, RoleId, SamlProviderId, SessionId, UserId,
 };
 pub use secret::Secret;

@@ -1,5 +1,5 @@
 //! The only outbound HTTP client: fetches small documents of outsiders, such as the keys of an issuer of tokens, and sends them
-//! short forms.
+//! short forms and notices.
 //!
 //! Owns what such a request may reach and how much it may cost: HTTPS alone, to an address that is public or that the
 //! configuration allows, one answer of a limited size within a limited time. Whoever names an address here, an administrator of
@@ -105,7 +105,7 @@ impl Client {
     /// When the URL is not allowed, what it names may not be reached, or no whole document comes in time.
     pub async fn get(&self, url: &Url, reach: &Reach, most: usize) -> Result<Vec<u8>, FetchError> {
         let slow = |_| FetchError::Slow { url: shown(url), seconds: WHOLE.as_secs() };
-        timeout(WHOLE, self.exchange(url, reach, Asked::Document { most })).await.map_err(slow)?
+        Ok(timeout(WHOLE, self.exchange(url, reach, Asked::Document { most })).await.map_err(slow)??.document)
     }
 
     /// Sends a form to `url`, whose server says that it took it; what else it says is not read.
@@ -129,10 +129,28 @@ impl Client {
         most: usize,
     ) -> Result<Vec<u8>, FetchError> {
         let slow = |_| FetchError::Slow { url: shown(url), seconds: WHOLE.as_secs() };
-        timeout(WHOLE, self.exchange(url, reach, Asked::Answer { form, authorization, most })).await.map_err(slow)?
+        let asked = Asked::Answer { form, authorization, most };
+        Ok(timeout(WHOLE, self.exchange(url, reach, asked)).await.map_err(slow)??.document)
     }
 
-    async fn exchange(&self, url: &Url, reach: &Reach, asked: Asked<'_>) -> Result<Vec<u8>, FetchError> {
+    /// Sends JSON to `url`, with these headers besides, whose server says that it took it: by which status. What else it says is not
+    /// read.
+    ///
+    /// # Errors
+    /// As of [`Client::get`].
+    pub async fn post_json(
+        &self,
+        url: &Url,
+        reach: &Reach,
+        body: &[u8],
+        headers: &[(&'static str, &str)],
+    ) -> Result<u16, FetchError> {
+        let slow = |_| FetchError::Slow { url: shown(url), seconds: WHOLE.as_secs() };
+        let taken = timeout(WHOLE, self.exchange(url, reach, Asked::Json { body, headers })).await.map_err(slow)??;
+        Ok(taken.status)
+    }
+
+    async fn exchange(&self, url: &Url, reach: &Reach, asked: Asked<'_>) -> Result<Answered, FetchError> {
         let target = Target::of(url, reach)?;
         let addresses = self.addresses(&target, reach).await?;
         let stream = dial(&target, &addresses).await?;
@@ -180,6 +198,15 @@ enum Asked<'a> {
     Form(&'a str),
     /// A document of so many bytes at most, for this form.
     Answer { form: &'a Secret<String>, authorization: Option<&'a Secret<String>>, most: usize },
+    /// That it takes this, with these headers besides.
+    Json { body: &'a [u8], headers: &'a [(&'static str, &'a str)] },
+}
+
+/// How it was answered.
+struct Answered {
+    status: u16,
+    /// Empty where none was asked for.
+    document: Vec<u8>,
 }
 
 /// What a URL names.
@@ -220,7 +247,7 @@ async fn dial(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Fe
 }
 
 /// Sends the one request of a connection and takes the answer in.
-async fn ask<S>(stream: S, url: &Url, asked: Asked<'_>) -> Result<Vec<u8>, FetchError>
+async fn ask<S>(stream: S, url: &Url, asked: Asked<'_>) -> Result<Answered, FetchError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -231,7 +258,10 @@ where
     let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
     let answer = sender.send_request(request(url, asked)?).await.map_err(broken)?;
     acceptable(&answer, url, asked)?;
-    let (Asked::Document { most } | Asked::Answer { most, .. }) = asked else { return Ok(Vec::new()) };
+    let status = answer.status().as_u16();
+    let (Asked::Document { most } | Asked::Answer { most, .. }) = asked else {
+        return Ok(Answered { status, document: Vec::new() });
+    };
     let too_large = || FetchError::TooLarge { url: shown(url), most };
     let mut body = answer.into_body();
     if body.size_hint().lower() > most as u64 {
@@ -245,7 +275,7 @@ where
         }
         whole.extend_from_slice(&piece);
     }
-    Ok(whole)
+    Ok(Answered { status, document: whole })
 }
 
 fn request(url: &Url, asked: Asked<'_>) -> Result<Request<Full<Bytes>>, FetchError> {
@@ -270,6 +300,12 @@ fn request(url: &Url, asked: Asked<'_>) -> Result<Request<Full<Bytes>>, FetchErr
             }
             (request, Bytes::copy_from_slice(form.expose().as_bytes()))
         }
+        Asked::Json { body, headers } => {
+            let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+            let request = request.header(CONTENT_LENGTH, body.len());
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            (request, Bytes::copy_from_slice(body))
+        }
     };
     let request = request
         .header(HOST, host)
@@ -290,8 +326,13 @@ fn acceptable(answer: &Response<Incoming>, url: &Url, asked: Asked<'_>) -> Resul
     }
     // A form was taken by whoever says nothing, too.
     let silent = matches!(asked, Asked::Form(_)) && answer.status() == StatusCode::NO_CONTENT;
-    if answer.status() != StatusCode::OK && !silent {
+    let taken = matches!(asked, Asked::Json { .. }) && answer.status().is_success();
+    if answer.status() != StatusCode::OK && !silent && !taken {
         return Err(FetchError::Status { url: shown(url), status: answer.status().as_u16() });
+    }
+    if taken {
+        // Nothing of it is read.
+        return Ok(());
     }
     match answer.headers().get(CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => {
