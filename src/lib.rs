@@ -28,6 +28,7 @@
 //! | 3 | [`audit`] | the chained record of what was done |
 //! | 3 | [`rights`] | who is in which group, through which, and what somebody's rights rest on |
 //! | 4 | [`keys`] | sealing keys: what lies in the store as a secret, and what opens it; signing keys |
+//! | 4 | [`notify`] | notices: the outbox, the mail server, webhooks |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
 //! | 5 | [`sessions`] | whether a session counts now, and how one ends |
 //! | 6 | [`authn`] | who is calling, how surely |
@@ -62,6 +63,7 @@ pub mod issue;
 pub mod keys;
 pub mod manual;
 pub mod model;
+pub mod notify;
 pub mod policy;
 pub mod query;
 pub mod rights;

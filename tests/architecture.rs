@@ -131,6 +131,7 @@ const EVERYTHING_LOWER: &[&str] = &["*"];
 /// What may be used in some places alone: the path, the files (prefixes under `src/`), and what others do instead.
 const CONFINED: &[Confined] = &[
     Confined("hickory_resolver", &["directory/discovery/resolver"], "ask `directory/discovery`"),
+    Confined("lettre", &["notify/smtp"], "put a notice into the commit of what it tells of (`notify`)"),
     Confined("ldap3", &["directory/ldap"], "ask for a `directory::Source`"),
     Confined(
         "libgssapi",

@@ -14,6 +14,7 @@ pub mod grants;
 pub mod iam;
 pub mod lines;
 pub mod logins;
+pub mod notices;
 pub mod page;
 pub mod past;
 pub mod people;
@@ -42,6 +43,7 @@ use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
 use crate::model::client::ClientId;
 use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules};
+use crate::notify::Notices;
 use crate::rights::{Contacts, GrantTerms, Shelf, Terms};
 use crate::sessions::Sessions;
 use crate::store::{Recall, Store, StoreError};
@@ -69,6 +71,8 @@ pub struct Admin {
     pub rules: Arc<RwLock<GroupRules>>,
     /// Who may be granted what; a reload exchanges it.
     pub grants: Arc<RwLock<GrantTerms>>,
+    /// Who is told what happened to grants, and how; a reload exchanges it.
+    pub notices: Notices,
     /// When directories answered last.
     pub contacts: Contacts,
     /// What seals secrets.

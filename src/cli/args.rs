@@ -26,6 +26,7 @@ use super::iam::resources::LocalResource;
 use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::iam::sessions::SessionVerb;
 use super::login::SignIn;
+use super::notify::NotifyVerb;
 use super::output::Format;
 use super::policy::Policy;
 use crate::base::{Guid, Timestamp};
@@ -165,6 +166,9 @@ pub enum Verb {
     /// Engagements: the window of a firm's contract, in which its people may be granted roles
     #[command(subcommand)]
     Engagement(EngagementVerb),
+    /// Notices: what waits to be told, and whether it would arrive
+    #[command(subcommand)]
+    Notify(NotifyVerb),
     /// Guardrails: beyond what nobody of an account reaches, whatever else allows it
     #[command(subcommand)]
     Guardrail(GuardrailVerb),

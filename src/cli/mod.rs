@@ -18,6 +18,7 @@ pub mod iam;
 pub mod kerberos;
 pub mod login;
 mod logins;
+mod notify;
 pub mod output;
 mod own;
 pub mod people;
@@ -136,6 +137,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             own::grant(&mut own::Own::open(&global)?, verb).await?
         }
         Verb::Grant(verb) => grants::run(&mut Session::open(&global).await?, verb).await?,
+        Verb::Notify(verb) => notify::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Client(verb) => clients::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,

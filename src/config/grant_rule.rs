@@ -32,6 +32,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
     });
     let approvals: u32 = section.read("approvals");
     let sponsor: bool = section.read("sponsor");
+    let notify = super::notify::addresses(section, "notify");
     let (requesters, ticket) = (section.read("requesters"), section.read("ticket"));
     let (longest, claim_within) = (seconds("longest", LONGEST), seconds("claim_within", LONGEST_CLAIM));
     let second_factor = optional("second_factor", 24 * 3_600);
@@ -63,6 +64,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
         ticket,
         inline,
         second_factor,
+        notify,
     })
 }
 

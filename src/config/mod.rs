@@ -32,6 +32,7 @@ mod log;
 mod login;
 mod machine_issuer;
 mod mapping;
+mod notify;
 mod portal;
 mod presets;
 mod raw;
@@ -120,6 +121,8 @@ pub struct Config {
     pub machine_issuers: Vec<MachineIssuerSettings>,
     /// Who may be granted which roles for a while.
     pub grants: crate::rights::GrantTerms,
+    /// How people and programs are told what happened to such.
+    pub notify: crate::notify::Settings,
     /// What names of groups say about roles.
     pub group_rules: GroupRules,
     /// The directories, in the order of the file. May be empty: the people of a directory that was
@@ -200,6 +203,7 @@ impl Config {
                 account.as_ref()?,
                 sso.issuer.as_ref(),
             ),
+            notify: notify::meant(&top.section("notify"), sso.issuer.as_ref(), files),
             clients: sso::with_our_own(&sso, client::all(&top.sections("client"), files)),
             sso,
             machine_issuers: machine_issuer::all(

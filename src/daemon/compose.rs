@@ -37,6 +37,7 @@ use crate::http::{App, socket};
 use crate::issue::{Mint, Templates};
 use crate::keys::Keys;
 use crate::model::AccountId;
+use crate::notify::Notices;
 use crate::rights::{Contacts, Shelf, TermsAt};
 use crate::sessions::Sessions;
 use crate::store::open::{self, Init, Settings as StoreSettings};
@@ -153,6 +154,7 @@ pub fn parts(
         others,
         rules,
         grants,
+        notices: Notices::new(config.notify),
         contacts,
         keys,
         sessions,
@@ -364,6 +366,7 @@ async fn apply_reload(
     *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
     *app.admin.grants.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.grants;
+    app.admin.notices.follow(config.notify);
     app.admin.issuers.replace(config.issuers);
     app.providers.replace(config.providers);
     app.machines.replace(config.machine_issuers);

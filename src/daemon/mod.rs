@@ -11,6 +11,7 @@ pub mod lifecycle;
 pub mod listeners;
 pub mod logouts;
 pub mod memory;
+pub mod notices;
 pub mod retention;
 pub mod signing;
 pub mod upkeep;
@@ -52,6 +53,7 @@ pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload:
     listeners.serve(&app, &lifecycle);
     lifecycle.spawn("store", upkeep::watch_store(app.store.clone(), ending.soft.clone()));
     lifecycle.spawn("logouts", logouts::run(Arc::clone(&app), ending.soft.clone()));
+    lifecycle.spawn("notices", notices::run(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("signing keys", signing::run(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), ending.soft));
     let draining = app.draining.clone();

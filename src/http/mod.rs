@@ -23,6 +23,7 @@ pub mod logins;
 pub mod me;
 pub mod model;
 pub mod ndjson;
+mod notices;
 mod oauth;
 pub mod origin;
 pub mod patient;

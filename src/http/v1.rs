@@ -117,6 +117,7 @@ pub fn routes() -> Routes {
         .with(super::iam::add)
         .with(super::logins::add)
         .with(super::model::add)
+        .with(super::notices::add)
         .with(super::records::add)
         .with(super::syncs::add)
 }

@@ -245,12 +245,81 @@ pub fn lapsed(snapshot: &dyn Snapshot, now: Timestamp, limit: usize) -> Result<V
     Ok(found)
 }
 
+/// A look back at a grant whose time is over, and when there was an alarm about it last.
+#[derive(Debug)]
+pub struct Overdue {
+    /// The row that says so.
+    pub row: Vec<u8>,
+    /// The commit that wrote it.
+    pub revision: super::Revision,
+    /// When there was an alarm.
+    pub told: Option<Timestamp>,
+    /// The grant.
+    pub grant: Grant,
+}
+
+/// The first `limit` grants that somebody has to have looked back at before `now`, and nobody has.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn overdue(snapshot: &dyn Snapshot, now: Timestamp, limit: usize) -> Result<Vec<Overdue>, StoreError> {
+    let range = KeyRange { from: keys::reviews(), to: Some(keys::no_review_yet(now)) };
+    let mut found = Vec::new();
+    for (row, Row { revision, value }) in snapshot.scan(&range, limit)? {
+        let (_, id) = keys::parse_review(&row).ok_or_else(|| StoreError::corrupt(&row, "it names no grant"))?;
+        let held = grant(snapshot, &id)?;
+        let grant = held.ok_or_else(|| StoreError::corrupt(&row, "the grant it leads to is not there"))?.value;
+        let told = if value.is_empty() { None } else { Some(from_json(&row, &value)?) };
+        found.push(Overdue { row, revision, told, grant });
+    }
+    Ok(found)
+}
+
+/// A grant in use that the clock ends soon, and when its holder was told of that last.
+#[derive(Debug)]
+pub struct Ending {
+    /// The row that says so.
+    pub row: Vec<u8>,
+    /// The commit that wrote it.
+    pub revision: super::Revision,
+    /// When they were told.
+    pub told: Option<Timestamp>,
+    /// The grant.
+    pub grant: Grant,
+}
+
+/// The first `limit` grants in use that the clock ends behind `now` and before `before`, the first first.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn ending(
+    snapshot: &dyn Snapshot,
+    now: Timestamp,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<Ending>, StoreError> {
+    let range = KeyRange { from: keys::not_due_yet(now), to: Some(keys::not_due_yet(before)) };
+    let mut found = Vec::new();
+    for (row, Row { revision, value }) in snapshot.scan(&range, limit)? {
+        let (_, id) = keys::parse_due(&row).ok_or_else(|| StoreError::corrupt(&row, "it names no grant"))?;
+        let held = grant(snapshot, &id)?;
+        let grant = held.ok_or_else(|| StoreError::corrupt(&row, "the grant it leads to is not there"))?.value;
+        let told = if value.is_empty() { None } else { Some(from_json(&row, &value)?) };
+        if matches!(grant.state, State::Active(_)) {
+            found.push(Ending { row, revision, told, grant });
+        }
+    }
+    Ok(found)
+}
+
 /// The ways to a grant. One that is over is found for as long as somebody has to look back at it.
 #[must_use]
 pub fn ways(grant: &Grant) -> Vec<Vec<u8>> {
     let waits = grant.waits().then(|| keys::waiting(&grant.id));
     let open = (!grant.is_settled()).then(|| keys::open_grant_of(&grant.person, &grant.role, &grant.id));
-    open.into_iter().chain(waits).chain(grant.due().map(|due| keys::due(due, &grant.id))).collect()
+    let review = grant.review.as_ref().filter(|review| review.done.is_none());
+    let review = review.map(|review| keys::review(review.due, &grant.id));
+    open.into_iter().chain(waits).chain(review).chain(grant.due().map(|due| keys::due(due, &grant.id))).collect()
 }
 
 /// The way by which somebody finds that it is over. Of those that were over before there were such ways it is not there.
@@ -263,6 +332,26 @@ pub fn way_of_ended(grant: &Grant) -> Option<Vec<u8>> {
 }
 
 impl Commit {
+    /// There was an alarm about a look back whose time is over, at `now`.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_overdue(&mut self, of: &Overdue, now: Timestamp) -> Result<(), StoreError> {
+        self.expect(of.row.clone(), Expect::At(of.revision));
+        self.put(of.row.clone(), to_json(&now)?);
+        Ok(())
+    }
+
+    /// The holder of a grant was told at `now` that it ends soon.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_ending(&mut self, of: &Ending, now: Timestamp) -> Result<(), StoreError> {
+        self.expect(of.row.clone(), Expect::At(of.revision));
+        self.put(of.row.clone(), to_json(&now)?);
+        Ok(())
+    }
+
     /// Writes an engagement: a new one, or one that was read so.
     ///
     /// # Errors

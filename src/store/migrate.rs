@@ -5,7 +5,7 @@
 //! time unless the step rewrites them too.
 
 use super::execute::{from_json, to_json};
-use super::{Commit, Intent, KeyRange, Store, StoreError, identity, rows, schema};
+use super::{Commit, Intent, KeyRange, Store, StoreError, grants, identity, rows, schema};
 use crate::base::Timestamp;
 use crate::model::client::RegistrationToken;
 use crate::model::logout_notice::LogoutNotice;
@@ -72,6 +72,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // Older versions would move notices and leave their turns, and would make recovery codes that count in no life of the store.
         run: |store, now| find_notices(store, now).and_then(|()| name_epochs(store, now)),
     },
+    Migration {
+        from: 9,
+        what: "looks back at grants by their time, and notices",
+        // There are no notices in layout 9. Older versions would leave a look back that was done among those that are overdue.
+        run: find_reviews,
+    },
 ];
 
 /// Rows looked at for one commit.
@@ -110,6 +116,25 @@ fn find_notices(store: &Store, now: Timestamp) -> Result<(), StoreError> {
             commit.put(schema::sso::turn(notice.turn(), &key), Vec::new());
         }
         store.commit(commit)?;
+    }
+}
+
+/// Writes by what each grant is found that somebody has to look back at: it waits for somebody, so it is among few.
+fn find_reviews(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = store.read(|snapshot| grants::waiting(snapshot, after.as_ref(), BATCH))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.value.id);
+        let mut commit = Commit::new(Actor::task("store/migrate"), now, Intent::Widen);
+        for way in page.iter().flat_map(|held| grants::ways(&held.value)) {
+            if schema::grants::parse_review(&way).is_some() {
+                commit.put(way, Vec::new());
+            }
+        }
+        if !commit.is_empty() {
+            store.commit(commit)?;
+        }
     }
 }
 

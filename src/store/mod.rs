@@ -35,6 +35,7 @@ pub mod logouts;
 pub mod memory;
 mod migrate;
 mod nesting;
+pub mod notices;
 pub mod open;
 pub mod overlay;
 mod place;

@@ -4,6 +4,7 @@
 //! known layout reads `hex/...`, so each key has exactly one spelling and each spelling one key.
 
 mod grants;
+mod notices;
 mod sso;
 
 use super::schema;
@@ -103,6 +104,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             sso::parse(space, rest)
         }
         space if grants::SPACES.contains(&space) => grants::parse(space, rest),
+        "notice" | "notice-turn" | "told-of-end" => notices::parse(space, rest),
         "sync" => {
             let (label, name) = rest.split_once('/')?;
             Some([b"S", label.as_bytes(), b"\0", name.as_bytes()].concat())
@@ -243,6 +245,7 @@ fn words(key: &[u8]) -> Option<String> {
         b's' => format!("setting/{}", schema::credentials::parse_setting(key)?.word()),
         b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' | b'7' => sso::words(key)?,
         b'l' | b'8' | b'9' | b'0' => grants::words(key)?,
+        b'@' => notices::words(key)?,
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -373,10 +376,38 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{EngagementId, GrantId, GroupId, GuardrailId, PolicyId, RoleId, SessionId, Timestamp, UserId};
+    use crate::base::{
+        EngagementId, GrantId, GroupId, GuardrailId, NoticeId, PolicyId, RoleId, SessionId, Timestamp, UserId,
+    };
     use crate::model::token_family::FamilyId;
     use crate::model::{Member, PasskeyId, RefHash};
     use crate::store::schema::{credentials, factors, grants, iam, sessions, sso};
+
+    #[test]
+    fn so_have_those_of_notices() {
+        for (key, text) in [
+            (schema::notices::notice(&NoticeId::from_bytes([9; 16])), format!("notice/{}", "09".repeat(16))),
+            (
+                schema::notices::turn(
+                    &crate::model::notice::Way::Webhook("siem".to_owned()),
+                    crate::base::Timestamp::UNIX_EPOCH,
+                    &NoticeId::from_bytes([9; 16]),
+                ),
+                format!("notice-turn/webhook/siem/0/{}", "09".repeat(16)),
+            ),
+            (
+                schema::notices::told_of_end(&EngagementId::from_bytes([9; 16])),
+                format!("told-of-end/{}", "09".repeat(16)),
+            ),
+            (
+                schema::grants::review(crate::base::Timestamp::UNIX_EPOCH, &GrantId::from_bytes([9; 16])),
+                format!("review-due/0/{}", "09".repeat(16)),
+            ),
+        ] {
+            assert_eq!(describe(&key), text);
+            assert_eq!(parse(&text), Some(key));
+        }
+    }
 
     #[test]
     fn so_have_those_of_grants() {
@@ -528,7 +559,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnxzqkjsefhdSPAOHJ!1263457".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_key_has_one_spelling(space in prop::sample::select(b"MUGRNEFDBIcKLYVWroiZTXQCgabupmnxzqkjsefhdSPAOHJ!1263457890l@".as_slice()), rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut key = vec![space];
             key.extend(rest);
             prop_assert_eq!(parse(&describe(&key)), Some(key));

@@ -62,9 +62,13 @@
 //! | `l` who people of elsewhere are here | 8, digest of issuer and subject (32) | [`OutsideIdentity`] as JSON | no |
 //! | `l` the same backwards | 9, user id, digest (32) | nothing | no |
 //! | `l` grants of that are over | 7, user id, second (8, counted down), grant id | nothing | no |
+//! | `l` when somebody has to have looked back at grants | 5, second (8), grant id | nothing, or when the last alarm was, as JSON | no |
 //! | `8` grants | grant id | [`Grant`] as JSON | yes |
 //! | `9` grants of that are not over | user id, role id, grant id | nothing | no |
-//! | `0` when the clock ends grants | second (8), grant id | nothing | no |
+//! | `0` when the clock ends grants | second (8), grant id | nothing, or when its holder was told last that it ends soon, as JSON | no |
+//! | `@` notices | 1, notice id | [`Notice`] as JSON | no |
+//! | `@` when they are told, by each way | 2, way, 0, second (8), notice id | nothing | no |
+//! | `@` what was told of the end of engagements | 3, engagement id | [`ToldOfEnd`] as JSON | no |
 //! | `d` what counts once, or no more: client assertions, tokens | kind byte, digest (32) | until when that matters, as JSON | no |
 //! | `s` settings of the account | setting byte | per setting | yes |
 //! | `g` claims: touched whenever something comes to hang on a row | that row's key | nothing | no |
@@ -76,7 +80,8 @@
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
 //! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`], of passkeys in
-//! [`factors`], of sessions in [`sessions`], of single sign-on in [`sso`], of grants in [`grants`].
+//! [`factors`], of sessions in [`sessions`], of single sign-on in [`sso`], of grants in [`grants`], of notices in
+//! [`notices`].
 //!
 //! [`rows`]: super::rows
 //! [`User`]: crate::model::User
@@ -102,6 +107,8 @@
 //! [`Grant`]: crate::model::Grant
 //! [`OutsideIdentity`]: crate::model::OutsideIdentity
 //! [`Invitation`]: crate::model::Invitation
+//! [`Notice`]: crate::model::Notice
+//! [`ToldOfEnd`]: super::notices::ToldOfEnd
 //! [`Code`]: crate::model::token_family::Code
 //! [`Family`]: crate::model::token_family::Family
 //! [`LogoutNotice`]: crate::model::logout_notice::LogoutNotice
@@ -113,6 +120,7 @@ pub mod credentials;
 pub mod factors;
 pub mod grants;
 pub mod iam;
+pub mod notices;
 pub mod sessions;
 pub mod sso;
 
@@ -120,7 +128,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 9;
+pub const SCHEMA_VERSION: u32 = 10;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -133,7 +141,7 @@ pub fn is_historied(key: &[u8]) -> bool {
 }
 
 /// Rows that say nothing of who may what: what happens (sessions, codes, tokens, log records, uses, steps of devices, counters of
-/// passkeys), and what
+/// passkeys, notices), and what
 /// was read of a directory and is not applied. A space that is not named here bears on rights.
 #[must_use]
 pub fn is_aside(key: &[u8]) -> bool {
@@ -152,6 +160,7 @@ pub fn is_aside(key: &[u8]) -> bool {
                 | b'5'
                 | b'6'
                 | b'7'
+                | b'@'
                 | b'A'
                 | b'O'
                 | b'u'

@@ -8,6 +8,7 @@ mod credentials;
 mod factors;
 mod grants;
 mod iam;
+mod notices;
 mod sessions;
 mod sso;
 
@@ -121,6 +122,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
             sso::check(snapshot, key, value)
         }
         Some(b'l' | b'8' | b'9' | b'0') => grants::check(snapshot, key, value),
+        Some(b'@') => notices::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
     }?;
     expect(row.revision <= snapshot.revision(), "it was written by a revision that is yet to come")

@@ -65,6 +65,12 @@ metrics! {
     HttpRequests = Counter "bailey_http_requests_total",
     /// Sign-ins with a password, by outcome.
     Logins = Counter "bailey_logins_total",
+    /// Notices, by way and outcome: told, failed, given up, or dropped for want of room.
+    Notices = Counter "bailey_notices_total",
+    /// Notices that wait to be told, by way.
+    NoticesWaiting = Gauge "bailey_notices_waiting",
+    /// Grants that somebody has to have looked back at by now, and nobody has.
+    ReviewsOverdue = Gauge "bailey_reviews_overdue",
     /// Commits made durable since the start.
     StoreCommits = Counter "bailey_store_commits_total",
     /// Bytes the store takes on disk.

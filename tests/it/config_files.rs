@@ -214,6 +214,10 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
                 let (_, inner) = key.path.rsplit_once('.').unwrap();
                 minimal(&format!("[[forward_auth.proxy]]\n{inner} = 2026-01-01"), &[])
             }
+            None if key.path.starts_with("notify.webhook.") => {
+                let (_, inner) = key.path.rsplit_once('.').unwrap();
+                minimal(&format!("[[notify.webhook]]\n{inner} = 2026-01-01"), &[])
+            }
             None if key.path == "issuer.url" => minimal("[[issuer]]\nurl = 2026-01-01", &[]),
             None if key.path.starts_with("issuer.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();

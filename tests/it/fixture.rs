@@ -75,6 +75,7 @@ impl Fixture {
             others,
             rules: std::sync::Arc::default(),
             grants,
+            notices: bailey::notify::Notices::default(),
             contacts: Contacts::default(),
             keys,
             declared_clients: Arc::default(),

@@ -35,6 +35,7 @@ pub(crate) fn rule() -> Rule {
         ticket: false,
         inline: false,
         second_factor: None,
+        notify: Vec::new(),
     }
 }
 
@@ -121,7 +122,7 @@ impl Bureau {
     }
 }
 
-async fn ask(browser: &mut Browser<'_>, more: &[(&str, &str)]) -> Page {
+pub(crate) async fn ask(browser: &mut Browser<'_>, more: &[(&str, &str)]) -> Page {
     // Grants stand in the order in which they were asked for.
     browser.office.pass(1);
     let page = browser.get(&format!("/me/grants/new?role={}", role())).await;

@@ -12,7 +12,7 @@ use crate::sts_unsigned::{PASSWORD, person};
 const NEW: &str = "gerade-noch-frost-19";
 
 /// A bureau with an engagement that dee answers for, of which eve and finn are, who have nothing to sign in with.
-async fn bureau() -> Bureau {
+pub(crate) async fn bureau() -> Bureau {
     let bureau = Bureau::new().await;
     for name in ["ext.eve", "ext.finn"] {
         bureau.office.post("/v1/users", json!({ "name": name })).await;
@@ -44,7 +44,7 @@ pub(crate) fn code_of(page: &Page) -> String {
 }
 
 /// Types a code behind a link, and a password on the page that comes then.
-async fn types(browser: &mut Browser<'_>, link: &str, code: &str, passwords: [&str; 2]) -> Page {
+pub(crate) async fn types(browser: &mut Browser<'_>, link: &str, code: &str, passwords: [&str; 2]) -> Page {
     let page = browser.get(link).await;
     page.says(200, "You are invited");
     let page = browser.post(link, &[("flow", &page.field("flow")), ("code", code)]).await;

@@ -181,6 +181,7 @@ impl Office {
             grants: std::sync::Arc::default(),
             rules: std::sync::Arc::default(),
             contacts: bailey::rights::Contacts::default(),
+            notices: bailey::notify::Notices::default(),
             keys,
             declared_clients: std::sync::Arc::default(),
             registered_clients: bailey::store::Recall::default(),

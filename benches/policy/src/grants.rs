@@ -124,6 +124,7 @@ fn rule() -> Rule {
         ticket: false,
         inline: false,
         second_factor: None,
+        notify: Vec::new(),
     }
 }
 

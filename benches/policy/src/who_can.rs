@@ -163,6 +163,7 @@ pub(crate) fn operations(store: &Store, dir: &std::path::Path) -> (Admin, Gate) 
         declared_clients: Default::default(),
         registered_clients: Default::default(),
         grants: Arc::default(),
+        notices: Default::default(),
         uses: Uses::default(),
         rng: Arc::new(Mutex::new(StdRng::from_seed([7; 32]))),
         passwords: Arc::default(),

@@ -4,6 +4,7 @@ use super::super::{Admin, AdminError};
 use super::{GrantView, grant, note, request, role_of, stands, user};
 use crate::gate::Authorized;
 use crate::model::grant::Closing;
+use crate::model::notice::Kind;
 
 impl Admin {
     /// Begins the working window of `asked.resource()`, or says that its holder is there to use what is left of it. Everything that it
@@ -53,6 +54,7 @@ impl Admin {
             let mut grant = before.value.clone();
             grant.state = grant.state.close(&grant.terms, Closing::Complete, change.now).map_err(stands)?;
             change.commit.put_grant(&before, &grant)?;
+            self.tell(change, Kind::GrantEnded, &grant, "");
             change.note("grant", grant.id.to_string());
             GrantView::of(change.snapshot, &grant, change.now)
         })

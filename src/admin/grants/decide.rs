@@ -9,7 +9,8 @@ use super::{GrantView, JUST_SHOWN, Person, are_one, grant, note, role_of, rule_o
 use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::Grant;
-use crate::model::grant::{Approval, Closing, StateError};
+use crate::model::grant::{Approval, Closing, State, StateError};
+use crate::model::notice::Kind;
 use crate::rights::{Terms, granted};
 use crate::store::{Snapshot, grants};
 
@@ -56,6 +57,9 @@ impl Admin {
             grant.state = grant.state.approve(&grant.terms, &of, approval, needed).map_err(stands)?;
             self.one_person_once(change.snapshot, &grant)?;
             change.commit.put_grant(&before, &grant)?;
+            if matches!(grant.state, State::Approved(_)) {
+                self.tell(change, Kind::GrantApproved, &grant, comment.trim());
+            }
             let person = user(change.snapshot, &grant.person)?;
             let person = person.ok_or_else(|| AdminError::NoSuch { what: "such person any more".to_owned() })?;
             note(change, &grant, &role, &person);
@@ -80,6 +84,7 @@ impl Admin {
             let closing = Closing::Refuse { by: asking.user.id, reason: said(reason)? };
             grant.state = grant.state.close(&grant.terms, closing, change.now).map_err(stands)?;
             change.commit.put_grant(&before, &grant)?;
+            self.tell(change, Kind::GrantRefused, &grant, reason.trim());
             change.note("grant", grant.id.to_string());
             change.note("right", right);
             change.note("reason", said(reason)?);

@@ -1,18 +1,25 @@
 //! A grant is taken back, the clock ends it, and somebody looks back at one that nobody else agreed to.
 
+use jiff::SignedDuration;
+
 use super::super::{Admin, AdminError};
+use super::tell::Happened;
 use super::{GrantView, are_one, decide, grant, role_of, rule_of, stands, user, views};
 use crate::audit::{Event, Outcome};
 use crate::authn::subject::Subject;
 use crate::base::Timestamp;
 use crate::gate::Authorized;
-use crate::model::grant::{Closing, Reviewed};
+use crate::model::grant::{Closing, Reviewed, State};
+use crate::model::notice::Kind;
 use crate::model::{Actor, Grant};
 use crate::store::iam::Read;
-use crate::store::{Commit, Intent, StoreError, grants, iam};
+use crate::store::{Commit, Intent, StoreError, grants, iam, identity};
 
 /// Grants that the clock ended, written down in one go.
 const AT_ONCE: usize = 256;
+
+/// How long an end is news.
+const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a round of writing down ends has come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +66,7 @@ impl Admin {
             let closing = Closing::Revoke { by: change.actor.clone(), reason: decide::said(reason)? };
             grant.state = grant.state.close(&grant.terms, closing, change.now).map_err(stands)?;
             change.commit.put_grant(&before, &grant)?;
+            self.tell(change, Kind::GrantRevoked, &grant, reason.trim());
             change.note("grant", grant.id.to_string());
             change.note("reason", decide::said(reason)?);
             GrantView::of(change.snapshot, &grant, change.now)
@@ -114,6 +122,16 @@ impl Admin {
         Ok(done)
     }
 
+    /// Of what ended long ago, and was written down now, nobody wants to hear; nor of what a restore ended.
+    fn tell_of_lapse(&self, happened: Happened<'_>, grant: &Grant) -> Result<(), StoreError> {
+        let is_news = grant.due().is_some_and(|due| happened.now.duration_since(due) < NEWS);
+        if is_news && grant.epoch == identity::epoch(happened.snapshot)?.to_string() {
+            let kind = if matches!(grant.state, State::Active(_)) { Kind::GrantEnded } else { Kind::GrantExpired };
+            self.tell_what_happened(happened, kind, grant, "");
+        }
+        Ok(())
+    }
+
     /// False where somebody else wrote it meanwhile.
     fn end_lapsed(&self, held: &Read<Grant>, now: Timestamp) -> Result<bool, StoreError> {
         let grant = &held.value;
@@ -122,6 +140,8 @@ impl Admin {
         let mut commit = Commit::new(by.clone(), now, Intent::Narrow);
         let stage = grant.stage(grant.due().unwrap_or(now)).word();
         commit.put_grant(held, &Grant { state, ..grant.clone() })?;
+        self.store
+            .read(|snapshot| self.tell_of_lapse(Happened { snapshot, commit: &mut commit, by: &by, now }, grant))?;
         let event = Event::narrowing("EndGrant")
             .with("grant", grant.id.to_string())
             .with("person", grant.person.to_string())

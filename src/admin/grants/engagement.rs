@@ -15,6 +15,7 @@ use crate::base::{EngagementId, Timestamp, UserId};
 use crate::gate::Authorized;
 use crate::model::engagement::{Closed, EngagementError};
 use crate::model::grant::{Closing, Stage};
+use crate::model::notice::Kind;
 use crate::model::{Engagement, Entity, Hours, MemberKind, User, Zone};
 use crate::rights::{find, granted};
 use crate::store::iam::Read;
@@ -218,6 +219,7 @@ impl Admin {
             };
             engagement.check().map_err(out_of_bounds)?;
             change.commit.put_engagement(None, &engagement)?;
+            self.tell_sponsor(change, Kind::EngagementOpened, &engagement, "");
             noted(change, &engagement);
             EngagementView::of(snapshot, &engagement, now)
         })
@@ -264,6 +266,7 @@ impl Admin {
             engagement.epoch = identity::epoch(snapshot)?.to_string();
             engagement.check().map_err(out_of_bounds)?;
             change.commit.put_engagement(Some(&before), &engagement)?;
+            self.tell_sponsor(change, Kind::EngagementChanged, &engagement, "");
             noted(change, &engagement);
             EngagementView::of(snapshot, &engagement, now)
         })
@@ -291,6 +294,7 @@ impl Admin {
             let closed = Closed { at: now, by: change.actor.clone(), reason: reason.clone() };
             let engagement = Engagement { closed: Some(closed), ..before.value.clone() };
             change.commit.put_engagement(Some(&before), &engagement)?;
+            self.tell_sponsor(change, Kind::EngagementClosed, &engagement, &reason);
             let mut ended = 0_u64;
             for person in &engagement.people {
                 for held in grants::open_of(snapshot, person, None)? {
@@ -303,6 +307,7 @@ impl Admin {
                     if let Ok(state) = grant.state.clone().close(&grant.terms, closing, now) {
                         grant.state = state;
                         change.commit.put_grant(&held, &grant)?;
+                        self.tell(change, Kind::GrantRevoked, &grant, &reason);
                         ended += 1;
                     }
                 }

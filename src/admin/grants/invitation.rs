@@ -226,7 +226,7 @@ impl Admin {
                 return Err(not_now(what, "sign in there as yourself, or ask whoever answers for you"));
             }
             if with_factor {
-                use_up(change, person, link.as_deref())?;
+                self.use_up(change, person, link.as_deref())?;
             }
             if held.is_none() {
                 for before in grants::outside_identities_of(change.snapshot, &person.id)? {
@@ -250,6 +250,27 @@ impl Admin {
         self.set_password(asked, &NewPassword { password, must_change: Some(false) }, |_| Ok(())).map(drop)
     }
 
+    /// With a first second factor an invitation is used up, in the same commit: of two who use it at once one does, and it never
+    /// counts again. Whoever answers for the engagement is told.
+    pub(in crate::admin) fn use_up(
+        &self,
+        change: &mut Change<'_>,
+        user: &User,
+        link: Option<&str>,
+    ) -> Result<(), AdminError> {
+        let held = grants::invitation(change.snapshot, &user.id)?;
+        let Some(link) = link else { return Ok(()) };
+        let epoch = identity::epoch(change.snapshot)?.to_string();
+        let good = held.filter(|held| held.value.link == link && held.value.is_good(&epoch, change.now));
+        let good = good.ok_or_else(|| not_now("the invitation was used or taken back meanwhile", "ask for another"))?;
+        change.commit.delete_invitation(&good);
+        change.note("invitation_to", good.value.engagement.to_string());
+        if let Some(held) = grants::engagement(change.snapshot, &good.value.engagement)? {
+            self.tell_of_invitation(change, &held.value, user);
+        }
+        Ok(())
+    }
+
     fn meant(&self, snapshot: &dyn Snapshot, which: &str, person: &str) -> Result<(Engagement, User), AdminError> {
         let engagement = engagement::found(snapshot, which)?.value;
         let invited = self.named_user(snapshot, person)?;
@@ -269,19 +290,6 @@ impl Admin {
 /// By which link whoever acts was invited, where they are at setting up how they sign in.
 pub(in crate::admin) fn invited(asked: &Authorized) -> Option<String> {
     asked.caller().bound().and_then(Bound::invitation).map(str::to_owned)
-}
-
-/// With a first second factor an invitation is used up, in the same commit: of two who use it at once one does, and it never counts
-/// again.
-pub(in crate::admin) fn use_up(change: &mut Change<'_>, user: &User, link: Option<&str>) -> Result<(), AdminError> {
-    let held = grants::invitation(change.snapshot, &user.id)?;
-    let Some(link) = link else { return Ok(()) };
-    let epoch = identity::epoch(change.snapshot)?.to_string();
-    let good = held.filter(|held| held.value.link == link && held.value.is_good(&epoch, change.now));
-    let good = good.ok_or_else(|| not_now("the invitation was used or taken back meanwhile", "ask for another"))?;
-    change.commit.delete_invitation(&good);
-    change.note("invitation_to", good.value.engagement.to_string());
-    Ok(())
 }
 
 fn of_engagement(

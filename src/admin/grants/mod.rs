@@ -8,6 +8,8 @@
 //!  end       it is taken back, the clock ends it, and somebody looks back at it
 //!  engagement  the window of a firm's contract, in which its people may be granted roles
 //!  invitation  one of these comes to have a way to sign in
+//!  tell      who is told of each step
+//!  alarms    who is told of what nobody did in time
 //!  views     what is shown of one
 //!  mine      what people are told who ask by a program of their own
 //! ```
@@ -15,6 +17,7 @@
 //! What counts at a use is not decided here but in [`crate::rights::granted`], of what is stored then. Each step is one commit on the
 //! row as it was read: of two who act at once one does, and what the other wants is looked at anew on what came of it.
 
+mod alarms;
 mod claim;
 mod decide;
 mod end;
@@ -23,12 +26,14 @@ mod invitation;
 mod mine;
 mod request;
 mod rests;
+mod tell;
 mod views;
 
+pub use alarms::OverdueReviews;
 pub use end::Lapsed;
 pub use engagement::{EngagementChange, EngagementView, NewEngagement};
+pub(super) use invitation::invited;
 pub use invitation::{Invited, SignsIn, ToldCode};
-pub(super) use invitation::{invited, use_up};
 pub use mine::{Listed, OwnView};
 pub use request::{Amended, NewGrant};
 pub use views::{ApprovalView, GrantView, Shown, Which};

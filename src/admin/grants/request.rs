@@ -15,8 +15,9 @@ use crate::authn::subject::Subject;
 use crate::base::{GrantId, Timestamp};
 use crate::gate::Authorized;
 use crate::model::grant::{Approval, Review, Rule, Start, State, Terms, TermsError};
+use crate::model::notice::Kind;
 use crate::model::{Entity, Grant, Holder, MemberKind, Role, User};
-use crate::policy::Kind;
+use crate::policy;
 use crate::rights::{Terms as RightsTerms, find, granted};
 use crate::store::{grants, iam, identity};
 
@@ -135,6 +136,7 @@ impl Admin {
             };
             without_others(&mut grant, rule, (&asking, &person, &role), change.now)?;
             change.commit.add_grant(&grant)?;
+            self.tell(change, super::tell::kind_of_new(&grant), &grant, "");
             note(change, &grant, &role, &person);
             note_terms(change, &grant);
             GrantView::of(change.snapshot, &grant, change.now)
@@ -170,6 +172,7 @@ impl Admin {
             }
             grant.state = grant.state.amended(&grant.terms, change.now).map_err(stands)?;
             change.commit.put_grant(&before, &grant)?;
+            self.tell(change, Kind::GrantChanged, &grant, "");
             note(change, &grant, &role, &person);
             note_terms(change, &grant);
             GrantView::of(change.snapshot, &grant, change.now)
@@ -300,14 +303,14 @@ fn given(text: Option<&RawValue>, rule: &Rule) -> Result<Option<String>, AdminEr
         }),
         None => Ok(None),
         Some(text) => {
-            examine(text.get(), Kind::Identity, LONGEST_GIVEN)?;
+            examine(text.get(), policy::Kind::Identity, LONGEST_GIVEN)?;
             Ok(Some(text.get().to_owned()))
         }
     }
 }
 
 fn policy(text: &RawValue) -> Result<String, AdminError> {
-    examine(text.get(), Kind::Identity, LONGEST_POLICY)?;
+    examine(text.get(), policy::Kind::Identity, LONGEST_POLICY)?;
     Ok(text.get().to_owned())
 }
 

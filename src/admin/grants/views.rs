@@ -230,7 +230,7 @@ pub(super) fn answers_for(snapshot: &dyn Snapshot, grant: &Grant, who: &User) ->
 }
 
 /// Who that was, in words.
-fn called(by: &Actor) -> String {
+pub(super) fn called(by: &Actor) -> String {
     match by {
         Actor::Person { name, .. } => name.clone(),
         Actor::Local { uid } => format!("an operator (uid {uid})"),

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use super::super::{Admin, AdminError};
 use super::mfa::Codes;
 use super::own_passkeys::{Enrolled, Removed, codes_go_with_the_last};
-use crate::admin::grants::{invited, use_up};
+use crate::admin::grants::invited;
 use crate::authn::login::{Factors, Method, NewFactor};
 use crate::authn::subject::Subject;
 use crate::authn::totp;
@@ -103,7 +103,7 @@ impl Admin {
         let invited = invited(&asked);
         self.change(asked, |change| {
             let user = user.as_ref().ok_or_else(nobody)?;
-            use_up(change, user, invited.as_deref())?;
+            self.use_up(change, user, invited.as_deref())?;
             let seed = self.offered(&user.id, sealed, change.now)?;
             let owner = CredentialOwner::User(user.id);
             let held = credentials::mfa_devices_of(change.snapshot, &owner)?;

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use super::super::{Admin, AdminError};
 use super::Change;
 use super::own_devices::{acting, must_have_shown, nobody};
-use crate::admin::grants::{invited, use_up};
+use crate::admin::grants::invited;
 use crate::authn::login::{Factors, Method, NewFactor};
 use crate::authn::signed::Signed;
 use crate::authn::subject::Subject;
@@ -116,7 +116,7 @@ impl Admin {
         let invited = invited(&asked);
         self.change(asked, |change| {
             let user = user.as_ref().ok_or_else(nobody)?;
-            use_up(change, user, invited.as_deref())?;
+            self.use_up(change, user, invited.as_deref())?;
             let held = Factors::of(change.snapshot, &user.id)?;
             must_have_shown(&held, shown)?;
             if held.passkeys >= MOST {

@@ -31,6 +31,8 @@ pub enum Form {
     Filter,
     /// `true` or `false`.
     Flag,
+    /// Where a webhook listens.
+    HookUrl,
     /// Names or addresses of hosts.
     Hosts,
     /// The address of an issuer of tokens.
@@ -39,6 +41,8 @@ pub enum Form {
     KeysUrl,
     /// The label of a directory.
     Label,
+    /// Addresses that mail is sent to.
+    Mails,
     /// Names of groups of this machine.
     Names,
     /// A name of this machine: of a group, of a credential.
@@ -59,6 +63,8 @@ pub enum Form {
     RedirectUris,
     /// Text that must not be seen.
     Secret,
+    /// Whose mails they are.
+    Sender,
     /// A percentage.
     Share,
     /// Tag keys, each set to a template of sessions.
@@ -102,12 +108,16 @@ impl Form {
             Self::File => r#"a path, such as "/etc/bailey/ca.pem""#,
             Self::Filter => r#"an LDAP filter, such as "(employeeType=active)""#,
             Self::Flag => "true or false",
+            Self::HookUrl => {
+                r#"an `https://` address, or `http://` of this machine, such as "https://siem.example.com/bailey""#
+            }
             Self::Hosts => r#"a list of host names without ports, such as ["bailey.example.com"]"#,
             Self::Issuer => r#"an `https://` address without a port, such as "https://oidc.example.com/prod""#,
             Self::KeysUrl => {
                 r#"an `https://` address, or `http://` of this machine, such as "https://oidc.example.com/keys""#
             }
             Self::Label => r#"1 to 32 of a-z, 0-9 and -, starting with a letter, such as "corp""#,
+            Self::Mails => r#"a list of mail addresses, such as ["security@example.com"]"#,
             Self::Name => "a name, in quotes",
             Self::Names => r#"a list of names, such as ["bailey-admin"]"#,
             Self::Nameservers => r#"a list of IP addresses, such as ["10.0.0.10", "10.0.0.11:5353"]"#,
@@ -120,6 +130,7 @@ impl Form {
             }
             Self::RedirectUris => r#"a list of `https://` addresses, such as ["https://app.example.com/callback"]"#,
             Self::OurUrl => r#"an `https://` address without a path, such as "https://sso.example.com""#,
+            Self::Sender => r#"a mail address, with or without a name, such as "Bailey <bailey@example.com>""#,
             Self::Secret => "text, in quotes",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
             Self::SessionTags => {

@@ -299,6 +299,8 @@ operations! {
     ListMFADeviceTags: Shows, Viewer, iam About::MfaDevice;
     /// A user's devices of the second factor.
     ListMFADevices: Shows, Viewer, iam About::User;
+    /// What waits to be told of grants and engagements, and why it was not yet.
+    ListNotices: Shows, Operator, bailey About::Account;
     /// Tags of an OpenID Connect provider.
     ListOpenIDConnectProviderTags: Shows, Viewer, iam About::OidcProvider;
     /// All OpenID Connect providers.
@@ -423,6 +425,8 @@ operations! {
     TagUser: Widens, Operator, iam About::User;
     /// Read the audit log.
     TailAudit: ShowsTheLog, Operator, bailey About::Account;
+    /// Tell a notice now, to try whether such arrive.
+    TestNotices: Narrows, Operator, bailey About::Account;
     /// Try a name and a password, as somebody who signs in does.
     TryLogin: Narrows, Operator, bailey About::User;
     /// Take an assignment away.

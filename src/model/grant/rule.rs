@@ -38,6 +38,8 @@ pub struct Rule {
     pub inline: bool,
     /// Seconds that a second factor may lie back at each call; it need not be there, if nothing is said.
     pub second_factor: Option<u32>,
+    /// Mail addresses that are told that a request waits, instead of the people who may agree.
+    pub notify: Vec<String>,
 }
 
 /// All rules, in their order: the first that knows a role counts. Clones share them.

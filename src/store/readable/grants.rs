@@ -4,7 +4,7 @@ use super::keyed;
 use crate::store::schema::grants as keys;
 
 /// The words that they begin with.
-pub(super) const SPACES: [&str; 10] = [
+pub(super) const SPACES: [&str; 11] = [
     "engagement",
     "engagement-of",
     "invitation",
@@ -12,6 +12,7 @@ pub(super) const SPACES: [&str; 10] = [
     "outside-identity-of",
     "grant",
     "grant-waiting",
+    "review-due",
     "open-grant-of",
     "ended-grant-of",
     "grant-due",
@@ -38,6 +39,10 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
             keyed(b'l', &["07", person, &left, grant], 41).filter(|_| parts.next().is_none())
         }
         "grant-waiting" => keyed(b'l', &["03", rest], 17),
+        "review-due" => {
+            let (second, grant) = rest.split_once('/')?;
+            keyed(b'l', &["05", &format!("{:016x}", second.parse::<u64>().ok()?), grant], 25)
+        }
         "grant" => keyed(b'8', &[rest], 16),
         "open-grant-of" => keyed(b'9', &rest.split('/').collect::<Vec<_>>(), 48),
         _ => {
@@ -64,6 +69,10 @@ pub(super) fn words(key: &[u8]) -> Option<String> {
             None if keys::parse_ended_grant_of(key).is_some() => {
                 let (person, second, grant) = keys::parse_ended_grant_of(key)?;
                 format!("ended-grant-of/{person}/{second}/{grant}")
+            }
+            None if keys::parse_review(key).is_some() => {
+                let (second, grant) = keys::parse_review(key)?;
+                format!("review-due/{second}/{grant}")
             }
             None => {
                 let (person, engagement) = keys::parse_engaged(key)?;

@@ -27,6 +27,9 @@ const OUTSIDE_OF: u8 = 9;
 /// The kind of somebody's grants that are over, beside those.
 const ENDED: u8 = 7;
 
+/// The kind of looks back at grants by their time, beside those.
+const REVIEW: u8 = 5;
+
 /// An engagement.
 #[must_use]
 pub fn engagement(id: &EngagementId) -> Vec<u8> {
@@ -197,17 +200,51 @@ pub fn parse_ended_grant_of(key: &[u8]) -> Option<(UserId, u64, GrantId)> {
     Some((UserId::from_bytes(*person), second, GrantId::from_bytes(grant.try_into().ok()?)))
 }
 
+/// That somebody has to have looked back at a grant by `at`, in the order of time; whole seconds, counted up.
+#[must_use]
+pub fn review(at: Timestamp, id: &GrantId) -> Vec<u8> {
+    key(b'l', &[&[REVIEW], &counted_up(at).to_be_bytes(), id.as_bytes()])
+}
+
+/// Prefix of all of those.
+#[must_use]
+pub fn reviews() -> Vec<u8> {
+    vec![b'l', REVIEW]
+}
+
+/// Behind all whose time is over at `at`.
+#[must_use]
+pub fn no_review_yet(at: Timestamp) -> Vec<u8> {
+    key(b'l', &[&[REVIEW], &at.as_second().max(0).saturating_add(1).to_be_bytes()])
+}
+
+/// Second and grant of such a key.
+#[must_use]
+pub fn parse_review(key: &[u8]) -> Option<(i64, GrantId)> {
+    let (second, grant) = key.strip_prefix(&[b'l', REVIEW])?.split_first_chunk::<8>()?;
+    Some((i64::from_be_bytes(*second), GrantId::from_bytes(grant.try_into().ok()?)))
+}
+
+fn counted_up(at: Timestamp) -> i64 {
+    at.as_second().saturating_add(i64::from(at.subsec_nanosecond() > 0)).max(0)
+}
+
 /// That the clock ends a grant at `at`, in the order of time; whole seconds, counted up.
 #[must_use]
 pub fn due(at: Timestamp, id: &GrantId) -> Vec<u8> {
-    let second = at.as_second().saturating_add(i64::from(at.subsec_nanosecond() > 0));
-    key(b'0', &[&second.max(0).to_be_bytes(), id.as_bytes()])
+    key(b'0', &[&counted_up(at).to_be_bytes(), id.as_bytes()])
 }
 
 /// Prefix of all of those.
 #[must_use]
 pub fn dues() -> Vec<u8> {
     vec![b'0']
+}
+
+/// Behind all whose time is over at `at`.
+#[must_use]
+pub fn not_due_yet(at: Timestamp) -> Vec<u8> {
+    key(b'0', &[&at.as_second().max(0).saturating_add(1).to_be_bytes()])
 }
 
 /// Second and grant of such a key.

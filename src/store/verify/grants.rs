@@ -1,6 +1,7 @@
 //! The rows of grants and engagements. Whose they are and of which role may be gone: they count for nothing then.
 
 use super::{expect, plain, there};
+use crate::base::Timestamp;
 use crate::model::{Engagement, Grant, Invitation, OutsideIdentity};
 use crate::store::schema::grants as keys;
 use crate::store::{Snapshot, execute, grants};
@@ -42,6 +43,11 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             let grant = plain(grants::grant(snapshot, &id))?.ok_or("the grant is not there")?;
             expect(grants::way_of_ended(&grant.value).as_deref() == Some(key), "it is no way to the grant it names")
         }
+        Some(b'l') if keys::parse_review(key).is_some() => {
+            let (_, id) = keys::parse_review(key).ok_or(SHAPE)?;
+            when_told(key, value)?;
+            leads(snapshot, key, &id)
+        }
         Some(b'l') => {
             let (person, id) = keys::parse_engaged(key).ok_or(SHAPE)?;
             let _ = person;
@@ -60,6 +66,7 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
         }
         _ => {
             let (_, id) = keys::parse_due(key).ok_or(SHAPE)?;
+            when_told(key, value)?;
             leads(snapshot, key, &id)
         }
     }
@@ -77,6 +84,11 @@ pub(super) fn check_grant(key: &[u8], value: &[u8]) -> Result<Grant, String> {
     let grant = plain(execute::from_json::<Grant>(key, value))?;
     expect(keys::grant(&grant.id) == key, "it holds the grant of another key")?;
     Ok(grant)
+}
+
+/// What lies there: nothing, or when somebody was told.
+fn when_told(key: &[u8], value: &[u8]) -> Result<(), String> {
+    if value.is_empty() { Ok(()) } else { plain(execute::from_json::<Timestamp>(key, value)).map(drop) }
 }
 
 fn leads(snapshot: &dyn Snapshot, key: &[u8], id: &crate::base::GrantId) -> Result<(), String> {

@@ -17,6 +17,7 @@ pub(crate) mod ds389;
 pub(crate) mod enclosure;
 pub(crate) mod issuer;
 pub(crate) mod ldap_tools;
+pub(crate) mod mail;
 pub(crate) mod samba;
 pub(crate) mod scripted;
 pub(crate) mod signer;

@@ -115,6 +115,11 @@ impl Website {
         self.script.lock().unwrap().bodies.clone()
     }
 
+    /// The heads of all requests.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.script.lock().unwrap().heads.clone()
+    }
+
     /// The head of the last request.
     pub(crate) fn last_head(&self) -> String {
         self.script.lock().unwrap().heads.last().cloned().unwrap_or_default()
