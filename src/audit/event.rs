@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::RequestId;
 use crate::store::Intent;
 
 /// What is about to happen, or has happened.
@@ -23,6 +24,10 @@ pub struct Event {
     pub user_agent: Option<String>,
     /// What it is about. Never secrets.
     pub parameters: BTreeMap<String, Value>,
+    /// The request that it came with; `None` of what no request asked for.
+    pub request: Option<RequestId>,
+    /// What a refusal rested on, in the form of whoever decided; bounded by them, and left out where it is too large. Never secrets.
+    pub matter: Option<serde_json::Value>,
 }
 
 /// A parameter of an event: flat, so that a record's size has a bound.
@@ -71,6 +76,8 @@ impl Event {
             source_ip: None,
             user_agent: None,
             parameters: BTreeMap::new(),
+            request: None,
+            matter: None,
         }
     }
 
@@ -82,6 +89,12 @@ impl Event {
     /// An event that changes nothing.
     pub fn reading(name: impl Into<Cow<'static, str>>) -> Self {
         Self { read_only: true, intent: Intent::Narrow, ..Self::new(name) }
+    }
+
+    /// The same event, as what came with this request.
+    #[must_use]
+    pub fn of_request(self, request: Option<RequestId>) -> Self {
+        Self { request, ..self }
     }
 
     /// The same event with one parameter more.

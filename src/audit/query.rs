@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::chain;
 use super::tail::{self, Line};
-use crate::base::Timestamp;
+use crate::base::{RequestId, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// Records a page.
@@ -103,6 +105,46 @@ pub fn behind(store: &Store, since: Timestamp, newest: u64) -> Result<u64, Store
     }
     // Records that were owed stand a little later than they happened.
     Ok(low.saturating_sub(1))
+}
+
+/// How much earlier and later than its request a record may say that it was: those who write at once come in any order, and a
+/// directory or a person with a second factor may take their time.
+const EARLIER: SignedDuration = SignedDuration::from_secs(10);
+const LATER: SignedDuration = SignedDuration::from_secs(900);
+/// Records that are looked at for one request: those of a minute of the heaviest load.
+const MOST_LOOKED_AT: usize = 100_000;
+/// Records that are looked at behind the first that was found: what one request writes stands close together.
+const MOST_BEHIND: usize = 5_000;
+
+/// The records of a request. The id says when that came, so they are looked for around there, whatever the length of the log; one that
+/// was owed, since the log could not be written, stands later and is not found. Blocks.
+///
+/// # Errors
+/// When the engine cannot read.
+pub fn of_request(store: &Store, request: RequestId) -> Result<Vec<Line>, StoreError> {
+    let newest = store.read(chain::head)?.seq;
+    let since = request.at().checked_sub(EARLIER).unwrap_or(Timestamp::MIN);
+    let until = request.at().checked_add(LATER).unwrap_or(Timestamp::MAX);
+    let mut at = behind(store, since, newest)?;
+    // As records spell it; whoever quotes an id within one cannot spell it so, since quotes are escaped there.
+    let spelt = format!("\"requestID\":\"{request}\"");
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    while looked_at < MOST_LOOKED_AT {
+        let lines = tail::after(store, at, PAGE)?;
+        let Some(last) = lines.last() else { break };
+        at = last.seq;
+        looked_at += lines.len();
+        let over = serde_json::from_str(&last.json).ok().and_then(|last| time_of(&last)).is_some_and(|at| at > until);
+        let had = found.len();
+        found.extend(lines.into_iter().filter(|line| line.json.contains(&spelt)));
+        if had == 0 && !found.is_empty() {
+            looked_at = looked_at.max(MOST_LOOKED_AT - MOST_BEHIND);
+        }
+        if over {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{AuditError, Event, Identity, Outcome, Value, chain};
-use crate::base::Timestamp;
 use crate::base::text::printable_within;
+use crate::base::{RequestId, Timestamp};
 use crate::model::Actor;
 use crate::store::{Link, Sealed};
 
@@ -22,6 +22,9 @@ const LONGEST_FIELD: usize = 1_024;
 
 /// Most parameters kept of one event.
 const MOST_PARAMETERS: usize = 24;
+
+/// Largest matter of a refusal, in bytes of JSON. Whoever decides cuts it to less.
+const LARGEST_MATTER: usize = 16 * 1024;
 
 /// Largest draft: with its place in the chain it stays below the store's 64 KiB a value.
 pub(super) const LARGEST: usize = 60 * 1024;
@@ -45,6 +48,12 @@ pub(super) struct Facts {
     error_message: Option<String>,
     request_parameters: Option<BTreeMap<String, Value>>,
     response_elements: Option<BTreeMap<String, Value>>,
+    /// What a refusal rested on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    additional_event_data: Option<serde_json::Value>,
+    /// The request that it came with, as its answer names it.
+    #[serde(default, rename = "requestID", skip_serializing_if = "Option::is_none")]
+    request_id: Option<RequestId>,
     #[serde(rename = "eventID")]
     event_id: Uuid,
     event_type: Cow<'static, str>,
@@ -120,6 +129,8 @@ impl Facts {
             error_message: None,
             request_parameters: bounded(&event.parameters),
             response_elements: None,
+            additional_event_data: event.matter.clone().filter(|matter| matter.to_string().len() <= LARGEST_MATTER),
+            request_id: event.request,
             event_id: id,
             event_type: if matches!(actor, Actor::Task { .. }) { "AwsServiceEvent" } else { "AwsApiCall" }.into(),
             read_only: event.read_only,
@@ -165,6 +176,7 @@ impl Facts {
             error_message: None,
             request_parameters: None,
             response_elements: None,
+            additional_event_data: None,
             user_identity: UserIdentity {
                 principal_id: short(&who.principal_id),
                 user_name: who.user_name.as_deref().map(short),

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use super::sigv4::{Claim, Expected, Request, SigV4Error, Verified};
 use super::{Caller, CallerKind};
 use crate::base::text::printable;
-use crate::base::{Fault, Faulty, Secret, SessionId, Timestamp};
+use crate::base::{Fault, Faulty, RequestId, Secret, SessionId, Timestamp};
 use crate::keys::{Keys, KeysError, access_key_owner};
 use crate::model::{
     AccessKey, AccessKeyId, AccountId, Actor, Arn, CredentialOwner, Entity, Member, Root, SessionKind, UniqueId, User,
@@ -57,6 +57,8 @@ pub struct From {
     pub secure: bool,
     /// What the client says it is. Anybody can say anything here.
     pub user_agent: Option<String>,
+    /// What the request is called, in its answer and in records.
+    pub request: Option<RequestId>,
 }
 
 /// Why a request is nobody's.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod fault;
 pub mod ids;
 pub mod network;
+pub mod request;
 pub mod rng;
 pub mod secret;
 pub mod sid;
@@ -19,5 +20,6 @@ pub use ids::{
     EngagementId, FamilyId, GrantId, GroupId, GuardrailId, Guid, InstanceProfileId, NoticeId, OidcProviderId, PolicyId,
     ResourceId, RoleId, SamlProviderId, SessionId, UserId,
 };
+pub use request::RequestId;
 pub use secret::Secret;
 pub use sid::Sid;

@@ -14,6 +14,7 @@ use super::broker::Credentials;
 use super::clients::ClientVerb;
 use super::clock::ClockVerb;
 use super::engagements::EngagementVerb;
+use super::explain::Explain;
 use super::grants::GrantVerb;
 use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
 use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
@@ -169,6 +170,10 @@ pub enum Verb {
     /// Notices: what waits to be told, and whether it would arrive
     #[command(subcommand)]
     Notify(NotifyVerb),
+    /// Explain a refusal: what denied it or was missing, what of that holds now, and what would help
+    ///
+    /// By the id that the answer gave. Over the socket anybody's; with --url your own, as who is signed in there.
+    Explain(Explain),
     /// Guardrails: beyond what nobody of an account reaches, whatever else allows it
     #[command(subcommand)]
     Guardrail(GuardrailVerb),
@@ -685,6 +690,7 @@ mod tests {
             "credentials serve --role Deploy --listen 127.0.0.1:9911 --token-file f --allow-uid 1000",
             "credentials --role Deploy serve --listen [::1]:0 --imds",
             "completions fish",
+            "explain 01890a5d-ac96-774b-bcce-b302099a8057 --url https://bailey.example",
         ] {
             if let Err(error) = parse(line) {
                 panic!("{line}: {error}");

@@ -54,7 +54,7 @@ pub enum ClientError {
         seconds: u64,
     },
     /// The daemon says no.
-    #[error("{}", .0.message)]
+    #[error("{}{}", .0.message, named(.0))]
     Refused(PublicError),
     /// The answer is not what this version expects.
     #[error("the daemon's answer cannot be read ({why}); are this command and the daemon of one version?")]
@@ -270,6 +270,14 @@ fn request(method: Method, path: &str, body: Bytes) -> Result<Request<Bytes>, Cl
 
 fn broken(error: hyper::Error) -> ClientError {
     ClientError::Broken { why: error.to_string() }
+}
+
+/// What the request was called, where `bailey explain` says more of the refusal.
+fn named(error: &PublicError) -> String {
+    match &error.request_id {
+        Some(id) if error.code == "AccessDenied" => format!(" (`bailey explain {}` says more)", printable(id)),
+        _ => String::new(),
+    }
 }
 
 pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ClientError {

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod completions;
 pub mod effects;
 pub mod engagements;
+pub mod explain;
 pub mod grants;
 pub mod iam;
 pub mod kerberos;
@@ -136,6 +137,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Grant(verb) if global.url.is_some() || verb.takes_a_person() => {
             own::grant(&mut own::Own::open(&global)?, verb).await?
         }
+        Verb::Explain(verb) => explain::run(&global, verb).await?,
         Verb::Grant(verb) => grants::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Notify(verb) => notify::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Client(verb) => clients::run(&mut Session::open(&global).await?, verb).await?,

@@ -17,7 +17,7 @@ pub enum GateError {
         operation: Operation,
         /// What it would take.
         needs: &'static str,
-        /// What was known of the question, of somebody who signed.
+        /// What was known of the question, of somebody whom policies know.
         refusal: Option<Box<Refusal>>,
     },
     /// Policies do not let the caller do it. The words are those that AWS has for it, since programs look for them.
@@ -31,7 +31,7 @@ pub enum GateError {
         resource: String,
         /// Why not: the layer, and the statement if one denies it.
         because: String,
-        /// What was known of the question, of somebody who signed.
+        /// What was known of the question.
         refusal: Option<Box<Refusal>>,
     },
     /// Whether the caller may cannot be found out, so it may not.
@@ -53,7 +53,7 @@ pub enum GateError {
 }
 
 impl GateError {
-    /// What was known of the question that was answered by a no, of somebody who signed.
+    /// What was known of the question that was answered by a no, of somebody whom policies know.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 
 use super::GateError;
 use super::operation::Operation;
-use super::refusal::{No, Refusal};
+use super::refusal::{Grounds, No, Refusal};
 use super::target::{About, Renaming, Target};
 use super::who;
 use crate::authn::subject::Subject;
-use crate::base::{Faulty, Timestamp};
+use crate::base::{Faulty, RequestId, Timestamp};
 use crate::model::{AccountId, Arn, Role};
 use crate::policy::{Context, Detail, Layer, Named, Reason, RequestError, Verdict, decide};
 use crate::rights::guardrails::Level;
@@ -24,6 +24,8 @@ use crate::store::{Snapshot, Store, StoreError};
 /// More of what is asked than an operation and a resource.
 #[derive(Debug, Clone, Default)]
 pub struct Asking {
+    /// The request that it comes with, of a caller who does not say so.
+    pub request: Option<RequestId>,
     /// What the audit record is to say: names and values, never secrets.
     pub notes: Vec<(&'static str, String)>,
     /// Tags that come with the request: `aws:RequestTag/KEY` and `aws:TagKeys`.
@@ -151,7 +153,7 @@ impl Judge {
             (Ok(granted), _) => Ok(granted),
             (Err(no), resource) => {
                 let (caller, action, because) = (who.to_string(), operation.action(), no.because.clone());
-                let refusal = Refusal::of(who, action.clone(), resource.clone(), no);
+                let refusal = Some(Refusal::of(who, action.clone(), resource.clone(), no));
                 Err(GateError::NotAuthorized { caller, action, resource, because, refusal })
             }
         }
@@ -283,7 +285,7 @@ impl Asked<'_> {
             let resource = &self.target.arn;
             let open = self.operation.is_open_to_people() || self.asking.comes_along;
             if let Err(no) = allows((self.acting, open), &action, resource, context.clone(), reading)? {
-                return Ok(Err(No { action: Some(action), context, ..no }));
+                return Ok(Err(No { action: Some(action), ..no }));
             }
         }
         Ok(Ok(None))
@@ -322,8 +324,8 @@ impl Asked<'_> {
                 context.set(key, values.clone());
             }
             let action = self.operation.action();
-            if let Err(no) = allows((self.acting, true), &action, &self.target.arn, context.clone(), reading)? {
-                return Ok(Err(No { action: Some(action), context, ..no }));
+            if let Err(no) = allows((self.acting, true), &action, &self.target.arn, context, reading)? {
+                return Ok(Err(No { action: Some(action), ..no }));
             }
         }
         let mut assumed = may_assume(reading, self.acting, &role, (&asked, self.asking.strangers.as_deref()), now)?;
@@ -366,12 +368,13 @@ impl Asked<'_> {
     ) -> Result<Option<Granted>, No> {
         match assumed {
             Assumed::Allowed(way) => Ok(Some(Granted { grant, way, asked })),
-            Assumed::Refused { action, denied, because, matched, missing: _ } => {
+            Assumed::Refused { action, denied, because, basis, missing: _ } => {
                 let mut context = self.acting.context(now);
                 for (key, values) in asked {
                     context.set(&key, values);
                 }
-                Err(No { because, action: Some(action.to_owned()), explicit: denied, matched, context })
+                let grounds = Grounds::of(self.acting, *basis, denied, context);
+                Err(No { because, action: Some(action.to_owned()), grounds: Box::new(grounds) })
             }
         }
     }
@@ -453,11 +456,12 @@ pub(super) fn allows(
     }
     guardrails.bind(&sides, &mut policies);
     let decision = decide(&request, &policies, Detail::Deciding);
+    let explicit = decision.verdict == Verdict::ExplicitlyDenied;
+    let grounds = || Grounds::of(acting, decision.basis(&request, &policies), explicit, request.context().clone());
     Ok(match decision.verdict {
         Verdict::Allowed => Ok(()),
         Verdict::ExplicitlyDenied => {
-            let (explicit, matched) = (true, decision.denying(&policies));
-            Err(No { explicit, matched, ..No::from(with_an_explicit_deny(&decision.reasons)) })
+            Err(No { grounds: Box::new(grounds()), ..No::from(with_an_explicit_deny(&decision.reasons)) })
         }
         Verdict::ImplicitlyDenied => {
             let layer = decision.reasons.iter().find_map(|reason| match reason {
@@ -472,7 +476,8 @@ pub(super) fn allows(
                 _ => "no identity-based policy",
             };
             let level = layer.and_then(|layer| guardrails.level(layer, &sides)).map(which).unwrap_or_default();
-            Err(format!("because {nothing} allows the {action} action{level}").into())
+            let because = format!("because {nothing} allows the {action} action{level}");
+            Err(No { grounds: Box::new(grounds()), ..No::from(because) })
         }
     })
 }

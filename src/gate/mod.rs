@@ -11,6 +11,7 @@ mod again;
 mod denials;
 mod error;
 mod judge;
+pub mod matter;
 mod operation;
 mod refusal;
 mod rules;
@@ -26,16 +27,18 @@ use std::sync::Arc;
 pub use again::Remembered;
 pub use error::GateError;
 pub use judge::{Asking, Grant, Granted, Judge};
+pub use matter::Matter;
 pub use operation::Operation;
-pub use refusal::Refusal;
+pub use refusal::{Grounds, Refusal};
 
 use crate::audit::{Audit, Event, Opened, Outcome, Trace};
 use crate::authn::local::StrangerError;
+use crate::authn::signed::{self, Signed};
 use crate::authn::subject::Subject;
 use crate::authn::{Caller, CallerKind};
-use crate::base::Timestamp;
 use crate::base::network::Neighbours;
 use crate::base::text::printable;
+use crate::base::{RequestId, Timestamp};
 use crate::model::Actor;
 use crate::store::{Commit, Committed, Intent, Store, StoreError};
 use denials::Denials;
@@ -63,6 +66,25 @@ pub enum Proof {
     Token,
     /// A secret or an assertion of a client of single sign-on.
     Client,
+}
+
+/// Where a proof of who one is came from, and with which request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Whence {
+    ip: Option<IpAddr>,
+    request: Option<RequestId>,
+}
+
+impl From<&signed::From> for Whence {
+    fn from(from: &signed::From) -> Self {
+        Self { ip: from.ip, request: from.request }
+    }
+}
+
+impl From<(Option<IpAddr>, Option<RequestId>)> for Whence {
+    fn from((ip, request): (Option<IpAddr>, Option<RequestId>)) -> Self {
+        Self { ip, request }
+    }
 }
 
 /// Decides.
@@ -163,7 +185,7 @@ impl Gate {
             (Some(true), _) => Ok(None),
             (None, Some(who)) => {
                 let decided = self.judge.decide(who, operation, resource, asking, now);
-                decided.inspect_err(|denied| self.note_denial(&caller.actor(), event, denied, now))
+                decided.inspect_err(|denied| self.note_refusal(&caller.actor(), event, denied, now))
             }
             // A caller of whom neither the table nor policies say anything may do nothing.
             (Some(false) | None, _) => Err(self.deny(caller, operation, resource, event, now)),
@@ -217,16 +239,22 @@ impl Gate {
         let denied = GateError::Denied {
             caller: caller.to_string(),
             operation,
-            refusal: Subject::of(caller).and_then(|who| Refusal::of(who, operation.action(), resource, no)),
+            refusal: Subject::of(caller).map(|who| Refusal::of(who, operation.action(), resource, no)),
             needs: operation.needs(caller.kind()),
         };
-        self.note_denial(&caller.actor(), event, &denied, now);
+        self.note_refusal(&caller.actor(), event, &denied, now);
         denied
     }
 
     /// Writes down that somebody without any role asked for `operation`. Blocks.
-    pub fn turn_away(&self, stranger: &StrangerError, operation: Operation, now: Timestamp) {
-        let event = Event::reading(operation.name()).with("caller", "stranger");
+    pub fn turn_away(
+        &self,
+        stranger: &StrangerError,
+        operation: Operation,
+        request: Option<RequestId>,
+        now: Timestamp,
+    ) {
+        let event = Event::reading(operation.name()).with("caller", "stranger").of_request(request);
         self.note_denial(&Actor::Local { uid: stranger.uid() }, &event, stranger, now);
     }
 
@@ -243,38 +271,57 @@ impl Gate {
         let event = about.into_iter().fold(event(operation, "", caller), |event, (name, value)| {
             event.with(name, printable(&value).into_owned())
         });
-        self.note_ended(&caller.actor(), &event, &Outcome::failed(code, &message), now);
+        self.note_ended(&caller.actor(), &event, (&Outcome::failed(code, &message), None), now);
     }
 
-    /// Writes down that a request of `actor` to an application was refused, and what `about` says of it: the yes is the
-    /// application's to record, since it is what happens there. Blocks.
+    /// Writes down that a request of `signed` to an application was refused, what `about` says of it, and what that rested on, if it
+    /// was policies: the yes is the application's to record, since it is what happens there. Blocks.
     pub fn refuse_request(
         &self,
-        actor: &Actor,
+        signed: &Signed,
         about: Vec<(&'static str, String)>,
-        why: &dyn fmt::Display,
+        (why, refusal): (&dyn fmt::Display, Option<&Refusal>),
         now: Timestamp,
     ) {
-        let event = about.into_iter().fold(Event::reading("ForwardAuth"), |event, (name, value)| {
-            event.with(name, printable(&value).into_owned())
-        });
-        self.note_denial(actor, &event, why, now);
+        let event = Event::reading("ForwardAuth").of_request(signed.from().request);
+        let event =
+            about.into_iter().fold(event, |event, (name, value)| event.with(name, printable(&value).into_owned()));
+        self.note_ended(&signed.actor(), &event, (&Outcome::Denied { message: why.to_string() }, refusal), now);
     }
 
     /// Writes down that `proxy` asked what is no question, about a request from `ip`: a client may be behind that, so it counts
     /// among the denials of its address. Blocks.
-    pub fn refuse_question(&self, proxy: &Actor, ip: IpAddr, why: &dyn fmt::Display, now: Timestamp) {
+    pub fn refuse_question(
+        &self,
+        proxy: &Actor,
+        (ip, request): (IpAddr, Option<RequestId>),
+        why: &dyn fmt::Display,
+        now: Timestamp,
+    ) {
         let event = Event::reading("ForwardAuth").with("proxy", proxy.to_string()).with("source_ip", ip.to_string());
+        let event = event.of_request(request);
         self.note_denial(&Actor::task(format!("requests from {}", Neighbours::of(ip))), &event, why, now);
     }
 
-    /// Writes down that a proof of who one is, from `ip`, was refused: `about` says of which key, if it claims one, and why. Each address has its own limit of records a minute, so that nobody's noise hides what others try. Blocks.
+    /// Writes down that a proof of who one is, from `whence`, was refused: `about` says of which key, if it claims one, and why. Each address has its own limit of records a minute, so that nobody's noise hides what others try. Blocks.
     pub fn refuse_proof(
         &self,
         proof: Proof,
-        ip: Option<IpAddr>,
+        whence: impl Into<Whence>,
         about: Vec<(&'static str, String)>,
         why: &dyn fmt::Display,
+        now: Timestamp,
+    ) {
+        self.refuse_proof_of(proof, whence.into(), about, (why, None), now);
+    }
+
+    /// As [`Gate::refuse_proof`], with what it rested on, if it was policies.
+    fn refuse_proof_of(
+        &self,
+        proof: Proof,
+        Whence { ip, request }: Whence,
+        about: Vec<(&'static str, String)>,
+        (why, refusal): (&dyn fmt::Display, Option<&Refusal>),
         now: Timestamp,
     ) {
         let from = ip.map(|ip| format!(" from {}", Neighbours::of(ip))).unwrap_or_default();
@@ -289,14 +336,15 @@ impl Gate {
             Proof::Token => ("VerifyToken", "session tokens"),
             Proof::Client => ("VerifyClient", "clients"),
         };
-        let mut event = Event::reading(name);
+        let mut event = Event::reading(name).of_request(request);
         for (name, value) in about {
             event = event.with(name, printable(&value).into_owned());
         }
         if let Some(ip) = ip {
             event = event.with("source_ip", ip.to_string());
         }
-        self.note_denial(&Actor::task(format!("{many}{from}")), &event, why, now);
+        let outcome = Outcome::Denied { message: why.to_string() };
+        self.note_ended(&Actor::task(format!("{many}{from}")), &event, (&outcome, refusal), now);
     }
 
     /// Writes down how many denials were passed over, once their minute is over. Blocks.
@@ -307,14 +355,28 @@ impl Gate {
     }
 
     fn note_denial(&self, actor: &Actor, event: &Event, why: &dyn fmt::Display, now: Timestamp) {
-        self.note_ended(actor, event, &Outcome::Denied { message: why.to_string() }, now);
+        self.note_ended(actor, event, (&Outcome::Denied { message: why.to_string() }, None), now);
     }
 
-    fn note_ended(&self, actor: &Actor, event: &Event, outcome: &Outcome, now: Timestamp) {
+    /// As [`Gate::note_denial`], with what the no rested on.
+    fn note_refusal(&self, actor: &Actor, event: &Event, denied: &GateError, now: Timestamp) {
+        let outcome = Outcome::Denied { message: denied.to_string() };
+        self.note_ended(actor, event, (&outcome, denied.refusal()), now);
+    }
+
+    fn note_ended(
+        &self,
+        actor: &Actor,
+        event: &Event,
+        (outcome, refusal): (&Outcome, Option<&Refusal>),
+        now: Timestamp,
+    ) {
         let Some(passed_over) = self.denials.admit(actor, now) else { return };
         self.note_passed_over(actor, passed_over, now);
-        tracing::warn!(%actor, operation = %event.name, "denied");
-        self.audit.note(actor, event, outcome, now);
+        let request = event.request.map(|request| request.to_string()).unwrap_or_default();
+        tracing::warn!(%actor, operation = %event.name, request, "denied");
+        let matter = refusal.and_then(|refusal| Matter::of(refusal).json());
+        self.audit.note(actor, &Event { matter, ..event.clone() }, outcome, now);
     }
 
     fn note_passed_over(&self, actor: &Actor, count: u64, now: Timestamp) {
@@ -328,9 +390,12 @@ impl Gate {
 
 /// The record of a question, with what the question says of itself.
 fn asked(caller: &Caller, operation: Operation, resource: &str, asking: &Asking) -> Event {
-    asking.notes.iter().fold(event(operation, resource, caller), |event, (name, value)| {
-        event.with(name, printable(value).into_owned())
-    })
+    let event = event(operation, resource, caller);
+    let request = event.request.or(asking.request);
+    asking
+        .notes
+        .iter()
+        .fold(event.of_request(request), |event, (name, value)| event.with(name, printable(value).into_owned()))
 }
 
 fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {
@@ -347,6 +412,7 @@ fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {
         event = event.with("client", bearer.client().as_str()).with("family", bearer.family().to_string());
     }
     if let Some(from) = Subject::of(caller).map(Subject::from) {
+        event.request = from.request;
         if let Some(ip) = from.ip {
             event = event.with("source_ip", ip.to_string());
         }

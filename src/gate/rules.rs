@@ -15,8 +15,13 @@ impl Operation {
             // A client that shows somebody's tokens has them signed in to it again, or exchanges them for a session.
             (CallerKind::Bearer, _) if matches!(self, Self::AuthorizeClient | Self::ExchangeToken) => None,
             (CallerKind::Bearer, _) => Some(false),
-            // What takes a person about roles for a while, and nothing else: whatever else they may they do by a session.
-            (CallerKind::Terminal, _) if self.is_a_persons_about_grants() => None,
+            // What takes a person about roles for a while, and why they were refused; whatever else they may they do by a session.
+            (CallerKind::Terminal, _)
+                if self.is_a_persons_about_grants()
+                    || matches!(self, Self::ExplainRefusal | Self::ExplainAnyRefusal) =>
+            {
+                None
+            }
             (CallerKind::Terminal, _) => Some(false),
             // Whoever signed in, or is vouched for, exchanges that for a session, and does nothing else.
             (CallerKind::Bound, _)
@@ -80,7 +85,7 @@ impl Operation {
             }
             (CallerKind::Bearer, _) => "tokens of single sign-on are exchanged for a session first",
             (CallerKind::Terminal, _) => {
-                "at a terminal people ask for roles, decide about them and end them, and nothing else"
+                "at a terminal people ask for roles, decide about them and end them, ask why they were refused, and nothing else"
             }
             (CallerKind::Bound, _) => "whoever signed in with a password exchanges that for a session first",
             (CallerKind::Machine, _) => "a machine assumes roles that are given to it, and does nothing else",
@@ -113,7 +118,14 @@ impl Operation {
         let of_a_sponsor = matches!(self, Self::CloseEngagement | Self::InviteToEngagement | Self::RevokeInvitation);
         self.is_of_a_browser()
             || of_a_sponsor
-            || matches!(self, Self::AcceptInvitation | Self::Login | Self::RevokeGrant)
+            || matches!(self, Self::AcceptInvitation | Self::ExplainRefusal | Self::Login | Self::RevokeGrant)
+    }
+
+    /// Whether nobody needs a policy for what policies call `action`, because it is open to people.
+    #[must_use]
+    pub fn needs_no_policy(action: &str) -> bool {
+        let open = |operation: &&Self| operation.is_open_to_people() || matches!(operation, Self::ExchangeToken);
+        Self::ALL.iter().filter(open).any(|operation| operation.action() == action)
     }
 
     /// True when a session that was begun by a grant may ask for it, if policies allow it: it reads, goes on to another role and
@@ -177,7 +189,8 @@ impl Operation {
     /// ask who they are, to ask about themselves, and for a token of their own session.
     #[must_use]
     pub const fn is_for_every_account(self) -> bool {
-        matches!(self, Self::AssumeRole | Self::GetCallerIdentity | Self::Authorize) || self.makes_a_token()
+        matches!(self, Self::AssumeRole | Self::Authorize | Self::ExplainRefusal | Self::GetCallerIdentity)
+            || self.makes_a_token()
     }
 
     /// True when a session begins with it, of whatever kind.

@@ -4,7 +4,7 @@
 //! in from the company's network alone holds for all ways there are, and one that asks for a second factor is the way to ask
 //! for one: of everybody, of a group, from outside.
 
-use super::{Asking, Gate, GateError, Operation, Proof};
+use super::{Asking, Gate, GateError, Operation, Proof, Refusal, Whence};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
 use crate::authn::federated::WebIdentity;
@@ -97,7 +97,7 @@ impl Gate {
         let noted = tokio::task::spawn_blocking(move || {
             let about = vec![("action", Operation::AcceptInvitation.name().to_owned())];
             if let Err(refused) = &tried {
-                gate.note_refused(refused, from.ip, about, now);
+                gate.note_refused((refused, None), Whence::from(&from), about, now);
             }
             tried
         });
@@ -146,14 +146,17 @@ impl Gate {
         mut about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
-        let tried = tried.and_then(|caller| self.may_sign_in(caller, now));
+        let mut no = None;
+        let tried = tried.and_then(|caller| self.may_sign_in(caller, &mut no, now));
         let outcome = tried.as_ref().map_or_else(|refused| refused.reason.code(), |_| "success");
         Metric::Logins.counter(&[("outcome", outcome)]).increment(1);
         about.extend(from.user_agent.map(|agent| ("user_agent", agent)));
         about.push(("code", if with_code { "sent" } else { "none" }.to_owned()));
         match &tried {
             Ok(caller) => self.note_sign_in(caller, about, now),
-            Err(refused) => self.note_refused(refused, from.ip, about, now),
+            Err(refused) => {
+                self.note_refused((refused, no.as_deref()), Whence { ip: from.ip, request: from.request }, about, now)
+            }
         }
         tried
     }
@@ -167,18 +170,21 @@ impl Gate {
         let Some(who) = Subject::of(caller) else { return Ok(()) };
         let decided = self.judge.decide(who, Operation::Login, "", &Asking::default(), now);
         decided.map(drop).inspect_err(|denied| {
-            self.note_denial(&caller.actor(), &super::event(Operation::Login, "", caller), denied, now);
+            self.note_refusal(&caller.actor(), &super::event(Operation::Login, "", caller), denied, now);
         })
     }
 
     /// Whether policies let `caller`, who has shown who they are, sign in; where all that lacks is a second factor that they do not
-    /// have, that is what they are told. Blocks.
-    fn may_sign_in(&self, caller: Caller, now: Timestamp) -> Result<Caller, Refused> {
+    /// have, that is what they are told. What a no rested on is left in `no`. Blocks.
+    fn may_sign_in(&self, caller: Caller, no: &mut Option<Box<Refusal>>, now: Timestamp) -> Result<Caller, Refused> {
         let Some(bound) = caller.bound() else { return Ok(caller) };
         let asking = Asking::of_sign_in(bound.mfa(), now);
         let denied = match self.would(&caller, Operation::Login, "", &asking, now) {
             Ok(()) => return Ok(caller),
-            Err(GateError::NotAuthorized { because, .. }) => because,
+            Err(GateError::NotAuthorized { because, refusal, .. }) => {
+                *no = refusal;
+                because
+            }
             Err(error) => return Err(Refused::failed(&error)),
         };
         let name = Some(bound.user().name.to_string());
@@ -219,7 +225,7 @@ impl Gate {
         now: Timestamp,
     ) -> Result<(), GateError> {
         self.would(caller, operation, resource, asking, now).inspect_err(|denied| {
-            self.note_denial(&caller.actor(), &super::event(operation, resource, caller), denied, now);
+            self.note_refusal(&caller.actor(), &super::event(operation, resource, caller), denied, now);
         })
     }
 
@@ -239,6 +245,7 @@ impl Gate {
     fn note_sign_in(&self, caller: &Caller, about: Vec<(&'static str, String)>, now: Timestamp) {
         let mut event = about_sign_in(about);
         if let Some(bound) = caller.bound() {
+            event.request = bound.from().request;
             event = event.with("directory", bound.user().origin.directory.as_str()).with("amr", bound.amr().join(" "));
             if let Some(Method::RecoveryCode { left }) = bound.factor().map(|factor| factor.by) {
                 event = event.with("recovery_codes_left", left.to_string());
@@ -253,8 +260,8 @@ impl Gate {
     /// A name that nobody has is not recorded: it may be a password, typed into the wrong field.
     fn note_refused(
         &self,
-        refused: &Refused,
-        ip: Option<std::net::IpAddr>,
+        (refused, no): (&Refused, Option<&Refusal>),
+        whence: Whence,
         mut about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) {
@@ -263,7 +270,7 @@ impl Gate {
             about.push(("user_id", id.to_string()));
             about.extend(name.iter().map(|name| ("user", name.clone())));
         }
-        self.refuse_proof(Proof::Password, ip, about, &refused.detail, now);
+        self.refuse_proof_of(Proof::Password, whence, about, (&refused.detail, no), now);
     }
 }
 

@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use serde::{Deserialize, Serialize};
 
+use super::request::Told;
 use crate::admin::AdminError;
 use crate::admin::iam::reports::ReportError;
 use crate::audit::AuditError;
@@ -28,6 +29,9 @@ pub struct PublicError {
     pub message: String,
     /// Who has to act: `caller`, `directory`, `operator` or `bug`.
     pub fault: String,
+    /// What the request was called: `bailey explain` says more of a refusal by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// An error on its way out.
@@ -80,7 +84,7 @@ impl Failure {
 
     pub(super) fn new(status: StatusCode, code: &'static str, message: &str, fault: Fault) -> Self {
         let message = printable_within(message, LONGEST_MESSAGE).into_owned();
-        let public = PublicError { code: code.to_owned(), message, fault: word(fault).to_owned() };
+        let public = PublicError { code: code.to_owned(), message, fault: word(fault).to_owned(), request_id: None };
         Self { status, public, challenge: None }
     }
 
@@ -94,6 +98,11 @@ impl Failure {
     #[must_use]
     pub(super) fn challenging(self, challenge: &'static str) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, challenge: Some(challenge), ..self }
+    }
+
+    /// The status of the answer.
+    pub(super) fn status(&self) -> u16 {
+        self.status.as_u16()
     }
 
     /// What outsiders learn.
@@ -122,7 +131,9 @@ fn word(fault: Fault) -> &'static str {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut answer = (self.status, Json(self.body())).into_response();
+        let body = self.body();
+        let mut answer = (self.status, Json(&body)).into_response();
+        answer.extensions_mut().insert(Told::Error(body));
         let challenge = self.challenge.map(|challenge| (WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         answer.headers_mut().extend(challenge);
         answer

@@ -12,14 +12,15 @@ use super::{App, Failure};
 use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::local::{Peer, from_peer};
-use crate::base::{Fault, Timestamp};
-use crate::gate::{Authorized, Operation};
+use crate::base::{Fault, RequestId, Timestamp};
+use crate::gate::{Asking, Authorized, Operation};
 use crate::store::StoreError;
 
 /// An authenticated caller who asks for the operation of the route that was met.
 pub struct Asked {
     caller: Caller,
     operation: Operation,
+    request: Option<RequestId>,
     app: Arc<App>,
     now: Timestamp,
 }
@@ -43,8 +44,9 @@ impl Asked {
         about: Vec<(&'static str, String)>,
     ) -> Result<Authorized, Failure> {
         let resource = resource.to_owned();
-        let Self { caller, operation, app, now } = self;
-        let ask = move || app.gate.authorize_about(caller, operation, &resource, &about.into(), now);
+        let Self { caller, operation, request, app, now } = self;
+        let asking = Asking { request, ..Asking::from(about) };
+        let ask = move || app.gate.authorize_about(caller, operation, &resource, &asking, now);
         let decision = tokio::task::spawn_blocking(ask);
         match decision.await {
             Ok(decision) => Ok(decision?),
@@ -89,6 +91,7 @@ impl FromRequestParts<Arc<App>> for Asked {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
         let peer = parts.extensions.get::<Peer>().copied();
         let operation = parts.extensions.get::<Operation>().copied();
+        let request = parts.extensions.get::<RequestId>().copied();
         let (Some(peer), Some(operation)) = (peer, operation) else {
             return Err(Failure::bug("a route without a peer or an operation"));
         };
@@ -96,9 +99,9 @@ impl FromRequestParts<Arc<App>> for Asked {
         let (app, now) = (Arc::clone(app), app.clock.now());
         // Groups may come from a name service that takes its time.
         let authenticated = tokio::task::spawn_blocking(move || {
-            let caller =
-                from_peer(peer, &roles).inspect_err(|stranger| app.gate.turn_away(stranger, operation, now))?;
-            Ok::<_, Failure>(Self { caller, operation, app, now })
+            let caller = from_peer(peer, &roles)
+                .inspect_err(|stranger| app.gate.turn_away(stranger, operation, request, now))?;
+            Ok::<_, Failure>(Self { caller, operation, request, app, now })
         });
         authenticated.await.map_err(|ended| Failure::bug(&format!("a look-up of groups ended early: {ended}")))?
     }

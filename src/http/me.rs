@@ -24,12 +24,13 @@ use crate::admin::grants::{Amended, EngagementView, GrantView, NewGrant, OwnView
 use crate::admin::{Admin, AdminError};
 use crate::authn::Caller;
 use crate::authn::bearer::Bearer;
+use crate::authn::signed::From;
 use crate::base::{Fault, Timestamp};
 use crate::gate::{Authorized, Operation, Proof};
 use crate::model::User;
-use crate::sso::OauthError;
 use crate::sso::error::Code;
 use crate::sso::grantable::{self, Preview};
+use crate::sso::{OauthError, Sso};
 use crate::store::StoreError;
 
 /// Adds the routes.
@@ -325,23 +326,27 @@ impl Asked {
             let failure = Failure::new(StatusCode::UNAUTHORIZED, "NotSignedIn", &message, Fault::Caller);
             return Err(failure.challenging(CHALLENGE));
         };
-        let from = query::from(&self.origin, &self.headers);
-        let ip = from.ip;
-        if !app.token_rates.may_try(ip, now) {
-            return Err(too_often("too many tokens from there did not count: wait a moment"));
-        }
-        let bearer = sso.at_terminal(token.trim(), from, now).map_err(|error| {
-            if error.code == Code::InvalidToken {
-                app.token_rates.failed(ip, now);
-                app.gate.refuse_proof(Proof::Token, ip, Vec::new(), &error.description, now);
-            }
-            refused(&error)
-        })?;
-        if !app.rates.admit(Payer::Person(bearer.user().id), now) {
-            return Err(too_often("too many calls for this person: wait a moment"));
-        }
-        Ok(bearer)
+        bearer(app, (&sso, token.trim()), query::from(&self.origin, &self.headers), now)
     }
+}
+
+/// Whoever shows `token`. One that does not count is worth a record, within limits.
+pub(super) fn bearer(app: &App, (sso, token): (&Sso, &str), from: From, now: Timestamp) -> Result<Bearer, Failure> {
+    let ip = from.ip;
+    if !app.token_rates.may_try(ip, now) {
+        return Err(too_often("too many tokens from there did not count: wait a moment"));
+    }
+    let bearer = sso.at_terminal(token, from.clone(), now).map_err(|error| {
+        if error.code == Code::InvalidToken {
+            app.token_rates.failed(ip, now);
+            app.gate.refuse_proof(Proof::Token, &from, Vec::new(), &error.description, now);
+        }
+        refused(&error)
+    })?;
+    if !app.rates.admit(Payer::Person(bearer.user().id), now) {
+        return Err(too_often("too many calls for this person: wait a moment"));
+    }
+    Ok(bearer)
 }
 
 fn too_often(message: &str) -> Failure {

@@ -1,8 +1,9 @@
 //! The HTTP shell: listeners, limits, routes, and what outsiders learn of an error.
 //!
 //! Owns the local socket ([`socket`]), the health listener ([`health`]), the public listener
-//! ([`public`]), the one for proxies that ask about requests ([`forward`]), the JSON interface ([`v1`]), what people do at their terminals ([`me`]), the one mapping of errors to answers ([`error`]), and
-//! the accept loop with its limits ([`serve`]). The web framework is imported here and nowhere else. A route only unpacks a request,
+//! ([`public`]), the one for proxies that ask about requests ([`forward`]), the JSON interface ([`v1`]), what people do at their terminals
+//! ([`me`]), the one mapping of errors to answers ([`error`]), the accept loop with its limits ([`serve`]), and what each request is called
+//! ([`request`]). The web framework is imported here and nowhere else. A route only unpacks a request,
 //! asks the gate and calls one operation; it decides nothing.
 
 pub mod arrive;
@@ -12,6 +13,7 @@ mod clients;
 pub mod clock;
 pub mod error;
 mod exchange;
+mod explain;
 pub mod extract;
 pub mod forward;
 mod grants;
@@ -33,6 +35,7 @@ pub mod public;
 pub mod query;
 pub mod rate;
 mod records;
+mod request;
 pub mod serve;
 pub mod session;
 pub mod socket;

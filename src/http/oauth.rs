@@ -20,6 +20,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
 use super::origin::Origin;
+use super::request::Told;
 use super::{App, Failure, exchange};
 use crate::base::{Secret, Timestamp};
 use crate::model::Client;
@@ -85,7 +86,7 @@ async fn share(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     headers.insert(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = admitted {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("dpop-nonce"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("dpop-nonce, x-request-id"));
         if asks_first {
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, dpop"));
@@ -304,6 +305,7 @@ impl Asked {
         blocking(app, move |sso, now| {
             let form = self.form()?;
             let ip = self.origin.as_ref().map(|origin| origin.client);
+            let request = self.origin.as_ref().and_then(|origin| origin.request);
             if !rates.token_rates.may_try(ip, now) {
                 let why = "too many requests from there did not show which client they are of: wait, and show the right secret";
                 return Err(OauthError::new(Code::TooMany, why));
@@ -319,7 +321,7 @@ impl Asked {
                 ),
             };
             let dpop = proof(&self.headers)?;
-            let answered = work(sso, &Shown { authorization, form: &form, ip, dpop, jkt: None }, now);
+            let answered = work(sso, &Shown { authorization, form: &form, ip, request, dpop, jkt: None }, now);
             if answered.as_ref().is_err_and(|error| error.code == Code::InvalidClient) {
                 rates.token_rates.failed(ip, now);
             }
@@ -373,7 +375,7 @@ fn refused(error: &OauthError, is_bound: bool) -> Response {
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let of_proof = matches!(error.code, Code::InvalidDpopProof | Code::UseDpopNonce);
     let status = if is_bound && of_proof { StatusCode::UNAUTHORIZED } else { status };
-    let body = Json(serde_json::json!({ "error": word, "error_description": description }));
+    let body = serde_json::json!({ "error": word, "error_description": description });
     let challenge = match error.code {
         Code::InvalidClient => Some(r#"Basic realm="bailey", charset="UTF-8""#.to_owned()),
         Code::InvalidToken | Code::InsufficientScope | Code::InvalidDpopProof | Code::UseDpopNonce if is_bound => {
@@ -384,7 +386,8 @@ fn refused(error: &OauthError, is_bound: bool) -> Response {
         }
         _ => None,
     };
-    let mut answer = (status, body).into_response();
+    let mut answer = (status, Json(&body)).into_response();
+    answer.extensions_mut().insert(Told::Beside(body));
     if error.code == Code::TooMany {
         // A bucket gives at least one request back each second.
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

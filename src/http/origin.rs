@@ -13,7 +13,7 @@ use super::tls::{self, Session};
 use crate::authn::machine::Shown;
 use crate::base::network::Networks;
 use crate::base::text::printable;
-use crate::base::{Fault, Faulty};
+use crate::base::{Fault, Faulty, RequestId};
 
 /// Where a request comes from. Every request of the public listener carries one among its extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Origin {
     /// The certificate the client proved to have, signed by an authority of `https.client_ca`, with those that it showed beside
     /// it. None where a trusted proxy is the peer: that one would be the proxy's.
     pub client_certificate: Option<Shown>,
+    /// What the request is called.
+    pub request: Option<RequestId>,
 }
 
 /// What is known of a connection before anything is asked on it.
@@ -94,6 +96,7 @@ impl Origin {
             secure: wire.is_encrypted(),
             tls: wire.tls.clone(),
             client_certificate: wire.certificate.clone(),
+            request: None,
         };
         if !proxies.contains(wire.peer.ip()) {
             if headers.contains_key(FOR) || headers.contains_key(PROTO) {

@@ -28,7 +28,7 @@ use super::patient::Patient;
 use super::places::{Place, Places};
 use super::serve::{self, Accept, Ending, Opened};
 use super::tls::{Files, Loaded, Tls, TlsError, Validity};
-use super::{App, Failure, arrive, authorize, me, oauth, portal, query, session};
+use super::{App, Failure, arrive, authorize, explain, me, oauth, portal, query, request, session};
 use crate::base::network::Networks;
 use crate::base::{Fault, Faulty};
 use crate::telemetry::Metric;
@@ -162,6 +162,7 @@ pub fn router(app: Arc<App>) -> Router {
     let router = Router::new()
         .route("/", get(query::visit).post(query::call))
         .route("/v1/authorize", post(authorize::signed))
+        .route("/v1/explain/{id}", get(explain::signed))
         .route("/v1/session", get(session::tell))
         .route("/v1/session/token", post(session::mint))
         .route("/oauth2/revocations", get(session::revocations))
@@ -169,8 +170,9 @@ pub fn router(app: Arc<App>) -> Router {
     oauth::add(me::add(router), &app)
         .fallback(async || Failure::not_found("there is no such path"))
         .method_not_allowed_fallback(method)
-        .with_state(app)
+        .with_state(Arc::clone(&app))
         .layer(middleware::from_fn(limits::hold))
+        .layer(middleware::from_fn_with_state(app, request::name))
 }
 
 impl Prepared {

@@ -172,7 +172,7 @@ fn introspect(app: &App, sent: &Sent, token: &str, now: Timestamp) -> Result<Sta
         Ok(standing) => Ok(standing),
         Err(IntrospectError::Store(error)) => Err(error.into()),
         Err(IntrospectError::Token(error)) => {
-            app.gate.refuse_proof(Proof::Token, sent.ip(), Vec::new(), &error, now);
+            app.gate.refuse_proof(Proof::Token, sent.from(), Vec::new(), &error, now);
             let failure = Failure::new(StatusCode::UNAUTHORIZED, "InvalidToken", &error.to_string(), error.fault());
             Err(failure.challenging(CHALLENGE))
         }

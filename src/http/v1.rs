@@ -15,7 +15,7 @@ use hyper::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::extract::{Asked, Params};
-use super::{App, Failure, health, limits, ndjson};
+use super::{App, Failure, health, limits, ndjson, request};
 use crate::audit::{self, Outcome, Verdict, tail};
 use crate::base::Fault;
 use crate::gate::Operation;
@@ -113,6 +113,7 @@ pub fn routes() -> Routes {
         .with(super::backup::add)
         .with(super::clients::add)
         .with(super::clock::add)
+        .with(super::explain::add)
         .with(super::grants::add)
         .with(super::iam::add)
         .with(super::logins::add)
@@ -130,8 +131,9 @@ pub fn router(app: Arc<App>) -> Router {
         .router
         .fallback(async || Failure::not_found("there is no such path; this version serves /v1"))
         .method_not_allowed_fallback(async move || method("MethodNotAllowed"))
-        .with_state(app)
+        .with_state(Arc::clone(&app))
         .layer(middleware::from_fn(limits::hold))
+        .layer(middleware::from_fn_with_state(app, request::name))
 }
 
 async fn get_health(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Failure> {

@@ -41,3 +41,9 @@
 //! link is made once by whoever was invited, and never taken from somebody else. What was begun lies sealed in the browser that began it,
 //! with the provider's name, a nonce and a code verifier (`src/authn/federated/relying.rs`, `src/authn/login/vouched.rs`). *Tests:*
 //! `tests/it/sign_in_with.rs`.
+//!
+//! **Nobody can say why it was a no**, so somebody is given more than they need until it works. *Here:* every answer names its request, and a
+//! no keeps in its record what it rested on; who was refused reads that, what of it holds now, and which role would do
+//! (`src/gate/matter.rs`, `src/admin/iam/refusals/`). The id is ours and random, never the client's (`src/base/request.rs`); others learn not
+//! even that there was a refusal, people of an engagement not how policies are written, and nobody an external id. *Tests:*
+//! `tests/it/explain.rs`.

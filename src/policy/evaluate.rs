@@ -77,6 +77,14 @@ fn matches(statement: &Statement, request: &Request, bounded: bool, missing: &mu
     Some(closeness)
 }
 
+/// Whether the statement means who asks, the action and the resource, whatever its conditions say.
+pub(super) fn is_about(statement: &Statement, request: &Request, bounded: bool) -> bool {
+    let actions = &statement.actions;
+    actions.among.iter().any(|pattern| pattern.matches(&request.action)) != actions.not
+        && who(statement, request, bounded).is_some()
+        && what(statement, request, &mut Vec::new())
+}
+
 /// How closely it names who asks, if it means them.
 fn who(statement: &Statement, request: &Request, bounded: bool) -> Option<Closeness> {
     let Some(principals) = &statement.principals else { return Some(Closeness::Itself) };

@@ -38,16 +38,21 @@ impl Decision {
 
 impl<'a> Policies<'a> {
     fn document(&self, layer: Layer, name: &str) -> Option<&'a Document> {
-        let held: &[Named<'a>] = match layer {
-            Layer::Identity => &self.identity,
-            Layer::Boundary => self.boundary.as_deref()?,
-            Layer::Session => self.session.as_deref()?,
-            Layer::Grant(part) => self.grants.get(part..=part)?,
-            Layer::ServiceControl(level) => self.scps.as_ref()?.get(level)?,
-            Layer::ResourceControl(level) => self.rcps.as_ref()?.get(level)?,
-            Layer::Resource => self.resource.as_slice(),
+        self.held(layer).iter().find(|named| named.name == name).map(|named| named.document)
+    }
+
+    /// The documents of a layer.
+    pub(super) fn held(&self, layer: Layer) -> &[Named<'a>] {
+        let held: Option<&[Named<'a>]> = match layer {
+            Layer::Identity => Some(&self.identity),
+            Layer::Boundary => self.boundary.as_deref(),
+            Layer::Session => self.session.as_deref(),
+            Layer::Grant(part) => self.grants.get(part..=part),
+            Layer::ServiceControl(level) => self.scps.as_ref().and_then(|levels| levels.get(level)).map(Vec::as_slice),
+            Layer::ResourceControl(level) => self.rcps.as_ref().and_then(|levels| levels.get(level)).map(Vec::as_slice),
+            Layer::Resource => Some(self.resource.as_slice()),
         };
-        held.iter().find(|named| named.name == name).map(|named| named.document)
+        held.unwrap_or_default()
     }
 }
 

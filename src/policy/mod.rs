@@ -12,6 +12,7 @@
 //!                          \__ classes: what it comes to, in a few words
 //!                          \__ print: the document again, as it was understood
 //!                          \__ services: which it is about
+//!                          \__ basis: what a no rests on, and what would have to be otherwise
 //! ```
 //!
 //! Three rules hold throughout. *Nothing is left to err at evaluation:* what cannot be evaluated is refused when it is
@@ -23,6 +24,7 @@
 
 mod action;
 mod arn;
+mod basis;
 mod case;
 pub mod classes;
 mod concern;
@@ -46,6 +48,7 @@ mod services;
 mod strangers;
 mod templates;
 
+pub use basis::{Basis, Cause, Lacking, Tested};
 pub use case::{CaseResult, evaluate_case};
 pub use concern::Whom;
 pub use context::Context;

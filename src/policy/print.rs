@@ -25,6 +25,12 @@ impl Document {
         let members = [("Version", Json::text(self.version.as_str())), ("Statement", Json::List(statements))];
         Json::object(members).to_string()
     }
+
+    /// Statement `index` alone, likewise.
+    #[must_use]
+    pub fn print_statement(&self, index: usize) -> Option<String> {
+        Some(self.statements.get(index)?.json(self.version).to_string())
+    }
 }
 
 impl Statement {

@@ -50,6 +50,12 @@ impl Faulty for RequestError {
 }
 
 impl Request {
+    /// What conditions can see.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Puts a request together. The owner of the resource is the account in its ARN or, where there is none, the
     /// principal's, unless [`Request::owned_by`] says otherwise.
     ///

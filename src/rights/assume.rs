@@ -15,7 +15,7 @@ use super::guardrails::Sides;
 use super::{Reading, Terms};
 use crate::base::{GrantId, Timestamp};
 use crate::model::{Arn, Role};
-use crate::policy::{Context, Detail, Effect, Layer, Matched, Named, Reason, RequestError, Verdict, decide};
+use crate::policy::{Basis, Context, Detail, Effect, Layer, Named, Reason, RequestError, Verdict, decide};
 use crate::store::StoreError;
 
 /// What is asked for, as conditions see it: values by key.
@@ -34,8 +34,8 @@ pub enum Assumed {
         denied: bool,
         /// Why, behind "is not authorized to perform ..".
         because: String,
-        /// The statements that deny it.
-        matched: Vec<Matched>,
+        /// What it rests on.
+        basis: Box<Basis>,
         /// Context keys that were asked for and had no value.
         missing: Vec<String>,
     },
@@ -109,8 +109,8 @@ pub fn may_assume_granted(
         Ok(granted) => may_by(reading, acting, role, (asked, None, Some(&granted)), now),
         Err(why) => {
             let because = format!("because grant {id} counts no more: {why}");
-            let (matched, missing) = (Vec::new(), Vec::new());
-            Ok(Assumed::Refused { action: ASSUME_ROLE, denied: false, because, matched, missing })
+            let (basis, missing) = (Box::default(), Vec::new());
+            Ok(Assumed::Refused { action: ASSUME_ROLE, denied: false, because, basis, missing })
         }
     }
 }
@@ -162,9 +162,9 @@ fn may_by(
             verdict => {
                 let denied = verdict == Verdict::ExplicitlyDenied;
                 let because = because(action, &decision.reasons, trust.is_some());
-                let matched = decision.denying(&policies);
+                let basis = Box::new(decision.basis(&request, &policies));
                 let missing = decision.missing.into_iter().map(String::from).collect();
-                return Ok(Assumed::Refused { action, denied, because, matched, missing });
+                return Ok(Assumed::Refused { action, denied, because, basis, missing });
             }
         }
     }

@@ -26,8 +26,8 @@ pub fn may_assume_root(
     now: Timestamp,
 ) -> Result<Assumed, AssumeError> {
     if let Err(because) = is_ours(reading, acting, account) {
-        let (matched, missing) = (Vec::new(), Vec::new());
-        return Ok(Assumed::Refused { action: ASSUME_ROOT, denied: false, because, matched, missing });
+        let (basis, missing) = (Box::default(), Vec::new());
+        return Ok(Assumed::Refused { action: ASSUME_ROOT, denied: false, because, basis, missing });
     }
     let guardrails = reading.guardrails()?;
     let request = acting.request(ASSUME_ROOT, Arn::root(account).as_str(), with(acting.context(now), asked))?;
@@ -43,7 +43,7 @@ pub fn may_assume_root(
             action: ASSUME_ROOT,
             denied: verdict == Verdict::ExplicitlyDenied,
             because: because(ASSUME_ROOT, &decision.reasons, false),
-            matched: decision.denying(&policies),
+            basis: Box::new(decision.basis(&request, &policies)),
             missing: decision.missing.into_iter().map(String::from).collect(),
         },
     })

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::error::Code;
 use super::form::{Form, decoded};
 use super::{OauthError, Sso, assertion};
-use crate::base::{Secret, Timestamp};
+use crate::base::{RequestId, Secret, Timestamp};
 use crate::gate::Proof;
 use crate::model::Client;
 use crate::model::client::{AuthMethod, ClientAuth, ClientId, SecretHash};
@@ -25,6 +25,8 @@ pub struct Shown<'a> {
     pub form: &'a Form,
     /// Where it comes from.
     pub ip: Option<IpAddr>,
+    /// What the request is called.
+    pub request: Option<RequestId>,
     /// The header `DPoP`: a proof that the sender holds a key.
     pub dpop: Option<&'a str>,
     /// What that key is known by, once the proof was looked at: tokens are bound to it.
@@ -77,7 +79,7 @@ impl Sso {
             (_, why) => {
                 let client = id.map_or_else(|| "none".to_owned(), |id| id.to_string());
                 let about = vec![("client", client)];
-                self.gate.refuse_proof(Proof::Client, shown.ip, about, &why.unwrap_or_default(), now);
+                self.gate.refuse_proof(Proof::Client, (shown.ip, shown.request), about, &why.unwrap_or_default(), now);
                 Err(OauthError::new(Code::InvalidClient, REFUSED))
             }
         }

@@ -184,7 +184,7 @@ impl Sso {
         };
         let (family, refresh_token) = self.begin_family(client, &consent, shown.jkt, now)?;
         let until = self.until(&family, now)?;
-        let from = From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None };
+        let from = From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None, request: shown.request };
         let bearer = Bearer::new(person.user.clone(), &family, until, self.admin.account.clone(), from);
         // Once more, of the place where the device is: who agreed may be elsewhere.
         match self.gate.authorize(Caller::from(bearer), Operation::AuthorizeClient, client.id.as_str(), now) {

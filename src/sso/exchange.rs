@@ -115,10 +115,13 @@ impl Sso {
         // is asked about the place where they signed in, as at each refresh.
         let whence = &family.consent.whence;
         let from = match client.is_public() {
-            true => From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None },
-            false => {
-                From { ip: whence.ip, secure: whence.secure.unwrap_or(false), user_agent: whence.user_agent.clone() }
-            }
+            true => From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None, request: shown.request },
+            false => From {
+                ip: whence.ip,
+                secure: whence.secure.unwrap_or(false),
+                user_agent: whence.user_agent.clone(),
+                request: shown.request,
+            },
         };
         let until = self.until(&family, now)?;
         let bearer = Bearer::new(person.user, &family, until, self.admin.account.clone(), from);

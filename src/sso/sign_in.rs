@@ -95,7 +95,7 @@ pub fn step_up(
                 ("reason_code", refused.reason.code().to_owned()),
                 ("user", user.name.to_string()),
             ];
-            gate.refuse_proof(Proof::SecondFactor, signed.from().ip, about, &refused.detail, now);
+            gate.refuse_proof(Proof::SecondFactor, signed.from(), about, &refused.detail, now);
             Err(refused.into())
         }
     }

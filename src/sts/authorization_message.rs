@@ -31,6 +31,9 @@ pub(super) const LENGTH: std::ops::RangeInclusive<usize> = 1..=10_240;
 /// says of addresses and policies of then helps nobody later but those who went through old logs.
 const GOOD_FOR: SignedDuration = SignedDuration::from_hours(24);
 
+/// What stands before an encoded message in the words of a refusal, as AWS has it.
+pub const ENCODED: &str = ". Encoded authorization failure message: ";
+
 /// The form of messages.
 const VERSION: u8 = 1;
 /// Bytes of a document: so that a message has some 4,200 characters, and fits into the lines that logs keep.
@@ -81,10 +84,11 @@ impl Sts {
     /// A refusal as whoever signed is told it: with what it rested on behind it, sealed. Where nothing can be sealed, without.
     #[must_use]
     pub fn refused(&self, error: GateError, now: Timestamp) -> QueryError {
-        let message = error.refusal().and_then(|refusal| self.sealed(refusal, now));
+        let message = error.refusal().filter(|refusal| refusal.signed).and_then(|refusal| self.sealed(refusal, now));
         let mut told = QueryError::from(error);
         if let Some(message) = message {
-            told.message.push_str(&format!(". Encoded authorization failure message: {message}"));
+            told.message.push_str(ENCODED);
+            told.message.push_str(&message);
         }
         told
     }
@@ -223,12 +227,17 @@ mod tests {
                 conditions: vec![(text.clone(), vec![text.clone()]); keys],
             };
             let refusal = Refusal {
+                signed: true,
                 id: text.clone(),
                 arn: text.clone(),
                 action: text.clone(),
                 resource: text.clone(),
                 explicit: true,
+                because: String::new(),
                 matched: vec![matched; statements],
+                causes: Vec::new(),
+                lacking: Vec::new(),
+                through: std::collections::BTreeMap::new(),
                 context: (0..keys).map(|key| (format!("aws:RequestTag/{key}"), vec![text.clone()])).collect(),
             };
             let document = document(&refusal);

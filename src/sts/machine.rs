@@ -4,7 +4,6 @@
 //! Neither tags nor a source identity are taken: a machine says nothing of itself but by what vouches for it. What its session is
 //! called is its own name, if nothing is said.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Sts;
@@ -16,7 +15,7 @@ use crate::authn::federated::WebIdentity;
 use crate::authn::machine::{Credential, Machine, MachineRefused};
 use crate::authn::signed::From;
 use crate::base::{Fault, Faulty as _, Timestamp};
-use crate::gate::{Gate, Operation, Proof};
+use crate::gate::{Gate, Operation, Proof, Whence};
 use crate::issue::Inherited;
 use crate::model::SessionName;
 use crate::query::params::invalid;
@@ -39,9 +38,9 @@ pub(super) async fn with_certificate(
     let (machines, certificate) = (Arc::clone(doors.machines), doors.certificate.clone());
     let (account, gate) = (sts.admin.account.clone(), doors.gate.clone());
     let identified = sts.admin.store.run(move |store| {
-        let ip = from.ip;
+        let whence = Whence::from(&from);
         let identified = machines.identify((store, &account), certificate.as_ref(), from, now);
-        noted(&gate, Proof::Certificate, ip, identified, now)
+        noted(&gate, Proof::Certificate, whence, identified, now)
     });
     arrived(identified.await.map_err(|error| refused(&error))?, params, Operation::AssumeRoleWithCertificate)
 }
@@ -60,7 +59,7 @@ pub(super) async fn of_token(
     let (account, gate) = (sts.admin.account.clone(), doors.gate.clone());
     let identified = sts.admin.store.run(move |store| {
         let found = Machine::with_token((store, &account), &identity, &from, now);
-        noted(&gate, Proof::WebIdentity, from.ip, found, now).map(|found| (identity, found))
+        noted(&gate, Proof::WebIdentity, (&from).into(), found, now).map(|found| (identity, found))
     });
     identified.await.map_err(|error| refused(&error))
 }
@@ -114,29 +113,29 @@ fn told(shown: &Credential) -> Vec<(&'static str, String)> {
 fn noted<T>(
     gate: &Gate,
     proof: Proof,
-    ip: Option<IpAddr>,
+    whence: Whence,
     identified: Result<T, MachineRefused>,
     now: Timestamp,
 ) -> Result<T, MachineRefused> {
-    identified.inspect_err(|error| note(gate, (proof, Vec::new()), ip, error, now))
+    identified.inspect_err(|error| note(gate, (proof, Vec::new()), whence, error, now))
 }
 
 /// Has a refusal written down, and says it.
 pub(super) fn denied(
     gate: &Gate,
     proof: (Proof, Vec<(&'static str, String)>),
-    ip: Option<IpAddr>,
+    whence: Whence,
     error: &MachineRefused,
     now: Timestamp,
 ) -> QueryError {
-    note(gate, proof, ip, error, now);
+    note(gate, proof, whence, error, now);
     refused(error)
 }
 
 fn note(
     gate: &Gate,
     (proof, mut about): (Proof, Vec<(&'static str, String)>),
-    ip: Option<IpAddr>,
+    whence: Whence,
     error: &MachineRefused,
     now: Timestamp,
 ) {
@@ -144,7 +143,7 @@ fn note(
         tracing::error!(%error, "whether that is a machine's cannot be told");
     }
     about.push(("code", error.code().to_owned()));
-    gate.refuse_proof(proof, ip, about, error, now);
+    gate.refuse_proof(proof, whence, about, error, now);
 }
 
 /// Why it is no machine, in the words of STS.

@@ -10,7 +10,7 @@
 
 mod assume_role;
 mod assume_root;
-mod authorization_message;
+pub mod authorization_message;
 mod decode;
 mod error;
 pub mod exchange;

@@ -15,7 +15,7 @@ use crate::authn::kerberos::{KerberosRefused, Principal, Token};
 use crate::authn::machine::{Machine, MachineRefused, Named};
 use crate::authn::signed::From;
 use crate::base::Timestamp;
-use crate::gate::{Operation, Proof};
+use crate::gate::{Operation, Proof, Whence};
 use crate::issue::Inherited;
 use crate::model::{Domains, SessionName};
 use crate::query::{Params, QueryError};
@@ -48,9 +48,9 @@ pub(super) async fn with_ticket(
     let any = named(params, SessionName::sanitised("machine"))?;
     asking(params, &any, &Inherited::default())?;
     drop(wanted(params, any, |_| Ok(Inherited::default()))?);
-    let ip = from.ip;
+    let whence = Whence::from(&from);
     let refused = |about: Vec<(&'static str, String)>, error: &MachineRefused| {
-        denied(doors.gate, (Proof::Kerberos, about), ip, error, now)
+        denied(doors.gate, (Proof::Kerberos, about), whence, error, now)
     };
     let accepted = match shown {
         Ok(token) => doors.kerberos.accept(token, now).await,

@@ -251,7 +251,7 @@ async fn with_token(
         Ok(identity) => identity,
         Err(error) => {
             let about = vec![("code", error.code().to_owned())];
-            doors.gate.refuse_proof(Proof::WebIdentity, from.ip, about, &error, now);
+            doors.gate.refuse_proof(Proof::WebIdentity, &from, about, &error, now);
             let status = if matches!(error, WebIdentityError::Rejected { .. }) { 403 } else { 400 };
             return Err(QueryError::of(&error, status, error.code()));
         }

@@ -63,6 +63,7 @@ pub(crate) async fn ask(fixture: &Fixture, who: &Credentials, service: &str, bod
         secure: true,
         tls: None,
         client_certificate: None,
+        request: None,
     });
     let answer = public::router(Arc::clone(&fixture.app)).oneshot(request).await.unwrap();
     let status = answer.status().as_u16();

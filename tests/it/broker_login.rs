@@ -146,3 +146,38 @@ async fn a_code_is_asked_for_where_there_is_a_device() {
     assert_eq!(output.status.code(), Some(1));
     assert!(desk.ok(&["credentials", "--role", DEPLOY]).contains("ASIA"), "the session before is still kept");
 }
+
+#[test]
+fn a_refusal_is_explained_at_ones_own_command_line_by_the_id_that_the_message_has() {
+    let desk = Desk::signed_in();
+    desk.bailey.ok(&["role", "create", "Closed"]);
+    let id = |said: &str| {
+        let (_, rest) = said.split_once("(request ").unwrap_or_else(|| panic!("{said}"));
+        rest.split_once(')').unwrap().0.to_owned()
+    };
+    let own = id(&desk.refused(&["credentials", "--role", "Closed"]));
+    let said = desk.ok(&["explain", &own, "--url", &desk.url]);
+    assert!(said.contains("missing: ") && said.contains("now: it would be refused, as it was"), "{said}");
+    assert!(said.contains("arn:aws:iam::123456789012:role/Closed") && said.contains(ALICE), "{said}");
+    // The command line of AWS prints the message alone, and the id is in it.
+    let keys = desk.credentials();
+    let mut aws = desk.at_desk(Command::new("/usr/bin/aws"));
+    aws.args(["iam", "list-users", "--endpoint-url", &desk.url]).env("AWS_REGION", "us-east-1");
+    for (name, member) in [
+        ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("AWS_SESSION_TOKEN", "SessionToken"),
+    ] {
+        aws.env(name, keys[member].as_str().unwrap());
+    }
+    let said = run::said(&run::output(&mut aws));
+    assert!(said.contains("AccessDenied"), "{said}");
+    let of_the_role = id(&said);
+    let said = desk.ok(&["explain", &of_the_role, "--url", &desk.url, "--output", "json"]);
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&told["operation"], &told["lacking"][0]["layer"]), (&json!("ListUsers"), &json!("identity")), "{told}");
+    // An operator of the machine needs no sign-in; a stranger's id is nobody's.
+    assert!(desk.bailey.ok(&["explain", &of_the_role]).contains("iam:ListUsers"));
+    let none = desk.refused(&["explain", "01890a5d-ac96-774b-bcce-b302099a8057", "--url", &desk.url]);
+    assert!(none.contains("there is no refusal by that id"), "{none}");
+}

@@ -109,6 +109,9 @@ fn a_browser_signs_somebody_in_and_the_command_line_of_aws_takes_the_role() {
     assert!(ways.contains("export AWS_SESSION_TOKEN="));
     let refused = desk.refused(&["credentials", "--role", "Nothing"]);
     assert!(refused.contains("no such role trusts who asks"), "{refused}");
+    // The access token shows who asks about a refusal; there is none by that id.
+    let none = desk.refused(&["explain", "01890a5d-ac96-774b-bcce-b302099a8057", "--url", &desk.url]);
+    assert!(none.contains("there is no refusal by that id"), "{none}");
 
     // Several at once, when the access token is over: one refreshes, and the sign-in goes on.
     let before = kept(&desk)["tokens"]["refresh"].clone();

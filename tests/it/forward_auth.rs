@@ -276,6 +276,14 @@ async fn every_no_says_why_and_is_recorded() {
         assert_eq!((&record["eventName"], &record["errorCode"]), (&json!("ForwardAuth"), &json!("AccessDenied")));
         assert_eq!(record["userIdentity"]["type"], "IAMUser", "{record}");
         assert_eq!(record["requestParameters"]["method"], method, "{record}");
+        let id = answer.header("x-request-id").unwrap();
+        assert_eq!((&record["requestID"], &answer.body["error"]["request_id"]), (&json!(id), &json!(id)));
+        let said: Value = hall.served.client.get(&format!("/v1/explain/{id}")).await.unwrap();
+        match target {
+            "/secret" => assert_eq!(said["statements"][0]["effect"], "Deny", "{said}"),
+            "/pages/7" if method == "GET" => assert_eq!(said["lacking"], json!([{ "layer": "identity" }]), "{said}"),
+            _ => assert!(said["now"].is_null(), "no policy was asked: {said}"),
+        }
     }
     let far = with(&hall.visit(&hall.reader, "GET", "/pages/7"), "x-forwarded-for", "198.51.100.1");
     assert!(hall.ask(&far).await.says(403, "AccessDenied", "wiki:ReadPage"), "another network");

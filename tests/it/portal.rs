@@ -103,6 +103,7 @@ impl<'a> Browser<'a> {
             secure: self.secure,
             tls: None,
             client_certificate: None,
+            request: None,
         });
         let answer = public::router(Arc::clone(&self.office.fixture.app)).oneshot(request).await.unwrap();
         let text =

@@ -42,7 +42,7 @@ impl Answer {
 pub(crate) async fn send(office: &Office, request: hyper::http::request::Builder, body: String) -> Answer {
     let mut request = request.body(Body::from(body)).unwrap();
     let peer = "203.0.113.9:4711".parse().unwrap();
-    let origin = Origin { peer, client: peer.ip(), secure: true, tls: None, client_certificate: None };
+    let origin = Origin { peer, client: peer.ip(), secure: true, tls: None, client_certificate: None, request: None };
     request.extensions_mut().insert(origin);
     let answer = public::router(Arc::clone(&office.fixture.app)).oneshot(request).await.unwrap();
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());

@@ -127,7 +127,7 @@ impl Desk {
 
     pub(crate) fn ask(&self, form: &[(&str, &str)]) -> Result<Tokens, OauthError> {
         let form = Form::read(encoded(form).as_bytes()).unwrap();
-        let shown = Shown { authorization: None, form: &form, ip: None, dpop: None, jkt: None };
+        let shown = Shown { authorization: None, form: &form, ip: None, request: None, dpop: None, jkt: None };
         self.sso().token(&shown, self.office.fixture.app.admin.now())
     }
 

@@ -275,7 +275,14 @@ async fn of_64_who_show_one_proof_one_is_believed() {
         let told: Vec<Result<(), Code>> = std::thread::scope(|scope| {
             let run = || {
                 barrier.wait();
-                let shown = Shown { authorization: Some(&who), form: &form, ip: None, dpop: Some(&proof), jkt: None };
+                let shown = Shown {
+                    authorization: Some(&who),
+                    form: &form,
+                    ip: None,
+                    request: None,
+                    dpop: Some(&proof),
+                    jkt: None,
+                };
                 desk.sso().token(&shown, desk.office.fixture.app.admin.now()).map(drop).map_err(|error| error.code)
             };
             let threads: Vec<_> = (0..64).map(|_| scope.spawn(run)).collect();

@@ -194,7 +194,7 @@ fn onward(desk: &Desk, browser: &Browser<'_>, uri: &str) -> Onward {
     match sso.asked(&form, now) {
         Ok(request) => {
             let cookie = Secret::new(browser.cookies["__Host-bailey"].clone());
-            let from = From { ip: None, secure: true, user_agent: None };
+            let from = From { ip: None, secure: true, user_agent: None, request: None };
             let caller = sign_in::who(&desk.office.fixture.app.admin, &cookie, from, now).unwrap();
             sso.somebody(&request, caller, false, now)
         }

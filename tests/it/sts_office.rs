@@ -129,7 +129,8 @@ impl Office {
         }
         let mut request = request.body(Body::from(body)).unwrap();
         let peer = "203.0.113.9:4711".parse().unwrap();
-        let origin = Origin { peer, client: peer.ip(), secure: true, tls: None, client_certificate: shown };
+        let origin =
+            Origin { peer, client: peer.ip(), secure: true, tls: None, client_certificate: shown, request: None };
         request.extensions_mut().insert(origin);
         let answer = public::router(Arc::clone(&self.fixture.app)).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use super::Verdict;
 use crate::admin::{Admin, AdminError};
 use crate::authn::signed::Signed;
-use crate::gate::Authorized;
+use crate::gate::{Authorized, Grounds};
 use mapping::Mapped;
 
 /// A request that somebody may make. Only [`decide`] makes one, so nobody is given a token for anything else.
@@ -28,16 +28,17 @@ pub struct Allowed<'a> {
 /// Whether `signed` may do what a request means. Blocks.
 ///
 /// # Errors
-/// When they may not, with the verdict; or when it cannot be decided.
+/// When they may not, with the verdict and what that rests on; or when it cannot be decided.
 pub fn decide<'a>(
     admin: &Admin,
     asked: &Authorized,
     signed: &'a Signed,
     mapped: Mapped,
-) -> Result<Result<Allowed<'a>, Verdict>, AdminError> {
-    let found = admin.simulate_signed(asked, signed, (&mapped.action, &mapped.resource), &context(signed))?;
+) -> Result<Result<Allowed<'a>, (Verdict, Box<Grounds>)>, AdminError> {
+    let mut found = admin.simulate_signed(asked, signed, (&mapped.action, &mapped.resource), &context(signed))?;
+    let grounds = std::mem::take(&mut found.grounds);
     let verdict = Verdict::of(None, found);
-    Ok(if verdict.allowed { Ok(Allowed { signed, mapped }) } else { Err(verdict) })
+    Ok(if verdict.allowed { Ok(Allowed { signed, mapped }) } else { Err((verdict, grounds)) })
 }
 
 /// What conditions can ask about the request: what the proxy says of where it comes from.

@@ -165,6 +165,7 @@ fn answer((action, resource): (&str, &str), request: &Request, policies: &Polici
         decision: decision.verdict.as_str().to_owned(),
         reasons: decision.reasons.into_iter().map(because).collect(),
         missing: decision.missing.into_iter().map(String::from).collect(),
+        grounds: Box::default(),
     }
 }
 

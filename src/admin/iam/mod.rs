@@ -29,6 +29,7 @@
 //!  services      which policies let somebody use a service, and who did
 //!  question      a question about a principal, decided: for the two below
 //!  simulate      may this principal do that, by what is stored
+//!  refusals      what a refusal rested on, what of it holds now, and what would help
 //!  who_can       who may do that, by what is stored
 //!  custom        would these documents allow that, whatever is stored
 //!  context_keys  what documents ask about a request
@@ -55,6 +56,7 @@ pub mod policies;
 pub mod profiles;
 pub mod providers;
 mod question;
+pub mod refusals;
 pub mod reports;
 pub mod roles;
 pub mod root;

@@ -8,13 +8,16 @@ use super::custom::Given;
 use super::find;
 use super::simulate::Because;
 use crate::base::Timestamp;
+use crate::gate::Grounds;
 use crate::model::{AccountId, Arn, Holder, Role, Session, User};
 use crate::policy::{
     Context, Decision, Detail, Document, Layer, Named, Policies, Principal, Reason, Request, RequestError, Verdict,
     decide,
 };
 use crate::rights::who_can::Sought;
-use crate::rights::{Acting, AssumeError, Assumed, FindError, Guardrails, Reading, Sides, Terms, Way, may_assume};
+use crate::rights::{
+    Acting, AssumeError, Assumed, EVERYBODY, FindError, Guardrails, Reading, Sides, Terms, Way, may_assume,
+};
 use crate::store::{Snapshot, iam};
 
 /// Who is asked about.
@@ -40,6 +43,8 @@ pub(super) struct Question<'a> {
     context: &'a BTreeMap<String, Vec<String>>,
     /// The account that the resource belongs to, where its ARN does not say.
     pub(super) owner: Option<&'a str>,
+    /// Nobody needs a policy of their own for it; what denies it counts, and no boundary.
+    pub(super) open: bool,
 }
 
 /// A question about somebody, ready to be decided.
@@ -47,6 +52,8 @@ pub(super) struct Posed<'s> {
     subject: &'s Subject,
     request: Request,
     trust: Option<(String, Arc<Document>)>,
+    /// What everybody may, where the question is about that.
+    open: Option<[Arc<Document>; 2]>,
     sides: Sides,
 }
 
@@ -103,7 +110,15 @@ impl<'a> Question<'a> {
             false => None,
         };
         let tags = tags_of(snapshot, account, resource)?;
-        Ok(Self { action: action.to_owned(), resource: resource.to_owned(), tags, role, context, owner: None })
+        Ok(Self {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            tags,
+            role,
+            context,
+            owner: None,
+            open: false,
+        })
     }
 
     /// Of whom people are sought who could be allowed it.
@@ -146,7 +161,8 @@ impl<'a> Question<'a> {
             _ => None,
         };
         let sides = Sides::of(&subject.acting.account, &request, reading.terms());
-        Ok(Posed { subject, request, trust, sides })
+        let open = self.open.then(|| reading.open_to_people(&subject.acting.account)).transpose()?;
+        Ok(Posed { subject, request, trust, open, sides })
     }
 
     /// By which grant somebody may assume the role that is asked about, as they would at that moment; otherwise which context keys had
@@ -188,6 +204,13 @@ impl Posed<'_> {
         decide(&self.request, &self.policies(), detail)
     }
 
+    /// What a no rests on; nothing of a yes.
+    pub(super) fn grounds(&self, decision: &Decision) -> Grounds {
+        let basis = decision.basis(&self.request, &self.policies());
+        let explicit = decision.verdict == Verdict::ExplicitlyDenied;
+        Grounds::of(&self.subject.acting, basis, explicit, self.request.context().clone())
+    }
+
     /// Whether what the resource says of the principal is enough, whatever the principal's own policies say.
     pub(super) fn resource_is_enough(&self) -> bool {
         let policies = Policies { identity: Vec::new(), ..self.policies() };
@@ -197,6 +220,11 @@ impl Posed<'_> {
     fn policies(&self) -> Policies<'_> {
         let mut policies = self.subject.acting.policies();
         policies.resource = self.trust.as_ref().map(|(name, document)| Named { name, document });
+        if let Some([document, trust]) = &self.open {
+            policies.identity.push(Named { name: EVERYBODY, document });
+            policies.resource = Some(Named { name: EVERYBODY, document: trust });
+            policies.boundary = None;
+        }
         self.subject.given.bind(&mut policies);
         self.subject.guardrails.bind(&self.sides, &mut policies);
         policies

@@ -13,7 +13,7 @@ use super::question::{Question, Subject};
 use crate::authn::signed::Signed;
 use crate::base::Timestamp;
 use crate::base::text::printable;
-use crate::gate::Authorized;
+use crate::gate::{Authorized, Grounds};
 use crate::model::{Arn, Entity, Member, MemberKind, Role, Session, SessionKind};
 use crate::policy::{Detail, Principal, RequestError, Verdict};
 use crate::rights::{Effective, Library, Reading};
@@ -68,6 +68,9 @@ pub struct Simulated {
     /// Context keys without a value that were asked for: with one it might have come out otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// What a no rests on, for the record of a request that is refused by it; in no answer.
+    #[serde(skip)]
+    pub grounds: Box<Grounds>,
 }
 
 /// A reason, and the way to it.
@@ -211,7 +214,7 @@ fn is_granted(snapshot: &dyn Snapshot, role: &Role, name: &str, now: Timestamp) 
 /// Sessions that are read at once.
 const PAGE: usize = 1_000;
 
-fn answer(
+pub(super) fn answer(
     reading: &mut Reading<'_, '_>,
     subject: &Subject,
     question: Question<'_>,
@@ -222,12 +225,20 @@ fn answer(
     if let Some(why) = &subject.inactive {
         let because = Because { what: why.clone(), policy: None, statement: None, through: Vec::new() };
         let decision = Verdict::ImplicitlyDenied.as_str().to_owned();
-        return Ok(Simulated { action, resource, decision, reasons: vec![because], missing: Vec::new() });
+        return Ok(Simulated {
+            action,
+            resource,
+            decision,
+            reasons: vec![because],
+            missing: Vec::new(),
+            grounds: Box::default(),
+        });
     }
     let decision = posed.decide(Detail::Deciding);
+    let grounds = Box::new(posed.grounds(&decision));
     let reasons = decision.reasons.into_iter().map(|reason| posed.because(reason)).collect();
     let missing = decision.missing.into_iter().map(String::from).collect();
-    Ok(Simulated { action, resource, decision: decision.verdict.as_str().to_owned(), reasons, missing })
+    Ok(Simulated { action, resource, decision: decision.verdict.as_str().to_owned(), reasons, missing, grounds })
 }
 
 /// Takes policies and guardrails out by ARN or name. One that is not there is a mistake of whoever asks.

@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::keys::Keys;
 use super::service::ServiceError;
-use crate::base::text::printable;
+use crate::base::text::{printable, printable_within};
 use crate::base::{Secret, Timestamp};
+use crate::sts::authorization_message::ENCODED;
 
 /// Credentials as they are told. `Secret` takes the texts over; nothing prints this.
 #[derive(Deserialize)]
@@ -89,13 +90,21 @@ pub(super) fn identity(xml: &str) -> Result<Identity, ServiceError> {
     result(xml)
 }
 
+/// Longest refusal that is shown, in bytes: it names whom, what and why, and its request.
+const LONGEST_REFUSAL: usize = 1_024;
+
+/// A message without what is encoded behind it: that is for `aws sts decode-authorization-message`, and here `bailey explain` says more.
+fn said(message: &str) -> &str {
+    message.split_once(ENCODED).map_or(message, |(said, _)| said)
+}
+
 /// Why the daemon says no.
 #[must_use]
 pub(super) fn refusal(xml: &str, status: u16) -> ServiceError {
     match quick_xml::de::from_str::<Refusal>(xml) {
         Ok(Refusal { error }) => ServiceError::Refused {
             code: printable(&error.code).into_owned(),
-            message: printable(&error.message).into_owned(),
+            message: printable_within(said(&error.message), LONGEST_REFUSAL).into_owned(),
             status,
         },
         Err(_) => unreadable(&format!("status {status}: {}", printable(xml))),

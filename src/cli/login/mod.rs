@@ -17,6 +17,7 @@
 //! ```
 
 mod answer;
+pub mod asking;
 mod browser;
 pub mod cache;
 mod device;

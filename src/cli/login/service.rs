@@ -39,7 +39,7 @@ const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 const AGENT: &str = concat!("bailey/", env!("CARGO_PKG_VERSION"));
 
 /// The region that is signed for: the daemon takes any.
-const REGION: &str = "us-east-1";
+pub(super) const REGION: &str = "us-east-1";
 
 /// Why STS gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +188,16 @@ impl Service {
         Ok(Answered { status, body })
     }
 
+    /// What is at `path` for whoever signs with these headers.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get_signed(&self, path: &str, headers: &[(String, String)]) -> Result<Answered, ServiceError> {
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(name, value));
+        let (status, body) = self.plain(request, Bytes::new()).await?;
+        Ok(Answered { status, body })
+    }
+
     async fn plain(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<(u16, Form), ServiceError> {
         let request = request.header(HOST, self.host()).header(USER_AGENT, AGENT).body(Full::new(body));
         let request = request.map_err(|error| self.unreachable(error.to_string()))?;
@@ -196,7 +206,8 @@ impl Service {
         Ok((status.as_u16(), body))
     }
 
-    fn host(&self) -> &str {
+    /// As a header says it.
+    pub(super) fn host(&self) -> &str {
         &self.url[url::Position::BeforeHost..url::Position::AfterPort]
     }
 

@@ -165,6 +165,10 @@ operations! {
     EnrolSecondFactor: Widens, Operator, signin About::Account;
     /// Begin a session of a role with a token of single sign-on, which a client shows for somebody.
     ExchangeToken: Mints, Operator, sts About::Role;
+    /// Read what any refusal rested on, and what of it holds now, by the id of the request.
+    ExplainAnyRefusal: ShowsTheLog, Operator, bailey About::Account;
+    /// The same of a refusal of one's own.
+    ExplainRefusal: ShowsTheLog, Operator, bailey About::Account;
     /// Everything that is stored, as a backup.
     ExportStore: ShowsTheLog, Operator, bailey About::Account;
     /// Put together who has which credentials.

@@ -19,7 +19,7 @@ use rand::RngExt as _;
 
 use super::origin::{Origin, Wire};
 use super::rate::{Limit, Payer, Rates};
-use super::{App, Failure, limits, public, query};
+use super::{App, Failure, limits, public, query, request};
 use crate::access::forward::identity::{self, About};
 use crate::access::forward::mapping::Mapping;
 use crate::access::forward::{self, Allowed};
@@ -29,7 +29,7 @@ use crate::authn::signed::{Signed, SignedError};
 use crate::authn::sigv4::{Body, Expected, Replays, Verified};
 use crate::base::text::printable;
 use crate::base::{Fault, Secret, Timestamp};
-use crate::gate::{Authorized, Operation, Proof};
+use crate::gate::{Authorized, Operation, Proof, Refusal};
 use crate::store::StoreError;
 use crate::telemetry::Metric;
 use visit::{VISITS, Visit};
@@ -108,7 +108,9 @@ pub fn router(forward: Arc<Forward>) -> Router {
     let keys = Router::new().route(public::KEYS, get(public::keys)).with_state(Arc::clone(&forward.app));
     let asked = VISITS.iter().fold(Router::new(), |router, path| router.route(path, axum::routing::any(ask)));
     // A path of Envoy's has the request's own behind it, and is matched as it is written.
-    asked.fallback(ask).with_state(forward).merge(keys).layer(middleware::from_fn(limits::hold))
+    let app = Arc::clone(&forward.app);
+    let routes = asked.fallback(ask).with_state(forward).merge(keys).layer(middleware::from_fn(limits::hold));
+    routes.layer(middleware::from_fn_with_state(app, request::name))
 }
 
 /// Who asks, and about what.
@@ -139,9 +141,9 @@ async fn ask(
     // Signatures are arithmetic, and everything behind them reads the store: all of it blocks.
     let answered = store.run(move |_| {
         let asked = || {
-            let proxy = known(&forward, &rules, &wire, &parts.headers, now)?;
+            let proxy = known(&forward, &rules, (&wire, &origin), &parts.headers, now)?;
             let visit = Visit::read(parts).map_err(|error| {
-                forward.app.gate.refuse_question(&proxy.actor(), origin.client, &error, now);
+                forward.app.gate.refuse_question(&proxy.actor(), (origin.client, origin.request), &error, now);
                 Failure::from(error)
             })?;
             Question { forward, rules, proxy, visit, origin, now }.answer()
@@ -161,7 +163,7 @@ async fn ask(
 fn known(
     forward: &Forward,
     rules: &Rules,
-    wire: &Wire,
+    (wire, origin): (&Wire, &Origin),
     headers: &hyper::HeaderMap,
     now: Timestamp,
 ) -> Result<Caller, Failure> {
@@ -170,7 +172,7 @@ fn known(
     let names = wire.names();
     let evidence = Evidence { peer, secret: secret.map(HeaderValue::as_bytes), names: &names };
     proxy::from_evidence(&rules.proxies, &evidence).map_err(|error| {
-        forward.app.gate.refuse_proof(Proof::Proxy, Some(peer), Vec::new(), &error, now);
+        forward.app.gate.refuse_proof(Proof::Proxy, (Some(peer), origin.request), Vec::new(), &error, now);
         Failure::from(error)
     })
 }
@@ -240,18 +242,28 @@ impl<'a> Subject<'a> {
         let about = [("action", mapped.action.clone()), ("resource", mapped.resource.clone())];
         match forward::decide(&self.app.admin, self.asked, self.signed, mapped)? {
             Ok(allowed) => Ok(allowed),
-            Err(verdict) => {
+            Err((verdict, grounds)) => {
                 let [(_, action), (_, resource)] = &about;
                 let reasons: Vec<&str> = verdict.reasons.iter().map(|because| because.what.as_str()).collect();
                 let (who, because) = (self.signed, reasons.join("; "));
                 let why = format!("{who} may not do {action} to {}: {because}", printable(resource));
-                Err(self.refused(&about, &why))
+                let refusal = Refusal::of_decision(self.signed, (action, resource), (because, *grounds));
+                Err(self.denied(&about, (&why, Some(&refusal))))
             }
         }
     }
 
     /// Writes a no down, and tells it.
     fn refused(&self, about: &[(&'static str, String)], why: &dyn std::fmt::Display) -> Failure {
+        self.denied(about, (why, None))
+    }
+
+    /// The same, with what it rested on where policies said it.
+    fn denied(
+        &self,
+        about: &[(&'static str, String)],
+        (why, refusal): (&dyn std::fmt::Display, Option<&Refusal>),
+    ) -> Failure {
         let Visit { host, method, target, .. } = self.visit;
         let path = target.split('?').next().unwrap_or_default();
         let mut noted = vec![("host", host.clone()), ("method", method.clone()), ("path", path.to_owned())];
@@ -259,7 +271,7 @@ impl<'a> Subject<'a> {
         if let Some(ip) = self.signed.from().ip {
             noted.push(("source_ip", ip.to_string()));
         }
-        self.app.gate.refuse_request(&self.signed.actor(), noted, why, self.now);
+        self.app.gate.refuse_request(self.signed, noted, (why, refusal), self.now);
         Failure::new(StatusCode::FORBIDDEN, "AccessDenied", &why.to_string(), Fault::Caller)
     }
 

@@ -16,6 +16,7 @@ mod mine;
 mod outside;
 mod pages;
 mod passkey;
+mod refusal;
 mod sign_in;
 mod sign_out;
 mod step_up;
@@ -61,6 +62,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/me/grants/{grant}/{step}", post(grants::step))
         .route("/me/engagements/{engagement}/close", post(grants::close))
         .route("/me/engagements/{engagement}/people/{step}", post(invitation::step))
+        .route("/me/refusals/{id}", get(refusal::show))
         .route("/me/sessions", get(mine::sessions))
         .route("/me/sessions/end", post(mine::end))
         .route("/me/sessions/end-all", post(mine::end_all))

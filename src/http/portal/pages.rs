@@ -4,6 +4,7 @@
 //! lets it have our style, our script and our forms, and nothing else; scripts can make no markup of text (Trusted Types).
 
 pub(super) mod grants;
+pub(super) mod refusal;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
@@ -14,6 +15,7 @@ use crate::admin::iam::own_passkeys::OwnCodes;
 use crate::authn::login::Factors;
 use crate::authn::webauthn::Asked;
 use crate::base::Timestamp;
+use crate::http::request::{MARK, Told};
 use crate::model::Passkey;
 use crate::model::client::Scope;
 use crate::sso::authorize::Asks;
@@ -354,7 +356,13 @@ pub(super) fn page(status: u16, template: &impl Template) -> Response {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response();
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = (status, html).into_response();
+    let mut answer = if status.is_client_error() || status.is_server_error() {
+        let mut answer = status.into_response();
+        answer.extensions_mut().insert(Told::Page(html));
+        answer
+    } else {
+        (status, html.replacen(MARK, "", 1)).into_response()
+    };
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     // Without it a form of ours would come with `Origin: null` (Fetch, section 3.2), and older browsers say nothing else.

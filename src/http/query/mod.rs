@@ -15,7 +15,6 @@ use axum::extract::{self, FromRequest, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
-use rand::RngExt as _;
 
 use super::App;
 use super::origin::Origin;
@@ -28,7 +27,7 @@ use crate::authn::signed::{self, Signed, SignedError};
 use crate::authn::sigv4::{Body, Claim, Expected, Request, SigV4Error, Verified, Way};
 use crate::base::text::printable_within;
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
-use crate::gate::{Operation, Proof};
+use crate::gate::{Operation, Proof, Whence};
 use crate::model::CredentialOwner;
 use crate::query::{Action, Node, Params, QueryError};
 use crate::store::StoreError;
@@ -57,9 +56,15 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// The address of whoever sent it.
-    pub(super) fn ip(&self) -> Option<IpAddr> {
-        self.from.ip
+    /// A header that came once, and is text.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
+        let mut all = self.headers.get_all(name).iter();
+        all.next().filter(|_| all.next().is_none())?.to_str().ok()
+    }
+
+    /// Where it came from.
+    pub(super) fn from(&self) -> &signed::From {
+        &self.from
     }
 }
 
@@ -101,7 +106,7 @@ pub(super) fn authenticate_request(
     from: signed::From,
     now: Timestamp,
 ) -> Result<(Caller, Verified), SignedError> {
-    let (admin, ip) = (&app.admin, from.ip);
+    let (admin, whence) = (&app.admin, Whence::from(&from));
     let parts = (&app.store, &admin.keys, &admin.sessions);
     let found = signed::authenticate(parts, &admin.account, request, expected, from, now);
     match &found {
@@ -117,7 +122,7 @@ pub(super) fn authenticate_request(
             if let Ok(claim) = Claim::read(request, expected, now) {
                 about.push(("access_key", claim.access_key_id().to_owned()));
             }
-            app.gate.refuse_proof(Proof::Signature, ip, about, error, now);
+            app.gate.refuse_proof(Proof::Signature, whence, about, error, now);
         }
     }
     found
@@ -145,7 +150,7 @@ pub(super) async fn visit(app: State<Arc<App>>, sent: Sent) -> Response {
 
 /// Answers one call.
 pub(super) async fn call(State(app): State<Arc<App>>, sent: Sent) -> Response {
-    let request_id = request_id(&app);
+    let request_id = sent.from.request.map(|id| id.to_string()).unwrap_or_default();
     let now = app.clock.now();
     let store = app.store.clone();
     let call = Call { app, sent, now };
@@ -172,7 +177,26 @@ fn told(answered: Answered, namespace: &'static str, request_id: &str) -> Respon
     let sign = Sign { namespace, request_id };
     match answered {
         Ok((action, result)) => written(200, xml::answer(action, &result, &sign), request_id),
-        Err(error) => written(error.status, xml::error(&error, &sign), request_id),
+        Err(error) => written(error.status, xml::error(&named(error, request_id), &sign), request_id),
+    }
+}
+
+/// What stands before an encoded authorization message.
+const ENCODED: &str = crate::sts::authorization_message::ENCODED;
+
+/// A refusal that says what its request was called: command lines print the message of an error, and nothing else of it.
+fn named(error: QueryError, request_id: &str) -> QueryError {
+    match error.code {
+        "AccessDenied" if !request_id.is_empty() => {
+            // Behind the encoded message nothing may stand: whoever hands it on takes all there is.
+            let (said, encoded) = match error.message.find(ENCODED) {
+                Some(at) => error.message.split_at(at),
+                None => (error.message.as_str(), ""),
+            };
+            let message = format!("{said} (request {request_id}){encoded}");
+            QueryError { message, ..error }
+        }
+        _ => error,
     }
 }
 
@@ -259,7 +283,7 @@ impl Call {
         taken.map(Some).map_err(|refused| {
             let about =
                 vec![("access_key", signed.key().to_string()), ("reason_code", refused.reason.code().to_owned())];
-            self.app.gate.refuse_proof(Proof::SecondFactor, signed.from().ip, about, &refused.detail, self.now);
+            self.app.gate.refuse_proof(Proof::SecondFactor, signed.from(), about, &refused.detail, self.now);
             denied(&refused.to_string())
         })
     }
@@ -376,17 +400,11 @@ pub(super) fn refused(error: &SignedError) -> QueryError {
 pub(super) fn from(origin: &Origin, headers: &HeaderMap) -> signed::From {
     let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map(str::to_owned);
     let ip: IpAddr = origin.client;
-    signed::From { ip: Some(ip), secure: origin.secure, user_agent }
+    signed::From { ip: Some(ip), secure: origin.secure, user_agent, request: origin.request }
 }
 
 fn namespace(service: &str) -> &'static str {
     VERSIONS.iter().find(|(of, ..)| *of == service).map_or("", |(_, _, namespace)| namespace)
-}
-
-/// Names the request, as AWS does, in the form of a UUID.
-fn request_id(app: &App) -> String {
-    let mut rng = app.admin.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string()
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
