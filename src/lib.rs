@@ -30,6 +30,7 @@
 //! | 4 | [`keys`] | sealing keys: what lies in the store as a secret, and what opens it; signing keys |
 //! | 4 | [`notify`] | notices: the outbox, the mail server, webhooks |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
+//! | 4 | [`ticket`] | whether a ticket is one: a command or a webhook is asked |
 //! | 5 | [`sessions`] | whether a session counts now, and how one ends |
 //! | 6 | [`authn`] | who is calling, how surely |
 //! | 7 | [`gate`] | the only yes |
@@ -73,3 +74,4 @@ pub mod store;
 pub mod sts;
 pub mod sync;
 pub mod telemetry;
+pub mod ticket;

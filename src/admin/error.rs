@@ -15,6 +15,7 @@ use crate::rights::{ActingError, FindError};
 use crate::store::StoreError;
 use crate::store::export::ExportError;
 use crate::sync::SyncError;
+use crate::ticket::Question;
 
 /// Why an operation was not done.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +121,10 @@ pub enum AdminError {
         /// Why.
         what: String,
     },
+    /// Something outside has to be asked first, which takes its time: never answered to anybody, but by a request that changes as fast as
+    /// its ticket is asked about.
+    #[error("the request was changed while its ticket was asked about; look at it again, then decide")]
+    Unasked(Box<Question>),
     /// A password breaks rules.
     #[error("the password is refused: {what}")]
     PasswordPolicy {
@@ -209,7 +214,7 @@ impl AdminError {
             Self::LimitExceeded { .. } => "LimitExceeded",
             Self::Unmodifiable { .. } => "UnmodifiableEntity",
             Self::MalformedPolicy { .. } | Self::Policy(_) => "MalformedPolicyDocument",
-            Self::NotNow { .. } => "NotNow",
+            Self::NotNow { .. } | Self::Unasked(_) => "NotNow",
             Self::StepUp { .. } => "AccessDenied",
             Self::Store(StoreError::Conflict { .. }) => "ConcurrentModification",
             Self::Password(_)
@@ -247,7 +252,8 @@ impl Faulty for AdminError {
             | Self::WrongPassword
             | Self::WrongCode { .. }
             | Self::StepUp { .. }
-            | Self::NotNow { .. } => Fault::Caller,
+            | Self::NotNow { .. }
+            | Self::Unasked(_) => Fault::Caller,
             Self::Passkey(error) => error.fault(),
             Self::Password(error) => error.fault(),
             Self::Keys(error) => error.fault(),

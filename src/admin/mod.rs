@@ -49,6 +49,7 @@ use crate::sessions::Sessions;
 use crate::store::{Recall, Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::sync::worker::Handle;
+use crate::ticket::Checks;
 
 /// What operations work on; clones share it.
 #[derive(Clone)]
@@ -73,6 +74,8 @@ pub struct Admin {
     pub grants: Arc<RwLock<GrantTerms>>,
     /// Who is told what happened to grants, and how; a reload exchanges it.
     pub notices: Notices,
+    /// What is asked about tickets; a reload exchanges it.
+    pub tickets: Checks,
     /// When directories answered last.
     pub contacts: Contacts,
     /// What seals secrets.

@@ -176,6 +176,8 @@ mod tests {
             password_changed: None,
             must_change_password: false,
             tags: BTreeMap::new(),
+            manager_reference: None,
+            manager: None,
         });
         let mut put = |entity: &Entity| {
             let json = serde_json::to_vec(entity).unwrap();

@@ -31,6 +31,9 @@ pub struct EntityView {
     /// Number that links a person's accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employee_id: Option<String>,
+    /// The id of whoever manages them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
     /// Description of a group or resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -143,6 +146,7 @@ impl EntityView {
             display_name: None,
             mail: None,
             employee_id: None,
+            manager: None,
             description: None,
             tags: BTreeMap::new(),
             directory: origin.directory.clone(),
@@ -167,6 +171,7 @@ impl EntityView {
                 view.display_name.clone_from(&user.display_name);
                 view.mail.clone_from(&user.mail);
                 view.employee_id.clone_from(&user.employee_id);
+                view.manager = user.manager.map(|manager| manager.to_string());
                 view.password_changed = user.password_changed;
                 view.must_change_password = user.must_change_password;
                 view.tags.clone_from(&user.tags);

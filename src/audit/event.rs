@@ -56,6 +56,8 @@ pub enum Outcome {
         code: Cow<'static, str>,
         /// A sentence for people.
         message: String,
+        /// What came of it all the same. Never secrets.
+        response: BTreeMap<String, Value>,
     },
     /// The caller may not do it.
     Denied {
@@ -114,13 +116,13 @@ impl Outcome {
 
     /// Tried and failed.
     pub fn failed(code: impl Into<Cow<'static, str>>, why: &dyn fmt::Display) -> Self {
-        Self::Failed { code: code.into(), message: why.to_string() }
+        Self::Failed { code: code.into(), message: why.to_string(), response: BTreeMap::new() }
     }
 
-    /// The same success with one more thing that came of it; anything else stays as it is.
+    /// The same with one more thing that came of it; of what was denied, or is not known, nothing came.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        if let Self::Success { response } = &mut self {
+        if let Self::Success { response } | Self::Failed { response, .. } = &mut self {
             response.insert(name.to_owned(), value.into());
         }
         self

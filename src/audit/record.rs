@@ -146,7 +146,8 @@ impl Facts {
         let mut ended = self.clone();
         match outcome {
             Outcome::Success { response } => ended.response_elements = bounded(response),
-            Outcome::Failed { code, message } => {
+            Outcome::Failed { code, message, response } => {
+                ended.response_elements = bounded(response);
                 ended.error_code = Some(clean(code));
                 ended.error_message = Some(clean(message));
             }

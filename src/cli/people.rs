@@ -38,6 +38,7 @@ pub(super) const RECORD: &[Column<EntityView>] = &[
     Column { title: "display name", cell: |entity| entity.display_name.clone().unwrap_or_default() },
     Column { title: "mail", cell: |entity| entity.mail.clone().unwrap_or_default() },
     Column { title: "employee id", cell: |entity| entity.employee_id.clone().unwrap_or_default() },
+    Column { title: "manager", cell: |entity| entity.manager.clone().unwrap_or_default() },
     Column { title: "description", cell: |entity| entity.description.clone().unwrap_or_default() },
     Column {
         title: "tags",

@@ -67,8 +67,8 @@ fn keys(section: &Section<'_>, files: &Files<'_>) -> KeysFrom {
 /// A network that may be reached though it is not public.
 pub(super) struct Inside(pub(super) Network);
 
-/// An address that is fetched.
-struct KeysUrl(Url);
+/// An address that is fetched or asked.
+pub(super) struct KeysUrl(pub(super) Url);
 
 impl Meant for Inside {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {

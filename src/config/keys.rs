@@ -50,6 +50,7 @@ const REPEATED: &[&str] = &[
     "notify.webhook",
     "other_account",
     "sign_in_provider",
+    "ticket_check",
 ];
 
 /// Every key, in the order of `config/example.toml`.
@@ -206,16 +207,27 @@ pub const KEYS: &[Key] = &[
 
     defaulted("grants.time_zone", Form::Name, r#""UTC""#, "where the hours of rules and of `bailey:TimeOfDay` are those of"),
 
+    required("ticket_check.name", Form::Name, "what rules call it"),
+    either("ticket_check.command", "url", Form::Command, "a program, by its whole path, and its arguments: it is asked on its standard input"),
+    either("ticket_check.url", "command", Form::KeysUrl, "a webhook that is asked instead"),
+    defaulted("ticket_check.networks", Form::Networks, "[]", "networks of it that are not public"),
+    optional("ticket_check.ca_file", Form::File, "authorities of its certificate, instead of the system's"),
+    optional("ticket_check.token_file", Form::File, "the file with the token that it is shown"),
+    optional("ticket_check.token_credential", Form::Name, "the systemd credential that holds it"),
+
     required("grant_rule.roles", Form::Names, "names of roles it is about, with * and ?"),
     defaulted("grant_rule.requesters", Form::Names, "[]", "groups whose people may ask for them; empty is everybody"),
     defaulted("grant_rule.approvals", Form::Whole(1, 5), "1", "how many others have to agree"),
     required("grant_rule.approvers", Form::Names, "groups whose people may agree"),
+    defaulted("grant_rule.manager", Form::Flag, "false", "whether the manager of who is to have the role may agree, too"),
     defaulted("grant_rule.sponsor", Form::Flag, "false", "whether the sponsor of an engagement may agree to what its people ask for"),
     optional("grant_rule.hours", Form::Name, "when others may agree"),
     defaulted("grant_rule.longest", Form::Duration, r#""8h""#, "how long a grant lasts at most"),
     defaulted("grant_rule.claim_within", Form::Duration, r#""24h""#, "within which time it has to be approved and claimed"),
     defaulted("grant_rule.ticket", Form::Flag, "false", "whether a ticket has to be named"),
     defaulted("grant_rule.inline", Form::Flag, "false", "whether who asks brings a policy that says what it is good for"),
+    optional("grant_rule.ticket_check", Form::Name, "what is asked about the ticket before the last approval counts"),
+    defaulted("grant_rule.break_glass_ticket_check", Form::Flag, "false", "whether it is asked in an emergency, too"),
     optional("grant_rule.second_factor", Form::Duration, "how long ago a second factor may have been shown, at each call"),
     optional("grant_rule.automatic_until", Form::Name, "nobody has to agree until then"),
     optional("grant_rule.break_glass", Form::Duration, "who asks agrees themselves, and somebody looks back at it within that time"),
@@ -290,6 +302,7 @@ pub const KEYS: &[Key] = &[
     defaulted("directory.people.display_name", Form::Attribute, r#""cn""#, "name for people to read"),
     defaulted("directory.people.mail", Form::Attribute, r#""mail""#, "mail address"),
     defaulted("directory.people.employee_id", Form::Attribute, r#""employeeNumber""#, "number that links a person's accounts"),
+    defaulted("directory.people.manager", Form::Attribute, r#""manager""#, "who manages a person, by DN"),
     defaulted("directory.people.tags", Form::Tags, "{}", "principal tags and the attributes they are made from"),
 
     defaulted("directory.groups.object_classes", Form::Attributes, r#"["groupOfNames", "groupOfUniqueNames", "posixGroup"]"#, "any of these makes a group; empty takes none"),

@@ -43,6 +43,7 @@ mod sign_in_provider;
 mod sso;
 mod store;
 mod sts;
+mod ticket_check;
 mod units;
 mod values;
 
@@ -119,6 +120,8 @@ pub struct Config {
     pub providers: Vec<crate::authn::federated::relying::Provider>,
     /// Authorities that vouch for machines.
     pub machine_issuers: Vec<MachineIssuerSettings>,
+    /// What is asked about tickets.
+    pub ticket_checks: Vec<crate::ticket::Settings>,
     /// Who may be granted which roles for a while.
     pub grants: crate::rights::GrantTerms,
     /// How people and programs are told what happened to such.
@@ -179,6 +182,7 @@ impl Config {
         let accounts = account::all(&top.sections("other_account"), account.as_ref());
         let directories = directory::all(&top.sections("directory"), files);
         let state_directory = files.path(top.read("state_directory"));
+        let ticket_checks = ticket_check::all(&top.sections("ticket_check"), files);
         let sso = sso::meant(&top.section("sso"), files);
         Some(Self {
             keys: sealing::meant(&top.section("keys"), files, &state_directory),
@@ -213,7 +217,8 @@ impl Config {
                 top.section("https").has("client_ca"),
             ),
             group_rules: group_role::all(&top.sections("group_role"), directories.as_deref().unwrap_or_default()),
-            grants: grant_rule::meant(&top.section("grants"), &top.sections("grant_rule")),
+            grants: grant_rule::meant(&top.section("grants"), &top.sections("grant_rule"), &ticket_checks),
+            ticket_checks,
             account: account?,
             accounts,
             directories: directories?,

@@ -44,6 +44,7 @@ use crate::store::open::{self, Init, Settings as StoreSettings};
 use crate::store::{Recall, Store, StoreError};
 use crate::sync::grounds::{Grounds, MOST_PEOPLE};
 use crate::telemetry::Board;
+use crate::ticket::Checks;
 
 /// Time the daemon takes at most to finish what runs.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -155,6 +156,7 @@ pub fn parts(
         rules,
         grants,
         notices: Notices::new(config.notify),
+        tickets: Checks::new(config.ticket_checks, Client::default()),
         contacts,
         keys,
         sessions,
@@ -365,6 +367,7 @@ async fn apply_reload(
     *app.sso_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sso;
     *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;
+    app.admin.tickets.replace(config.ticket_checks);
     *app.admin.grants.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.grants;
     app.admin.notices.follow(config.notify);
     app.admin.issuers.replace(config.issuers);

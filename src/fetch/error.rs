@@ -26,8 +26,8 @@ pub enum FetchError {
     },
     /// It is somewhere it must not be.
     #[error(
-        "`{host}` is at {address}, {what}: if that is meant, name its network in `networks` of the issuer's or the webhook's \
-         section, or in `client_networks` of [sso]"
+        "`{host}` is at {address}, {what}: if that is meant, name its network in `networks` of the issuer's, the webhook's or the \
+         ticket check's section, or in `client_networks` of [sso]"
     )]
     Forbidden {
         /// The host.

@@ -1,5 +1,5 @@
-//! The only outbound HTTP client: fetches small documents of outsiders, such as the keys of an issuer of tokens, and sends them
-//! short forms and notices.
+//! The only outbound HTTP client: fetches small documents of outsiders, such as the keys of an issuer of tokens, sends them
+//! short forms and notices, and asks them short questions.
 //!
 //! Owns what such a request may reach and how much it may cost: HTTPS alone, to an address that is public or that the
 //! configuration allows, one answer of a limited size within a limited time. Whoever names an address here, an administrator of
@@ -150,6 +150,23 @@ impl Client {
         Ok(taken.status)
     }
 
+    /// Sends `question`, JSON, to `url`, with what we show to be let in (RFC 6750) if there is such, and takes at most `most` bytes of what
+    /// is answered.
+    ///
+    /// # Errors
+    /// As of [`Client::get`].
+    pub async fn ask(
+        &self,
+        url: &Url,
+        reach: &Reach,
+        (question, token): (&[u8], Option<&str>),
+        most: usize,
+    ) -> Result<Vec<u8>, FetchError> {
+        let slow = |_| FetchError::Slow { url: shown(url), seconds: WHOLE.as_secs() };
+        let asked = Asked::Question { question, token, most };
+        Ok(timeout(WHOLE, self.exchange(url, reach, asked)).await.map_err(slow)??.document)
+    }
+
     async fn exchange(&self, url: &Url, reach: &Reach, asked: Asked<'_>) -> Result<Answered, FetchError> {
         let target = Target::of(url, reach)?;
         let addresses = self.addresses(&target, reach).await?;
@@ -198,6 +215,8 @@ enum Asked<'a> {
     Form(&'a str),
     /// A document of so many bytes at most, for this form.
     Answer { form: &'a Secret<String>, authorization: Option<&'a Secret<String>>, most: usize },
+    /// An answer to this JSON of so many bytes at most.
+    Question { question: &'a [u8], token: Option<&'a str>, most: usize },
     /// That it takes this, with these headers besides.
     Json { body: &'a [u8], headers: &'a [(&'static str, &'a str)] },
 }
@@ -259,7 +278,7 @@ where
     let answer = sender.send_request(request(url, asked)?).await.map_err(broken)?;
     acceptable(&answer, url, asked)?;
     let status = answer.status().as_u16();
-    let (Asked::Document { most } | Asked::Answer { most, .. }) = asked else {
+    let (Asked::Document { most } | Asked::Answer { most, .. } | Asked::Question { most, .. }) = asked else {
         return Ok(Answered { status, document: Vec::new() });
     };
     let too_large = || FetchError::TooLarge { url: shown(url), most };
@@ -306,12 +325,28 @@ fn request(url: &Url, asked: Asked<'_>) -> Result<Request<Full<Bytes>>, FetchErr
             let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
             (request, Bytes::copy_from_slice(body))
         }
+        Asked::Question { question, token, .. } => {
+            let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+            let request = request.header(CONTENT_LENGTH, question.len());
+            let request = match token {
+                Some(token) => request.header(AUTHORIZATION, bearer(url, token)?),
+                None => request,
+            };
+            (request, Bytes::copy_from_slice(question))
+        }
     };
     let request = request
         .header(HOST, host)
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")));
     request.body(Full::new(body)).map_err(|_| FetchError::Url { url: shown(url), why: "it cannot be sent" })
+}
+
+fn bearer(url: &Url, token: &str) -> Result<HeaderValue, FetchError> {
+    let fault = |_| FetchError::Url { url: shown(url), why: "its token cannot be sent" };
+    let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(fault)?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 /// A redirection is no answer: it would lead to an address that nobody configured, and OpenID Connect Discovery 1.0, section 4,

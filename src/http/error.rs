@@ -175,6 +175,7 @@ impl From<AdminError> for Failure {
                 Self::coded(&error, StatusCode::NOT_FOUND, error.code())
             }
             AdminError::NotNow { .. }
+            | AdminError::Unasked(_)
             | AdminError::Exists { .. }
             | AdminError::DeleteConflict { .. }
             | AdminError::LimitExceeded { .. } => Self::coded(&error, StatusCode::CONFLICT, error.code()),

@@ -61,6 +61,7 @@ fn create(params: &Params) -> Result<Job, QueryError> {
         path: params.parsed("Path")?.unwrap_or_default(),
         display_name: None,
         mail: None,
+        employee_id: None,
         expires: None,
         boundary: params.text("PermissionsBoundary").map(str::to_owned),
         tags: params.tags()?,

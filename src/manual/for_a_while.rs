@@ -7,6 +7,19 @@
 //! it (`src/admin/grants/decide.rs`, `src/model/grant/mod.rs`). Nobody on this machine and no program agrees to anything
 //! (`src/gate/rules.rs`). *Tests:* `tests/it/grants.rs`, `tests/golden/authz-matrix.txt`.
 //!
+//! **A ticket is a word that somebody typed.** *Here:* a rule can have something of the company's own asked about it before the last approval
+//! counts (`src/ticket/mod.rs`): only a clear yes within five seconds is one, to exactly what is asked for. What is asked reaches a
+//! command as JSON on its standard input and is no argument, so that a ticket called `--help` is a ticket, and a webhook by the rules
+//! against request forgery. The command has no environment and ends with everything it started. It is asked with nothing locked, so
+//! whoever agreed, their session and the request are looked at anew with the answer in hand (`src/admin/grants/ticket.rs`). *Tests:*
+//! `tests/it/ticket.rs`, `tests/it/grants_ticket.rs`.
+//!
+//! **Whoever bears the name of a manager is not the manager.** A directory names managers, and names are given to others. *Here:* a rule can
+//! let the manager of who is to have a role agree (`manager = true`): whom the directory's name meant when the entry was read, kept by the
+//! immutable id (`src/sync/delta.rs`, `src/sync/full.rs`), looked at when they decide. Nobody is their own, by another account
+//! neither, and who left or is switched off is nobody's (`src/admin/grants/mod.rs`). A manager who is of another directory is
+//! not known, and several are none. *Tests:* `tests/it/sync_managers.rs`, `tests/it/grants_manager.rs`, `tests/it/samba.rs`.
+//!
 //! **An expired right comes back when the clock is set back** (Yuzu#2811, whatsapp-rust#1376, valkey#2651). *Here:* the clock is
 //! the daemon's, which never goes back behind what was written down (`src/base/clock.rs`); an end that was noticed is a row that
 //! never says anything else again (`src/model/grant/state.rs`); and nothing begins while the time is not known. *Tests:*

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IamName, IamPath, Origin, Standing};
+use super::{IamName, IamPath, Origin, RefHash, Standing};
 use crate::base::{Sid, Timestamp, UserId};
 
 /// A user of the home account: synced from a directory, or made here.
@@ -45,4 +45,11 @@ pub struct User {
     /// Attributes chosen in the configuration, usable in policies as `aws:PrincipalTag/KEY`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// How the directory refers to whoever manages them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager_reference: Option<RefHash>,
+    /// Whom that meant when it was read: an id, so that nobody who comes to bear that name manages them for it. Last, because it is
+    /// added to what was read once it is known (see `sync::stage`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<UserId>,
 }

@@ -189,6 +189,8 @@ mod tests {
             password_changed: None,
             must_change_password: false,
             tags: std::collections::BTreeMap::new(),
+            manager_reference: None,
+            manager: None,
         }
     }
 

@@ -173,6 +173,8 @@ mod tests {
             password_changed: None,
             must_change_password: false,
             tags: std::collections::BTreeMap::new(),
+            manager_reference: None,
+            manager: None,
         };
         put(store, Member::User(user.id), &user, &[]);
         user.id

@@ -133,11 +133,14 @@ fn decides(rule: &Rule, now: Timestamp) -> String {
     if rule.break_glass.is_some() {
         return "you decide yourself, it is said aloud, and somebody looks back at it".to_owned();
     }
-    let who = rule.approvers.join(" or ");
     let hours = rule.hours.map(|hours| format!(", {hours}")).unwrap_or_default();
-    match rule.approvals {
-        1 => format!("somebody of {who} has to agree{hours}"),
-        several => format!("{several} people of {who} have to agree{hours}"),
+    let groups = rule.approvers.join(" or ");
+    match (rule.approvals, rule.manager) {
+        (1, false) => format!("somebody of {groups} has to agree{hours}"),
+        (1, true) if groups.is_empty() => format!("your manager has to agree{hours}"),
+        (1, true) => format!("somebody of {groups} or your manager has to agree{hours}"),
+        (several, false) => format!("{several} people of {groups} have to agree{hours}"),
+        (several, true) => format!("{several} have to agree, people of {groups} or your manager{hours}"),
     }
 }
 

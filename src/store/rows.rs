@@ -7,7 +7,7 @@
 //! said, it is [`NO_DIGEST`]. Which rows exist and why is the business of `sync` and `admin`.
 
 use super::{KeyRange, Revision, Row, Snapshot, StoreError, schema};
-use crate::base::{GroupId, ResourceId, Sid};
+use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Entity, Group, IamName, Member, MemberKind, RefHash, Resource};
 
 /// Digest of what a directory said of an object.
@@ -91,6 +91,27 @@ pub fn primary_group(key: &[u8], value: &[u8]) -> Result<Option<Sid>, StoreError
     let (_, json) = split(value).ok_or_else(|| StoreError::corrupt(key, "it has no digest"))?;
     let brief: Brief = serde_json::from_slice(json).map_err(|why| StoreError::corrupt(key, why.to_string()))?;
     Ok(brief.primary_group)
+}
+
+/// How the person in this row refers to who manages them, and whom that meant: for walks over everybody, most of whom say nothing.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is no such row.
+pub fn manager(key: &[u8], value: &[u8]) -> Result<Option<(RefHash, Option<UserId>)>, StoreError> {
+    const MEMBER: &[u8] = b"\"manager_reference\"";
+    #[derive(serde::Deserialize)]
+    struct Brief {
+        #[serde(default)]
+        manager_reference: Option<RefHash>,
+        #[serde(default)]
+        manager: Option<UserId>,
+    }
+    let (_, json) = split(value).ok_or_else(|| StoreError::corrupt(key, "it has no digest"))?;
+    if !json.windows(MEMBER.len()).any(|some| some == MEMBER) {
+        return Ok(None);
+    }
+    let brief: Brief = serde_json::from_slice(json).map_err(|why| StoreError::corrupt(key, why.to_string()))?;
+    Ok(brief.manager_reference.map(|reference| (reference, brief.manager)))
 }
 
 /// What `member` is, and the digest of its row.

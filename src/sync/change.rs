@@ -197,12 +197,14 @@ fn is_time(path: &str) -> bool {
 }
 
 /// Fields of rows on which nobody's rights hang, by path or by its beginning.
-const HARMLESS: [&str; 10] = [
+const HARMLESS: [&str; 12] = [
     "name",
     "login",
     "display_name",
     "mail",
     "employee_id",
+    "manager_reference",
+    "manager",
     "description",
     "tags.",
     "password_changed",
@@ -273,6 +275,8 @@ mod tests {
             password_changed: None,
             must_change_password: false,
             tags: BTreeMap::from([("Department".to_owned(), "ops".to_owned())]),
+            manager_reference: None,
+            manager: None,
         }
     }
 

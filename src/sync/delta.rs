@@ -8,6 +8,9 @@
 //!
 //! What an entry without a row was called while it could not be used, or any between two events of one step, nobody
 //! remembers. References by such names are made good by the next full read, and until then give nobody access.
+//!
+//! Who manages a person is worked out when their entry comes. Whom it meant then it means until it comes again, or the next full read:
+//! they manage by their id, so that whoever comes to bear their name does not.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -23,7 +26,7 @@ use super::settings::Settings;
 use super::stage::Staged;
 use super::state::SyncState;
 use super::stored;
-use crate::base::{GroupId, Guid, Timestamp};
+use crate::base::{GroupId, Guid, Timestamp, UserId};
 use crate::directory::{Arrival, Dn, Entry, Wanted};
 use crate::model::{DirectoryLabel, Entity, Member, RefHash, origin};
 use crate::store::{KeyRange, Revision, Snapshot, Store, rows, schema};
@@ -218,10 +221,36 @@ impl Delta {
             }
             wanted.extend(self.lost(store, group, mapped, &known)?);
         }
+        wanted.extend(store.read(|snapshot| self.managers_to_find(snapshot))?);
         wanted.extend(concerned.logins.into_iter().map(Wanted::Login));
         wanted.retain(|one| !self.asked.contains(one));
         self.asked.extend(wanted.iter().cloned());
         Ok(if self.is_unfinished() { Vec::new() } else { wanted.into_iter().collect() })
+    }
+
+    /// People by whose name somebody is managed, where it is not known who that is.
+    fn managers_to_find(&self, snapshot: &dyn Snapshot) -> Result<Vec<Wanted>, SyncError> {
+        let mut wanted = Vec::new();
+        for (member, arrived) in &self.entries {
+            let (Member::User(_), Some(mapped)) = (member, arrived.usable()) else { continue };
+            let Some(Spelling::Dn(dn)) = mapped.spelled.first().map(|reference| &reference.spelling) else { continue };
+            let before = rows::entity(snapshot, member)?.map(|(_, before)| before);
+            if self.manager_of(mapped, before.as_ref()).is_none() {
+                wanted.extend(dn.parse().ok().map(Wanted::Dn));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Who manages somebody: who bears the name that their entry says, or whom it meant before.
+    fn manager_of(&self, mapped: &Mapped, before: Option<&Entity>) -> Option<UserId> {
+        let reference = mapped.references.first()?;
+        match (self.meanings.bearer(reference), before) {
+            (Some(Member::User(id)), _) => Some(id),
+            (Some(_), _) => None,
+            (None, Some(Entity::User(before))) if before.manager_reference == Some(*reference) => before.manager,
+            (None, _) => None,
+        }
     }
 
     /// Members that `group` lists no longer: still there, or is it they who went? The guard tells one from the other,
@@ -478,10 +507,18 @@ impl Delta {
                     }
                 }
                 Content::Usable(mapped) => {
-                    let staged = Staged::entity(&mapped.entity, Vec::new())?;
+                    let mut staged = Staged::entity(&mapped.entity, Vec::new())?;
+                    let manager = match member {
+                        Member::User(_) => self.manager_of(mapped, before.as_ref().map(|(_, before)| before)),
+                        Member::Group(_) | Member::Resource(_) => None,
+                    };
+                    staged.managed_by(manager)?;
                     match before {
                         Some((digest, before)) if digest != staged.digest => {
                             plan.differ(snapshot, &before, &staged, now)?
+                        }
+                        Some((_, Entity::User(before))) if before.manager != manager => {
+                            plan.manage(&Entity::User(before), manager)?
                         }
                         Some(_) => {}
                         None => plan.appear(snapshot, member.kind(), staged)?,

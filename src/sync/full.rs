@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::stage::{References, Sorted, Sortings, Staged};
 use super::state::{Skipped, SyncState, Totals};
 use super::stored::{self, scan_all};
-use crate::base::{GroupId, Timestamp, clock::expired};
+use crate::base::{GroupId, Timestamp, UserId, clock::expired};
 use crate::model::{Entity, Member, MemberKind, Presence, RefHash};
 use crate::store::{Revision, Store, rows, schema};
 
@@ -58,9 +58,10 @@ impl Full<'_> {
         plan.doubts = self.doubts.clone();
         let mut merging = Merging { full: self, known, edges, plan, nameless: HashSet::new(), rowless: HashSet::new() };
         // People and machines before groups: a group's losses are judged by who leaves.
-        merging.rows(MemberKind::User, &mut stage.users)?;
-        merging.rows(MemberKind::Resource, &mut stage.resources)?;
-        merging.rows(MemberKind::Group, &mut stage.groups)?;
+        merging.rows(MemberKind::User, &mut stage.users, &stage.references)?;
+        merging.rows(MemberKind::Resource, &mut stage.resources, &stage.references)?;
+        merging.rows(MemberKind::Group, &mut stage.groups, &stage.references)?;
+        merging.managers(&stage.references)?;
         merging.memberships(&mut stage.groups, &stage.references)?;
         Ok(merging.plan)
     }
@@ -68,7 +69,7 @@ impl Full<'_> {
 
 impl Merging<'_> {
     /// Merges the rows of one kind.
-    fn rows(&mut self, kind: MemberKind, staged: &mut Sorted) -> Result<(), SyncError> {
+    fn rows(&mut self, kind: MemberKind, staged: &mut Sorted, references: &References) -> Result<(), SyncError> {
         let mut stored = self.known.rows(kind).iter().peekable();
         let mut staged = Claims(staged.read()?.peekable());
         let mut claim = staged.next()?;
@@ -82,7 +83,7 @@ impl Merging<'_> {
             let row = stored.next_if(|_| order.is_le());
             if let Some(claim) = claim.take_if(|_| order.is_ge()) {
                 let entry = claim.sole(row.is_some_and(|row| row.came), &mut self.plan.skipped);
-                self.entry(kind, row, entry)?;
+                self.entry((kind, row), entry, references)?;
             } else if let Some(row) = row {
                 if row.came {
                     *totals_of(&mut self.plan.totals, kind) += 1;
@@ -106,7 +107,12 @@ impl Merging<'_> {
     }
 
     /// An entry came; `row` is what is stored of it.
-    fn entry(&mut self, kind: MemberKind, row: Option<&KnownRow>, entry: Staged) -> Result<(), SyncError> {
+    fn entry(
+        &mut self,
+        (kind, row): (MemberKind, Option<&KnownRow>),
+        mut entry: Staged,
+        references: &References,
+    ) -> Result<(), SyncError> {
         if entry.is_unusable() {
             self.unusable(Member::from_parts(kind, entry.id), entry.named)?;
         }
@@ -117,6 +123,7 @@ impl Merging<'_> {
             }
             let before = self.stored(kind, row)?;
             *totals_of(&mut self.plan.totals, kind) += u64::from(before.standing().is_present());
+            entry.managed_by(self.manager_of(&entry, Some(&before), references))?;
             if entry.is_unusable() {
                 if entry.disabled && !before.standing().disabled {
                     self.plan.suspend(&before)?;
@@ -125,7 +132,33 @@ impl Merging<'_> {
                 self.full.store.read(|snapshot| self.plan.differ(snapshot, &before, &entry, self.full.now))?;
             }
         } else if !entry.is_unusable() {
+            entry.managed_by(self.manager_of(&entry, None, references))?;
             self.full.store.read(|snapshot| self.plan.appear(snapshot, kind, entry))?;
+        }
+        Ok(())
+    }
+
+    /// Who manages whoever `entry` is: whom its reference means. Where an absence proves nothing they are who they were.
+    fn manager_of(&self, entry: &Staged, before: Option<&Entity>, references: &References) -> Option<UserId> {
+        let reference = entry.references.first()?;
+        let Some(Entity::User(before)) = before else { return user(references.member(reference)) };
+        let was = before.manager.filter(|_| before.manager_reference == Some(*reference));
+        user(references.member(reference)).or_else(|| was.filter(|_| !self.full.doubts.is_empty()))
+    }
+
+    /// People whose entry says what it said may have another manager: the name that it says is another's by now.
+    fn managers(&mut self, references: &References) -> Result<(), SyncError> {
+        for managed in self.known.managed_as_before() {
+            let manager = user(references.member(&managed.reference));
+            let unclear = manager.is_none() && !self.full.doubts.is_empty();
+            if manager == managed.manager || unclear {
+                continue;
+            }
+            let member = Member::from_parts(MemberKind::User, managed.id);
+            let before = self.full.store.read(|snapshot| rows::entity(snapshot, &member))?;
+            if let Some((_, before)) = before {
+                self.plan.manage(&before, manager)?;
+            }
         }
         Ok(())
     }
@@ -232,6 +265,13 @@ pub fn stored_edges(store: &Store, group: &GroupId) -> Result<Edges, SyncError> 
         }
         Ok(edges)
     })
+}
+
+fn user(member: Option<Member>) -> Option<UserId> {
+    match member {
+        Some(Member::User(id)) => Some(id),
+        _ => None,
+    }
 }
 
 fn totals_of(totals: &mut Totals, kind: MemberKind) -> &mut u64 {

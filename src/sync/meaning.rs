@@ -58,6 +58,12 @@ impl Meanings {
         self.bearers.contains_key(reference)
     }
 
+    /// Whose DN `reference` is, of those who came.
+    #[must_use]
+    pub fn bearer(&self, reference: &RefHash) -> Option<Member> {
+        self.bearers.get(reference).copied()
+    }
+
     /// Who `reference` means, if groups may refer to that (`referable`). `known` is what is stored, for references
     /// that nothing has touched.
     #[must_use]

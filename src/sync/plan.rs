@@ -16,9 +16,9 @@ use super::spool::Spool;
 use super::stage::{self, Staged};
 use super::state::{Skipped, Totals};
 use super::tally::Tally;
-use crate::base::{GroupId, Guid, Timestamp};
+use crate::base::{GroupId, Guid, Timestamp, UserId};
 use crate::directory::Cursor;
-use crate::model::{Domain, Entity, IamName, Member, MemberKind, Presence, RefHash, Standing};
+use crate::model::{Domain, Entity, IamName, Member, MemberKind, Presence, RefHash, Standing, User};
 use crate::store::{Revision, Snapshot, schema};
 
 /// A plan, still growing.
@@ -166,6 +166,16 @@ impl Plan {
             self.names.returns(after.member());
         }
         self.push(&change)
+    }
+
+    /// What a person's directory calls their manager means somebody else than before, or nobody.
+    ///
+    /// # Errors
+    /// When the work directory fails.
+    pub fn manage(&mut self, before: &Entity, manager: Option<UserId>) -> Result<(), SyncError> {
+        let Entity::User(user) = before else { return Ok(()) };
+        let after = Entity::User(User { manager, ..user.clone() });
+        self.push(&update(before, &after, None)?)
     }
 
     /// An entry that cannot be used says clearly that its account is switched off.
@@ -318,7 +328,7 @@ impl Edges {
 
 fn update(before: &Entity, after: &Entity, rule: Option<Rule>) -> Result<Change, SyncError> {
     let entity = RowJson::new(serde_json::to_string(after)?);
-    let digest = RefHash(stage::digest(entity.as_str().as_bytes()));
+    let digest = RefHash(stage::digest_of(after, entity.as_str().as_bytes())?);
     let fields = diff(before, after)?;
     Ok(Change { subject: after.member(), act: Act::Update { digest, entity, fields }, rule })
 }

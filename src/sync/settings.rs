@@ -65,6 +65,8 @@ pub struct Mapping {
     pub mail: String,
     /// Number that links a person's several accounts.
     pub employee_id: String,
+    /// Whoever manages a person, by DN.
+    pub manager: String,
     /// Principal tags of people: tag key to attribute.
     pub tags: BTreeMap<String, String>,
     /// Name of a group.

@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 
 use super::reference::first16;
 use super::{framing, spread};
-use crate::model::{Entity, Member, MemberKind, RefHash};
+use crate::base::UserId;
+use crate::model::{Entity, Member, MemberKind, RefHash, User};
 
 /// Bytes held in memory before a run is sorted and written out.
 const RUN_BYTES: usize = 6 << 20;
@@ -32,7 +33,7 @@ pub struct Staged {
     pub name: String,
     /// The entity as JSON, with the name it wishes for; empty for an entry that is there but cannot be used.
     pub json: Vec<u8>,
-    /// A group's references, sorted.
+    /// A group's references, sorted; of a person, the one to who manages them.
     pub references: Vec<RefHash>,
     /// The entry cannot be used, and says that its account is switched off.
     pub disabled: bool,
@@ -64,6 +65,23 @@ impl Staged {
         Self { id, digest: [0; 16], name: String::new(), json: Vec::new(), references: Vec::new(), disabled, named }
     }
 
+    /// Adds whom the reference of a person to who manages them means. It is no part of the digest, which is of what the directory
+    /// says: that stays, while what it means may change.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which would be a bug.
+    pub fn managed_by(&mut self, manager: Option<UserId>) -> Result<(), serde_json::Error> {
+        if let Some(manager) = manager
+            && self.json.pop_if(|last| *last == b'}').is_some()
+        {
+            // The last of a person's members, so that it is written as if it had been there all along.
+            self.json.extend_from_slice(b",\"manager\":");
+            serde_json::to_writer(&mut self.json, &manager)?;
+            self.json.push(b'}');
+        }
+        Ok(())
+    }
+
     /// True for an entry that is there but cannot be used.
     #[must_use]
     pub fn is_unusable(&self) -> bool {
@@ -82,6 +100,19 @@ impl Staged {
 #[must_use]
 pub fn digest(json: &[u8]) -> [u8; 16] {
     first16(&Sha256::digest(json))
+}
+
+/// The digest of what the directory says of `entity`, whose JSON is `json`: not of what it was worked out to mean.
+///
+/// # Errors
+/// When it cannot be written as JSON, which would be a bug.
+pub fn digest_of(entity: &Entity, json: &[u8]) -> Result<[u8; 16], serde_json::Error> {
+    match entity {
+        Entity::User(user) if user.manager.is_some() => {
+            Ok(digest(&serde_json::to_vec(&User { manager: None, ..user.clone() })?))
+        }
+        _ => Ok(digest(json)),
+    }
 }
 
 /// Takes staged entries of one kind and gives them back in id order.
@@ -389,6 +420,19 @@ mod tests {
                 prop_assert_eq!(references.member(&RefHash(*hash)), known.contains(hash).then(|| member(hash)));
             }
         }
+    }
+
+    #[test]
+    fn who_manages_somebody_is_written_and_is_no_part_of_the_digest() {
+        let json = br#"{"id":"1"}"#.to_vec();
+        let mut staged = Staged { digest: digest(&json), json, ..Staged::unusable([1; 16], false, true) };
+        let before = staged.clone();
+        staged.managed_by(None).unwrap();
+        assert_eq!(staged, before);
+        let manager = UserId::from_bytes([7; 16]);
+        staged.managed_by(Some(manager)).unwrap();
+        assert_eq!(String::from_utf8(staged.json).unwrap(), format!(r#"{{"id":"1","manager":"{manager}"}}"#));
+        assert_eq!(staged.digest, before.digest);
     }
 
     #[test]

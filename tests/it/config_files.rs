@@ -172,6 +172,7 @@ fn the_example_means_what_the_defaults_mean() {
     // A rule or another account has no default; the example shows one of each.
     let rule = "[[issuer]]\nurl = \"https://oidc.example.com/prod\"\n\
         [[other_account]]\nid = \"210987654321\"\n[[group_role]]\npattern = '^aws-(?<account>\\d{12})-(?<role>.+)$'\n\
+        [[ticket_check]]\nname = \"change-desk\"\nurl = \"https://desk.example.com/bailey\"\n\
         [[grant_rule]]\nroles = [\"prod-*\"]\napprovers = [\"platform-leads\"]\n";
     let left_out = machine.load_text(&format!("{MINIMAL}\n{rule}")).unwrap();
     assert_eq!(format!("{written_out:#?}"), format!("{left_out:#?}"));
@@ -240,6 +241,10 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
             None if key.path.starts_with("grant_rule.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[grant_rule]]\n{inner} = 2026-01-01"), &[])
+            }
+            None if key.path.starts_with("ticket_check.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                minimal(&format!("[[ticket_check]]\n{inner} = 2026-01-01"), &[])
             }
             None if key.path.starts_with("group_role.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();

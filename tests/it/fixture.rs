@@ -76,6 +76,7 @@ impl Fixture {
             rules: std::sync::Arc::default(),
             grants,
             notices: bailey::notify::Notices::default(),
+            tickets: bailey::ticket::Checks::default(),
             contacts: Contacts::default(),
             keys,
             declared_clients: Arc::default(),

@@ -1,10 +1,10 @@
 //! Roles for a while, as people ask for them at the portal: who may agree, what a yes is worth, and that it ends.
 
 use bailey::base::Timestamp;
+use bailey::model::Actor;
 use bailey::model::grant::{Rule, Rules};
-use bailey::model::{Actor, Entity, Member, User};
 use bailey::rights::GrantTerms;
-use bailey::store::{Commit, Intent, rows, schema};
+use bailey::store::{Commit, Intent, schema};
 use serde_json::{Value, json};
 
 use crate::bed::signer::Credentials;
@@ -26,6 +26,7 @@ pub(crate) fn rule() -> Rule {
         requesters: vec!["ops".to_owned()],
         approvals: 1,
         approvers: vec!["leads".to_owned()],
+        manager: false,
         sponsor: false,
         break_glass: None,
         automatic_until: None,
@@ -34,6 +35,8 @@ pub(crate) fn rule() -> Rule {
         claim_within: 24 * 3_600,
         ticket: false,
         inline: false,
+        ticket_check: None,
+        break_glass_ticket_check: false,
         second_factor: None,
         notify: Vec::new(),
     }
@@ -101,19 +104,9 @@ impl Bureau {
         all["items"].as_array().unwrap().last().unwrap().clone()
     }
 
-    /// Somebody's number as an employee, which a directory says of them.
+    /// Somebody's number as an employee.
     async fn employ(&self, name: &str, number: &str) {
-        let shown: Value = self.office.served.client.get(&format!("/v1/users/{name}")).await.unwrap();
-        let member = Member::User(shown["id"].as_str().unwrap().parse().unwrap());
-        let store = &self.office.fixture.app.store;
-        let Some((_, Entity::User(user))) = store.read(|snapshot| rows::entity(snapshot, &member)).unwrap() else {
-            panic!("{name}")
-        };
-        let user = User { employee_id: Some(number.to_owned()), ..user };
-        let mut commit = Commit::new(Actor::task("test"), self.now(), Intent::Widen);
-        let row = rows::encode(&rows::NO_DIGEST, &serde_json::to_vec(&user).unwrap());
-        commit.put(schema::entity(&member), row);
-        store.commit(commit).unwrap();
+        self.office.post(&format!("/v1/users/{name}"), json!({ "employee_id": number })).await;
     }
 
     pub(crate) fn records(&self) -> Vec<String> {
@@ -235,7 +228,6 @@ async fn who_may_agree_is_another_who_may_at_that_moment_and_shows_who_they_are(
     ask(&mut bob, &[]).await;
     let own = bureau.last().await["id"].as_str().unwrap().to_owned();
     step(&mut bob, &own, "approve", &[("digest", "x")]).await.says(409, "Nobody decides about what they asked for");
-    // Nor with another account of theirs.
     ask(&mut ann, &[]).await;
     let id = bureau.last().await["id"].as_str().unwrap().to_owned();
     let approve = async |browser: &mut Browser<'_>| step(browser, &id, "approve", &[]).await;
@@ -314,6 +306,14 @@ async fn a_change_voids_what_was_agreed_to_and_who_agrees_makes_it_less_alone() 
     bureau.employ("cam", "4711").await;
     step(&mut bob, &id, "approve", &[]).await.says(409, "with another account");
     bureau.employ("cam", "4712").await;
+    // Nor does anybody agree to what they asked for with another account of theirs, or are to have by one.
+    bureau.employ("ann", "4711").await;
+    step(&mut bob, &id, "approve", &[]).await.says(409, "Nobody decides about what they asked for");
+    // Numbers are compared as they are, but for what stands around them; none is nobody's.
+    bureau.employ("ann", " 4711 ").await;
+    step(&mut bob, &id, "approve", &[]).await.says(409, "Nobody decides about what they asked for");
+    bureau.employ("bob", "").await;
+    bureau.employ("ann", " ").await;
     step(&mut bob, &id, "approve", &[]).await;
     assert_eq!(bureau.last().await["stage"], "claimable");
     // Refused is refused, and what was agreed to is taken back by who could have.

@@ -32,7 +32,7 @@ approvals = 2
 
 pub(crate) struct Company {
     pub(crate) counter: Counter,
-    _slapd: Slapd,
+    pub(crate) slapd: Slapd,
 }
 
 pub(crate) fn arn(role: &str) -> String {
@@ -66,7 +66,7 @@ impl Company {
             let document = json!({ "document": { "Statement": allow(&["s3:Get*", "ec2:Describe*"]) } });
             counter.put(&format!("/v1/roles/{role}/inline/own"), &document);
         }
-        Self { counter, _slapd: slapd }
+        Self { counter, slapd }
     }
 
     /// Somebody who signs in for the first time, where a policy asks for a second factor.

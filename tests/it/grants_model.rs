@@ -174,6 +174,7 @@ fn grant(asked: Asked) -> Grant {
         requested: at(NOON),
         terms: terms(asked),
         state: State::Requested { approvals: Vec::new() },
+        checked: None,
         review: None,
         engagement: None,
     }

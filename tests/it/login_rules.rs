@@ -121,6 +121,8 @@ fn sync(fixture: &Fixture, label: &str, name: &str, guid: Guid, standing: Standi
         password_changed: None,
         must_change_password: false,
         tags: std::collections::BTreeMap::new(),
+        manager_reference: None,
+        manager: None,
     };
     let member = Member::User(user.id);
     let mut commit = Commit::new(Actor::task("test"), fixture.clock.now(), Intent::Widen);

@@ -318,3 +318,34 @@ fn a_controller_is_found_in_dns_and_rings_when_something_changed() {
     samba.add_person("new");
     wait_until("the controller's notification", || state_of(&bailey, "new") == "active");
 }
+
+#[test]
+fn a_manager_stays_who_they_are_when_they_are_renamed() {
+    let samba = Samba::start(SambaOptions::default());
+    let base = samba.base();
+    let bailey = following(&samba, Account::Sync, "dirsync");
+    let named = |manager: &str| {
+        samba.modify(&format!(
+            "dn: CN=alice,OU=Staff,{base}\nchangetype: modify\nreplace: manager\nmanager: CN={manager},OU=Staff,{base}\n"
+        ));
+    };
+    let manager = || show(&bailey, "user", "alice").unwrap()["manager"].clone();
+    let bob = show(&bailey, "user", "bob").unwrap()["id"].clone();
+    named("bob");
+    wait_until("a manager", || manager() == bob);
+    // The domain rewrites the link and says nothing of it.
+    samba.rename(&format!("CN=bob,OU=Staff,{base}"), "CN=robert", None);
+    wait_until("another name", || dn_of(&bailey, "bob") == format!("CN=robert,OU=Staff,{base}"));
+    samba.add_person("bob2");
+    wait_until("somebody new", || state_of(&bailey, "bob2") == "active");
+    samba.rename(&format!("CN=bob2,OU=Staff,{base}"), "CN=bob", None);
+    wait_until("the name is another's", || dn_of(&bailey, "bob2") == format!("CN=bob,OU=Staff,{base}"));
+    assert_eq!(manager(), bob);
+    bailey.ok(&["sync"]);
+    assert_eq!(manager(), bob);
+    samba.delete(&format!("CN=robert,OU=Staff,{base}"));
+    wait_until("they leave", || state_of(&bailey, "bob") == "gone");
+    // Who is gone manages nobody, and the domain names nobody any more.
+    bailey.ok(&["sync"]);
+    wait_until("nobody", || manager().is_null());
+}

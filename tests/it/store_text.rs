@@ -39,6 +39,8 @@ fn user(n: u8, name: &str) -> User {
         password_changed: None,
         must_change_password: false,
         tags: [("team".to_owned(), "blue".to_owned())].into(),
+        manager_reference: None,
+        manager: None,
     }
 }
 

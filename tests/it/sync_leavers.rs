@@ -179,6 +179,7 @@ impl Office {
             directories: Directories::default(),
             others: std::sync::Arc::default(),
             grants: std::sync::Arc::default(),
+            tickets: bailey::ticket::Checks::default(),
             rules: std::sync::Arc::default(),
             contacts: bailey::rights::Contacts::default(),
             notices: bailey::notify::Notices::default(),

@@ -76,6 +76,8 @@ impl Office {
             password_changed: None,
             must_change_password: false,
             tags: BTreeMap::new(),
+            manager_reference: None,
+            manager: None,
         };
         adjust(&mut user);
         let id: UserId = user.id;

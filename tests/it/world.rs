@@ -60,6 +60,7 @@ pub(crate) fn settings(label: &str) -> Settings {
             display_name: name("cn"),
             mail: name("mail"),
             employee_id: name("employeeNumber"),
+            manager: name("manager"),
             tags: BTreeMap::from([(name("Department"), name("departmentNumber"))]),
             group_name: name("cn"),
             group_description: name("description"),

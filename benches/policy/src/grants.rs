@@ -115,6 +115,7 @@ fn rule() -> Rule {
         requesters: Vec::new(),
         approvals: 1,
         approvers: vec!["all-staff".to_owned()],
+        manager: false,
         sponsor: false,
         break_glass: None,
         automatic_until: None,
@@ -123,6 +124,8 @@ fn rule() -> Rule {
         claim_within: 24 * 3_600,
         ticket: false,
         inline: false,
+        ticket_check: None,
+        break_glass_ticket_check: false,
         second_factor: None,
         notify: Vec::new(),
     }
@@ -152,6 +155,7 @@ fn grant(person: UserId, role: usize, n: usize, epoch: &str) -> Grant {
         epoch: epoch.to_owned(),
         terms,
         state: State::Requested { approvals: Vec::new() },
+        checked: None,
         review: None,
     };
     let approval = Approval {

@@ -315,6 +315,8 @@ impl Company<'_> {
             password_changed: None,
             must_change_password: false,
             tags: BTreeMap::from([("Department".to_owned(), format!("d{}", n % 40)), ("Title".to_owned(), "Engineer".to_owned())]),
+            manager_reference: None,
+            manager: None,
         };
         row(commit, Member::User(user.id), &user.name.folded(), &user);
     }

@@ -5,14 +5,16 @@
 //! have shown a second factor a moment ago. They agree to the digest of what they read: a word that was changed since is not agreed to.
 
 use super::super::{Admin, AdminError};
-use super::{GrantView, JUST_SHOWN, Person, are_one, grant, note, role_of, rule_of, stands, user};
+use super::{
+    GrantView, JUST_SHOWN, Person, are_one, grant, note, right_by, role_of, rule_of, stands, ticket, user, who_agrees,
+};
 use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::Grant;
 use crate::model::grant::{Approval, Closing, State, StateError};
 use crate::model::notice::Kind;
 use crate::rights::{Terms, granted};
-use crate::store::{Snapshot, grants};
+use crate::store::Snapshot;
 
 /// Longest word to a decision, in bytes.
 const LONGEST_COMMENT: usize = 1_000;
@@ -36,7 +38,8 @@ impl Admin {
             let before = grant(change.snapshot, asked.resource())?;
             let right = self.right_to_decide((change.snapshot, &terms), &before.value, &asking, change.now)?;
             let role = role_of(change.snapshot, &before.value)?;
-            let needed = usize::from(rule_of(&terms, &role)?.approvals);
+            let rule = rule_of(&terms, &role)?;
+            let needed = usize::from(rule.approvals);
             let reach = self.reach_of(change.snapshot, &terms, &before.value)?;
             if seen.is_some_and(|seen| seen != reach) {
                 return Err(stands(StateError::Changed));
@@ -56,12 +59,13 @@ impl Admin {
             let of = grant.digest();
             grant.state = grant.state.approve(&grant.terms, &of, approval, needed).map_err(stands)?;
             self.one_person_once(change.snapshot, &grant)?;
+            let person = user(change.snapshot, &grant.person)?;
+            let person = person.ok_or_else(|| AdminError::NoSuch { what: "such person any more".to_owned() })?;
+            ticket::vouch(change, &mut grant, (&role, &person), rule)?;
             change.commit.put_grant(&before, &grant)?;
             if matches!(grant.state, State::Approved(_)) {
                 self.tell(change, Kind::GrantApproved, &grant, comment.trim());
             }
-            let person = user(change.snapshot, &grant.person)?;
-            let person = person.ok_or_else(|| AdminError::NoSuch { what: "such person any more".to_owned() })?;
             note(change, &grant, &role, &person);
             change.note("right", right);
             change.note("reach", reach);
@@ -117,20 +121,10 @@ impl Admin {
         }
         let role = role_of(snapshot, grant)?;
         let rule = rule_of(terms, &role)?;
-        let in_group = |name: &&String| asking.groups.iter().any(|group| group.eq_ignore_ascii_case(name));
-        let group = rule.approvers.iter().find(in_group).map(|group| format!("group/{group}"));
-        let answers = match &grant.engagement {
-            Some(engagement) if rule.sponsor => grants::engagement(snapshot, engagement)?
-                .map(|held| held.value)
-                .filter(|engagement| engagement.sponsor == asking.user.id)
-                .map(|engagement| format!("sponsor of engagement/{}", engagement.name)),
-            _ => None,
-        };
-        let Some(right) = group.or(answers) else {
-            return no(
-                format!("people of {} decide about `{}`", rule.approvers.join(", "), role.name),
-                "you are in none of these groups now",
-            );
+        let Some(right) = right_by(snapshot, (grant, rule), (&asking.user, &asking.groups), now)? else {
+            let what = format!("`{}` is decided about by {}", role.name, who_agrees(rule));
+            let remedy = if rule.manager { "you are neither now" } else { "you are in none of these groups now" };
+            return no(what, remedy);
         };
         if let Some(hours) = &rule.hours
             && !hours.allow(&terms.grants.zone, now)

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::super::{Admin, AdminError};
 use super::tell::Happened;
-use super::{GrantView, are_one, decide, grant, role_of, rule_of, stands, user, views};
+use super::{GrantView, are_one, decide, grant, right_by, role_of, rule_of, stands, user, views};
 use crate::audit::{Event, Outcome};
 use crate::authn::subject::Subject;
 use crate::base::Timestamp;
@@ -53,7 +53,8 @@ impl Admin {
                 let own = [before.value.person, before.value.requested_by].contains(&person.id);
                 let role = iam::role(change.snapshot, &before.value.role)?;
                 let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
-                let approves = rule.is_some_and(|rule| crate::rights::granted::is_in(&rule.approvers, &groups));
+                let by = |rule| super::right_by(change.snapshot, (&before.value, rule), (person, &groups), change.now);
+                let approves = rule.map(by).transpose()?.flatten().is_some();
                 let answers = views::answers_for(change.snapshot, &before.value, person)?;
                 if !(own || approves || answers) {
                     return Err(AdminError::NotNow {
@@ -93,7 +94,8 @@ impl Admin {
             }
             let role = role_of(change.snapshot, &before.value)?;
             let rule = rule_of(&terms, &role)?;
-            if !crate::rights::granted::is_in(&rule.approvers, &asking.groups) {
+            let by = (&asking.user, &*asking.groups);
+            if right_by(change.snapshot, (&before.value, rule), by, change.now)?.is_none() {
                 return no("that is for those who may agree to such grants", "ask one of them");
             }
             let finding = decide::said(finding)?;

@@ -3,6 +3,7 @@
 //! ```text
 //!  request   somebody asks for a role for somebody, and may change what they asked for
 //!  decide    others agree or refuse, within the rules of the role
+//!  ticket    something of the company's own says that a ticket is one
 //!  claim     its holder begins to work with it, and says when they are done
 //!  rests     what it rests on besides its time
 //!  end       it is taken back, the clock ends it, and somebody looks back at it
@@ -27,6 +28,7 @@ mod mine;
 mod request;
 mod rests;
 mod tell;
+mod ticket;
 mod views;
 
 pub use alarms::OverdueReviews;
@@ -133,6 +135,42 @@ fn are_one(a: &User, b: &User) -> bool {
         || a.employee_id.as_ref().is_some_and(|number| !number.is_empty() && b.employee_id.as_ref() == Some(number))
 }
 
+/// Whether `who` manages `person`, and may act: by the id that the directory's name for their manager means now. Nobody manages
+/// themselves, whatever a directory says.
+fn manages(who: &User, person: &User, now: Timestamp) -> bool {
+    person.manager == Some(who.id) && !are_one(who, person) && who.standing.active(now).is_ok()
+}
+
+/// What makes `who`, who is in these groups, one who may agree to `grant` by `rule`, such as `group/security`; nothing does of others.
+fn right_by(
+    snapshot: &dyn Snapshot,
+    (grant, rule): (&Grant, &Rule),
+    (who, groups): (&User, &[String]),
+    now: Timestamp,
+) -> Result<Option<String>, AdminError> {
+    let in_group = |name: &&String| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
+    if let Some(group) = rule.approvers.iter().find(in_group) {
+        return Ok(Some(format!("group/{group}")));
+    }
+    if rule.manager
+        && let Some(person) = user(snapshot, &grant.person)?
+        && manages(who, &person, now)
+    {
+        return Ok(Some(format!("manager of user/{}", person.name)));
+    }
+    let Some(engagement) = grant.engagement.filter(|_| rule.sponsor) else { return Ok(None) };
+    let engagement = grants::engagement(snapshot, &engagement)?.map(|held| held.value);
+    let answers = engagement.filter(|engagement| engagement.sponsor == who.id);
+    Ok(answers.map(|engagement| format!("sponsor of engagement/{}", engagement.name)))
+}
+
+/// Who may agree by `rule`, in words.
+fn who_agrees(rule: &Rule) -> String {
+    let groups = (!rule.approvers.is_empty()).then(|| format!("people of {}", rule.approvers.join(", ")));
+    let manager = rule.manager.then(|| "the manager of who is to have it".to_owned());
+    groups.into_iter().chain(manager).collect::<Vec<_>>().join(" or ")
+}
+
 fn stands(error: StateError) -> AdminError {
     let remedy = match &error {
         StateError::Stands(_) => "that step does not lead on from there",
@@ -148,4 +186,55 @@ fn note(change: &mut Change<'_>, grant: &Grant, role: &Role, person: &User) {
     change.note("role", role.name.to_string());
     change.note("person", format!("{} ({})", person.name, person.id));
     change.note("digest", grant.digest());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Guid, UserId};
+    use crate::model::{Origin, Presence, Standing};
+
+    fn user(n: u8) -> User {
+        User {
+            id: UserId::from_bytes([n; 16]),
+            name: format!("user{n}").parse().unwrap(),
+            path: crate::model::IamPath::default(),
+            login: format!("user{n}"),
+            origin: Origin::new("corp".parse().unwrap(), Guid::from_bytes([n; 16]), "uid=user,dc=example"),
+            standing: Standing::default(),
+            display_name: None,
+            mail: None,
+            employee_id: None,
+            primary_group: None,
+            password_changed: None,
+            must_change_password: false,
+            tags: std::collections::BTreeMap::new(),
+            manager_reference: None,
+            manager: None,
+        }
+    }
+
+    #[test]
+    fn a_manager_is_who_the_directory_means_another_human_being_and_there() {
+        let now: Timestamp = "2026-03-12T12:00:00Z".parse().unwrap();
+        let (ann, bob) = (User { manager: Some(user(2).id), ..user(1) }, user(2));
+        assert!(manages(&bob, &ann, now));
+        // Whoever bears the name, and not the id.
+        assert!(!manages(&User { id: user(3).id, ..bob.clone() }, &ann, now));
+        assert!(!manages(&bob, &user(1), now), "nobody's");
+        // Themselves, or themselves by another account.
+        assert!(!manages(&ann, &User { manager: Some(ann.id), ..ann.clone() }, now));
+        let linked = |user: &User| User { employee_id: Some("4711".to_owned()), ..user.clone() };
+        assert!(!manages(&linked(&bob), &linked(&ann), now));
+        // Switched off, gone, over.
+        let standing = Standing::default;
+        for standing in [
+            Standing { disabled: true, ..standing() },
+            Standing { presence: Presence::Gone { since: now }, ..standing() },
+            Standing { presence: Presence::Frozen { since: now }, ..standing() },
+            Standing { expires: Some(now), ..standing() },
+        ] {
+            assert!(!manages(&User { standing: standing.clone(), ..bob.clone() }, &ann, now), "{standing:?}");
+        }
+    }
 }

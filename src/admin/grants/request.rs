@@ -10,7 +10,7 @@ use super::super::iam::{Change, digest, examine};
 use super::super::{Admin, AdminError};
 use super::decide::just_shown;
 use super::engagement::engagement_of;
-use super::{GrantView, MOST_OPEN, Person, are_one, grant, note, role_of, rule_of, stands, user};
+use super::{GrantView, MOST_OPEN, Person, are_one, grant, note, role_of, rule_of, stands, ticket, user};
 use crate::authn::subject::Subject;
 use crate::base::{GrantId, Timestamp};
 use crate::gate::Authorized;
@@ -86,6 +86,8 @@ impl Admin {
     /// When nobody asks who is a person, no rule knows the role, they may not ask by it, its terms are out of bounds, or a part
     /// fails.
     pub fn request_grant(&self, asked: Authorized, new: &NewGrant) -> Result<GrantView, AdminError> {
+        // It is one request however often it is worked out.
+        let id = self.fresh_grant(asked.at());
         self.change_anew(asked, |asked, change| {
             let terms = self.grounds().terms(change.snapshot, change.now)?;
             let asking = self.person(change.snapshot, &terms, asked)?;
@@ -123,7 +125,7 @@ impl Admin {
                 });
             }
             let mut grant = Grant {
-                id: self.fresh_grant(change.now),
+                id,
                 person: person.id,
                 role: role.id,
                 engagement: engagement.as_ref().map(|engagement| engagement.id),
@@ -132,9 +134,12 @@ impl Admin {
                 epoch: identity::epoch(change.snapshot)?.to_string(),
                 terms: asked_for,
                 state: State::Requested { approvals: Vec::new() },
+                checked: None,
                 review: None,
             };
-            without_others(&mut grant, rule, (&asking, &person, &role), change.now)?;
+            without_others(&mut grant, rule, (&asking, &person), change.now)?;
+            ticket::vouch(change, &mut grant, (&role, &person), rule)?;
+            say_aloud(&grant, (&role, &person));
             change.commit.add_grant(&grant)?;
             self.tell(change, super::tell::kind_of_new(&grant), &grant, "");
             note(change, &grant, &role, &person);
@@ -203,7 +208,7 @@ impl Admin {
 fn without_others(
     grant: &mut Grant,
     rule: &Rule,
-    (asking, person, role): (&Person, &User, &Role),
+    (asking, person): (&Person, &User),
     now: Timestamp,
 ) -> Result<(), AdminError> {
     // What people of another firm are granted somebody inside agreed to.
@@ -234,12 +239,18 @@ fn without_others(
             comment: String::new(),
         };
         grant.state = State::opened(&grant.terms, vec![approval], now);
+    }
+    Ok(())
+}
+
+/// An emergency is nobody's secret.
+fn say_aloud(grant: &Grant, (role, person): (&Role, &User)) {
+    if let Some(Review { due, .. }) = &grant.review {
         tracing::warn!(
             grant = %grant.id, person = %person.name, role = %role.name, reason = %crate::base::text::printable(&grant.terms.reason),
             review_due = %due, "break-glass: somebody granted a role to themselves"
         );
     }
-    Ok(())
 }
 
 fn wanted(new: &NewGrant, (rule, ends): (&Rule, Option<Timestamp>), now: Timestamp) -> Result<Terms, AdminError> {

@@ -5,7 +5,7 @@
 //! a grant is told what was found by looking at the same things.
 
 use super::super::{Admin, AdminError};
-use super::{BREAK_GLASS, GrantView, rule_of, user};
+use super::{BREAK_GLASS, GrantView, rule_of, ticket, user};
 use crate::base::Timestamp;
 use crate::model::grant::{Rule, Stage, State};
 use crate::model::{Engagement, Grant, Role};
@@ -49,6 +49,10 @@ impl Admin {
         }
         if matches!(grant.state, State::Approved(_)) && !is_enough(grant, rule, now) {
             let what = "the rule of the role asks for more to agree than did".to_owned();
+            return no(what, "ask for it anew");
+        }
+        if matches!(grant.state, State::Approved(_)) && !ticket::is_vouched(grant, rule) {
+            let what = "the rule of the role has tickets asked about, and nobody asked about this one".to_owned();
             return no(what, "ask for it anew");
         }
         match granted::engagement_of(snapshot, grant, now)? {

@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use super::super::Admin;
 use super::super::iam::Change;
 use super::views::called;
-use super::{BREAK_GLASS, are_one, user};
+use super::{BREAK_GLASS, are_one, manages, user};
 use crate::base::{NoticeId, Timestamp, UserId};
 use crate::model::grant::State;
 use crate::model::notice::{Facts, Kind};
@@ -205,6 +205,13 @@ impl Admin {
         let found = self.people_of(snapshot, &terms, &rule.approvers, |user| {
             person_of(happened.by) != Some(user.id) && !concerned.iter().any(|other| are_one(other, user))
         })?;
+        if rule.manager
+            && let Some(holder) = user(snapshot, &grant.person)?
+            && let Some(manager) = holder.manager.as_ref().map(|id| user(snapshot, id)).transpose()?.flatten()
+            && manages(&manager, &holder, happened.now)
+        {
+            told.extend(manager.mail.filter(|_| person_of(happened.by) != Some(manager.id)));
+        }
         if rule.sponsor
             && !kind.is_loud()
             && let Some(held) = grant.engagement.map(|id| grants::engagement(snapshot, &id)).transpose()?.flatten()

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::iam::views::Page;
 use super::super::{Admin, AdminError};
-use super::{Listed, grant, user};
+use super::{Listed, grant, right_by, user};
 use crate::base::{GrantId, RoleId, Timestamp};
-use crate::model::grant::{Approval, End, How, Stage, Start, State, Working};
+use crate::model::grant::{Approval, Checked, End, How, Rule, Stage, Start, State, Working};
 use crate::model::{Actor, Arn, Grant, User};
 use crate::rights::Terms;
 use crate::store::iam::Read;
@@ -52,6 +52,9 @@ pub struct GrantView {
     /// The ticket that says so elsewhere.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ticket: String,
+    /// What agreed that it is one, and its word to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_checked: Option<String>,
     /// Seconds that it lasts.
     pub seconds: u32,
     /// When that begins: `approval`, `first_use`, or a time.
@@ -195,6 +198,7 @@ impl GrantView {
             requested: grant.requested,
             reason: grant.terms.reason.clone(),
             ticket: grant.terms.ticket.clone(),
+            ticket_checked: grant.checked.as_ref().map(Checked::to_string),
             seconds: grant.terms.seconds,
             start: match grant.terms.start {
                 Start::Approval => "approval".to_owned(),
@@ -269,8 +273,8 @@ impl Admin {
             let role = iam::role(snapshot, &held.role)?;
             let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
             let answers = answers_for(snapshot, &held, person)?;
-            let decides = rule
-                .is_some_and(|rule| rule.sponsor && answers || crate::rights::granted::is_in(&rule.approvers, &groups));
+            let by = |rule| right_by(snapshot, (&held, rule), (person, &groups), now);
+            let decides = rule.map(by).transpose()?.flatten().is_some();
             let (holds, asked) = (held.person == person.id, held.requested_by == person.id);
             if !(decides || holds || asked || answers) {
                 return Err(AdminError::NoSuch { what: format!("grant `{}`", crate::base::text::printable(which)) });
@@ -399,7 +403,7 @@ fn waiting_for(
     now: Timestamp,
 ) -> Result<Listed<GrantView>, AdminError> {
     let mut items = Vec::new();
-    let mut known: HashMap<RoleId, bool> = HashMap::new();
+    let mut known: HashMap<RoleId, Option<&Rule>> = HashMap::new();
     let mut after = None;
     loop {
         let page = grants::waiting(snapshot, after.as_ref(), PAGE)?;
@@ -411,16 +415,16 @@ fn waiting_for(
             if own || !(stage == Stage::Requested || looks_back) {
                 continue;
             }
-            let decides = match known.get(&one.role) {
-                Some(decides) => *decides,
+            let rule = match known.get(&one.role) {
+                Some(rule) => *rule,
                 None => {
                     let role = iam::role(snapshot, &one.role)?;
                     let rule = role.as_ref().and_then(|role| terms.grants.rules.of(role));
-                    let decides = rule.is_some_and(|rule| crate::rights::granted::is_in(&rule.approvers, groups));
-                    *known.entry(one.role).or_insert(decides)
+                    *known.entry(one.role).or_insert(rule)
                 }
             };
-            let theirs = decides || stage == Stage::Requested && answers_for(snapshot, one, user)?;
+            let right = rule.map(|rule| right_by(snapshot, (one, rule), (user, groups), now)).transpose()?.flatten();
+            let theirs = right.is_some() || stage == Stage::Requested && answers_for(snapshot, one, user)?;
             if !theirs {
                 continue;
             }

@@ -75,6 +75,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Admin, AdminError};
 use crate::audit::Outcome;
+use crate::authn::subject::Subject;
 use crate::base::Timestamp;
 use crate::gate::Authorized;
 use crate::model::{AccountId, Accounts, Actor};
@@ -82,6 +83,7 @@ use crate::policy::{Document, Kind, Warning, lint};
 use crate::rights::find;
 pub use crate::rights::find::HolderKind;
 use crate::store::{Commit, LONGEST_VALUE, Snapshot, StoreError};
+use crate::ticket::Answered;
 
 /// How often a change is worked out anew that others were faster with.
 const ATTEMPTS: usize = 64;
@@ -95,6 +97,8 @@ pub(crate) struct Change<'a> {
     pub(super) now: Timestamp,
     pub(super) commit: Commit,
     outcome: Outcome,
+    /// What something outside answered that the change asked about when it was worked out before.
+    pub(super) answered: Option<&'a Answered>,
 }
 
 impl Change<'_> {
@@ -113,7 +117,7 @@ impl Admin {
         asked: Authorized,
         work: impl FnOnce(&mut Change<'_>) -> Result<R, AdminError>,
     ) -> Result<R, AdminError> {
-        match self.worked_out(&asked, work) {
+        match self.worked_out(&asked, None, work) {
             // What is so already: nothing happens, and that is recorded.
             Ok((answer, commit, outcome)) if commit.is_empty() => {
                 asked.complete(&outcome, self.now());
@@ -137,24 +141,34 @@ impl Admin {
         mut asked: Authorized,
         work: impl Fn(&Authorized, &mut Change<'_>) -> Result<R, AdminError>,
     ) -> Result<R, AdminError> {
+        let mut answered: Option<Answered> = None;
         for _ in 0..ATTEMPTS {
-            let (answer, commit, outcome) = match self.worked_out(&asked, |change| work(&asked, change)) {
-                Ok(worked) => worked,
-                Err(error) => {
-                    asked.complete(&Outcome::failed(error.code(), &error), self.now());
-                    return Err(error);
+            let worked = self.worked_out(&asked, answered.as_ref(), |change| work(&asked, change));
+            let error = match worked {
+                // Nothing outside is waited for with a snapshot in hand. Once is enough: who has to ask again was asked about another.
+                Err(AdminError::Unasked(question)) if answered.is_none() => {
+                    answered = Some(self.tickets.ask(&question));
+                    self.is_still_there(&asked).err()
                 }
-            };
-            asked = match asked.try_commit(&self.store, commit, &outcome, self.now()) {
-                Ok(_) => return Ok(answer),
-                Err(not) => match *not {
-                    (StoreError::Conflict { .. }, asked) => asked,
-                    (error, asked) => {
-                        asked.complete(&Outcome::failed("NotCommitted", &error), self.now());
-                        return Err(error.into());
-                    }
+                Err(error) => Some(error),
+                Ok((answer, commit, outcome)) => match asked.try_commit(&self.store, commit, &outcome, self.now()) {
+                    Ok(_) => return Ok(answer),
+                    Err(not) => match *not {
+                        (StoreError::Conflict { .. }, again) => {
+                            asked = again;
+                            None
+                        }
+                        (error, asked) => {
+                            asked.complete(&Outcome::failed("NotCommitted", &error), self.now());
+                            return Err(error.into());
+                        }
+                    },
                 },
             };
+            if let Some(error) = error {
+                asked.complete(&told(Outcome::failed(error.code(), &error), answered.as_ref()), self.now());
+                return Err(error);
+            }
         }
         let error = StoreError::Conflict { what: "many others are at work on it".to_owned() };
         asked.complete(&Outcome::failed("NotCommitted", &error), self.now());
@@ -164,6 +178,7 @@ impl Admin {
     fn worked_out<R>(
         &self,
         asked: &Authorized,
+        answered: Option<&Answered>,
         work: impl FnOnce(&mut Change<'_>) -> Result<R, AdminError>,
     ) -> Result<(R, Commit, Outcome), AdminError> {
         let (now, actor, intent) = (asked.at(), asked.actor(), asked.operation().intent());
@@ -171,9 +186,20 @@ impl Admin {
         self.store.read(|snapshot| {
             let commit = Commit::new(actor.clone(), now, intent);
             let (account, accounts, actor) = (&accounts.home, &accounts, &actor);
-            let mut change = Change { snapshot, account, accounts, actor, now, commit, outcome: Outcome::success() };
+            let outcome = Outcome::success();
+            let mut change = Change { snapshot, account, accounts, actor, now, commit, outcome, answered };
             let answer = work(&mut change)?;
             Ok((answer, change.commit, change.outcome))
+        })
+    }
+
+    /// Whoever asked is signed in still: while something outside was asked, somebody may have seen to it that they are not.
+    fn is_still_there(&self, asked: &Authorized) -> Result<(), AdminError> {
+        let Some(session) = Subject::of(asked.caller()).and_then(Subject::session) else { return Ok(()) };
+        let live = self.sessions.live(&session.id, self.now());
+        live.map(drop).map_err(|error| AdminError::NotNow {
+            what: format!("you are not signed in any more: {error}"),
+            remedy: "sign in, then try again".to_owned(),
         })
     }
 
@@ -181,6 +207,16 @@ impl Admin {
     fn fresh_id(&self) -> [u8; 16] {
         rand::RngExt::random(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What the record of a failure has of what something outside answered.
+fn told(outcome: Outcome, answered: Option<&Answered>) -> Outcome {
+    let Some(Answered { question, answer }) = answered else { return outcome };
+    let said = format!("{}: {}", answer.word(), answer.said());
+    outcome
+        .with("ticket", question.ticket.as_str())
+        .with("ticket_check", question.check.as_str())
+        .with("ticket_answer", said)
 }
 
 /// Longest document, white space included: a row has to hold the longest policy of each sort.

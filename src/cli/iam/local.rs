@@ -41,6 +41,9 @@ pub struct CreateUser {
     /// For notices
     #[arg(long)]
     mail: Option<String>,
+    /// The employee's number, which makes this account and others of that number one person who agrees to nothing of their own
+    #[arg(long, value_name = "NUMBER")]
+    employee_id: Option<String>,
     /// It ends then by itself
     #[arg(long, value_name = "TIME", value_parser = moment)]
     expires: Option<Timestamp>,
@@ -68,6 +71,9 @@ pub struct Changes {
     /// For notices
     #[arg(long)]
     mail: Option<String>,
+    /// The employee's number; empty takes it away
+    #[arg(long, value_name = "NUMBER")]
+    employee_id: Option<String>,
     /// It may do nothing from now on
     #[arg(long, conflicts_with = "enable")]
     disable: bool,
@@ -159,16 +165,16 @@ pub enum LocalGroup {
 /// When the operation fails.
 pub async fn user(session: &mut Session, verb: LocalUser) -> anyhow::Result<Exit> {
     match verb {
-        LocalUser::Create(CreateUser { name, path, display_name, mail, expires, boundary, tags }) => {
+        LocalUser::Create(CreateUser { name, path, display_name, mail, employee_id, expires, boundary, tags }) => {
             let tags = tags.into_iter().collect();
-            let new = NewUser { name, path, display_name, mail, expires, boundary, tags };
+            let new = NewUser { name, path, display_name, mail, employee_id, expires, boundary, tags };
             let made: EntityView = session.client.post("/v1/users", &new).await?;
             show(session, &made)
         }
         LocalUser::Update(ChangeUser { who, changes }) => {
-            let Changes { rename, path, display_name, mail, disable, enable, expires } = changes;
+            let Changes { rename, path, display_name, mail, employee_id, disable, enable, expires } = changes;
             let disabled = (disable || enable).then_some(disable);
-            let update = UserUpdate { name: rename, path, display_name, mail, disabled, expires };
+            let update = UserUpdate { name: rename, path, display_name, mail, employee_id, disabled, expires };
             let changed: EntityView = session.client.post(&format!("/v1/users/{}", encoded(&who)), &update).await?;
             show(session, &changed)
         }

@@ -15,6 +15,8 @@ pub enum Form {
     BindName,
     /// Names of claims, each set to what is known of a person.
     Claims,
+    /// A program and its arguments.
+    Command,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A distinguished name.
@@ -100,6 +102,7 @@ impl Form {
                 r#"a distinguished name, such as "cn=sync,dc=example,dc=com", or for Active Directory "sync@corp.example.com""#
             }
             Self::Claims => r#"names of claims, each set to a source, such as { department = "tag/Department" }"#,
+            Self::Command => r#"a list of a program and its arguments, such as ["/usr/local/bin/check-ticket"]"#,
             Self::Choice(words) => return one_of(words),
             Self::Dn => r#"a distinguished name, such as "cn=sync,dc=example,dc=com""#,
             Self::Dns => r#"a list of distinguished names, such as ["dc=example,dc=com"]"#,

@@ -9,6 +9,8 @@ mod rule;
 mod state;
 mod terms;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -41,9 +43,29 @@ pub struct Grant {
     pub terms: Terms,
     /// How far it has come.
     pub state: State,
+    /// What agreed that its ticket is one, when the last approval came; of none where no rule asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Checked>,
     /// Somebody has to look back at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
+}
+
+/// A ticket was asked about, and is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// By what, as rules call it.
+    pub by: String,
+    /// What it said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.by)?;
+        if self.said.is_empty() { Ok(()) } else { write!(f, ": {}", self.said) }
+    }
 }
 
 /// A look back at what was done with a grant that nobody else agreed to beforehand.

@@ -20,6 +20,8 @@ pub struct Rule {
     pub approvals: u8,
     /// Groups whose members may agree.
     pub approvers: Vec<String>,
+    /// Whether whoever manages who is to have the role may agree, by what the directory says at that moment.
+    pub manager: bool,
     /// Whether the sponsor of an engagement may agree to what is asked for in it.
     pub sponsor: bool,
     /// Who asks agrees themselves, and somebody looks back at it within so many seconds.
@@ -36,6 +38,10 @@ pub struct Rule {
     pub ticket: bool,
     /// Whether who asks brings a policy that says what the grant is good for. The role has a boundary then, beyond which none reaches.
     pub inline: bool,
+    /// What is asked about it before the last approval counts.
+    pub ticket_check: Option<String>,
+    /// Whether it is asked in an emergency, too, which then hangs on it.
+    pub break_glass_ticket_check: bool,
     /// Seconds that a second factor may lie back at each call; it need not be there, if nothing is said.
     pub second_factor: Option<u32>,
     /// Mail addresses that are told that a request waits, instead of the people who may agree.

@@ -34,7 +34,7 @@ const MOST_TEXT: usize = 24 << 10;
 pub struct Mapped {
     /// The row, with the name it wishes for.
     pub entity: Entity,
-    /// A group's references to members, in the directory's spelling; sorted, each once.
+    /// A group's references to members, in the directory's spelling; sorted, each once. Of a person, the one to who manages them.
     pub references: Vec<RefHash>,
     /// The same, for looking up those that are new.
     pub spelled: Vec<Reference>,
@@ -102,7 +102,8 @@ pub fn map(settings: &Settings, entry: &Entry, member: Member) -> Result<Mapped,
     .map_err(fault)?;
     let spelled = match member.kind() {
         MemberKind::Group => references::listed(&settings.mapping, entry).map_err(fault)?,
-        _ => Vec::new(),
+        MemberKind::User => references::manager(&settings.mapping, entry).into_iter().collect(),
+        MemberKind::Resource => Vec::new(),
     };
     let mut references: Vec<RefHash> = spelled.iter().map(|reference| reference.hash).collect();
     references.sort_unstable();
@@ -142,6 +143,8 @@ impl Reader<'_> {
             password_changed: password.changed,
             must_change_password: password.must_change,
             tags: self.tags(&mapping.tags)?,
+            manager_reference: references::manager(mapping, self.entry).map(|reference| reference.hash),
+            manager: None,
         }))
     }
 
@@ -242,6 +245,7 @@ mod fixture {
         let mapping = Mapping {
             login: "uid".to_owned(),
             display_name: "cn".to_owned(),
+            manager: "manager".to_owned(),
             group_name: "cn".to_owned(),
             member_dn: vec!["member".to_owned(), "uniqueMember".to_owned()],
             member_login: vec!["memberUid".to_owned()],

@@ -37,6 +37,15 @@ pub(super) fn listed(mapping: &Mapping, entry: &Entry) -> Result<Vec<Reference>,
     Ok(references)
 }
 
+/// Whom a person's entry names as the one who manages them: one, or nobody. Whoever names several has not said who answers for what
+/// they are granted, and what is no DN names nobody; neither keeps a person from being read.
+pub(super) fn manager(mapping: &Mapping, entry: &Entry) -> Option<Reference> {
+    let [value] = entry.attributes.values(&mapping.manager) else { return None };
+    let dn = std::str::from_utf8(value).ok()?;
+    let normal = normal_form(dn).ok().filter(|normal| !normal.is_empty())?;
+    Some(Reference { hash: reference::by_normal_form(&normal), spelling: Spelling::Dn(dn.to_owned()) })
+}
+
 /// A reference by DN; or, where the DN is that of a foreign security principal, by the SID it is named after. The group's
 /// own domain made that object and named it, so the group means that SID and nobody else can make it mean another.
 fn by_name(dn: &str, normal: &str) -> Reference {
@@ -103,6 +112,23 @@ mod tests {
         assert_ne!(hashes("memberUid", &["ann"]).unwrap(), ann);
         assert!(hashes("member", &["uid=ann,dc=example#'0101'B"]).is_ok_and(|with_bits| with_bits != ann));
         assert!(hashes("member", &["ann"]).unwrap_err().why.contains("no DN"));
+    }
+
+    #[test]
+    fn one_manager_is_named_or_none() {
+        let named = |values: &[&str]| {
+            let person = entry(Kind::Person, &[("uid", &["ann"]), ("manager", values)]);
+            let mapped = map(&settings(), &person, Member::User(crate::base::UserId::from_bytes([1; 16]))).unwrap();
+            let crate::model::Entity::User(user) = mapped.entity else { panic!("a person") };
+            assert_eq!(user.manager_reference, mapped.references.first().copied());
+            assert_eq!(user.manager, None, "what a name means is not known from one entry");
+            user.manager_reference
+        };
+        let bob = Some(reference::by_dn(&"uid=bob,dc=example".parse().unwrap()));
+        assert_eq!((named(&["uid=bob,dc=example"]), named(&["UID=Bob, DC=Example"])), (bob, bob));
+        for nobody in [&[][..], &[""], &["bob"], &["uid=bob,dc=example", "uid=cam,dc=example"]] {
+            assert_eq!(named(nobody), None, "{nobody:?}");
+        }
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct NewUser {
     /// For notices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<String>,
+    /// The number of whoever it is: accounts of one number are one person, who agrees to nothing that they asked for with another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employee_id: Option<String>,
     /// It ends then by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
@@ -56,6 +59,8 @@ pub struct UserUpdate {
     pub display_name: Option<String>,
     /// For notices.
     pub mail: Option<String>,
+    /// The number of whoever it is; empty takes it away.
+    pub employee_id: Option<String>,
     /// Whether it may act at all.
     pub disabled: Option<bool>,
     /// It ends then by itself.
@@ -80,11 +85,13 @@ impl Admin {
                 standing: Standing { expires: new.expires, ..Standing::default() },
                 display_name: text(new.display_name.as_deref(), "display_name")?,
                 mail: text(new.mail.as_deref(), "mail")?,
-                employee_id: None,
+                employee_id: employee_id(new.employee_id.as_deref())?,
                 primary_group: None,
                 password_changed: None,
                 must_change_password: false,
                 tags: BTreeMap::new(),
+                manager_reference: None,
+                manager: None,
             };
             let boundary = new.boundary.as_ref().map(|which| find::policy(change.snapshot, change.account, which));
             let held = Entitlements {
@@ -160,6 +167,9 @@ impl Admin {
             if update.mail.is_some() {
                 user.mail = text(update.mail.as_deref(), "mail")?;
             }
+            if update.employee_id.is_some() {
+                user.employee_id = employee_id(update.employee_id.as_deref())?;
+            }
             if let Some(disabled) = update.disabled {
                 user.standing.disabled = disabled;
             }
@@ -169,4 +179,9 @@ impl Admin {
             Ok(())
         })
     }
+}
+
+/// A number is compared as it is, so nothing that nobody sees may be part of it.
+fn employee_id(number: Option<&str>) -> Result<Option<String>, AdminError> {
+    text(number.map(str::trim).filter(|number| !number.is_empty()), "employee_id")
 }
