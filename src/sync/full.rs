@@ -123,7 +123,9 @@ impl Merging<'_> {
             }
             let before = self.stored(kind, row)?;
             *totals_of(&mut self.plan.totals, kind) += u64::from(before.standing().is_present());
-            entry.managed_by(self.manager_of(&entry, Some(&before), references))?;
+            if kind == MemberKind::User {
+                entry.managed_by(self.manager_of(&entry, Some(&before), references))?;
+            }
             if entry.is_unusable() {
                 if entry.disabled && !before.standing().disabled {
                     self.plan.suspend(&before)?;
@@ -132,7 +134,9 @@ impl Merging<'_> {
                 self.full.store.read(|snapshot| self.plan.differ(snapshot, &before, &entry, self.full.now))?;
             }
         } else if !entry.is_unusable() {
-            entry.managed_by(self.manager_of(&entry, None, references))?;
+            if kind == MemberKind::User {
+                entry.managed_by(self.manager_of(&entry, None, references))?;
+            }
             self.full.store.read(|snapshot| self.plan.appear(snapshot, kind, entry))?;
         }
         Ok(())

@@ -39,7 +39,8 @@ async fn whoever_may_reads_what_a_refusal_rested_on() {
     let reader = reader(&office).await;
     let ann = office.user("ann", json!([])).await;
     let told = office.iam(&ann, &[("Action", "CreateUser"), ("UserName", "eve")]).await;
-    told.refuses("AccessDenied", "because no identity-based policy allows the iam:CreateUser action. Encoded");
+    told.refuses("AccessDenied", "because no identity-based policy allows the iam:CreateUser action (request ");
+    told.refuses("AccessDenied", "). Encoded authorization failure message: ");
     let sealed = message(&told);
     assert!(sealed.len() < 4_400 && !sealed.contains("ann"), "{sealed}");
     assert!(!office.last_record().contains(&sealed), "whoever reads the log has the log");

@@ -136,7 +136,12 @@ async fn whoever_asks_for_something_else_is_told_what_it_may_be() {
             _ => ("Tags", "tag_locked"),
         };
         let record = desk.last_failure();
-        assert_eq!(record["errorMessage"], told.text("Message").replace("&apos;", "'"));
+        let message = told.text("Message").replace("&apos;", "'");
+        let (message, request) = message.rsplit_once(" (request ").unwrap();
+        assert_eq!(
+            (&record["errorMessage"], &record["requestID"]),
+            (&json!(message), &json!(request.trim_end_matches(')')))
+        );
         let parameters = &record["requestParameters"];
         assert_eq!((&parameters["reason_code"], &parameters["parameter"]), (&json!(reason), &json!(parameter)));
     }

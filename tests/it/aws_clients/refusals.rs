@@ -213,7 +213,10 @@ fn refusals(alice: &Caller<'_>, carol: &Caller<'_>) {
         let refused = carol.no(action, params);
         refused.is("AccessDenied", 403, "");
         let (said, sealed) = refused.message.split_once(". Encoded authorization failure message: ").unwrap();
+        let (said, request) = said.rsplit_once(" (request ").unwrap();
         assert_eq!(said, expected);
+        // What the command line of AWS does not show otherwise, and `bailey explain` takes.
+        assert!(request.strip_suffix(')').is_some_and(|id| id.parse::<uuid::Uuid>().is_ok()), "{request}");
         assert!(!sealed.is_empty() && !sealed.contains(' '), "{sealed}");
     }
     alice.ok("DeleteRolePolicy", json!({"RoleName": "r", "PolicyName": "i"}));
