@@ -22,6 +22,7 @@
 //! | 1 | [`telemetry`] | logs, metrics, how the parts of the daemon are |
 //! | 1 | [`model`] | what exists: people, groups, machines, edges, roles, policies, names; pure values |
 //! | 1 | [`directory`] | speaks LDAP, has never heard of IAM |
+//! | 1 | [`saml_xml`] | the only parser of XML that others wrote: limits, signatures; yields only what a signature covered |
 //! | 1 | [`fetch`] | the only outbound HTTP client, and what it may reach |
 //! | 2 | [`store`] | persistence with history, behind one narrow trait |
 //! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |
@@ -68,6 +69,7 @@ pub mod notify;
 pub mod policy;
 pub mod query;
 pub mod rights;
+pub mod saml_xml;
 pub mod sessions;
 pub mod sso;
 pub mod store;

@@ -142,7 +142,7 @@ const CONFINED: &[Confined] = &[
     ),
     Confined(
         "x509_parser",
-        &["authn/machine/leaf", "directory/ldap/sasl/binding", "http/tls"],
+        &["authn/machine/leaf", "directory/ldap/sasl/binding", "http/tls", "saml_xml/keys"],
         "take what is needed of a certificate as an argument",
     ),
     Confined("openidconnect", &["sso/metadata"], "our own types: theirs are for documents that others read"),
@@ -166,6 +166,8 @@ const CONFINED: &[Confined] = &[
     Confined("aws_lc_rs", &["keys/", "base/secret", "saml_xml", "attest", "authn/"], "sign and seal through `keys`"),
     Confined("hmac", &["keys/", "base/secret", "saml_xml", "attest", "authn/"], "sign and seal through `keys`"),
     Confined("reqwest", &["fetch"], "fetch through `fetch`, which holds the rules against request forgery"),
+    Confined("bergshamra", &["saml_xml/"], "read XML through `saml_xml`, which yields only what a signature covered"),
+    Confined("uppsala", &["saml_xml/"], "read XML through `saml_xml`, which yields only what a signature covered"),
     Confined(
         "quick_xml",
         &["saml_xml", "http/query/", "cli/login/answer"],
@@ -182,7 +184,9 @@ const PROOFS: &[Proof] = &[
     Proof("authn", "Machine"),
     Proof("authn", "Verified"),
     Proof("authn", "WebIdentity"),
+    Proof("authn", "SamlAssertion"),
     Proof("gate", "Authorized"),
+    Proof("saml_xml", "Covered"),
     Proof("sync", "Cleared"),
 ];
 

@@ -7,7 +7,8 @@
 //! gate's business.
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
-//! second factors, [`webauthn`] for passkeys, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`kerberos`] for tickets, [`limiter`] against guessing.
+//! second factors, [`webauthn`] for passkeys, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`saml`] for responses of
+//! outside identity providers, [`kerberos`] for tickets, [`limiter`] against guessing.
 //! They answer questions; none of them makes a caller.
 
 pub mod bearer;
@@ -19,6 +20,7 @@ pub mod login;
 pub mod machine;
 pub mod password;
 pub mod proxy;
+pub mod saml;
 pub mod signed;
 pub mod sigv4;
 pub mod subject;

@@ -30,6 +30,7 @@ use super::login::SignIn;
 use super::notify::NotifyVerb;
 use super::output::Format;
 use super::policy::Policy;
+use super::saml::SamlVerb;
 use crate::base::{Guid, Timestamp};
 use crate::model::DirectoryLabel;
 
@@ -146,6 +147,9 @@ pub enum Verb {
     /// The account's root
     #[command(subcommand)]
     Root(RootVerb),
+    /// SAML responses, judged without a daemon
+    #[command(subcommand)]
+    Saml(SamlVerb),
     /// The keys that sign tokens, and those that seal secrets in the store
     #[command(subcommand)]
     Key(KeyVerb),

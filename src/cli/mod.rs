@@ -27,6 +27,7 @@ pub mod plan;
 pub mod policy;
 pub mod progress;
 pub mod run;
+pub mod saml;
 pub mod session;
 pub mod status;
 pub mod stores;
@@ -117,6 +118,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Store(args::Store::Import { file }) => tokio::task::block_in_place(|| stores::import(&global, &file))?,
         Verb::Store(args::Store::Verify) => tokio::task::block_in_place(|| stores::verify(&global))?,
         Verb::Policy(verb) => policy::run(&global, verb).await?,
+        Verb::Saml(verb) => tokio::task::block_in_place(|| saml::run(&global, verb))?,
         Verb::Init(verb) => iam::credentials::init(&mut Session::open(&global).await?, verb).await?,
         Verb::AccessKey(verb) => iam::credentials::access_key(&mut Session::open(&global).await?, verb).await?,
         Verb::Mfa(verb) => iam::factors::mfa(&mut Session::open(&global).await?, verb).await?,

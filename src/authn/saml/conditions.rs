@@ -1,0 +1,55 @@
+//! When an assertion is good, and for whom.
+
+use super::instant;
+use super::refused::{Refused, Rule};
+use crate::base::Timestamp;
+use crate::saml_xml::{ASSERTION, Element};
+
+/// When it is good.
+pub(super) struct Window {
+    /// Before when.
+    pub(super) until: Timestamp,
+}
+
+/// Refuses an assertion that is not good now, is not for us, or says more about that than we understand (SAML core, section 2.5).
+pub(super) fn check(assertion: Element<'_>, audience: &str, now: Timestamp) -> Result<Window, Refused> {
+    let conditions = assertion.one(ASSERTION, "Conditions")?;
+    let until = instant::of(conditions, "NotOnOrAfter")?;
+    if let Some(from) = instant::at_most(conditions, "NotBefore")? {
+        if from >= until {
+            return Err(Refused::at(Rule::Time, conditions, "its end is before its beginning"));
+        }
+        instant::not_ahead(conditions, "NotBefore", from, now)?;
+    }
+    instant::not_over(conditions, "NotOnOrAfter", until, now)?;
+    let mut restricted = false;
+    for condition in conditions.children()? {
+        if condition.is(ASSERTION, "AudienceRestriction") {
+            for_us(condition, audience)?;
+            restricted = true;
+        } else if !condition.is(ASSERTION, "OneTimeUse") && !condition.is(ASSERTION, "ProxyRestriction") {
+            // Every assertion is used once here, and handed on to nobody, so these two ask for nothing more.
+            return Err(Refused::at(Rule::Condition, condition, "a condition that is not understood"));
+        }
+    }
+    if restricted {
+        Ok(Window { until })
+    } else {
+        Err(Refused::at(Rule::Audience, conditions, "it does not say whom it is for"))
+    }
+}
+
+/// One of the audiences has to be us; of several restrictions, each (SAML core, section 2.5.1.4).
+fn for_us(restriction: Element<'_>, audience: &str) -> Result<(), Refused> {
+    let mut said = Vec::new();
+    for child in restriction.children()? {
+        if !child.is(ASSERTION, "Audience") {
+            return Err(Refused::at(Rule::Condition, child, "a condition that is not understood"));
+        }
+        said.push(child.text()?);
+    }
+    if said.iter().any(|said| said == audience) {
+        return Ok(());
+    }
+    Err(Refused::at(Rule::Audience, restriction, format!("it is for `{}`, not for `{audience}`", said.join("`, `"))))
+}

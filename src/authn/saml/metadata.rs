@@ -1,0 +1,183 @@
+//! Metadata of an identity provider: its name, its keys and its addresses, as an administrator took them for good.
+//!
+//! They are pinned: what is not in here does not count, and a signature over the metadata adds nothing to the word of whoever put it
+//! here. So none is verified, and none is asked for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::instant;
+use crate::base::{Fault, Faulty, Timestamp};
+use crate::saml_xml::{Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched, XmlError};
+
+/// Longest name of an entity (SAML core, section 8.3.6).
+const LONGEST_ENTITY: usize = 1024;
+
+/// An identity provider.
+#[derive(Debug, Clone)]
+pub struct IdentityProvider {
+    entity_id: String,
+    keys: PinnedKeys,
+    sign_on: Vec<Endpoint>,
+    logout: Vec<Endpoint>,
+    valid_until: Option<Timestamp>,
+    signed_requests: bool,
+}
+
+/// An address, and how one speaks to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The binding: a URN of SAML.
+    pub binding: String,
+    /// The address.
+    pub location: String,
+}
+
+/// Why metadata describes no identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataError {
+    /// It is not XML as it has to be, or an element of it is not.
+    #[error("{0}")]
+    Xml(XmlError),
+    /// It says something that cannot be used.
+    #[error("{place}: {why}")]
+    Unusable {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl From<XmlError> for MetadataError {
+    fn from(error: XmlError) -> Self {
+        Self::Xml(error)
+    }
+}
+
+impl Faulty for MetadataError {
+    fn fault(&self) -> Fault {
+        Fault::Operator
+    }
+}
+
+impl IdentityProvider {
+    /// Reads the metadata of one identity provider.
+    ///
+    /// # Errors
+    /// When it is none, or has no key that could verify anything.
+    pub fn read(text: &str) -> Result<Self, MetadataError> {
+        let file = Vouched::read(text)?;
+        let root = file.root();
+        let entity_id = root.attribute("entityID").unwrap_or_default();
+        if entity_id.is_empty() || entity_id.len() > LONGEST_ENTITY || entity_id.trim() != entity_id {
+            return Err(unusable(root, format!("entityID has to have 1 to {LONGEST_ENTITY} characters")));
+        }
+        let role = role(root)?;
+        let keys = keys(role)?;
+        let ends = [until(root)?, until(role)?];
+        Ok(Self {
+            entity_id: entity_id.to_owned(),
+            keys,
+            sign_on: endpoints(role, "SingleSignOnService")?,
+            logout: endpoints(role, "SingleLogoutService")?,
+            valid_until: ends.into_iter().flatten().min(),
+            signed_requests: matches!(role.attribute("WantAuthnRequestsSigned"), Some("true" | "1")),
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn entity_id(&self) -> &str {
+        &self.entity_id
+    }
+
+    /// The keys that it signs with.
+    #[must_use]
+    pub fn keys(&self) -> &PinnedKeys {
+        &self.keys
+    }
+
+    /// Where people sign in.
+    #[must_use]
+    pub fn sign_on(&self) -> &[Endpoint] {
+        &self.sign_on
+    }
+
+    /// Where they sign out.
+    #[must_use]
+    pub fn logout(&self) -> &[Endpoint] {
+        &self.logout
+    }
+
+    /// From when on this is not to be relied upon, if it says so.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        self.valid_until
+    }
+
+    /// Whether it wants requests to be signed.
+    #[must_use]
+    pub fn wants_signed_requests(&self) -> bool {
+        self.signed_requests
+    }
+}
+
+fn unusable(element: Element<'_>, why: impl Into<String>) -> MetadataError {
+    MetadataError::Unusable { place: element.path(), why: why.into() }
+}
+
+/// What it is as an identity provider of SAML 2.0: one description, so that there is one set of keys.
+fn role(root: Element<'_>) -> Result<Element<'_>, MetadataError> {
+    let role = root.one(METADATA, "IDPSSODescriptor")?;
+    let protocols = role.attribute("protocolSupportEnumeration").unwrap_or_default();
+    if protocols.split_ascii_whitespace().any(|protocol| protocol == PROTOCOL) {
+        return Ok(role);
+    }
+    Err(unusable(role, "it does not speak SAML 2.0 (protocolSupportEnumeration)"))
+}
+
+fn until(element: Element<'_>) -> Result<Option<Timestamp>, MetadataError> {
+    let Some(text) = element.attribute("validUntil") else { return Ok(None) };
+    instant::parse(text).map(Some).ok_or_else(|| unusable(element, "validUntil is no moment in UTC"))
+}
+
+/// The certificates for signing: those said to be, and those of which nothing is said (SAML metadata, section 2.4.1.1).
+fn keys(role: Element<'_>) -> Result<PinnedKeys, MetadataError> {
+    let mut keys = PinnedKeys::none();
+    for descriptor in role.all(METADATA, "KeyDescriptor")? {
+        match descriptor.attribute("use") {
+            None | Some("signing") => {}
+            Some("encryption") => continue,
+            Some(_) => return Err(unusable(descriptor, "use has to be `signing` or `encryption`")),
+        }
+        for bag in descriptor.one(SIGNATURE, "KeyInfo")?.all(SIGNATURE, "X509Data")? {
+            for certificate in bag.all(SIGNATURE, "X509Certificate")? {
+                let digits: String = certificate.text()?.split_ascii_whitespace().collect();
+                let der = STANDARD.decode(digits).map_err(|_| unusable(certificate, "it is no base64"))?;
+                keys.pin(&der)?;
+            }
+        }
+    }
+    if keys.is_empty() {
+        // Never "no key, nothing to verify" (CVE-2026-28323).
+        return Err(unusable(role, "there is no certificate for signing"));
+    }
+    Ok(keys)
+}
+
+fn endpoints(role: Element<'_>, name: &str) -> Result<Vec<Endpoint>, MetadataError> {
+    let mut endpoints = Vec::new();
+    for element in role.all(METADATA, name)? {
+        let (binding, location) = (element.attribute("Binding"), element.attribute("Location"));
+        let (Some(binding), Some(location)) = (binding, location) else {
+            return Err(unusable(element, "it needs a Binding and a Location"));
+        };
+        let web = url::Url::parse(location).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+        if !web {
+            return Err(unusable(element, "its Location is no address of the web"));
+        }
+        endpoints.push(Endpoint { binding: binding.to_owned(), location: location.to_owned() });
+    }
+    Ok(endpoints)
+}

@@ -1,0 +1,147 @@
+//! SAML responses: who somebody is by the word of an identity provider.
+//!
+//! Owns the proof [`SamlAssertion`]: it exists only at the end of [`judge`], of an assertion that a pinned key signed, meant for us, good
+//! now. Whether it was seen before is for whoever takes it to find out, by [`SamlAssertion::id`] kept until
+//! [`SamlAssertion::good_until`]; which person it is, and what they may, is decided elsewhere.
+//!
+//! ```text
+//!  text --saml_xml: limits--> Message --envelope: version, status, for us--> saml_xml: signatures --> Covered
+//!                                                                                                       |
+//!      SamlAssertion <-- statements <-- conditions: when, for whom <-- subject: who, delivered where <--+
+//! ```
+//!
+//! The rules are those of the web browser SSO profile (SAML profiles, section 4.1.4.3) and stricter where it leaves a choice: there is
+//! one assertion with one statement of authentication, audiences and ends are always said, and what is not understood is refused.
+
+mod conditions;
+mod envelope;
+mod instant;
+mod judge;
+mod metadata;
+mod refused;
+mod statements;
+mod subject;
+
+pub use judge::{Expected, judge};
+pub use metadata::{Endpoint, IdentityProvider, MetadataError};
+pub use refused::{Refused, Rule};
+pub use statements::Attribute;
+pub use subject::NameId;
+
+use std::time::Duration;
+
+use crate::base::Timestamp;
+use crate::saml_xml::DecryptionKey;
+
+/// How far clocks may be apart.
+pub const SKEW: Duration = Duration::from_secs(60);
+/// How long after it was made an assertion is taken at most, whatever it says itself: it travels through one browser, once.
+pub const LONGEST: Duration = Duration::from_secs(300);
+
+/// Us, as the service provider that assertions are made for.
+#[derive(Debug)]
+pub struct ServiceProvider {
+    /// Our name, which their audiences are.
+    pub entity_id: String,
+    /// The address that responses are delivered to.
+    pub acs: String,
+    /// What opens encrypted assertions.
+    pub key: Option<DecryptionKey>,
+}
+
+/// Somebody for whom an identity provider vouches: made by [`judge`] alone.
+#[derive(Debug)]
+pub struct SamlAssertion {
+    issuer: String,
+    id: String,
+    name_id: NameId,
+    issued: Timestamp,
+    good_until: Timestamp,
+    authenticated: Timestamp,
+    context_class: Option<String>,
+    session_index: Option<String>,
+    session_ends: Option<Timestamp>,
+    attributes: Vec<Attribute>,
+    signed: Signed,
+}
+
+/// What was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The response.
+    pub response: bool,
+    /// The assertion itself.
+    pub assertion: bool,
+    /// Whether the assertion was encrypted.
+    pub encrypted: bool,
+    /// SHA-256 of the certificate whose key verified it, in hex.
+    pub by: Option<String>,
+}
+
+impl SamlAssertion {
+    /// Who vouches: the provider's `entityID`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The assertion's own name. Whoever looks for one that is shown twice looks for this.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Who it is, to that provider.
+    #[must_use]
+    pub fn name_id(&self) -> &NameId {
+        &self.name_id
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub fn issued(&self) -> Timestamp {
+        self.issued
+    }
+
+    /// From when on it would not be taken any more, the difference of clocks included: so long its id has to be remembered.
+    #[must_use]
+    pub fn good_until(&self) -> Timestamp {
+        self.good_until
+    }
+
+    /// When they signed in at the provider.
+    #[must_use]
+    pub fn authenticated(&self) -> Timestamp {
+        self.authenticated
+    }
+
+    /// How (`AuthnContextClassRef`).
+    #[must_use]
+    pub fn context_class(&self) -> Option<&str> {
+        self.context_class.as_deref()
+    }
+
+    /// The provider's name of their session, for logout.
+    #[must_use]
+    pub fn session_index(&self) -> Option<&str> {
+        self.session_index.as_deref()
+    }
+
+    /// When the provider wants the session to end.
+    #[must_use]
+    pub fn session_ends(&self) -> Option<Timestamp> {
+        self.session_ends
+    }
+
+    /// What the provider says of them.
+    #[must_use]
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// What was signed.
+    #[must_use]
+    pub fn signed(&self) -> &Signed {
+        &self.signed
+    }
+}

@@ -1,0 +1,93 @@
+//! The keys that count: those of certificates that an administrator pinned.
+//!
+//! A certificate is a bag for a key here: who issued it and until when it is good says nothing about an identity provider that we
+//! were told to trust by this very key (SAML metadata interoperability profile, section 2.6.1).
+
+use std::fmt;
+
+use bergshamra::keys::loader::load_x509_cert_der;
+use bergshamra::{Key, KeysManager};
+use sha2::{Digest as _, Sha256};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+use super::error::{Kind, XmlError};
+
+/// Smallest RSA key, in bits (NIST SP 800-131A, table 2).
+const SMALLEST_RSA: usize = 2048;
+/// Largest, so that nobody makes us calculate for long.
+const LARGEST_RSA: usize = 8192;
+/// Sizes of points on P-256 and P-384, in bits.
+const CURVES: [usize; 2] = [256, 384];
+
+/// Keys that verify, each with the fingerprint of its certificate.
+#[derive(Clone, Default)]
+pub struct PinnedKeys {
+    keys: Vec<Key>,
+    fingerprints: Vec<String>,
+}
+
+impl PinnedKeys {
+    /// None yet: nothing verifies.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Pins the key of a certificate in DER.
+    ///
+    /// # Errors
+    /// When it is none, or its key is not RSA of 2048 to 8192 bits, or on P-256 or P-384.
+    pub fn pin(&mut self, certificate: &[u8]) -> Result<(), XmlError> {
+        let refuse = |why: String| XmlError::new(Kind::Algorithm, "X509Certificate", why);
+        let (rest, parsed) =
+            X509Certificate::from_der(certificate).map_err(|_| refuse("it is no X.509 certificate".into()))?;
+        if !rest.is_empty() {
+            return Err(refuse("there is more behind the certificate".into()));
+        }
+        match parsed.public_key().parsed() {
+            Ok(PublicKey::RSA(key)) if (SMALLEST_RSA..=LARGEST_RSA).contains(&key.key_size()) => {}
+            Ok(PublicKey::RSA(key)) => {
+                let bits = key.key_size();
+                return Err(refuse(format!("an RSA key of {bits} bits; {SMALLEST_RSA} to {LARGEST_RSA} count")));
+            }
+            Ok(PublicKey::EC(point)) if CURVES.contains(&point.key_size()) => {}
+            _ => return Err(refuse("its key is neither RSA nor on P-256 or P-384".into())),
+        }
+        let key = load_x509_cert_der(certificate).map_err(|_| refuse("its key cannot be used".into()))?;
+        let fingerprint = fingerprint(certificate);
+        if !self.fingerprints.contains(&fingerprint) {
+            self.keys.push(key);
+            self.fingerprints.push(fingerprint);
+        }
+        Ok(())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// SHA-256 of each certificate, in hex.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &str> {
+        self.fingerprints.iter().map(String::as_str)
+    }
+
+    pub(super) fn manager(&self) -> KeysManager {
+        let mut manager = KeysManager::new();
+        manager.add_keys(self.keys.iter().cloned());
+        manager
+    }
+}
+
+/// SHA-256 of a certificate, in hex.
+pub(super) fn fingerprint(certificate: &[u8]) -> String {
+    hex::encode(Sha256::digest(certificate))
+}
+
+impl fmt::Debug for PinnedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PinnedKeys").field(&self.fingerprints).finish()
+    }
+}

@@ -1,0 +1,146 @@
+//! What XML may be at all, before anybody asks what it says.
+//!
+//! No document type, so no entities: neither one that fetches nor one that explodes (ruby-saml#247, libsaml#43). No processing
+//! instructions, comments or CDATA in a message: canonicalisation and whoever reads text disagree about these (CVE-2017-11428 cut
+//! a name at a comment). These are looked for in the bytes, before there is a parser to disagree with. Every prefix is declared,
+//! every namespace absolute, every ID there once, whatever its attribute is called: who resolves a reference must find what we find.
+
+use std::collections::HashSet;
+
+use bergshamra::xml::uppsala::parser::Parser;
+use bergshamra::xml::uppsala::{Document, Element, NodeId, NodeKind};
+
+use super::error::{Kind, XmlError, quoted};
+use super::tree::path;
+
+/// Largest text, in bytes.
+pub const LARGEST: usize = 256 << 10;
+/// Most elements inside each other.
+const DEEPEST: u32 = 32;
+/// Most attributes of an element, its namespace declarations included.
+const MOST_ATTRIBUTES: usize = 64;
+/// Longest ID.
+const LONGEST_ID: usize = 256;
+
+/// What a text is, which decides what it may contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A message that anybody may have written.
+    Sent,
+    /// A file for which an administrator vouches: it may have comments between elements.
+    Vouched,
+}
+
+/// Parses `text`, within the limits.
+pub(super) fn parse(text: &str, origin: Origin) -> Result<Document<'_>, XmlError> {
+    bytes(text, origin)?;
+    let parser = Parser::new().with_max_depth(DEEPEST).with_forbid_dtd(true).with_forbid_entities(true);
+    let document = parser.parse(text).map_err(|error| refuse(Kind::Form, format!("no XML: {error}")))?;
+    declaration(&document)?;
+    let mut ids = HashSet::new();
+    for node in document.descendants(document.root()) {
+        match document.node_kind(node) {
+            Some(NodeKind::Element(element)) => each(&document, node, element, &mut ids)?,
+            Some(NodeKind::Comment(_)) if origin == Origin::Vouched => {}
+            Some(NodeKind::Text(_) | NodeKind::Document) | None => {}
+            Some(_) => return Err(refuse(Kind::Form, "a comment, CDATA section or processing instruction")),
+        }
+    }
+    Ok(document)
+}
+
+fn refuse(kind: Kind, why: impl Into<String>) -> XmlError {
+    XmlError::new(kind, "the text", why)
+}
+
+/// In text and in values, `<` is always written `&lt;`: each `<!` and `<?` is markup.
+fn bytes(text: &str, origin: Origin) -> Result<(), XmlError> {
+    if text.len() > LARGEST {
+        return Err(refuse(Kind::Limit, format!("{} bytes are more than {LARGEST}", text.len())));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let body = if text.starts_with("<?xml ") { text.split_once("?>").map_or(text, |(_, body)| body) } else { text };
+    if body.contains("<?") {
+        return Err(refuse(Kind::Form, "a processing instruction"));
+    }
+    for (at, _) in body.match_indices("<!") {
+        let rest = body.get(at + 2..).unwrap_or_default();
+        let what = match rest.get(..2) {
+            Some("--") if origin == Origin::Vouched => continue,
+            Some("--") => "a comment",
+            _ if rest.starts_with('[') => "a CDATA section",
+            _ => "a document type or another declaration (`<!`)",
+        };
+        return Err(refuse(Kind::Form, what));
+    }
+    Ok(())
+}
+
+fn declaration(document: &Document<'_>) -> Result<(), XmlError> {
+    let Some(declared) = &document.xml_declaration else { return Ok(()) };
+    if declared.version != "1.0" {
+        return Err(refuse(Kind::Form, format!("XML version {}, not 1.0", quoted(&declared.version))));
+    }
+    match declared.encoding.as_deref() {
+        Some(encoding) if !encoding.eq_ignore_ascii_case("utf-8") => {
+            Err(refuse(Kind::Form, format!("encoding {}, not UTF-8", quoted(encoding))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn each<'d>(
+    document: &'d Document<'_>,
+    node: NodeId,
+    element: &'d Element<'_>,
+    ids: &mut HashSet<&'d str>,
+) -> Result<(), XmlError> {
+    let refuse = |kind, why: String| Err(XmlError::new(kind, path(document, node), why));
+    let count = element.attributes.len() + element.namespace_declarations.len();
+    if count > MOST_ATTRIBUTES {
+        return refuse(Kind::Limit, format!("{count} attributes are more than {MOST_ATTRIBUTES}"));
+    }
+    if element.name.namespace_uri.as_deref().unwrap_or_default().is_empty() {
+        return refuse(Kind::Form, "an element in no namespace".to_owned());
+    }
+    let names = element.attributes.iter().map(|attribute| &attribute.name).chain([&element.name]);
+    // `:a` and `a:` would be names without a prefix to this parser, and errors to others.
+    if let Some(name) = names.into_iter().find(|name| name.local_name.contains(':')) {
+        return refuse(Kind::Form, format!("the name {} has a colon too many", quoted(&name.local_name)));
+    }
+    for (prefix, uri) in &element.namespace_declarations {
+        if !absolute(uri) {
+            return refuse(Kind::Form, format!("the namespace {} of prefix {}", quoted(uri), quoted(prefix)));
+        }
+    }
+    for attribute in &element.attributes {
+        // Whatever anybody may take for an ID: libraries go by the name and forget its namespace.
+        let name = attribute.name.local_name.as_ref();
+        if !name.eq_ignore_ascii_case("id") && !name.eq_ignore_ascii_case("assertionid") {
+            continue;
+        }
+        if !is_id(&attribute.value) {
+            return refuse(Kind::Form, format!("the ID {} is none", quoted(&attribute.value)));
+        }
+        if !ids.insert(attribute.value.as_ref()) {
+            return refuse(Kind::Structure, format!("the ID {} stands twice", quoted(&attribute.value)));
+        }
+    }
+    Ok(())
+}
+
+/// Canonical XML has no word for relative namespaces (Canonical XML 1.0, section 1.3), and an undeclared default one is as odd.
+fn absolute(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && !rest.is_empty()
+        && rest.chars().all(|c| c.is_ascii_graphic())
+}
+
+/// An ID as identity providers make them: of `NCName` (Namespaces in XML 1.0, section 3), what is in ASCII.
+fn is_id(value: &str) -> bool {
+    value.len() <= LONGEST_ID
+        && value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+}

@@ -1,0 +1,42 @@
+//! SAML's XML: the only parser of XML that others wrote, and the only place that verifies an XML signature.
+//!
+//! Owns limits, the shape of signatures, their verification by pinned keys, the opening of what is encrypted, and reading. It knows
+//! which element of a response a signature covered; what the words in it mean, and whether they are meant for us, is judged in
+//! `authn/saml`.
+//!
+//! ```text
+//!  text --limits: size, depth, no DOCTYPE, ...--> Message --shape, then verify, by pinned keys--> Covered --> Element
+//!                                                    |                                                          reads
+//!                                                    +--> Claims: can only be compared, to refuse early
+//! ```
+//!
+//! SAML was broken into most often where one program verified one element and another read a second one (signature wrapping), or
+//! where two parsers read one text in two ways. So there is one parser and one tree. What a signature covers is asked of the tree
+//! by the identity of its node, and [`Element`], the only type that reads, is handed out by [`Covered`] for the node that was
+//! verified and for no other; [`Covered`] is made by [`Message::cover`] alone. The one other source of elements is [`Vouched`]: a
+//! provider's metadata, for which an administrator vouches. Its root can be nothing else, so no response can be read that way.
+//!
+//! What is odd is refused, not repaired: `limits` and `shape` allow what identity providers send, and nothing besides.
+
+mod claims;
+mod decrypt;
+mod error;
+mod keys;
+mod limits;
+mod message;
+mod names;
+mod read;
+mod shape;
+mod tree;
+mod verify;
+mod vouched;
+
+pub use claims::{Claim, Claims, Said};
+pub use decrypt::DecryptionKey;
+pub use error::{Kind, XmlError};
+pub use keys::PinnedKeys;
+pub use limits::LARGEST;
+pub use message::{Covered, Message};
+pub use names::{ASSERTION, METADATA, PROTOCOL, SIGNATURE};
+pub use read::Element;
+pub use vouched::Vouched;
