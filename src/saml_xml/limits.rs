@@ -73,6 +73,34 @@ fn bytes(text: &str, origin: Origin) -> Result<(), XmlError> {
         };
         return Err(refuse(Kind::Form, what));
     }
+    crowded(body)
+}
+
+/// Refuses a tag with too many attributes before the parser compares each with each, which takes it a second for a full text.
+fn crowded(text: &str) -> Result<(), XmlError> {
+    let mut rest = text;
+    while let Some((_, tag)) = rest.split_once('<') {
+        if let Some(comment) = tag.strip_prefix("!--") {
+            rest = comment.split_once("-->").map_or("", |(_, behind)| behind);
+            continue;
+        }
+        rest = tag;
+        let mut values = 0;
+        loop {
+            // A tag without an end is the parser's to refuse; to look for it from each `<` again would take long.
+            let Some(at) = rest.find(['"', '\'', '>']) else { return Ok(()) };
+            let (found, behind) = rest.split_at(at).1.split_at(1);
+            rest = behind;
+            if found == ">" {
+                break;
+            }
+            values += 1;
+            if values > MOST_ATTRIBUTES {
+                return Err(refuse(Kind::Limit, format!("a tag with more than {MOST_ATTRIBUTES} attributes")));
+            }
+            rest = rest.split_once(found).map_or("", |(_, behind)| behind);
+        }
+    }
     Ok(())
 }
 
@@ -129,13 +157,29 @@ fn each<'d>(
     Ok(())
 }
 
-/// Canonical XML has no word for relative namespaces (Canonical XML 1.0, section 1.3), and an undeclared default one is as odd.
+/// Canonical XML has no word for relative namespaces (Canonical XML 1.0, section 1.3), and an undeclared default one is as odd. What is
+/// no URI to others (RFC 3986) is none here: a URN, or an address of the web, of characters that need no escaping.
 fn absolute(uri: &str) -> bool {
-    let Some((scheme, rest)) = uri.split_once(':') else { return false };
-    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-        && !rest.is_empty()
-        && rest.chars().all(|c| c.is_ascii_graphic())
+    let plain = |rest: &str| {
+        !rest.is_empty()
+            && rest.matches('#').count() <= 1
+            && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/?#@!$&'()*+,;=".contains(c))
+    };
+    match uri.split_once(':') {
+        Some(("urn", rest)) => plain(rest) && !rest.starts_with('/'),
+        Some(("http" | "https", rest)) => rest.strip_prefix("//").is_some_and(|rest| plain(rest) && authority(rest)),
+        _ => false,
+    }
+}
+
+/// A host, and a port if there is one; then whatever follows.
+fn authority(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = authority.split_once(':').map_or((authority, "0"), |(host, port)| (host, port));
+    !host.is_empty()
+        && host.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+        && port.parse::<u16>().is_ok()
+        && port.bytes().all(|c| c.is_ascii_digit())
 }
 
 /// An ID as identity providers make them: of `NCName` (Namespaces in XML 1.0, section 3), what is in ASCII.
@@ -143,4 +187,50 @@ fn is_id(value: &str) -> bool {
     value.len() <= LONGEST_ID
         && value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_are_uris_to_everybody() {
+        for good in [
+            "urn:oasis:names:tc:SAML:2.0:assertion",
+            "http://www.w3.org/2001/10/xml-exc-c14n#",
+            "https://a.test:8443/x?y=z",
+            "urn:a",
+        ] {
+            assert!(absolute(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "../a",
+            "urn:",
+            "urn:/a",
+            "urn:a b",
+            "urn:%zz",
+            "http:a",
+            "http:///a",
+            "http://a.https://b",
+            "http://a:b/",
+            "http://a/#b#c",
+            "file:///a",
+            "http://a/é",
+            "//a/b",
+            "urn:a\u{202e}",
+        ] {
+            assert!(!absolute(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags_are_counted_before_they_are_parsed() {
+        let with = |count: usize| format!("<a{}>'\"'<b/></a>", " x=\">'<\"".repeat(count));
+        assert!(crowded(&with(MOST_ATTRIBUTES)).is_ok());
+        assert!(crowded(&with(MOST_ATTRIBUTES + 1)).is_err());
+        assert!(crowded(&format!("<!-- {} --><a/>", "''".repeat(100))).is_ok());
+        assert!(crowded("<a x='").is_ok());
+    }
 }

@@ -99,8 +99,17 @@ fn prefixes(document: &Document<'_>, node: NodeId) -> Result<(), XmlError> {
     let [inclusive] = exactly(document, node, [(EXCLUSIVE, "InclusiveNamespaces", May)])?;
     let Some(inclusive) = inclusive else { return Ok(()) };
     only(document, inclusive, &["PrefixList"])?;
+    let list = attribute(document, inclusive, "PrefixList").unwrap_or_default();
+    if list.len() > LONGEST_LIST {
+        // Canonicalisation goes through the list once for every element.
+        let why = format!("a list of {} bytes is longer than {LONGEST_LIST}", list.len());
+        return Err(XmlError::new(Kind::Limit, path(document, inclusive), why));
+    }
     empty(document, inclusive)
 }
+
+/// Longest list of prefixes, in bytes.
+const LONGEST_LIST: usize = 256;
 
 /// Which key it was, says its maker. We know which ones count, and look at this no further than that it is nothing else.
 fn key_info(document: &Document<'_>, key: NodeId) -> Result<(), XmlError> {
