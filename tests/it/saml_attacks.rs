@@ -574,13 +574,8 @@ fn hostile_texts_take_no_time() {
         ),
     ] {
         let begun = std::time::Instant::now();
-        let judged = judged(&text);
+        drop(judged(&text));
         let took = begun.elapsed();
-        println!(
-            "{name}: {} bytes, {took:?}, {}",
-            text.len(),
-            judged.map_or_else(|why| why.rule().word().to_owned(), |_| "accepted".into())
-        );
         assert!(took.as_millis() < 500, "{name}: {took:?}");
     }
 }

@@ -11,10 +11,22 @@ use rand::{RngExt, SeedableRng as _};
 
 use crate::saml_bed::{ALICE, RSA, Sign, judged};
 
-/// Mutants of each of three responses together: 10,000, or as many hundreds as `BAILEY_SOAK_CYCLES` says.
+/// How many mutants of three responses: 10,000, or as many hundreds as `BAILEY_SOAK_CYCLES` says.
 fn wanted() -> usize {
-    let cycles = std::env::var("BAILEY_SOAK_CYCLES").ok().and_then(|text| text.parse::<usize>().ok());
-    cycles.map_or(10_000, |cycles| cycles * 100)
+    number("BAILEY_SOAK_CYCLES").map_or(10_000, |cycles| usize::try_from(cycles).unwrap() * 100)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by their environment how long to run, and with which seed"
+)]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[expect(clippy::print_stderr, reason = "what was measured")]
+fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// What is spliced in. Some of it changes nothing that is signed.
@@ -70,7 +82,7 @@ fn nothing_altered_and_nothing_that_xmlsec1_rejects_is_accepted() {
         .map(|what| RSA.response(what, &[]))
         .map(|base| (told(&base).unwrap(), base))
         .collect();
-    let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
+    let seed = number("PROPTEST_RNG_SEED").unwrap_or(8);
     let mut rng = StdRng::seed_from_u64(seed);
     let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     for turn in 0..wanted() {
@@ -108,12 +120,13 @@ fn nothing_altered_and_nothing_that_xmlsec1_rejects_is_accepted() {
     // The other way round it may be, and is: what is odd and unsigned is refused here alone.
     let some: Vec<String> = refused.iter().step_by(refused.len() / 200).cloned().collect();
     let stricter = some.iter().filter(|text| xmlsec1(directory.path(), std::slice::from_ref(text)).is_empty()).count();
-    println!(
+    let numbers = format!(
         "{} mutants: {} accepted, all of them by xmlsec1 too; of {} refused, xmlsec1 takes {stricter}",
         accepted.len() + refused.len(),
         accepted.len(),
         some.len()
     );
+    say(&numbers);
     assert!(stricter < some.len());
 }
 
