@@ -198,6 +198,9 @@ impl Reading<'_, '_> {
             zone = engagement.zone;
         }
         let gives = match grant.terms.gives.as_deref() {
+            Some(_) if !rule.inline => {
+                return Ok(Err("the rule of its role takes no policy of who asks any more".to_owned()));
+            }
             // What bounds such a policy is what others relied upon as they agreed to it.
             Some(_) if self.role(role, None)?.boundary.is_none() => {
                 return Ok(

@@ -93,8 +93,17 @@ async fn what_was_asked_for_counts_within_the_boundary_and_for_one_person() {
     bureau.office.who_is(&anns).await.refuses("ExpiredToken", "no boundary any more");
     bounded(&bureau).await;
     assert_eq!(bureau.office.who_is(&anns).await.status, 200);
+    // Nor is anything left where the rule takes no policies any more.
+    bureau.with(rule());
+    bureau.office.who_is(&anns).await.refuses("ExpiredToken", "takes no policy of who asks any more");
+    bureau.with(Rule { inline: true, ..rule() });
     let log = bureau.records().join("\n");
     assert!(log.contains("gives_digest"), "{log}");
+    // One that the clock ended stands in nobody's way, whether or not that was written down.
+    bureau.office.pass(3_600);
+    let mut ann = bureau.browser("ann").await;
+    let asked = ask(&mut ann, &policy(&["s3:GetObject"])).await;
+    assert!(asked.location.is_some_and(|to| to.starts_with("/me/grants/")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use super::{GrantView, MOST_OPEN, Person, are_one, grant, note, role_of, rule_of
 use crate::authn::subject::Subject;
 use crate::base::{GrantId, Timestamp};
 use crate::gate::Authorized;
-use crate::model::grant::{Approval, Review, Rule, Start, State, Terms, TermsError};
+use crate::model::grant::{Approval, Review, Rule, Stage, Start, State, Terms, TermsError};
 use crate::model::notice::Kind;
 use crate::model::{Entity, Grant, Holder, MemberKind, Role, User};
 use crate::policy;
@@ -101,7 +101,8 @@ impl Admin {
                 });
             }
             // A session is of one grant: of two with a policy each nobody could say which of them it would be.
-            if rule.inline && !grants::open_of(change.snapshot, &person.id, Some(&role.id))?.is_empty() {
+            let open = grants::open_of(change.snapshot, &person.id, Some(&role.id))?;
+            if rule.inline && open.iter().any(|held| held.value.stage(change.now) != Stage::Ended) {
                 return Err(AdminError::NotNow {
                     what: format!("`{}` asked for `{}` already, and that is not over", person.name, role.name),
                     remedy: "put all of it into one policy: end the one that there is, and ask anew".to_owned(),

@@ -166,6 +166,8 @@ impl Faulty for ProviderError {
 pub struct Providers {
     all: RwLock<Vec<Arc<Provider>>>,
     described: Mutex<BTreeMap<Issuer, Described>>,
+    /// Held by the one who asks for a document: of many who open a page at once one has us ask.
+    asking: tokio::sync::Mutex<()>,
 }
 
 /// When an issuer was asked for its document, and what came of it.
@@ -274,6 +276,27 @@ impl Providers {
         Ok(Vouched { provider, identity, factor })
     }
 
+    /// What is known of `issuer` and counts still.
+    fn kept(&self, issuer: &Issuer, now: Timestamp) -> Option<Result<Endpoints, String>> {
+        let kept = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(issuer).cloned();
+        let counts = |(at, found): &Described| {
+            let age = now.duration_since(*at);
+            (SignedDuration::ZERO..if found.is_ok() { DESCRIBED } else { MISSING }).contains(&age)
+        };
+        kept.filter(counts).map(|(_, found)| found)
+    }
+
+    async fn ask(&self, issuers: &Issuers, issuer: &Issuer, now: Timestamp) -> Result<Endpoints, String> {
+        let _turn = self.asking.lock().await;
+        if let Some(found) = self.kept(issuer, now) {
+            return found;
+        }
+        let found = read(issuers, issuer).await;
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        described.insert(issuer.clone(), (now, found.clone()));
+        found
+    }
+
     /// Where a provider is asked, by its own document: of an hour ago at most, so that whoever opens the page has us ask nobody else.
     async fn endpoints(
         &self,
@@ -281,25 +304,15 @@ impl Providers {
         provider: &Provider,
         now: Timestamp,
     ) -> Result<Endpoints, ProviderError> {
-        let kept = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(&provider.issuer).cloned();
-        let kept = kept.filter(|(at, found)| {
-            let age = now.duration_since(*at);
-            (SignedDuration::ZERO..if found.is_ok() { DESCRIBED } else { MISSING }).contains(&age)
-        });
-        let found = match kept {
-            Some((_, found)) => found,
-            None => {
-                let found = ask(issuers, &provider.issuer).await;
-                let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
-                described.insert(provider.issuer.clone(), (now, found.clone()));
-                found
-            }
+        let found = match self.kept(&provider.issuer, now) {
+            Some(found) => found,
+            None => self.ask(issuers, &provider.issuer, now).await,
         };
         found.map_err(|why| ProviderError::Away { title: provider.title.clone(), why })
     }
 }
 
-async fn ask(issuers: &Issuers, issuer: &Issuer) -> Result<Endpoints, String> {
+async fn read(issuers: &Issuers, issuer: &Issuer) -> Result<Endpoints, String> {
     let settings = issuers.settings_of(issuer);
     let (url, document) = described(issuers.client(), &settings).await?;
     let says_who = document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true));
