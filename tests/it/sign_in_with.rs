@@ -239,6 +239,17 @@ async fn what_does_not_go_with_what_was_begun_lets_nobody_in() {
     firm.vouches(&sent, json!({ "amr": ["mfa"] }));
     firm.back(&mut eve, &sent).await.leads_to("/me/grants");
     assert_eq!(firm.site.asked(TOKEN), 2, "nobody asks for a token without a sign-in that was begun");
+    // Of many who come back at once with the same one, one does.
+    let sent = firm.begins(&mut eve).await;
+    firm.vouches(&sent, json!({ "amr": ["mfa"] }));
+    let windows = (0..64).map(|_| {
+        let mut window = Browser::new(&firm.bureau.office);
+        window.cookies.clone_from(&eve.cookies);
+        let (firm, sent) = (&firm, &sent);
+        async move { firm.back(&mut window, sent).await.status }
+    });
+    let answers = futures_util::future::join_all(windows).await;
+    assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
     firm.back(&mut Browser::new(&firm.bureau.office), &sent).await.says(403, not_begun);
     // What lies in the browser cannot be made or changed there.
     let mut thief = Browser::new(&firm.bureau.office);

@@ -29,7 +29,9 @@ use super::keeping::{address_in, described};
 use super::{Issuers, WebIdentity, WebIdentityError, json};
 use crate::base::{Fault, Faulty, OidcProviderId, Secret, Timestamp};
 use crate::keys::{Keys, KeysError};
-use crate::model::{AccountId, Issuer, OidcProvider, Tags};
+use crate::model::{AccountId, Actor, Issuer, OidcProvider, Tags};
+use crate::store::schema::sso::Spent;
+use crate::store::{Commit, Intent, Store, StoreError};
 
 /// How long somebody may be away at the provider.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(10);
@@ -149,6 +151,9 @@ pub enum ProviderError {
     /// Nothing can be sealed.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// It cannot be written down that it was come back from.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Faulty for ProviderError {
@@ -157,6 +162,7 @@ impl Faulty for ProviderError {
             Self::Unknown | Self::NotBegun | Self::Refused { .. } | Self::NotBelieved { .. } => Fault::Caller,
             Self::Away { .. } => Fault::Operator,
             Self::Keys(error) => error.fault(),
+            Self::Store(error) => error.fault(),
         }
     }
 }
@@ -367,6 +373,23 @@ fn registered(provider: &Provider, now: Timestamp) -> OidcProvider {
         thumbprints: Vec::new(),
         created: now,
         tags: Tags::default(),
+    }
+}
+
+impl<T> Pending<T> {
+    /// Somebody comes back from it, which counts once, whatever comes of it: of two at once one does. Blocks.
+    ///
+    /// # Errors
+    /// When somebody did before, or it cannot be written down.
+    pub fn spend(&self, store: &Store, now: Timestamp) -> Result<(), ProviderError> {
+        let until = self.begun.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX);
+        let mut commit = Commit::new(Actor::task("sign-in"), now, Intent::Widen);
+        commit.spend(Spent::SignIn, &Sha256::digest(&self.nonce).into(), until)?;
+        match store.commit(commit) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Conflict { .. }) => Err(ProviderError::NotBegun),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -92,6 +92,10 @@ async fn came_back(app: Arc<App>, name: String, visit: Visit) -> Response {
     let (code, state) = (code.as_deref(), state.as_deref());
     let brought = Answer { code, state, iss: iss.as_deref(), error: error.as_deref() };
     let now = app.clock.now();
+    let once = pending.clone();
+    if let Err(error) = app.store.run(move |store| once.spend(store, now)).await {
+        return refused(&error);
+    }
     let vouched = app.providers.redeem(&app.admin.issuers, (&name, &back), &pending, brought, now).await;
     let vouched = match vouched {
         Ok(vouched) => vouched,
@@ -162,6 +166,7 @@ pub(super) fn listed(app: &App) -> Vec<(String, String)> {
 fn refused(error: &ProviderError) -> Response {
     let (status, why) = match error {
         ProviderError::Keys(error) => return not_now(error),
+        ProviderError::Store(error) => return not_now(error),
         ProviderError::NotBelieved { why, title } | ProviderError::Away { why, title } => {
             tracing::warn!(provider = title, why, "a sign-in by an outside provider came to nothing");
             (if error.fault() == Fault::Caller { 403 } else { 503 }, error.to_string())

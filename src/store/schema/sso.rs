@@ -16,11 +16,13 @@ pub enum Spent {
     Challenge,
     /// A proof that somebody holds a key: it counts once (RFC 9449, section 11.1).
     Proof,
+    /// A sign-in that was begun at an outside provider: it is come back from once.
+    SignIn,
 }
 
 impl Spent {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Assertion, Self::Token, Self::Proof, Self::Challenge];
+    pub const ALL: [Self; 5] = [Self::Assertion, Self::Token, Self::Proof, Self::Challenge, Self::SignIn];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -30,16 +32,18 @@ impl Spent {
             Self::Token => 2,
             Self::Proof => 8,
             Self::Challenge => 9,
+            Self::SignIn => 10,
         }
     }
 
-    /// `assertion`, `token`, `proof`, `challenge`.
+    /// `assertion`, `token`, `proof`, `challenge`, `sign-in`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Assertion => "assertion",
             Self::Token => "token",
             Self::Challenge => "challenge",
+            Self::SignIn => "sign-in",
             Self::Proof => "proof",
         }
     }
