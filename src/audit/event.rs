@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +98,12 @@ impl Event {
     #[must_use]
     pub fn of_request(self, request: Option<RequestId>) -> Self {
         Self { request, ..self }
+    }
+
+    /// The same event, as what came from there, with a program that calls itself `agent`.
+    #[must_use]
+    pub fn coming(self, ip: Option<IpAddr>, agent: Option<&str>) -> Self {
+        Self { source_ip: ip.map(|ip| ip.to_string()), user_agent: agent.map(str::to_owned), ..self }
     }
 
     /// The same event with one parameter more.

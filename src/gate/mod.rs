@@ -69,21 +69,22 @@ pub enum Proof {
 }
 
 /// Where a proof of who one is came from, and with which request.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Whence {
     ip: Option<IpAddr>,
     request: Option<RequestId>,
+    agent: Option<String>,
 }
 
 impl From<&signed::From> for Whence {
     fn from(from: &signed::From) -> Self {
-        Self { ip: from.ip, request: from.request }
+        Self { ip: from.ip, request: from.request, agent: from.user_agent.clone() }
     }
 }
 
 impl From<(Option<IpAddr>, Option<RequestId>)> for Whence {
     fn from((ip, request): (Option<IpAddr>, Option<RequestId>)) -> Self {
-        Self { ip, request }
+        Self { ip, request, agent: None }
     }
 }
 
@@ -283,7 +284,8 @@ impl Gate {
         (why, refusal): (&dyn fmt::Display, Option<&Refusal>),
         now: Timestamp,
     ) {
-        let event = Event::reading("ForwardAuth").of_request(signed.from().request);
+        let from = signed.from();
+        let event = Event::reading("ForwardAuth").coming(from.ip, from.user_agent.as_deref()).of_request(from.request);
         let event =
             about.into_iter().fold(event, |event, (name, value)| event.with(name, printable(&value).into_owned()));
         self.note_ended(&signed.actor(), &event, (&Outcome::Denied { message: why.to_string() }, refusal), now);
@@ -298,8 +300,8 @@ impl Gate {
         why: &dyn fmt::Display,
         now: Timestamp,
     ) {
-        let event = Event::reading("ForwardAuth").with("proxy", proxy.to_string()).with("source_ip", ip.to_string());
-        let event = event.of_request(request);
+        let event = Event::reading("ForwardAuth").with("proxy", proxy.to_string());
+        let event = event.coming(Some(ip), None).of_request(request);
         self.note_denial(&Actor::task(format!("requests from {}", Neighbours::of(ip))), &event, why, now);
     }
 
@@ -319,7 +321,7 @@ impl Gate {
     fn refuse_proof_of(
         &self,
         proof: Proof,
-        Whence { ip, request }: Whence,
+        Whence { ip, request, agent }: Whence,
         about: Vec<(&'static str, String)>,
         (why, refusal): (&dyn fmt::Display, Option<&Refusal>),
         now: Timestamp,
@@ -336,12 +338,9 @@ impl Gate {
             Proof::Token => ("VerifyToken", "session tokens"),
             Proof::Client => ("VerifyClient", "clients"),
         };
-        let mut event = Event::reading(name).of_request(request);
+        let mut event = Event::reading(name).coming(ip, agent.as_deref()).of_request(request);
         for (name, value) in about {
             event = event.with(name, printable(&value).into_owned());
-        }
-        if let Some(ip) = ip {
-            event = event.with("source_ip", ip.to_string());
         }
         let outcome = Outcome::Denied { message: why.to_string() };
         self.note_ended(&Actor::task(format!("{many}{from}")), &event, (&outcome, refusal), now);
@@ -413,12 +412,7 @@ fn event(operation: Operation, resource: &str, caller: &Caller) -> Event {
     }
     if let Some(from) = Subject::of(caller).map(Subject::from) {
         event.request = from.request;
-        if let Some(ip) = from.ip {
-            event = event.with("source_ip", ip.to_string());
-        }
-        if let Some(agent) = &from.user_agent {
-            event = event.with("user_agent", printable(agent).into_owned());
-        }
+        event = event.coming(from.ip, from.user_agent.as_deref());
     }
     if resource.is_empty() { event } else { event.with("resource", printable(resource).into_owned()) }
 }

@@ -150,13 +150,10 @@ impl Gate {
         let tried = tried.and_then(|caller| self.may_sign_in(caller, &mut no, now));
         let outcome = tried.as_ref().map_or_else(|refused| refused.reason.code(), |_| "success");
         Metric::Logins.counter(&[("outcome", outcome)]).increment(1);
-        about.extend(from.user_agent.map(|agent| ("user_agent", agent)));
         about.push(("code", if with_code { "sent" } else { "none" }.to_owned()));
         match &tried {
             Ok(caller) => self.note_sign_in(caller, about, now),
-            Err(refused) => {
-                self.note_refused((refused, no.as_deref()), Whence { ip: from.ip, request: from.request }, about, now)
-            }
+            Err(refused) => self.note_refused((refused, no.as_deref()), Whence::from(&from), about, now),
         }
         tried
     }
@@ -250,9 +247,7 @@ impl Gate {
             if let Some(Method::RecoveryCode { left }) = bound.factor().map(|factor| factor.by) {
                 event = event.with("recovery_codes_left", left.to_string());
             }
-            if let Some(ip) = bound.from().ip {
-                event = event.with("source_ip", ip.to_string());
-            }
+            event = event.coming(bound.from().ip, bound.from().user_agent.as_deref());
         }
         self.audit.note(&caller.actor(), &event, &Outcome::success(), now);
     }

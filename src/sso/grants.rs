@@ -93,10 +93,7 @@ pub(super) fn scopes<'a>(
 
 /// Where somebody's request came from, for the log.
 pub(super) fn placed(event: crate::audit::Event, shown: &Shown<'_>) -> crate::audit::Event {
-    match shown.ip {
-        Some(ip) => event.with("source_ip", ip.to_string()),
-        None => event,
-    }
+    event.coming(shown.ip, None)
 }
 
 /// Whether the client is still the one that was authenticated matters to none: what it is given is looked at again at each use.

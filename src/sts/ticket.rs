@@ -50,7 +50,7 @@ pub(super) async fn with_ticket(
     drop(wanted(params, any, |_| Ok(Inherited::default()))?);
     let whence = Whence::from(&from);
     let refused = |about: Vec<(&'static str, String)>, error: &MachineRefused| {
-        denied(doors.gate, (Proof::Kerberos, about), whence, error, now)
+        denied(doors.gate, (Proof::Kerberos, about), whence.clone(), error, now)
     };
     let accepted = match shown {
         Ok(token) => doors.kerberos.accept(token, now).await,

@@ -313,7 +313,7 @@ async fn a_request_is_its_signers_alone() {
     assert_eq!(hall.ask(&hall.visit(&unknown, "GET", "/pages/7")).await.status, 401);
     let record = hall.last_record();
     assert_eq!((&record["eventName"], &record["errorCode"]), (&json!("VerifySignature"), &json!("AccessDenied")));
-    assert_eq!(record["requestParameters"]["source_ip"], "203.0.113.9", "the client's address, not the proxy's");
+    assert_eq!(record["sourceIPAddress"], "203.0.113.9", "the client's address, not the proxy's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -350,10 +350,7 @@ async fn nobody_asks_but_a_proxy_that_shows_its_secret() {
         assert!(answer.says(403, "UntrustedProxy", said), "{source}: {answer:?}");
         assert!(!answer.body.to_string().contains(SECRET));
         let record = hall.last_record();
-        assert_eq!(
-            (&record["eventName"], &record["requestParameters"]["source_ip"]),
-            (&json!("VerifyProxy"), &json!(source))
-        );
+        assert_eq!((&record["eventName"], &record["sourceIPAddress"]), (&json!("VerifyProxy"), &json!(source)));
     }
     assert_eq!(hall.send("127.0.0.2", "GET", "/", &right).await.status, 404);
     assert_eq!(hall.send("127.0.0.2", "GET", "/v1/authorize", &right).await.status, 404);

@@ -268,9 +268,6 @@ impl<'a> Subject<'a> {
         let path = target.split('?').next().unwrap_or_default();
         let mut noted = vec![("host", host.clone()), ("method", method.clone()), ("path", path.to_owned())];
         noted.extend(about.iter().cloned());
-        if let Some(ip) = self.signed.from().ip {
-            noted.push(("source_ip", ip.to_string()));
-        }
         self.app.gate.refuse_request(self.signed, noted, (why, refusal), self.now);
         Failure::new(StatusCode::FORBIDDEN, "AccessDenied", &why.to_string(), Fault::Caller)
     }
