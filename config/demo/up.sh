@@ -22,10 +22,13 @@ CLIENT=demo-app # an application that signs people in
 CLIENT_BACK=http://127.0.0.1:9999/cb # where its people are sent back to
 DEMO_APPROVER=gsjogren # of the security team, which agrees to roles for a while
 DEMO_AUDITOR=ext.eve # of an audit firm, whose engagement the approver answers for
+DEMO_ASKER=ext.finn # of the same firm; he came in before, and what he asked for waits
 ADMINISTRATORS=unix-admins # who may do everything here; she is one of them
 
 # shellcheck source=config/demo/slapd.sh
 . "$HERE/slapd.sh"
+# shellcheck source=config/demo/auditor.sh
+. "$HERE/auditor.sh"
 
 main() {
   build_bailey
@@ -145,13 +148,18 @@ make_registration_token() {
     2>>"$DEMO/roles.log" | tail -n 1 >"$DEMO/registration.token") || { cat "$DEMO/roles.log" >&2; die "the demo's registration token could not be made"; }
 }
 
-# An audit firm, let in for six weeks: one auditor, who is invited. The code that goes with her link is read out at the portal.
+# An audit firm, let in for six weeks: one auditor is invited, and the code that goes with her link is read out at the portal. Another came
+# in before.
 make_engagement() {
   bailey user create "$DEMO_AUDITOR" --path /external/ --display-name "Eve Kessel (Kessel & Lund)"
+  bailey user create "$DEMO_ASKER" --path /external/ --display-name "Finn Lund (Kessel & Lund)"
   bailey engagement create soc2 --firm "Kessel & Lund" --framework "SOC 2" --contract EL-77 --sponsor "$DEMO_APPROVER" \
     --person "$DEMO_AUDITOR" --network 127.0.0.0/8 --network ::1 --ends 42d
   "$BAILEY" --config "$DEMO/bailey.toml" --output json engagement invite soc2 "$DEMO_AUDITOR" >"$DEMO/invitation.json" 2>>"$DEMO/roles.log" ||
     { cat "$DEMO/roles.log" >&2; die "the demo's auditor could not be invited"; }
+  sets_up_a_device
+  bailey engagement update soc2 --add "$DEMO_ASKER"
+  asks_for "arn:aws:iam::$ACCOUNT:role/auditor" "Sample 12 of the access review"
   INVITATION=$(sed -n 's/.*"link": *"\([^"]*\)".*/\1/p' "$DEMO/invitation.json")
 }
 
@@ -193,6 +201,7 @@ LDAPTLS_CACERT=$DEMO/slapd/ca.pem
 DEMO_USER=$DEMO_USER
 DEMO_APPROVER=$DEMO_APPROVER
 DEMO_AUDITOR=$DEMO_AUDITOR
+DEMO_ASKER=$DEMO_ASKER
 DEMO_INVITATION=$INVITATION
 DEMO_PASSWORD=$(cat "$DEMO/demo.password")
 DEMO_ROLE_ARN=arn:aws:iam::$ACCOUNT:role/$DEMO_ROLE

@@ -102,6 +102,44 @@ fn the_demo_keeps_its_secrets_to_its_owner_and_leaves_no_blank_in_its_configurat
 }
 
 #[test]
+fn the_demo_comes_up_whole_with_an_auditor_who_waits_for_an_answer() {
+    let demo = Whole(tempfile::tempdir().unwrap());
+    let said = demo.script("up");
+    assert!(said.contains("The bridge stands."), "{said}");
+    let told = |words: &[&str]| -> serde_json::Value {
+        let mut bailey = Command::new(env!("CARGO_BIN_EXE_bailey"));
+        bailey.arg("--config").arg(demo.0.path().join("bailey.toml")).args(["--output", "json"]).args(words);
+        serde_json::from_str(&run::stdout(&mut bailey)).unwrap()
+    };
+    let engagement = told(&["engagement", "show", "soc2"]);
+    assert_eq!(engagement["people"], serde_json::json!(["ext.eve", "ext.finn"]));
+    let grants = told(&["grant", "list"]);
+    let waiting: Vec<_> = grants.as_array().unwrap().iter().map(|one| [&one["person"], &one["stage"]]).collect();
+    assert_eq!(waiting, [["ext.finn", "requested"]]);
+    let acts = told(&["engagement", "activity", "soc2"]);
+    assert_eq!(acts.as_array().unwrap().first().unwrap()["operation"], "RequestGrant");
+    let env = std::fs::read_to_string(demo.0.path().join("env")).unwrap();
+    assert!(env.contains("DEMO_INVITATION=https://localhost:"), "eve can open her invitation");
+}
+
+/// The demo with everything that `make demo` brings up.
+struct Whole(tempfile::TempDir);
+
+impl Whole {
+    fn script(&self, name: &str) -> String {
+        let mut script = Command::new(format!("config/demo/{name}.sh"));
+        script.current_dir(env!("CARGO_MANIFEST_DIR")).env("DEMO", self.0.path()).env("DETACH", "1");
+        run::stdout(script.env("BAILEY", env!("CARGO_BIN_EXE_bailey")))
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        self.script("down");
+    }
+}
+
+#[test]
 fn a_demo_that_cannot_start_says_so_and_leaves_nothing_running() {
     let demo = tempfile::tempdir().unwrap();
     let mut up = Command::new("config/demo/up.sh");
