@@ -107,6 +107,38 @@ pub fn behind(store: &Store, since: Timestamp, newest: u64) -> Result<u64, Store
     Ok(low.saturating_sub(1))
 }
 
+/// The newest records in which `read` finds something, the newest first: `most` at most, of the last `looked_at` since `since`. And
+/// whether those are all since then. Blocks.
+///
+/// # Errors
+/// When the engine cannot read.
+pub fn latest<T>(
+    store: &Store,
+    since: Timestamp,
+    (most, looked_at): (usize, u64),
+    mut read: impl FnMut(&Line) -> Option<T>,
+) -> Result<(Vec<T>, bool), StoreError> {
+    let newest = store.read(chain::head)?.seq;
+    let end = behind(store, since, newest)?;
+    let (mut upper, mut found) = (newest, Vec::new());
+    while upper > end {
+        if newest.saturating_sub(upper) >= looked_at {
+            return Ok((found, false));
+        }
+        let lower = upper.saturating_sub(PAGE as u64).max(end);
+        let lines = tail::after(store, lower, PAGE)?;
+        // Where some are no longer kept, the page reaches into the one before.
+        for one in lines.iter().rev().filter(|line| line.seq <= upper).filter_map(&mut read) {
+            if found.len() == most {
+                return Ok((found, false));
+            }
+            found.push(one);
+        }
+        upper = lower;
+    }
+    Ok((found, true))
+}
+
 /// How much earlier and later than its request a record may say that it was: those who write at once come in any order, and a
 /// directory or a person with a second factor may take their time.
 const EARLIER: SignedDuration = SignedDuration::from_secs(10);

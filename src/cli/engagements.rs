@@ -1,13 +1,15 @@
 //! `bailey engagement`: the window of a firm's contract, in which its people may be granted roles.
 
+use std::io::Write;
+
 use clap::{Args as ClapArgs, Subcommand};
 use jiff::SignedDuration;
 use serde_json::json;
 
 use super::Exit;
-use super::output::{Column, moment};
-use super::session::{Session, encoded};
-use crate::admin::grants::{EngagementChange, EngagementView, Invited, NewEngagement, SignsIn};
+use super::output::{Column, Output, moment};
+use super::session::{Session, encoded, remark};
+use crate::admin::grants::{Act, Activity, EngagementChange, EngagementView, Invited, NewEngagement, SignsIn};
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::model::{Hours, Zone};
@@ -21,6 +23,11 @@ pub enum EngagementVerb {
     List,
     /// Show one: its people, from where and when they work, and what they were granted
     Show {
+        /// Its name or id
+        engagement: String,
+    },
+    /// Show what its people did since it began, the newest first, by the audit log
+    Activity {
         /// Its name or id
         engagement: String,
     },
@@ -175,6 +182,25 @@ pub(super) const ENGAGEMENTS: &[Column<EngagementView>] = &[
     },
 ];
 
+pub(super) const ACTIVITY: &[Column<Act>] = &[
+    Column { title: "time", cell: |act| moment(act.at) },
+    Column { title: "person", cell: |act| act.person.clone() },
+    Column { title: "operation", cell: |act| act.operation.clone() },
+    Column { title: "about", cell: |act| act.resource.clone().unwrap_or_default() },
+    Column { title: "as", cell: |act| act.session.clone().unwrap_or_default() },
+    Column { title: "from", cell: |act| act.source_ip.clone() },
+    Column { title: "outcome", cell: |act| act.outcome.clone() },
+];
+
+/// What is told of an engagement, and that there is more where there is.
+pub(super) fn tell<W: Write>(output: &mut Output<W>, activity: &Activity) -> anyhow::Result<Exit> {
+    output.listing(&activity.acts, ACTIVITY)?;
+    if activity.more {
+        remark("there is more, further back: bailey audit query --person NAME")?;
+    }
+    Ok(Exit::Done)
+}
+
 /// Who has no way to sign in yet.
 fn not_set_up(view: &EngagementView) -> String {
     let without = view.sign_in.iter().filter(|one| !one.ready);
@@ -213,6 +239,10 @@ pub(super) async fn run(session: &mut Session, verb: EngagementVerb) -> anyhow::
         EngagementVerb::Uninvite { engagement, person } => {
             let () = session.client.delete(&format!("{}/invitations/{}", one(&engagement), encoded(&person))).await?;
             return Ok(Exit::Done);
+        }
+        EngagementVerb::Activity { engagement } => {
+            let told: Activity = session.client.get(&format!("{}/activity", one(&engagement))).await?;
+            return tell(&mut session.output, &told);
         }
         EngagementVerb::Show { engagement } => session.client.get(&one(&engagement)).await?,
         EngagementVerb::Create(create) => {

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Exit;
 use super::args::Global;
 use super::client::ClientError;
-use super::engagements::{ENGAGEMENTS, EngagementVerb};
+use super::engagements::{ENGAGEMENTS, EngagementVerb, tell};
 use super::grants::{Asking, GRANTS, GrantVerb, OVER};
 use super::login::cache::Cache;
 use super::login::keys::{Held, Login};
@@ -20,7 +20,7 @@ use super::login::service::{Answered, Service};
 use super::login::{cache, tokens};
 use super::output::{Column, Format, Output, moment};
 use super::session::{encoded, remark};
-use crate::admin::grants::{Amended, EngagementView, GrantView, Listed, NewGrant, OwnView};
+use crate::admin::grants::{Activity, Amended, EngagementView, GrantView, Listed, NewGrant, OwnView};
 use crate::http::me::{Agreeing, Because, Finding, Wish};
 use crate::sso::grantable::{Grantable, Preview};
 
@@ -163,6 +163,10 @@ pub(super) async fn engagement(own: &mut Own, verb: EngagementVerb) -> anyhow::R
             let all: Vec<EngagementView> = own.get("/v1/me/engagements").await?;
             own.output.listing(&all, ENGAGEMENTS)?;
             return Ok(Exit::Done);
+        }
+        EngagementVerb::Activity { engagement } => {
+            let told: Activity = own.get(&format!("{}/activity", one(&engagement))).await?;
+            return tell(&mut own.output, &told);
         }
         EngagementVerb::Show { engagement } => own.get(&one(&engagement)).await?,
         EngagementVerb::Close { engagement, reason } => {

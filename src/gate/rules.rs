@@ -115,7 +115,10 @@ impl Operation {
     /// True when everybody may do it of whom nothing says otherwise, as people in AWS sign in without a policy for it: a Deny
     /// counts, and so does a guardrail; a boundary, which is about what somebody does behind that, has no say.
     pub(super) const fn is_open_to_people(self) -> bool {
-        let of_a_sponsor = matches!(self, Self::CloseEngagement | Self::InviteToEngagement | Self::RevokeInvitation);
+        let of_a_sponsor = matches!(
+            self,
+            Self::CloseEngagement | Self::InviteToEngagement | Self::ListEngagementActivity | Self::RevokeInvitation
+        );
         self.is_of_a_browser()
             || of_a_sponsor
             || matches!(self, Self::AcceptInvitation | Self::ExplainRefusal | Self::Login | Self::RevokeGrant)
@@ -166,6 +169,7 @@ impl Operation {
                 | Self::ClaimGrant
                 | Self::CloseEngagement
                 | Self::CompleteGrant
+                | Self::ListEngagementActivity
                 | Self::RefuseGrant
                 | Self::RequestGrant
                 | Self::ReviewGrant

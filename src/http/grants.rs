@@ -11,7 +11,7 @@ use super::extract::{Asked, Params, Payload};
 use super::portal::address_of;
 use super::v1::Routes;
 use super::{App, Failure};
-use crate::admin::grants::{EngagementChange, EngagementView, GrantView, Invited, NewEngagement};
+use crate::admin::grants::{Activity, EngagementChange, EngagementView, GrantView, Invited, NewEngagement};
 use crate::admin::iam::views::Page;
 use crate::audit::Outcome;
 use crate::base::text::printable;
@@ -30,6 +30,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .post("/v1/engagements", Operation::CreateEngagement, engage)
         .get("/v1/engagements/{engagement}", Operation::GetEngagement, engagement)
         .post("/v1/engagements/{engagement}", Operation::UpdateEngagement, change_engagement)
+        .get("/v1/engagements/{engagement}/activity", Operation::ListEngagementActivity, activity)
         .post("/v1/engagements/{engagement}/close", Operation::CloseEngagement, close)
         .post("/v1/engagements/{engagement}/invitations", Operation::InviteToEngagement, invite)
         .delete("/v1/engagements/{engagement}/invitations/{person}", Operation::RevokeInvitation, uninvite)
@@ -108,6 +109,12 @@ async fn engagement(
     let _allowed = asked.authorize(&which).await?;
     let admin = app.admin.clone();
     Ok(Json(app.store.run(move |_| admin.engagement(&which)).await?))
+}
+
+async fn activity(State(app): Shared, asked: Asked, Path(which): Path<String>) -> Result<Json<Activity>, Failure> {
+    let allowed = asked.authorize(&which).await?;
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| admin.engagement_activity(allowed)).await?))
 }
 
 async fn engage(

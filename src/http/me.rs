@@ -43,6 +43,7 @@ pub(super) fn add(router: Router<Arc<App>>) -> Router<Arc<App>> {
         .route("/v1/me/grantable/{role}", get(preview))
         .route("/v1/me/engagements", get(engagements))
         .route("/v1/me/engagements/{engagement}", get(engagement))
+        .route("/v1/me/engagements/{engagement}/activity", get(activity))
         .route("/v1/me/engagements/{engagement}/close", post(close))
 }
 
@@ -255,6 +256,16 @@ async fn engagements(State(app): State<Arc<App>>, asked: Asked) -> Response {
 
 async fn engagement(State(app): State<Arc<App>>, Path(which): Path<String>, asked: Asked) -> Response {
     asked.answered(app, move |app, bearer, _, _| Ok(app.admin.own_engagement(bearer.user(), &which)?)).await
+}
+
+async fn activity(State(app): State<Arc<App>>, Path(which): Path<String>, asked: Asked) -> Response {
+    asked
+        .answered(app, move |app, bearer, _, now| {
+            app.admin.own_engagement(bearer.user(), &which)?;
+            let allowed = app.gate.authorize(bearer.into(), Operation::ListEngagementActivity, &which, now)?;
+            Ok(app.admin.engagement_activity(allowed)?)
+        })
+        .await
 }
 
 async fn close(State(app): State<Arc<App>>, Path(which): Path<String>, asked: Asked) -> Response {

@@ -26,7 +26,7 @@ use crate::store::{Revision, Snapshot, StoreError, iam};
 const NOTHING: &str = r#"{"Statement":{"Sid":"GroupsCutShort","Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
 /// What people need no policy for, and what comes with what they were given.
-const OPEN: &str = r#"["bailey:AmendGrant","bailey:ApproveGrant","bailey:ClaimGrant","bailey:CloseEngagement","bailey:CompleteGrant","bailey:CreateRoleToken","bailey:ExplainRefusal","bailey:InviteToEngagement","bailey:RefuseGrant","bailey:RequestGrant","bailey:ReviewGrant","bailey:RevokeGrant","bailey:RevokeInvitation","bailey:ShowInvitationCode","signin:AcceptInvitation","signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize","sts:ExchangeToken"]"#;
+const OPEN: &str = r#"["bailey:AmendGrant","bailey:ApproveGrant","bailey:ClaimGrant","bailey:CloseEngagement","bailey:CompleteGrant","bailey:CreateRoleToken","bailey:ExplainRefusal","bailey:InviteToEngagement","bailey:ListEngagementActivity","bailey:RefuseGrant","bailey:RequestGrant","bailey:ReviewGrant","bailey:RevokeGrant","bailey:RevokeInvitation","bailey:ShowInvitationCode","signin:AcceptInvitation","signin:CreateRecoveryCodes","signin:EnrolSecondFactor","signin:Login","signin:RemoveSecondFactor","signin:RenameSecondFactor","signin:StepUp","sso:Authorize","sts:ExchangeToken"]"#;
 
 /// What that is called in reasons.
 pub const EVERYBODY: &str = "what everybody may who signs in";

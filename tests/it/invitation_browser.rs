@@ -158,6 +158,25 @@ fn an_auditor_is_invited_sets_up_a_passkey_asks_works_and_is_shown_out() {
     cam.until("main", "ext.eve: audit-logs");
     cam.until("main", "signs in with a second factor");
     looks_at(&cam, "sponsor-in");
+    cam.clicks("a[href='/me/engagements/soc2-now/activity']");
+    cam.until("h1", "What Kessel & Lund did");
+    for said in ["ClaimGrant", "RequestGrant", "AssumeRole"] {
+        cam.until("table", said);
+    }
+    let told = cam.reads("table");
+    assert!(!told.contains("cam") && !told.contains("ApproveGrant"), "others' acts are not theirs: {told}");
+    looks_at(&cam, "sponsor-activity");
+    // An operator is told the same, and of that it was looked at there is a record.
+    let activity: serde_json::Value = company.counter.get("/v1/engagements/soc2-now/activity");
+    let acts = activity["acts"].as_array().unwrap();
+    assert!(acts.iter().all(|act| act["person"] == "ext.eve" && act["source_ip"] == "127.0.0.1"), "{activity}");
+    let tried = acts.iter().filter(|act| act["operation"] == "AcceptInvitation").map(|act| &act["outcome"]);
+    assert!(tried.eq(["success"]), "{activity}");
+    // Nobody else is told, and not that there is such an engagement.
+    eve.go(&format!("{url}/me/engagements/soc2-now/activity"));
+    eve.until("h1", "Not there");
+    assert_eq!(eve.complaints().len(), 1);
+    cam.go(&format!("{url}/me/grants"));
     cam.types("form[action='/me/engagements/soc2-now/close'] input[name=comment]", "the report is here");
     cam.clicks("form[action='/me/engagements/soc2-now/close'] button");
     cam.until("h1", "The engagement is closed");

@@ -148,6 +148,10 @@ impl EngagementView {
                 }
             }
         }
+        let mut people: Vec<String> = engagement.people.iter().map(name).collect::<Result<_, _>>()?;
+        people.sort();
+        let mut sign_in = signs_in(snapshot, engagement, now)?;
+        sign_in.sort_by(|one, other| one.name.cmp(&other.name));
         let ceiling = iam::policy(snapshot, &engagement.ceiling)?;
         let restored = engagement.epoch != identity::epoch(snapshot)?.to_string();
         let state = match engagement.open(now) {
@@ -163,8 +167,8 @@ impl EngagementView {
             period: engagement.period,
             contract: engagement.contract.clone(),
             sponsor: name(&engagement.sponsor)?,
-            people: engagement.people.iter().map(name).collect::<Result<_, _>>()?,
-            sign_in: signs_in(snapshot, engagement, now)?,
+            people,
+            sign_in,
             sign_in_with: engagement.sign_in_with.clone(),
             networks: engagement.networks.clone(),
             hours: engagement.hours,

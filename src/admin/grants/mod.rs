@@ -8,6 +8,7 @@
 //!  rests     what it rests on besides its time
 //!  end       it is taken back, the clock ends it, and somebody looks back at it
 //!  engagement  the window of a firm's contract, in which its people may be granted roles
+//!  activity    what these people did, by the audit log
 //!  invitation  one of these comes to have a way to sign in
 //!  tell      who is told of each step
 //!  alarms    who is told of what nobody did in time
@@ -18,6 +19,7 @@
 //! What counts at a use is not decided here but in [`crate::rights::granted`], of what is stored then. Each step is one commit on the
 //! row as it was read: of two who act at once one does, and what the other wants is looked at anew on what came of it.
 
+mod activity;
 mod alarms;
 mod claim;
 mod decide;
@@ -31,6 +33,7 @@ mod tell;
 mod ticket;
 mod views;
 
+pub use activity::{Act, Activity};
 pub use alarms::OverdueReviews;
 pub use end::Lapsed;
 pub use engagement::{EngagementChange, EngagementView, NewEngagement};

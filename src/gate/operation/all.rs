@@ -277,6 +277,8 @@ operations! {
     ListClients: Shows, Viewer, sso About::Account;
     /// The configured directories.
     ListDirectories: Shows, Viewer, bailey About::Account;
+    /// What the people of an engagement did.
+    ListEngagementActivity: ShowsTheLog, Operator, bailey About::Account;
     /// All engagements.
     ListEngagements: Shows, Viewer, bailey About::Account;
     /// Who holds a managed policy.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::value::RawValue;
 
 use super::mine::{failed, not_allowed, signed};
-use super::pages::grants::{All, Ask, One};
+use super::pages::grants::{All, Ask, Did, One};
 use super::pages::{in_words, message, page};
 use super::passkey::capital;
 use super::step_up;
@@ -58,6 +58,28 @@ pub(super) async fn close(State(app): State<Arc<App>>, Path(engagement): Path<St
                 Ok(message(200, "The engagement is closed", &said, back))
             }
             Err(error) if error.fault() == Fault::Caller => Ok(message(409, "Not closed", &sentence(&error), back)),
+            Err(error) => Err(failed(error).into()),
+        }
+    })
+    .await
+}
+
+/// What its people did, for its visitor who answers for it.
+pub(super) async fn activity(State(app): State<Arc<App>>, Path(engagement): Path<String>, visit: Visit) -> Response {
+    blocking(app, move |app, now| {
+        let SignedIn { caller, frame } = visit.signed_in(app, "grants", now)?;
+        let back = ("/me/grants", "Roles for a while");
+        let allowed = app
+            .gate
+            .authorize(caller, Operation::ListEngagementActivity, &engagement, now)
+            .map_err(|error| not_allowed(&error, "Not shown", back))?;
+        match app.admin.engagement_activity(allowed) {
+            Ok(activity) => Ok(page(200, &Did { frame, activity })),
+            // Whether there is such an engagement is told to those alone who have to do with it.
+            Err(error) if error.fault() == Fault::Caller => {
+                let why = "You answer for no such engagement.";
+                Ok(message(404, "Not there", why, back))
+            }
             Err(error) => Err(failed(error).into()),
         }
     })

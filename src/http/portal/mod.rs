@@ -60,6 +60,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/me/grants/new", get(grants::ask).post(grants::request))
         .route("/me/grants/{grant}", get(grants::one))
         .route("/me/grants/{grant}/{step}", post(grants::step))
+        .route("/me/engagements/{engagement}/activity", get(grants::activity))
         .route("/me/engagements/{engagement}/close", post(grants::close))
         .route("/me/engagements/{engagement}/people/{step}", post(invitation::step))
         .route("/me/refusals/{id}", get(refusal::show))

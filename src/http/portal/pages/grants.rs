@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Frame, filters};
-use crate::admin::grants::{EngagementView, GrantView, Listed, Shown};
+use crate::admin::grants::{Activity, EngagementView, GrantView, Listed, Shown};
 use crate::base::Timestamp;
 use crate::model::grant::Stage;
 use crate::sso::grantable::Grantable;
@@ -56,6 +56,14 @@ pub(in crate::http::portal) struct One {
     pub(in crate::http::portal) lasts: String,
     /// Shorter ones.
     pub(in crate::http::portal) shorter: Vec<(u32, String)>,
+}
+
+/// What the people of an engagement did.
+#[derive(Template)]
+#[template(path = "activity.html")]
+pub(in crate::http::portal) struct Did {
+    pub(in crate::http::portal) frame: Frame,
+    pub(in crate::http::portal) activity: Activity,
 }
 
 /// Where somebody who was invited types the code.
