@@ -211,3 +211,70 @@ fn nobody_is_kept_out_by_how_the_pages_of_grants_are_made() {
     }
     assert_eq!(found, Vec::<String>::new());
 }
+
+/// The page to sign in at that names another firm's provider, a request for less than a role, and what is said of a refusal.
+const LESS: &str = r#"
+[sso]
+issuer = "https://localhost:@PORT@"
+
+[[grant_rule]]
+roles = ["lab-*"]
+requesters = ["ops"]
+approvers = ["leads"]
+inline = true
+
+[[sign_in_provider]]
+name = "kessel"
+title = "Kessel & Lund"
+issuer = "https://id.kessel.example"
+client_id = "bailey"
+listed = true
+
+"#;
+
+#[test]
+fn a_request_for_less_than_a_role_and_a_refusal_are_told_in_words() {
+    let axe = std::fs::read_to_string(packages().join("axe-core/axe.min.js")).unwrap();
+    let pictures = std::env::var_os("BAILEY_PICTURES");
+    let company = Company::over(crate::bed::daemon::Bailey::with(""), LESS);
+    company.counter.post("/v1/roles", &json!({ "name": "lab-bench", "description": "What is measured in the lab" }));
+    company.counter.put("/v1/roles/lab-bench/boundary/ReadOnlyAccess", &json!({}));
+    let url = company.counter.url();
+    let mut found = Vec::new();
+    for look in [Look::Light, Look::Phone] {
+        let browser = Chromium::open(look);
+        let mut looks_at = |name: &str| {
+            found.extend(faults(&browser, &axe, &format!("{look:?} {name}")));
+            if let Some(folder) = &pictures {
+                browser.pictures(&format!("{}/{look:?}-{name}.png", folder.display()));
+            }
+        };
+        browser.go(&format!("{url}/me/grants"));
+        browser.until("a[href='/login/with/kessel']", "Sign in with Kessel & Lund");
+        looks_at("sign-in");
+        browser.types("#login", "bob");
+        browser.types("#password", PASSWORD);
+        browser.clicks("button[type=submit]");
+        browser.until("h1", "Roles for a while");
+        browser.go(&format!("{url}/me/grants/new?role={}", arn("lab-bench")));
+        browser.until("h1", "Ask for lab-bench");
+        looks_at("less");
+        browser.types("#reason", "read the results of run 12");
+        let gives = json!({ "Statement": { "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::runs/12/*" } });
+        browser.script("document.getElementById('gives').value = arguments[0]", json!([gives.to_string()]));
+        browser.clicks("button[name=look]");
+        browser.until("section .allows", "s3");
+        browser.until("section .allows", "runs/12/*");
+        looks_at("less-in-words");
+
+        // Taken without being given it, as by a form of somebody's own.
+        let take = "const form = document.querySelector('form.stack'); form.action = '/me/use'; form.submit()";
+        browser.script(take, json!([]));
+        browser.until("h1", "The role was not given");
+        browser.clicks("a[href^='/me/refusals/']");
+        browser.until("h1", "Why it was refused");
+        browser.until("main", "Ask for lab-bench");
+        looks_at("refusal");
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
