@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test soak bench lint tools
+.PHONY: help demo demo-stop test soak fuzz bench lint tools
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ test: tools  ## Every promise once, against real servers
 
 soak: tools  ## The same promises for hours; BAILEY_SOAK_CYCLES sets how long
 	@benches/soak.sh
+
+fuzz:  ## Hostile text for every reader of it, FUZZ_SECONDS (60) each; takes a nightly compiler
+	@fuzz/run.sh
 
 bench: tools  ## Speed and memory beside ldapsearch, into benches/results
 	@benches/run.sh

@@ -41,6 +41,7 @@ mod fetch;
 mod fixture;
 mod forward_auth;
 mod forward_auth_nginx;
+mod fuzz_seeds;
 mod golden;
 mod grants;
 mod grants_bed;

@@ -1,0 +1,111 @@
+//! What is thrown at readers of hostile text, and what has to hold whatever that is. Built into the fuzz targets, and into the tests, which
+//! try every seed once.
+//!
+//! Each entry ends without a panic and soon. Where something is accepted, more is asked of it: what a key signed is accepted as it was signed
+//! and in no other words. The private keys of the seeds are kept by nobody, so nothing else can be signed by them.
+
+use std::sync::LazyLock;
+
+use bailey::authn::federated::assertion::{check_keys, claims_of};
+use bailey::authn::saml::{Expected, IdentityProvider, ServiceProvider, judge};
+use bailey::authn::sigv4::{self, Body, Claim, Request};
+use bailey::base::{Secret, Timestamp};
+use bailey::policy::{Document, Kind, lint};
+
+/// Every entry, by the name of its target and of its folder of seeds.
+pub(crate) const ALL: &[(&str, fn(&[u8]))] = &[
+    ("jwks", jwks),
+    ("jwt", jwt),
+    ("policy", policy),
+    ("saml_metadata", saml_metadata),
+    ("saml_response", saml_response),
+    ("sigv4", sigv4),
+];
+
+static NOW: LazyLock<Timestamp> = LazyLock::new(|| "2026-11-30T09:00:00Z".parse().expect("a moment"));
+static PROVIDER: LazyLock<IdentityProvider> = LazyLock::new(|| {
+    IdentityProvider::read(include_str!("seeds/saml_metadata/identity-provider.xml"))
+        .expect("the provider of the seeds")
+});
+static OWN: LazyLock<ServiceProvider> = LazyLock::new(|| ServiceProvider {
+    entity_id: "https://bailey.test/saml".to_owned(),
+    acs: "https://bailey.test/saml/acs".to_owned(),
+    key: None,
+});
+
+fn text(data: &[u8]) -> Option<&str> {
+    std::str::from_utf8(data).ok()
+}
+
+/// A response is accepted as it was signed, or not at all.
+pub(crate) fn saml_response(data: &[u8]) {
+    let Some(text) = text(data) else { return };
+    let expected = Expected { provider: &PROVIDER, own: &OWN, request: Some("_request-1") };
+    if let Ok(assertion) = judge(text, expected, *NOW) {
+        let said: Vec<_> = assertion.attributes().iter().map(|one| (&*one.name, one.values.as_slice())).collect();
+        assert_eq!(assertion.name_id().value, "alice@example.com");
+        assert_eq!((assertion.id(), assertion.issuer()), ("_assertion-1", "https://idp.test/metadata"));
+        assert_eq!(said, [("groups", ["staff & friends".to_owned(), "Prüfer".to_owned()].as_slice())]);
+    }
+}
+
+/// Metadata is read or refused; what was read has a name and keys.
+pub(crate) fn saml_metadata(data: &[u8]) {
+    if let Some(provider) = text(data).and_then(|text| IdentityProvider::read(text).ok()) {
+        assert!(!provider.entity_id().is_empty() && !provider.keys().is_empty());
+    }
+}
+
+/// A token is accepted as it was signed, or not at all.
+pub(crate) fn jwt(data: &[u8]) {
+    let Some(text) = text(data) else { return };
+    if let Ok(claims) = claims_of(include_str!("seeds/jwks/two.json"), text) {
+        let said = serde_json::json!(claims);
+        let signed = serde_json::json!({
+            "iss": "https://login.example", "sub": "alice", "aud": ["bailey"], "iat": 1_764_493_200, "exp": 1_764_496_800
+        });
+        assert_eq!(said, signed);
+    }
+}
+
+/// Keys are read or refused.
+pub(crate) fn jwks(data: &[u8]) {
+    if let Some(text) = text(data) {
+        let _ = check_keys(text);
+    }
+}
+
+/// A policy that is read is printed in words that are read as the same policy.
+pub(crate) fn policy(data: &[u8]) {
+    let Some(text) = text(data) else { return };
+    for kind in [Kind::Identity, Kind::Resource, Kind::Trust, Kind::ServiceControl] {
+        let Ok(document) = Document::parse(text, kind) else { continue };
+        let _ = lint(&document, text);
+        let printed = document.print();
+        let again = Document::parse(&printed, kind).unwrap_or_else(|error| panic!("{error}: {printed}"));
+        assert_eq!(again.print(), printed);
+    }
+}
+
+/// A signed request: a line with method and address, headers, an empty line, the body. What is verified was signed with that key.
+pub(crate) fn sigv4(data: &[u8]) {
+    let (head, body) = match data.windows(2).position(|two| two == b"\n\n") {
+        Some(at) => (&data[..at], &data[at + 2..]),
+        None => (data, &[][..]),
+    };
+    let Some(head) = text(head) else { return };
+    let mut lines = head.lines();
+    let mut first = lines.next().unwrap_or_default().splitn(2, ' ');
+    let (method, target) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let headers: Vec<(&str, &[u8])> =
+        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name, value.as_bytes())).collect();
+    let request = Request { method, path, query, headers: &headers, body: Body::Whole(body) };
+    let expected = sigv4::Expected { services: &["sts", "iam"], presigned: &["sts"], regions: &[] };
+    let Ok(claim) = Claim::read(&request, &expected, *NOW) else { return };
+    let secret = Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned());
+    if let Ok(verified) = claim.verify(&secret) {
+        // The id is not under the signature; all else is that the seeds say.
+        assert!(verified.scope().service() == "sts" && query.len() + body.len() >= "Action=GetCallerIdentity".len());
+    }
+}
