@@ -1,4 +1,4 @@
-//! The keys that sign tokens: which there are, and the next one before its time.
+//! The keys that sign tokens, and messages of SAML: which there are, and the next one before its time.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,25 @@ use super::{Admin, AdminError};
 use crate::audit::Outcome;
 use crate::base::Timestamp;
 use crate::gate::Authorized;
-use crate::keys::{Algorithm, Befell, KeyEvent, KeyState, RotationError, SigningKey};
+use crate::keys::{Algorithm, Befell, KeyEvent, KeyState, RotationError, SamlKey, SamlKeyState, SigningKey};
 
 /// A signing key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningKeyView {
-    /// Its name in tokens.
+    /// Its name in tokens; of a key of SAML, SHA-256 of its certificate in hexadecimal digits.
     pub kid: String,
     /// Its algorithm.
     pub algorithm: Algorithm,
+    /// Whether it signs messages of SAML, and no tokens.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub saml: bool,
     /// `next`, `current` or `retiring`.
     pub state: String,
     /// When it was made; it is published since then.
     pub created: Timestamp,
-    /// From when on it signs, or did.
-    pub signs_from: Timestamp,
+    /// From when on it signs, or did; of a key of SAML that waits to be told to, that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs_from: Option<Timestamp>,
     /// Until when, if nobody asks for the next one before; of a next one that is not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs_until: Option<Timestamp>,
@@ -39,6 +43,30 @@ pub struct Rotation {
     /// At once, and what the old ones signed is not believed any more.
     #[serde(default)]
     pub emergency: bool,
+    /// That of SAML, in place of those of tokens, and which of the two steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saml: Option<SamlStep>,
+}
+
+/// The steps from one key of SAML to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SamlStep {
+    /// The next one is put into our metadata, for service providers to learn of.
+    Publish,
+    /// It signs from now on.
+    Sign,
+}
+
+impl SamlStep {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Sign => "sign",
+        }
+    }
 }
 
 impl Admin {
@@ -59,6 +87,9 @@ impl Admin {
         rotation: &Rotation,
     ) -> Result<Vec<SigningKeyView>, AdminError> {
         let actor = asked.actor();
+        if let Some(step) = rotation.saml {
+            return self.rotate_saml_key(asked, step, rotation.emergency);
+        }
         let algorithms = rotation.algorithm.map_or_else(|| Algorithm::ALL.to_vec(), |one| vec![one]);
         let mut events = Vec::new();
         let done = algorithms.into_iter().try_for_each(|algorithm| {
@@ -82,8 +113,43 @@ impl Admin {
         }
     }
 
+    fn rotate_saml_key(
+        &self,
+        asked: Authorized,
+        step: SamlStep,
+        emergency: bool,
+    ) -> Result<Vec<SigningKeyView>, AdminError> {
+        let (actor, now, name) = (asked.actor(), self.now(), self.saml_key_name());
+        let done = match step {
+            _ if emergency => self.keys.replace_saml_key(&self.store, &name, &actor, now),
+            SamlStep::Publish => self.keys.publish_saml_key(&self.store, &name, &actor, now),
+            SamlStep::Sign => self.keys.use_saml_key(&self.store, &actor, now),
+        };
+        let (done, events) = match done {
+            Ok(events) => (Ok(()), events),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        for event in &events {
+            self.audit.note(&actor, &event.event(), &Outcome::success(), now);
+        }
+        asked.complete(&outcome(&done, &events), self.now());
+        match done {
+            Ok(()) => Ok(self.shown()),
+            Err(RotationError::Keys(error)) => Err(error.into()),
+            Err(RotationError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// What our certificates of SAML say they are of: nobody looks but people.
+    #[must_use]
+    pub fn saml_key_name(&self) -> String {
+        format!("Bailey {}", self.account)
+    }
+
     fn shown(&self) -> Vec<SigningKeyView> {
-        self.keys.signing_keys(self.now()).into_iter().map(SigningKeyView::from).collect()
+        let now = self.now();
+        let tokens = self.keys.signing_keys(now).into_iter().map(SigningKeyView::from);
+        tokens.chain(self.keys.saml_keys(now).into_iter().map(SigningKeyView::from)).collect()
     }
 }
 
@@ -108,6 +174,21 @@ impl From<SigningKey> for SigningKeyView {
             }
         };
         let SigningKey { kid, algorithm, created, .. } = key;
-        Self { kid, algorithm, state, created, signs_from, signs_until, verifies_until }
+        let signs_from = Some(signs_from);
+        Self { kid, algorithm, saml: false, state, created, signs_from, signs_until, verifies_until }
+    }
+}
+
+impl From<SamlKey> for SigningKeyView {
+    fn from(key: SamlKey) -> Self {
+        let (state, signs_from, signs_until, verifies_until) = match key.state {
+            SamlKeyState::Published => ("next", None, None, None),
+            SamlKeyState::Current { signs_from } => ("current", Some(signs_from), None, None),
+            SamlKeyState::Retiring { signs_from, signs_until, verifies_until } => {
+                ("retiring", Some(signs_from), Some(signs_until), Some(verifies_until))
+            }
+        };
+        let (kid, created, state) = (key.fingerprint, key.created, state.to_owned());
+        Self { kid, algorithm: Algorithm::Rs256, saml: true, state, created, signs_from, signs_until, verifies_until }
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! Apart from all other upkeep, because to make a key of RS256 takes a good part of a second, or several of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Outcome;
+use crate::base::Timestamp;
 use crate::http::App;
-use crate::keys::{Algorithm, RotationError};
+use crate::keys::{Algorithm, KeyEvent, RotationError};
 use crate::model::Actor;
 use crate::store::StoreError;
 
@@ -37,6 +38,9 @@ pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
             for algorithm in Algorithm::ALL.into_iter().take_while(|_| !ending.is_cancelled()) {
                 turn(&round, algorithm);
             }
+            if !ending.is_cancelled() {
+                turn_saml(&round);
+            }
         });
         if let Err(ended) = turned.await {
             tracing::error!(%ended, "signing keys are not turned");
@@ -55,6 +59,23 @@ fn turn(app: &App, algorithm: Algorithm) {
         }
         Err(error) => return tracing::warn!(%error, %algorithm, "signing keys are not turned yet"),
     };
+    note(app, &events, now);
+}
+
+/// The same of the key of SAML, which only somebody needs who is known to service providers. Blocks.
+fn turn_saml(app: &App) {
+    let known = app.sso_settings.read().unwrap_or_else(PoisonError::into_inner).issuer.is_some();
+    let now = app.clock.now();
+    if !known {
+        return;
+    }
+    match app.admin.keys.turn_saml_keys(&app.store, &app.admin.saml_key_name(), now) {
+        Ok(events) => note(app, &events, now),
+        Err(error) => tracing::debug!(%error, "the key of SAML is not turned yet"),
+    }
+}
+
+fn note(app: &App, events: &[KeyEvent], now: Timestamp) {
     for event in events {
         app.audit.note(&Actor::task("keys"), &event.event(), &Outcome::success(), now);
     }

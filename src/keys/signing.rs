@@ -14,6 +14,7 @@
 
 mod algorithm;
 mod jwk;
+mod saml;
 mod schedule;
 mod token;
 mod turn;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use algorithm::{Algorithm, NoAlgorithm};
 pub use jwk::{Jwk, Jwks};
+pub use saml::{SamlKey, SamlKeyState, SamlSigner};
 pub use schedule::KeyState;
 pub use token::{LONGEST_TOKEN, TokenError, issuer};
 pub use turn::{Befell, KeyEvent, SigningKey};
@@ -52,6 +54,9 @@ pub(super) struct Stored {
     pub(super) announced: bool,
     /// The private half (PKCS #8), sealed.
     pub(super) sealed: Sealed,
+    /// The certificate of a key that signs messages of SAML, in DER and base64; keys of tokens have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<String>,
 }
 
 /// A key, opened.
@@ -70,6 +75,8 @@ pub(super) struct Signing {
     open: Vec<Arc<Open>>,
     /// Those that do not open any more.
     lost: Vec<(KeyNumber, Algorithm)>,
+    /// Those of SAML.
+    saml: saml::Line,
 }
 
 impl Signing {
@@ -79,6 +86,10 @@ impl Signing {
         let mut signing = Self::default();
         for (number, held) in stored {
             let private = keys.unseal(&owner(number), &held.value.sealed);
+            if held.value.certificate.is_some() {
+                signing.saml.take(number, &held.value, private);
+                continue;
+            }
             match private.and_then(|private| Open::new(number, &held.value, &private)) {
                 Ok(open) => signing.open.push(Arc::new(open)),
                 // Tokens are short-lived, and another key takes its place.

@@ -5,13 +5,18 @@
 
 use std::fmt;
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
+};
 use bergshamra::keys::loader::load_x509_cert_der;
 use bergshamra::{Key, KeysManager};
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::error::{Kind, XmlError};
+use super::error::{Kind, XmlError, quoted};
+use super::names::SIGNATURES;
 
 /// Smallest RSA key, in bits (NIST SP 800-131A, table 2).
 const SMALLEST_RSA: usize = 2048;
@@ -24,6 +29,8 @@ const CURVES: [usize; 2] = [256, 384];
 #[derive(Clone, Default)]
 pub struct PinnedKeys {
     keys: Vec<Key>,
+    /// What each verifies by that is no XML: `SubjectPublicKeyInfo`.
+    plain: Vec<Vec<u8>>,
     fingerprints: Vec<String>,
 }
 
@@ -58,9 +65,28 @@ impl PinnedKeys {
         let fingerprint = fingerprint(certificate);
         if !self.fingerprints.contains(&fingerprint) {
             self.keys.push(key);
+            self.plain.push(parsed.public_key().raw.to_vec());
             self.fingerprints.push(fingerprint);
         }
         Ok(())
+    }
+
+    /// Whether `signature` is of one of these keys, of `message`, by the algorithm that XML Signature calls so: what is signed beside a
+    /// message and not in it (SAML bindings, section 3.4.4.1).
+    ///
+    /// # Errors
+    /// When the algorithm does not count, or no key verifies it.
+    pub fn verify(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> Result<(), XmlError> {
+        let refuse = |kind, why: String| XmlError::new(kind, "Signature", why);
+        let by = by_name(algorithm)
+            .ok_or_else(|| refuse(Kind::Algorithm, format!("{} does not count here", quoted(algorithm))))?;
+        let verifies = |key: &Vec<u8>| {
+            ParsedPublicKey::new(by, key).is_ok_and(|key| key.verify_sig(message, signature).is_ok())
+        };
+        if self.plain.iter().any(verifies) {
+            return Ok(());
+        }
+        Err(refuse(Kind::Signature, "it does not hold by any pinned key".to_owned()))
     }
 
     /// Whether there is none.
@@ -78,6 +104,17 @@ impl PinnedKeys {
         let mut manager = KeysManager::new();
         manager.add_keys(self.keys.iter().cloned());
         manager
+    }
+}
+
+/// Which one is called so. The name has no curve in it; each digest goes with the curve that is made for it.
+fn by_name(name: &str) -> Option<&'static dyn VerificationAlgorithm> {
+    match SIGNATURES.iter().position(|known| *known == name)? {
+        0 => Some(&RSA_PKCS1_2048_8192_SHA256),
+        1 => Some(&RSA_PKCS1_2048_8192_SHA384),
+        2 => Some(&RSA_PKCS1_2048_8192_SHA512),
+        3 => Some(&ECDSA_P256_SHA256_FIXED),
+        _ => Some(&ECDSA_P384_SHA384_FIXED),
     }
 }
 

@@ -1,6 +1,6 @@
 //! SAML's XML: the only parser of XML that others wrote, and the only place that verifies an XML signature.
 //!
-//! Owns limits, the shape of signatures, their verification by pinned keys, the opening of what is encrypted, and reading. It knows
+//! Owns limits, the shape of signatures, their verification by pinned keys, the opening of what is encrypted, reading, and writing. It knows
 //! which element of a response a signature covered; what the words in it mean, and whether they are meant for us, is judged in
 //! `authn/saml`.
 //!
@@ -16,10 +16,19 @@
 //! verified and for no other; [`Covered`] is made by [`Message::cover`] alone. The one other source of elements is [`Vouched`]: a
 //! provider's metadata, for which an administrator vouches. Its root can be nothing else, so no response can be read that way.
 //!
+//! What is only asked ([`Asking`]: a sign-in, a sign-out) may be unsigned and is read all the same: it is a type of its own, that no
+//! response can become.
+//!
+//! What we say ourselves is written here, too ([`Node`]), signed ([`Signer`]) and encrypted ([`encrypted`]), by keys that whoever has
+//! them lends.
+//!
 //! What is odd is refused, not repaired: `limits` and `shape` allow what identity providers send, and nothing besides.
 
+mod asking;
 mod claims;
 mod decrypt;
+mod deflate;
+mod encrypt;
 mod error;
 mod keys;
 mod limits;
@@ -27,16 +36,23 @@ mod message;
 mod names;
 mod read;
 mod shape;
+mod sign;
 mod tree;
 mod verify;
 mod vouched;
+mod write;
 
+pub use asking::{Asked, Asking, Asks};
 pub use claims::{Claim, Claims, Said};
 pub use decrypt::DecryptionKey;
+pub use deflate::{deflate, inflate};
+pub use encrypt::{CHANCE, encrypted};
 pub use error::{Kind, XmlError};
 pub use keys::PinnedKeys;
 pub use limits::LARGEST;
 pub use message::{Covered, Message};
-pub use names::{ASSERTION, METADATA, PROTOCOL, SIGNATURE};
+pub use names::{ASSERTION, METADATA, PROTOCOL, RSA_SHA256, SIGNATURE};
 pub use read::Element;
+pub use sign::{NotSigned, Signer, key_info};
 pub use vouched::Vouched;
+pub use write::Node;

@@ -31,6 +31,9 @@ pub(super) const SIGNATURES: [&str; 5] = [
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
 ];
 
+/// The one that we sign by: every service provider knows it.
+pub const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+
 /// SHA-256, as digests and OAEP name it.
 pub(super) const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
 /// SHA-384.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::admin::sealing::SealingView;
-use crate::admin::signing::{Rotation, SigningKeyView};
+use crate::admin::signing::{Rotation, SamlStep, SigningKeyView};
 use crate::cli::Exit;
 use crate::cli::output::{Column, moment};
 use crate::cli::session::{Session, remark};
@@ -14,7 +14,7 @@ use crate::keys::Algorithm;
 /// `bailey key`.
 #[derive(Debug, Subcommand)]
 pub enum KeyVerb {
-    /// List the keys that sign tokens and those that seal secrets
+    /// List the keys that sign tokens and messages of SAML, and those that seal secrets
     List,
     /// Publish the next key that signs tokens: it signs a day from now, and the old one goes a day after
     Rotate {
@@ -24,6 +24,13 @@ pub enum KeyVerb {
         /// Somebody may have the keys: new ones sign at once, and no token of the old ones is believed any more
         #[arg(long)]
         emergency: bool,
+        /// In place of those of tokens, publish the next key that signs messages of SAML: it is in our metadata then, for every
+        /// service provider to be told, and does not sign before `--sign`
+        #[arg(long, conflicts_with = "algorithm")]
+        saml: bool,
+        /// The published key of SAML signs from now on, and the old one leaves our metadata a day later
+        #[arg(long, requires = "saml", conflicts_with = "emergency")]
+        sign: bool,
     },
     /// Which key seals secrets, and since when
     Status,
@@ -35,7 +42,7 @@ pub enum KeyVerb {
 #[derive(Debug, Serialize)]
 struct Listed {
     key: String,
-    /// `sign` or `seal`.
+    /// `sign`, `sign SAML` or `seal`.
     purpose: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     algorithm: Option<Algorithm>,
@@ -77,7 +84,10 @@ pub async fn key(session: &mut Session, verb: KeyVerb) -> anyhow::Result<Exit> {
             let listed: Vec<Listed> = signing.into_iter().map(Listed::from).chain(of_sealing(&sealing)).collect();
             session.output.listing(&listed, LIST)?;
         }
-        KeyVerb::Rotate { algorithm, emergency } => rotate(session, Rotation { algorithm, emergency }).await?,
+        KeyVerb::Rotate { algorithm, emergency, saml, sign } => {
+            let step = if sign { SamlStep::Sign } else { SamlStep::Publish };
+            rotate(session, Rotation { algorithm, emergency, saml: saml.then_some(step) }).await?;
+        }
         KeyVerb::Status => {
             let keys: SealingView = session.client.get("/v1/sealing-keys").await?;
             session.output.record(&keys, SEALING)?;
@@ -92,17 +102,35 @@ pub async fn key(session: &mut Session, verb: KeyVerb) -> anyhow::Result<Exit> {
 
 async fn rotate(session: &mut Session, rotation: Rotation) -> anyhow::Result<()> {
     let keys: Vec<SigningKeyView> = session.client.post("/v1/signing-keys/rotate", &rotation).await?;
-    let keys: Vec<SigningKeyView> =
-        keys.into_iter().filter(|key| rotation.algorithm.is_none_or(|one| one == key.algorithm)).collect();
-    if rotation.emergency {
+    let is_asked = |key: &SigningKeyView| {
+        key.saml == rotation.saml.is_some() && rotation.algorithm.is_none_or(|one| one == key.algorithm)
+    };
+    let keys: Vec<SigningKeyView> = keys.into_iter().filter(is_asked).collect();
+    if rotation.saml.is_some() {
+        tell_saml(&rotation, &keys)?;
+    } else if rotation.emergency {
         remark("the old keys are destroyed: whoever holds a token of theirs has to get a new one,")?;
         remark("and whoever verifies tokens by keys it has kept has to fetch them anew")?;
     } else {
         for key in keys.iter().filter(|key| key.state == "next") {
-            remark(&format!("{} signs by {} from {} on", key.kid, key.algorithm, moment(key.signs_from)))?;
+            let from = key.signs_from.map(moment).unwrap_or_default();
+            remark(&format!("{} signs by {} from {from} on", key.kid, key.algorithm))?;
         }
     }
     session.output.listing(&keys.into_iter().map(Listed::from).collect::<Vec<_>>(), LIST)?;
+    Ok(())
+}
+
+/// What to do about a key of SAML, which service providers have to be told of.
+fn tell_saml(rotation: &Rotation, keys: &[SigningKeyView]) -> anyhow::Result<()> {
+    let waits = keys.iter().any(|key| key.state == "next");
+    if rotation.emergency {
+        remark("the old keys are destroyed: no service provider signs anybody in before it has our new metadata")?;
+    } else if waits {
+        remark("the next key is in our metadata (/saml/metadata): tell every service provider, then rotate with --saml --sign")?;
+    } else if rotation.saml == Some(SamlStep::Sign) {
+        remark("what signs is listed; where no key was published before, that is the one there was")?;
+    }
     Ok(())
 }
 
@@ -110,10 +138,10 @@ impl From<SigningKeyView> for Listed {
     fn from(key: SigningKeyView) -> Self {
         Self {
             key: key.kid,
-            purpose: "sign",
+            purpose: if key.saml { "sign SAML" } else { "sign" },
             algorithm: Some(key.algorithm),
             state: key.state,
-            from: Some(moment(key.signs_from)),
+            from: key.signs_from.map(moment),
             until: key.signs_until.map(moment),
             verifies_until: key.verifies_until.map(moment),
         }

@@ -39,7 +39,10 @@ async fn rotate_signing(
     body: Body<Rotation>,
 ) -> Result<Json<Vec<SigningKeyView>>, Failure> {
     let about = match &body {
-        Ok(Payload(Rotation { algorithm, emergency })) => vec![
+        Ok(Payload(Rotation { emergency, saml: Some(step), .. })) => {
+            vec![("saml", step.name().to_owned()), ("emergency", emergency.to_string())]
+        }
+        Ok(Payload(Rotation { algorithm, emergency, saml: None })) => vec![
             ("algorithm", algorithm.map_or("all", |one| one.name()).to_owned()),
             ("emergency", emergency.to_string()),
         ],

@@ -137,6 +137,14 @@ impl Pair {
         }
     }
 
+    /// The public half of an RSA key (RFC 8017, appendix A.1.1).
+    pub(super) fn rsa_public(&self) -> Option<&[u8]> {
+        match &self.private {
+            Private::Rs256(pair) => Some(pair.public_key().as_ref()),
+            Private::Es256(_) | Private::EdDsa(_) => None,
+        }
+    }
+
     /// The signature of `message` as JWS has it; `None` if the library refuses.
     pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match &self.private {

@@ -25,6 +25,8 @@ pub struct KeyEvent {
     pub key: String,
     /// True when somebody feared that others have it.
     pub emergency: bool,
+    /// True of those that sign messages of SAML.
+    pub saml: bool,
 }
 
 /// What can befall a key.
@@ -64,6 +66,7 @@ impl KeyEvent {
             Befell::Destroyed => "DestroySigningKey",
         });
         let event = event.with("kid", self.key.clone()).with("algorithm", self.algorithm.name());
+        let event = if self.saml { event.with("use", "saml") } else { event };
         if self.emergency { event.with("emergency", true) } else { event }
     }
 }
@@ -106,7 +109,7 @@ impl Keys {
             commit.delete_signing_key(number);
             store.commit(commit)?;
             self.drop_keys(&[number]);
-            events.push(KeyEvent { what: Befell::Destroyed, algorithm, key, emergency: false });
+            events.push(KeyEvent { what: Befell::Destroyed, algorithm, key, emergency: false, saml: false });
         }
         Ok(events)
     }
@@ -166,7 +169,7 @@ impl Keys {
             signing.open.push(Arc::new(key));
         }
         tracing::error!(%algorithm, kid = %made, destroyed = doomed.len(), "signing keys were replaced in an emergency");
-        let event = |what, key| KeyEvent { what, algorithm, key, emergency: true };
+        let event = |what, key| KeyEvent { what, algorithm, key, emergency: true, saml: false };
         let destroyed = doomed.into_iter().map(|(_, key)| event(Befell::Destroyed, key));
         Ok([event(Befell::Created, made.clone()), event(Befell::Activated, made)]
             .into_iter()
@@ -174,7 +177,7 @@ impl Keys {
             .collect())
     }
 
-    fn take_turn(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn take_turn(&self) -> MutexGuard<'_, ()> {
         self.turning.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -216,7 +219,7 @@ impl Keys {
         store.commit(commit)?;
         let kid = key.public.kid.clone();
         self.signing.write().unwrap_or_else(PoisonError::into_inner).open.push(Arc::new(key));
-        let event = |what| KeyEvent { what, algorithm, key: kid.clone(), emergency: false };
+        let event = |what| KeyEvent { what, algorithm, key: kid.clone(), emergency: false, saml: false };
         let begun = (from <= now).then(|| event(Befell::Activated));
         Ok([event(Befell::Created)].into_iter().chain(begun).collect())
     }
@@ -236,7 +239,7 @@ impl Keys {
         let number = stored.last().map_or(1, |(number, _)| number.saturating_add(1));
         let sealed = self.seal(&owner(number), &private)?;
         let by = sealed.key;
-        let row = Stored { algorithm, created: now, active_from: from, announced: from <= now, sealed };
+        let row = Stored { algorithm, created: now, active_from: from, announced: from <= now, sealed, certificate: None };
         let key = Open::new(number, &row, &private)?;
         commit.put_signing_key(number, &row, by, 0)?;
         Ok(key)
@@ -264,7 +267,7 @@ impl Keys {
         commit.put_signing_key(key.number, &Stored { announced: true, ..held.value }, sealed_by, held.revision)?;
         store.commit(commit)?;
         key.announced.store(true, Ordering::Release);
-        let event = |what, key: &Arc<Open>| KeyEvent { what, algorithm, key: key.public.kid.clone(), emergency: false };
+        let event = |what, key: &Arc<Open>| KeyEvent { what, algorithm, key: key.public.kid.clone(), emergency: false, saml: false };
         let before = at.checked_sub(1).and_then(|before| line.get(before));
         let retired = before.map(|(key, _)| event(Befell::Retired, key));
         Ok([event(Befell::Activated, key)].into_iter().chain(retired).collect())
