@@ -11,7 +11,7 @@ use crate::base::{Fault, Faulty, Timestamp};
 use crate::saml_xml::{Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched, XmlError};
 
 /// Longest name of an entity (SAML core, section 8.3.6).
-const LONGEST_ENTITY: usize = 1024;
+pub(super) const LONGEST_ENTITY: usize = 1024;
 
 /// An identity provider.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ impl IdentityProvider {
     }
 }
 
-fn unusable(element: Element<'_>, why: impl Into<String>) -> MetadataError {
+pub(super) fn unusable(element: Element<'_>, why: impl Into<String>) -> MetadataError {
     MetadataError::Unusable { place: element.path(), why: why.into() }
 }
 
@@ -137,7 +137,7 @@ fn role(root: Element<'_>) -> Result<Element<'_>, MetadataError> {
     Err(unusable(role, "it does not speak SAML 2.0 (protocolSupportEnumeration)"))
 }
 
-fn until(element: Element<'_>) -> Result<Option<Timestamp>, MetadataError> {
+pub(super) fn until(element: Element<'_>) -> Result<Option<Timestamp>, MetadataError> {
     let Some(text) = element.attribute("validUntil") else { return Ok(None) };
     instant::parse(text).map(Some).ok_or_else(|| unusable(element, "validUntil is no moment in UTC"))
 }

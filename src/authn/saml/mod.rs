@@ -19,12 +19,14 @@ mod instant;
 mod judge;
 mod metadata;
 mod refused;
+mod service_provider;
 mod statements;
 mod subject;
 
 pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
 pub use refused::{Refused, Rule};
+pub use service_provider::{Acs, Certificate, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
 pub use statements::Attribute;
 pub use subject::NameId;
 
