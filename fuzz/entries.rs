@@ -7,17 +7,23 @@
 use std::sync::LazyLock;
 
 use bailey::authn::federated::assertion::{check_keys, claims_of};
-use bailey::authn::saml::{Expected, IdentityProvider, ServiceProvider, judge};
+use bailey::authn::saml::{Expected, IdentityProvider, ServiceProvider, SpMetadata, judge};
 use bailey::authn::sigv4::{self, Body, Claim, Request};
 use bailey::base::{Secret, Timestamp};
 use bailey::policy::{Document, Kind, lint};
+use bailey::saml_xml::{Asking, Asks, LARGEST, PinnedKeys, inflate};
+
+/// What is given something.
+type Entry = fn(&[u8]);
 
 /// Every entry, by the name of its target and of its folder of seeds.
-pub(crate) const ALL: &[(&str, fn(&[u8]))] = &[
+pub(crate) const ALL: &[(&str, Entry)] = &[
+    ("deflate", deflate),
     ("jwks", jwks),
     ("jwt", jwt),
     ("policy", policy),
     ("saml_metadata", saml_metadata),
+    ("saml_request", saml_request),
     ("saml_response", saml_response),
     ("sigv4", sigv4),
 ];
@@ -51,8 +57,29 @@ pub(crate) fn saml_response(data: &[u8]) {
 
 /// Metadata is read or refused; what was read has a name and keys.
 pub(crate) fn saml_metadata(data: &[u8]) {
-    if let Some(provider) = text(data).and_then(|text| IdentityProvider::read(text).ok()) {
+    let Some(text) = text(data) else { return };
+    if let Ok(provider) = IdentityProvider::read(text) {
         assert!(!provider.entity_id().is_empty() && !provider.keys().is_empty());
+    }
+    if let Ok(service) = SpMetadata::read(text, None) {
+        assert!(!service.entity_id().is_empty() && !service.acs().is_empty());
+        assert!(service.changes(&service).is_empty(), "it is as it is");
+    }
+}
+
+/// What somebody asks is read, and counts for signed by no key that is not pinned.
+pub(crate) fn saml_request(data: &[u8]) {
+    let Some(text) = text(data) else { return };
+    if let Ok(asking) = Asking::parse(text, &[Asks::SignIn, Asks::SignOut, Asks::SignedOut]) {
+        assert!(asking.verified(&PinnedKeys::none()).is_ok_and(|asked| !asked.signed()) || text.contains("Signature"));
+    }
+}
+
+/// What is inflated is no larger than a message may be.
+pub(crate) fn deflate(data: &[u8]) {
+    if let Ok(text) = inflate(data) {
+        assert!(text.len() <= LARGEST);
+        saml_request(text.as_bytes());
     }
 }
 

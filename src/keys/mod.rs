@@ -29,8 +29,8 @@ pub use master::{MasterKey, MasterKeyError, Settings, Source};
 pub use rotation::{Rotated, RotationError};
 pub use session::{SessionSecrets, SessionTokenError};
 pub use signing::{
-    Algorithm, Befell, Jwk, Jwks, KeyEvent, KeyState, LONGEST_TOKEN, NoAlgorithm, SamlKey, SamlKeyState,
-    SamlSigner, SigningKey, TokenError, issuer,
+    Algorithm, Befell, Jwk, Jwks, KeyEvent, KeyState, LONGEST_TOKEN, NoAlgorithm, SamlKey, SamlKeyState, SamlSigner,
+    SigningKey, TokenError, issuer,
 };
 
 use crate::base::{Fault, Faulty, Secret, Timestamp};

@@ -41,9 +41,8 @@ pub fn encrypted(node: &Node, certificate: &[u8], chance: [u8; CHANCE]) -> Resul
     sealed.map_err(|_| refuse("nothing can be encrypted"))?;
 
     let method = |uri: &str| Node::new("xenc:EncryptionMethod").with("Algorithm", uri);
-    let value = |bytes: &[u8]| {
-        Node::new("xenc:CipherData").child(Node::text("xenc:CipherValue", STANDARD.encode(bytes)))
-    };
+    let value =
+        |bytes: &[u8]| Node::new("xenc:CipherData").child(Node::text("xenc:CipherValue", STANDARD.encode(bytes)));
     // Some take it for something else where it is not said.
     let transport = method(OAEP).child(Node::new("ds:DigestMethod").with("Algorithm", SHA1));
     let wrapped = Node::new("xenc:EncryptedKey").child(transport).child(value(&wrapped));

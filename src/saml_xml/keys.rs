@@ -80,9 +80,8 @@ impl PinnedKeys {
         let refuse = |kind, why: String| XmlError::new(kind, "Signature", why);
         let by = by_name(algorithm)
             .ok_or_else(|| refuse(Kind::Algorithm, format!("{} does not count here", quoted(algorithm))))?;
-        let verifies = |key: &Vec<u8>| {
-            ParsedPublicKey::new(by, key).is_ok_and(|key| key.verify_sig(message, signature).is_ok())
-        };
+        let verifies =
+            |key: &Vec<u8>| ParsedPublicKey::new(by, key).is_ok_and(|key| key.verify_sig(message, signature).is_ok());
         if self.plain.iter().any(verifies) {
             return Ok(());
         }

@@ -94,7 +94,8 @@ mod tests {
         fn new() -> Self {
             let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
             let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref().to_vec();
-            let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der.clone().into(), &rcgen::PKCS_RSA_SHA256).unwrap();
+            let key =
+                rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der.clone().into(), &rcgen::PKCS_RSA_SHA256).unwrap();
             let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().der().to_vec();
             let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", STANDARD.encode(der));
             Self { pair, certificate, pem }

@@ -127,7 +127,9 @@ fn tell_saml(rotation: &Rotation, keys: &[SigningKeyView]) -> anyhow::Result<()>
     if rotation.emergency {
         remark("the old keys are destroyed: no service provider signs anybody in before it has our new metadata")?;
     } else if waits {
-        remark("the next key is in our metadata (/saml/metadata): tell every service provider, then rotate with --saml --sign")?;
+        remark(
+            "the next key is in our metadata (/saml/metadata): tell every service provider, then rotate with --saml --sign",
+        )?;
     } else if rotation.saml == Some(SamlStep::Sign) {
         remark("what signs is listed; where no key was published before, that is the one there was")?;
     }

@@ -274,7 +274,8 @@ impl Keys {
         let doomed: Vec<(KeyNumber, KeyEvent)> = {
             let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
             let open = signing.saml.open.iter().map(|key| (key.number, event(Befell::Destroyed, key, true)));
-            let lost = signing.saml.lost.iter().map(|number| (*number, event_of(Befell::Destroyed, lost_name(*number), true)));
+            let lost =
+                signing.saml.lost.iter().map(|number| (*number, event_of(Befell::Destroyed, lost_name(*number), true)));
             open.chain(lost).collect()
         };
         let mut commit = Commit::new(by.clone(), now, Intent::Narrow);
@@ -364,7 +365,8 @@ impl rcgen::SigningKey for Own<'_> {
 fn certificate(pair: &Pair, name: &str, now: Timestamp) -> Option<Vec<u8>> {
     let today = TimeZone::UTC.to_datetime(now).date();
     // The last days of a month are left out: not every year has each of them.
-    let day = |year| Some(rcgen::date_time_ymd(year, today.month().try_into().ok()?, today.day().min(28).try_into().ok()?));
+    let day =
+        |year| Some(rcgen::date_time_ymd(year, today.month().try_into().ok()?, today.day().min(28).try_into().ok()?));
     let mut params = CertificateParams::default();
     params.not_before = day(i32::from(today.year()))?;
     params.not_after = day(i32::from(today.year().saturating_add(YEARS)))?;
@@ -427,7 +429,8 @@ mod tests {
         let by = Actor::Local { uid: 0 };
         assert_eq!(said(&first.publish_saml_key(&store, "sso", &by, at(2)).unwrap()), [Befell::Created]);
         assert!(first.publish_saml_key(&store, "sso", &by, at(3)).unwrap().is_empty());
-        let states = |keys: &Keys, hours| keys.saml_keys(at(hours)).into_iter().map(|key| key.state).collect::<Vec<_>>();
+        let states =
+            |keys: &Keys, hours| keys.saml_keys(at(hours)).into_iter().map(|key| key.state).collect::<Vec<_>>();
         let current = SamlKeyState::Current { signs_from: at(0) };
         assert_eq!(states(&first, 24 * 365), [current, SamlKeyState::Published]);
         // Another process reads the same of the store.

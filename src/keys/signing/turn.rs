@@ -239,7 +239,8 @@ impl Keys {
         let number = stored.last().map_or(1, |(number, _)| number.saturating_add(1));
         let sealed = self.seal(&owner(number), &private)?;
         let by = sealed.key;
-        let row = Stored { algorithm, created: now, active_from: from, announced: from <= now, sealed, certificate: None };
+        let row =
+            Stored { algorithm, created: now, active_from: from, announced: from <= now, sealed, certificate: None };
         let key = Open::new(number, &row, &private)?;
         commit.put_signing_key(number, &row, by, 0)?;
         Ok(key)
@@ -267,7 +268,13 @@ impl Keys {
         commit.put_signing_key(key.number, &Stored { announced: true, ..held.value }, sealed_by, held.revision)?;
         store.commit(commit)?;
         key.announced.store(true, Ordering::Release);
-        let event = |what, key: &Arc<Open>| KeyEvent { what, algorithm, key: key.public.kid.clone(), emergency: false, saml: false };
+        let event = |what, key: &Arc<Open>| KeyEvent {
+            what,
+            algorithm,
+            key: key.public.kid.clone(),
+            emergency: false,
+            saml: false,
+        };
         let before = at.checked_sub(1).and_then(|before| line.get(before));
         let retired = before.map(|(key, _)| event(Befell::Retired, key));
         Ok([event(Befell::Activated, key)].into_iter().chain(retired).collect())
