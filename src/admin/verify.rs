@@ -164,20 +164,9 @@ mod tests {
         let ann = origin_of(1, sid("1104"));
         let ann = Entity::User(User {
             id: origin::user_id(&ann.directory, &ann.guid),
-            name: "ann".parse().unwrap(),
-            path: crate::model::IamPath::default(),
-            login: "ann".to_owned(),
             origin: ann,
-            standing: Standing::default(),
-            display_name: None,
-            mail: None,
-            employee_id: None,
             primary_group: Some(sid("513")),
-            password_changed: None,
-            must_change_password: false,
-            tags: BTreeMap::new(),
-            manager_reference: None,
-            manager: None,
+            ..User::made_up(0, "ann")
         });
         let mut put = |entity: &Entity| {
             let json = serde_json::to_vec(entity).unwrap();

@@ -1,19 +1,17 @@
 //! `[[issuer]]`: issuers of tokens, and what is to be said of them beyond the IAM API.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::files::Files;
 use super::raw::Written;
 use super::section::Section;
-use super::values::{Meant, Misfit, Word, from_text};
+use super::values::{Meant, Misfit, Word, asked_address, from_text};
 use crate::authn::federated::settings::{MAX_AGE_BOUNDS, USUAL_MAX_AGE};
 use crate::authn::federated::{IssuerSettings, KeysFrom};
 use crate::base::network::{Network, NetworkError, Networks};
-use crate::base::text::printable;
 use crate::model::{Issuer, IssuerPreset, OidcProviderError};
 
 /// The issuers, in the order of the file.
@@ -85,27 +83,10 @@ impl Meant for Inside {
 
 impl Meant for KeysUrl {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
-        from_text(written, misfits, |text| {
-            let url = Url::parse(text).map_err(|_| None)?;
-            let is_here = match url.host() {
-                Some(Host::Ipv4(address)) => address.is_loopback(),
-                Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical().is_loopback(),
-                Some(Host::Domain(name)) => name == "localhost",
-                None => false,
-            };
-            let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-            match url.scheme() {
-                "https" if bare => Ok(Self(url)),
-                "http" if bare && is_here => Ok(Self(url)),
-                "http" if bare => {
-                    let text = printable(text);
-                    Err(Some(format!(
-                        "`{text}` in the clear could be answered by anybody on the way, with keys of their own"
-                    )))
-                }
-                _ => Err(None),
-            }
-        })
+        let clear = |text: &str| {
+            format!("`{text}` in the clear could be answered by anybody on the way, with keys of their own")
+        };
+        from_text(written, misfits, |text| asked_address(text, clear).map(Self))
     }
 }
 

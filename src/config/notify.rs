@@ -9,7 +9,7 @@ use super::files::Files;
 use super::issuer::Inside;
 use super::raw::Written;
 use super::section::Section;
-use super::values::{Meant, Misfit, Word, from_text};
+use super::values::{Meant, Misfit, Word, asked_address, from_text};
 use crate::base::Secret;
 use crate::base::network::Networks;
 use crate::base::text::printable;
@@ -240,24 +240,7 @@ impl Meant for HookName {
 
 impl Meant for HookUrl {
     fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
-        from_text(written, misfits, |text| {
-            let url = Url::parse(text).map_err(|_| None)?;
-            let is_here = match url.host() {
-                Some(Host::Ipv4(address)) => address.is_loopback(),
-                Some(Host::Ipv6(address)) => std::net::IpAddr::V6(address).to_canonical().is_loopback(),
-                Some(Host::Domain(name)) => name == "localhost",
-                None => false,
-            };
-            let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-            match url.scheme() {
-                "https" if bare => Ok(Self(url)),
-                "http" if bare && is_here => Ok(Self(url)),
-                "http" if bare => {
-                    let why = "in the clear everybody on the way could read who has which role";
-                    Err(because(text, why.to_owned()))
-                }
-                _ => Err(None),
-            }
-        })
+        let clear = |text: &str| format!("`{text}`: in the clear everybody on the way could read who has which role");
+        from_text(written, misfits, |text| asked_address(text, clear).map(Self))
     }
 }

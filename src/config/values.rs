@@ -1,9 +1,11 @@
 //! From what is written to what is meant, a kind of value at a time.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use url::{Host, Url};
 
 use super::fault::Place;
 use super::raw::{Entry, Value, Written};
@@ -211,6 +213,25 @@ pub(super) fn from_text<T>(
     match read(text) {
         Ok(value) => Some(value),
         Err(why) => misfit(written, misfits, why),
+    }
+}
+
+/// An address that is asked, with nobody's name or password in it: over `https`, or over `http` on this machine alone. `clear` says what comes
+/// of asking anybody else in the clear.
+pub(super) fn asked_address(text: &str, clear: impl FnOnce(&str) -> String) -> Result<Url, Option<String>> {
+    let url = Url::parse(text).map_err(|_| None)?;
+    let is_here = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical().is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    match url.scheme() {
+        "https" if bare => Ok(url),
+        "http" if bare && is_here => Ok(url),
+        "http" if bare => Err(Some(clear(&printable(text)))),
+        _ => Err(None),
     }
 }
 

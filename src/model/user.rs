@@ -53,3 +53,28 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<UserId>,
 }
+
+#[cfg(test)]
+impl User {
+    /// Somebody for tests, active and in no group: what a test is about, it changes.
+    pub(crate) fn made_up(n: u8, name: &str) -> Self {
+        let guid = crate::base::Guid::from_bytes([n; 16]);
+        Self {
+            id: UserId::from_bytes([n; 16]),
+            name: IamName::mapped(name, None, &[n; 16]),
+            path: IamPath::default(),
+            login: name.to_owned(),
+            origin: Origin::new("corp".parse().unwrap(), guid, format!("uid={name},dc=example")),
+            standing: Standing::default(),
+            display_name: None,
+            mail: None,
+            employee_id: None,
+            primary_group: None,
+            password_changed: None,
+            must_change_password: false,
+            tags: BTreeMap::new(),
+            manager_reference: None,
+            manager: None,
+        }
+    }
+}

@@ -159,8 +159,8 @@ impl Known {
 mod tests {
     use super::super::{Library, Shelf};
     use super::*;
-    use crate::base::{RoleId, UserId};
-    use crate::model::{AccountId, Actor, Assignment, IamName, IamPath, Member, Origin, Standing, role};
+    use crate::base::RoleId;
+    use crate::model::{AccountId, Actor, Assignment, IamName, IamPath, Member, role};
     use crate::store::{Commit, Intent, Store, memory, rows, schema};
 
     fn at(second: i64) -> Timestamp {
@@ -174,24 +174,7 @@ mod tests {
     }
 
     fn ann() -> User {
-        let id = UserId::from_bytes([7; 16]);
-        User {
-            id,
-            name: IamName::mapped("ann", None, &[0; 16]),
-            path: IamPath::default(),
-            login: "ann".to_owned(),
-            origin: Origin::new("corp".parse().unwrap(), crate::base::Guid::from_bytes([7; 16]), "uid=ann".to_owned()),
-            standing: Standing::default(),
-            display_name: None,
-            mail: None,
-            employee_id: None,
-            primary_group: None,
-            password_changed: None,
-            must_change_password: false,
-            tags: std::collections::BTreeMap::new(),
-            manager_reference: None,
-            manager: None,
-        }
+        User::made_up(7, "ann")
     }
 
     /// Ann may assume a role from the tenth second to the twentieth.

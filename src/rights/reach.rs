@@ -161,20 +161,9 @@ mod tests {
         let origin = origin_of("b", name, Some(rid));
         let user = User {
             id: origin::user_id(&origin.directory, &origin.guid),
-            name: name.parse().unwrap(),
-            path: crate::model::IamPath::default(),
-            login: name.to_owned(),
             origin,
-            standing: Standing::default(),
-            display_name: None,
-            mail: None,
-            employee_id: None,
             primary_group: Some(format!("{BASE}-{primary}").parse().unwrap()),
-            password_changed: None,
-            must_change_password: false,
-            tags: std::collections::BTreeMap::new(),
-            manager_reference: None,
-            manager: None,
+            ..User::made_up(0, name)
         };
         put(store, Member::User(user.id), &user, &[]);
         user.id

@@ -257,26 +257,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::base::{Guid, UserId};
-    use crate::model::{Origin, Presence, Standing, User};
+    use crate::base::UserId;
+    use crate::model::{Presence, User};
 
     fn ann() -> User {
         User {
-            id: UserId::from_bytes([1; 16]),
-            name: "ann".parse().unwrap(),
-            path: crate::model::IamPath::default(),
-            login: "ann".to_owned(),
-            origin: Origin::new("corp".parse().unwrap(), Guid::from_bytes([2; 16]), "uid=ann,dc=example"),
-            standing: Standing::default(),
-            display_name: None,
             mail: Some("ann@example.com".to_owned()),
-            employee_id: None,
-            primary_group: None,
-            password_changed: None,
-            must_change_password: false,
             tags: BTreeMap::from([("Department".to_owned(), "ops".to_owned())]),
-            manager_reference: None,
-            manager: None,
+            ..User::made_up(1, "ann")
         }
     }
 

@@ -194,27 +194,10 @@ fn note(change: &mut Change<'_>, grant: &Grant, role: &Role, person: &User) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Guid, UserId};
-    use crate::model::{Origin, Presence, Standing};
+    use crate::model::{Presence, Standing};
 
     fn user(n: u8) -> User {
-        User {
-            id: UserId::from_bytes([n; 16]),
-            name: format!("user{n}").parse().unwrap(),
-            path: crate::model::IamPath::default(),
-            login: format!("user{n}"),
-            origin: Origin::new("corp".parse().unwrap(), Guid::from_bytes([n; 16]), "uid=user,dc=example"),
-            standing: Standing::default(),
-            display_name: None,
-            mail: None,
-            employee_id: None,
-            primary_group: None,
-            password_changed: None,
-            must_change_password: false,
-            tags: std::collections::BTreeMap::new(),
-            manager_reference: None,
-            manager: None,
-        }
+        User::made_up(n, &format!("user{n}"))
     }
 
     #[test]
