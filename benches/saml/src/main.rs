@@ -1,7 +1,9 @@
 //! What a SAML response costs: to write and sign, and to judge, beside what the cryptographic library takes for the signatures in it alone.
 //! In one thread, in turns, so that a machine's moods meet all of it alike; what is printed is the median of each.
 //!
-//! Usage: bailey-saml-bench DIRECTORY [ROUNDS]; leaves response.xml, metadata.xml, key.pem and certificate.pem there for other programs.
+//! Usage: bailey-saml-bench DIRECTORY [ROUNDS [SAMPLES]]; leaves response.xml, metadata.xml, key.pem and certificate.pem there for other programs.
+
+mod oracle;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -68,6 +70,8 @@ fn main() {
         println!("{name}: {:.1} us", took[took.len() / 2].as_secs_f64() * 1e6);
     }
     println!("bytes of the response: {}", text.len());
+    let samples = arguments.next().map_or(10_000, |samples| samples.parse().expect("samples"));
+    println!("largest t of refusals, {samples} of each of {}: {:.2}", oracle::WAYS.join(", "), oracle::largest_t(&provider, samples, now));
 }
 
 struct Own {
