@@ -3,6 +3,7 @@
 use super::iam::reports::ReportError;
 use crate::audit::AuditError;
 use crate::authn::password::PasswordError;
+use crate::authn::saml::MetadataError;
 use crate::authn::webauthn::CeremonyError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
@@ -101,6 +102,9 @@ pub enum AdminError {
     /// The same of one that speaks SAML.
     #[error(transparent)]
     Saml(#[from] SamlProviderError),
+    /// Its metadata makes nobody that could be believed.
+    #[error("the SAML metadata cannot be used: {0}")]
+    SamlMetadata(MetadataError),
     /// A client cannot be registered so.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -203,6 +207,7 @@ impl AdminError {
             | Self::Tag(_)
             | Self::Oidc(_)
             | Self::Saml(_)
+            | Self::SamlMetadata(_)
             | Self::Client(_) => "InvalidInput",
             Self::Report(error) => error.code(),
             Self::Exists { .. } => "EntityAlreadyExists",
@@ -245,6 +250,7 @@ impl Faulty for AdminError {
             | Self::Tag(_)
             | Self::Oidc(_)
             | Self::Saml(_)
+            | Self::SamlMetadata(_)
             | Self::Client(_)
             | Self::Report(_)
             | Self::PasswordPolicy { .. }

@@ -8,6 +8,7 @@ use super::bearer::Bearer;
 use super::federated::WebIdentity;
 use super::login::Bound;
 use super::machine::Machine;
+use super::saml::SamlIdentity;
 use super::signed::{From, Signed};
 use crate::base::Timestamp;
 use crate::model::{AccountId, Arn, Origin, Resource, Session, SessionKind, User};
@@ -15,9 +16,74 @@ use crate::model::{AccountId, Arn, Origin, Resource, Session, SessionKind, User}
 /// Somebody of elsewhere, and where they ask from.
 #[derive(Debug)]
 pub struct Visitor {
-    identity: WebIdentity,
+    identity: Identity,
     account: AccountId,
     from: From,
+}
+
+/// Who somebody of elsewhere is, and by whose word.
+#[derive(Debug)]
+pub enum Identity {
+    /// By the assertion of a SAML provider.
+    Saml(Box<SamlIdentity>),
+    /// By the token of an OpenID Connect provider.
+    Web(Box<WebIdentity>),
+}
+
+impl Identity {
+    /// The provider's ARN: what a trust policy names under `Federated`.
+    #[must_use]
+    pub fn provider_arn(&self) -> &Arn {
+        match self {
+            Self::Saml(identity) => identity.provider_arn(),
+            Self::Web(identity) => identity.provider_arn(),
+        }
+    }
+
+    /// Who vouches: an `entityID`, or an issuer without `https://`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        match self {
+            Self::Saml(identity) => identity.issuer(),
+            Self::Web(identity) => identity.host_path(),
+        }
+    }
+
+    /// Who it is to them.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Saml(identity) => identity.subject(),
+            Self::Web(identity) => identity.subject(),
+        }
+    }
+
+    /// How they were authenticated (RFC 8176), as far as that is said in such words.
+    #[must_use]
+    pub fn amr(&self) -> &[String] {
+        match self {
+            Self::Saml(_) => &[],
+            Self::Web(identity) => identity.amr(),
+        }
+    }
+
+    /// When they were.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<Timestamp> {
+        match self {
+            Self::Saml(identity) => Some(identity.assertion().authenticated()),
+            Self::Web(identity) => identity.issued(),
+        }
+    }
+
+    /// What conditions of a trust policy can ask for.
+    #[must_use]
+    pub fn context(&self) -> Vec<(&str, &[String])> {
+        match self {
+            Self::Saml(identity) => identity.context().collect(),
+            Self::Web(identity) => identity.context().collect(),
+        }
+    }
 }
 
 /// A caller whom policies know.
@@ -38,13 +104,13 @@ pub enum Subject<'a> {
 impl Visitor {
     /// Somebody for whom an issuer vouched, who asks in `account`.
     #[must_use]
-    pub fn new(identity: WebIdentity, account: AccountId, from: From) -> Self {
+    pub fn new(identity: Identity, account: AccountId, from: From) -> Self {
         Self { identity, account, from }
     }
 
     /// Who it is, by the word of the issuer.
     #[must_use]
-    pub fn identity(&self) -> &WebIdentity {
+    pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
@@ -57,7 +123,7 @@ impl Visitor {
     /// What the log calls them: the provider, and the subject there.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{} of {}", self.identity.subject(), self.identity.host_path())
+        format!("{} of {}", self.identity.subject(), self.identity.issuer())
     }
 }
 

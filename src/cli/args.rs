@@ -26,6 +26,7 @@ use super::iam::providers::ProviderVerb;
 use super::iam::resources::LocalResource;
 use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::iam::sessions::SessionVerb;
+use super::idp::IdpVerb;
 use super::login::SignIn;
 use super::notify::NotifyVerb;
 use super::output::Format;
@@ -184,7 +185,10 @@ pub enum Verb {
     /// Instance profiles: the names under which machines find their roles
     #[command(subcommand)]
     InstanceProfile(ProfileVerb),
-    /// Providers of identity, as they are described; nobody is signed in by them yet
+    /// Outside SAML providers, whose people assume roles and sign in
+    #[command(subcommand)]
+    Idp(IdpVerb),
+    /// Providers of identity, as trust policies name them
     #[command(subcommand)]
     Provider(ProviderVerb),
     /// Clients of single sign-on: applications that people sign in to
@@ -630,6 +634,13 @@ mod tests {
             "provider oidc add-client login.example/realm two",
             "provider oidc list",
             "provider saml list",
+            "idp list",
+            "idp show Corp --metadata",
+            "idp add Corp --url https://idp.example.com/metadata",
+            "idp check Corp",
+            "idp refresh Corp",
+            "idp confirm Corp --file metadata.xml",
+            "idp remove Corp",
             "policy who-can s3:Get* arn:aws:s3:::box/* --context aws:SourceIp=10.1.2.3",
             "policy last-accessed user/ann",
             "policy last-accessed arn:aws:iam::123456789012:policy/s3-read --users iam",

@@ -16,6 +16,7 @@ pub mod engagements;
 pub mod explain;
 pub mod grants;
 pub mod iam;
+pub mod idp;
 pub mod kerberos;
 pub mod login;
 mod logins;
@@ -143,6 +144,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Grant(verb) => grants::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Notify(verb) => notify::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Client(verb) => clients::run(&mut Session::open(&global).await?, verb).await?,
+        Verb::Idp(verb) => idp::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
         Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,

@@ -16,7 +16,7 @@ use super::Exit;
 use super::args::Global;
 use super::iam::read;
 use super::output::{Format, Output, moment};
-use crate::authn::saml::{Expected, IdentityProvider, Refused, SamlAssertion, ServiceProvider, judge};
+use crate::authn::saml::{Also, Expected, IdentityProvider, Refused, SamlAssertion, ServiceProvider, judge};
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::text::printable;
@@ -68,6 +68,7 @@ pub fn run(global: &Global, SamlVerb::Verify(verb): SamlVerb) -> anyhow::Result<
     let own = ServiceProvider {
         entity_id: verb.sp_entity_id,
         acs: verb.acs,
+        also: Also::default(),
         key: verb.key.as_deref().map(decryption_key).transpose()?,
     };
     let text = response(&read(&verb.file)?)?;

@@ -97,6 +97,8 @@ pub const KEYS: &[Key] = &[
         "false",
         "whether STS takes the Kerberos ticket of a domain's computer",
     ),
+    defaulted("sts.saml_urls", Form::Names, "[]", "addresses that SAML assertions may be delivered to (AssumeRoleWithSAML); ours/saml"),
+    defaulted("sts.saml_audiences", Form::Names, "[]", "names that SAML assertions may be made for; the first address"),
     defaulted(
         "sessions.max_directory_age",
         Form::Duration,

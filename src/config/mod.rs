@@ -184,16 +184,19 @@ impl Config {
         let state_directory = files.path(top.read("state_directory"));
         let ticket_checks = ticket_check::all(&top.sections("ticket_check"), files);
         let sso = sso::meant(&top.section("sso"), files);
+        let https = https::meant(&top.section("https"), files);
+        let host = https.as_ref().and_then(|https| https.hosts.as_ref()?.main());
+        let sts = sts::meant(&top.section("sts"), Kerberos::takes_tickets(&top.section("kerberos")), host);
         Some(Self {
             keys: sealing::meant(&top.section("keys"), files, &state_directory),
             state_directory,
             listen: Listen::meant(&top.section("listen"), files),
-            https: https::meant(&top.section("https"), files),
+            https,
             forward_auth: forward_auth::meant(&top.section("forward_auth"), files),
             access: Access::meant(&top.section("access")),
             calls: api::meant(&top.section("api")),
             token_limits: sso::limits(&top.section("sso")),
-            sts: sts::meant(&top.section("sts"), Kerberos::takes_tickets(&top.section("kerberos"))),
+            sts,
             portal: Portal::meant(&top.section("portal")),
             sessions: Sessions::meant(&top.section("sessions")),
             login: login::meant(&top.section("login")),

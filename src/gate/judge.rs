@@ -302,7 +302,7 @@ impl Asked<'_> {
         asked.extend(self.asking.session.clone());
         if let Subject::Visitor(visitor) = self.who {
             let said = visitor.identity().context();
-            asked.extend(said.map(|(key, values)| (key.to_owned(), values.to_vec())));
+            asked.extend(said.into_iter().map(|(key, values)| (key.to_owned(), values.to_vec())));
         }
         if self.asking.mfa.is_some() {
             asked.insert("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()]);

@@ -58,6 +58,8 @@ pub enum Proof {
     Kerberos,
     /// A proxy's secret or certificate.
     Proxy,
+    /// A response of an outside SAML provider.
+    Saml,
     /// A token of an outside issuer.
     WebIdentity,
     /// A code of a device that comes with a call.
@@ -333,6 +335,7 @@ impl Gate {
             Proof::Certificate => ("VerifyCertificate", "certificates"),
             Proof::Kerberos => ("VerifyTicket", "tickets"),
             Proof::Proxy => ("VerifyProxy", "proxies"),
+            Proof::Saml => ("VerifySAML", "assertions"),
             Proof::WebIdentity => ("VerifyWebIdentity", "tokens"),
             Proof::SecondFactor => ("VerifySecondFactor", "codes"),
             Proof::Token => ("VerifyToken", "session tokens"),

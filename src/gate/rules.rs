@@ -35,13 +35,17 @@ impl Operation {
             (CallerKind::Bound, _) => Some(matches!(self, Self::GetSessionToken)),
             (CallerKind::Machine, _) if self.is_for_machines() => None,
             (CallerKind::Machine, _) => Some(false),
-            (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithWebIdentity) => None,
+            (CallerKind::Visitor, _) if matches!(self, Self::AssumeRoleWithSAML | Self::AssumeRoleWithWebIdentity) => {
+                None
+            }
             (CallerKind::Visitor, _) => Some(false),
             (CallerKind::Session { .. }, _) if self.is_of_a_browser() => None,
             (_, _) if self.is_of_a_browser() || matches!(self, Self::ExchangeToken) => Some(false),
             (_, _)
-                if matches!(self, Self::AcceptInvitation | Self::AssumeRoleWithLDAPIdentity | Self::Login)
-                    || self.is_for_machines() =>
+                if matches!(
+                    self,
+                    Self::AcceptInvitation | Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithSAML | Self::Login
+                ) || self.is_for_machines() =>
             {
                 Some(false)
             }
@@ -180,8 +184,10 @@ impl Operation {
     /// True when it gives a session of a role.
     #[must_use]
     pub const fn is_assuming(self) -> bool {
-        matches!(self, Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity | Self::ExchangeToken)
-            || self.is_for_machines()
+        matches!(
+            self,
+            Self::AssumeRole | Self::AssumeRoleWithLDAPIdentity | Self::AssumeRoleWithSAML | Self::ExchangeToken
+        ) || self.is_for_machines()
     }
 
     /// True when a machine that showed who it is may ask for it: by a certificate, or by a token.

@@ -186,6 +186,7 @@ impl From<AdminError> for Failure {
             | AdminError::Tag(_)
             | AdminError::Oidc(_)
             | AdminError::Saml(_)
+            | AdminError::SamlMetadata(_)
             | AdminError::Client(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
             AdminError::Report(ReportError::InProgress) => Self::coded(&error, StatusCode::CONFLICT, error.code()),
             AdminError::Report(_) => Self::coded(&error, StatusCode::GONE, error.code()),

@@ -1,4 +1,4 @@
-//! Actions on SAML providers. They describe them: nobody is signed in by one yet, and their metadata is kept as text.
+//! Actions on SAML providers, whose assertions `AssumeRoleWithSAML` takes.
 
 use super::answer::{list, tags, text, time};
 use super::{About, Action, Job, Params, QueryError, changes, iam, nothing, reads, tagging, untagging};
@@ -44,7 +44,8 @@ fn untag_about(params: &Params, _: &Signed) -> About {
 fn create(params: &Params) -> Result<Job, QueryError> {
     let new = NewSamlProvider {
         name: params.parsed_required("Name")?,
-        metadata: params.parsed_required(METADATA)?,
+        metadata: Some(params.parsed_required(METADATA)?),
+        url: None,
         tags: params.tags()?,
     };
     changes(move |admin, asked| {
@@ -62,18 +63,23 @@ fn update(params: &Params) -> Result<Job, QueryError> {
     changes(move |admin, asked| Ok(vec![text(ARN, admin.update_saml_provider(asked, &metadata)?.arn)]))
 }
 
-/// `ValidUntil` stands in the metadata, which is not read here: so nothing is said of it.
 fn get(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, asked| {
         let view = admin.saml_provider(asked)?;
-        Ok(vec![text(METADATA, view.metadata.unwrap_or_default()), time("CreateDate", view.created), tags(&view.tags)])
+        let mut answer = vec![text(METADATA, view.metadata.unwrap_or_default()), time("CreateDate", view.created)];
+        answer.extend(view.valid_until.map(|until| time("ValidUntil", until)));
+        answer.push(tags(&view.tags));
+        Ok(answer)
     })
 }
 
 fn list_all(_: &Params) -> Result<Job, QueryError> {
     reads(|admin, _| {
         let found = admin.saml_providers()?;
-        let fields = found.iter().map(|view| vec![text("Arn", &view.arn), time("CreateDate", view.created)]);
+        let fields = found.iter().map(|view| {
+            let until = view.valid_until.map(|until| time("ValidUntil", until));
+            [text("Arn", &view.arn), time("CreateDate", view.created)].into_iter().chain(until).collect()
+        });
         Ok(vec![list("SAMLProviderList", fields)])
     })
 }

@@ -8,7 +8,7 @@
 use jiff::SignedDuration;
 
 use super::{IssueError, LONGEST_OWN, USUAL, USUAL_OWN, What};
-use crate::authn::subject::Subject;
+use crate::authn::subject::{Identity, Subject};
 use crate::base::Timestamp;
 use crate::model::Role;
 use crate::model::root_task::LONGEST_ROOT;
@@ -37,7 +37,23 @@ pub(super) struct Limits<'a> {
 pub(super) fn expiry(limits: &Limits<'_>) -> Result<Timestamp, IssueError> {
     let bounds = bounds(limits);
     let seconds = choose(limits.requested, usual(limits.what), &bounds)?;
+    let seconds = shortened(seconds, limits)?;
     Ok(limits.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
+}
+
+/// A SAML provider shortens what it vouches for, whatever is asked for (IAM User Guide, "SessionDuration attribute"; STS API reference,
+/// `AssumeRoleWithSAML`, `DurationSeconds`): whoever asks cannot know what it says.
+fn shortened(seconds: i64, limits: &Limits<'_>) -> Result<i64, IssueError> {
+    let Subject::Visitor(visitor) = limits.subject else { return Ok(seconds) };
+    let Identity::Saml(identity) = visitor.identity() else { return Ok(seconds) };
+    let ends = identity.assertion().session_ends();
+    let left = ends.map(|end| end.duration_since(limits.now).as_secs());
+    let seconds = [left, identity.session_seconds().map(i64::from)].into_iter().flatten().fold(seconds, i64::min);
+    if seconds <= 0 {
+        let why = "no time is left: the session at the SAML provider lasts no second more";
+        return Err(IssueError::NoTimeLeft(why.to_owned()));
+    }
+    Ok(seconds)
 }
 
 fn usual(what: &What) -> u32 {

@@ -33,6 +33,9 @@ pub enum IssueError {
         /// Whether it has nothing, or something that names nobody.
         lack: Lack,
     },
+    /// What it would be begun by was shown before, for the same role.
+    #[error("the SAML assertion was shown before, and counts once: sign in at the provider again")]
+    ShownBefore,
     /// No token can be as it is asked for.
     #[error("{0}")]
     NoToken(&'static str),
@@ -82,6 +85,7 @@ impl IssueError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Nobody | Self::NotYours(_) | Self::NoTimeLeft(_) | Self::Nameless { .. } => "AccessDenied",
+            Self::ShownBefore => "InvalidIdentityToken",
             Self::TooLong(_) | Self::NoToken(_) => "ValidationError",
             Self::NoSuchPolicy { .. } => "MalformedPolicyDocument",
             Self::Keys(_) | Self::Clock(_) | Self::Stale(_) => "ServiceUnavailable",
@@ -99,7 +103,8 @@ impl Faulty for IssueError {
             | Self::NotYours(_)
             | Self::Nameless { .. }
             | Self::NoToken(_)
-            | Self::NoSuchPolicy { .. } => Fault::Caller,
+            | Self::NoSuchPolicy { .. }
+            | Self::ShownBefore => Fault::Caller,
             Self::Keys(error) => error.fault(),
             Self::Clock(error) => error.fault(),
             Self::Stale(_) => Fault::Directory,

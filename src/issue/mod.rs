@@ -21,7 +21,7 @@ pub use inherit::{Inherited, SessionTags};
 pub use templates::{Stated, Template, TemplateError, Templates};
 
 use crate::audit::Outcome;
-use crate::authn::subject::Subject;
+use crate::authn::subject::{Identity, Subject};
 use crate::base::text::printable;
 use crate::base::{Clock, PolicyId, SessionId, Timestamp};
 use crate::gate::{Authorized, Grant, Granted};
@@ -32,7 +32,8 @@ use crate::model::{
 };
 use crate::rights;
 use crate::sessions::Sessions;
-use crate::store::{Commit, Snapshot, Store, iam};
+use crate::store::schema::sso::Spent;
+use crate::store::{Commit, Snapshot, Store, StoreError, iam};
 
 /// Begins sessions; clones share what they work with.
 #[derive(Clone)]
@@ -124,8 +125,13 @@ impl Mint {
                 if !session.through.is_empty() {
                     outcome = outcome.with("through", session.through.join(" > "));
                 }
-                allowed.commit(&self.store, commit, &outcome, now)?;
-                Ok(minted)
+                let saml = matches!(session.begun, Begun::Saml { .. });
+                match allowed.commit(&self.store, commit, &outcome, now) {
+                    Ok(_) => Ok(minted),
+                    // Nothing else that such a session writes could be there before.
+                    Err(StoreError::Conflict { .. }) if saml => Err(IssueError::ShownBefore),
+                    Err(error) => Err(error.into()),
+                }
             }
             Err(error) => {
                 allowed.complete(&Outcome::failed(error.code(), &error), now);
@@ -174,6 +180,13 @@ impl Mint {
         let (arn, unique_id) = self.called(&session, role.as_ref(), subject);
         let mut commit = Commit::new(allowed.actor(), now, allowed.operation().intent());
         commit.add_session(&session)?;
+        if let (Subject::Visitor(visitor), Some(role)) = (subject, &role)
+            && let Identity::Saml(identity) = visitor.identity()
+        {
+            // With the session, in one act: of two that show it at once one begins a session.
+            let (digest, until) = identity.once_for(&role.id);
+            commit.spend(Spent::SamlAssertion, &digest, until)?;
+        }
         Ok((Minted { session, secrets, arn, unique_id }, commit))
     }
 
@@ -269,14 +282,19 @@ fn begun(subject: Subject<'_>, owner: CredentialOwner) -> Begun {
         (Subject::Bound(bound), None) => Begun::Login { user: bound.user().id },
         (Subject::Machine(machine), None) => Begun::Machine { resource: machine.resource().id },
         (Subject::Signed(signed), None) => Begun::AccessKey { key: signed.key().clone(), owner },
-        (Subject::Visitor(visitor), None) => {
-            let identity = visitor.identity();
-            Begun::WebIdentity {
+        (Subject::Visitor(visitor), None) => match visitor.identity() {
+            Identity::Saml(identity) => Begun::Saml {
+                provider: identity.provider(),
+                issuer: identity.issuer().to_owned(),
+                subject: identity.subject().to_owned(),
+                certificate: identity.assertion().signed().by.clone().unwrap_or_default(),
+            },
+            Identity::Web(identity) => Begun::WebIdentity {
                 provider: identity.provider(),
                 issuer: identity.issuer().clone(),
                 subject: identity.subject().to_owned(),
-            }
-        }
+            },
+        },
     }
 }
 
@@ -300,9 +318,11 @@ impl Factors {
                 Self { mfa: bound.mfa(), amr: words(&bound.amr()), auth_time: Some(bound.at()) }
             }
             // What the issuer says of it is a condition's business: its second factor is not one that was shown here.
-            (Subject::Visitor(visitor), None) => {
-                Self { mfa: None, amr: visitor.identity().amr().to_vec(), auth_time: visitor.identity().issued() }
-            }
+            (Subject::Visitor(visitor), None) => Self {
+                mfa: None,
+                amr: visitor.identity().amr().to_vec(),
+                auth_time: visitor.identity().authenticated(),
+            },
             (Subject::Machine(machine), None) => {
                 Self { mfa: None, amr: words(machine.amr()), auth_time: Some(machine.at()) }
             }

@@ -20,3 +20,16 @@
 //!
 //! **For another service, another request, another time** (ASVS#1738). *Here:* each of these is a rule with a name, and a refusal says
 //! which (`src/authn/saml/judge.rs`). *Tests:* `tests/it/saml_judge.rs`, one field at a time.
+//!
+//! **Shown twice, or posted by somebody else's page** (ASVS#1738). *Here:* an assertion counts once for a role, written with the session
+//! in one act (`src/issue/mod.rs`), and once for a sign-in (`src/authn/saml/relying.rs`); nobody signs in by a response that this very
+//! browser did not ask for within five minutes (`src/http/portal/outside.rs`). *Tests:* `tests/it/sts_saml_clients.rs`, sixty-four at
+//! once and over a restart; `tests/it/sign_in_with_saml.rs`.
+//!
+//! **People known by what others may be called next** (threats O9). *Here:* a sign-in takes persistent names of that provider for us, and
+//! keeps them apart from subjects of OpenID Connect by the same issuer (`src/authn/saml/party.rs`, `src/model/outside_identity.rs`).
+//! *Tests:* `tests/it/sign_in_with_saml.rs`.
+//!
+//! **Metadata that changes by itself** (whoever has the web server has the keys). *Here:* what is fetched and says something else counts
+//! for nothing until an administrator confirms it by its digest (`src/admin/iam/providers/fetched.rs`); sessions end with the key that
+//! vouched for them (`src/sessions/check.rs`). *Tests:* `tests/it/saml_idp.rs`, `tests/it/sts_saml.rs`.

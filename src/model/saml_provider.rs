@@ -18,7 +18,7 @@ const LONGEST_NAME: usize = 128;
 /// Shortest metadata (IAM API reference, `SAMLMetadataDocumentType`). The longest is what a row of the store holds.
 const SHORTEST_METADATA: usize = 1_000;
 
-/// A provider, as it is described here. Nobody is signed in by it yet: that is the business of SAML and STS.
+/// A provider, as it is described here. How a response of it is judged is the business of `authn`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SamlProvider {
     /// Stays the same.
@@ -29,6 +29,16 @@ pub struct SamlProvider {
     pub name: SamlProviderName,
     /// What it says of itself.
     pub metadata: Metadata,
+    /// What of that sessions rest on, as it was read when it was written. `None` of one that was written before anybody read it, and
+    /// has not been written since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described: Option<Described>,
+    /// Where it publishes that, `https://`: from there it is fetched again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Other metadata that was found there, and that nobody has confirmed. It counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// When it was made.
     pub created: Timestamp,
     /// When its metadata was written last.
@@ -38,7 +48,40 @@ pub struct SamlProvider {
     pub tags: Tags,
 }
 
+/// What the metadata of a provider says of who it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Described {
+    /// Its own name, its `entityID`.
+    pub entity_id: String,
+    /// SHA-256, in hex, of the certificates whose keys it signs with.
+    pub certificates: Vec<String>,
+    /// Until when the metadata counts, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+}
+
+/// Metadata that was fetched and says something else than what counts. Its text is not kept: whoever confirms it has it fetched
+/// again, and it has to be the same still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// SHA-256 of the text, in hex.
+    pub digest: String,
+    /// What is other about it, in words.
+    pub changes: Vec<String>,
+    /// Since when it is known.
+    pub since: Timestamp,
+}
+
 impl SamlProvider {
+    /// Whether what `issuer` signed by the key of `certificate` still counts: the provider is the same, and the key is one of its.
+    #[must_use]
+    pub fn vouches(&self, issuer: &str, certificate: &str) -> bool {
+        let holds = |described: &Described| {
+            described.entity_id == issuer && described.certificates.iter().any(|one| one == certificate)
+        };
+        self.described.as_ref().is_none_or(holds)
+    }
+
     /// Its name in policies and SDKs.
     #[must_use]
     pub fn arn(&self) -> Arn {
@@ -51,10 +94,12 @@ impl SamlProvider {
 #[serde(try_from = "String", into = "String")]
 pub struct SamlProviderName(String);
 
+/// Most keys of a provider (IAM User Guide, "IAM and STS quotas").
+pub const MOST_KEYS: usize = 10;
+
 /// The metadata of a provider, as text.
 ///
-/// It is not read as XML here: whoever reads it later, to believe an assertion, has to do it with all due care, and a
-/// second reader could only come to another result. So what is not XML is found out when it is used.
+/// It is not read as XML here: that is done with all due care in one place, and a second reader could only come to another result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Metadata(String);

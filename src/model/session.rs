@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer, RootTask};
 use crate::base::text::printable_within;
-use crate::base::{FamilyId, GrantId, OidcProviderId, PolicyId, ResourceId, RoleId, SessionId, Timestamp, UserId};
+use crate::base::{
+    FamilyId, GrantId, OidcProviderId, PolicyId, ResourceId, RoleId, SamlProviderId, SessionId, Timestamp, UserId,
+};
 
 /// Seconds that any session lasts at most (STS API reference, `GetSessionToken`: 36 hours).
 pub const LONGEST: u32 = 129_600;
@@ -140,6 +142,17 @@ pub enum Begun {
     Tokens {
         /// The family they are of.
         family: FamilyId,
+    },
+    /// The word of an outside SAML provider.
+    Saml {
+        /// The provider that it was registered as.
+        provider: SamlProviderId,
+        /// Who vouched: its `entityID` then.
+        issuer: String,
+        /// Who it is to them.
+        subject: String,
+        /// SHA-256, in hex, of the certificate by whose key they signed.
+        certificate: String,
     },
     /// The word of an outside issuer.
     WebIdentity {

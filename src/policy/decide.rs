@@ -149,7 +149,7 @@ pub fn decide(request: &Request, policies: &Policies<'_>, detail: Detail) -> Dec
     let resource_must = request.is_decided_by_resource();
 
     // Somebody of elsewhere has nothing of their own, and has to be meant as such: not as everybody.
-    let is_visitor = *request.principal.who() == Who::WebIdentity;
+    let is_visitor = request.principal.is_visitor();
     let granted = match (request.is_within_account(), closeness) {
         (within, closeness) if is_visitor => within && closeness == Closeness::Itself,
         (true, Closeness::Itself) => true,

@@ -29,7 +29,9 @@ pub(super) enum Who {
     },
     /// A machine that is not in EC2, for which IAM has no kind.
     Machine,
-    /// Somebody of elsewhere, known by the provider that vouches for them.
+    /// Somebody of elsewhere, known by the SAML provider that vouches for them.
+    Saml,
+    /// The same, by the OpenID Connect provider.
     WebIdentity,
     /// A session made by GetFederationToken. Its name was chosen by whoever made it, and says nothing of who that was.
     Federated,
@@ -75,26 +77,36 @@ impl Principal {
         Ok(Self { arn: arn.into(), account: account.into(), who, unique_id: None })
     }
 
-    /// Somebody for whom the OpenID Connect provider with this ARN vouches. Who that is stands in the context, and conditions say
-    /// who of them is meant.
+    /// Somebody for whom the OpenID Connect or SAML provider with this ARN vouches. Who that is stands in the context, and
+    /// conditions say who of them is meant.
     ///
     /// # Errors
     /// When it is no provider's ARN.
-    pub fn web_identity(provider: &str) -> Result<Self, PrincipalError> {
+    pub fn visitor(provider: &str) -> Result<Self, PrincipalError> {
         let none = || PrincipalError(printable(provider).into_owned());
         let fields = ArnFields::of(provider).ok_or_else(none)?;
-        let is_provider = fields.service() == "iam" && fields.resource().starts_with("oidc-provider/");
-        if !is_provider || !is_account(fields.account()) || provider.contains(['*', '?']) {
+        let who = match fields.resource().split_once('/') {
+            Some(("oidc-provider", _)) => Who::WebIdentity,
+            Some(("saml-provider", _)) => Who::Saml,
+            _ => return Err(none()),
+        };
+        if fields.service() != "iam" || !is_account(fields.account()) || provider.contains(['*', '?']) {
             return Err(none());
         }
         let account = fields.account().into();
-        Ok(Self { arn: provider.into(), account, who: Who::WebIdentity, unique_id: None })
+        Ok(Self { arn: provider.into(), account, who, unique_id: None })
     }
 
     /// Whether it is somebody of elsewhere, for whom a provider vouches.
     #[must_use]
-    pub fn is_web_identity(&self) -> bool {
-        self.who == Who::WebIdentity
+    pub fn is_visitor(&self) -> bool {
+        matches!(self.who, Who::Saml | Who::WebIdentity)
+    }
+
+    /// Whether that is a SAML provider.
+    #[must_use]
+    pub fn is_by_saml(&self) -> bool {
+        self.who == Who::Saml
     }
 
     /// The same, known by this unique id (`AIDA..`, `AROA..`, `ARES..`): what a document names by id is then found.
@@ -209,7 +221,7 @@ impl PrincipalPattern {
                 let closeness = if behind { Closeness::Behind } else { Closeness::Itself };
                 yes(principal.unique_id.as_ref() == Some(id), closeness)
             }
-            Self::Other { kind: OtherKind::Federated, name } if principal.who == Who::WebIdentity => {
+            Self::Other { kind: OtherKind::Federated, name } if principal.is_visitor() => {
                 yes(*name == principal.arn, Closeness::Itself)
             }
             Self::Other { .. } => Closeness::No,
@@ -286,7 +298,7 @@ fn aws(item: &Node<'_, '_>) -> Result<PrincipalPattern, PolicyError> {
     let kind = match &principal.who {
         Who::Root => return Ok(PrincipalPattern::Account(principal.account)),
         Who::Role => Kind::Role(text.rsplit('/').next().unwrap_or_default().into()),
-        Who::User | Who::Machine | Who::Session { .. } | Who::Federated | Who::WebIdentity => Kind::Single,
+        Who::User | Who::Machine | Who::Session { .. } | Who::Federated | Who::Saml | Who::WebIdentity => Kind::Single,
     };
     Ok(PrincipalPattern::Arn { arn: principal.arn, account: principal.account, kind })
 }

@@ -74,7 +74,7 @@ impl Acting {
     /// # Errors
     /// When it is no provider's ARN.
     pub fn visitor(home: &AccountId, provider: &Arn) -> Result<Self, ActingError> {
-        Ok(Self::bare(Principal::web_identity(provider.as_str())?, home.clone()))
+        Ok(Self::bare(Principal::visitor(provider.as_str())?, home.clone()))
     }
 
     /// A user.
@@ -217,7 +217,7 @@ impl Acting {
     pub fn context(&self, now: Timestamp) -> Context {
         let mut context = match &self.effective {
             Some(effective) => effective.facts.context(now),
-            None if self.principal.is_web_identity() => moment(now),
+            None if self.principal.is_visitor() => moment(now),
             None => root_context(&self.account, now),
         };
         for (key, values) in &self.session {

@@ -66,7 +66,8 @@ pub enum AssumeError {
 /// What a role's trust and who asks have to allow.
 const ASSUME_ROLE: &str = "sts:AssumeRole";
 
-/// What a role's trust has to allow to somebody of elsewhere.
+/// What a role's trust has to allow to somebody of elsewhere, by whose word it is.
+const WITH_SAML: &str = "sts:AssumeRoleWithSAML";
 const WITH_WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
 
 /// Whether `acting` may begin a session of `role` for which `asked` is asked, at `now`. Where they come from an issuer that
@@ -183,7 +184,11 @@ fn actions(acting: &Acting, asked: &Asked) -> impl Iterator<Item = &'static str>
     let has = |key: &str| asked.get(key).is_some_and(|values| !values.is_empty());
     let tags = has("aws:TagKeys").then_some("sts:TagSession");
     let source = has("sts:SourceIdentity").then_some("sts:SetSourceIdentity");
-    let assume = if acting.principal.is_web_identity() { WITH_WEB_IDENTITY } else { ASSUME_ROLE };
+    let assume = match (acting.principal.is_visitor(), acting.principal.is_by_saml()) {
+        (_, true) => WITH_SAML,
+        (true, false) => WITH_WEB_IDENTITY,
+        (false, false) => ASSUME_ROLE,
+    };
     [Some(assume), tags, source].into_iter().flatten()
 }
 

@@ -7,7 +7,7 @@ use crate::base::{FamilyId, Fault, Faulty, ResourceId, SessionId, Timestamp};
 use crate::model::session::LONGEST_CHAIN;
 use crate::model::{
     AccountId, Begun, CredentialOwner, Entity, Held, Inactive, Member, OidcProvider, Origin, Resource, Role, Root,
-    Session, SessionKind, Standing, User,
+    SamlProvider, Session, SessionKind, Standing, User,
 };
 use crate::rights::{
     Acting, ActingError, AssumeError, Assumed, Reading, Stale, granted, may_assume, may_assume_granted, may_assume_root,
@@ -367,6 +367,15 @@ impl Check<'_> {
                 let person = person.ok_or_else(|| begun("it names no person".to_owned()))?;
                 self.tokens(reading, family, person, depth)?;
                 Ok((Acting::user(reading, person)?, None))
+            }
+            Begun::Saml { provider, issuer, certificate, .. } => {
+                let provider = iam::object::<SamlProvider>(self.snapshot, provider.as_bytes())?;
+                let provider = provider.ok_or_else(|| begun("its SAML provider is gone".to_owned()))?.value;
+                if !provider.vouches(issuer, certificate) {
+                    let what = "the metadata of its SAML provider names it no more, or not the key that it signed by";
+                    return Err(begun(what.to_owned()));
+                }
+                Ok((Acting::visitor(self.home, &provider.arn())?, None))
             }
             Begun::WebIdentity { provider, .. } => {
                 let provider = iam::object::<OidcProvider>(self.snapshot, provider.as_bytes())?;

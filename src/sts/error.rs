@@ -13,7 +13,10 @@ impl From<IssueError> for QueryError {
             IssueError::Nobody | IssueError::NotYours(_) | IssueError::NoTimeLeft(_) | IssueError::Nameless { .. } => {
                 403
             }
-            IssueError::TooLong(_) | IssueError::NoToken(_) | IssueError::NoSuchPolicy { .. } => 400,
+            IssueError::TooLong(_)
+            | IssueError::NoToken(_)
+            | IssueError::NoSuchPolicy { .. }
+            | IssueError::ShownBefore => 400,
             IssueError::Keys(_) | IssueError::Clock(_) | IssueError::Stale(_) => 503,
             IssueError::Store(_) => 500,
         };

@@ -19,6 +19,7 @@ mod identity;
 mod machine;
 mod own;
 pub mod role_token;
+mod saml;
 mod templates;
 mod ticket;
 pub mod unsigned;

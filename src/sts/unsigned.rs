@@ -1,4 +1,4 @@
-//! Actions that nobody signs: who asks shows a password, a certificate, a Kerberos ticket, or a token of somebody who vouches for
+//! Actions that nobody signs: who asks shows a password, a certificate, a Kerberos ticket, or the word of somebody who vouches for
 //! them.
 //!
 //! What is wrong with the parameters is told before anything is shown to anybody: a password is not spent on a typing error.
@@ -10,8 +10,9 @@ use crate::authn::federated::{self, WebIdentityError};
 use crate::authn::kerberos::{Acceptor, KerberosRefused, Token};
 use crate::authn::login::{Attempt, Logins, Reason, Refused};
 use crate::authn::machine::{MachineIssuers, Shown};
+use crate::authn::saml::ServiceProvider;
 use crate::authn::signed::From;
-use crate::authn::subject::Visitor;
+use crate::authn::subject::{Identity, Visitor};
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{Asking, Gate, Operation, Proof};
 use crate::issue::{Inherited, IssueError, LONGEST_OWN, SHORTEST, SessionTags, Wanted, What};
@@ -22,15 +23,17 @@ use crate::store::{StoreError, iam};
 
 use super::assume_role::{answer, asking, session_name, wanted};
 use super::wanted::{inherited, policies, policy};
-use super::{Job, Sts, begins, machine, ticket};
+use super::{Job, Sts, begins, machine, saml, ticket};
 
 /// What may be done without a signature.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Whether a password of the directory is taken by `AssumeRoleWithLDAPIdentity`.
     pub ldap_identity: bool,
     /// Whether a machine's Kerberos ticket is taken by `AssumeRoleWithKerberos`.
     pub kerberos: bool,
+    /// Who we are to SAML providers, and where their assertions are delivered; without it none is taken.
+    pub saml: Option<Arc<ServiceProvider>>,
 }
 
 /// An action without a signature.
@@ -42,6 +45,8 @@ pub enum Unsigned {
     Kerberos,
     /// With a password of the directory.
     LdapIdentity,
+    /// With an assertion of an outside SAML provider.
+    Saml,
     /// With a token of an outside issuer.
     WebIdentity,
 }
@@ -75,7 +80,7 @@ pub struct Arrived {
 
 impl Unsigned {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Certificate, Self::Kerberos, Self::LdapIdentity, Self::WebIdentity];
+    pub const ALL: [Self; 5] = [Self::Certificate, Self::Kerberos, Self::LdapIdentity, Self::Saml, Self::WebIdentity];
 
     /// Its name in requests.
     #[must_use]
@@ -84,6 +89,7 @@ impl Unsigned {
             Self::Certificate => "AssumeRoleWithCertificate",
             Self::Kerberos => "AssumeRoleWithKerberos",
             Self::LdapIdentity => "AssumeRoleWithLDAPIdentity",
+            Self::Saml => "AssumeRoleWithSAML",
             Self::WebIdentity => "AssumeRoleWithWebIdentity",
         }
     }
@@ -110,6 +116,7 @@ impl Unsigned {
             Self::Certificate => machine::with_certificate(sts, doors, params, from, now).await,
             Self::Kerberos => ticket::with_ticket(sts, doors, ticket, (params, from), now).await,
             Self::LdapIdentity => with_password(sts, doors, params, from, now).await,
+            Self::Saml => saml::with_assertion(sts, doors, params, from, now).await,
             Self::WebIdentity => with_token(sts, doors, params, from, now).await,
         }
     }
@@ -281,7 +288,7 @@ async fn with_token(
         pieces.extend(answer(minted));
         pieces
     })?;
-    let caller = Visitor::new(identity, sts.admin.account.clone(), from).into();
+    let caller = Visitor::new(Identity::Web(Box::new(identity)), sts.admin.account.clone(), from).into();
     let asking = Asking { strangers, ..asking };
     Ok(Arrived { caller, operation: Operation::AssumeRoleWithWebIdentity, resource, asking, job, answer: None })
 }

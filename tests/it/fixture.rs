@@ -108,7 +108,11 @@ impl Fixture {
             machines: Arc::default(),
             providers: Arc::default(),
             kerberos: bailey::authn::kerberos::Acceptor::default(),
-            sts_settings: RwLock::new(bailey::sts::unsigned::Settings { ldap_identity: true, kerberos: true }),
+            sts_settings: RwLock::new(bailey::sts::unsigned::Settings {
+                ldap_identity: true,
+                kerberos: true,
+                saml: Some(Arc::new(crate::saml_bed::own())),
+            }),
             portal: RwLock::new(bailey::sso::sign_in::Settings { enabled: true, longest: 43_200 }),
             sso_settings: RwLock::default(),
             logins,

@@ -728,8 +728,7 @@ async fn an_openid_connect_provider_is_described_changed_and_deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saml_provider_keeps_its_metadata_as_text() {
     let mut office = Office::new().await;
-    let metadata =
-        format!("<EntityDescriptor entityID=\"https://idp\">\n{}</EntityDescriptor>", "\u{e9}&amp;".repeat(250));
+    let metadata = crate::saml_bed::metadata(&[&crate::saml_bed::RSA]).replace("Of a provider.", "\u{e9}");
     let named = ("Name", "adfs");
     let new = [named, ("SAMLMetadataDocument", metadata.as_str()), ("Tags.member.1.Key", "k")];
     let made = office.done("CreateSAMLProvider", &new).await;
@@ -738,24 +737,37 @@ async fn a_saml_provider_keeps_its_metadata_as_text() {
     let it = ("SAMLProviderArn", arn.as_str());
     let shown = office.done("GetSAMLProvider", &[it]).await;
     assert_eq!((&shown["SAMLMetadataDocument"], &shown["ValidUntil"]), (&json!(metadata), &Value::Null));
-    let other = metadata.replace("idp", "other");
+    let other =
+        metadata.replace("idp", "other").replace(" entityID=", " validUntil=\"2027-01-01T00:00:00Z\" entityID=");
     let updated = office.done("UpdateSAMLProvider", &[it, ("SAMLMetadataDocument", &other)]).await;
     assert_eq!(updated["SAMLProviderArn"], json!(arn));
-    assert_eq!(office.done("GetSAMLProvider", &[it]).await["SAMLMetadataDocument"], json!(other));
+    let shown = office.done("GetSAMLProvider", &[it]).await;
+    assert_eq!(
+        (&shown["SAMLMetadataDocument"], &shown["ValidUntil"]),
+        (&json!(other), &json!("2027-01-01T00:00:00+00:00"))
+    );
     assert_eq!(each(&office.done("ListSAMLProviders", &[]).await["SAMLProviderList"], "Arn"), [&arn]);
     office.done("TagSAMLProvider", &[it, ("Tags.member.1.Key", "a"), ("Tags.member.1.Value", "b")]).await;
     office.done("UntagSAMLProvider", &[it, ("TagKeys.member.1", "K")]).await;
     assert_eq!(office.done("ListSAMLProviderTags", &[it]).await["Tags"], json!([{"Key": "a", "Value": "b"}]));
     let long = "x".repeat(65_536);
+    let (nobody, empty) = (metadata.replace("X509Certificate", "X509SerialNumber"), " ".repeat(1_000));
+    let certificates = [(); 11].map(|()| crate::saml_bed::Signer::p256());
+    let many = crate::saml_bed::metadata(&certificates.each_ref());
+    let ten = crate::saml_bed::metadata(&certificates[1..].iter().collect::<Vec<_>>());
     for (action, parameters, expected) in [
         ("CreateSAMLProvider", vec![("Name", "ADFS"), new[1]], refusal(409, "EntityAlreadyExists")),
         ("CreateSAMLProvider", vec![("Name", "a b"), new[1]], refusal(400, "ValidationError")),
         ("CreateSAMLProvider", vec![("Name", "b"), ("SAMLMetadataDocument", "<x/>")], refusal(400, "ValidationError")),
         ("UpdateSAMLProvider", vec![it, ("SAMLMetadataDocument", &long)], refusal(409, "LimitExceeded")),
+        ("UpdateSAMLProvider", vec![it, ("SAMLMetadataDocument", &nobody)], refusal(400, "InvalidInput")),
+        ("CreateSAMLProvider", vec![("Name", "b"), ("SAMLMetadataDocument", &empty)], refusal(400, "InvalidInput")),
+        ("CreateSAMLProvider", vec![("Name", "b"), ("SAMLMetadataDocument", &many)], refusal(409, "LimitExceeded")),
         ("GetSAMLProvider", vec![("SAMLProviderArn", "none")], refusal(404, "NoSuchEntity")),
     ] {
         assert_eq!(office.refused(action, &parameters).await, expected, "{action}");
     }
+    office.done("UpdateSAMLProvider", &[it, ("SAMLMetadataDocument", &ten)]).await;
     sound(&office.fixture);
     let listed: Value = office.served.client.get("/v1/saml-providers").await.unwrap();
     assert_eq!((&listed[0]["name"], &listed[0]["metadata"]), (&json!("adfs"), &Value::Null));

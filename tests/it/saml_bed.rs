@@ -163,7 +163,7 @@ const ASSERTION_TEMPLATE: &str = "<saml:Assertion xmlns:saml=\"urn:oasis:names:t
     <saml:AttributeValue>Prüfer</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion>";
 
 pub(crate) fn own() -> ServiceProvider {
-    ServiceProvider { entity_id: SP.into(), acs: ACS.into(), key: None }
+    ServiceProvider::new(SP, ACS)
 }
 
 pub(crate) fn metadata(signers: &[&Signer]) -> String {

@@ -15,10 +15,14 @@ use crate::credentials::app_code;
 use crate::sts_office::{ACCOUNT, Told, allow};
 
 /// As many as one address may have connections.
-const RACERS: usize = 64;
+pub(crate) const RACERS: usize = 64;
 
 /// Has everybody do the same at the same time, each over a connection that stands already.
-fn at_once<T: Send>(counter: &Counter, racers: usize, act: impl Fn(usize, &mut Caller) -> T + Sync) -> Vec<T> {
+pub(crate) fn at_once<T: Send>(
+    counter: &Counter,
+    racers: usize,
+    act: impl Fn(usize, &mut Caller) -> T + Sync,
+) -> Vec<T> {
     let start = Barrier::new(racers);
     let (start, act) = (&start, &act);
     std::thread::scope(|scope| {
@@ -70,7 +74,7 @@ fn company() -> (Counter, Credentials) {
 }
 
 /// Records of this event that say it was done.
-fn done<'a>(records: &'a [Value], event: &'a str) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn done<'a>(records: &'a [Value], event: &'a str) -> impl Iterator<Item = &'a Value> {
     records.iter().filter(move |record| record["eventName"] == event && record["bailey"]["outcome"] == "success")
 }
 

@@ -283,6 +283,7 @@ impl Admin {
                     }
                     Begun::Session { session } => session.to_string(),
                     Begun::Tokens { family } => format!("tokens {family}"),
+                    Begun::Saml { issuer, subject, .. } => format!("{subject} of {issuer}"),
                     Begun::WebIdentity { issuer, subject, .. } => format!("{subject} of {issuer}"),
                 },
                 through: session.through.clone(),

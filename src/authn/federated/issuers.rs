@@ -100,8 +100,9 @@ impl Issuers {
         })
     }
 
-    /// By what issuers are asked.
-    pub(super) fn client(&self) -> &Client {
+    /// By what issuers are asked, and whoever else vouches for people.
+    #[must_use]
+    pub fn client(&self) -> &Client {
         &self.client
     }
 

@@ -1,5 +1,6 @@
 //! When an assertion is good, and for whom.
 
+use super::ServiceProvider;
 use super::instant;
 use super::refused::{Refused, Rule};
 use crate::base::Timestamp;
@@ -12,7 +13,7 @@ pub(super) struct Window {
 }
 
 /// Refuses an assertion that is not good now, is not for us, or says more about that than we understand (SAML core, section 2.5).
-pub(super) fn check(assertion: Element<'_>, audience: &str, now: Timestamp) -> Result<Window, Refused> {
+pub(super) fn check(assertion: Element<'_>, own: &ServiceProvider, now: Timestamp) -> Result<Window, Refused> {
     let conditions = assertion.one(ASSERTION, "Conditions")?;
     let until = instant::of(conditions, "NotOnOrAfter")?;
     if let Some(from) = instant::at_most(conditions, "NotBefore")? {
@@ -25,7 +26,7 @@ pub(super) fn check(assertion: Element<'_>, audience: &str, now: Timestamp) -> R
     let mut restricted = false;
     for condition in conditions.children()? {
         if condition.is(ASSERTION, "AudienceRestriction") {
-            for_us(condition, audience)?;
+            for_us(condition, own)?;
             restricted = true;
         } else if !condition.is(ASSERTION, "OneTimeUse") && !condition.is(ASSERTION, "ProxyRestriction") {
             // Every assertion is used once here, and handed on to nobody, so these two ask for nothing more.
@@ -40,7 +41,7 @@ pub(super) fn check(assertion: Element<'_>, audience: &str, now: Timestamp) -> R
 }
 
 /// One of the audiences has to be us; of several restrictions, each (SAML core, section 2.5.1.4).
-fn for_us(restriction: Element<'_>, audience: &str) -> Result<(), Refused> {
+fn for_us(restriction: Element<'_>, own: &ServiceProvider) -> Result<(), Refused> {
     let mut said = Vec::new();
     for child in restriction.children()? {
         if !child.is(ASSERTION, "Audience") {
@@ -48,8 +49,9 @@ fn for_us(restriction: Element<'_>, audience: &str) -> Result<(), Refused> {
         }
         said.push(child.text()?);
     }
-    if said.iter().any(|said| said == audience) {
+    if said.iter().any(|said| own.is_called(said)) {
         return Ok(());
     }
-    Err(Refused::at(Rule::Audience, restriction, format!("it is for `{}`, not for `{audience}`", said.join("`, `"))))
+    let why = format!("it is for `{}`, not for `{}`", said.join("`, `"), own.entity_id);
+    Err(Refused::at(Rule::Audience, restriction, why))
 }

@@ -15,11 +15,13 @@ pub(super) fn check(claims: &Claims<'_>, expected: Expected<'_>) -> Result<bool,
         Claim::Absent => return wrong(Rule::Version, "it does not say its version".to_owned()),
         Claim::Otherwise(said) => return wrong(Rule::Version, format!("version {said}, not 2.0")),
     }
-    let own = &expected.own.acs;
-    let addressed = match claims.attribute("Destination", own) {
-        Claim::AsWanted => true,
-        Claim::Absent => false,
-        Claim::Otherwise(said) => return wrong(Rule::Destination, format!("it is for {said}, not for `{own}`")),
+    let compared = expected.own.addresses().map(|own| claims.attribute("Destination", own));
+    let addressed = match compared.reduce(|first, next| if next == Claim::AsWanted { next } else { first }) {
+        Some(Claim::AsWanted) => true,
+        Some(Claim::Absent) | None => false,
+        Some(Claim::Otherwise(said)) => {
+            return wrong(Rule::Destination, format!("it is for {said}, not for `{}`", expected.own.acs));
+        }
     };
     answers(claims, expected.request)?;
     let provider = expected.provider.entity_id();

@@ -45,7 +45,7 @@ pub(super) fn not_ahead(element: Element<'_>, name: &str, moment: Timestamp, now
 /// Refuses what ended. It counts until before `end`, and as long after as clocks are apart; the end itself is over.
 pub(super) fn not_over(element: Element<'_>, name: &str, end: Timestamp, now: Timestamp) -> Result<(), Refused> {
     if now >= later(end, SKEW) {
-        return Err(Refused::at(Rule::Time, element, format!("{name} {end} is over: here it is {now}")));
+        return Err(Refused::at(Rule::Time, element, format!("{name} {end} is over: here it is {now}")).over());
     }
     Ok(())
 }

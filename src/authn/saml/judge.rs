@@ -51,18 +51,19 @@ fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Resul
     instant::not_ahead(assertion, "IssueInstant", issued, now)?;
     if now >= instant::later(instant::last(issued), SKEW) {
         let why = format!("it was made at {issued}, and is taken for {} s: here it is {now}", LONGEST.as_secs());
-        return Err(Refused::at(Rule::Time, assertion, why));
+        return Err(Refused::at(Rule::Time, assertion, why).over());
     }
-    let (name_id, delivered_until) = subject::check(assertion, expected, now)?;
-    let Window { until } = conditions::check(assertion, &expected.own.entity_id, now)?;
+    let (name_id, delivered) = subject::check(assertion, expected, now)?;
+    let Window { until } = conditions::check(assertion, expected.own, now)?;
     let Authentication { at, context_class, session_index, session_ends } = statements::authentication(assertion, now)?;
     let attributes = statements::attributes(assertion)?;
     Ok(SamlAssertion {
         issuer,
         id: id.to_owned(),
         name_id,
+        recipient: delivered.to,
         issued,
-        good_until: instant::later(instant::last(issued).min(until).min(delivered_until), SKEW),
+        good_until: instant::later(instant::last(issued).min(until).min(delivered.until), SKEW),
         authenticated: at,
         context_class,
         session_index,

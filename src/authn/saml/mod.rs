@@ -10,13 +10,17 @@
 //!      SamlAssertion <-- statements <-- conditions: when, for whom <-- subject: who, delivered where <--+
 //! ```
 //!
+//! [`SamlIdentity`] is what `AssumeRoleWithSAML` makes of such an assertion: the attributes that AWS gave names to.
+//!
 //! The rules are those of the web browser SSO profile (SAML profiles, section 4.1.4.3) and stricter where it leaves a choice: there is
 //! one assertion with one statement of authentication, audiences and ends are always said, and what is not understood is refused.
 
 mod conditions;
 mod envelope;
+mod identity;
 mod instant;
 mod judge;
+mod mapped;
 mod metadata;
 mod refused;
 mod service_provider;
@@ -25,6 +29,7 @@ mod subject;
 
 pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
+pub use identity::{SamlIdentity, SamlIdentityError};
 pub use refused::{Refused, Rule};
 pub use service_provider::{Acs, Certificate, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
 pub use statements::Attribute;
@@ -33,7 +38,11 @@ pub use subject::NameId;
 use std::time::Duration;
 
 use crate::base::Timestamp;
+pub use crate::saml_xml::LARGEST;
+
 use crate::saml_xml::DecryptionKey;
+
+use sha2::{Digest as _, Sha256};
 
 /// How far clocks may be apart.
 pub const SKEW: Duration = Duration::from_secs(60);
@@ -50,16 +59,50 @@ pub struct ServiceProvider {
     /// What opens encrypted assertions.
     pub key: Option<DecryptionKey>,
 }
+    /// Names and addresses that count besides.
+    pub also: Also,
 
 /// Somebody for whom an identity provider vouches: made by [`judge`] alone.
 #[derive(Debug)]
 pub struct SamlAssertion {
+/// What else a service provider is called, and where else it takes responses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Also {
+    /// Names.
+    pub entity_ids: Vec<String>,
+    /// Addresses.
+    pub acs: Vec<String>,
+}
+
+impl ServiceProvider {
+    /// One of this name, at this address, to which nothing can be encrypted.
+    #[must_use]
+    pub fn new(entity_id: impl Into<String>, acs: impl Into<String>) -> Self {
+        Self { entity_id: entity_id.into(), acs: acs.into(), also: Also::default(), key: None }
+    }
+
+    /// Whether `name` is ours.
+    fn is_called(&self, name: &str) -> bool {
+        self.entity_id == name || self.also.entity_ids.iter().any(|own| own == name)
+    }
+
+    /// Whether responses to `address` are for us.
+    fn is_at(&self, address: &str) -> bool {
+        self.addresses().any(|own| own == address)
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.acs.as_str()).chain(self.also.acs.iter().map(String::as_str))
+    }
+}
+
     issuer: String,
     id: String,
     name_id: NameId,
     issued: Timestamp,
     good_until: Timestamp,
     authenticated: Timestamp,
+    recipient: String,
     context_class: Option<String>,
     session_index: Option<String>,
     session_ends: Option<Timestamp>,
@@ -102,6 +145,23 @@ impl SamlAssertion {
     /// When it was made.
     #[must_use]
     pub fn issued(&self) -> Timestamp {
+    /// Where it was to be delivered: one of our addresses.
+    #[must_use]
+    pub fn recipient(&self) -> &str {
+        &self.recipient
+    }
+
+    /// By what it is remembered that the assertion was shown for `what`; each counts once, until [`Self::good_until`].
+    #[must_use]
+    pub fn once_for(&self, what: &[u8]) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for part in [self.issuer.as_bytes(), self.id.as_bytes(), what] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+
         self.issued
     }
 

@@ -12,6 +12,7 @@ pub struct Refused {
     rule: Rule,
     place: String,
     why: String,
+    over: bool,
 }
 
 /// The rules, each with the word that stands for it.
@@ -96,11 +97,22 @@ impl fmt::Display for Rule {
 
 impl Refused {
     pub(super) fn new(rule: Rule, place: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { rule, place: place.into(), why: why.into() }
+        Self { rule, place: place.into(), why: why.into(), over: false }
     }
 
     pub(super) fn at(rule: Rule, element: Element<'_>, why: impl Into<String>) -> Self {
         Self::new(rule, element.path(), why)
+    }
+
+    /// The same, because a time is over.
+    pub(super) fn over(self) -> Self {
+        Self { over: true, ..self }
+    }
+
+    /// Whether it would have been taken before.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// The rule.

@@ -25,12 +25,18 @@ pub struct NameId {
     pub sp_name_qualifier: Option<String>,
 }
 
-/// The name of the subject, and the end of its confirmation.
+/// Where an assertion was to be delivered, and until when.
+pub(super) struct Delivered {
+    pub(super) to: String,
+    pub(super) until: Timestamp,
+}
+
+/// The name of the subject, and how it is confirmed.
 pub(super) fn check(
     assertion: Element<'_>,
     expected: Expected<'_>,
     now: Timestamp,
-) -> Result<(NameId, Timestamp), Refused> {
+) -> Result<(NameId, Delivered), Refused> {
     let subject = assertion.one(ASSERTION, "Subject")?;
     for child in subject.children()? {
         if !child.is(ASSERTION, "NameID") && !child.is(ASSERTION, "SubjectConfirmation") {
@@ -67,19 +73,19 @@ fn name(element: Element<'_>) -> Result<NameId, Refused> {
 }
 
 /// One confirmation (SAML profiles, section 4.1.4.2): delivered to us, in time, for that request.
-fn confirmed(confirmation: Element<'_>, expected: Expected<'_>, now: Timestamp) -> Result<Timestamp, Refused> {
+fn confirmed(confirmation: Element<'_>, expected: Expected<'_>, now: Timestamp) -> Result<Delivered, Refused> {
     if confirmation.attribute("Method") != Some(BEARER) {
         return Err(Refused::at(Rule::Confirmation, confirmation, "its method is not `bearer`"));
     }
     let facts = confirmation.one(ASSERTION, "SubjectConfirmationData")?;
-    let own = &expected.own.acs;
-    match facts.attribute("Recipient") {
-        Some(recipient) if recipient == own => {}
+    let recipient = match facts.attribute("Recipient") {
+        Some(recipient) if expected.own.is_at(recipient) => recipient,
         Some(recipient) => {
-            return Err(Refused::at(Rule::Recipient, facts, format!("it is for `{recipient}`, not for `{own}`")));
+            let why = format!("it is for `{recipient}`, not for `{}`", expected.own.acs);
+            return Err(Refused::at(Rule::Recipient, facts, why));
         }
         None => return Err(Refused::at(Rule::Recipient, facts, "it does not say whom it is for")),
-    }
+    };
     match (facts.attribute("InResponseTo"), expected.request) {
         (said, wanted) if said == wanted => {}
         (Some(_), None) => {
@@ -95,5 +101,5 @@ fn confirmed(confirmation: Element<'_>, expected: Expected<'_>, now: Timestamp) 
     }
     let until = instant::of(facts, "NotOnOrAfter")?;
     instant::not_over(facts, "NotOnOrAfter", until, now)?;
-    Ok(until)
+    Ok(Delivered { to: recipient.to_owned(), until })
 }

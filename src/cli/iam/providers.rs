@@ -1,4 +1,4 @@
-//! `bailey provider`: providers of identity, as they are described. Nobody is signed in by them yet.
+//! `bailey provider`: providers of identity, as they are described for trust policies.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -160,6 +160,7 @@ const OIDC: &[Column<OidcProviderView>] = &[
 const SAML: &[Column<SamlProviderView>] = &[
     Column { title: "name", cell: |provider| provider.name.clone() },
     Column { title: "arn", cell: |provider| provider.arn.clone() },
+    Column { title: "entity id", cell: |provider| provider.entity_id.clone().unwrap_or_default() },
     Column { title: "made", cell: |provider| moment(provider.created) },
     Column { title: "metadata of", cell: |provider| moment(provider.updated) },
     Column { title: "tags", cell: |provider| tags(&provider.tags) },
@@ -237,7 +238,8 @@ async fn saml(session: &mut Session, verb: SamlVerb) -> anyhow::Result<Exit> {
             found
         }
         SamlVerb::Create { name, metadata, tags } => {
-            let new = NewSamlProvider { name, metadata: text_of(&metadata)?, tags: tags.into_iter().collect() };
+            let metadata = Some(text_of(&metadata)?);
+            let new = NewSamlProvider { name, metadata, url: None, tags: tags.into_iter().collect() };
             session.client.post("/v1/saml-providers", &new).await?
         }
         SamlVerb::Update { provider, metadata } => {
@@ -257,7 +259,7 @@ async fn saml(session: &mut Session, verb: SamlVerb) -> anyhow::Result<Exit> {
 }
 
 /// Metadata in a file, a byte order mark at its start left out.
-fn text_of(file: &std::path::Path) -> anyhow::Result<Metadata> {
+pub(in crate::cli) fn text_of(file: &std::path::Path) -> anyhow::Result<Metadata> {
     let text = read(file)?;
     text.trim_start_matches('\u{feff}').parse().with_context(|| format!("{}", file.display()))
 }

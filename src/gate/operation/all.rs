@@ -31,6 +31,8 @@ operations! {
     AssumeRoleWithKerberos: Mints, Operator, sts About::Role;
     /// Begin a session of a role with a password of the directory.
     AssumeRoleWithLDAPIdentity: Mints, Operator, sts About::Role;
+    /// Begin a session of a role by the word of an outside SAML provider.
+    AssumeRoleWithSAML: Mints, Operator, sts About::Role;
     /// Begin a session of a role by the word of an outside issuer.
     AssumeRoleWithWebIdentity: Mints, Operator, sts About::Role;
     /// Begin a session as root of another account, for a task.
@@ -363,6 +365,8 @@ operations! {
     PutUserPolicy: Widens, Operator, iam About::User;
     /// Look for records of the audit log.
     QueryAudit: ShowsTheLog, Operator, bailey About::Account;
+    /// Fetch the metadata of a SAML provider again; what changed waits.
+    RefreshSAMLProvider: Widens, Operator, bailey About::SamlProvider;
     /// Refuse a request for a role.
     RefuseGrant: Narrows, Operator, bailey About::Grant;
     /// Throw changes away that the guard held.

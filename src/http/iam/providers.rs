@@ -1,14 +1,21 @@
 //! Routes of providers of identity.
 
+use std::sync::PoisonError;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
+use url::Url;
 
+use super::super::App;
 use super::super::extract::{Asked, Payload};
 use super::super::v1::Routes;
 use super::{Body, Failure, KeysBody, Shared, TagsBody, work};
+use crate::admin::iam::providers::fetched::{self, Confirmation, Refreshed};
 use crate::admin::iam::providers::oidc::{NewOidcProvider, OidcProviderView};
 use crate::admin::iam::providers::saml::{NewSamlProvider, SamlProviderView};
+use crate::authn::saml::LARGEST as LONGEST;
+use crate::directory::Finding;
 use crate::gate::Operation;
 use crate::model::oidc_provider::{ClientId, Thumbprint};
 use crate::model::saml_provider::Metadata;
@@ -34,6 +41,9 @@ pub(super) fn add(routes: Routes) -> Routes {
         .get("/v1/saml-providers/{provider}", Op::GetSAMLProvider, show_saml)
         .delete("/v1/saml-providers/{provider}", Op::DeleteSAMLProvider, remove_saml)
         .put("/v1/saml-providers/{provider}/metadata", Op::UpdateSAMLProvider, update_saml)
+        .get("/v1/saml-providers/{provider}/check", Op::GetSAMLProvider, check_saml)
+        .post("/v1/saml-providers/{provider}/refresh", Op::RefreshSAMLProvider, refresh_saml)
+        .post("/v1/saml-providers/{provider}/confirm", Op::UpdateSAMLProvider, confirm_saml)
         .put("/v1/saml-providers/{provider}/tags", Op::TagSAMLProvider, tag_saml)
         .post("/v1/saml-providers/{provider}/untag", Op::UntagSAMLProvider, untag_saml)
 }
@@ -119,8 +129,20 @@ async fn list_saml(State(app): Shared, asked: Asked) -> Result<Json<Vec<SamlProv
 
 async fn create_saml(State(app): Shared, asked: Asked, body: Body<NewSamlProvider>) -> SamlShown {
     let name = |new: Option<&NewSamlProvider>| new.map(|new| new.name.to_string()).unwrap_or_default();
-    let (allowed, new) = asked.authorize_body(body, name, Vec::new()).await?;
-    work(&app, move |admin| admin.create_saml_provider(allowed, &new)).await
+    let (allowed, mut new) = asked.authorize_body(body, name, Vec::new()).await?;
+    // Once they may, and no sooner: nobody else has this machine fetch anything.
+    let fetched = match new.url.as_deref().map(fetched::address) {
+        Some(Ok(url)) => Some(fetch(&app, &url).await),
+        Some(Err(error)) => Some(Err(error.to_string())),
+        None => None,
+    };
+    work(&app, move |admin| {
+        if let Some(fetched) = fetched {
+            new.metadata = Some(fetched::text(fetched)?);
+        }
+        admin.create_saml_provider(allowed, &new)
+    })
+    .await
 }
 
 async fn show_saml(State(app): Shared, asked: Asked, Path(provider): Path<String>) -> SamlShown {
@@ -141,6 +163,46 @@ async fn update_saml(
 ) -> SamlShown {
     let (allowed, MetadataBody { metadata }) = asked.authorize_body(body, |_| provider, Vec::new()).await?;
     work(&app, move |admin| admin.update_saml_provider(allowed, &metadata)).await
+}
+
+/// What is published there, as far as it may be reached from here.
+async fn fetch(app: &App, url: &Url) -> Result<Vec<u8>, String> {
+    let reach = app.sso_settings.read().unwrap_or_else(PoisonError::into_inner).reach.clone();
+    app.admin.issuers.client().get(url, &reach, LONGEST).await.map_err(|error| error.to_string())
+}
+
+async fn check_saml(
+    State(app): Shared,
+    asked: Asked,
+    Path(provider): Path<String>,
+) -> Result<Json<Vec<Finding>>, Failure> {
+    let allowed = asked.authorize(&provider).await?;
+    work(&app, move |admin| admin.check_saml_provider(&allowed)).await
+}
+
+async fn refresh_saml(
+    State(app): Shared,
+    asked: Asked,
+    Path(provider): Path<String>,
+) -> Result<Json<Refreshed>, Failure> {
+    let allowed = asked.authorize(&provider).await?;
+    let admin = app.admin.clone();
+    let (allowed, url) = app.store.run(move |_| admin.saml_source(allowed)).await?;
+    let fetched = fetch(&app, &url).await;
+    work(&app, move |admin| admin.refresh_saml_provider(allowed, fetched)).await
+}
+
+async fn confirm_saml(
+    State(app): Shared,
+    asked: Asked,
+    Path(provider): Path<String>,
+    body: Body<Confirmation>,
+) -> SamlShown {
+    let (allowed, confirmation) = asked.authorize_body(body, |_| provider, Vec::new()).await?;
+    let admin = app.admin.clone();
+    let (allowed, url) = app.store.run(move |_| admin.saml_source(allowed)).await?;
+    let fetched = fetch(&app, &url).await;
+    work(&app, move |admin| admin.confirm_saml_provider(allowed, &confirmation, fetched)).await
 }
 
 async fn tag_saml(State(app): Shared, asked: Asked, Path(provider): Path<String>, body: Body<TagsBody>) -> SamlShown {

@@ -241,7 +241,7 @@ impl Call {
         let ticket = self.ticket();
         let (app, now) = (Arc::clone(&self.app), self.now);
         let sts = app.sts();
-        let settings = *app.sts_settings.read().unwrap_or_else(PoisonError::into_inner);
+        let settings = app.sts_settings.read().unwrap_or_else(PoisonError::into_inner).clone();
         let (machines, certificate, kerberos) = (&app.machines, self.sent.certificate, &app.kerberos);
         let doors = Doors { gate: &app.gate, logins: &app.logins, machines, certificate, kerberos, settings };
         let mut arrived = action.arrive(&sts, &doors, ticket, (params, self.sent.from), now).await?;

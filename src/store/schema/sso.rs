@@ -18,11 +18,14 @@ pub enum Spent {
     Proof,
     /// A sign-in that was begun at an outside provider: it is come back from once.
     SignIn,
+    /// An assertion of a SAML provider: it counts once for each role, or for one sign-in.
+    SamlAssertion,
 }
 
 impl Spent {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Assertion, Self::Token, Self::Proof, Self::Challenge, Self::SignIn];
+    pub const ALL: [Self; 6] =
+        [Self::Assertion, Self::Token, Self::Proof, Self::Challenge, Self::SignIn, Self::SamlAssertion];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -33,10 +36,11 @@ impl Spent {
             Self::Proof => 8,
             Self::Challenge => 9,
             Self::SignIn => 10,
+            Self::SamlAssertion => 11,
         }
     }
 
-    /// `assertion`, `token`, `proof`, `challenge`, `sign-in`.
+    /// `assertion`, `token`, `proof`, `challenge`, `sign-in`, `saml`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -44,6 +48,7 @@ impl Spent {
             Self::Token => "token",
             Self::Challenge => "challenge",
             Self::SignIn => "sign-in",
+            Self::SamlAssertion => "saml",
             Self::Proof => "proof",
         }
     }

@@ -1,8 +1,9 @@
 //! Providers of identity, as they are described here: OpenID Connect and SAML.
 //!
-//! A role's trust policy can name one. Nobody is signed in by one yet: what is kept is the description, which
-//! `AssumeRoleWithWebIdentity`, `AssumeRoleWithSAML` and the sign-in pages will go by.
+//! A role's trust policy can name one. What is kept is the description, by which `AssumeRoleWithWebIdentity` and
+//! `AssumeRoleWithSAML` go.
 
+pub mod fetched;
 pub mod oidc;
 pub mod saml;
 

@@ -1,4 +1,6 @@
-//! SAML providers. Their metadata is kept as text and not read: see [`Metadata`].
+//! SAML providers. Their metadata is kept as text, and has to be what an identity provider can be known by.
+//!
+//! Writing it is how an administrator says whom to believe; so what is written counts from then on, and nothing else does.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::super::super::{Admin, AdminError};
 use super::super::{Change, digest, find, holders, roles, views};
 use super::room;
+use crate::authn::saml::IdentityProvider;
 use crate::base::{SamlProviderId, Timestamp};
 use crate::gate::Authorized;
-use crate::model::saml_provider::{MOST, Metadata};
+use crate::model::saml_provider::{Described, MOST, MOST_KEYS, Metadata, Waiting};
 use crate::model::{SamlProvider, SamlProviderName, Tags};
 use crate::store::iam::{self, Read};
 
@@ -19,8 +22,12 @@ use crate::store::iam::{self, Read};
 pub struct NewSamlProvider {
     /// Its name.
     pub name: SamlProviderName,
-    /// What it says of itself, as text.
-    pub metadata: Metadata,
+    /// What it says of itself, as text; or it is fetched from `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+    /// Where it publishes that, `https://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -37,6 +44,21 @@ pub struct SamlProviderView {
     pub created: Timestamp,
     /// When its metadata was written last.
     pub updated: Timestamp,
+    /// Where it publishes that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What was found there and waits to be confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Its own name, its `entityID`; `None` of one whose metadata nobody read when it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity_id: Option<String>,
+    /// SHA-256 of the certificates whose keys it signs with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
+    /// Until when its metadata counts, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
     /// What it says of itself; `None` in listings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
@@ -49,7 +71,7 @@ impl Admin {
     /// Describes a provider. Blocks.
     ///
     /// # Errors
-    /// When there is one of that name, its metadata is too long, there are too many, or a part fails.
+    /// When there is one of that name, its metadata is too long or cannot be used, there are too many, or a part fails.
     pub fn create_saml_provider(
         &self,
         asked: Authorized,
@@ -57,16 +79,24 @@ impl Admin {
     ) -> Result<SamlProviderView, AdminError> {
         let id = SamlProviderId::from_bytes(self.fresh_id());
         self.change(asked, |change| {
-            let provider = SamlProvider {
+            let metadata = new.metadata.clone().ok_or_else(|| AdminError::OutOfBounds {
+                what: "a SAML provider without metadata".to_owned(),
+                limit: "give its metadata, or the `url` where it publishes that".to_owned(),
+            })?;
+            let mut provider = SamlProvider {
                 id,
                 account: change.account.clone(),
                 name: new.name.clone(),
-                metadata: new.metadata.clone(),
+                metadata: metadata.clone(),
+                described: None,
+                source: new.url.clone(),
+                waiting: None,
                 created: change.now,
                 updated: change.now,
                 tags: holders::tags_of(&new.tags)?,
             };
             fits(&provider)?;
+            provider.described = Some(described(&metadata)?);
             roles::must_be_free::<SamlProvider>(change.snapshot, &provider, "SAML provider")?;
             room::<SamlProvider>(change, MOST, "SAML provider")?;
             change.commit.add_object(&provider)?;
@@ -93,14 +123,9 @@ impl Admin {
     /// Writes the metadata of a provider anew. Blocks.
     ///
     /// # Errors
-    /// When there is no such provider, it is too long, or a part fails.
+    /// When there is no such provider, it is too long or cannot be used, or a part fails.
     pub fn update_saml_provider(&self, asked: Authorized, metadata: &Metadata) -> Result<SamlProviderView, AdminError> {
-        self.change_saml(asked, |change, provider| {
-            provider.metadata = metadata.clone();
-            provider.updated = change.now;
-            noted(change, provider);
-            Ok(())
-        })
+        self.change_saml(asked, |change, provider| write(change, provider, metadata))
     }
 
     /// Sets tags of a provider. Blocks.
@@ -139,7 +164,7 @@ impl Admin {
         })
     }
 
-    fn change_saml(
+    pub(super) fn change_saml(
         &self,
         asked: Authorized,
         work: impl FnOnce(&mut Change<'_>, &mut SamlProvider) -> Result<(), AdminError>,
@@ -178,16 +203,49 @@ impl Admin {
 }
 
 impl SamlProviderView {
-    fn of(provider: &SamlProvider) -> Self {
+    pub(super) fn of(provider: &SamlProvider) -> Self {
+        let described = provider.described.as_ref();
         Self {
             arn: provider.arn().to_string(),
             name: provider.name.to_string(),
             created: provider.created,
             updated: provider.updated,
+            source: provider.source.clone(),
+            waiting: provider.waiting.clone(),
+            entity_id: described.map(|described| described.entity_id.clone()),
+            certificates: described.map(|described| described.certificates.clone()).unwrap_or_default(),
+            valid_until: described.and_then(|described| described.valid_until),
             metadata: None,
             tags: views::tags(&provider.tags),
         }
     }
+}
+
+/// From now on it is this that counts.
+pub(super) fn write(
+    change: &mut Change<'_>,
+    provider: &mut SamlProvider,
+    metadata: &Metadata,
+) -> Result<(), AdminError> {
+    provider.metadata = metadata.clone();
+    fits(provider)?;
+    (provider.described, provider.waiting) = (Some(described(metadata)?), None);
+    provider.updated = change.now;
+    noted(change, provider);
+    Ok(())
+}
+
+/// What metadata says of who the provider is.
+pub(super) fn described(metadata: &Metadata) -> Result<Described, AdminError> {
+    let read = IdentityProvider::read(metadata.as_str()).map_err(AdminError::SamlMetadata)?;
+    let certificates: Vec<String> = read.keys().fingerprints().map(str::to_owned).collect();
+    if certificates.len() > MOST_KEYS {
+        return Err(AdminError::LimitExceeded {
+            what: format!("{} certificates for signing", certificates.len()),
+            limit: format!("a SAML provider has {MOST_KEYS} at most"),
+        });
+    }
+    Ok(Described { entity_id: read.entity_id().to_owned(), certificates, valid_until: read.valid_until() })
 }
 
 /// AWS takes ten million characters; here they lie in one row.

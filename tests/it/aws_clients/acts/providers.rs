@@ -48,7 +48,8 @@ pub(in super::super) fn openid(admin: &Caller<'_>) {
 pub(in super::super) fn saml(admin: &Caller<'_>) {
     let arn = format!("arn:aws:iam::{ACCOUNT}:saml-provider/corp");
     let this = json!({ "SAMLProviderArn": arn });
-    let metadata = |id: &str| format!("<EntityDescriptor entityID=\"{id}\">{}</EntityDescriptor>", " ".repeat(1000));
+    let of_a_provider = crate::saml_bed::metadata(&[&crate::saml_bed::RSA]);
+    let metadata = |id: &str| of_a_provider.replace(crate::saml_bed::IDP, id);
     let made = admin.ok("CreateSAMLProvider", json!({"Name": "corp", "SAMLMetadataDocument": metadata("one")}));
     has(&made, &this);
     let changed = json!({"SAMLProviderArn": arn, "SAMLMetadataDocument": metadata("two")});

@@ -1,0 +1,341 @@
+//! Metadata of SAML providers that is fetched from where they publish it.
+//!
+//! Whoever takes over that address, or the provider's web server, must not become the provider by it: what is found there and says
+//! something else than what counts waits, and counts for nothing, until an administrator confirms it by its digest. What says the same
+//! for longer is taken.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::super::super::{Admin, AdminError};
+use super::super::{digest, find};
+use super::saml::{SamlProviderView, described, write};
+use crate::audit::{Event, Outcome};
+use crate::authn::saml::{Endpoint, IdentityProvider};
+use crate::base::text::printable;
+use crate::base::{SamlProviderId, Timestamp};
+use crate::directory::{Finding, Severity};
+use crate::gate::Authorized;
+use crate::model::saml_provider::{Metadata, Waiting};
+use crate::model::{Actor, SamlProvider};
+use crate::store::iam::{self, Read};
+use crate::store::{Commit, Intent, StoreError};
+
+/// How long before its end metadata is told to end.
+const SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 7);
+
+/// What came of metadata that was fetched again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Came {
+    /// It is what counts already.
+    Same,
+    /// It says the same for another time, and counts.
+    Renewed,
+    /// It says something else, and waits for an administrator.
+    Waits,
+}
+
+/// A provider, and what came of its metadata.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refreshed {
+    /// What came of it.
+    pub came: Came,
+    /// The provider.
+    #[serde(flatten)]
+    pub provider: SamlProviderView,
+}
+
+/// Which metadata an administrator takes for good.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// Its SHA-256: that of what was looked at.
+    pub digest: String,
+}
+
+/// Where metadata is fetched from.
+///
+/// # Errors
+/// When it is no `https://` address.
+pub fn address(text: &str) -> Result<Url, AdminError> {
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.has_host());
+    url.ok_or_else(|| AdminError::OutOfBounds {
+        what: format!("`{}` as the address of metadata", printable(text)),
+        limit: "an `https://` address, such as https://idp.example.com/metadata".to_owned(),
+    })
+}
+
+/// What was fetched, as text.
+///
+/// # Errors
+/// When it is none.
+pub fn text(fetched: Result<Vec<u8>, String>) -> Result<Metadata, AdminError> {
+    let no = |what: String| AdminError::NotNow {
+        what,
+        remedy: "make it reachable from here (`sso.client_networks`, `sso.client_ca_file`), or give a file with it"
+            .to_owned(),
+    };
+    let bytes = fetched.map_err(|why| no(format!("the metadata cannot be fetched: {why}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| no("what was fetched is no text in UTF-8".to_owned()))?;
+    Ok(text.trim_start_matches('\u{feff}').parse::<Metadata>()?)
+}
+
+/// `provider` once its address has `newer`, and what came of it.
+fn met(provider: &SamlProvider, newer: &Metadata, now: Timestamp) -> Result<(SamlProvider, Came), AdminError> {
+    let mut after = provider.clone();
+    if *newer == provider.metadata {
+        // What waited was taken back there.
+        after.waiting = None;
+        return Ok((after, Came::Same));
+    }
+    let read = |text: &Metadata| IdentityProvider::read(text.as_str());
+    let new = read(newer).map_err(AdminError::SamlMetadata)?;
+    let changes = match read(&provider.metadata) {
+        Ok(old) => differences(&old, &new),
+        Err(_) => vec!["what counts now cannot be read".to_owned()],
+    };
+    if changes.is_empty() {
+        after.described = Some(described(newer)?);
+        (after.metadata, after.waiting, after.updated) = (newer.clone(), None, now);
+        return Ok((after, Came::Renewed));
+    }
+    let digest = digest(newer.as_str());
+    let since = provider.waiting.as_ref().filter(|waiting| waiting.changes == changes).map_or(now, |held| held.since);
+    after.waiting = Some(Waiting { digest, changes, since });
+    Ok((after, Came::Waits))
+}
+
+/// What `new` says otherwise than `old`, besides how long it is good, in words.
+fn differences(old: &IdentityProvider, new: &IdentityProvider) -> Vec<String> {
+    let mut changes = Vec::new();
+    if old.entity_id() != new.entity_id() {
+        changes.push(format!("its entityID is `{}`", printable(new.entity_id())));
+    }
+    let has = |of: &IdentityProvider, one: &str| of.keys().fingerprints().any(|held| held == one);
+    changes
+        .extend(new.keys().fingerprints().filter(|one| !has(old, one)).map(|one| format!("certificate {one} is new")));
+    changes
+        .extend(old.keys().fingerprints().filter(|one| !has(new, one)).map(|one| format!("certificate {one} is gone")));
+    for (what, before, after) in
+        [("signs people in", old.sign_on(), new.sign_on()), ("signs people out", old.logout(), new.logout())]
+    {
+        if before != after {
+            let shown = |endpoint: &Endpoint| printable(&endpoint.location).into_owned();
+            let all: Vec<String> = after.iter().map(shown).collect();
+            changes
+                .push(format!("it {what} at {}", if all.is_empty() { "nowhere".to_owned() } else { all.join(", ") }));
+        }
+    }
+    match (old.wants_signed_requests(), new.wants_signed_requests()) {
+        (false, true) => changes.push("it wants signed requests".to_owned()),
+        (true, false) => changes.push("it wants no signed requests".to_owned()),
+        _ => {}
+    }
+    changes
+}
+
+impl Admin {
+    /// Where the provider `asked.resource()` publishes its metadata, for whoever may have that fetched. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such provider, or its metadata came otherwise; that is recorded.
+    pub fn saml_source(&self, asked: Authorized) -> Result<(Authorized, Url), AdminError> {
+        let found = self.store.read(|snapshot| {
+            let provider = find::saml_provider(snapshot, &self.account, asked.resource())?.value;
+            let source = provider.source.as_deref().ok_or_else(|| AdminError::NotNow {
+                what: format!("the metadata of `{}` is fetched from nowhere", provider.name),
+                remedy: "give newer metadata by `bailey idp confirm --file`".to_owned(),
+            })?;
+            address(source)
+        });
+        match found {
+            Ok(url) => Ok((asked, url)),
+            Err(error) => {
+                asked.complete(&Outcome::failed(error.code(), &error), self.now());
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks at metadata of the provider `asked.resource()` that was fetched. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such provider, what was fetched is of no use, or a part fails.
+    pub fn refresh_saml_provider(
+        &self,
+        asked: Authorized,
+        fetched: Result<Vec<u8>, String>,
+    ) -> Result<Refreshed, AdminError> {
+        let which = asked.resource().to_owned();
+        self.change(asked, |change| {
+            let Read { value: before, revision } = find::saml_provider(change.snapshot, change.account, &which)?;
+            let (after, came) = met(&before, &text(fetched)?, change.now)?;
+            if after != before {
+                change.commit.put_object(&after, revision)?;
+            }
+            change.note("provider", after.arn().to_string());
+            for (name, value) in told(&after, came) {
+                change.note(name, value);
+            }
+            Ok(Refreshed { came, provider: SamlProviderView::of(&after) })
+        })
+    }
+
+    /// Takes metadata of the provider `asked.resource()` for good that was found where it publishes that, and has just been fetched from
+    /// there again. Blocks.
+    ///
+    /// # Errors
+    /// When it is other metadata than was looked at, it is of no use, there is no such provider, or a part fails.
+    pub fn confirm_saml_provider(
+        &self,
+        asked: Authorized,
+        confirmed: &Confirmation,
+        fetched: Result<Vec<u8>, String>,
+    ) -> Result<SamlProviderView, AdminError> {
+        self.change_saml(asked, |change, provider| {
+            let metadata = text(fetched)?;
+            let found = digest(metadata.as_str());
+            if found != confirmed.digest {
+                return Err(AdminError::NotNow {
+                    what: format!("the metadata that is published now is another: {found}"),
+                    remedy: format!("look at it by `bailey idp refresh {}`", provider.name),
+                });
+            }
+            write(change, provider, &metadata)
+        })
+    }
+
+    /// Takes up what the daemon found by itself where a provider publishes its metadata. What waits is written down and told; nothing
+    /// that it says counts. Blocks.
+    ///
+    /// # Errors
+    /// When it is of no use, or the store fails.
+    pub fn take_fetched_saml(
+        &self,
+        id: &SamlProviderId,
+        fetched: Result<Vec<u8>, String>,
+        now: Timestamp,
+    ) -> Result<Came, AdminError> {
+        let found = self.store.read(|snapshot| iam::object::<SamlProvider>(snapshot, id.as_bytes()))?;
+        let Some(Read { value: before, revision }) = found else { return Ok(Came::Same) };
+        let (after, came) = met(&before, &text(fetched)?, now)?;
+        if after == before {
+            return Ok(came);
+        }
+        let by = Actor::task("saml-metadata");
+        let mut commit = Commit::new(by.clone(), now, Intent::Narrow);
+        commit.put_object(&after, revision)?;
+        match self.store.commit(commit) {
+            Ok(_) => {}
+            // Somebody changed it meanwhile: the next round looks at what they left.
+            Err(StoreError::Conflict { .. }) => return Ok(Came::Same),
+            Err(error) => return Err(error.into()),
+        }
+        let event = Event::reading("RefreshSAMLProvider").with("provider", after.arn().to_string());
+        let event = told(&after, came).into_iter().fold(event, |event, (name, value)| event.with(name, value));
+        self.audit.note(&by, &event, &Outcome::success(), now);
+        if let Some(waiting) = after.waiting.as_ref().filter(|_| came == Came::Waits) {
+            let changes = waiting.changes.join("; ");
+            tracing::warn!(provider = %after.name, digest = %waiting.digest, %changes, "changed metadata of a SAML provider waits to be confirmed");
+        }
+        Ok(came)
+    }
+
+    /// Providers whose metadata is fetched from somewhere, and from where. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn fetched_saml(&self) -> Result<Vec<(SamlProviderId, String, String)>, StoreError> {
+        let all = self.all_saml()?.into_iter();
+        Ok(all.filter_map(|provider| Some((provider.id, provider.name.to_string(), provider.source?))).collect())
+    }
+
+    /// What is to be said of the provider `asked.resource()`: whether it is believed, and what somebody has to do about it. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn check_saml_provider(&self, asked: &Authorized) -> Result<Vec<Finding>, AdminError> {
+        let now = self.now();
+        self.store.read(|snapshot| {
+            let provider = find::saml_provider(snapshot, &self.account, asked.resource())?.value;
+            Ok(findings(&provider, now))
+        })
+    }
+
+    /// What somebody has to look at, of all providers. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn saml_to_look_at(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let bad = |finding: Finding| (finding.severity > Severity::Fine).then_some(finding);
+        let all = self.all_saml()?;
+        let found = all.iter().flat_map(|provider| findings(provider, now)).filter_map(bad);
+        Ok(found.map(|finding| format!("{}: {}", finding.subject, finding.what)).collect())
+    }
+
+    fn all_saml(&self) -> Result<Vec<SamlProvider>, StoreError> {
+        self.store.read(|snapshot| iam::page::<SamlProvider>(snapshot, Some(&self.account), None, usize::MAX))
+    }
+}
+
+/// What is noted of metadata that was fetched.
+fn told(provider: &SamlProvider, came: Came) -> Vec<(&'static str, String)> {
+    let word = match came {
+        Came::Same => "same",
+        Came::Renewed => "renewed",
+        Came::Waits => "waits",
+    };
+    let mut told = vec![("came", word.to_owned())];
+    match (&provider.waiting, came) {
+        (_, Came::Renewed) => told.push(("metadata_sha256", digest(provider.metadata.as_str()))),
+        (Some(waiting), _) => {
+            told.push(("waiting_sha256", waiting.digest.clone()));
+            told.push(("changes", waiting.changes.join("; ")));
+        }
+        (None, _) => {}
+    }
+    told
+}
+
+/// What is to be said of a provider.
+fn findings(provider: &SamlProvider, now: Timestamp) -> Vec<Finding> {
+    let subject = format!("SAML provider {}", provider.name);
+    let mut findings = Vec::new();
+    let mut say = |severity, what: String, remedy: String| {
+        findings.push(Finding::new(severity, subject.clone(), what, remedy));
+    };
+    let anew = "write its metadata anew: `bailey idp confirm --file`, or `bailey idp refresh` where it is fetched";
+    match IdentityProvider::read(provider.metadata.as_str()) {
+        Err(error) => {
+            say(Severity::Fault, format!("trusts nobody: its metadata cannot be used: {error}"), anew.to_owned());
+        }
+        Ok(read) => {
+            let keys: Vec<&str> = read.keys().fingerprints().collect();
+            let what = format!("{} signs by {}", printable(read.entity_id()), keys.join(", "));
+            say(Severity::Fine, what, String::new());
+            match read.valid_until() {
+                Some(end) if now >= end => {
+                    say(
+                        Severity::Fault,
+                        format!("trusts nobody: its metadata was valid until {end:.0}"),
+                        anew.to_owned(),
+                    );
+                }
+                Some(end) if end.duration_since(now) < SOON => {
+                    say(Severity::Warning, format!("its metadata is valid until {end:.0}"), anew.to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+    if let Some(waiting) = &provider.waiting {
+        let what = format!("other metadata waits since {:.0}: {}", waiting.since, waiting.changes.join("; "));
+        let remedy = format!(
+            "ask the provider whether that is theirs, then: bailey idp confirm {} --digest {}",
+            provider.name, waiting.digest
+        );
+        say(Severity::Warning, what, remedy);
+    }
+    findings
+}

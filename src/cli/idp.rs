@@ -1,0 +1,174 @@
+//! `bailey idp`: outside SAML providers whose people assume roles and sign in. They are the SAML providers of the account, which
+//! `bailey provider saml` and the IAM API know too.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args as ClapArgs, Subcommand};
+use serde_json::json;
+
+use super::iam::providers::text_of;
+use super::output::{Column, Format, moment};
+use super::session::{Session, encoded};
+use super::{Exit, check};
+use crate::admin::iam::providers::fetched::{Came, Confirmation, Refreshed};
+use crate::admin::iam::providers::saml::{NewSamlProvider, SamlProviderView};
+use crate::directory::{Finding, Severity};
+use crate::model::SamlProviderName;
+
+/// `bailey idp`.
+#[derive(Debug, Subcommand)]
+pub enum IdpVerb {
+    /// List all of them
+    List,
+    /// Show one, with the certificates that it signs by
+    Show {
+        /// Name or ARN
+        provider: String,
+        /// Print its metadata instead
+        #[arg(long)]
+        metadata: bool,
+    },
+    /// Add one, by its metadata
+    Add {
+        /// What it is called here, and in ARNs
+        name: SamlProviderName,
+        /// Where its metadata comes from
+        #[command(flatten)]
+        from: From,
+    },
+    /// Say whether one is believed, and what has to be done about it
+    Check {
+        /// Name or ARN
+        provider: String,
+    },
+    /// Fetch its metadata again; what changed waits to be confirmed
+    Refresh {
+        /// Name or ARN
+        provider: String,
+    },
+    /// Take other metadata for good: what waits, by its digest, or a file
+    Confirm {
+        /// Name or ARN
+        provider: String,
+        /// Which metadata
+        #[command(flatten)]
+        what: Confirmed,
+    },
+    /// Remove one; sessions that its people have end
+    Remove {
+        /// Name or ARN
+        provider: String,
+    },
+}
+
+/// Where metadata comes from.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct From {
+    /// A file; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where the provider publishes it; it is fetched again each day
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// Which metadata is confirmed.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct Confirmed {
+    /// What waits, by its SHA-256 as `refresh` and `check` tell it
+    #[arg(long, value_name = "SHA256")]
+    digest: Option<String>,
+    /// A file; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+const COLUMNS: &[Column<SamlProviderView>] = &[
+    Column { title: "name", cell: |provider| provider.name.clone() },
+    Column { title: "entity id", cell: |provider| provider.entity_id.clone().unwrap_or_default() },
+    Column { title: "arn", cell: |provider| provider.arn.clone() },
+    Column { title: "certificates", cell: |provider| provider.certificates.join(", ") },
+    Column { title: "metadata of", cell: |provider| moment(provider.updated) },
+    Column { title: "valid until", cell: |provider| provider.valid_until.map(moment).unwrap_or_default() },
+    Column { title: "fetched from", cell: |provider| provider.source.clone().unwrap_or_default() },
+    Column {
+        title: "waits",
+        cell: |provider| provider.waiting.as_ref().map(|waiting| waiting.changes.join("; ")).unwrap_or_default(),
+    },
+];
+
+/// Does the verb.
+///
+/// # Errors
+/// When the operation fails.
+pub async fn run(session: &mut Session, verb: IdpVerb) -> anyhow::Result<Exit> {
+    let one = |provider: &str| format!("/v1/saml-providers/{}", encoded(provider));
+    let found: SamlProviderView = match verb {
+        IdpVerb::List => {
+            let all: Vec<SamlProviderView> = session.client.get("/v1/saml-providers").await?;
+            session.output.listing(&all, COLUMNS)?;
+            return Ok(Exit::Done);
+        }
+        IdpVerb::Check { provider } => {
+            let findings: Vec<Finding> = session.client.get(&format!("{}/check", one(&provider))).await?;
+            let bad = findings.iter().any(|finding| finding.severity == Severity::Fault);
+            check::print(findings, &mut session.output)?;
+            return Ok(if bad { Exit::Failed } else { Exit::Done });
+        }
+        IdpVerb::Refresh { provider } => return refresh(session, &one(&provider)).await,
+        IdpVerb::Remove { provider } => {
+            let () = session.client.delete(&one(&provider)).await?;
+            session.output.sentence("removed")?;
+            return Ok(Exit::Done);
+        }
+        IdpVerb::Show { provider, metadata } => {
+            let found: SamlProviderView = session.client.get(&one(&provider)).await?;
+            if metadata && session.output.format() == Format::Table {
+                session.output.line(found.metadata.as_deref().unwrap_or_default())?;
+                return Ok(Exit::Done);
+            }
+            found
+        }
+        IdpVerb::Add { name, from } => {
+            let metadata = from.file.as_deref().map(text_of).transpose()?;
+            let new = NewSamlProvider { name, metadata, url: from.url, tags: std::collections::BTreeMap::new() };
+            session.client.post("/v1/saml-providers", &new).await?
+        }
+        IdpVerb::Confirm { provider, what } => confirm(session, &one(&provider), what).await?,
+    };
+    session.output.record(&found, COLUMNS)?;
+    Ok(Exit::Done)
+}
+
+async fn refresh(session: &mut Session, provider: &str) -> anyhow::Result<Exit> {
+    let refreshed: Refreshed = session.client.post(&format!("{provider}/refresh"), &json!({})).await?;
+    if session.output.format() == Format::Json {
+        session.output.json(&refreshed)?;
+        return Ok(Exit::Done);
+    }
+    session.output.sentence(match refreshed.came {
+        Came::Same => "its metadata is what counts already",
+        Came::Renewed => "its metadata says the same for another time, and counts",
+        Came::Waits => "its metadata says something else, which counts for nothing until it is confirmed:",
+    })?;
+    let Some(waiting) = refreshed.provider.waiting.filter(|_| refreshed.came == Came::Waits) else {
+        return Ok(Exit::Done);
+    };
+    for change in &waiting.changes {
+        session.output.line(&format!("  {change}"))?;
+    }
+    let name = &refreshed.provider.name;
+    session.output.sentence(&format!("to confirm it: bailey idp confirm {name} --digest {}", waiting.digest))?;
+    Ok(Exit::Held)
+}
+
+async fn confirm(session: &mut Session, provider: &str, what: Confirmed) -> anyhow::Result<SamlProviderView> {
+    let Confirmed { digest, file } = what;
+    if let Some(digest) = digest {
+        return Ok(session.client.post(&format!("{provider}/confirm"), &Confirmation { digest }).await?);
+    }
+    let metadata = text_of(file.as_deref().unwrap_or_else(|| Path::new("-")))?;
+    Ok(session.client.put(&format!("{provider}/metadata"), &json!({ "metadata": metadata })).await?)
+}
