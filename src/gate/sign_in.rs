@@ -7,7 +7,7 @@
 use super::{Asking, Gate, GateError, Operation, Proof, Refusal, Whence};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
-use crate::authn::federated::WebIdentity;
+use crate::authn::federated::relying::Vouched;
 use crate::authn::login::{Attempt, Half, Logins, Method, NewFactor, Reason, Refused, Shown};
 use crate::authn::signed::From;
 use crate::authn::subject::Subject;
@@ -104,22 +104,22 @@ impl Gate {
         noted.await.unwrap_or_else(|ended| Err(Refused::unrecorded(&ended)))
     }
 
-    /// As [`Gate::sign_in`], for somebody for whom an outside provider vouches, and for their second factor if `with_factor`.
+    /// As [`Gate::sign_in`], for somebody for whom an outside provider vouches, and maybe for their second factor.
     ///
     /// # Errors
     /// Why not, in words for the person.
     pub async fn vouched(
         &self,
         logins: &Logins,
-        (identity, with_factor): (&WebIdentity, bool),
+        vouched: &Vouched,
         from: From,
         mut about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
-        about.push(("issuer", identity.issuer().url()));
-        about.push(("subject", identity.subject().to_owned()));
-        let tried = logins.vouched(identity, with_factor, from.clone(), now).await;
-        self.written_down(tried, (from, with_factor), about, now).await
+        about.push(("issuer", vouched.issuer().to_string()));
+        about.push(("subject", vouched.subject().to_owned()));
+        let tried = logins.vouched(vouched, from.clone(), now).await;
+        self.written_down(tried, (from, vouched.with_factor()), about, now).await
     }
 
     /// How a sign-in ended, once that is written down.

@@ -1,11 +1,13 @@
-//! Who somebody is to an outside OpenID Connect provider: an issuer and a subject, which together name one person for good.
+//! Who somebody is to an outside provider, of OpenID Connect or SAML: an issuer and a subject, which together name one person for good.
 //!
 //! Nothing else that the provider says of them is a key: an address of mail is given to the next, or said by whoever likes (threats O9).
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Issuer;
+use super::{Issuer, OidcProviderError};
 use crate::base::{Timestamp, UserId};
 
 /// That whoever a provider vouches for is somebody here.
@@ -14,20 +16,69 @@ pub struct OutsideIdentity {
     /// Who they are here.
     pub person: UserId,
     /// Who vouches.
-    pub issuer: Issuer,
-    /// Who they are to it (`sub`), letter by letter.
+    pub issuer: OutsideIssuer,
+    /// Who they are to it (`sub`, or a persistent NameID), letter by letter.
     pub subject: String,
     /// Since when that is known here.
     pub since: Timestamp,
 }
 
+/// An outside provider that vouches for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum OutsideIssuer {
+    /// An issuer of OpenID Connect.
+    Oidc(Issuer),
+    /// A SAML provider, by its `entityID`. It may be an address that an issuer has, too, and names of one are none of the other.
+    Saml(String),
+}
+
+/// What stands before an `entityID`: no host has a colon, so no issuer begins so.
+const SAML: &str = "saml:";
+
+impl OutsideIssuer {
+    /// The text it is kept by.
+    fn kept(&self) -> String {
+        match self {
+            Self::Oidc(issuer) => issuer.as_str().to_owned(),
+            Self::Saml(entity_id) => format!("{SAML}{entity_id}"),
+        }
+    }
+}
+
+impl fmt::Display for OutsideIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Oidc(issuer) => f.write_str(&issuer.url()),
+            Self::Saml(entity_id) => f.write_str(entity_id),
+        }
+    }
+}
+
+impl TryFrom<String> for OutsideIssuer {
+    type Error = OidcProviderError;
+
+    fn try_from(text: String) -> Result<Self, OidcProviderError> {
+        match text.strip_prefix(SAML) {
+            Some(entity_id) => Ok(Self::Saml(entity_id.to_owned())),
+            None => Issuer::try_from(text).map(Self::Oidc),
+        }
+    }
+}
+
+impl From<OutsideIssuer> for String {
+    fn from(issuer: OutsideIssuer) -> Self {
+        issuer.kept()
+    }
+}
+
 impl OutsideIdentity {
     /// A digest of whom it is about: what it lies under.
     #[must_use]
-    pub fn digest(issuer: &Issuer, subject: &str) -> [u8; 32] {
+    pub fn digest(issuer: &OutsideIssuer, subject: &str) -> [u8; 32] {
         let mut hash = Sha256::new();
         // An issuer has no NUL, so no two pairs read alike.
-        hash.update(issuer.as_str());
+        hash.update(issuer.kept());
         hash.update([0]);
         hash.update(subject);
         hash.finalize().into()
@@ -40,13 +91,20 @@ mod tests {
 
     #[test]
     fn no_two_pairs_are_one() {
-        let digest = |issuer: &str, subject: &str| OutsideIdentity::digest(&issuer.parse().unwrap(), subject);
+        let digest = |issuer: &str, subject: &str| {
+            let issuer = OutsideIssuer::try_from(issuer.to_owned()).unwrap();
+            let kept: String = issuer.clone().into();
+            assert_eq!(OutsideIssuer::try_from(kept).unwrap(), issuer);
+            OutsideIdentity::digest(&issuer, subject)
+        };
         let one = digest("https://login.kessel.example", "eve");
         for (issuer, subject) in [
             ("https://login.kessel.example", "Eve"),
             ("https://login.kessel.example/", "eve"),
             ("https://login.kessel.example/e", "ve"),
             ("https://login.lund.example", "eve"),
+            ("saml:https://login.kessel.example", "eve"),
+            ("saml:login.kessel.example", "eve"),
         ] {
             assert_ne!(digest(issuer, subject), one, "{issuer} {subject}");
         }

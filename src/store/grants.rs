@@ -6,7 +6,7 @@ use super::schema::grants as keys;
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, StoreError};
 use crate::base::{EngagementId, GrantId, RoleId, Timestamp, UserId};
 use crate::model::grant::State;
-use crate::model::{Engagement, Grant, Invitation, Issuer, Member, OutsideIdentity};
+use crate::model::{Engagement, Grant, Invitation, Member, OutsideIdentity, OutsideIssuer};
 
 /// The engagement with this id.
 ///
@@ -74,7 +74,7 @@ pub fn invitations(
 /// When the row cannot be read, or is damaged.
 pub fn outside_identity(
     snapshot: &dyn Snapshot,
-    issuer: &Issuer,
+    issuer: &OutsideIssuer,
     subject: &str,
 ) -> Result<Option<Read<OutsideIdentity>>, StoreError> {
     outside(snapshot, &keys::outside_identity(&OutsideIdentity::digest(issuer, subject)))

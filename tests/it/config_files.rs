@@ -269,7 +269,7 @@ fn a_sign_in_provider_needs_a_name_of_its_own_and_an_address_of_ours_to_come_bac
     let machine = Machine::new();
     let config = machine.load_text(&minimal(&format!("{ours}{one}second_factor = [\"mfa\"]"), &[])).unwrap();
     let [provider] = config.providers.as_slice() else { panic!("{:?}", config.providers) };
-    assert_eq!((provider.title.as_str(), provider.listed, provider.secret.is_some()), ("kessel", false, false));
+    assert_eq!((provider.title.as_str(), provider.listed, provider.saml().is_some()), ("kessel", false, false));
     let wrong = [
         (one.to_owned(), "sign_in_provider.name", "nobody can be sent back here"),
         (format!("{ours}{one}{one}"), "sign_in_provider.name", "there are two providers `kessel`"),
@@ -289,6 +289,69 @@ fn a_sign_in_provider_needs_a_name_of_its_own_and_an_address_of_ours_to_come_bac
     for (text, key, problem) in wrong {
         let faults = machine.faults(&minimal(&text, &[]));
         assert!(faults.iter().any(|fault| fault.key == key && fault.problem.contains(problem)), "{text}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_sign_in_provider_that_speaks_saml_is_known_by_its_metadata() {
+    use crate::saml_bed::{IDP, RSA, STRANGER, metadata};
+    let machine = Machine::new();
+    let file = machine.write("idp.xml", &metadata(&[&RSA]), 0o644).display().to_string();
+    let key = machine.write("saml.key", &STRANGER.key_pem, 0o600).display().to_string();
+    let certificate = machine.write("saml.pem", &STRANGER.certificate, 0o644).display().to_string();
+    let other = machine.write("other.pem", &RSA.certificate, 0o644).display().to_string();
+    let base = "[sso]\nissuer = \"https://bailey.example\"\n[[sign_in_provider]]\nname = \"kessel\"\n";
+    let told = format!("{base}metadata_file = \"{file}\"\n");
+    let keys = format!("saml_key_file = \"{key}\"\nsaml_certificate_file = \"{certificate}\"\n");
+    let config = machine.load_text(&minimal(&format!("{told}{keys}"), &[])).unwrap();
+    let party = config.providers[0].saml().unwrap();
+    let bailey::authn::saml::Known::Told(known) = &party.known else { panic!("{party:?}") };
+    assert_eq!(known.entity_id(), IDP);
+    assert_eq!(party.own.entity_id, "https://bailey.example/login/with/kessel/metadata");
+    assert_eq!(party.own.acs, "https://bailey.example/login/with/kessel/acs");
+    assert!(party.key.is_some() && party.own.key.is_some());
+    let named = format!("{base}saml_provider = \"Kessel\"\nsaml_entity_id = \"urn:us\"\n");
+    let config = machine.load_text(&minimal(&named, &[])).unwrap();
+    let party = config.providers[0].saml().unwrap();
+    assert!(party.own.entity_id == "urn:us" && party.key.is_none(), "{party:?}");
+    for (text, key, problem) in [
+        (format!("{told}saml_provider = \"Kessel\"\n"), "metadata_file", "is set beside saml_provider"),
+        (format!("{told}client_id = \"bailey\"\n"), "client_id", "is of another kind of provider"),
+        (format!("{base}saml_entity_id = \"urn:us\"\n"), "saml_entity_id", "is of another kind of provider"),
+        (format!("{base}saml_provider = \"a b\"\n"), "saml_provider", "is no name of a SAML provider"),
+        (format!("{base}metadata_file = \"{key}\"\n"), "metadata_file", ""),
+        (format!("{told}saml_key_file = \"{key}\"\n"), "saml_key_file", "has no certificate"),
+        (format!("{told}saml_certificate_file = \"{other}\"\n"), "saml_certificate_file", "has no key"),
+        (format!("{told}{}", keys.replace("saml.pem", "other.pem")), "saml_key_file", "is for another key"),
+        (format!("{told}{}", keys.replace("saml.key", "idp.xml")), "saml_key_file", "every user of this machine"),
+    ] {
+        let (faults, key) = (machine.faults(&minimal(&text, &[])), format!("sign_in_provider.{key}"));
+        assert!(faults.iter().any(|fault| fault.key == key && fault.problem.contains(problem)), "{text}: {faults:?}");
+    }
+}
+
+#[test]
+fn assertions_are_for_the_first_name_of_the_listener_unless_something_else_is_said() {
+    let machine = Machine::new();
+    let own = |text: &str| machine.load_text(&minimal(text, &[])).unwrap().sts.saml;
+    assert!(own("").is_none(), "nobody can send anything where nothing listens");
+    let listener = "[https]\nlisten = \"127.0.0.1:8443\"\nhosts = [\"bailey.example\", \"other.example\"]\n";
+    let ours = own(listener).unwrap();
+    assert_eq!(
+        (ours.acs.as_str(), ours.entity_id.as_str()),
+        ("https://bailey.example/saml", "https://bailey.example/saml")
+    );
+    let said = "[sts]\nsaml_urls = [\"https://a.example/saml\", \"https://b.example/saml\"]\n\
+                saml_audiences = [\"urn:a\", \"urn:amazon:webservices\"]\n";
+    let ours = own(&format!("{listener}{said}")).unwrap();
+    assert_eq!((ours.acs.as_str(), ours.entity_id.as_str()), ("https://a.example/saml", "urn:a"));
+    assert_eq!(
+        (ours.also.acs.join(" "), ours.also.entity_ids.join(" ")),
+        ("https://b.example/saml".to_owned(), "urn:amazon:webservices".to_owned())
+    );
+    for wrong in ["http://a.example/saml", "a.example", "https://a.example/saml#x"] {
+        let faults = machine.faults(&minimal(&format!("[sts]\nsaml_urls = [\"{wrong}\"]\n"), &[]));
+        assert!(faults.iter().any(|fault| fault.key == "sts.saml_urls"), "{wrong}: {faults:?}");
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Browser<'a> {
 pub(crate) struct Page {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
-    set: Vec<String>,
+    pub(crate) set: Vec<String>,
     policy: String,
     kept: String,
     pub(crate) html: String,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use bailey::authn::federated::IssuerSettings;
-use bailey::authn::federated::relying::Provider;
+use bailey::authn::federated::relying::{By, Oidc, Provider};
 use bailey::base::network::Networks;
 use bailey::base::{Clock as _, Secret};
 use base64::Engine as _;
@@ -69,10 +69,12 @@ impl Firm {
         let provider = |name: &str, client: &str, secret: Option<&str>| Provider {
             name: name.to_owned(),
             title: "Kessel & Lund".to_owned(),
-            issuer: URL.parse().unwrap(),
+            by: By::Oidc(Oidc {
+                issuer: URL.parse().unwrap(),
+                client_id: client.parse().unwrap(),
+                secret: secret.map(|text| Secret::new(text.to_owned())),
+            }),
             account: "123456789012".parse().unwrap(),
-            client_id: client.parse().unwrap(),
-            secret: secret.map(|text| Secret::new(text.to_owned())),
             second_factor: second_factor.iter().map(|word| (*word).to_owned()).collect(),
             listed: secret.is_some(),
         };

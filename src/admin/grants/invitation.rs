@@ -17,7 +17,7 @@ use crate::authn::subject::Subject;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
 use crate::model::invitation::{GOOD_FOR, TRIES};
-use crate::model::{Engagement, Invitation, Issuer, OutsideIdentity, User, UserCode};
+use crate::model::{Engagement, Invitation, OutsideIdentity, OutsideIssuer, User, UserCode};
 use crate::store::iam::Read;
 use crate::store::{Snapshot, grants, identity};
 
@@ -77,7 +77,7 @@ pub(super) fn signs_in(
         let held = grants::invitation(snapshot, id)?.map(|held| held.value);
         let good = held.filter(|held| held.engagement == engagement.id && held.is_good(&epoch, now));
         let invited_until = good.map(|held| held.until);
-        let linked = linked.map(|held| format!("{} of {}", held.subject, held.issuer.url()));
+        let linked = linked.map(|held| format!("{} of {}", held.subject, held.issuer));
         found.push(SignsIn { name: person.name.to_string(), ready, linked, invited_until });
     }
     Ok(found)
@@ -213,7 +213,7 @@ impl Admin {
     pub fn link_identity(
         &self,
         asked: Authorized,
-        (issuer, subject): (&Issuer, &str),
+        (issuer, subject): (&OutsideIssuer, &str),
         with_factor: bool,
     ) -> Result<(), AdminError> {
         let link = invited(&asked);
@@ -235,7 +235,7 @@ impl Admin {
                 let (issuer, subject, since) = (issuer.clone(), subject.to_owned(), change.now);
                 change.commit.add_outside_identity(&OutsideIdentity { person: person.id, issuer, subject, since })?;
             }
-            change.note("issuer", issuer.url());
+            change.note("issuer", crate::base::text::printable(&issuer.to_string()).into_owned());
             change.note("subject", crate::base::text::printable(subject).into_owned());
             change.note("user", person.name.to_string());
             Ok(())

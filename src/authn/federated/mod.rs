@@ -29,6 +29,7 @@ mod jwk;
 mod jws;
 mod keeping;
 pub mod proof;
+mod provider;
 pub mod relying;
 pub mod settings;
 

@@ -1,8 +1,9 @@
-//! Outside OpenID Connect providers by which people sign in here who have no account of ours: those of another firm, by its own.
+//! Outside providers by which people sign in here who have no account of ours: those of another firm, by its own.
 //!
-//! Owns our side of the authorization code flow (OpenID Connect Core 1.0, section 3.1): where somebody is sent to, what they bring back,
-//! and what has to agree with what. The token that comes of it is verified as every token of an issuer is ([`super::Issuers`]). Whom it
-//! means here is not decided by it: an issuer and a subject are looked up, and nothing else of it is (threats O9).
+//! Owns their registry and, of those that speak OpenID Connect, our side of the authorization code flow (OpenID Connect Core 1.0, section
+//! 3.1): where somebody is sent to, what they bring back, and what has to agree with what. The token that comes of it is verified as every
+//! token of an issuer is ([`super::Issuers`]). Whom it means here is not decided by it: an issuer and a subject are looked up, and nothing
+//! else of it is (threats O9). The same of those that speak SAML is in `authn/saml`.
 //!
 //! ```text
 //!  begin: state, nonce, verifier --sealed, in a cookie--+
@@ -26,10 +27,11 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::keeping::{address_in, described};
-use super::{Issuers, WebIdentity, WebIdentityError, json};
+pub use super::provider::{By, Oidc, Provider, Vouched};
+use super::{Issuers, WebIdentityError, json};
 use crate::base::{Fault, Faulty, OidcProviderId, Secret, Timestamp};
 use crate::keys::{Keys, KeysError};
-use crate::model::{AccountId, Actor, Issuer, OidcProvider, Tags};
+use crate::model::{Actor, Issuer, OidcProvider, OutsideIssuer, Tags};
 use crate::store::schema::sso::Spent;
 use crate::store::{Commit, Intent, Store, StoreError};
 
@@ -49,27 +51,6 @@ const LONGEST_ANSWER: usize = 64 << 10;
 /// For whom what is begun is sealed.
 const OWNER: &str = "outside-sign-in";
 
-/// A provider.
-#[derive(Debug)]
-pub struct Provider {
-    /// What it is called in addresses of ours.
-    pub name: String,
-    /// What people call it.
-    pub title: String,
-    /// Who it is.
-    pub issuer: Issuer,
-    /// The account that it is a provider of.
-    pub account: AccountId,
-    /// Who we are to it.
-    pub client_id: crate::model::oidc_provider::ClientId,
-    /// By what it knows us; without it by nothing but the code verifier (RFC 7636).
-    pub secret: Option<Secret<String>>,
-    /// Words of its `amr` (RFC 8176) of which one stands for a second factor; without any, one of ours is asked for.
-    pub second_factor: BTreeSet<String>,
-    /// Whether the page to sign in at names it to everybody.
-    pub listed: bool,
-}
-
 /// What somebody brings back.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
@@ -88,22 +69,12 @@ pub struct Answer<'a> {
 pub struct Pending<T> {
     provider: String,
     state: String,
+    /// That, or the ID of a request of SAML.
     nonce: String,
     verifier: String,
     begun: Timestamp,
     /// What it is begun for.
     pub purpose: T,
-}
-
-/// Somebody for whom a provider vouches.
-#[derive(Debug)]
-pub struct Vouched {
-    /// By whose word.
-    pub provider: Arc<Provider>,
-    /// Who they are to it.
-    pub identity: WebIdentity,
-    /// Whether that they showed a second factor there counts here.
-    pub factor: bool,
 }
 
 /// Where a provider is asked.
@@ -148,6 +119,9 @@ pub enum ProviderError {
         /// Why not.
         why: String,
     },
+    /// It is nothing that could be judged.
+    #[error("what came from the provider cannot be read")]
+    Malformed(String),
     /// Nothing can be sealed.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -159,7 +133,9 @@ pub enum ProviderError {
 impl Faulty for ProviderError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Unknown | Self::NotBegun | Self::Refused { .. } | Self::NotBelieved { .. } => Fault::Caller,
+            Self::Unknown | Self::NotBegun | Self::Refused { .. } | Self::NotBelieved { .. } | Self::Malformed(_) => {
+                Fault::Caller
+            }
             Self::Away { .. } => Fault::Operator,
             Self::Keys(error) => error.fault(),
             Self::Store(error) => error.fault(),
@@ -218,11 +194,12 @@ impl Providers {
         now: Timestamp,
     ) -> Result<(Url, Pending<T>), ProviderError> {
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
+        let oidc = provider.oidc()?;
         let [state, nonce, verifier] = chance.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
         let mut url = self.endpoints(issuers, &provider, now).await?.authorization;
         url.query_pairs_mut()
             .append_pair("response_type", "code")
-            .append_pair("client_id", provider.client_id.as_str())
+            .append_pair("client_id", oidc.client_id.as_str())
             .append_pair("redirect_uri", back)
             .append_pair("scope", "openid")
             .append_pair("state", &state)
@@ -249,9 +226,10 @@ impl Providers {
             return Err(ProviderError::NotBegun);
         }
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
+        let oidc = provider.oidc()?;
         let not_believed = |why: String| ProviderError::NotBelieved { title: provider.title.clone(), why };
         let endpoints = self.endpoints(issuers, &provider, now).await?;
-        let iss = answer.iss.map(|said| said == provider.issuer.url());
+        let iss = answer.iss.map(|said| said == oidc.issuer.url());
         if iss == Some(false) || iss.is_none() && endpoints.says_who {
             return Err(not_believed("its answer is another issuer's, or nobody's (RFC 9207)".to_owned()));
         }
@@ -263,14 +241,14 @@ impl Providers {
             }
         };
         let token = redeem(issuers, &provider, &endpoints.token, (code, back, &pending.verifier)).await?;
-        let identity = issuers.verify(&registered(&provider, now), &token, now).await;
+        let identity = issuers.verify(&registered(&provider, oidc, now), &token, now).await;
         let identity = identity.map_err(|error| match error {
             WebIdentityError::Away { .. } => {
                 ProviderError::Away { title: provider.title.clone(), why: error.to_string() }
             }
             error => not_believed(error.to_string()),
         })?;
-        let wanted = format!("{}:nonce", provider.issuer.as_str());
+        let wanted = format!("{}:nonce", oidc.issuer.as_str());
         let nonce = identity.context().find(|(key, _)| *key == wanted).map(|(_, values)| values);
         if nonce != Some(std::slice::from_ref(&pending.nonce)) {
             return Err(not_believed("its token was not made for this sign-in: the `nonce` is another".to_owned()));
@@ -279,7 +257,8 @@ impl Providers {
             return Err(not_believed("its token is old, or does not say when it was made".to_owned()));
         }
         let factor = identity.amr().iter().any(|word| provider.second_factor.contains(word));
-        Ok(Vouched { provider, identity, factor })
+        let issuer = OutsideIssuer::Oidc(identity.issuer().clone());
+        Ok(Vouched::new(Arc::clone(&provider), (issuer, identity.subject().to_owned()), factor))
     }
 
     /// What is known of `issuer` and counts still.
@@ -310,9 +289,10 @@ impl Providers {
         provider: &Provider,
         now: Timestamp,
     ) -> Result<Endpoints, ProviderError> {
-        let found = match self.kept(&provider.issuer, now) {
+        let issuer = &provider.oidc()?.issuer;
+        let found = match self.kept(issuer, now) {
             Some(found) => found,
-            None => self.ask(issuers, &provider.issuer, now).await,
+            None => self.ask(issuers, issuer, now).await,
         };
         found.map_err(|why| ProviderError::Away { title: provider.title.clone(), why })
     }
@@ -336,9 +316,10 @@ async fn redeem(
     endpoint: &Url,
     (code, back, verifier): (&str, &str, &str),
 ) -> Result<Secret<String>, ProviderError> {
-    let (form, authorization) = wanted(provider, (code, back, verifier));
+    let oidc = provider.oidc()?;
+    let (form, authorization) = wanted(oidc, (code, back, verifier));
     let away = |why: String| ProviderError::Away { title: provider.title.clone(), why };
-    let reach = issuers.settings_of(&provider.issuer).reach(false);
+    let reach = issuers.settings_of(&oidc.issuer).reach(false);
     let answer = issuers.client().post_for(endpoint, &reach, (&form, authorization.as_ref()), LONGEST_ANSWER).await;
     let answer = answer.map_err(|error| away(error.to_string()))?;
     let answer = json::object(&answer).map_err(|why| away(format!("its answer cannot be read: {why}")))?;
@@ -347,29 +328,29 @@ async fn redeem(
 }
 
 /// The form, and who sends it.
-fn wanted(provider: &Provider, (code, back, verifier): (&str, &str, &str)) -> (Secret<String>, Option<Secret<String>>) {
+fn wanted(oidc: &Oidc, (code, back, verifier): (&str, &str, &str)) -> (Secret<String>, Option<Secret<String>>) {
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "authorization_code")
         .append_pair("code", code)
         .append_pair("redirect_uri", back)
         .append_pair("code_verifier", verifier);
-    let Some(secret) = &provider.secret else {
-        form.append_pair("client_id", provider.client_id.as_str());
+    let Some(secret) = &oidc.secret else {
+        form.append_pair("client_id", oidc.client_id.as_str());
         return (Secret::new(form.finish()), None);
     };
     // Each half is encoded before they are put together (RFC 6749, section 2.3.1).
     let half = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = format!("{}:{}", half(provider.client_id.as_str()), half(secret.expose()));
+    let pair = format!("{}:{}", half(oidc.client_id.as_str()), half(secret.expose()));
     (Secret::new(form.finish()), Some(Secret::new(format!("Basic {}", STANDARD.encode(pair)))))
 }
 
 /// The provider as tokens are verified for one.
-fn registered(provider: &Provider, now: Timestamp) -> OidcProvider {
+fn registered(provider: &Provider, oidc: &Oidc, now: Timestamp) -> OidcProvider {
     OidcProvider {
         id: OidcProviderId::from_bytes([0; 16]),
         account: provider.account.clone(),
-        issuer: provider.issuer.clone(),
-        clients: BTreeSet::from([provider.client_id.clone()]),
+        issuer: oidc.issuer.clone(),
+        clients: BTreeSet::from([oidc.client_id.clone()]),
         thumbprints: Vec::new(),
         created: now,
         tags: Tags::default(),
@@ -377,6 +358,19 @@ fn registered(provider: &Provider, now: Timestamp) -> OidcProvider {
 }
 
 impl<T> Pending<T> {
+    /// A sign-in that was begun at the SAML provider `provider`, by a request called `id`.
+    pub(in crate::authn) fn of_request(provider: &str, id: String, begun: Timestamp, purpose: T) -> Self {
+        let (state, verifier) = (String::new(), String::new());
+        Self { provider: provider.to_owned(), state, nonce: id, verifier, begun, purpose }
+    }
+
+    /// What the request was called that was made of the SAML provider `provider`, no longer ago than `within`.
+    pub(in crate::authn) fn request(&self, provider: &str, within: SignedDuration, now: Timestamp) -> Option<&str> {
+        let in_time = (SignedDuration::ZERO..=within).contains(&now.duration_since(self.begun));
+        let fits = self.provider == provider && in_time && self.verifier.is_empty();
+        fits.then_some(self.nonce.as_str())
+    }
+
     /// Somebody comes back from it, which counts once, whatever comes of it: of two at once one does. Blocks.
     ///
     /// # Errors

@@ -6,27 +6,21 @@
 use super::factor::{self, Factor, Method};
 use super::{Bound, Half, Logins, Parts, Reason, Refused, people};
 use crate::authn::Caller;
-use crate::authn::federated::WebIdentity;
+use crate::authn::federated::relying::Vouched;
 use crate::authn::signed::From;
 use crate::base::Timestamp;
 use crate::model::Actor;
 use crate::store::{Store, StoreError, grants};
 
 impl Logins {
-    /// Signs in whoever is linked with `identity`, who showed a second factor there that counts here if `with_factor`. Record it: call
-    /// it through the gate.
+    /// Signs in whoever is linked with who an outside provider says that they are. Record it: call it through the gate.
     ///
     /// # Errors
     /// Why not; what the error says is for the person, its `detail` for records.
-    pub async fn vouched(
-        &self,
-        identity: &WebIdentity,
-        with_factor: bool,
-        from: From,
-        now: Timestamp,
-    ) -> Result<Caller, Refused> {
+    pub async fn vouched(&self, vouched: &Vouched, from: From, now: Timestamp) -> Result<Caller, Refused> {
         let parts = self.parts.clone();
-        let (issuer, subject) = (identity.issuer().clone(), identity.subject().to_owned());
+        let (issuer, subject) = (vouched.issuer().clone(), vouched.subject().to_owned());
+        let with_factor = vouched.with_factor();
         let tried = self.parts.store.run(move |store| {
             let found = store.read(|snapshot| grants::outside_identity(snapshot, &issuer, &subject))?;
             let Some(found) = found else {

@@ -22,27 +22,30 @@ mod instant;
 mod judge;
 mod mapped;
 mod metadata;
+mod party;
 mod refused;
+mod relying;
 mod service_provider;
 mod statements;
 mod subject;
 
+pub use identity::{SamlIdentity, SamlIdentityError};
 pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
-pub use identity::{SamlIdentity, SamlIdentityError};
+pub use party::{Known, Party};
 pub use refused::{Refused, Rule};
 pub use service_provider::{Acs, Certificate, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
 pub use statements::Attribute;
 pub use subject::NameId;
 
-use std::time::Duration;
-
-use crate::base::Timestamp;
 pub use crate::saml_xml::LARGEST;
 
-use crate::saml_xml::DecryptionKey;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::base::Timestamp;
+use crate::saml_xml::DecryptionKey;
 
 /// How far clocks may be apart.
 pub const SKEW: Duration = Duration::from_secs(60);
@@ -56,15 +59,12 @@ pub struct ServiceProvider {
     pub entity_id: String,
     /// The address that responses are delivered to.
     pub acs: String,
+    /// Names and addresses that count besides.
+    pub also: Also,
     /// What opens encrypted assertions.
     pub key: Option<DecryptionKey>,
 }
-    /// Names and addresses that count besides.
-    pub also: Also,
 
-/// Somebody for whom an identity provider vouches: made by [`judge`] alone.
-#[derive(Debug)]
-pub struct SamlAssertion {
 /// What else a service provider is called, and where else it takes responses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Also {
@@ -96,13 +96,16 @@ impl ServiceProvider {
     }
 }
 
+/// Somebody for whom an identity provider vouches: made by [`judge`] alone.
+#[derive(Debug)]
+pub struct SamlAssertion {
     issuer: String,
     id: String,
     name_id: NameId,
+    recipient: String,
     issued: Timestamp,
     good_until: Timestamp,
     authenticated: Timestamp,
-    recipient: String,
     context_class: Option<String>,
     session_index: Option<String>,
     session_ends: Option<Timestamp>,
@@ -142,9 +145,6 @@ impl SamlAssertion {
         &self.name_id
     }
 
-    /// When it was made.
-    #[must_use]
-    pub fn issued(&self) -> Timestamp {
     /// Where it was to be delivered: one of our addresses.
     #[must_use]
     pub fn recipient(&self) -> &str {
@@ -162,6 +162,9 @@ impl SamlAssertion {
         digest.finalize().into()
     }
 
+    /// When it was made.
+    #[must_use]
+    pub fn issued(&self) -> Timestamp {
         self.issued
     }
 

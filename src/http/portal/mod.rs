@@ -47,6 +47,8 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/invitation/{link}/password", post(invitation::choose))
         .route("/login/with/{provider}", get(outside::begin))
         .route("/login/with/{provider}/callback", get(outside::come_back))
+        .route("/login/with/{provider}/metadata", get(outside::metadata))
+        .route("/login/with/{provider}/acs", post(outside::receive))
         .route("/logout", get(sign_in::ask_to_leave).post(sign_in::sign_out))
         .route(paths::AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route(paths::END_SESSION, get(sign_out::ask).post(sign_out::ask))

@@ -1,4 +1,4 @@
-//! `/login/with/..`: somebody of another firm signs in by that firm's own OpenID Connect provider, and comes back from it.
+//! `/login/with/..`: somebody of another firm signs in by that firm's own provider, of OpenID Connect or SAML, and comes back from it.
 //!
 //! What is begun lies sealed in a cookie of the browser that began it: so nobody is signed in by a link that somebody else made (login
 //! CSRF; threats O10), and nothing is kept here for whoever only opens the page.
@@ -6,7 +6,11 @@
 use std::sync::{Arc, PoisonError};
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +24,19 @@ use crate::authn::Caller;
 use crate::authn::federated::relying::{Answer, Pending, Provider, ProviderError, Vouched};
 use crate::authn::login::{Half, Reason, Refused};
 use crate::authn::signed::From;
-use crate::base::{Fault, Faulty as _};
+use crate::base::{Fault, Faulty as _, Secret};
 use crate::gate::{GateError, Operation};
 use crate::http::App;
 
 /// The cookie of a sign-in that is under way elsewhere. `Lax`: whoever comes back by a link of the provider's brings it.
 const COOKIE: &str = "__Host-bailey-outside";
+
+/// The same where the provider sends a form, which brings no cookie but one that goes along with whatever any page sends. It is of no
+/// use but for this, once, and for five minutes.
+const POSTED: &str = "__Host-bailey-saml";
+
+/// Longest response that a form may bring, in base64: that of the largest XML there is to read.
+const LONGEST: usize = crate::authn::saml::LARGEST / 3 * 4 + 4_096;
 
 /// What somebody was sent away for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,25 +58,121 @@ pub(super) async fn begin(State(app): State<Arc<App>>, Path(name): Path<String>,
 }
 
 /// The same of somebody who showed an invitation.
-pub(super) async fn link(app: &App, visit: &Visit, name: &str, half: Half) -> Response {
+pub(super) async fn link(app: &Arc<App>, visit: &Visit, name: &str, half: Half) -> Response {
     sent(app, visit, name, Purpose { next: ONWARD.to_owned(), half: Some(half) }).await
 }
 
-async fn sent(app: &App, visit: &Visit, name: &str, purpose: Purpose) -> Response {
+async fn sent(app: &Arc<App>, visit: &Visit, name: &str, purpose: Purpose) -> Response {
+    if app.providers.named(name).is_some_and(|provider| provider.saml().is_some()) {
+        return sent_with_a_request(app, visit, name, purpose).await;
+    }
     let Some(back) = back_to(app, name) else { return refused(&ProviderError::Unknown) };
     let chance = app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
     let begun = app.providers.begin(&app.admin.issuers, (name, &back), (purpose, chance), app.clock.now()).await;
     let begun = begun.and_then(|(url, pending)| Ok((url, pending.seal(&app.admin.keys)?)));
     match begun {
         Ok((url, sealed)) => {
-            let words = ["On to your own firm", "You sign in there, and come back."];
-            let mut answer = page(200, &OnwardPage { onward: url.as_str(), words });
+            let mut answer = away(&url);
             set_cookie(&mut answer, COOKIE, &sealed, Some(600));
             // What comes behind it may be a form of ours.
             set_cookie(&mut answer, FLOW, &flow_of(app, visit), Some(1_800));
             answer
         }
         Err(error) => refused(&error),
+    }
+}
+
+/// A page of ours in between: what a form leads to is held to the policy of its page.
+fn away(to: &url::Url) -> Response {
+    let words = ["On to your own firm", "You sign in there, and come back."];
+    page(200, &OnwardPage { onward: to.as_str(), words })
+}
+
+/// Sends somebody to a provider that speaks SAML.
+async fn sent_with_a_request(app: &Arc<App>, visit: &Visit, name: &str, purpose: Purpose) -> Response {
+    let (worker, name) = (Arc::clone(app), name.to_owned());
+    let begun = app.store.run(move |store| {
+        let chance: [u8; 32] = worker.admin.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
+        let (url, pending) = worker.providers.send(store, &name, (purpose, chance), worker.clock.now())?;
+        Ok::<_, ProviderError>((url, pending.seal(&worker.admin.keys)?))
+    });
+    match begun.await {
+        Ok((url, sealed)) => {
+            let mut answer = away(&url);
+            set_posted(&mut answer, &sealed, 300);
+            set_cookie(&mut answer, FLOW, &flow_of(app, visit), Some(1_800));
+            answer
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// What a provider that speaks SAML is told of us.
+pub(super) async fn metadata(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    let provider = app.providers.named(&name);
+    let Some(party) = provider.as_ref().and_then(|provider| provider.saml()) else {
+        return refused(&ProviderError::Unknown);
+    };
+    ([(CONTENT_TYPE, "application/samlmetadata+xml")], party.metadata()).into_response()
+}
+
+/// Takes the form that a provider which speaks SAML has the browser send. It comes from a page of another site, as no other form here
+/// may: what counts is the cookie of the browser that began, and the request that the response answers.
+pub(super) async fn receive(State(app): State<Arc<App>>, Path(name): Path<String>, mut visit: Visit) -> Response {
+    // Cookies of ours stay behind on this way, so whatever form comes next belongs to a flow that begins here.
+    let flow = flow_of(&app, &visit);
+    visit.bring(FLOW, &flow);
+    let mut answer = received(app, name, visit).await;
+    if !answer.headers().get_all(SET_COOKIE).iter().any(|held| held.as_bytes().starts_with(FLOW.as_bytes())) {
+        set_cookie(&mut answer, FLOW, &flow, Some(1_800));
+    }
+    set_posted(&mut answer, "", 0);
+    answer
+}
+
+async fn received(app: Arc<App>, name: String, visit: Visit) -> Response {
+    let response = match response_in(visit.body()) {
+        Ok(response) => response,
+        Err(why) => return refused(&ProviderError::Malformed(why.to_owned())),
+    };
+    let pending = visit.cookie(POSTED).and_then(|text| Pending::<Purpose>::open(&app.admin.keys, text));
+    let Some(pending) = pending else { return refused(&ProviderError::NotBegun) };
+    let worker = Arc::clone(&app);
+    let judged = app.store.run(move |store| {
+        let now = worker.clock.now();
+        pending.spend(store, now)?;
+        let vouched = worker.providers.receive(store, &name, &pending, &response, now)?;
+        Ok::<_, ProviderError>((vouched, pending.purpose))
+    });
+    match judged.await {
+        Ok((vouched, purpose)) => goes_on(app, visit, vouched, purpose).await,
+        Err(error) => refused(&error),
+    }
+}
+
+/// The XML in a form: one field, in base64, that may be broken into lines (SAML bindings, section 3.5.4).
+fn response_in(body: &[u8]) -> Result<Secret<String>, &'static str> {
+    if body.len() > LONGEST * 3 {
+        return Err("the form is too long");
+    }
+    let mut fields = url::form_urlencoded::parse(body).filter(|(name, _)| name == "SAMLResponse");
+    let (Some((_, text)), None) = (fields.next(), fields.next()) else {
+        return Err("the form has to have one SAMLResponse");
+    };
+    if text.len() > LONGEST {
+        return Err("the response is too long");
+    }
+    let digits: String = text.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(digits).map_err(|_| "the response is no base64")?;
+    String::from_utf8(bytes).map(Secret::new).map_err(|_| "the response is no text in UTF-8")
+}
+
+/// The cookie goes along with the form of another site; no script reads it, and it counts once.
+fn set_posted(answer: &mut Response, value: &str, seconds: u32) {
+    let text = format!("{POSTED}={value}; Path=/; Secure; HttpOnly; SameSite=None; Max-Age={seconds}");
+    if let Ok(mut value) = HeaderValue::from_str(&text) {
+        value.set_sensitive(true);
+        answer.headers_mut().append(SET_COOKIE, value);
     }
 }
 
@@ -101,7 +208,12 @@ async fn came_back(app: Arc<App>, name: String, visit: Visit) -> Response {
         Ok(vouched) => vouched,
         Err(error) => return refused(&error),
     };
-    let Purpose { next, half } = pending.purpose;
+    goes_on(app, visit, vouched, pending.purpose).await
+}
+
+/// Goes on with somebody for whom a provider vouches: to be linked, or signed in.
+async fn goes_on(app: Arc<App>, visit: Visit, vouched: Vouched, purpose: Purpose) -> Response {
+    let Purpose { next, half } = purpose;
     if let Some(half) = half {
         let (worker, from) = (Arc::clone(&app), visit.from.clone());
         let linked = tokio::task::spawn_blocking(move || (linked(&worker, &half, from, &vouched), half, vouched)).await;
@@ -111,7 +223,7 @@ async fn came_back(app: Arc<App>, name: String, visit: Visit) -> Response {
         };
         return match linked {
             Err(no) => *no,
-            Ok(()) if vouched.factor => signs_in(app, visit, &vouched, next).await,
+            Ok(()) if vouched.with_factor() => signs_in(app, visit, &vouched, next).await,
             Ok(()) => enrol::ask(app, visit, half.by_an_outside_word(), next).await,
         };
     }
@@ -132,8 +244,8 @@ fn linked(app: &App, half: &Half, from: From, vouched: &Vouched) -> Result<(), B
         Err(GateError::NotAuthorized { because, .. }) => return no(403, &format!("You cannot come in now {because}.")),
         Err(error) => return Err(Box::new(not_now(&error))),
     };
-    let identity = (vouched.identity.issuer(), vouched.identity.subject());
-    match app.admin.link_identity(allowed, identity, vouched.factor) {
+    let identity = (vouched.issuer(), vouched.subject());
+    match app.admin.link_identity(allowed, identity, vouched.with_factor()) {
         Ok(()) => Ok(()),
         Err(error) if error.fault() == Fault::Caller => no(409, &format!("{}.", capital(&error.to_string()))),
         Err(error) => Err(Box::new(not_now(&error))),
@@ -142,9 +254,8 @@ fn linked(app: &App, half: &Half, from: From, vouched: &Vouched) -> Result<(), B
 
 /// Signs in whoever is vouched for, or asks for a second factor of ours.
 async fn signs_in(app: Arc<App>, visit: Visit, vouched: &Vouched, next: String) -> Response {
-    let about = vec![("action", Operation::Login.name().to_owned()), ("provider", vouched.provider.name.clone())];
-    let with = (&vouched.identity, vouched.factor);
-    let tried = app.gate.vouched(&app.logins, with, visit.from.clone(), about, app.clock.now()).await;
+    let about = vec![("action", Operation::Login.name().to_owned()), ("provider", vouched.provider().name.clone())];
+    let tried = app.gate.vouched(&app.logins, vouched, visit.from.clone(), about, app.clock.now()).await;
     match tried {
         Ok(caller) => enter(app, visit, caller, next).await,
         Err(Refused { reason: Reason::CodeRequired, half: Some(half), .. }) => {
@@ -170,6 +281,10 @@ fn refused(error: &ProviderError) -> Response {
         ProviderError::NotBelieved { why, title } | ProviderError::Away { why, title } => {
             tracing::warn!(provider = title, why, "a sign-in by an outside provider came to nothing");
             (if error.fault() == Fault::Caller { 403 } else { 503 }, error.to_string())
+        }
+        ProviderError::Malformed(why) => {
+            tracing::info!(why, "what came from an outside provider cannot be read");
+            (400, error.to_string())
         }
         ProviderError::Unknown => (404, error.to_string()),
         ProviderError::NotBegun | ProviderError::Refused { .. } => (403, error.to_string()),

@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use hyper::header::{COOKIE, HOST, ORIGIN};
+use hyper::header::{COOKIE, HOST, HeaderValue, ORIGIN};
 use hyper::{HeaderMap, Method, Uri};
 
 use super::pages::{Frame, message};
@@ -93,6 +93,15 @@ impl Visit {
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let mut found = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
         found.next().filter(|_| found.next().is_none())
+    }
+
+    /// As if the browser had brought this cookie, which it is given with the answer.
+    pub(super) fn bring(&mut self, name: &str, value: &str) {
+        if self.cookie(name).is_none()
+            && let Ok(line) = HeaderValue::from_str(&format!("{name}={value}"))
+        {
+            self.headers.append(COOKIE, line);
+        }
     }
 
     /// What was asked for behind the path.

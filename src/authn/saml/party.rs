@@ -1,0 +1,135 @@
+//! Us, towards one identity provider by which people sign in: what it is told of us, and how somebody is sent to it.
+//!
+//! Requests go by HTTP-Redirect, in an address, and responses come by HTTP-POST, in a form (SAML profiles, section 4.1.2): the first is
+//! small, the second signed XML that no address holds.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use super::{IdentityProvider, NameId, ServiceProvider};
+use crate::base::Timestamp;
+use crate::model::SamlProviderName;
+use crate::saml_xml::{Node, PROTOCOL, RSA_SHA256, RequestKey, deflate, key_info};
+
+/// Names that stay, made for us alone (SAML core, section 8.3.7).
+const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
+
+/// Us, towards one identity provider.
+#[derive(Debug)]
+pub struct Party {
+    /// What is known of the provider.
+    pub known: Known,
+    /// Who we are to it, and where responses come.
+    pub own: ServiceProvider,
+    /// What our name is called a name of in requests (`Format`), where the provider wants to be told.
+    pub issuer_format: Option<String>,
+    /// In whose names it is one (`NameQualifier`), likewise.
+    pub issuer_qualifier: Option<String>,
+    /// By what requests are signed.
+    pub key: Option<RequestKey>,
+}
+
+/// Where what is known of an identity provider comes from.
+#[derive(Debug)]
+pub enum Known {
+    /// A file of the configuration, read when that was.
+    Told(Box<IdentityProvider>),
+    /// A SAML provider of the account, whose metadata administrators write and confirm.
+    Registered(SamlProviderName),
+}
+
+impl Party {
+    /// The address that sends somebody to `provider` with a request called `id`.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    pub fn sends(&self, provider: &IdentityProvider, id: &str, now: Timestamp) -> Result<Url, String> {
+        let endpoint = provider.sign_on().iter().find(|endpoint| endpoint.binding == REDIRECT);
+        let endpoint = endpoint.ok_or("its metadata has no SingleSignOnService by HTTP-Redirect")?;
+        let mut url = Url::parse(&endpoint.location).map_err(|error| format!("{}: {error}", endpoint.location))?;
+        let request = self.request(&endpoint.location, id, now);
+        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let mut query = format!("SAMLRequest={}", encoded(&STANDARD.encode(deflate(&request))));
+        match &self.key {
+            // What is signed are these very letters (SAML bindings, section 3.4.4.1).
+            Some(key) => {
+                query = format!("{query}&SigAlg={}", encoded(RSA_SHA256));
+                let signature = key.sign(&query).map_err(|error| error.to_string())?;
+                query = format!("{query}&Signature={}", encoded(&signature));
+            }
+            None if provider.wants_signed_requests() => {
+                return Err("it wants requests to be signed, and `saml_key_file` names no key".to_owned());
+            }
+            None => {}
+        }
+        let before = url.query().filter(|before| !before.is_empty()).map(|before| format!("{before}&"));
+        url.set_query(Some(&(before.unwrap_or_default() + &query)));
+        Ok(url)
+    }
+
+    /// A request (SAML core, section 3.4.1), which asks for a name that stays.
+    fn request(&self, to: &str, id: &str, now: Timestamp) -> String {
+        let issuer = Node::text("saml:Issuer", self.own.entity_id.as_str())
+            .with_some("Format", self.issuer_format.as_deref())
+            .with_some("NameQualifier", self.issuer_qualifier.as_deref());
+        let policy = Node::new("samlp:NameIDPolicy").with("AllowCreate", "true").with("Format", PERSISTENT);
+        Node::new("samlp:AuthnRequest")
+            .with("ID", id)
+            .with("Version", "2.0")
+            .with("IssueInstant", format!("{now:.0}"))
+            .with("Destination", to)
+            .with("ProtocolBinding", POST)
+            .with("AssertionConsumerServiceURL", self.own.acs.as_str())
+            .child(issuer)
+            .child(policy)
+            .render()
+    }
+
+    /// What a provider is told of us (SAML metadata, section 2.4.4).
+    #[must_use]
+    pub fn metadata(&self) -> String {
+        let key = |used: &str, key: &RequestKey| {
+            Node::new("md:KeyDescriptor").with("use", used).child(key_info(key.certificate()))
+        };
+        let keys = self.key.iter().flat_map(|own| [key("signing", own), key("encryption", own)]);
+        let acs = Node::new("md:AssertionConsumerService")
+            .with("Binding", POST)
+            .with("Location", self.own.acs.as_str())
+            .with("index", "0")
+            .with("isDefault", "true");
+        let role = Node::new("md:SPSSODescriptor")
+            .with("AuthnRequestsSigned", self.key.is_some().to_string())
+            .with("WantAssertionsSigned", "true")
+            .with("protocolSupportEnumeration", PROTOCOL)
+            .children(keys)
+            .child(Node::text("md:NameIDFormat", PERSISTENT))
+            .child(acs);
+        Node::new("md:EntityDescriptor").with("entityID", self.own.entity_id.as_str()).child(role).render()
+    }
+
+    /// Whether `name`, of `provider`, is one that somebody can be known by: it stays the same, and it is that provider's for us. An
+    /// address of mail is given to the next, and what is made anew each time names nobody (threats O9).
+    pub(super) fn can_be_known_by(&self, provider: &IdentityProvider, name: &NameId) -> Result<(), String> {
+        match name.format.as_deref() {
+            Some(PERSISTENT) => {}
+            format => {
+                let said = crate::base::text::printable(format.unwrap_or("unspecified")).into_owned();
+                return Err(format!(
+                    "its NameID is of the format `{said}`, and people are known by `{PERSISTENT}` alone"
+                ));
+            }
+        }
+        let is = |said: &Option<String>, wanted: &str| said.as_deref().is_none_or(|said| said == wanted);
+        if !is(&name.name_qualifier, provider.entity_id()) {
+            return Err("the NameQualifier of its NameID is another provider's".to_owned());
+        }
+        if !is(&name.sp_name_qualifier, &self.own.entity_id) {
+            return Err("the SPNameQualifier of its NameID is another service's".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,398 @@
+//! People of another firm sign in by that firm's own SAML provider: sent with a request, known by issuer and persistent name alone. What
+//! was not asked for, or is wrong in one place, lets nobody in.
+
+use std::process::Command;
+
+use bailey::authn::federated::relying::{By, Provider};
+use bailey::authn::saml::{IdentityProvider, Known, Party, ServiceProvider};
+use bailey::base::Timestamp;
+use bailey::base::clock::{Clock as _, SystemClock};
+use bailey::saml_xml::{DecryptionKey, RequestKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::credentials::sound;
+use crate::grants::Bureau;
+use crate::invitations::{code_of, enrols, invite, sponsor};
+use crate::portal::{Browser, Page};
+use crate::run;
+use crate::saml_bed::{ACS, RSA, SP, STRANGER, Sign, encrypted, metadata, now};
+use crate::sts_saml::Wanted;
+
+const HERE: &str = "https://bailey.example";
+const OURS: &str = "https://bailey.example/login/with/kessel/metadata";
+const BACK: &str = "https://bailey.example/login/with/kessel/acs";
+const POST_BACK: &str = "/login/with/kessel/acs";
+const COOKIE: &str = "__Host-bailey-saml";
+const MFA: &str = "https://refeds.org/profile/mfa";
+const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+
+/// A bureau whose auditors sign in at Kessel & Lund's own provider.
+struct Firm {
+    bureau: Bureau,
+}
+
+/// As a provider that is asked by an address describes itself.
+fn described() -> String {
+    metadata(&[&RSA])
+        .replace("WantAuthnRequestsSigned=\"true\"", "")
+        .replace("bindings:HTTP-POST", "bindings:HTTP-Redirect")
+        .replace("https://idp.test/sso", "https://idp.test/sso?theme=dark")
+}
+
+fn party(known: Known) -> Party {
+    let own = ServiceProvider {
+        key: Some(DecryptionKey::from_pem(&STRANGER.key_pem).unwrap()),
+        ..ServiceProvider::new(OURS, BACK)
+    };
+    let key = Some(RequestKey::from_pem(&STRANGER.key_pem, &STRANGER.certificate).unwrap());
+    let format = Some("urn:oasis:names:tc:SAML:2.0:nameid-format:entity".to_owned());
+    Party { known, own, issuer_format: format, issuer_qualifier: Some("urn:kessel".to_owned()), key }
+}
+
+impl Firm {
+    async fn new() -> Self {
+        Self::at(now(), Known::Told(Box::new(IdentityProvider::read(&described()).unwrap()))).await
+    }
+
+    async fn at(at: Timestamp, known: Known) -> Self {
+        let bureau = Bureau::new().await;
+        bureau.office.fixture.clock.set(at);
+        let app = &bureau.office.fixture.app;
+        app.sso_settings.write().unwrap().issuer = Some(HERE.parse().unwrap());
+        app.providers.replace(vec![Provider {
+            name: "kessel".to_owned(),
+            title: "Kessel & Lund".to_owned(),
+            by: By::Saml(Box::new(party(known))),
+            account: "123456789012".parse().unwrap(),
+            second_factor: [MFA.to_owned()].into(),
+            listed: true,
+        }]);
+        for name in ["ext.eve", "ext.finn"] {
+            bureau.office.post("/v1/users", json!({ "name": name })).await;
+        }
+        let ends = at.saturating_add(jiff::SignedDuration::from_hours(24 * 90)).unwrap();
+        let engagement = json!({
+            "name": "soc2", "firm": "Kessel & Lund", "sponsor": "dee", "people": ["ext.eve", "ext.finn"],
+            "sign_in_with": "kessel", "ends": ends,
+        });
+        bureau.office.post("/v1/engagements", engagement).await;
+        Self { bureau }
+    }
+
+    /// `who` is invited, types the code, and is sent to their firm.
+    async fn invited(&self, browser: &mut Browser<'_>, who: &str) -> Url {
+        let link = invite(&self.bureau, who).await;
+        let mut dee = self.bureau.browser("dee").await;
+        let code = code_of(&sponsor(&mut dee, "code", who).await);
+        let page = browser.get(&link).await;
+        sent(&browser.post(&link, &[("flow", &page.field("flow")), ("code", &code)]).await)
+    }
+
+    async fn begins(&self, browser: &mut Browser<'_>) -> Url {
+        sent(&browser.get("/login/with/kessel?next=/me/grants").await)
+    }
+
+    /// A response to a request, of somebody who showed a second factor there.
+    fn answers(&self, request: &Url, id: &'static str) -> Wanted {
+        let wanted = Wanted {
+            request: Some(id_of(request)),
+            at: self.bureau.office.fixture.app.admin.now(),
+            ..Wanted::of(&[]).id(id)
+        };
+        let wanted = wanted.but(ACS, BACK).but(&format!("<saml:Audience>{SP}</saml:Audience>"), &audience(OURS));
+        wanted.but("<saml:AttributeStatement><saml:Attribute Name=\"https://aws.amazon.com/SAML/Attributes/Role\"></saml:Attribute>", "<saml:AttributeStatement>").but(PASSWORD, MFA)
+    }
+
+    async fn linked(&self, who: &str, id: &'static str) {
+        let mut browser = Browser::new(&self.bureau.office);
+        let request = self.invited(&mut browser, who).await;
+        posts(&mut browser, &self.answers(&request, id).base64()).await.leads_to("/me/grants");
+    }
+
+    async fn signs_in(&self, who: &str) -> Value {
+        let shown: Value = self.bureau.office.served.client.get("/v1/engagements/soc2").await.unwrap();
+        shown["sign_in"].as_array().unwrap().iter().find(|one| one["name"] == who).unwrap().clone()
+    }
+}
+
+fn audience(name: &str) -> String {
+    format!("<saml:Audience>{name}</saml:Audience>")
+}
+
+/// Where a page sends the browser.
+fn sent(page: &Page) -> Url {
+    page.says(200, "On to your own firm");
+    let link = page.html.split_once("href=\"https://idp.test/").unwrap().1.split('"').next().unwrap();
+    Url::parse(&format!("https://idp.test/{}", link.replace("&#38;", "&").replace("&amp;", "&"))).unwrap()
+}
+
+fn part(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// The request in an address.
+fn request_in(url: &Url) -> String {
+    bailey::saml_xml::inflate(&STANDARD.decode(part(url, "SAMLRequest").unwrap()).unwrap()).unwrap()
+}
+
+fn id_of(url: &Url) -> String {
+    request_in(url).split_once(" ID=\"").unwrap().1.split('"').next().unwrap().to_owned()
+}
+
+/// A page of the provider's has the browser send a form: cookies that are `Lax` stay behind.
+async fn posts(browser: &mut Browser<'_>, response: &str) -> Page {
+    posts_to(browser, POST_BACK, &[("SAMLResponse", response), ("RelayState", "x")]).await
+}
+
+async fn posts_to(browser: &mut Browser<'_>, path: &str, form: &[(&str, &str)]) -> Page {
+    let kept = browser.cookies.clone();
+    browser.cookies.retain(|name, _| name == COOKIE);
+    let headers = [("sec-fetch-site", "cross-site"), ("origin", "https://idp.test")];
+    let page = browser.post_from(path, form, &headers).await;
+    for (name, value) in kept.into_iter().filter(|(name, _)| name != COOKIE) {
+        browser.cookies.entry(name).or_insert(value);
+    }
+    page
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pysaml2_signs_somebody_in_who_was_invited_and_knows_the_request_as_ours() {
+    let directory = tempfile::tempdir().unwrap();
+    let (at, shown) = (directory.path(), directory.path().to_str().unwrap());
+    std::fs::write(at.join("idp.key"), &RSA.key_pem).unwrap();
+    std::fs::write(at.join("idp.crt"), &RSA.certificate).unwrap();
+    let python = |words: &[&str]| {
+        let mut python = Command::new("/usr/bin/python3");
+        python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/bed/saml_login.py")).args(words);
+        run::stdout(&mut python)
+    };
+    python(&["metadata", shown]);
+    let firm = Firm::at(SystemClock.now(), Known::Registered("Kessel".parse().unwrap())).await;
+    let text = std::fs::read_to_string(at.join("idp.xml")).unwrap();
+    firm.bureau.office.post("/v1/saml-providers", json!({ "name": "kessel", "metadata": text })).await;
+    let page = Browser::new(&firm.bureau.office).get("/login/with/kessel/metadata").await;
+    assert_eq!(page.status, 200);
+    std::fs::write(at.join("sp.xml"), &page.html).unwrap();
+
+    let mut eve = Browser::new(&firm.bureau.office);
+    let url = firm.invited(&mut eve, "ext.eve").await;
+    let told: Value = serde_json::from_str(&python(&["answer", shown, url.as_str(), "k-4711"])).unwrap();
+    let persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+    for (name, value) in [
+        ("issuer", OURS),
+        ("format", "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"),
+        ("qualifier", "urn:kessel"),
+        ("policy", persistent),
+        ("acs", BACK),
+        ("destination", "https://idp.test/sso"),
+        ("id", &id_of(&url)),
+    ] {
+        assert_eq!(told[name], value, "{name}");
+    }
+    posts(&mut eve, told["response"].as_str().unwrap()).await.leads_to("/me/grants");
+    eve.get("/me/grants").await.says(200, "Kessel &#38; Lund");
+    let shown_here = firm.signs_in("ext.eve").await;
+    assert_eq!(shown_here["linked"], "k-4711 of https://idp.test/metadata");
+
+    let mut again = Browser::new(&firm.bureau.office);
+    let url = firm.begins(&mut again).await;
+    let told: Value = serde_json::from_str(&python(&["answer", shown, url.as_str(), "k-4711"])).unwrap();
+    posts(&mut again, told["response"].as_str().unwrap()).await.leads_to("/me/grants");
+    again.get("/me").await.says(200, "ext.eve");
+    let log = firm.bureau.records().join("\n");
+    assert!(log.contains("AcceptInvitation") && log.contains("k-4711"), "{log}");
+    assert!(!log.contains(told["response"].as_str().unwrap()));
+    sound(&firm.bureau.office.fixture);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_class_that_counts_they_show_a_second_factor_of_ours() {
+    let mut firm = Firm::new().await;
+    let mut eve = Browser::new(&firm.bureau.office);
+    let request = firm.invited(&mut eve, "ext.eve").await;
+    let page = posts(&mut eve, &firm.answers(&request, "_1").but(MFA, PASSWORD).base64()).await;
+    page.says(200, "Set up");
+    assert!(eve.session().is_none(), "one factor is no way in");
+    let seed = {
+        let (entered, seed) = enrols(&firm.bureau, &mut eve, &page).await;
+        entered.says(200, "Your recovery codes");
+        seed
+    };
+    drop(eve);
+    firm.bureau.seeds.push(("ext.eve", seed));
+    let mut again = Browser::new(&firm.bureau.office);
+    let request = firm.begins(&mut again).await;
+    let page = posts(&mut again, &firm.answers(&request, "_2").but(MFA, PASSWORD).base64()).await;
+    page.says(200, "Code");
+    assert!(again.session().is_none());
+    let (flow, next, half) = (page.field("flow"), page.field("next"), page.field("half"));
+    let code = firm.bureau.code("ext.eve");
+    let form = [("flow", flow.as_str()), ("next", &next), ("half", &half), ("code", &code)];
+    // The page came behind a form of another site; its own form comes from here, and no other does.
+    let headers = [("sec-fetch-site", "cross-site")];
+    assert_eq!(again.post_from("/login/code", &form, &headers).await.status, 403);
+    again.post("/login/code", &form).await.leads_to("/me/grants");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_go_with_what_was_begun_lets_nobody_in() {
+    let firm = Firm::new().await;
+    firm.linked("ext.eve", "_linked").await;
+    let not_begun = "was not begun in this browser";
+
+    // A request that is sent has its own name, and the cookie goes along with a form of another site, once, for five minutes.
+    let mut eve = Browser::new(&firm.bureau.office);
+    let page = eve.get("/login/with/kessel").await;
+    let cookie = page.set.iter().find(|line| line.starts_with(COOKIE)).unwrap();
+    assert!(cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=None; Max-Age=300"), "{cookie}");
+    let first = sent(&page);
+    assert_eq!(part(&first, "theme").as_deref(), Some("dark"));
+    assert_eq!(part(&first, "SigAlg").as_deref(), Some("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"));
+    let second = firm.begins(&mut eve).await;
+    assert_ne!(id_of(&first), id_of(&second));
+    // Of another sign-in, in another browser, too late, unasked, and to the address of another provider.
+    posts(&mut eve, &firm.answers(&first, "_1").base64()).await.says(403, "is not accepted");
+    posts(&mut eve, &firm.answers(&second, "_2").base64()).await.says(403, not_begun);
+    let request = firm.begins(&mut eve).await;
+    let mut other = Browser::new(&firm.bureau.office);
+    posts(&mut other, &firm.answers(&request, "_3").base64()).await.says(403, not_begun);
+    firm.begins(&mut other).await;
+    posts(&mut other, &firm.answers(&request, "_3").base64()).await.says(403, "is not accepted");
+    let form = firm.answers(&request, "_3").base64();
+    posts_to(&mut eve, "/login/with/none/acs", &[("SAMLResponse", &form)]).await.says(404, "no such provider");
+    let request = firm.begins(&mut eve).await;
+    firm.bureau.office.pass(301);
+    posts(&mut eve, &firm.answers(&request, "_4").base64()).await.says(403, not_begun);
+    firm.begins(&mut eve).await;
+    posts(&mut eve, &Wanted { request: None, ..firm.answers(&request, "_5") }.base64())
+        .await
+        .says(403, "is not accepted");
+    let mut thief = Browser::new(&firm.bureau.office);
+    let request = firm.begins(&mut thief).await;
+    let cookie = thief.cookies.get_mut(COOKIE).unwrap();
+    let middle = cookie.len() / 2;
+    let changed = if &cookie[middle..=middle] == "A" { "B" } else { "A" };
+    cookie.replace_range(middle..=middle, changed);
+    posts(&mut thief, &firm.answers(&request, "_6").base64()).await.says(403, not_begun);
+    assert!([&eve, &other, &thief].iter().all(|browser| browser.session().is_none()));
+
+    // Of sixty-four who bring one at once one comes in, and nobody does later, whatever cookies they have.
+    let request = firm.begins(&mut eve).await;
+    let response = firm.answers(&request, "_7").base64();
+    let windows = (0..64).map(|_| {
+        let mut window = Browser::new(&firm.bureau.office);
+        window.cookies.clone_from(&eve.cookies);
+        let response = &response;
+        async move { posts(&mut window, response).await.status }
+    });
+    let answers = futures_util::future::join_all(windows).await;
+    assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
+    posts(&mut eve, &response).await.says(403, not_begun);
+    // An assertion that was shown is shown in vain even to another request of ours: its ID is known.
+    let request = firm.begins(&mut other).await;
+    posts(&mut other, &firm.answers(&request, "_7").base64()).await.says(403, "is not accepted");
+
+    // What is no form of a provider's.
+    let request = firm.begins(&mut other).await;
+    let good = firm.answers(&request, "_8").base64();
+    for form in [
+        vec![],
+        vec![("SAMLResponse", "")],
+        vec![("SAMLResponse", "***")],
+        vec![("SAMLResponse", "/////w==")],
+        vec![("SAMLResponse", "PHgvPg==")],
+        vec![("SAMLResponse", &*good), ("SAMLResponse", &*good)],
+    ] {
+        let request_kept = other.cookies.clone();
+        posts_to(&mut other, POST_BACK, &form).await.says(400, "cannot be read");
+        other.cookies = request_kept;
+    }
+    assert_eq!(other.get(POST_BACK).await.status, 405);
+    assert!(other.session().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_in_one_place_lets_nobody_in() {
+    let firm = Firm::new().await;
+    firm.linked("ext.eve", "_linked").await;
+    let mut eve = Browser::new(&firm.bureau.office);
+    type Wrong = (&'static str, Box<dyn Fn(Wanted) -> Wanted>);
+    let but =
+        |from: &'static str, to: &'static str| -> Wrong { (from, Box::new(move |good: Wanted| good.but(from, to))) };
+    let persistent = "nameid-format:persistent";
+    let wrongs: Vec<Wrong> = vec![
+        but("status:Success", "status:Responder"),
+        but("https://idp.test/metadata", "https://other.test"),
+        but("Destination=\"https://bailey.example", "Destination=\"https://other.example"),
+        but("Recipient=\"https://bailey.example", "Recipient=\"https://other.example"),
+        but("<saml:Audience>https://bailey.example", "<saml:Audience>https://other.example"),
+        but("cm:bearer", "cm:sender-vouches"),
+        but(persistent, "nameid-format:transient"),
+        but("SAML:2.0:nameid-format:persistent", "SAML:1.1:nameid-format:emailAddress"),
+        but(" Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent\"", ""),
+        but("<saml:NameID ", "<saml:NameID NameQualifier=\"https://other.test\" "),
+        but("<saml:NameID ", "<saml:NameID SPNameQualifier=\"https://other.test\" "),
+        but(">alice@example.com<", ">ALICE@example.com<"),
+        ("the key", Box::new(|good: Wanted| Wanted { signer: &STRANGER, ..good })),
+        ("the signature", Box::new(|good: Wanted| Wanted { what: Sign::Neither, ..good })),
+    ];
+    for (number, (what, wrong)) in wrongs.iter().enumerate() {
+        let request = firm.begins(&mut eve).await;
+        let id: &'static str = format!("_wrong-{number}").leak();
+        let page = posts(&mut eve, &wrong(firm.answers(&request, id)).base64()).await;
+        assert!(page.status == 403 && eve.session().is_none(), "{what}: {page:?}");
+    }
+    // With the qualifiers that it should have, signed as a whole, or encrypted, it is good.
+    let request = firm.begins(&mut eve).await;
+    let qualified = format!("<saml:NameID NameQualifier=\"https://idp.test/metadata\" SPNameQualifier=\"{OURS}\" ");
+    let good = Wanted { what: Sign::Both, ..firm.answers(&request, "_good") }.but("<saml:NameID ", &qualified);
+    posts(&mut eve, &good.base64()).await.leads_to("/me/grants");
+    let mut again = Browser::new(&firm.bureau.office);
+    let request = firm.begins(&mut again).await;
+    let (cipher, wrap) =
+        ("http://www.w3.org/2009/xmlenc11#aes256-gcm", "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p");
+    let sealed = encrypted(&firm.answers(&request, "_sealed").xml(), &STRANGER, cipher, wrap);
+    posts(&mut again, &STANDARD.encode(sealed)).await.leads_to("/me/grants");
+
+    // Whoever is somebody there is one person here, and a token's subject of the same letters is nobody.
+    let mut finn = Browser::new(&firm.bureau.office);
+    let request = firm.invited(&mut finn, "ext.finn").await;
+    posts(&mut finn, &firm.answers(&request, "_finn").base64())
+        .await
+        .says(409, "Somebody else here signs in by that already");
+    assert!(finn.session().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_cannot_be_asked_is_told_so() {
+    let wants = described().replace("<md:IDPSSODescriptor ", "<md:IDPSSODescriptor WantAuthnRequestsSigned=\"true\" ");
+    let told = |text: &str| Known::Told(Box::new(IdentityProvider::read(text).unwrap()));
+    let firm = Firm::at(now(), told(&wants)).await;
+    let mut eve = Browser::new(&firm.bureau.office);
+    assert_eq!(eve.get("/login/with/kessel").await.status, 200, "we sign");
+    let provider = |party: Party| {
+        firm.bureau.office.fixture.app.providers.replace(vec![Provider {
+            name: "kessel".to_owned(),
+            title: "Kessel & Lund".to_owned(),
+            by: By::Saml(Box::new(party)),
+            account: "123456789012".parse().unwrap(),
+            second_factor: [].into(),
+            listed: true,
+        }]);
+    };
+    for party in [
+        Party { key: None, ..party(told(&wants)) },
+        party(told(&metadata(&[&RSA]))),
+        party(Known::Registered("None".parse().unwrap())),
+    ] {
+        provider(party);
+        eve.get("/login/with/kessel").await.says(503, "does not answer as it should");
+        let page = eve.get("/login/with/kessel/metadata").await;
+        assert!(page.status == 200 && page.html.contains(BACK), "{page:?}");
+    }
+    assert_eq!(eve.get("/login/with/other/metadata").await.status, 404);
+    assert_eq!(eve.get("/login/with/kessel/callback?code=c&state=s").await.status, 403);
+}
