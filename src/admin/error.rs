@@ -3,14 +3,14 @@
 use super::iam::reports::ReportError;
 use crate::audit::AuditError;
 use crate::authn::password::PasswordError;
-use crate::authn::saml::MetadataError;
+use crate::authn::saml::{MetadataError, Unfetched};
 use crate::authn::webauthn::CeremonyError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
 use crate::keys::KeysError;
 use crate::model::client::ClientError;
 use crate::model::password_policy::PasswordPolicyError;
-use crate::model::{OidcProviderError, SamlProviderError, TagError};
+use crate::model::{OidcProviderError, SamlProviderError, SamlSpError, TagError};
 use crate::policy::{PolicyError, RequestError};
 use crate::rights::{ActingError, FindError};
 use crate::store::StoreError;
@@ -102,12 +102,18 @@ pub enum AdminError {
     /// The same of one that speaks SAML.
     #[error(transparent)]
     Saml(#[from] SamlProviderError),
-    /// Its metadata makes nobody that could be believed.
-    #[error("the SAML metadata cannot be used: {0}")]
-    SamlMetadata(MetadataError),
     /// A client cannot be registered so.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A service provider cannot be registered so.
+    #[error(transparent)]
+    SamlSp(#[from] SamlSpError),
+    /// SAML metadata cannot be used.
+    #[error("the SAML metadata cannot be used: {0}")]
+    SamlMetadata(#[from] MetadataError),
+    /// Its metadata could not be fetched.
+    #[error("no metadata was fetched: {0}")]
+    Unfetched(#[from] Unfetched),
     /// A report is not there to be shown.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -207,8 +213,10 @@ impl AdminError {
             | Self::Tag(_)
             | Self::Oidc(_)
             | Self::Saml(_)
+            | Self::Client(_)
+            | Self::SamlSp(_)
             | Self::SamlMetadata(_)
-            | Self::Client(_) => "InvalidInput",
+            | Self::Unfetched(_) => "InvalidInput",
             Self::Report(error) => error.code(),
             Self::Exists { .. } => "EntityAlreadyExists",
             Self::DeleteConflict { .. } => "DeleteConflict",
@@ -250,8 +258,10 @@ impl Faulty for AdminError {
             | Self::Tag(_)
             | Self::Oidc(_)
             | Self::Saml(_)
-            | Self::SamlMetadata(_)
             | Self::Client(_)
+            | Self::SamlSp(_)
+            | Self::SamlMetadata(_)
+            | Self::Unfetched(_)
             | Self::Report(_)
             | Self::PasswordPolicy { .. }
             | Self::Rules(_)

@@ -21,6 +21,7 @@ pub mod people;
 pub mod preview;
 pub mod records;
 pub mod restore;
+pub mod saml_sps;
 pub mod sealing;
 pub mod signing;
 pub mod syncs;
@@ -39,10 +40,11 @@ use crate::audit::Audit;
 use crate::authn::federated::Issuers;
 use crate::authn::limiter::Attempts;
 use crate::authn::password::Passwords;
+use crate::authn::saml::SpFetcher;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
 use crate::model::client::ClientId;
-use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules};
+use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules, SamlSp};
 use crate::notify::Notices;
 use crate::rights::{Contacts, GrantTerms, Shelf, Terms};
 use crate::sessions::Sessions;
@@ -88,6 +90,10 @@ pub struct Admin {
     pub declared_clients: Arc<RwLock<Vec<Client>>>,
     /// Those that are registered, as they were read.
     pub registered_clients: Recall<ClientId, Option<Client>>,
+    /// Service providers of SAML that the configuration declares; a reload exchanges them.
+    pub declared_sps: Arc<RwLock<Vec<SamlSp>>>,
+    /// Fetches metadata of those that are registered.
+    pub sp_fetcher: Arc<SpFetcher>,
     /// When access keys were used last.
     pub uses: uses::Uses,
     /// Hashes and checks passwords.

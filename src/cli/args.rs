@@ -32,6 +32,7 @@ use super::notify::NotifyVerb;
 use super::output::Format;
 use super::policy::Policy;
 use super::saml::SamlVerb;
+use super::sp::SpVerb;
 use crate::base::{Guid, Timestamp};
 use crate::model::DirectoryLabel;
 
@@ -194,6 +195,9 @@ pub enum Verb {
     /// Clients of single sign-on: applications that people sign in to
     #[command(subcommand)]
     Client(ClientVerb),
+    /// Service providers of SAML: applications that people sign in to by assertions
+    #[command(subcommand)]
+    Sp(SpVerb),
     /// The configured directories
     #[command(subcommand)]
     Directory(Directory),

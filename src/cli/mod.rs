@@ -30,6 +30,8 @@ pub mod progress;
 pub mod run;
 pub mod saml;
 pub mod session;
+pub mod sp;
+pub mod sp_settings;
 pub mod status;
 pub mod stores;
 pub mod syncs;
@@ -145,6 +147,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Notify(verb) => notify::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Client(verb) => clients::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Idp(verb) => idp::run(&mut Session::open(&global).await?, verb).await?,
+        Verb::Sp(verb) => sp::run(&global, verb).await?,
         Verb::Provider(verb) => iam::providers::run(&mut Session::open(&global).await?, verb).await?,
         Verb::Sync(verb) => syncs::sync(&mut Session::open(&global).await?, verb).await?,
         Verb::Directory(verb) => syncs::directory(&mut Session::open(&global).await?, verb).await?,

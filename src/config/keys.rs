@@ -49,6 +49,7 @@ const REPEATED: &[&str] = &[
     "machine_issuer",
     "notify.webhook",
     "other_account",
+    "saml_sp",
     "sign_in_provider",
     "ticket_check",
 ];
@@ -202,6 +203,28 @@ pub const KEYS: &[Key] = &[
     defaulted("client.dpop_bound_access_tokens", Form::Flag, "false", "whether its access tokens are all bound to a key"),
     optional("client.backchannel_logout_uri", Form::RedirectUri, "where it is told that somebody signed out"),
 
+    optional("saml_sp.name", Form::SpName, "what it is called here"),
+    optional("saml_sp.title", Form::Name, "what people are shown"),
+    optional("saml_sp.preset", Form::Choice(SAML_PRESETS), "which kind of application it is"),
+    defaulted("saml_sp.values", Form::Texts, "{}", "what the preset has to be told"),
+    optional("saml_sp.metadata_file", Form::File, "the file with its metadata"),
+    optional("saml_sp.entity_id", Form::Name, "what it calls itself by"),
+    optional("saml_sp.acs", Form::RedirectUri, "where responses are delivered, of one without metadata"),
+    optional("saml_sp.name_id", Form::NameId, "what it knows people by"),
+    optional("saml_sp.attributes", Form::SpAttributes, "what else it is told of them"),
+    defaulted("saml_sp.attribute_format", Form::Choice(&["auto", "basic", "uri", "unspecified"]), r#""auto""#, "what kind of names these are"),
+    defaulted("saml_sp.friendly_names", Form::Texts, "{}", "their names for people"),
+    defaulted("saml_sp.aws_providers", Form::Names, "[]", "ARNs of what we are called in accounts of AWS"),
+    optional("saml_sp.aws_session_duration", Form::Duration, "how long the console of AWS lasts"),
+    defaulted("saml_sp.allowed_groups", Form::Names, "[]", "groups whose people may sign in to it; empty is everybody"),
+    defaulted("saml_sp.require_mfa", Form::Flag, "false", "whether people need a second factor for it"),
+    defaulted("saml_sp.require_signed_requests", Form::Flag, "false", "whether its requests have to be signed"),
+    optional("saml_sp.idp_initiated", Form::Flag, "whether people may begin here"),
+    optional("saml_sp.relay_state", Form::Name, "what goes along then"),
+    defaulted("saml_sp.signed", Form::Choice(&["both", "assertion", "response"]), r#""both""#, "what of a response is signed"),
+    defaulted("saml_sp.encrypt", Form::Choice(&["auto", "required", "never"]), r#""auto""#, "whether assertions are encrypted"),
+    defaulted("saml_sp.session", Form::Duration, r#""8h""#, "how long a session there may last"),
+
     required("group_role.pattern", Form::Pattern, "names of groups it is about, as a whole"),
     optional("group_role.directory", Form::Label, "whose groups are meant, instead of the primary directory's or the only one's"),
     optional("group_role.account", Form::Template, "account of the role, instead of ${account} or the home account"),
@@ -350,6 +373,9 @@ pub(super) const KINDS: &[&str] = &["ldap", "active-directory", "389-ds"];
 
 /// What sorts of issuers are known.
 const ISSUERS: &[&str] = &["kubernetes", "github", "gitlab", "spiffe"];
+
+/// Applications of which it is known how they speak SAML.
+const SAML_PRESETS: &[&str] = &["aws", "google-workspace", "salesforce", "gitlab", "grafana", "shibboleth"];
 
 /// How a client of single sign-on shows who it is.
 const CLIENT_AUTH: &[&str] = &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];

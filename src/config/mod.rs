@@ -36,6 +36,7 @@ mod notify;
 mod portal;
 mod presets;
 mod raw;
+mod saml_sp;
 mod sealing;
 mod section;
 mod sessions;
@@ -68,7 +69,7 @@ pub use units::duration;
 use crate::authn::federated::IssuerSettings;
 use crate::authn::machine::MachineIssuerSettings;
 use crate::http::{forward, public};
-use crate::model::{Account, AccountId, Client, GroupRules};
+use crate::model::{Account, AccountId, Client, GroupRules, SamlSp};
 use fault::Faults;
 use files::Files;
 use section::Section;
@@ -116,6 +117,8 @@ pub struct Config {
     pub sso: crate::sso::Settings,
     /// Clients of single sign-on that need no registration.
     pub clients: Vec<Client>,
+    /// Service providers of SAML that need no registration.
+    pub saml_sps: Vec<SamlSp>,
     /// Outside providers by which people of other firms sign in.
     pub providers: Vec<crate::authn::federated::relying::Provider>,
     /// Authorities that vouch for machines.
@@ -212,6 +215,7 @@ impl Config {
             ),
             notify: notify::meant(&top.section("notify"), sso.issuer.as_ref(), files),
             clients: sso::with_our_own(&sso, client::all(&top.sections("client"), files)),
+            saml_sps: saml_sp::all(&top.sections("saml_sp"), files),
             sso,
             machine_issuers: machine_issuer::all(
                 &top.sections("machine_issuer"),

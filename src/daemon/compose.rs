@@ -24,6 +24,7 @@ use crate::authn::kerberos::Acceptor;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
 use crate::authn::machine::MachineIssuers;
+use crate::authn::saml::SpFetcher;
 use crate::authn::sigv4::Replays;
 use crate::authn::webauthn::Party;
 use crate::base::clock::{Clock, Mark, SteadyClock, SystemClock};
@@ -163,6 +164,8 @@ pub fn parts(
         issuers: Arc::new(Issuers::new(config.issuers, Client::default())),
         declared_clients: Arc::new(RwLock::new(config.clients)),
         registered_clients: Recall::default(),
+        declared_sps: Arc::new(RwLock::new(config.saml_sps)),
+        sp_fetcher: Arc::new(SpFetcher::new(config.sso.reach.clone())),
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),
         attempts: Arc::default(),
@@ -364,6 +367,8 @@ async fn apply_reload(
     *app.sts_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sts;
     *app.portal.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.portal.pages;
     app.admin.sessions.idle_for(config.portal.idle);
+    app.admin.sp_fetcher.follow(config.sso.reach.clone());
+    *app.admin.declared_sps.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.saml_sps;
     *app.sso_settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sso;
     *app.mint.templates.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.sessions.templates;
     *app.admin.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config.group_rules;

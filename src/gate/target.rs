@@ -46,6 +46,8 @@ pub enum About {
     Held,
     /// A client of single sign-on.
     Client,
+    /// A SAML service provider.
+    SamlSp,
     /// A grant of a role for a while.
     Grant,
     /// One of these that is to be made; what is said is its path and name.
@@ -108,6 +110,7 @@ impl About {
             Self::Directory => "arn:aws:bailey::ACCOUNT:directory/LABEL",
             Self::Held => "arn:aws:bailey::ACCOUNT:held-changes/DIGEST",
             Self::Client => "arn:aws:sso::ACCOUNT:client/ID",
+            Self::SamlSp => "arn:aws:sso::ACCOUNT:saml-sp/NAME",
             Self::Grant => "arn:aws:bailey::ACCOUNT:grant/ID",
         }
     }
@@ -126,6 +129,7 @@ impl Target {
             About::Directory => return Ok(Self::bare(format!("arn:aws:bailey::{account}:directory/{text}"))),
             About::Held => return Ok(Self::bare(format!("arn:aws:bailey::{account}:held-changes/{text}"))),
             About::Client => return Ok(Self::bare(format!("arn:aws:sso::{account}:client/{text}"))),
+            About::SamlSp => return Ok(Self::bare(format!("arn:aws:sso::{account}:saml-sp/{text}"))),
             About::Grant => return Ok(Self::bare(format!("arn:aws:bailey::{account}:grant/{text}"))),
             About::Root => return Ok(Self::bare(root(text))),
             About::New(kind) => return Ok(Self::bare(spelt(account, kind, text))),

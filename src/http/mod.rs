@@ -36,6 +36,7 @@ pub mod query;
 pub mod rate;
 mod records;
 mod request;
+mod saml_sps;
 pub mod serve;
 pub mod session;
 pub mod socket;

@@ -112,6 +112,7 @@ pub fn routes() -> Routes {
         .with(super::authorize::add)
         .with(super::backup::add)
         .with(super::clients::add)
+        .with(super::saml_sps::add)
         .with(super::clock::add)
         .with(super::explain::add)
         .with(super::grants::add)

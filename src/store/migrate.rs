@@ -84,6 +84,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // There are none in layout 10. Older versions would not know what they rest on.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 11,
+        what: "service providers of SAML",
+        // There are none in layout 11. Older versions would not know their rows.
+        run: |_, _| Ok(()),
+    },
 ];
 
 /// Rows looked at for one commit.

@@ -43,6 +43,7 @@ pub mod prune;
 pub mod readable;
 mod recall;
 pub mod rows;
+pub mod saml;
 pub mod schema;
 pub mod sessions;
 mod sled;

@@ -5,6 +5,7 @@
 
 mod grants;
 mod notices;
+mod saml;
 mod sso;
 
 use super::schema;
@@ -104,6 +105,7 @@ pub fn parse(text: &str) -> Option<Vec<u8>> {
             sso::parse(space, rest)
         }
         space if grants::SPACES.contains(&space) => grants::parse(space, rest),
+        space if saml::SPACES.contains(&space) => saml::parse(space, rest),
         "notice" | "notice-turn" | "told-of-end" => notices::parse(space, rest),
         "sync" => {
             let (label, name) = rest.split_once('/')?;
@@ -246,6 +248,7 @@ fn words(key: &[u8]) -> Option<String> {
         b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' | b'7' => sso::words(key)?,
         b'l' | b'8' | b'9' | b'0' => grants::words(key)?,
         b'@' => notices::words(key)?,
+        b'+' => saml::words(key)?,
         b'S' => {
             let text = std::str::from_utf8(rest).ok()?;
             let (label, name) = text.split_once('\0')?;
@@ -374,6 +377,7 @@ fn word(kind: u8) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
     use crate::base::{
@@ -526,6 +530,8 @@ mod tests {
             ),
             (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),
             (sso::client(&"app.1".parse().unwrap()), "client/app.1".to_owned()),
+            (schema::saml::sp(&"wiki".parse().unwrap()), "saml-sp/wiki".to_owned()),
+            (schema::saml::sp_of(""), format!("saml-sp-of/{}", hex::encode(Sha256::digest("")))),
             (sso::code(&[8; 32]), format!("authorization-code/{}", "08".repeat(32))),
             (sso::registration_token(&"ci".parse().unwrap()), "registration-token/ci".to_owned()),
             (sso::pushed(&[8; 32]), format!("pushed-request/{}", "08".repeat(32))),

@@ -45,6 +45,8 @@
 //! | `v` sessions of | owner byte, id (16) of a user, role or session, session id | nothing | no |
 //! | `w` last uses of browsers' sessions | session id | a moment as JSON | no |
 //! | `e` clients of single sign-on | client id | [`Client`] as JSON | yes |
+//! | `+` service providers of SAML | 1, name | [`SamlSp`] as JSON | yes |
+//! | `+` what they call themselves | 2, digest of that (32) | name as JSON | no |
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
 //! | `3` what devices asked for | digest of the device's code (32) | [`DeviceGrant`] as JSON | no |
@@ -80,7 +82,7 @@
 //! | `J` journal | revision (8) | JSON: time, actor, audit, keys | - |
 //!
 //! Keys of roles, policies and what hangs on whom are in [`iam`], those of credentials in [`credentials`], of passkeys in
-//! [`factors`], of sessions in [`sessions`], of single sign-on in [`sso`], of grants in [`grants`], of notices in
+//! [`factors`], of sessions in [`sessions`], of single sign-on in [`sso`], of SAML in [`saml`], of grants in [`grants`], of notices in
 //! [`notices`].
 //!
 //! [`rows`]: super::rows
@@ -103,6 +105,7 @@
 //! [`RecoveryCodes`]: crate::model::RecoveryCodes
 //! [`Session`]: crate::model::Session
 //! [`Client`]: crate::model::Client
+//! [`SamlSp`]: crate::model::SamlSp
 //! [`Engagement`]: crate::model::Engagement
 //! [`Grant`]: crate::model::Grant
 //! [`OutsideIdentity`]: crate::model::OutsideIdentity
@@ -121,6 +124,7 @@ pub mod factors;
 pub mod grants;
 pub mod iam;
 pub mod notices;
+pub mod saml;
 pub mod sessions;
 pub mod sso;
 
@@ -128,7 +132,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 11;
+pub const SCHEMA_VERSION: u32 = 12;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -138,6 +142,7 @@ pub fn is_historied(key: &[u8]) -> bool {
         || credentials::is_historied(key)
         || sso::is_historied(key)
         || grants::is_historied(key)
+        || saml::is_historied(key)
 }
 
 /// Rows that say nothing of who may what: what happens (sessions, codes, tokens, log records, uses, steps of devices, counters of

@@ -9,6 +9,7 @@ mod factors;
 mod grants;
 mod iam;
 mod notices;
+mod saml;
 mod sessions;
 mod sso;
 
@@ -121,6 +122,7 @@ fn check(snapshot: &dyn Snapshot, key: &[u8], row: &Row, last_log: &mut Option<u
         Some(b'e' | b'f' | b'h' | b'd' | b'1' | b'2' | b'3' | b'4' | b'5' | b'6' | b'7') => {
             sso::check(snapshot, key, value)
         }
+        Some(b'+') => saml::check(snapshot, key, value),
         Some(b'l' | b'8' | b'9' | b'0') => grants::check(snapshot, key, value),
         Some(b'@') => notices::check(snapshot, key, value),
         _ => Err("no such space".to_owned()),
@@ -197,6 +199,7 @@ fn check_history(key: &[u8], value: &[u8]) -> Result<(), String> {
         Some(_) => plain(rows::decode(of, before.value)).map(drop),
         None if of.first() == Some(&b's') => credentials::check_setting(of, &before.value),
         None if of.first() == Some(&b'e') => sso::check_client(of, &before.value),
+        None if of.first() == Some(&b'+') => saml::check_sp(of, &before.value).map(drop),
         None if of.first() == Some(&b'l') => grants::check_engagement(of, &before.value).map(drop),
         None if of.first() == Some(&b'8') => grants::check_grant(of, &before.value).map(drop),
         None => iam::check_alone(of, &before.value),

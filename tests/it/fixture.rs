@@ -81,6 +81,8 @@ impl Fixture {
             keys,
             declared_clients: Arc::default(),
             registered_clients: bailey::store::Recall::default(),
+            declared_sps: Arc::default(),
+            sp_fetcher: Arc::default(),
             uses: bailey::admin::uses::Uses::default(),
             passwords: std::sync::Arc::default(),
             attempts: std::sync::Arc::default(),

@@ -26,6 +26,7 @@ mod party;
 mod refused;
 mod relying;
 mod service_provider;
+mod sp_fetcher;
 mod statements;
 mod subject;
 
@@ -35,6 +36,7 @@ pub use metadata::{Endpoint, IdentityProvider, MetadataError};
 pub use party::{Known, Party};
 pub use refused::{Refused, Rule};
 pub use service_provider::{Acs, Certificate, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
+pub use sp_fetcher::{SpFetcher, Unfetched};
 pub use statements::Attribute;
 pub use subject::NameId;
 

@@ -45,6 +45,8 @@ pub enum Form {
     Label,
     /// Addresses that mail is sent to.
     Mails,
+    /// What a service provider of SAML knows people by.
+    NameId,
     /// Names of groups of this machine.
     Names,
     /// A name of this machine: of a group, of a credential.
@@ -77,8 +79,14 @@ pub enum Form {
     Site,
     /// Bytes with a unit.
     Size,
+    /// Names of attributes of SAML, each set to what is known of a person.
+    SpAttributes,
+    /// What a service provider of SAML is called.
+    SpName,
     /// Tag keys, each set to an attribute.
     Tags,
+    /// Names, each set to text.
+    Texts,
     /// Numbers of users of this machine.
     Uids,
     /// Text with `${name}` for what a pattern captured.
@@ -122,6 +130,12 @@ impl Form {
             Self::Label => r#"1 to 32 of a-z, 0-9 and -, starting with a letter, such as "corp""#,
             Self::Mails => r#"a list of mail addresses, such as ["security@example.com"]"#,
             Self::Name => "a name, in quotes",
+            Self::NameId => {
+                r#"one of "persistent", "transient", "emailAddress" and "unspecified", such as "unspecified:login""#
+            }
+            Self::SpAttributes => r#"names of attributes, each set to a source, such as { email = "mail" }"#,
+            Self::SpName => r#"1 to 32 of a-z, 0-9 and -, such as "wiki""#,
+            Self::Texts => r#"names, each set to text, such as { host = "wiki.example.com" }"#,
             Self::Names => r#"a list of names, such as ["bailey-admin"]"#,
             Self::Nameservers => r#"a list of IP addresses, such as ["10.0.0.10", "10.0.0.11:5353"]"#,
             Self::Networks => r#"a list of addresses and networks, such as ["10.0.0.5", "2001:db8:1::/48"]"#,

@@ -63,6 +63,8 @@ operations! {
     CompleteGrant: Narrows, Operator, bailey About::Grant;
     /// Say that the machine's clock is right, so that what ends by it is issued again.
     ConfirmClock: Widens, Operator, bailey About::Account;
+    /// Let newer metadata of a SAML service provider count.
+    ConfirmSAMLServiceProvider: Widens, Operator, sso About::SamlSp;
     /// Make an access key.
     CreateAccessKey: Widens, Operator, iam About::User;
     /// Give the account a name for people.
@@ -97,6 +99,8 @@ operations! {
     CreateRoleToken: Mints, Operator, bailey About::Account;
     /// Describe a SAML provider.
     CreateSAMLProvider: Widens, Operator, iam About::New(Kind::SamlProvider);
+    /// Register a SAML service provider: an application that people sign in to.
+    CreateSAMLServiceProvider: Widens, Operator, sso About::SamlSp;
     /// Make a user that no directory knows.
     CreateUser: Widens, Operator, iam About::New(Kind::User);
     /// Make a virtual device of the second factor.
@@ -141,6 +145,8 @@ operations! {
     DeleteRolePolicy: Widens, Operator, iam About::Role;
     /// Delete a SAML provider.
     DeleteSAMLProvider: Narrows, Operator, iam About::SamlProvider;
+    /// Delete a SAML service provider; nobody signs in to it any more.
+    DeleteSAMLServiceProvider: Narrows, Operator, sso About::SamlSp;
     /// Delete a user that was made here.
     DeleteUser: Narrows, Operator, iam About::User;
     /// Take a user's permissions boundary away.
@@ -239,6 +245,8 @@ operations! {
     GetRoot: Shows, Viewer, bailey About::Account;
     /// One SAML provider, with its metadata.
     GetSAMLProvider: Shows, Viewer, iam About::SamlProvider;
+    /// Show a SAML service provider.
+    GetSAMLServiceProvider: Shows, Viewer, sso About::SamlSp;
     /// Which services somebody could use, and did, as worked out before.
     GetServiceLastAccessedDetails: Shows, Viewer, iam About::Account;
     /// Who used a service, as worked out before.
@@ -333,6 +341,8 @@ operations! {
     ListSAMLProviderTags: Shows, Viewer, iam About::SamlProvider;
     /// All SAML providers.
     ListSAMLProviders: Shows, Viewer, iam About::Account;
+    /// List SAML service providers.
+    ListSAMLServiceProviders: Shows, Viewer, sso About::Account;
     /// The second factors of a user, and how many recovery codes are left.
     ListSecondFactors: Shows, Viewer, bailey About::User;
     /// List sessions.
@@ -367,6 +377,8 @@ operations! {
     QueryAudit: ShowsTheLog, Operator, bailey About::Account;
     /// Fetch the metadata of a SAML provider again; what changed waits.
     RefreshSAMLProvider: Widens, Operator, bailey About::SamlProvider;
+    /// Fetch the metadata of a SAML service provider again.
+    RefreshSAMLServiceProvider: Widens, Operator, sso About::SamlSp;
     /// Refuse a request for a role.
     RefuseGrant: Narrows, Operator, bailey About::Grant;
     /// Throw changes away that the guard held.
@@ -483,6 +495,8 @@ operations! {
     UpdateRole: Widens, Operator, iam About::Role;
     /// Write the metadata of a SAML provider anew.
     UpdateSAMLProvider: Widens, Operator, iam About::SamlProvider;
+    /// Change what is said of a SAML service provider.
+    UpdateSAMLServiceProvider: Widens, Operator, sso About::SamlSp;
     /// Change what a user that was made here says of itself.
     UpdateUser: Widens, Operator, iam About::User;
     /// Check that the audit log is whole.

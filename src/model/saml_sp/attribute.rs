@@ -72,6 +72,13 @@ impl AttributeRule {
 }
 
 impl NameFormat {
+    /// What kind of name this is, by how it looks.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let uri = ["urn:", "http://", "https://"].iter().any(|begin| name.starts_with(begin));
+        if uri { Self::Uri } else { Self::Basic }
+    }
+
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Basic, Self::Uri, Self::Unspecified];
 

@@ -87,6 +87,12 @@ impl AwsSignIn {
             let what = format!("`{provider}` is not of account {account}");
             return Err(SamlSpError::contradiction(what, "name it under its own account"));
         }
+        let mut parts = self.providers.values().map(AwsProvider::partition);
+        let first = parts.next();
+        if parts.any(|part| Some(part) != first) {
+            let what = "accounts of several parts of AWS (aws, aws-cn, aws-us-gov) have several addresses";
+            return Err(SamlSpError::contradiction(what, "register one service provider for each part"));
+        }
         match self.session_duration {
             Some(seconds) if !DURATION.contains(&seconds) => {
                 let what = format!("the console cannot last {seconds} s");

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attribute::{AttributeRule, AttributeValue, NameFormat};
 pub use aws::{ATTRIBUTES as AWS_ATTRIBUTES, AwsProvider, AwsSignIn};
-pub use preset::{Preset, PresetError};
+pub use preset::{Filled, Preset, Usual};
 pub use words::{Encryption, NameId, SignedParts, SpName};
 
 use super::client::ClaimSource;

@@ -111,3 +111,27 @@ fn settings_that_contradict_each_other_are_refused() {
         "worked out of roles",
     );
 }
+
+#[test]
+fn presets_are_filled_by_what_people_choose() {
+    for preset in Preset::ALL {
+        assert_eq!(Preset::named(preset.word()), Some(preset));
+        let json = serde_json::to_value(preset).unwrap();
+        assert_eq!(json, preset.word());
+        let value = |(key, _): &(&str, &str)| ((*key).to_owned(), "app.example.com".to_owned());
+        let values: std::collections::BTreeMap<_, _> = preset.values().iter().map(value).collect();
+        let filled = preset.filled(&values).unwrap();
+        assert!(!filled.acs.contains(['{', '}']) && !filled.entity_id.contains(['{', '}']), "{filled:?}");
+        let mut sp = plain();
+        let usual = preset.usual();
+        (sp.entity_id, sp.name_id, sp.attributes) = (filled.entity_id, usual.name_id, usual.attributes);
+        sp.check().unwrap();
+        let too_many = [("other".to_owned(), "x".to_owned())].into_iter().chain(values.clone()).collect();
+        assert!(preset.filled(&too_many).unwrap_err().to_string().contains("no `other`"));
+        for key in values.keys() {
+            let bad = values.iter().map(|(k, v)| (k.clone(), if k == key { "a/b?".to_owned() } else { v.clone() }));
+            assert!(preset.filled(&bad.collect()).is_err(), "{}", preset.word());
+            assert!(preset.filled(&std::collections::BTreeMap::new()).unwrap_err().to_string().contains(key));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Metadata of service providers: what may be pinned, and whether settings go with it.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::admin::AdminError;
+use crate::authn::saml::SpMetadata;
+use crate::model::saml_sp::{Encryption, Preset};
+use crate::model::{SamlSp, SamlSpError};
+
+/// Longest metadata that is pinned, in bytes: that and what waits beside it have to fit into one row.
+pub const LONGEST: usize = 28 << 10;
+
+/// Refuses a text that is too long to be pinned.
+pub(super) fn fitting(text: &str) -> Result<(), AdminError> {
+    if text.len() <= LONGEST {
+        return Ok(());
+    }
+    Err(AdminError::LimitExceeded {
+        what: format!("metadata of {} bytes", text.len()),
+        limit: format!("{LONGEST} are kept; cut it down to the one EntityDescriptor with its SPSSODescriptor"),
+    })
+}
+
+/// SHA-256 of a text, in hexadecimal digits.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+/// Metadata that says no more than what somebody calls itself by and where responses go.
+pub(super) fn described(entity_id: &str, acs: &str) -> Result<String, AdminError> {
+    let (entity_id, acs) = (escaped(entity_id), escaped(acs));
+    let text = format!(
+        "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{entity_id}\">\n  \
+         <md:SPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\n    \
+         <md:AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" Location=\"{acs}\" \
+         index=\"0\"/>\n  </md:SPSSODescriptor>\n</md:EntityDescriptor>\n"
+    );
+    SpMetadata::read(&text, None)?;
+    Ok(text)
+}
+
+/// Text as it stands in the value of an attribute (XML 1.0, section 2.4).
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// Refuses settings that contradict each other, or what the metadata says. Answers what that says.
+///
+/// # Errors
+/// What is wrong, and what to do.
+pub fn consistent(sp: &SamlSp) -> Result<SpMetadata, AdminError> {
+    sp.check()?;
+    let read = SpMetadata::read(&sp.metadata, Some(&sp.entity_id))?;
+    let no = |what: &str, remedy: &'static str| {
+        Err(AdminError::from(SamlSpError::Contradiction { what: what.to_owned(), remedy }))
+    };
+    if sp.encrypt == Encryption::Required && read.encryption().is_empty() {
+        return no("its metadata has no key to encrypt for", "take the demand back, or give metadata with an RSA key");
+    }
+    if sp.require_signed_requests && read.signing().is_empty() {
+        return no(
+            "its metadata has no key to verify requests by",
+            "take the demand back, or give metadata with a key",
+        );
+    }
+    if sp.preset == Some(Preset::Aws) && sp.aws.is_none() {
+        return no(
+            "AWS has to know us by some name",
+            "name arn:aws:iam::ACCOUNT:saml-provider/NAME of each account by aws_providers (--aws-provider)",
+        );
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_described_is_read_as_it_was_said() {
+        let odd = "urn:x:\"<&>'";
+        let text = described(odd, "https://sp.test/acs?a=1&b=2").unwrap();
+        let read = SpMetadata::read(&text, Some(odd)).unwrap();
+        assert_eq!(read.default_acs().unwrap().location, "https://sp.test/acs?a=1&b=2");
+        assert!(described("urn:x", "http://sp.test/acs").unwrap_err().to_string().contains("http://"));
+    }
+}

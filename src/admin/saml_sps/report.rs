@@ -1,0 +1,205 @@
+//! What a service provider comes to, in words: what it is sent, what is asked of it, and what is wrong.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::authn::saml::{Certificate, Logout, LogoutBinding, SpMetadata};
+use crate::base::Timestamp;
+use crate::base::clock::expired;
+use crate::base::text::printable;
+use crate::model::SamlSp;
+use crate::model::saml_sp::{AttributeRule, Encryption, MetadataSource, NameId, SignedParts};
+
+/// How long before its end a certificate, or metadata, is worth a word.
+const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The algorithms of XML Encryption by which we encrypt begin so.
+const GCM: &str = "http://www.w3.org/2009/xmlenc11#aes";
+
+/// What a service provider comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// What happens, a sentence each.
+    pub does: Vec<String>,
+    /// What is wrong, or will be.
+    pub problems: Vec<String>,
+}
+
+/// What `sp` comes to at `now`.
+#[must_use]
+pub fn report(sp: &SamlSp, now: Timestamp) -> Report {
+    let mut report = Report::default();
+    if let Err(error) = super::metadata::consistent(sp) {
+        report.problem(format!("it cannot be so: {error}"));
+    }
+    match SpMetadata::read(&sp.metadata, Some(&sp.entity_id)) {
+        Ok(read) => {
+            report.requests(sp, &read);
+            report.responses(sp, &read);
+            report.people(sp, &read);
+            report.sign_outs(&read);
+            report.metadata(sp, &read, now);
+        }
+        Err(error) => report.problem(format!("its metadata cannot be read: {error}")),
+    }
+    report
+}
+
+impl Report {
+    fn say(&mut self, what: impl Into<String>) {
+        self.does.push(what.into());
+    }
+
+    fn problem(&mut self, what: impl Into<String>) {
+        self.problems.push(what.into());
+    }
+
+    fn requests(&mut self, sp: &SamlSp, read: &SpMetadata) {
+        self.say(format!("its requests say that they are of `{}`", printable(&sp.entity_id)));
+        self.say(match (read.requests_signed(), sp.require_signed_requests) {
+            (true, _) => "its requests have to be signed: its metadata says so (AuthnRequestsSigned)",
+            (false, true) => "its requests have to be signed: its settings say so",
+            (false, false) if read.signing().is_empty() => {
+                "its requests are unsigned: there is no key to verify them by"
+            }
+            (false, false) => "its requests may be unsigned; a signature that is there has to be right",
+        });
+        self.say(match (sp.idp_initiated, &sp.relay_state) {
+            (false, _) => "people begin there; nothing is sent that it did not ask for".to_owned(),
+            (true, None) => "people may begin here, too".to_owned(),
+            (true, Some(state)) => format!("people may begin here, too; `{}` goes along", printable(state)),
+        });
+    }
+
+    fn responses(&mut self, sp: &SamlSp, read: &SpMetadata) {
+        let usual = read.default_acs();
+        for acs in read.acs() {
+            let which = if Some(acs) == usual { ", unless it asks for another" } else { ", if it asks for that" };
+            let which = if read.acs().len() == 1 { "" } else { which };
+            self.say(format!("responses are posted to {}{which}", printable(&acs.location)));
+        }
+        self.say(match sp.signed {
+            SignedParts::Both => "response and assertion are signed",
+            SignedParts::Assertion => "the assertion is signed, the response is not",
+            SignedParts::Response => "the response is signed, the assertion is not",
+        });
+        if sp.signed == SignedParts::Response && read.wants_assertions_signed() {
+            self.problem(
+                "it wants assertions to be signed (WantAssertionsSigned), and they are not: set signed to both",
+            );
+        }
+        self.encryption(sp, read);
+        self.say(format!("a session there lasts {} s at most (SessionNotOnOrAfter)", sp.session));
+    }
+
+    fn encryption(&mut self, sp: &SamlSp, read: &SpMetadata) {
+        let Some(key) = read.encryption().first().filter(|_| sp.encrypt != Encryption::Never) else {
+            let why =
+                if read.encryption().is_empty() { "its metadata has no key for that" } else { "its settings say so" };
+            return self.say(format!("assertions are not encrypted: {why}"));
+        };
+        self.say(format!("assertions are encrypted for the key of {}", shown(&key.certificate)));
+        if !key.methods.is_empty()
+            && !key.methods.iter().any(|method| method.starts_with(GCM) && method.ends_with("gcm"))
+        {
+            self.problem(
+                "its metadata names algorithms of encryption, and none is AES-GCM: it may not read what it is sent",
+            );
+        }
+    }
+
+    fn people(&mut self, sp: &SamlSp, read: &SpMetadata) {
+        self.say(match &sp.name_id {
+            NameId::Persistent => "people are known to it by a name for it alone (persistent)".to_owned(),
+            NameId::Transient => "people are known to it by another name each time (transient)".to_owned(),
+            NameId::EmailAddress(source) => format!("people are known to it by their {source} (emailAddress)"),
+            NameId::Unspecified(source) => format!("people are known to it by their {source} (unspecified)"),
+        });
+        let formats = read.name_id_formats();
+        if !formats.is_empty() && !formats.iter().any(|format| format == sp.name_id.format()) {
+            let all = formats.iter().map(|format| printable(format)).collect::<Vec<_>>().join(", ");
+            self.problem(format!("its metadata knows people by {all}, not by {}", sp.name_id.format()));
+        }
+        sp.attributes.iter().for_each(|rule| self.say(told(rule)));
+        if let Some(aws) = &sp.aws {
+            let accounts = aws.providers.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            self.say(format!("it is told the roles that people are assigned in {accounts}, and tags of sessions"));
+        }
+        self.say(match sp.allowed_groups.is_empty() {
+            true => "everybody may sign in to it".to_owned(),
+            false => {
+                let groups = sp.allowed_groups.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                format!("people in one of these groups may sign in to it: {groups}")
+            }
+        });
+        if sp.require_mfa {
+            self.say("people need a second factor for it");
+        }
+    }
+
+    fn sign_outs(&mut self, read: &SpMetadata) {
+        if read.logout().is_empty() {
+            self.say("it is not told of sign-outs: its metadata has no SingleLogoutService");
+        }
+        for Logout { binding, location, response_location } in read.logout() {
+            let by = if *binding == LogoutBinding::Post { "POST" } else { "redirect" };
+            let answers = response_location.as_ref().map(|at| format!(", answers go to {}", printable(at)));
+            self.say(format!(
+                "it is told of sign-outs by {by} at {}{}",
+                printable(location),
+                answers.unwrap_or_default()
+            ));
+        }
+        if !read.logout().is_empty() && read.signing().is_empty() {
+            self.problem("it has an address for sign-outs, and no key: what it sends about them is not taken");
+        }
+    }
+
+    fn metadata(&mut self, sp: &SamlSp, read: &SpMetadata, now: Timestamp) {
+        match &sp.source {
+            Some(MetadataSource::Url(url)) => {
+                self.say(format!("its metadata is fetched once a day from {}; changes wait for you", printable(url)));
+            }
+            Some(MetadataSource::File(file)) => self.say(format!("its metadata came in the file {}", printable(file))),
+            None => {}
+        }
+        if let Some(end) = read.valid_until() {
+            self.say(format!("its metadata is valid until {end:.0}"));
+            self.ends("its metadata", end, now);
+        }
+        for certificate in read.signing() {
+            self.say(format!("its signatures are verified by the key of {}", shown(certificate)));
+        }
+        let encryption = read.encryption().iter().map(|key| &key.certificate);
+        let mut all: Vec<&Certificate> = read.signing().iter().chain(encryption).collect();
+        all.dedup();
+        for certificate in all {
+            // Only a word: whose key it is was settled by whoever registered it, not by a date.
+            self.ends(&format!("the certificate {}", shown(certificate)), certificate.until, now);
+        }
+        for out in read.kept_out() {
+            self.problem(format!("{} counts for nothing: {}", out.what, out.why));
+        }
+        if let Some(waiting) = &sp.waiting {
+            let changes = waiting.changes.join("; ");
+            self.problem(format!("newer metadata {} waits since {:.0}: {changes}", waiting.digest, waiting.since));
+        }
+    }
+
+    fn ends(&mut self, what: &str, end: Timestamp, now: Timestamp) {
+        if expired(end, now) {
+            self.problem(format!("{what} was good until {end:.0}"));
+        } else if expired(end, now.saturating_add(SOON).unwrap_or(Timestamp::MAX)) {
+            self.problem(format!("{what} is good until {end:.0} only"));
+        }
+    }
+}
+
+fn shown(certificate: &Certificate) -> String {
+    format!("{} (SHA-256 {}, until {:.0})", certificate.subject, certificate.fingerprint, certificate.until)
+}
+
+fn told(rule: &AttributeRule) -> String {
+    let friendly = rule.friendly_name.as_ref().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
+    format!("it is told `{}`{friendly}: {}", printable(&rule.name), printable(&rule.value.to_string()))
+}

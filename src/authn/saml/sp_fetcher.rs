@@ -1,0 +1,54 @@
+//! Fetches metadata of service providers: by the rules of whatever is fetched here, since whoever registers one names an address.
+
+use std::sync::{PoisonError, RwLock};
+
+use url::Url;
+
+use crate::base::text::printable;
+use crate::fetch::{Client, FetchError, Reach};
+use crate::saml_xml::LARGEST;
+
+/// Fetches metadata; what may be reached is exchanged by a reload.
+#[derive(Debug, Default)]
+pub struct SpFetcher {
+    client: Client,
+    reach: RwLock<Reach>,
+}
+
+/// Why no metadata came.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfetched {
+    /// The address is none.
+    #[error("`{0}` is no address that metadata is fetched from: write https://..")]
+    Address(String),
+    /// It could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// It is no text.
+    #[error("what {0} answered is no text in UTF-8")]
+    NoText(String),
+}
+
+impl SpFetcher {
+    /// One that reaches public addresses, and what `reach` says besides.
+    #[must_use]
+    pub fn new(reach: Reach) -> Self {
+        Self { client: Client::default(), reach: RwLock::new(reach) }
+    }
+
+    /// From now on, this.
+    pub fn follow(&self, reach: Reach) {
+        *self.reach.write().unwrap_or_else(PoisonError::into_inner) = reach;
+    }
+
+    /// The text at `url`.
+    ///
+    /// # Errors
+    /// When it is no address, may not be reached, or no text comes.
+    pub async fn get(&self, url: &str) -> Result<String, Unfetched> {
+        let address = Url::parse(url).map_err(|_| Unfetched::Address(printable(url).into_owned()))?;
+        let reach = self.reach.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let bytes = self.client.get(&address, &reach, LARGEST).await?;
+        String::from_utf8(bytes).map_err(|_| Unfetched::NoText(printable(url).into_owned()))
+    }
+}

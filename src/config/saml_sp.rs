@@ -1,0 +1,174 @@
+//! `[[saml_sp]]`: service providers of SAML that need no registration. The section is what pins their metadata.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::files::Files;
+use super::raw::{Entry, Value, Written};
+use super::section::Section;
+use super::values::{Meant, Misfit, Word, from_text};
+use crate::admin::saml_sps::{NewSp, SpSettings};
+use crate::base::Timestamp;
+use crate::model::saml_sp::{
+    AttributeRule, AttributeValue, AwsProvider, Encryption, NameFormat, NameId, Preset, SignedParts,
+};
+use crate::model::{SamlSp, SamlSpError, SpName};
+
+/// The service providers, in the order of the file.
+pub(super) fn all(sections: &[Section<'_>], files: &Files<'_>) -> Vec<SamlSp> {
+    let mut sps: Vec<SamlSp> = Vec::new();
+    for section in sections {
+        let Some(sp) = one(section, files) else { continue };
+        if sps.iter().any(|other| other.name == sp.name) {
+            section.fault("name", format!("`{}` is another's, too", sp.name), "give each its own name");
+        }
+        if let Some(other) = sps.iter().find(|other| other.entity_id == sp.entity_id) {
+            let problem = format!("`{}` calls itself the same", other.name);
+            section.fault("entity_id", problem, "give each application one section");
+        }
+        sps.push(sp);
+    }
+    sps
+}
+
+/// What says that a service provider is meant.
+const NAMED: [&str; 5] = ["name", "preset", "metadata_file", "entity_id", "acs"];
+
+fn one(section: &Section<'_>, files: &Files<'_>) -> Option<SamlSp> {
+    let settings = settings(section);
+    let values = section.read::<Texts>("values").0;
+    let preset = section.optional::<Preset>("preset");
+    // As it stands in the example: of nobody anything is said.
+    if !NAMED.iter().any(|key| section.has(key)) {
+        return None;
+    }
+    let path = files.readable(section, "metadata_file");
+    let file = path.as_ref().map(|path| path.display().to_string());
+    let metadata = path.and_then(|path| {
+        let read = std::fs::read_to_string(&path);
+        read.map_err(|why| {
+            section.fault("metadata_file", format!("it cannot be read: {why}"), "put its metadata there")
+        })
+        .ok()
+    });
+    if section.has("metadata_file") && metadata.is_none() {
+        return None;
+    }
+    let new = NewSp {
+        name: section.required("name")?,
+        preset,
+        values,
+        metadata,
+        file,
+        url: None,
+        entity_id: section.optional("entity_id"),
+        acs: section.optional("acs"),
+        settings,
+    };
+    let sp = new.single().and_then(|()| new.begin(None, Timestamp::UNIX_EPOCH));
+    sp.map_err(|error| section.fault("name", format!("it cannot be so: {error}"), "correct its section")).ok()
+}
+
+fn settings(section: &Section<'_>) -> SpSettings {
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let providers = section.read::<Vec<AwsProvider>>("aws_providers");
+    let friendly = section.read::<Texts>("friendly_names").0;
+    let format = section.read::<Format>("attribute_format").0;
+    let attributes = section.optional::<Attributes>("attributes").map(|Attributes(rules)| {
+        let rule = |(name, value): (String, AttributeValue)| AttributeRule {
+            name_format: format.unwrap_or_else(|| NameFormat::of(&name)),
+            friendly_name: friendly.get(&name).cloned(),
+            name,
+            value,
+        };
+        rules.into_iter().map(rule).collect::<Vec<_>>()
+    });
+    let named = |name: &String| attributes.iter().flatten().any(|rule| rule.name == *name);
+    if let Some(name) = friendly.keys().find(|name| !named(name)) {
+        section.fault("friendly_names", format!("there is no attribute `{name}`"), "name it in `attributes`, too");
+    }
+    SpSettings {
+        title: section.optional("title"),
+        name_id: section.optional("name_id"),
+        attributes,
+        aws_providers: Some(providers).filter(|providers| !providers.is_empty()),
+        aws_session_duration: section.optional::<Duration>("aws_session_duration").map(seconds),
+        allowed_groups: Some(section.read::<Vec<String>>("allowed_groups").into_iter().collect::<BTreeSet<_>>()),
+        require_mfa: Some(section.read("require_mfa")),
+        require_signed_requests: Some(section.read("require_signed_requests")),
+        idp_initiated: section.optional("idp_initiated"),
+        relay_state: section.optional("relay_state"),
+        signed: Some(section.read("signed")),
+        encrypt: Some(section.read("encrypt")),
+        session: Some(seconds(section.read("session"))),
+    }
+}
+
+/// What kind of names attributes have; by how they look, if nothing is said.
+#[derive(Default)]
+struct Format(Option<NameFormat>);
+
+/// Attributes and what they say.
+struct Attributes(BTreeMap<String, AttributeValue>);
+
+/// Names and text.
+#[derive(Default)]
+struct Texts(BTreeMap<String, String>);
+
+impl Word for Format {
+    fn word(text: &str) -> Option<Self> {
+        if text == "auto" { Some(Self(None)) } else { NameFormat::named(text).map(|format| Self(Some(format))) }
+    }
+}
+
+impl Word for Preset {
+    fn word(text: &str) -> Option<Self> {
+        Self::named(text)
+    }
+}
+
+impl Word for SignedParts {
+    fn word(text: &str) -> Option<Self> {
+        Self::named(text)
+    }
+}
+
+impl Word for Encryption {
+    fn word(text: &str) -> Option<Self> {
+        Self::named(text)
+    }
+}
+
+macro_rules! read {
+    ($($text:ty),+) => {$(
+        impl Meant for $text {
+            fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+                from_text(written, misfits, |text| text.parse().map_err(|error: SamlSpError| Some(error.to_string())))
+            }
+        }
+    )+};
+}
+
+read!(SpName, NameId, AttributeValue, AwsProvider);
+
+/// A table whose values are of one kind.
+fn table<T: Meant>(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<BTreeMap<String, T>> {
+    let Value::Table(entries) = &written.value else {
+        misfits.push(Misfit::of(written, None));
+        return None;
+    };
+    let value = |entry: &Entry<'_>| T::meant(&entry.written, misfits).map(|value| (entry.key.to_string(), value));
+    Some(entries.iter().filter_map(value).collect())
+}
+
+impl Meant for Attributes {
+    fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+        table(written, misfits).map(Self)
+    }
+}
+
+impl Meant for Texts {
+    fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+        table(written, misfits).map(Self)
+    }
+}

@@ -1,0 +1,26 @@
+//! Keys of SAML in words.
+
+use crate::store::schema::saml as keys;
+
+/// The words that such keys begin with.
+pub(super) const SPACES: [&str; 2] = ["saml-sp", "saml-sp-of"];
+
+/// The key that is spelt so.
+pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
+    match space {
+        "saml-sp" => Some(keys::sp(&rest.parse().ok()?)),
+        "saml-sp-of" => {
+            let key = [b"+\x02".as_slice(), &hex::decode(rest).ok()?].concat();
+            keys::parse_sp_of(&key).map(|_| key)
+        }
+        _ => None,
+    }
+}
+
+/// How a key is spelt.
+pub(super) fn words(key: &[u8]) -> Option<String> {
+    if let Some(digest) = keys::parse_sp_of(key) {
+        return Some(format!("saml-sp-of/{}", hex::encode(digest)));
+    }
+    keys::parse_sp(key).map(|name| format!("saml-sp/{name}"))
+}

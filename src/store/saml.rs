@@ -1,0 +1,72 @@
+//! Rows of SAML, in terms of the model: service providers, and the way to each from what it calls itself.
+
+use super::execute::{from_json, to_json};
+use super::iam::{Read, as_read};
+use super::schema::saml as keys;
+use super::{Commit, Expect, KeyRange, Revision, Snapshot, StoreError, sso};
+use crate::model::{SamlSp, SpName};
+
+/// The service provider of this name.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn sp(snapshot: &dyn Snapshot, name: &SpName) -> Result<Option<Read<SamlSp>>, StoreError> {
+    sso::read(snapshot, &keys::sp(name))
+}
+
+/// All service providers, by name. There are few.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn sps(snapshot: &dyn Snapshot) -> Result<Vec<SamlSp>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&keys::sps()), usize::MAX)?;
+    rows.iter().map(|(key, row)| from_json(key, &row.value)).collect()
+}
+
+/// How many there are.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub fn count_sps(snapshot: &dyn Snapshot) -> Result<usize, StoreError> {
+    Ok(snapshot.scan(&KeyRange::prefix(&keys::sps()), usize::MAX)?.len())
+}
+
+/// The service provider that calls itself so.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn sp_of(snapshot: &dyn Snapshot, entity_id: &str) -> Result<Option<Read<SamlSp>>, StoreError> {
+    let Some(name) = sso::read::<SpName>(snapshot, &keys::sp_of(entity_id))? else { return Ok(None) };
+    let found = sp(snapshot, &name.value)?;
+    // The way leads by a digest; what counts is what stands there.
+    Ok(found.filter(|found| found.value.entity_id == entity_id))
+}
+
+impl Commit {
+    /// Writes a service provider that was `before` at `revision`; `None` and 0 if it is new. No other may call itself the same.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_sp(&mut self, sp: &SamlSp, before: Option<&SamlSp>, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::sp(&sp.name);
+        self.expect(key.clone(), as_read(revision));
+        if before.is_none_or(|before| before.entity_id != sp.entity_id) {
+            if let Some(before) = before {
+                self.delete(keys::sp_of(&before.entity_id));
+            }
+            let way = keys::sp_of(&sp.entity_id);
+            self.expect(way.clone(), Expect::Absent);
+            self.put(way, to_json(&sp.name)?);
+        }
+        self.put(key, to_json(sp)?);
+        Ok(())
+    }
+
+    /// Deletes a service provider that was read at `revision`.
+    pub fn delete_sp(&mut self, sp: &SamlSp, revision: Revision) {
+        let key = keys::sp(&sp.name);
+        self.expect(key.clone(), Expect::At(revision));
+        self.delete(keys::sp_of(&sp.entity_id));
+        self.delete(key);
+    }
+}

@@ -1,0 +1,47 @@
+//! Keys of SAML: service providers. The table is in [`super`].
+
+use sha2::{Digest as _, Sha256};
+
+use super::key;
+use crate::model::SpName;
+
+/// The kind of service providers in their space. Never renumber: it is on disk.
+const SP: u8 = 1;
+
+/// The kind of ways to them, beside them.
+const SP_OF: u8 = 2;
+
+/// Spaces whose superseded rows move into history: service providers alone.
+pub(super) fn is_historied(key: &[u8]) -> bool {
+    key.starts_with(&[b'+', SP])
+}
+
+/// A service provider.
+#[must_use]
+pub fn sp(name: &SpName) -> Vec<u8> {
+    key(b'+', &[&[SP], name.as_str().as_bytes()])
+}
+
+/// Prefix of all service providers.
+#[must_use]
+pub fn sps() -> Vec<u8> {
+    key(b'+', &[&[SP]])
+}
+
+/// The service provider of such a key.
+#[must_use]
+pub fn parse_sp(key: &[u8]) -> Option<SpName> {
+    std::str::from_utf8(key.strip_prefix(&[b'+', SP])?).ok()?.parse().ok()
+}
+
+/// Which service provider calls itself so: by the digest of that, which may be long.
+#[must_use]
+pub fn sp_of(entity_id: &str) -> Vec<u8> {
+    key(b'+', &[&[SP_OF], &Sha256::digest(entity_id)])
+}
+
+/// The digest in such a key.
+#[must_use]
+pub fn parse_sp_of(key: &[u8]) -> Option<[u8; 32]> {
+    key.strip_prefix(&[b'+', SP_OF])?.try_into().ok()
+}

@@ -1,0 +1,31 @@
+//! The rows of SAML.
+
+use super::{expect, plain};
+use crate::model::{SamlSp, SpName};
+use crate::store::schema::saml as keys;
+use crate::store::{Snapshot, execute, saml};
+
+const SHAPE: &str = "its key is not of its space's shape";
+
+/// What does not fit about a row of this space.
+pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result<(), String> {
+    if keys::parse_sp(key).is_some() {
+        let sp = check_sp(key, value)?;
+        let found = plain(saml::sp_of(snapshot, &sp.entity_id))?;
+        return expect(
+            found.is_some_and(|found| found.value.name == sp.name),
+            "what it calls itself does not lead to it",
+        );
+    }
+    expect(keys::parse_sp_of(key).is_some(), SHAPE)?;
+    let name = plain(execute::from_json::<SpName>(key, value))?;
+    let sp = plain(saml::sp(snapshot, &name))?.ok_or("the service provider is not there")?;
+    expect(keys::sp_of(&sp.value.entity_id) == key, "the service provider calls itself otherwise")
+}
+
+/// The same of a superseded row.
+pub(super) fn check_sp(key: &[u8], value: &[u8]) -> Result<SamlSp, String> {
+    let sp = plain(execute::from_json::<SamlSp>(key, value))?;
+    expect(keys::sp(&sp.name) == key, "it holds the service provider of another key")?;
+    Ok(sp)
+}
