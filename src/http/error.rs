@@ -186,8 +186,10 @@ impl From<AdminError> for Failure {
             | AdminError::Tag(_)
             | AdminError::Oidc(_)
             | AdminError::Saml(_)
+            | AdminError::Client(_)
+            | AdminError::SamlSp(_)
             | AdminError::SamlMetadata(_)
-            | AdminError::Client(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
+            | AdminError::Unfetched(_) => Self::coded(&error, StatusCode::BAD_REQUEST, error.code()),
             AdminError::Report(ReportError::InProgress) => Self::coded(&error, StatusCode::CONFLICT, error.code()),
             AdminError::Report(_) => Self::coded(&error, StatusCode::GONE, error.code()),
             AdminError::Sync(error) => error.into(),

@@ -105,6 +105,7 @@ mod saml_idp;
 mod saml_judge;
 mod saml_mutants;
 mod saml_pysaml2;
+mod saml_sps;
 mod secrets_kept;
 mod sessions_killed;
 mod several;
