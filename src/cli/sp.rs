@@ -97,6 +97,9 @@ pub struct Check {
     /// Its name; or say, by the options of `add`, what it would be
     #[arg(required_unless_present_any = ["metadata", "preset", "entity_id"])]
     sp: Option<String>,
+    /// Say also what it would be told of this person
+    #[arg(long, value_name = "USER", requires = "sp")]
+    person: Option<String>,
     #[command(flatten)]
     described: Described,
 }
@@ -239,7 +242,13 @@ async fn check(global: &Global, check: Check) -> anyhow::Result<Exit> {
     let told: Report = match check.sp {
         Some(sp) => {
             let session = Session::open(global).await?;
-            session.client.get(&format!("{}/check", one(&sp))).await?
+            let mut told: Report = session.client.get(&format!("{}/check", one(&sp))).await?;
+            if let Some(person) = &check.person {
+                let path = format!("/v1/users/{}/saml-sps/{}", encoded(person), encoded(&sp));
+                let of: Vec<String> = session.client.get(&path).await?;
+                told.does.extend(of);
+            }
+            told
         }
         None => {
             let now = SystemClock.now();

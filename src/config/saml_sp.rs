@@ -37,12 +37,16 @@ const NAMED: [&str; 5] = ["name", "preset", "metadata_file", "entity_id", "acs"]
 fn one(section: &Section<'_>, files: &Files<'_>) -> Option<SamlSp> {
     let settings = settings(section);
     let values = section.read::<Texts>("values").0;
-    let preset = section.optional::<Preset>("preset");
+    let (name, preset) = (section.optional::<SpName>("name"), section.optional::<Preset>("preset"));
+    let (entity_id, acs) = (section.optional("entity_id"), section.optional("acs"));
+    let path = files.readable(section, "metadata_file");
     // As it stands in the example: of nobody anything is said.
     if !NAMED.iter().any(|key| section.has(key)) {
         return None;
     }
-    let path = files.readable(section, "metadata_file");
+    if !section.has("name") {
+        section.fault("name", "missing", "give it one: it stands in addresses and in `bailey sp list`");
+    }
     let file = path.as_ref().map(|path| path.display().to_string());
     let metadata = path.and_then(|path| {
         let read = std::fs::read_to_string(&path);
@@ -54,17 +58,7 @@ fn one(section: &Section<'_>, files: &Files<'_>) -> Option<SamlSp> {
     if section.has("metadata_file") && metadata.is_none() {
         return None;
     }
-    let new = NewSp {
-        name: section.required("name")?,
-        preset,
-        values,
-        metadata,
-        file,
-        url: None,
-        entity_id: section.optional("entity_id"),
-        acs: section.optional("acs"),
-        settings,
-    };
+    let new = NewSp { name: name?, preset, values, metadata, file, url: None, entity_id, acs, settings };
     let sp = new.single().and_then(|()| new.begin(None, Timestamp::UNIX_EPOCH));
     sp.map_err(|error| section.fault("name", format!("it cannot be so: {error}"), "correct its section")).ok()
 }

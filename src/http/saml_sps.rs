@@ -26,6 +26,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .delete("/v1/saml-sps/{sp}", Op::DeleteSAMLServiceProvider, remove)
         .get("/v1/saml-sps/{sp}/check", Op::GetSAMLServiceProvider, check)
         .get("/v1/saml-sps/{sp}/aws-setup", Op::GetSAMLServiceProvider, aws_setup)
+        .get("/v1/users/{who}/saml-sps/{sp}", Op::GetUser, told_of)
         .post("/v1/saml-sps/{sp}/refresh", Op::RefreshSAMLServiceProvider, refresh)
         .post("/v1/saml-sps/{sp}/confirm", Op::ConfirmSAMLServiceProvider, confirm)
 }
@@ -101,6 +102,16 @@ async fn remove(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Res
 async fn check(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Report>, Failure> {
     let allowed = asked.authorize(&sp).await?;
     work(&app, move |admin| Ok(report(&admin.sp(&allowed)?.0, admin.now()))).await
+}
+
+/// What one would be told of somebody: about them, so that whoever asks needs a right on them.
+async fn told_of(
+    State(app): Shared,
+    asked: Asked,
+    Path((who, sp)): Path<(String, String)>,
+) -> Result<Json<Vec<String>>, Failure> {
+    let allowed = asked.authorize(&who).await?;
+    work(&app, move |admin| admin.sp_told_of(&allowed, &sp)).await
 }
 
 async fn aws_setup(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Vec<AwsSetup>>, Failure> {

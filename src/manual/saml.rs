@@ -33,3 +33,8 @@
 //! **Metadata that changes by itself** (whoever has the web server has the keys). *Here:* what is fetched and says something else counts
 //! for nothing until an administrator confirms it by its digest (`src/admin/iam/providers/fetched.rs`); sessions end with the key that
 //! vouched for them (`src/sessions/check.rs`). *Tests:* `tests/it/saml_idp.rs`, `tests/it/sts_saml.rs`.
+//!
+//! **Assertions go where a request, or new metadata, says** (an address of one's own in `AssertionConsumerServiceURL`; a taken-over
+//! address of metadata). *Here:* addresses stand in pinned metadata, `https` and POST alone (`src/authn/saml/service_provider.rs`);
+//! newer metadata with another name, key or address waits until an administrator confirms it by its digest
+//! (`src/admin/saml_sps/refresh.rs`). *Tests:* `tests/it/saml_sps.rs`.

@@ -17,6 +17,8 @@ use x509_parser::public_key::PublicKey;
 
 use super::error::{Kind, XmlError, quoted};
 use super::names::SIGNATURES;
+use crate::base::Timestamp;
+use crate::base::text::printable;
 
 /// Smallest RSA key, in bits (NIST SP 800-131A, table 2).
 const SMALLEST_RSA: usize = 2048;
@@ -114,6 +116,39 @@ fn by_name(name: &str) -> Option<&'static dyn VerificationAlgorithm> {
         2 => Some(&RSA_PKCS1_2048_8192_SHA512),
         3 => Some(&ECDSA_P256_SHA256_FIXED),
         _ => Some(&ECDSA_P384_SHA384_FIXED),
+    }
+}
+
+/// A certificate, as far as people look at it. It is a bag for a key: that it is over is told, and nothing more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// It, in DER.
+    pub der: Vec<u8>,
+    /// SHA-256 of it, in hex.
+    pub fingerprint: String,
+    /// Whose it is by its own word, for people to read.
+    pub subject: String,
+    /// Its last moment.
+    pub until: Timestamp,
+    /// Whether its key is RSA, so that something can be encrypted for it.
+    pub rsa: bool,
+}
+
+impl Certificate {
+    /// Reads one whose key would count if it were pinned.
+    ///
+    /// # Errors
+    /// As [`PinnedKeys::pin`].
+    pub fn read(der: Vec<u8>) -> Result<Self, XmlError> {
+        PinnedKeys::none().pin(&der)?;
+        let refuse = |_| XmlError::new(Kind::Algorithm, "X509Certificate", "it is no X.509 certificate");
+        let (subject, until, rsa) = {
+            let (_, parsed) = X509Certificate::from_der(&der).map_err(refuse)?;
+            let until = Timestamp::from_second(parsed.validity().not_after.timestamp()).unwrap_or(Timestamp::MAX);
+            let rsa = matches!(parsed.public_key().parsed(), Ok(PublicKey::RSA(_)));
+            (printable(&parsed.subject().to_string()).into_owned(), until, rsa)
+        };
+        Ok(Self { fingerprint: fingerprint(&der), der, subject, until, rsa })
     }
 }
 

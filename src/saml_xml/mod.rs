@@ -49,7 +49,7 @@ pub use decrypt::DecryptionKey;
 pub use deflate::{deflate, inflate};
 pub use encrypt::{CHANCE, encrypted};
 pub use error::{Kind, XmlError};
-pub use keys::PinnedKeys;
+pub use keys::{Certificate, PinnedKeys};
 pub use limits::LARGEST;
 pub use message::{Covered, Message};
 pub use names::{ASSERTION, METADATA, PROTOCOL, RSA_SHA256, SIGNATURE};

@@ -228,6 +228,10 @@ fn every_key_is_read_and_refuses_what_it_does_not_take() {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 minimal(&format!("[[client]]\n{inner} = 2026-01-01"), &[])
             }
+            None if key.path.starts_with("saml_sp.") => {
+                let (_, inner) = key.path.split_once('.').unwrap();
+                minimal(&format!("[[saml_sp]]\n{inner} = 2026-01-01"), &[])
+            }
             None if key.path.starts_with("machine_issuer.") => {
                 let (_, inner) = key.path.split_once('.').unwrap();
                 let kind = if inner == "directory" { "kind = \"ad-cs\"\n" } else { "" };

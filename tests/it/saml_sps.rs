@@ -73,6 +73,13 @@ fn one_is_added_from_a_file_changed_checked_and_removed() {
     }
     assert_eq!(told["problems"], json!([]));
 
+    bailey.ok(&["user", "create", "ann"]);
+    let of = bailey.json(&["sp", "check", "wiki", "--person", "ann"])["does"].to_string();
+    for said in ["ann may not sign in to it", "NameID: `ann`", "email: nothing"] {
+        assert!(of.contains(said), "{said}: {of}");
+    }
+    assert!(refused(&bailey, &["sp", "check", "wiki", "--person", "bob"]).contains("bob"));
+
     // Another key is another matter for whoever says so by hand: they take it for good.
     let other = write(&bailey, "other.xml", &metadata(&STRANGER.base64(), ACS, ""));
     let taken = bailey.json(&["sp", "change", "wiki", "--metadata", &other]);
@@ -166,7 +173,11 @@ async fn what_changes_at_its_address_waits_for_an_administrator() {
     assert_eq!(shown["acs"], json!([ACS]));
     let changes = shown["waiting"]["changes"].to_string();
     assert!(changes.contains("evil.example.com") && changes.contains("signing certificate goes"), "{changes}");
-    wait_until("the board", || bailey.json(&["status"]).to_string().contains("changed metadata of `wiki` waits"));
+    let board = || {
+        let curl = ["--silent", "--unix-socket", socket.to_str().unwrap(), "http://bailey/v1/health"];
+        String::from_utf8(Command::new("curl").args(curl).output().unwrap().stdout).unwrap()
+    };
+    wait_until("the board", || board().contains("changed metadata of `wiki` waits"));
     assert!(bailey.log().contains("waits for an administrator"), "{}", bailey.log());
     let again = bailey.run(&["sp", "refresh", "wiki"]);
     assert_eq!(again.status.code(), Some(3), "held by a guard: {again:?}");
@@ -192,7 +203,7 @@ async fn what_changes_at_its_address_waits_for_an_administrator() {
         site.document("/metadata", bad);
         refused(&bailey, &["sp", "refresh", "wiki"]);
     }
-    let audit = bailey.ok(&["audit", "search", "--output", "json"]);
+    let audit = bailey.ok(&["audit", "query"]);
     assert!(audit.contains(&digest) && !audit.contains("EntityDescriptor xmlns"), "digests, and never the XML");
 }
 

@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod metadata;
+mod person;
 pub mod refresh;
 pub mod report;
 mod settings;

@@ -35,7 +35,7 @@ pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
 pub use party::{Known, Party};
 pub use refused::{Refused, Rule};
-pub use service_provider::{Acs, Certificate, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
+pub use service_provider::{Acs, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
 pub use sp_fetcher::{SpFetcher, Unfetched};
 pub use statements::Attribute;
 pub use subject::NameId;
@@ -47,6 +47,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::Timestamp;
+pub use crate::saml_xml::Certificate;
 use crate::saml_xml::DecryptionKey;
 
 /// How far clocks may be apart.

@@ -5,17 +5,16 @@
 //! not speak is kept out with a reason ([`SpMetadata::kept_out`]), and never guessed at: an assertion goes to an address that stands
 //! here, by the one binding that we have for it, or nowhere.
 
+mod changes;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
-use x509_parser::public_key::PublicKey;
 
 use super::metadata::{LONGEST_ENTITY, MetadataError, until, unusable};
 use crate::base::Timestamp;
 use crate::base::text::printable;
 use crate::model::client::RedirectUri;
-use crate::saml_xml::{Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched};
+use crate::saml_xml::{Certificate, Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched};
 
 /// The binding by which responses are delivered (SAML bindings, section 3.5). An artifact would have us asked for it, and a response
 /// is too long for an address.
@@ -69,19 +68,6 @@ pub enum LogoutBinding {
     Redirect,
     /// In a form.
     Post,
-}
-
-/// A certificate. It is a bag for a key: that it is over is told, and nothing more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// It, in DER.
-    pub der: Vec<u8>,
-    /// SHA-256 of it, in hexadecimal digits.
-    pub fingerprint: String,
-    /// Whose it is by its own word, for people to read.
-    pub subject: String,
-    /// Its last moment.
-    pub until: Timestamp,
 }
 
 /// A key that assertions can be encrypted for: RSA.
@@ -244,41 +230,6 @@ impl SpMetadata {
         &self.kept_out
     }
 
-    /// What `newer` has otherwise, for people to read; nothing, if it differs in how long it is good alone. Everything else would
-    /// send assertions elsewhere, to other keys, or have them asked for by others, and is for an administrator to say yes to.
-    #[must_use]
-    pub fn changes(&self, newer: &Self) -> Vec<String> {
-        let mut changes = Vec::new();
-        if self.entity_id != newer.entity_id {
-            changes.push(format!(
-                "entityID: `{}` becomes `{}`",
-                printable(&self.entity_id),
-                printable(&newer.entity_id)
-            ));
-        }
-        for (what, before, after) in [
-            ("requests are signed", self.requests_signed, newer.requests_signed),
-            ("assertions have to be signed", self.wants_assertions_signed, newer.wants_assertions_signed),
-        ] {
-            if before != after {
-                changes.push(format!("{what}: {before} becomes {after}"));
-            }
-        }
-        let signing = |of: &Self| of.signing.iter().map(Certificate::shown).collect();
-        compare("signing certificate", signing(self), signing(newer), &mut changes);
-        let encryption = |of: &Self| of.encryption.iter().map(EncryptionKey::shown).collect();
-        compare("encryption certificate", encryption(self), encryption(newer), &mut changes);
-        let acs = |of: &Self| of.acs.iter().map(Acs::shown).collect();
-        compare("AssertionConsumerService", acs(self), acs(newer), &mut changes);
-        if changes.is_empty() && self.default_acs() != newer.default_acs() {
-            changes.push("AssertionConsumerService: another one is the default".to_owned());
-        }
-        let logout = |of: &Self| of.logout.iter().map(Logout::shown).collect();
-        compare("SingleLogoutService", logout(self), logout(newer), &mut changes);
-        compare("NameIDFormat", self.name_id_formats.clone(), newer.name_id_formats.clone(), &mut changes);
-        changes
-    }
-
     /// A key descriptor: of what it is not said what it is for, it is for both (SAML metadata, section 2.4.1.1).
     fn key(&mut self, descriptor: Element<'_>) -> Result<(), MetadataError> {
         let (signs, encrypts) = match descriptor.attribute("use") {
@@ -307,13 +258,9 @@ impl SpMetadata {
 
     /// A certificate, for what its key is good for. One that is good for nothing is kept out: others may stand beside it.
     fn certificate(&mut self, der: Vec<u8>, (signs, encrypts): (bool, bool), methods: &[String]) {
-        let mut keys = PinnedKeys::none();
-        let read = keys.pin(&der).map_err(|error| error.why().to_owned()).and_then(|()| Certificate::read(der.clone()));
-        let (certificate, rsa) = match read {
-            Ok(read) => read,
-            Err(why) => {
-                return self.keep_out("KeyDescriptor", "", why);
-            }
+        let certificate = match Certificate::read(der.clone()) {
+            Ok(certificate) => certificate,
+            Err(error) => return self.keep_out("KeyDescriptor", "", error.why()),
         };
         // One that was read a moment ago is pinned again: it cannot fail, and would not count if it did.
         if signs && !self.signing.contains(&certificate) && self.keys.pin(&der).is_ok() {
@@ -322,7 +269,7 @@ impl SpMetadata {
         if !encrypts {
             return;
         }
-        if rsa {
+        if certificate.rsa {
             if self.encryption.iter().all(|key| key.certificate != certificate) {
                 self.encryption.push(EncryptionKey { certificate, methods: methods.to_vec() });
             }
@@ -385,58 +332,6 @@ impl SpMetadata {
         let what = format!("{what} {}", printable(location)).trim_end().to_owned();
         self.kept_out.push(KeptOut { what, why: why.into() });
     }
-}
-
-impl Certificate {
-    /// The certificate, and whether its key is RSA.
-    fn read(der: Vec<u8>) -> Result<(Self, bool), String> {
-        let (subject, until, rsa) = {
-            let (_, parsed) = X509Certificate::from_der(&der).map_err(|_| "it is no X.509 certificate".to_owned())?;
-            let until = Timestamp::from_second(parsed.validity().not_after.timestamp()).unwrap_or(Timestamp::MAX);
-            let rsa = matches!(parsed.public_key().parsed(), Ok(PublicKey::RSA(_)));
-            (printable(&parsed.subject().to_string()).into_owned(), until, rsa)
-        };
-        let fingerprint = hex::encode(Sha256::digest(&der));
-        Ok((Self { der, fingerprint, subject, until }, rsa))
-    }
-
-    fn shown(&self) -> String {
-        format!("{} (SHA-256 {})", self.subject, self.fingerprint)
-    }
-}
-
-impl EncryptionKey {
-    fn shown(&self) -> String {
-        let methods = if self.methods.is_empty() { String::new() } else { format!(" for {}", self.methods.join(", ")) };
-        format!("{}{methods}", self.certificate.shown())
-    }
-}
-
-impl Acs {
-    fn shown(&self) -> String {
-        match self.index {
-            Some(index) => format!("{} (index {index})", self.location),
-            None => self.location.clone(),
-        }
-    }
-}
-
-impl Logout {
-    fn shown(&self) -> String {
-        let by = if self.binding == LogoutBinding::Post { "POST" } else { "Redirect" };
-        match &self.response_location {
-            Some(answers) => format!("{} by {by}, answers to {answers}", self.location),
-            None => format!("{} by {by}", self.location),
-        }
-    }
-}
-
-/// Notes what is there in one of two lists alone.
-fn compare(what: &str, before: Vec<String>, after: Vec<String>, changes: &mut Vec<String>) {
-    let gone = before.iter().filter(|one| !after.contains(one)).map(|one| format!("{what} goes: {}", printable(one)));
-    changes.extend(gone);
-    let new = after.iter().filter(|one| !before.contains(one)).map(|one| format!("{what} comes: {}", printable(one)));
-    changes.extend(new);
 }
 
 /// What it is as a service provider of SAML 2.0: one description, so that there is one set of keys and addresses.
