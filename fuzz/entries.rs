@@ -33,11 +33,8 @@ static PROVIDER: LazyLock<IdentityProvider> = LazyLock::new(|| {
     IdentityProvider::read(include_str!("seeds/saml_metadata/identity-provider.xml"))
         .expect("the provider of the seeds")
 });
-static OWN: LazyLock<ServiceProvider> = LazyLock::new(|| ServiceProvider {
-    entity_id: "https://bailey.test/saml".to_owned(),
-    acs: "https://bailey.test/saml/acs".to_owned(),
-    key: None,
-});
+static OWN: LazyLock<ServiceProvider> =
+    LazyLock::new(|| ServiceProvider::new("https://bailey.test/saml", "https://bailey.test/saml/acs"));
 
 fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data).ok()

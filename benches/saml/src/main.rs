@@ -42,7 +42,7 @@ fn main() {
     std::fs::write(at.join("key.pem"), &own.key_pem).expect("key.pem");
     std::fs::write(at.join("certificate.pem"), &own.certificate_pem).expect("certificate.pem");
     let provider = IdentityProvider::read(&metadata).expect("its own metadata");
-    let service = ServiceProvider { entity_id: SP.to_owned(), acs: ACS.to_owned(), key: None };
+    let service = ServiceProvider::new(SP, ACS);
     let judged = || judge(&text, Expected { provider: &provider, own: &service, request: Some("_request") }, now);
     let accepted = judged().unwrap_or_else(|refused| panic!("{refused:?}"));
     assert!(accepted.signed().response && accepted.signed().assertion);

@@ -23,11 +23,8 @@ pub fn largest_t(provider: &IdentityProvider, samples: usize, now: Timestamp) ->
     let private = PrivateDecryptingKey::generate(KeySize::Rsa2048).expect("a key");
     let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&private).expect("its form");
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", STANDARD.encode(der.as_ref()));
-    let own = ServiceProvider {
-        entity_id: super::SP.to_owned(),
-        acs: super::ACS.to_owned(),
-        key: Some(DecryptionKey::from_pem(&pem).expect("the same key")),
-    };
+    let key = Some(DecryptionKey::from_pem(&pem).expect("the same key"));
+    let own = ServiceProvider { key, ..ServiceProvider::new(super::SP, super::ACS) };
     let public = OaepPublicEncryptingKey::new(private.public_key()).expect("its public half");
     let wrap = |key: &[u8]| {
         let mut wrapped = vec![0; public.ciphertext_size()];
