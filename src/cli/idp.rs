@@ -32,9 +32,9 @@ pub enum IdpVerb {
     Add {
         /// What it is called here, and in ARNs
         name: SamlProviderName,
-        /// Where its metadata comes from
-        #[command(flatten)]
-        from: From,
+        /// Its metadata: a file, `-` for standard input, or an `https://` address, from which it is fetched again once a day
+        #[arg(long, value_name = "FILE|URL")]
+        metadata: String,
     },
     /// Say whether one is believed, and what has to be done about it
     Check {
@@ -61,18 +61,6 @@ pub enum IdpVerb {
     },
 }
 
-/// Where metadata comes from.
-#[derive(Debug, ClapArgs)]
-#[group(required = true, multiple = false)]
-pub struct From {
-    /// A file; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// Where the provider publishes it; it is fetched again each day
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-}
-
 /// Which metadata is confirmed.
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false)]
@@ -80,9 +68,9 @@ pub struct Confirmed {
     /// What waits, by its SHA-256 as `refresh` and `check` tell it
     #[arg(long, value_name = "SHA256")]
     digest: Option<String>,
-    /// A file; `-` is standard input
+    /// Other metadata, which you take for good: a file, or `-` for standard input
     #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    metadata: Option<PathBuf>,
 }
 
 const COLUMNS: &[Column<SamlProviderView>] = &[
@@ -131,9 +119,12 @@ pub async fn run(session: &mut Session, verb: IdpVerb) -> anyhow::Result<Exit> {
             }
             found
         }
-        IdpVerb::Add { name, from } => {
-            let metadata = from.file.as_deref().map(text_of).transpose()?;
-            let new = NewSamlProvider { name, metadata, url: from.url, tags: std::collections::BTreeMap::new() };
+        IdpVerb::Add { name, metadata } => {
+            let (metadata, url) = match metadata.contains("://") {
+                true => (None, Some(metadata)),
+                false => (Some(text_of(Path::new(&metadata))?), None),
+            };
+            let new = NewSamlProvider { name, metadata, url, tags: std::collections::BTreeMap::new() };
             session.client.post("/v1/saml-providers", &new).await?
         }
         IdpVerb::Confirm { provider, what } => confirm(session, &one(&provider), what).await?,
@@ -165,10 +156,10 @@ async fn refresh(session: &mut Session, provider: &str) -> anyhow::Result<Exit> 
 }
 
 async fn confirm(session: &mut Session, provider: &str, what: Confirmed) -> anyhow::Result<SamlProviderView> {
-    let Confirmed { digest, file } = what;
+    let Confirmed { digest, metadata } = what;
     if let Some(digest) = digest {
         return Ok(session.client.post(&format!("{provider}/confirm"), &Confirmation { digest }).await?);
     }
-    let metadata = text_of(file.as_deref().unwrap_or_else(|| Path::new("-")))?;
+    let metadata = text_of(metadata.as_deref().unwrap_or_else(|| Path::new("-")))?;
     Ok(session.client.put(&format!("{provider}/metadata"), &json!({ "metadata": metadata })).await?)
 }

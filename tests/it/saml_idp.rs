@@ -7,7 +7,7 @@ use bailey::fetch::Reach;
 use serde_json::{Value, json};
 
 use crate::bed::Authority;
-use crate::bed::daemon::Bailey;
+use crate::bed::counter::Counter;
 use crate::bed::website::{Page, Website};
 use crate::saml_bed::{RSA, STRANGER, Signer, metadata, now};
 use crate::sts_office::Office;
@@ -193,19 +193,19 @@ async fn metadata_that_cannot_be_had_or_used_changes_nothing() {
 
 #[test]
 fn the_command_line_keeps_providers() {
-    let mut bailey = Bailey::with("");
-    bailey.start();
+    let counter = Counter::open("");
+    let bailey = &counter.bailey;
     let (file, other) = (bailey.path("idp.xml"), bailey.path("other.xml"));
     std::fs::write(&file, metadata(&[&RSA])).unwrap();
     std::fs::write(&other, metadata(&[&STRANGER])).unwrap();
     let (file, other) = (file.to_str().unwrap(), other.to_str().unwrap());
-    let added = bailey.ok(&["idp", "add", "Corp", "--file", file]);
+    let added = bailey.ok(&["idp", "add", "Corp", "--metadata", file]);
     assert!(added.contains("https://idp.test/metadata"), "{added}");
     let listed: Value = serde_json::from_str(&bailey.ok(&["--output", "json", "idp", "list"])).unwrap();
     assert_eq!(listed[0]["certificates"], certificates(&[&RSA]));
     assert_eq!(bailey.ok(&["idp", "show", "corp", "--metadata"]).trim(), metadata(&[&RSA]).trim());
     assert!(bailey.ok(&["idp", "check", "Corp"]).contains("signs by"));
-    bailey.ok(&["idp", "confirm", "Corp", "--file", other]);
+    bailey.ok(&["idp", "confirm", "Corp", "--metadata", other]);
     let shown: Value = serde_json::from_str(&bailey.ok(&["--output", "json", "idp", "show", "Corp"])).unwrap();
     assert_eq!(shown["certificates"], certificates(&[&STRANGER]));
     assert!(bailey.ok(&["idp", "remove", "Corp"]).contains("removed"));

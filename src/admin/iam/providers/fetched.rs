@@ -145,7 +145,7 @@ impl Admin {
             let provider = find::saml_provider(snapshot, &self.account, asked.resource())?.value;
             let source = provider.source.as_deref().ok_or_else(|| AdminError::NotNow {
                 what: format!("the metadata of `{}` is fetched from nowhere", provider.name),
-                remedy: "give newer metadata by `bailey idp confirm --file`".to_owned(),
+                remedy: "give newer metadata by `bailey idp confirm --metadata`".to_owned(),
             })?;
             address(source)
         });
@@ -305,7 +305,7 @@ fn findings(provider: &SamlProvider, now: Timestamp) -> Vec<Finding> {
     let mut say = |severity, what: String, remedy: String| {
         findings.push(Finding::new(severity, subject.clone(), what, remedy));
     };
-    let anew = "write its metadata anew: `bailey idp confirm --file`, or `bailey idp refresh` where it is fetched";
+    let anew = "write its metadata anew: `bailey idp confirm --metadata`, or `bailey idp refresh` where it is fetched";
     match IdentityProvider::read(provider.metadata.as_str()) {
         Err(error) => {
             say(Severity::Fault, format!("trusts nobody: its metadata cannot be used: {error}"), anew.to_owned());
