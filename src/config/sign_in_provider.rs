@@ -71,7 +71,11 @@ fn one(
     }
     let by = match is_saml {
         true => party(section, files, name.as_deref().zip(ours)).map(|party| By::Saml(Box::new(party))),
-        false => oidc(section, files).map(By::Oidc),
+        false => {
+            // What is written there is read all the same: a value that fits nothing is told first.
+            drop(party(section, files, None));
+            oidc(section, files).map(By::Oidc)
+        }
     };
     let title = section.optional::<String>("title");
     let second_factor = section.read::<Vec<String>>("second_factor").into_iter().collect();
@@ -112,14 +116,17 @@ fn party(section: &Section<'_>, files: &Files<'_>, ours: Option<(&str, &IssuerUr
     });
     let known = registered.map(Known::Registered).or(told.map(|told| Known::Told(Box::new(told))));
     let (key, decrypts) = keys(section, files);
+    let entity_id = section.optional("saml_entity_id");
+    let (issuer_format, issuer_qualifier) =
+        (section.optional("saml_issuer_format"), section.optional("saml_issuer_qualifier"));
     let (name, site) = ours?;
     let at = |last: &str| site.at(&format!("/login/with/{name}/{last}"));
-    let entity_id = section.optional("saml_entity_id").unwrap_or_else(|| at("metadata"));
+    let entity_id: String = entity_id.unwrap_or_else(|| at("metadata"));
     Some(Party {
         known: known?,
         own: ServiceProvider { key: decrypts, ..ServiceProvider::new(entity_id, at("acs")) },
-        issuer_format: section.optional("saml_issuer_format"),
-        issuer_qualifier: section.optional("saml_issuer_qualifier"),
+        issuer_format,
+        issuer_qualifier,
         key,
     })
 }

@@ -152,6 +152,12 @@ impl Certificate {
     }
 }
 
+/// The public key in a certificate in DER, as it stands there (RFC 5280, section 4.1); by it is seen which private one belongs to it.
+pub(super) fn public_part(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some(parsed.public_key().subject_public_key.data.to_vec())
+}
+
 /// SHA-256 of a certificate, in hex.
 pub(super) fn fingerprint(certificate: &[u8]) -> String {
     hex::encode(Sha256::digest(certificate))

@@ -6,10 +6,10 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use x509_parser::pem::parse_x509_pem;
 use zeroize::Zeroizing;
 
 use super::error::{Kind, XmlError};
+use super::keys::public_part;
 
 /// An RSA key that signs requests, with its certificate.
 pub struct RequestKey {
@@ -25,18 +25,14 @@ impl RequestKey {
     pub fn from_pem(key: &str, certificate: &str) -> Result<Self, XmlError> {
         let refuse = |place: &str, why: &str| XmlError::new(Kind::Algorithm, place, why);
         let no_key = || refuse("the key", "it is no RSA key in PKCS #8 (`BEGIN PRIVATE KEY`)");
-        let (_, rest) = key.split_once("-----BEGIN PRIVATE KEY-----").ok_or_else(no_key)?;
-        let (body, _) = rest.split_once("-----END PRIVATE KEY-----").ok_or_else(no_key)?;
-        let digits: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
-        let der = Zeroizing::new(STANDARD.decode(digits.as_bytes()).map_err(|_| no_key())?);
-        let pair = RsaKeyPair::from_pkcs8(&der).map_err(|_| no_key())?;
         let no_certificate = || refuse("the certificate", "it is no X.509 certificate as PEM");
-        let (_, pem) = parse_x509_pem(certificate.as_bytes()).map_err(|_| no_certificate())?;
-        let parsed = pem.parse_x509().map_err(|_| no_certificate())?;
-        if *parsed.public_key().subject_public_key.data != *pair.public_key().as_ref() {
+        let der = between(key, "PRIVATE KEY").ok_or_else(no_key)?;
+        let pair = RsaKeyPair::from_pkcs8(&der).map_err(|_| no_key())?;
+        let certificate = between(certificate, "CERTIFICATE").ok_or_else(no_certificate)?.to_vec();
+        if public_part(&certificate).ok_or_else(no_certificate)? != pair.public_key().as_ref() {
             return Err(refuse("the certificate", "it is for another key"));
         }
-        Ok(Self { pair, certificate: pem.contents })
+        Ok(Self { pair, certificate })
     }
 
     /// The certificate, in DER.
@@ -55,6 +51,14 @@ impl RequestKey {
         signed.map_err(|_| XmlError::new(Kind::Algorithm, "the key", "it does not sign"))?;
         Ok(STANDARD.encode(signature))
     }
+}
+
+/// What stands in the first block of PEM of this name (RFC 7468).
+fn between(text: &str, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let (_, rest) = text.split_once(&format!("-----BEGIN {name}-----"))?;
+    let (body, _) = rest.split_once(&format!("-----END {name}-----"))?;
+    let digits: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
+    Some(Zeroizing::new(STANDARD.decode(digits.as_bytes()).ok()?))
 }
 
 impl fmt::Debug for RequestKey {
