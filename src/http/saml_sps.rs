@@ -61,7 +61,7 @@ async fn create(
     asked: Asked,
     body: Result<Payload<NewSp>, Failure>,
 ) -> Result<Json<SpView>, Failure> {
-    let (allowed, new) = asked.authorize_body(body, |new| named(new), Vec::new()).await?;
+    let (allowed, new) = asked.authorize_body(body, named, Vec::new()).await?;
     // Once they may, and no sooner: nobody else has this machine fetch anything.
     let fetched = match &new.url {
         Some(url) => Some(app.admin.sp_fetcher.get(url).await),

@@ -100,7 +100,15 @@ fn one_is_added_from_a_file_changed_checked_and_removed() {
 fn what_could_not_work_is_refused_with_a_reason() {
     let bailey = Bailey::with("");
     let plain = write(&bailey, "plain.xml", &metadata(&RSA.base64(), "http://wiki.example.com/acs", ""));
-    let long = write(&bailey, "long.xml", &metadata(&RSA.base64(), ACS, &format!("ID=\"{}\"", "x".repeat(29_000))));
+    let more: String = (1..400)
+        .map(|n| {
+            let post = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
+            format!("<md:AssertionConsumerService index=\"{n}\" Binding=\"{post}\" Location=\"{ACS}/{n}\"/>")
+        })
+        .collect();
+    let long =
+        metadata(&RSA.base64(), ACS, "").replace("</md:SPSSODescriptor>", &format!("{more}</md:SPSSODescriptor>"));
+    let long = write(&bailey, "long.xml", &long);
     for (words, said) in [
         (&["sp", "add", "wiki"][..], "nothing says where responses go"),
         (&["sp", "add", "wiki", "--metadata", &plain], "no address that responses can be posted to"),
@@ -121,6 +129,14 @@ fn what_could_not_work_is_refused_with_a_reason() {
          Location=\"https://wiki.example.com/artifact\"/></md:SPSSODescriptor>",
     );
     let file = write(&bailey, "artifact.xml", &binding);
+    // What is long by what counts for nothing is cut down to what counts.
+    let extended = metadata(&RSA.base64(), ACS, "").replace(
+        "<md:SPSSODescriptor",
+        &format!("<md:Extensions><x xmlns=\"urn:x\">{}</x></md:Extensions><md:SPSSODescriptor", "x".repeat(40_000)),
+    );
+    let extended = write(&bailey, "extended.xml", &extended);
+    let added = bailey.json(&["sp", "add", "extended", "--metadata", &extended]);
+    assert_eq!((&added["entity_id"], &added["acs"]), (&json!(ENTITY), &json!([ACS])));
     // Nothing of this needs a daemon, or a store.
     let output = bailey.run(&["sp", "check", "--metadata", &file, "--output", "json"]);
     assert_eq!(output.status.code(), Some(1));

@@ -10,14 +10,15 @@ use crate::model::{SamlSp, SamlSpError};
 /// Longest metadata that is pinned, in bytes: that and what waits beside it have to fit into one row.
 pub const LONGEST: usize = 28 << 10;
 
-/// Refuses a text that is too long to be pinned.
-pub(super) fn fitting(text: &str) -> Result<(), AdminError> {
-    if text.len() <= LONGEST {
-        return Ok(());
+/// What is pinned of `text`, the metadata of `entity` or of one alone: all of it or, of what is too long, the part that counts.
+pub(super) fn fitting(text: String, entity: Option<&str>) -> Result<String, AdminError> {
+    let fitting = if text.len() > LONGEST { SpMetadata::extract(&text, entity)? } else { text };
+    if fitting.len() <= LONGEST {
+        return Ok(fitting);
     }
     Err(AdminError::LimitExceeded {
-        what: format!("metadata of {} bytes", text.len()),
-        limit: format!("{LONGEST} are kept; cut it down to the one EntityDescriptor with its SPSSODescriptor"),
+        what: format!("metadata of {} bytes without what counts for nothing", fitting.len()),
+        limit: format!("{LONGEST} are kept; take out keys and addresses that are not in use"),
     })
 }
 

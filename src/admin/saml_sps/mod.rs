@@ -126,11 +126,10 @@ impl Admin {
             let Read { value: before, revision } = self.registered_sp(change.snapshot, &which)?;
             let mut after = before.clone();
             if let Some(text) = &said.metadata {
-                metadata::fitting(text)?;
                 let read = SpMetadata::read(text, Some(&before.entity_id));
                 let read = read.or_else(|_| SpMetadata::read(text, None))?;
                 after.entity_id = read.entity_id().to_owned();
-                (after.metadata, after.waiting) = (text.clone(), None);
+                (after.metadata, after.waiting) = (metadata::fitting(text.clone(), Some(&after.entity_id))?, None);
                 // Where it is fetched from stays: what comes from there otherwise waits.
                 if !matches!(after.source, Some(MetadataSource::Url(_))) {
                     after.source = said.file.clone().map(MetadataSource::File);

@@ -54,13 +54,16 @@ pub struct Refreshed {
 /// `sp` with `text` as its newest metadata, and what came of it.
 fn with_newer(sp: &SamlSp, text: String, now: Timestamp) -> Result<(SamlSp, Came), AdminError> {
     let mut after = sp.clone();
+    // Who calls itself otherwise now is to be looked at, too; of many the one is meant that was meant before.
+    let text = match fitting(text.clone(), Some(&sp.entity_id)) {
+        Ok(text) => text,
+        Err(_) => fitting(text, None)?,
+    };
     if text == sp.metadata {
         // What waited was taken back there.
         after.waiting = None;
         return Ok((after, Came::Same));
     }
-    fitting(&text)?;
-    // Who calls itself otherwise now is to be looked at, too; of many the one is meant that was meant before.
     let newer = SpMetadata::read(&text, Some(&sp.entity_id)).or_else(|_| SpMetadata::read(&text, None))?;
     if let Some(end) = newer.valid_until().filter(|end| expired(*end, now)) {
         return Err(AdminError::NotNow {

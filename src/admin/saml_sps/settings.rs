@@ -108,9 +108,9 @@ impl NewSp {
             (None, Some(acs)) => described(entity_id.as_deref().ok_or_else(unsaid)?, &acs)?,
             (None, None) => return Err(unsaid()),
         };
-        fitting(&metadata)?;
         // A preset guesses the name; metadata knows it.
         let meant = if said { self.entity_id.as_deref() } else { None };
+        let metadata = fitting(metadata, meant)?;
         let read = SpMetadata::read(&metadata, meant)?;
         let usual = self.preset.map(Preset::usual);
         let mut sp = SamlSp {

@@ -6,6 +6,7 @@
 //! here, by the one binding that we have for it, or nowhere.
 
 mod changes;
+mod extract;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -133,6 +133,24 @@ fn one_entity_of_many_is_picked_by_its_name() {
 }
 
 #[test]
+fn what_is_cut_out_of_many_says_the_same() {
+    let keys = [key("use=\"signing\"", &certificate(true)), key("use=\"encryption\"", &certificate(true))].concat();
+    let slo = "<md:SingleLogoutService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" \
+               Location=\"https://sp.test/slo?a=1&amp;b=2\"/>";
+    let inside = format!("<md:Extensions/>{keys}{slo}<md:NameIDFormat>x</md:NameIDFormat>{ACS}");
+    let other = entity("https://a.test", "", ACS);
+    let one = entity("https://b.test/\u{e9}", "AuthnRequestsSigned=\"1\" validUntil=\"2030-01-01T00:00:00Z\"", &inside);
+    let many = format!("<md:EntitiesDescriptor {NAMESPACES}>{other}{one}</md:EntitiesDescriptor>");
+    let cut = SpMetadata::extract(&many, Some("https://b.test/\u{e9}")).unwrap();
+    assert!(!cut.contains("Extensions") && !cut.contains("a.test"), "{cut}");
+    let (before, after) = (SpMetadata::read(&one, None).unwrap(), SpMetadata::read(&cut, None).unwrap());
+    assert_eq!(before.changes(&after), Vec::<String>::new());
+    assert_eq!((before.valid_until(), before.entity_id()), (after.valid_until(), after.entity_id()));
+    assert_eq!(after.logout()[0].location, "https://sp.test/slo?a=1&b=2");
+    assert!(SpMetadata::extract(&many, None).is_err());
+}
+
+#[test]
 fn what_is_no_service_provider_is_refused() {
     let good = entity("https://sp.test", "", ACS);
     for (from, to, said) in [
