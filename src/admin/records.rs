@@ -21,6 +21,8 @@ pub struct Wanted {
     pub role: Option<String>,
     /// About this session, and what was done in it: its id or access key.
     pub session: Option<String>,
+    /// About this assertion of SAML, which was made here or not: its ID.
+    pub assertion: Option<String>,
     /// Written then or later.
     pub since: Option<Timestamp>,
     /// Written before then.
@@ -64,6 +66,9 @@ impl Admin {
                 let session = session_of(snapshot, which)?.value;
                 let whole = set(vec![session.id.to_string(), session.key().to_string()]);
                 about.push(Names { whole, ..Names::default() });
+            }
+            if let Some(assertion) = &wanted.assertion {
+                about.push(Names { whole: set(vec![assertion.clone()]), ..Names::default() });
             }
             Ok(Filter { about, since: wanted.since, until: wanted.until })
         })

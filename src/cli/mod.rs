@@ -121,6 +121,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Store(args::Store::Import { file }) => tokio::task::block_in_place(|| stores::import(&global, &file))?,
         Verb::Store(args::Store::Verify) => tokio::task::block_in_place(|| stores::verify(&global))?,
         Verb::Policy(verb) => policy::run(&global, verb).await?,
+        Verb::Saml(saml::SamlVerb::Issued { id }) => saml::issued(&global, &id).await?,
         Verb::Saml(verb) => tokio::task::block_in_place(|| saml::run(&global, verb))?,
         Verb::Init(verb) => iam::credentials::init(&mut Session::open(&global).await?, verb).await?,
         Verb::AccessKey(verb) => iam::credentials::access_key(&mut Session::open(&global).await?, verb).await?,

@@ -16,6 +16,7 @@ use super::Exit;
 use super::args::Global;
 use super::iam::read;
 use super::output::{Format, Output, moment};
+use super::session::{Session, encoded};
 use crate::authn::saml::{Also, Expected, IdentityProvider, Refused, SamlAssertion, ServiceProvider, judge};
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
@@ -31,6 +32,14 @@ pub enum SamlVerb {
     /// the rule that it breaks and the place where, with exit code 1. Whether the response was seen before is the one thing that
     /// only the server knows.
     Verify(Verify),
+    /// Whether an assertion was made here, and for whom
+    ///
+    /// For a service provider that asks: whoever has stolen our key can make assertions, and no record of them. Exit code 0 if it
+    /// was made here, 1 if it was not. It asks the log, so it takes somebody who may look into that.
+    Issued {
+        /// The assertion's ID
+        id: String,
+    },
 }
 
 /// `bailey saml verify`.
@@ -62,7 +71,8 @@ pub struct Verify {
 ///
 /// # Errors
 /// When a file cannot be read, or is not what it should be. A response that is refused is no error.
-pub fn run(global: &Global, SamlVerb::Verify(verb): SamlVerb) -> anyhow::Result<Exit> {
+pub fn run(global: &Global, verb: SamlVerb) -> anyhow::Result<Exit> {
+    let SamlVerb::Verify(verb) = verb else { bail!("the log is asked by a session") };
     let provider = IdentityProvider::read(&read(&verb.idp_metadata)?)
         .with_context(|| format!("cannot use {}", verb.idp_metadata.display()))?;
     let own = ServiceProvider {
@@ -77,6 +87,29 @@ pub fn run(global: &Global, SamlVerb::Verify(verb): SamlVerb) -> anyhow::Result<
     let exit = if judged.is_ok() { Exit::Done } else { Exit::Failed };
     print(&judged, &mut Output::standard(global.output))?;
     Ok(exit)
+}
+
+/// Asks the log for an assertion.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn issued(global: &Global, id: &str) -> anyhow::Result<Exit> {
+    let mut session = Session::open(global).await?;
+    let mut lines = session.client.get_lines(&format!("/v1/audit/query?assertion={}", encoded(id))).await?;
+    let mut found = None;
+    while let Some(line) = lines.next_text().await? {
+        let record: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        // Others can have it in them, too: who asked before, for one.
+        let says = |path: &str, words: &str| record.pointer(path).is_some_and(|said| said == words);
+        if says("/eventName", "IssueSamlResponse") && says("/responseElements/assertion", id) {
+            found = Some(line);
+        }
+    }
+    match &found {
+        Some(line) => session.output.line(line)?,
+        None => session.output.sentence("no such assertion was made here")?,
+    }
+    Ok(if found.is_some() { Exit::Done } else { Exit::Failed })
 }
 
 fn decryption_key(file: &Path) -> anyhow::Result<DecryptionKey> {

@@ -104,7 +104,8 @@ impl Operation {
     #[must_use]
     pub fn action(self) -> String {
         // Another operation has the name already.
-        let name = if matches!(self, Self::AuthorizeClient) { "Authorize" } else { self.name() };
+        let name =
+            if matches!(self, Self::AuthorizeClient | Self::IssueSamlResponse) { "Authorize" } else { self.name() };
         format!("{}:{name}", self.service())
     }
 

@@ -154,6 +154,7 @@ impl Operation {
                 | Self::CompleteGrant
                 | Self::CreateRecoveryCodes
                 | Self::EnrolSecondFactor
+                | Self::IssueSamlResponse
                 | Self::RefuseGrant
                 | Self::RemoveSecondFactor
                 | Self::RenameSecondFactor

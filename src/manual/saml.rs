@@ -38,3 +38,21 @@
 //! address of metadata). *Here:* addresses stand in pinned metadata, `https` and POST alone (`src/authn/saml/service_provider.rs`);
 //! newer metadata with another name, key or address waits until an administrator confirms it by its digest
 //! (`src/admin/saml_sps/refresh.rs`). *Tests:* `tests/it/saml_sps.rs`.
+//!
+//! **A response goes where a request says** (threats S12). *Here:* a request chooses among the addresses of the registered metadata and
+//! brings none of its own; `RelayState` goes along and leads nowhere (`src/sso/saml/asked.rs`), and the page that posts may post there
+//! alone (`src/http/portal/saml.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
+//!
+//! **A request that inflates to a gigabyte** (CVE-2025-25293). *Here:* nothing inflates to more than a message may have
+//! (`src/saml_xml/deflate.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
+//!
+//! **Somebody asks in another's name, or once more** (replay). *Here:* who says that it signs has to, by either binding, and what is
+//! signed beside a message is verified letter by letter as it came (`src/sso/saml/bindings.rs`); a request is answered once
+//! (`src/sso/saml/answer.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
+//!
+//! **Somebody signs others out** (forged `LogoutRequest`). *Here:* one without a signature counts for nothing, and it has to name the
+//! person and the session as we named them to that very service provider (`src/sso/saml/logout.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
+//!
+//! **A stolen key makes assertions** (Golden SAML, SolarWinds 2020). *Here:* the key is sealed and leaves by no door; each assertion is
+//! in the log by its ID, in the commit that spends the request, so that what was made elsewhere is told from ours: `bailey saml issued
+//! ID`; the next key is published before it signs (`src/keys/signing/saml.rs`). *Tests:* `tests/it/saml_sign_on.rs`.

@@ -6,10 +6,10 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
 use super::error::{Kind, XmlError};
+use super::keys::public_key_info;
 use super::names::{AES_GCM, OAEP, SHA1};
 use super::write::Node;
 
@@ -27,8 +27,8 @@ pub fn encrypted(node: &Node, certificate: &[u8], chance: [u8; CHANCE]) -> Resul
     let refuse = |why: &str| XmlError::new(Kind::Algorithm, "EncryptedAssertion", why);
     let chance = Zeroizing::new(chance);
     let (key, nonce) = chance.split_at(32);
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| refuse("it is no X.509 certificate"))?;
-    let public = PublicEncryptingKey::from_der(parsed.public_key().raw).map_err(|_| refuse("its key is not RSA"))?;
+    let public = public_key_info(certificate).ok_or_else(|| refuse("it is no X.509 certificate"))?;
+    let public = PublicEncryptingKey::from_der(&public).map_err(|_| refuse("its key is not RSA"))?;
     let public = OaepPublicEncryptingKey::new(public).map_err(|_| refuse("its key cannot be used"))?;
     let mut wrapped = vec![0; public.ciphertext_size()];
     let wrapped = public.encrypt(&OAEP_SHA1_MGF1SHA1, key, &mut wrapped, None);

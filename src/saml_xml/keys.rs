@@ -158,6 +158,12 @@ pub(super) fn public_part(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(parsed.public_key().subject_public_key.data.to_vec())
 }
 
+/// The same with its algorithm (`SubjectPublicKeyInfo`), which encrypting takes.
+pub(super) fn public_key_info(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some(parsed.public_key().raw.to_vec())
+}
+
 /// SHA-256 of a certificate, in hex.
 pub(super) fn fingerprint(certificate: &[u8]) -> String {
     hex::encode(Sha256::digest(certificate))

@@ -70,6 +70,12 @@ impl Node {
         self
     }
 
+    /// Its ID, if it has one.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.attribute("ID")
+    }
+
     /// The value of an attribute.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())

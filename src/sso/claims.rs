@@ -135,7 +135,7 @@ impl Sso {
         };
         // Each role is a question to policies: they are asked where somebody wants to know.
         let is_for_roles = tells("roles") || client.claims.values().any(|source| *source == ClaimSource::Roles);
-        let roles = if is_for_roles { self.roles_of(user, consent, now)? } else { None };
+        let roles = if is_for_roles { self.roles_of(user, &consent.whence, now)? } else { None };
         let told = |source: &ClaimSource| match source {
             ClaimSource::Name => Some(user.name.to_string().into()),
             ClaimSource::Login => Some(user.login.clone().into()),

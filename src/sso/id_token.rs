@@ -72,7 +72,12 @@ pub fn sid(consent: &Consent) -> String {
 
 /// As [`sid`], where the session and the client are all that is left of it.
 pub(super) fn sid_of(session: &SessionId, client: &ClientId) -> String {
-    let named = [session.as_bytes().as_slice(), client.as_str().as_bytes()].concat();
+    session_name(session, client.as_str())
+}
+
+/// What `sector` knows a session by, and nobody else does.
+pub(super) fn session_name(session: &SessionId, sector: &str) -> String {
+    let named = [session.as_bytes().as_slice(), sector.as_bytes()].concat();
     let digest: [u8; 32] = Sha256::digest(named).into();
     hex::encode(digest.first_chunk::<16>().copied().unwrap_or_default())
 }

@@ -27,6 +27,7 @@
 //!  logout          an application sends a browser to sign out
 //!  backchannel     clients are told when a browser's session ended
 //!  register        software becomes a client by itself
+//!  saml            the same people, to applications that speak SAML 2.0
 //! ```
 //!
 //! Nothing that is handed out counts longer than what it stands on: each use of a refresh token, of `userinfo` and of introspection
@@ -62,6 +63,7 @@ mod refresh;
 pub mod register;
 mod revoke;
 pub mod roles;
+pub mod saml;
 pub mod settings;
 pub mod sign_in;
 pub mod terminal;

@@ -3,6 +3,7 @@
 //! Looked at whenever something is to be given for them: whether they may act, whether the client may sign them in, what policies say
 //! of that, and in which groups they are. So a change in the directory reaches applications with the next token, and without a new sign-in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -73,22 +74,39 @@ impl Sso {
             Ok(user) => user,
             Err(why) => return Ok(Err(why)),
         };
-        let terms = self.admin.terms(now)?;
-        if terms.frozen.contains(&user.origin.directory) {
-            return Ok(Err("their directory is no longer configured".to_owned()));
-        }
-        let mut library = Library::with(self.admin.shelf.clone(), &self.admin.account, &terms);
-        let groups = self.admin.store.read(|snapshot| library.at(snapshot).group_names(&user))?;
-        let allowed = |name: &String| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
-        if !client.allowed_groups.is_empty() && !client.allowed_groups.iter().any(allowed) {
-            return Ok(Err("they are in no group that the client may sign in".to_owned()));
-        }
+        let groups = match self.groups_of(&user, &client.allowed_groups, now)? {
+            Ok(groups) => groups,
+            Err(why) => return Ok(Err(why)),
+        };
         if let Err(why) = self.may_still(client, consent, &user, now)? {
             return Ok(Err(why));
         }
 
         let arn = Arn::user(&self.admin.account, &user.path, &user.name);
         Ok(Ok(Person { user, groups, arn }))
+    }
+
+    /// Names of all groups that `user` is in, sorted, if one of them is among `allowed` or no group is. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read; inside, why they do not count.
+    pub(super) fn groups_of(
+        &self,
+        user: &User,
+        allowed: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<Result<Arc<[String]>, String>, OauthError> {
+        let terms = self.admin.terms(now)?;
+        if terms.frozen.contains(&user.origin.directory) {
+            return Ok(Err("their directory is no longer configured".to_owned()));
+        }
+        let mut library = Library::with(self.admin.shelf.clone(), &self.admin.account, &terms);
+        let groups = self.admin.store.read(|snapshot| library.at(snapshot).group_names(user))?;
+        let is_theirs = |name: &String| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
+        if !allowed.is_empty() && !allowed.iter().any(is_theirs) {
+            return Ok(Err("they are in no group that the client may sign in".to_owned()));
+        }
+        Ok(Ok(groups))
     }
 
     /// Whether policies and guardrails, as they are now, let the person sign in to the client.
@@ -166,14 +184,20 @@ impl Sso {
     ) -> Result<String, OauthError> {
         match subjects {
             Subjects::Public => Ok(user.to_string()),
-            Subjects::Pairwise => {
-                use base64::Engine as _;
-                let salt = self.salt(now)?;
-                // Every client is a sector of its own, so that no two know that they have the same person.
-                let named = [salt.as_slice(), client.as_str().as_bytes(), b"\0", user.as_bytes()].concat();
-                Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(named)))
-            }
+            Subjects::Pairwise => self.pairwise(client.as_str(), user.as_bytes(), now),
         }
+    }
+
+    /// A name of `id` that nobody but `sector` has, and that says nothing of it: every application is a sector of its own, so that no
+    /// two know that they have the same person. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) fn pairwise(&self, sector: &str, id: &[u8], now: Timestamp) -> Result<String, OauthError> {
+        use base64::Engine as _;
+        let salt = self.salt(now)?;
+        let named = [salt.as_slice(), sector.as_bytes(), b"\0", id].concat();
+        Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(named)))
     }
 
     /// Made when it is first needed; it never changes, and so neither do the names.

@@ -2,7 +2,7 @@
 
 use super::{OauthError, Sso, mine};
 use crate::base::Timestamp;
-use crate::model::token_family::Consent;
+use crate::model::token_family::Whence;
 use crate::model::{Arn, Role, User};
 use crate::rights::{Acting, ActingError, AssumeError, Assumed, Library, may_assume};
 use crate::store::{StoreError, iam};
@@ -20,13 +20,13 @@ impl Sso {
     pub(super) fn roles_of(
         &self,
         user: &User,
-        consent: &Consent,
+        whence: &Whence,
         now: Timestamp,
     ) -> Result<Option<Vec<String>>, OauthError> {
         let terms = self.admin.terms(now)?;
         let mut library = Library::with(self.admin.shelf.clone(), &self.admin.account, &terms);
         let mut asked = mine::usual(Some(user), now);
-        asked.extend(consent.whence.conditions(now));
+        asked.extend(whence.conditions(now));
         let found = self.admin.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
             let acting = match Acting::user(&mut reading, user) {

@@ -90,6 +90,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // There are none in layout 11. Older versions would not know their rows.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 12,
+        what: "sign-ins and keys of SAML as an identity provider",
+        // There are none in layout 12. Older versions would leave rows of sessions behind, and sign tokens with keys of SAML.
+        run: |_, _| Ok(()),
+    },
 ];
 
 /// Rows looked at for one commit.

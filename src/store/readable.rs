@@ -463,6 +463,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a list, of one line for each layout")]
     fn every_layout_has_words() {
         let (user, group) = (UserId::from_bytes([1; 16]), GroupId::from_bytes([2; 16]));
         let label = "corp".parse().unwrap();
@@ -523,6 +524,10 @@ mod tests {
             (credentials::signing_key(7), "signing-key/7".to_owned()),
             (credentials::session_key(8), "session-key/8".to_owned()),
             (sessions::session(&SessionId::from_bytes([7; 16])), format!("session/{}", "07".repeat(16))),
+            (
+                schema::saml::participations(&SessionId::from_bytes([7; 16])),
+                format!("saml-sessions/{}", "07".repeat(16)),
+            ),
             (sessions::seen(&SessionId::from_bytes([7; 16])), format!("session-seen/{}", "07".repeat(16))),
             (
                 sessions::of(Way::Role, &[6; 16], &SessionId::from_bytes([7; 16])),

@@ -47,6 +47,7 @@
 //! | `e` clients of single sign-on | client id | [`Client`] as JSON | yes |
 //! | `+` service providers of SAML | 1, name | [`SamlSp`] as JSON | yes |
 //! | `+` what they call themselves | 2, digest of that (32) | name as JSON | no |
+//! | `+` where browsers' sessions were signed in by SAML | 3, session id | [`SamlParticipations`] as JSON | no |
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
 //! | `3` what devices asked for | digest of the device's code (32) | [`DeviceGrant`] as JSON | no |
@@ -106,6 +107,7 @@
 //! [`Session`]: crate::model::Session
 //! [`Client`]: crate::model::Client
 //! [`SamlSp`]: crate::model::SamlSp
+//! [`SamlParticipations`]: crate::model::saml_participation::SamlParticipations
 //! [`Engagement`]: crate::model::Engagement
 //! [`Grant`]: crate::model::Grant
 //! [`OutsideIdentity`]: crate::model::OutsideIdentity
@@ -132,7 +134,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 12;
+pub const SCHEMA_VERSION: u32 = 13;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]
@@ -177,7 +179,7 @@ pub fn is_aside(key: &[u8]) -> bool {
                 | b'P'
                 | b'M'
         )
-    )
+    ) || saml::is_aside(key)
 }
 
 fn key(space: u8, parts: &[&[u8]]) -> Vec<u8> {

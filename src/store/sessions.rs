@@ -1,11 +1,12 @@
 //! Rows of sessions, in terms of the model. A session and the ways to it are written and deleted together here.
 
 use super::execute::{from_json, to_json};
-use super::iam::Read;
+use super::iam::{Read, as_read};
 use super::schema::sessions::{self as keys, Way};
-use super::schema::sso;
+use super::schema::{saml, sso};
 use super::{Commit, Expect, KeyRange, Revision, Row, Snapshot, Store, StoreError};
 use crate::base::{SessionId, Timestamp};
+use crate::model::saml_participation::SamlParticipations;
 use crate::model::{AccessKeyId, Held, Session};
 
 /// The session with this id.
@@ -36,6 +37,16 @@ pub fn by_key(snapshot: &dyn Snapshot, key: &AccessKeyId) -> Result<Option<Read<
 pub fn seen(snapshot: &dyn Snapshot, id: &SessionId) -> Result<Option<Timestamp>, StoreError> {
     let key = keys::seen(id);
     snapshot.get(&key)?.map(|row| from_json(&key, &row.value)).transpose()
+}
+
+/// Where the browser that holds a session was signed in by SAML; `None` if nowhere.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn participations(snapshot: &dyn Snapshot, id: &SessionId) -> Result<Option<Read<SamlParticipations>>, StoreError> {
+    let key = saml::participations(id);
+    let Some(Row { revision, value }) = snapshot.get(&key)? else { return Ok(None) };
+    Ok(Some(Read { value: from_json(&key, &value)?, revision }))
 }
 
 /// The first `limit` sessions behind `after`, in the order in which they began.
@@ -149,12 +160,33 @@ impl Commit {
         Ok(())
     }
 
+    /// Writes where the browser that holds a session was signed in by SAML, as it was read at `revision`, 0 if nowhere. Without any the
+    /// row is taken away.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_saml_participations(
+        &mut self,
+        id: &SessionId,
+        at: &SamlParticipations,
+        revision: Revision,
+    ) -> Result<(), StoreError> {
+        let key = saml::participations(id);
+        self.expect(key.clone(), as_read(revision));
+        match at.at.is_empty() {
+            true => self.delete(key),
+            false => self.put(key, to_json(at)?),
+        }
+        Ok(())
+    }
+
     /// Deletes a session that was read at `revision`.
     pub fn delete_session(&mut self, old: &Session, revision: Revision) {
         let key = keys::session(&old.id);
         self.expect(key.clone(), Expect::At(revision));
         self.delete(key);
         self.delete(keys::seen(&old.id));
+        self.delete(saml::participations(&old.id));
         for way in ways(old) {
             self.delete(way);
         }

@@ -29,7 +29,7 @@ pub(crate) struct Page {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
     pub(crate) set: Vec<String>,
-    policy: String,
+    pub(crate) policy: String,
     kept: String,
     pub(crate) html: String,
 }

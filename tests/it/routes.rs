@@ -87,6 +87,8 @@ fn told(page: &Page) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_says_who_is_answered_what_on_every_route() {
     let desk = Desk::new().await;
+    let app = &desk.office.fixture.app;
+    app.admin.keys.turn_saml_keys(&app.store, "test", app.admin.now()).unwrap();
     let secret = desk.client("robot", json!({ "grants": ["client_credentials"] })).await;
     person(&desk.office, "bob").await;
     person(&desk.office, "cid").await;

@@ -269,6 +269,8 @@ operations! {
     IntrospectSession: Shows, Viewer, bailey About::Account;
     /// Invite one of the people of an engagement to set up how they sign in.
     InviteToEngagement: Widens, Operator, bailey About::Account;
+    /// Sign somebody in to a service provider of SAML: `sso:Authorize`, too.
+    IssueSamlResponse: Mints, Operator, sso About::SamlSp;
     /// A user's access keys.
     ListAccessKeys: Shows, Viewer, iam About::User;
     /// The account's name for people.

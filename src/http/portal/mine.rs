@@ -27,9 +27,17 @@ pub(super) async fn access(State(app): State<Arc<App>>, visit: Visit) -> Respons
         let filter = visit.asked("q").unwrap_or_default();
         let total = cards.len();
         let cards = cards.into_iter().filter(|card| card.has(&filter)).map(Card::of).collect();
-        Ok(page(200, &Access { frame, filter, total, cards }))
+        let apps = match app.sso() {
+            Some(sso) => sso.saml_apps(signed(&caller)?, now).map_err(|_| failed_sso())?,
+            None => Vec::new(),
+        };
+        Ok(page(200, &Access { frame, filter, total, cards, apps }))
     })
     .await
+}
+
+fn failed_sso() -> Instead {
+    message(500, "Not now", "Something of ours does not work; try again in a moment.", ("/me", "Try again")).into()
 }
 
 /// Takes a role, and shows its credentials once.

@@ -17,6 +17,7 @@ mod outside;
 mod pages;
 mod passkey;
 mod refusal;
+mod saml;
 mod sign_in;
 mod sign_out;
 mod step_up;
@@ -54,6 +55,12 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route(paths::END_SESSION, get(sign_out::ask).post(sign_out::ask))
         .route("/oauth2/logout/confirm", post(sign_out::confirm))
         .route("/oauth2/agree", post(authorize::agree))
+        .route("/saml/metadata", get(saml::metadata))
+        .route("/saml/sso", get(saml::sign_on).post(saml::sign_on))
+        .route("/saml/continue", get(saml::go_on))
+        .route("/saml/slo", get(saml::sign_out).post(saml::sign_out))
+        .route("/saml/slo/continue", get(saml::sign_out_on))
+        .route("/me/apps/{app}", get(saml::app).post(saml::go))
         .route(paths::DEVICE, get(device_code::show).post(device_code::typed))
         .route("/device/answer", post(device_code::answer))
         .route("/me", get(mine::access))

@@ -5,6 +5,7 @@
 
 pub(super) mod grants;
 pub(super) mod refusal;
+pub(super) mod saml;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
@@ -161,6 +162,8 @@ pub(super) struct Access {
     pub(super) filter: String,
     pub(super) total: usize,
     pub(super) cards: Vec<Card>,
+    /// Applications that people go to from here: name and title.
+    pub(super) apps: Vec<(String, String)>,
 }
 
 /// A role as it is shown.

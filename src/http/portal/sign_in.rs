@@ -9,7 +9,7 @@ use hyper::header::{HeaderValue, SET_COOKIE};
 use super::outside::listed;
 use super::pages::{OnwardPage, SignIn, SignOut, message, page};
 use super::visit::{FLOW, Instead, SESSION, Visit, blocking};
-use super::{enrol, factor};
+use super::{enrol, factor, saml};
 use crate::authn::Caller;
 use crate::authn::login::{Attempt, Method, Reason, Refused};
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
@@ -155,7 +155,7 @@ pub(super) fn onward(next: &str) -> Response {
     let next = flow::target(next).unwrap_or("/me");
     // Browsers hold what a form leads to, however far, to the policy of its page, which lets it lead to us alone. So the way to
     // an application begins anew here.
-    match next.starts_with("/oauth2/") {
+    match next.starts_with("/oauth2/") || next.starts_with("/saml/") {
         true => page(200, &OnwardPage { onward: next, words: ["You are signed in", "On to the application."] }),
         false => Redirect::to(next).into_response(),
     }
@@ -210,7 +210,9 @@ pub(super) async fn sign_out(State(app): State<Arc<App>>, visit: Visit) -> Respo
                 )
             })?;
         }
-        let mut answer = Redirect::to("/login?why=signed_out").into_response();
+        let session = who.caller.signed().and_then(|signed| signed.session()).map(|live| live.session().id);
+        let elsewhere = session.and_then(|session| saml::elsewhere(app, app.sso(), session, None, now));
+        let mut answer = elsewhere.unwrap_or_else(|| Redirect::to("/login?why=signed_out").into_response());
         set_cookie(&mut answer, SESSION, "", Some(0));
         // What the browser kept of our pages goes with it.
         answer.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::Method;
 
 use super::pages::{OnwardPage, SignOutOf, message, page};
+use super::saml;
 use super::visit::{Instead, SESSION, Visit, blocking};
 use crate::http::{App, Failure};
 use crate::sso::logout::SignOut;
@@ -61,6 +62,12 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, visit: Visit) -> Respon
                     ("/logout", "Try again"),
                 )
             })?;
+        }
+        let session = who.caller.signed().and_then(|signed| signed.session()).map(|live| live.session().id);
+        let elsewhere =
+            session.and_then(|session| saml::elsewhere(app, Some(sso.clone()), session, asked.address(), now));
+        if let Some(answer) = elsewhere {
+            return Ok(answer);
         }
         let mut answer = match asked.address() {
             // Browsers hold what a form leads to, however far, to the policy of its page: so the way on begins anew.

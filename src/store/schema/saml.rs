@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::key;
+use crate::base::SessionId;
 use crate::model::SpName;
 
 /// The kind of service providers in their space. Never renumber: it is on disk.
@@ -11,9 +12,29 @@ const SP: u8 = 1;
 /// The kind of ways to them, beside them.
 const SP_OF: u8 = 2;
 
+/// The kind of places where browsers' sessions were signed in.
+const SESSION: u8 = 3;
+
 /// Spaces whose superseded rows move into history: service providers alone.
 pub(super) fn is_historied(key: &[u8]) -> bool {
     key.starts_with(&[b'+', SP])
+}
+
+/// Rows that say nothing of who may what.
+pub(super) fn is_aside(key: &[u8]) -> bool {
+    key.starts_with(&[b'+', SESSION])
+}
+
+/// Where a browser's session was signed in.
+#[must_use]
+pub fn participations(id: &SessionId) -> Vec<u8> {
+    key(b'+', &[&[SESSION], id.as_bytes()])
+}
+
+/// The session of such a key.
+#[must_use]
+pub fn parse_participations(key: &[u8]) -> Option<SessionId> {
+    Some(SessionId::from_bytes(key.strip_prefix(&[b'+', SESSION])?.try_into().ok()?))
 }
 
 /// A service provider.

@@ -20,12 +20,21 @@ pub enum Spent {
     SignIn,
     /// An assertion of a SAML provider: it counts once for each role, or for one sign-in.
     SamlAssertion,
+    /// A request of a service provider of SAML: it is answered once.
+    SamlRequest,
 }
 
 impl Spent {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Assertion, Self::Token, Self::Proof, Self::Challenge, Self::SignIn, Self::SamlAssertion];
+    pub const ALL: [Self; 7] = [
+        Self::Assertion,
+        Self::Token,
+        Self::Proof,
+        Self::Challenge,
+        Self::SignIn,
+        Self::SamlAssertion,
+        Self::SamlRequest,
+    ];
 
     /// The byte in keys. Never renumber: it is on disk.
     #[must_use]
@@ -37,10 +46,11 @@ impl Spent {
             Self::Challenge => 9,
             Self::SignIn => 10,
             Self::SamlAssertion => 11,
+            Self::SamlRequest => 12,
         }
     }
 
-    /// `assertion`, `token`, `proof`, `challenge`, `sign-in`, `saml`.
+    /// `assertion`, `token`, `proof`, `challenge`, `sign-in`, `saml`, `saml-request`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -50,6 +60,7 @@ impl Spent {
             Self::SignIn => "sign-in",
             Self::SamlAssertion => "saml",
             Self::Proof => "proof",
+            Self::SamlRequest => "saml-request",
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The rows of SAML.
 
-use super::{expect, plain};
+use super::{expect, plain, there};
+use crate::model::saml_participation::SamlParticipations;
 use crate::model::{SamlSp, SpName};
-use crate::store::schema::saml as keys;
+use crate::store::schema::{saml as keys, sessions};
 use crate::store::{Snapshot, execute, saml};
 
 const SHAPE: &str = "its key is not of its space's shape";
@@ -16,6 +17,10 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             found.is_some_and(|found| found.value.name == sp.name),
             "what it calls itself does not lead to it",
         );
+    }
+    if let Some(session) = keys::parse_participations(key) {
+        plain(execute::from_json::<SamlParticipations>(key, value))?;
+        return expect(there(snapshot, &sessions::session(&session))?, "the session is not there");
     }
     expect(keys::parse_sp_of(key).is_some(), SHAPE)?;
     let name = plain(execute::from_json::<SpName>(key, value))?;

@@ -1,0 +1,236 @@
+//! `/saml/..`: service providers of SAML send browsers here, and `/me/apps/..`, where people go to them by themselves.
+//!
+//! A form of another site comes without our cookies. So what came is verified where it came, by either binding, and sealed into an
+//! address of ours, where the browser goes on as itself. What leads out is a page that posts, with a content policy of its own: it
+//! may lead to that one application (threats, S12).
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use hyper::Method;
+use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
+use rand::RngExt as _;
+
+use super::pages::saml::{AppPage, RoleChoice, SamlPost};
+use super::pages::{OnwardPage, message, page};
+use super::sign_in::set_cookie;
+use super::step_up;
+use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
+use crate::base::{Fault, Faulty as _, Timestamp};
+use crate::http::{App, Failure};
+use crate::sso::saml::logout::{SignOutGo, SignOutMessage, SignOutStep, SigningOut};
+use crate::sso::saml::{Delivery, Onward, Pending, SamlError, Sent, paths};
+use crate::sso::{Sso, flow};
+
+/// The cookie of a sign-out that is under way. `Lax`: whoever comes back comes by an address of ours.
+const UNDER_WAY: &str = "__Host-bailey-saml-out";
+
+/// Who we are to service providers.
+pub(super) async fn metadata(State(app): State<Arc<App>>) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    match sso.saml_metadata(app.clock.now()) {
+        Ok(text) => ([(CONTENT_TYPE, "application/samlmetadata+xml")], text).into_response(),
+        Err(error) => {
+            Failure::new(hyper::StatusCode::SERVICE_UNAVAILABLE, "NotReady", &error.to_string(), error.fault())
+                .into_response()
+        }
+    }
+}
+
+/// Takes a request to sign somebody in.
+pub(super) async fn sign_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    blocking(app, move |app, now| {
+        let pending = sent(&visit).and_then(|sent| sso.saml_asked(&sent, now)).map_err(|error| nowhere(&error))?;
+        let sealed = pending.seal(&app.admin.keys).map_err(|error| {
+            tracing::error!(%error, "a request of SAML cannot be sealed");
+            nowhere(&SamlError::Ours(error.fault()))
+        })?;
+        let address = format!("{}?request={sealed}", paths::CONTINUE);
+        let why = || nowhere(&SamlError::Asked("The application's request is too long.".to_owned()));
+        Ok(Redirect::to(flow::target(&address).ok_or_else(why)?).into_response())
+    })
+    .await
+}
+
+/// Goes on with it, as often as it takes.
+pub(super) async fn go_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    blocking(app, move |app, now| {
+        let sealed = visit.asked("request").unwrap_or_default();
+        let Some(pending) = Pending::open(&app.admin.keys, &sealed, now) else {
+            let why = "The application's request is over. Go back to the application and begin again.";
+            return Ok(nowhere(&SamlError::Asked(why.to_owned())));
+        };
+        let onward = match visit.signed_in(app, "", now) {
+            Ok(SignedIn { caller, .. }) => {
+                sso.saml_somebody(&app.mint, &pending, (caller, visit.asked("role").as_deref()), now)
+            }
+            Err(_) => sso.saml_nobody(&pending, now),
+        };
+        let here = format!("{}?request={sealed}", paths::CONTINUE);
+        Ok(match onward.map_err(|error| nowhere(&error))? {
+            Onward::Deliver(delivery) => post(app, &delivery),
+            Onward::SignIn => Redirect::to(&step_up::before("/login", &here)).into_response(),
+            Onward::SecondFactor => step_up::to(&here),
+            Onward::Choose { title, roles } => {
+                let kept = vec![("request", sealed.as_str())];
+                page(200, &RoleChoice { title: &title, method: "get", action: paths::CONTINUE, kept, roles })
+            }
+        })
+    })
+    .await
+}
+
+/// Asks whether somebody wants to go to an application.
+pub(super) async fn app(State(app): State<Arc<App>>, Path(name): Path<String>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    blocking(app, move |app, now| {
+        let who = visit.signed_in(app, "access", now)?;
+        let title = sso.saml_app_title(&name, now).map_err(|error| nowhere(&error))?;
+        let action = format!("{}/{name}", paths::APPS);
+        Ok(page(200, &AppPage { frame: who.frame, title: &title, action: &action }))
+    })
+    .await
+}
+
+/// Sends somebody to an application, who begins here.
+pub(super) async fn go(State(app): State<Arc<App>>, Path(name): Path<String>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, frame }, form) = visit.acting(app, "access", now)?;
+        let pending = sso.saml_begun_here(&name, now).map_err(|error| nowhere(&error))?;
+        let onward = sso.saml_somebody(&app.mint, &pending, (caller, form.text("role")), now);
+        let here = format!("{}/{name}", paths::APPS);
+        Ok(match onward.map_err(|error| nowhere(&error))? {
+            Onward::Deliver(delivery) => post(app, &delivery),
+            Onward::SignIn => Redirect::to(&step_up::before("/login", &here)).into_response(),
+            Onward::SecondFactor => step_up::to(&here),
+            Onward::Choose { title, roles } => {
+                let kept = vec![("form", frame.form.as_str())];
+                page(200, &RoleChoice { title: &title, method: "post", action: &here, kept, roles })
+            }
+        })
+    })
+    .await
+}
+
+/// Takes a message about a sign-out.
+pub(super) async fn sign_out(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    blocking(app, move |app, now| {
+        let said = sent(&visit).and_then(|sent| sso.saml_sign_out_said(&sent, now)).map_err(|error| nowhere(&error))?;
+        let sealed = said.seal(&app.admin.keys).map_err(|error| nowhere(&error))?;
+        Ok(Redirect::to(&format!("{}?message={sealed}", paths::SIGN_OUT_ON)).into_response())
+    })
+    .await
+}
+
+/// Acts on it.
+pub(super) async fn sign_out_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    blocking(app, move |app, now| {
+        let keys = &app.admin.keys;
+        let message = SignOutMessage::open(keys, &visit.asked("message").unwrap_or_default(), now);
+        let Some(message) = message else {
+            return Ok(nowhere(&SamlError::Asked("The application's message is over.".to_owned())));
+        };
+        let under_way = visit.cookie(UNDER_WAY).and_then(|text| SigningOut::open(keys, text, now));
+        let who = visit.signed_in(app, "", now).ok();
+        let signed = who.as_ref().and_then(|who| who.caller.signed());
+        let step = sso.saml_sign_out(message, (signed, under_way), now).map_err(|error| nowhere(&error))?;
+        Ok(stepped(app, step, false))
+    })
+    .await
+}
+
+/// Goes on at the applications of a session that ended just now, and in the end to `onward`; `None` where there is nowhere to go on to,
+/// which is so as well where that cannot be found out: their own sessions have an end. Blocks.
+pub(super) fn elsewhere(
+    app: &App,
+    sso: Option<Sso>,
+    session: crate::base::SessionId,
+    onward: Option<String>,
+    now: Timestamp,
+) -> Option<Response> {
+    match sso?.saml_sign_out_begun(session, onward, now) {
+        Ok(step) => step.map(|step| stepped(app, SignOutStep { ended: true, ..step }, true)),
+        Err(error) => {
+            tracing::error!(%error, "nobody is signed out of applications");
+            None
+        }
+    }
+}
+
+/// The next step of a sign-out; `behind_form` if what leads there is a form of ours, to whose page's policy browsers hold it.
+fn stepped(app: &App, step: SignOutStep, behind_form: bool) -> Response {
+    let onward = |address: &str| match behind_form {
+        true => page(200, &OnwardPage { onward: address, words: ["You are signed out", "On to the applications."] }),
+        false => Redirect::to(address).into_response(),
+    };
+    let mut answer = match &step.go {
+        SignOutGo::To(address) | SignOutGo::End(Some(address)) => onward(address),
+        SignOutGo::Post(delivery) => post(app, delivery),
+        SignOutGo::End(None) => Redirect::to("/login?why=signed_out").into_response(),
+    };
+    match step.under_way.map(|under_way| under_way.seal(&app.admin.keys)) {
+        Some(Ok(sealed)) => set_cookie(&mut answer, UNDER_WAY, &sealed, Some(600)),
+        Some(Err(_)) | None => set_cookie(&mut answer, UNDER_WAY, "", Some(0)),
+    }
+    if step.ended {
+        set_cookie(&mut answer, SESSION, "", Some(0));
+    }
+    answer
+}
+
+/// The message, whichever way it came.
+fn sent(visit: &Visit) -> Result<Sent, SamlError> {
+    match *visit.method() == Method::POST {
+        true => Sent::in_form(visit.body()),
+        false => Sent::in_address(visit.uri.query().unwrap_or_default()),
+    }
+}
+
+/// A page that posts by itself, or by its button.
+fn post(app: &App, delivery: &Delivery) -> Response {
+    let nonce: [u8; 16] = app.admin.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner).random();
+    let nonce = hex::encode(nonce);
+    let mut answer = page(200, &SamlPost { delivery, nonce: &nonce });
+    let mut to = source(&delivery.to);
+    delivery.beyond.iter().for_each(|beyond| to.extend([" ", beyond]));
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; form-action {to}; \
+         frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    // Applications look at where a form comes from (`Origin`), which browsers leave out without this.
+    answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("origin"));
+    answer
+}
+
+/// An address as a content policy names it (CSP level 3, section 2.3.1): without what is behind its path.
+fn source(address: &str) -> String {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    path.replace(';', "%3B").replace(',', "%2C")
+}
+
+fn off() -> Response {
+    Failure::not_found("single sign-on is off here").into_response()
+}
+
+fn nowhere(error: &SamlError) -> Response {
+    let (status, heading) = match error.fault() {
+        Fault::Caller => (400, "The application asks for what cannot be"),
+        _ => (503, "Not now"),
+    };
+    message(status, heading, &super::passkey::capital(&error.to_string()), ("/me", "My access"))
+}
+
+impl From<SamlError> for Instead {
+    fn from(error: SamlError) -> Self {
+        nowhere(&error).into()
+    }
+}

@@ -1,0 +1,73 @@
+//! What a browser carries from page to page while somebody signs in for a service provider: sealed, so that it is what we read.
+//!
+//! Nothing is kept here for whoever only asks: anybody may. The request is spent when it is answered (`answer`), and until then it is
+//! good for as long as a page to sign in at. Whoever has somebody else open such an address has them answer a request that their
+//! browser did not make, which its service provider refuses (`InResponseTo`).
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::base::clock::expired;
+use crate::base::{Secret, Timestamp};
+use crate::keys::{Keys, KeysError};
+use crate::model::saml_sp::SpName;
+
+/// For whom it is sealed.
+const OWNER: &str = "saml-request";
+
+/// As long as a page to sign in at.
+pub(super) const GOOD_FOR: SignedDuration = SignedDuration::from_mins(30);
+
+/// A request that is being answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Who asks.
+    #[serde(rename = "s")]
+    pub(super) sp: SpName,
+    /// The request's ID; nobody asked where somebody began here.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    /// Where the answer goes.
+    #[serde(rename = "a")]
+    pub(super) acs: String,
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub(super) relay_state: Option<String>,
+    /// Whoever signed in before has to do so again.
+    #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) force: bool,
+    /// Nobody is shown anything.
+    #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) passive: bool,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub(super) name_id_format: Option<String>,
+    /// The class that is answered, and whether it takes two factors.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<(String, bool)>,
+    /// What is wrong with it, which the service provider is told: a status of the second level.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(super) wrong: Option<String>,
+    /// When it came.
+    #[serde(rename = "t")]
+    pub(super) at: Timestamp,
+}
+
+impl Pending {
+    /// As it stands in an address.
+    ///
+    /// # Errors
+    /// When nothing can be sealed.
+    pub fn seal(&self, keys: &Keys) -> Result<String, KeysError> {
+        let lost = |error: serde_json::Error| KeysError::NotOpened { owner: OWNER.to_owned(), why: error.to_string() };
+        let plain = serde_json::to_vec(self).map_err(lost)?;
+        Ok(keys.seal(OWNER, &Secret::new(plain))?.to_string())
+    }
+
+    /// What was sealed so, while it is good at `now`.
+    #[must_use]
+    pub fn open(keys: &Keys, text: &str, now: Timestamp) -> Option<Self> {
+        let plain = keys.unseal(OWNER, &text.parse().ok()?).ok()?;
+        let pending: Self = serde_json::from_slice(plain.expose()).ok()?;
+        let end = pending.at.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX);
+        (!expired(end, now)).then_some(pending)
+    }
+}
