@@ -16,8 +16,7 @@ use hyper::header::SET_COOKIE;
 
 use super::device::{NOT_THEM, codes};
 use super::factor::answer;
-use super::pages::{Enrol, FirstCodes, message, page};
-use super::passkey::capital;
+use super::pages::{Enrol, FirstCodes, as_sentence, message, page};
 use super::sign_in::{begun_here, entered, form, sentence, status};
 use super::visit::{FLOW, Instead, Visit, blocking};
 use crate::admin::AdminError;
@@ -155,7 +154,7 @@ impl Flow<'_> {
         match error {
             AdminError::WrongCode { .. } => self.shown(403, again, Some(NOT_THEM.to_owned())),
             AdminError::Passkey(_) | AdminError::Exists { .. } if error.fault() == Fault::Caller => {
-                self.shown(403, again, Some(capital(&error.to_string())))
+                self.shown(403, again, Some(as_sentence(&error.to_string())))
             }
             error => Err(self.failed(error)),
         }

@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 
 use super::mine::{failed, not_allowed, signed};
 use super::pages::grants::{All, Ask, Did, One};
-use super::pages::{in_words, message, page};
-use super::passkey::capital;
+use super::pages::{as_sentence, in_words, message, page};
 use super::step_up;
 use super::visit::{Instead, SignedIn, Visit, blocking};
 use crate::admin::AdminError;
@@ -177,7 +176,7 @@ pub(super) async fn request(State(app): State<Arc<App>>, visit: Visit) -> Respon
 fn words_of(text: &str) -> Result<Vec<String>, String> {
     match text.trim() {
         "" => Ok(Vec::new()),
-        text => document_words(text).map_err(|error| format!("{}.", capital(&error))),
+        text => document_words(text).map_err(|error| as_sentence(&error)),
     }
 }
 
@@ -306,5 +305,5 @@ fn sentence(error: &AdminError) -> String {
         };
         return format!("{field}: it must be {limit}.");
     }
-    format!("{}.", capital(&error.to_string()))
+    as_sentence(&error.to_string())
 }

@@ -11,8 +11,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::mine::{failed, not_allowed};
 use super::pages::grants::{FirstPassword, Invitation, InvitationMade};
-use super::pages::{message, page};
-use super::passkey::capital;
+use super::pages::{as_sentence, message, page};
 use super::sign_in::{begun_here, flow_of, sentence, set_cookie, status};
 use super::visit::{FLOW, SignedIn, Visit, blocking};
 use super::{enrol, outside, step_up};
@@ -137,7 +136,7 @@ fn set_password(
         error => No::Failed(error.to_string()),
     })?;
     app.admin.accept_invitation(allowed, password).map_err(|error| match error.fault() {
-        Fault::Caller => No::Weak(format!("{}.", capital(&error.to_string()))),
+        Fault::Caller => No::Weak(as_sentence(&error.to_string())),
         _ => No::Failed(error.to_string()),
     })?;
     Ok(app.logins.accepted(half, app.clock.now())?)
@@ -182,7 +181,7 @@ pub(super) async fn step(
             Ok(answer) => Ok(answer),
             Err(AdminError::StepUp { .. }) => Ok(step_up::to(ONWARD)),
             Err(error) if error.fault() == Fault::Caller => {
-                Ok(message(409, "Not done", &format!("{}.", capital(&error.to_string())), BACK))
+                Ok(message(409, "Not done", &as_sentence(&error.to_string()), BACK))
             }
             Err(error) => Err(failed(error).into()),
         }

@@ -15,8 +15,7 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::invitation::{ONWARD, address_of};
-use super::pages::{OnwardPage, message, page};
-use super::passkey::capital;
+use super::pages::{OnwardPage, as_sentence, message, page};
 use super::sign_in::{enter, flow_of, form, sentence, set_cookie, status};
 use super::visit::{FLOW, Visit};
 use super::{enrol, factor};
@@ -247,7 +246,7 @@ fn linked(app: &App, half: &Half, from: From, vouched: &Vouched) -> Result<(), B
     let identity = (vouched.issuer(), vouched.subject());
     match app.admin.link_identity(allowed, identity, vouched.with_factor()) {
         Ok(()) => Ok(()),
-        Err(error) if error.fault() == Fault::Caller => no(409, &format!("{}.", capital(&error.to_string()))),
+        Err(error) if error.fault() == Fault::Caller => no(409, &as_sentence(&error.to_string())),
         Err(error) => Err(Box::new(not_now(&error))),
     }
 }
@@ -289,7 +288,7 @@ fn refused(error: &ProviderError) -> Response {
         ProviderError::Unknown => (404, error.to_string()),
         ProviderError::NotBegun | ProviderError::Refused { .. } => (403, error.to_string()),
     };
-    message(status, "Not signed in", &format!("{}.", capital(&why)), ("/login", "Sign in"))
+    message(status, "Not signed in", &as_sentence(&why), ("/login", "Sign in"))
 }
 
 fn not_now(error: &dyn std::fmt::Display) -> Response {

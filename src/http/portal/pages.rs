@@ -378,6 +378,14 @@ pub(super) fn message(status: u16, heading: &str, message: &str, (onward, onward
     page(status, &Message { heading, message, onward, onward_words })
 }
 
+/// `text` as a sentence: with a capital, and an end if it has none.
+pub(super) fn as_sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}
+
 /// What templates write values with.
 #[expect(unreachable_pub, reason = "askama makes a public type of each")]
 mod filters {
@@ -392,7 +400,7 @@ mod filters {
     /// What stands behind a colon elsewhere, as a sentence of its own.
     #[askama::filter_fn]
     pub(super) fn sentence(text: &str, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(crate::http::portal::passkey::capital(text))
+        Ok(super::as_sentence(text))
     }
 }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::factor::answer;
 use super::mine::{failed, security_page, signed};
-use super::pages::{FirstCodes, Frame, NewPasskey, RecoveryCodesPage, message, page};
+use super::pages::{FirstCodes, Frame, NewPasskey, RecoveryCodesPage, as_sentence, message, page};
 use super::sign_in::{onward, set_cookie};
 use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
@@ -62,7 +62,7 @@ pub(super) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
                 if error.fault() == Fault::Caller =>
             {
                 let SignedIn { caller, frame } = visit.signed_in(app, "security", now)?;
-                offered(app, &caller, frame, (next, Some(capital(&error.to_string()))), now)
+                offered(app, &caller, frame, (next, Some(as_sentence(&error.to_string()))), now)
             }
             Err(error) => Err(refused("Not added", error)),
         }
@@ -178,13 +178,7 @@ fn relying(app: &App) -> Result<Relying, Instead> {
 
 pub(super) fn refused(heading: &str, error: AdminError) -> Instead {
     match error.fault() {
-        Fault::Caller => message(403, heading, &capital(&error.to_string()), ("/me/security", "Back")).into(),
+        Fault::Caller => message(403, heading, &as_sentence(&error.to_string()), ("/me/security", "Back")).into(),
         _ => failed(error).into(),
     }
-}
-
-/// As a sentence.
-pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
 }

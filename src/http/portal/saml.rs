@@ -13,7 +13,7 @@ use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER
 use rand::RngExt as _;
 
 use super::pages::saml::{AppPage, RoleChoice, SamlPost};
-use super::pages::{OnwardPage, message, page};
+use super::pages::{OnwardPage, as_sentence, message, page};
 use super::sign_in::set_cookie;
 use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
@@ -226,7 +226,7 @@ fn nowhere(error: &SamlError) -> Response {
         Fault::Caller => (400, "The application asks for what cannot be"),
         _ => (503, "Not now"),
     };
-    message(status, heading, &super::passkey::capital(&error.to_string()), ("/me", "My access"))
+    message(status, heading, &as_sentence(&error.to_string()), ("/me", "My access"))
 }
 
 impl From<SamlError> for Instead {
