@@ -30,8 +30,9 @@ soak: tools  ## The same promises for hours; BAILEY_SOAK_CYCLES sets how long
 fuzz:  ## Hostile text for every reader of it, FUZZ_SECONDS (60) each; takes a nightly compiler
 	@fuzz/run.sh
 
-bench: tools  ## Speed and memory beside ldapsearch, into benches/results
+bench: tools  ## Speed and memory beside ldapsearch, SAML beside others, into benches/results
 	@benches/run.sh
+	@benches/saml.sh
 
 lint: tools  ## Format, clippy and, where cargo-deny is installed, dependencies
 	cargo fmt --check
