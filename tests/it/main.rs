@@ -105,6 +105,7 @@ mod saml_desk;
 mod saml_idp;
 mod saml_judge;
 mod saml_mutants;
+mod saml_others_alone;
 mod saml_pysaml2;
 mod saml_sign_on;
 mod saml_sign_on_aws;

@@ -2,17 +2,16 @@
 //! it says.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::path::Path;
 
 use bailey::config::Config;
 use serde_json::json;
 
+use crate::bed::apache::{self, Apache};
 use crate::bed::chromium::{Chromium, Look};
 use crate::bed::counter::Counter;
 use crate::bed::daemon::Bailey;
-use crate::bed::{PATIENCE, free_port};
+use crate::bed::free_port;
 use crate::portal_browser::{PASSWORD, sign_in_at};
 
 const MINIMAL: &str = include_str!("../../config/minimal.toml");
@@ -63,65 +62,13 @@ fn every_section_is_read_and_says_what_the_application_is_told() {
     }
 }
 
-/// An Apache of our own; gone when dropped.
-struct Apache {
-    process: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Apache {
-    fn start(port: u16, more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        std::fs::create_dir(path("pages")).unwrap();
-        let page =
-            "<h1>Intranet of <!--#echo var=\"REMOTE_USER\" --></h1><p><!--#echo var=\"OIDC_CLAIM_email\" --></p>";
-        std::fs::write(path("pages/index.html"), page).unwrap();
-        let modules = ["mpm_event", "unixd", "authn_core", "authz_core", "authz_user", "dir", "mime", "include", "env"];
-        let mut config = format!(
-            "ServerRoot {root}\nServerName 127.0.0.1\nListen 127.0.0.1:{port}\nPidFile {root}/pid\nErrorLog {root}/log\n",
-            root = folder.path().display()
-        );
-        for module in modules.iter().filter(|module| module_file(module).exists()) {
-            config.push_str(&format!("LoadModule {module}_module {}\n", module_file(module).display()));
-        }
-        config.push_str(&format!("LoadModule auth_openidc_module {}\n", module_file("auth_openidc").display()));
-        config.push_str(&format!(
-            "User www-data\nGroup www-data\nDocumentRoot {root}/pages\nDirectoryIndex index.html\nTypesConfig /etc/mime.types\n\
-             <Directory {root}/pages>\nOptions +Includes\nSetOutputFilter INCLUDES\n</Directory>\n{more}",
-            root = folder.path().display()
-        ));
-        std::fs::write(path("conf"), config).unwrap();
-        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let process = Command::new("/usr/sbin/apache2")
-            .args(["-D", "FOREGROUND", "-f"])
-            .arg(path("conf"))
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("apache2 of the package of that name");
-        let apache = Self { process, folder };
-        let end = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < end, "{}", apache.log());
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        apache
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Apache {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
-    }
-}
-
-fn module_file(module: &str) -> PathBuf {
-    Path::new("/usr/lib/apache2/modules").join(format!("mod_{module}.so"))
+/// An Apache with mod_auth_openidc, whose page says whom it let in.
+fn apache(port: u16, more: &str) -> Apache {
+    let folder = apache::folder();
+    let page = "<h1>Intranet of <!--#echo var=\"REMOTE_USER\" --></h1><p><!--#echo var=\"OIDC_CLAIM_email\" --></p>";
+    std::fs::write(folder.path().join("pages/index.html"), page).unwrap();
+    let module = apache::load("auth_openidc_module", "mod_auth_openidc");
+    Apache::start(folder, port, "event", &format!("{module}{more}"))
 }
 
 /// What Apache is told in the comment of our section, with the names of this machine.
@@ -158,7 +105,7 @@ fn apache_lets_in_whom_our_section_for_it_says() {
     ];
     let names: Vec<(&str, &str)> = names.iter().map(|(ours, here)| (*ours, here.as_str())).collect();
     let trust = format!("OIDCCABundlePath {}\n", counter.authority_file().display());
-    let apache = Apache::start(port, &(trust + &directives(&preset, &names)));
+    let apache = apache(port, &(trust + &directives(&preset, &names)));
 
     let browser = Chromium::open(Look::Light);
     sign_in_at(&browser, &here);

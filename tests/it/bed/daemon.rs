@@ -192,7 +192,7 @@ impl Bailey {
 const LAST_LINES: usize = 60;
 
 #[expect(clippy::print_stderr, reason = "what a failing test has to say besides its panic")]
-fn complain(text: &str) {
+pub(super) fn complain(text: &str) {
     eprintln!("{text}");
 }
 

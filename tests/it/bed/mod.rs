@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "each test uses a part of the bed")]
 
 pub(crate) mod address;
+pub(crate) mod apache;
 pub(crate) mod authenticator;
 pub(crate) mod authority;
 pub(crate) mod ber;
@@ -20,10 +21,13 @@ pub(crate) mod ldap_tools;
 pub(crate) mod mail;
 pub(crate) mod samba;
 pub(crate) mod scripted;
+pub(crate) mod service_provider;
 pub(crate) mod signer;
+pub(crate) mod simplesaml;
 pub(crate) mod slapd;
 pub(crate) mod snapshot;
 pub(crate) mod visitor;
+pub(crate) mod wanderer;
 pub(crate) mod website;
 
 use std::net::TcpListener;
