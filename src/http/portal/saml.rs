@@ -1,8 +1,8 @@
 //! `/saml/..`: service providers of SAML send browsers here, and `/me/apps/..`, where people go to them by themselves.
 //!
 //! A form of another site comes without our cookies. So what came is verified where it came, by either binding, and sealed into an
-//! address of ours, where the browser goes on as itself. What leads out is a page that posts, with a content policy of its own: it
-//! may lead to that one application (threats, S12).
+//! address of ours, where the browser goes on as itself. What leads out is a page that posts to an address that is registered, with a
+//! content policy of its own: no script is run on it but the one that sends its form (threats, S12).
 
 use std::sync::Arc;
 
@@ -197,8 +197,9 @@ fn post(app: &App, delivery: &Delivery) -> Response {
     let nonce: [u8; 16] = app.admin.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner).random();
     let nonce = hex::encode(nonce);
     let mut answer = page(200, &SamlPost { delivery, nonce: &nonce });
-    let mut to = source(&delivery.to);
-    delivery.beyond.iter().for_each(|beyond| to.extend([" ", beyond]));
+    // Browsers hold whatever redirects behind a form to the policy of its page, too (CSP level 3, section 6.4.1). Where an application
+    // leads from the address that is told is its business, and often another host; and from a sign-out it comes back here.
+    let to = format!("{} https:", source(&delivery.to));
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; form-action {to}; \
          frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"

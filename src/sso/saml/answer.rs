@@ -156,14 +156,13 @@ impl Sso {
         };
         let made = self.admin.clock.may_mint().map_err(|error| SamlError::ours(&error));
         let made = made.and_then(|()| self.saml_says(known, says, pending.relay_state.clone(), now));
-        let mut delivery = match made {
+        let delivery = match made {
             Ok(delivery) => delivery,
             Err(error) => {
                 allowed.complete(&Outcome::failed("NotMade", &error), now);
                 return Err(error);
             }
         };
-        delivery.beyond = told.beyond;
         let outcome = Outcome::success()
             .with("assertion", id.as_str())
             .with("entity_id", known.sp.entity_id.as_str())

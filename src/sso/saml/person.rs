@@ -12,15 +12,6 @@ use crate::model::{Arn, Session, SessionName, User};
 /// How every attribute begins that AWS gives a meaning to.
 const AWS: &str = "https://aws.amazon.com/SAML/Attributes/";
 
-/// Where AWS sends browsers from the address that responses are delivered to.
-const BEYOND_AWS: [&str; 5] = [
-    "https://*.signin.aws.amazon.com",
-    "https://*.console.aws.amazon.com",
-    "https://console.aws.amazon.com",
-    "https://*.amazonaws.cn",
-    "https://*.amazonaws-us-gov.com",
-];
-
 /// Who is signed in, and how.
 #[derive(Clone, Copy)]
 pub(super) struct Who<'a> {
@@ -34,8 +25,6 @@ pub(super) struct Told {
     /// Kind of name, and the name.
     pub(super) name_id: (&'static str, String),
     pub(super) attributes: Vec<Attribute>,
-    /// Where the browser may be sent on to besides.
-    pub(super) beyond: Vec<&'static str>,
 }
 
 /// Why nothing is told.
@@ -113,11 +102,11 @@ impl Sso {
                 values: values(&rule.value),
             })
             .collect();
-        let Some(aws) = &known.sp.aws else { return Ok(Told { name_id, attributes, beyond: Vec::new() }) };
+        let Some(aws) = &known.sp.aws else { return Ok(Told { name_id, attributes }) };
         let roles = roles.ok_or_else(|| NotTold::Denied("they can take more roles than AWS is told".to_owned()))?;
         let taken = self.aws_role(aws, &roles, role)?;
         attributes.extend(aws_attributes(mint, aws, who.user, &taken)?);
-        Ok(Told { name_id, attributes, beyond: BEYOND_AWS.to_vec() })
+        Ok(Told { name_id, attributes })
     }
 
     /// One value of something that is known of somebody.

@@ -51,8 +51,6 @@ pub struct Delivery {
     pub relay_state: Option<String>,
     /// What people call the receiver.
     pub title: String,
-    /// Where the receiver may send the browser on to besides itself, as content policies name it.
-    pub beyond: Vec<&'static str>,
 }
 
 /// What an assertion says.
