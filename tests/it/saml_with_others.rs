@@ -154,8 +154,10 @@ fn one_sign_out_ends_them_all() {
 #[test]
 fn who_is_signed_in_is_asked_again_or_not_at_all_as_an_application_likes() {
     let counter = company();
-    let (mellon, shibboleth) =
-        (introduced(&counter, "mellon", Maker::Mellon, &[]), introduced(&counter, "shibboleth", Maker::Shibboleth, &[]));
+    let (mellon, shibboleth) = (
+        introduced(&counter, "mellon", Maker::Mellon, &[]),
+        introduced(&counter, "shibboleth", Maker::Shibboleth, &[]),
+    );
     let browser = Chromium::open(Look::Light);
     let passive = mellon.url(&format!("/mellon/login?IsPassive=true&ReturnTo={}", mellon.url("/private/")));
     browser.go(&passive);
