@@ -111,8 +111,10 @@ async fn somebody_signs_in_for_a_service_provider_and_the_log_knows_the_assertio
 async fn a_form_is_taken_like_an_address_and_answered_at_registered_addresses_alone() {
     let desk = wiki(json!({})).await;
     let mut browser = ann(&desk).await;
+    // As long as it may be: where somebody wanted to go, with all that is behind it.
+    let state = format!("r 2 {}", "x".repeat(508));
     let posts = async |browser: &mut Browser<'_>, text: &str| {
-        let form = [("SAMLRequest", STANDARD.encode(text)), ("RelayState", "r 2".to_owned())];
+        let form = [("SAMLRequest", STANDARD.encode(text)), ("RelayState", state.clone())];
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         // Of another site, and so without the cookie.
         let page = browser.post_from("/saml/sso", &form, &[("sec-fetch-site", "cross-site")]).await;
@@ -123,7 +125,7 @@ async fn a_form_is_taken_like_an_address_and_answered_at_registered_addresses_al
     };
     let page = posts(&mut browser, &ask("_q1").with("AssertionConsumerServiceIndex", "7").render()).await;
     let (to, message, relay) = posted(&page);
-    assert_eq!((to.as_str(), relay.as_deref()), ("https://sp.test/acs/other", Some("r 2")));
+    assert_eq!((to.as_str(), relay.as_deref()), ("https://sp.test/acs/other", Some(state.as_str())));
     judged(&desk, &xml(&message), (&to, Some("_q1"))).await.unwrap();
     // Signed with the registered key it counts, with another one or altered it does not.
     let page = posts(&mut browser, &signed(ask("_q2"), &STRANGER)).await;
@@ -143,8 +145,8 @@ async fn a_form_is_taken_like_an_address_and_answered_at_registered_addresses_al
     }
     let stranger = ask("_w5").render().replace(SP, "https://nobody.test");
     told(&follow(&mut browser, &address(SSO, "SAMLRequest", &stranger, "", None)).await, "No such application");
-    let over = address(SSO, "SAMLRequest", &ask("_w6").render(), &"a".repeat(81), None);
-    told(&follow(&mut browser, &over).await, "80 bytes");
+    let over = address(SSO, "SAMLRequest", &ask("_w6").render(), &"a".repeat(513), None);
+    told(&follow(&mut browser, &over).await, "512 bytes");
     told(&follow(&mut browser, "/saml/continue?request=v1.1.AAAA").await, "is over");
 }
 

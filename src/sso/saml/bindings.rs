@@ -12,8 +12,10 @@ use crate::base::text::printable_within;
 use crate::keys::SamlSigner;
 use crate::saml_xml::{Asked, Asking, Asks, PinnedKeys, RSA_SHA256, deflate, inflate};
 
-/// Bytes of a relay state, at most (sections 3.4.3 and 3.5.3).
-const LONGEST_RELAY_STATE: usize = 80;
+/// Bytes of a relay state, at most. An application can rely on 80 (sections 3.4.3 and 3.5.3); mod_auth_mellon and others send the whole
+/// address where somebody wanted to go. It means nothing here and lies in an address of ours until it is given back, which has to have
+/// room for it.
+const LONGEST_RELAY_STATE: usize = 512;
 
 /// Parameters that mean something; each may stand once.
 const KNOWN: [&str; 6] = ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"];
@@ -228,7 +230,7 @@ mod tests {
             (format!("{good}&SigAlg=x"), "half a signature"),
             (format!("{good}&Signature=x"), "half a signature"),
             (format!("{good}&SAMLEncoding=zip"), "not known"),
-            (format!("{good}&RelayState={}", "a".repeat(81)), "80 bytes"),
+            (format!("{good}&RelayState={}", "a".repeat(513)), "512 bytes"),
             ("SAMLart=x".to_owned(), "HTTP-Artifact"),
             ("SAMLRequest=%21".to_owned(), "no base64"),
             ("SAMLRequest=AAAA".to_owned(), "not deflated"),

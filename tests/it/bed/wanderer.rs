@@ -91,8 +91,8 @@ impl Wanderer {
         let (text, status) = text.rsplit_once('\n').unwrap();
         let (head, html) = text.split_once("\r\n\r\n").unwrap();
         let location = head.lines().filter_map(|line| line.split_once(": "));
-        let location = location.filter(|(name, _)| name.eq_ignore_ascii_case("location")).map(|(_, value)| value);
-        let location = location.last().map(str::to_owned).filter(|_| status.starts_with('3'));
+        let mut location = location.filter(|(name, _)| name.eq_ignore_ascii_case("location")).map(|(_, value)| value);
+        let location = location.next_back().map(str::to_owned).filter(|_| status.starts_with('3'));
         (Place { url, status: status.parse().unwrap(), html: html.to_owned() }, location)
     }
 }
