@@ -138,10 +138,20 @@ fn what_could_not_work_is_refused_with_a_reason() {
     let added = bailey.json(&["sp", "add", "extended", "--metadata", &extended]);
     assert_eq!((&added["entity_id"], &added["acs"]), (&json!(ENTITY), &json!([ACS])));
     // Nothing of this needs a daemon, or a store.
-    let output = bailey.run(&["sp", "check", "--metadata", &file, "--output", "json"]);
-    assert_eq!(output.status.code(), Some(1));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(told["problems"][0].as_str().unwrap().contains("HTTP-Artifact"), "{told}");
+    let soap = metadata(&RSA.base64(), ACS, "").replace(
+        "<md:AssertionConsumerService",
+        "<md:SingleLogoutService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:SOAP\" \
+         Location=\"https://wiki.example.com/soap\"/><md:AssertionConsumerService",
+    );
+    let soap = write(&bailey, "soap.xml", &soap);
+    // What another way stands in for is told; what nothing does is a problem.
+    for (file, code, part, binding) in [(&file, 0, "does", "HTTP-Artifact"), (&soap, 1, "problems", "SOAP")] {
+        let output = bailey.run(&["sp", "check", "--metadata", file, "--output", "json"]);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        let lines = told[part].as_array().unwrap();
+        assert!(lines.iter().any(|line| line.as_str().unwrap().contains(binding)), "{told}");
+    }
 }
 
 /// A daemon that may fetch from a server of ours.

@@ -90,7 +90,9 @@ impl Sent {
         let said = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref());
         let (_, message) = one_of(said)?;
         let text = decoded(&message.split_ascii_whitespace().collect::<String>())?;
-        let xml = String::from_utf8(text).map_err(|_| SamlError::asked("The application's message is not UTF-8."))?;
+        let xml = String::from_utf8(text).map_err(|_| {
+            SamlError::asked("The application's message is not UTF-8. In a form, as here, it is not compressed.")
+        })?;
         Ok(Self { xml, relay_state: relay_state(said("RelayState").map(Cow::Borrowed))?, beside: None })
     }
 

@@ -2,7 +2,7 @@
 
 use super::response::signed;
 use super::{SamlError, Sso, paths};
-use crate::base::Timestamp;
+use crate::base::{Faulty as _, Timestamp};
 use crate::model::saml_sp::NameId;
 use crate::saml_xml::{Node, PROTOCOL, key_info};
 
@@ -18,7 +18,8 @@ impl Sso {
     /// # Errors
     /// When there is no key yet.
     pub fn saml_metadata(&self, now: Timestamp) -> Result<String, SamlError> {
-        let signer = self.admin.keys.saml_signer(now).map_err(|error| SamlError::ours(&error))?;
+        // Anybody may ask, so it is not told to the log; that there is no key, the daemon says there itself.
+        let signer = self.admin.keys.saml_signer(now).map_err(|error| SamlError::Ours(error.fault()))?;
         let others = self.admin.keys.saml_keys(now).into_iter().map(|key| key.certificate);
         let others = others.filter(|certificate| **certificate != *signer.certificate());
         let certificates = [signer.certificate().into()].into_iter().chain(others);
