@@ -2,7 +2,7 @@
 //!
 //! Owns the order of start and end, nothing else. Signals, readiness and the drain are in
 //! [`lifecycle`], what others reach in [`listeners`], what has to be looked after while it runs in [`upkeep`], [`signing`],
-//! [`retention`], [`saml_providers`], [`saml_sps`] and [`https`]; whose its memory is, in [`memory`].
+//! [`retention`], [`saml_metadata`] and [`https`]; whose its memory is, in [`memory`].
 
 pub mod compose;
 pub mod fleet;
@@ -13,8 +13,7 @@ pub mod logouts;
 pub mod memory;
 pub mod notices;
 pub mod retention;
-pub mod saml_providers;
-pub mod saml_sps;
+pub mod saml_metadata;
 pub mod signing;
 pub mod upkeep;
 
@@ -56,8 +55,10 @@ pub async fn run(daemon: Daemon, lifecycle: Lifecycle, signals: Signals, reload:
     lifecycle.spawn("store", upkeep::watch_store(app.store.clone(), ending.soft.clone()));
     lifecycle.spawn("logouts", logouts::run(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("notices", notices::run(Arc::clone(&app), ending.soft.clone()));
-    lifecycle.spawn("saml_providers", saml_providers::run(Arc::clone(&app), ending.soft.clone()));
-    lifecycle.spawn("saml_sps", saml_sps::run(Arc::clone(&app), ending.soft.clone()));
+    lifecycle
+        .spawn("saml_providers", saml_metadata::run::<saml_metadata::Providers>(Arc::clone(&app), ending.soft.clone()));
+    lifecycle
+        .spawn("saml_sps", saml_metadata::run::<saml_metadata::Applications>(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("signing keys", signing::run(Arc::clone(&app), ending.soft.clone()));
     lifecycle.spawn("upkeep", upkeep::run(Arc::clone(&app), ending.soft));
     let draining = app.draining.clone();

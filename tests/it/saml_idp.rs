@@ -2,7 +2,7 @@
 //! it never counts before somebody confirms it.
 
 use bailey::base::network::Networks;
-use bailey::daemon::saml_providers::Rounds;
+use bailey::daemon::saml_metadata::{Providers, Rounds};
 use bailey::fetch::Reach;
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ impl Scene {
         confirmed.map_err(|error| format!("{error:#}"))
     }
 
-    async fn round(&self, rounds: &mut Rounds) {
+    async fn round(&self, rounds: &mut Rounds<Providers>) {
         rounds.round(&self.office.fixture.app).await;
     }
 
@@ -100,7 +100,7 @@ async fn what_is_published_otherwise_waits_until_it_is_confirmed_as_it_is_then()
 
     // Another key is published: it waits, whoever finds it, and it is told.
     scene.publishes(&metadata(&[&RSA, &STRANGER]));
-    let mut rounds = Rounds::default();
+    let mut rounds = Rounds::<Providers>::default();
     scene.round(&mut rounds).await;
     let shown = scene.shown().await;
     assert_eq!((&shown["certificates"], &shown["metadata"]), (&certificates(&[&RSA]), &json!(metadata(&[&RSA]))));
@@ -169,7 +169,7 @@ async fn metadata_that_cannot_be_had_or_used_changes_nothing() {
     scene.add("Corp", URL).await.unwrap();
     scene.publishes(&"x".repeat(2_000));
     assert!(scene.refresh().await.unwrap_err().contains("cannot be used"));
-    let mut rounds = Rounds::default();
+    let mut rounds = Rounds::<Providers>::default();
     scene.round(&mut rounds).await;
     assert!(scene.told().unwrap().contains("cannot be used"), "{:?}", scene.told());
     assert_eq!(scene.shown().await["metadata"], json!(metadata(&[&RSA])));
