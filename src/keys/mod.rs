@@ -25,6 +25,9 @@ mod signing;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use master::{MasterKey, MasterKeyError, Settings, Source};
 pub use rotation::{Rotated, RotationError};
 pub use session::{SessionSecrets, SessionTokenError};
@@ -140,6 +143,23 @@ impl Keys {
     /// When there is no master key, or it was not sealed for `owner`.
     pub fn unseal(&self, owner: &str, sealed: &Sealed) -> Result<Secret<Vec<u8>>, KeysError> {
         self.with(|ring| ring.unseal(owner, sealed))
+    }
+
+    /// Seals `what` for `owner`, as text that a browser may keep or carry: it learns nothing of it and can change nothing.
+    ///
+    /// # Errors
+    /// When there is no master key, or `what` has no form as JSON.
+    pub fn seal_to_text<T: Serialize>(&self, owner: &str, what: &T) -> Result<String, KeysError> {
+        let lost = |error: serde_json::Error| KeysError::NotOpened { owner: owner.to_owned(), why: error.to_string() };
+        let plain = serde_json::to_vec(what).map_err(lost)?;
+        Ok(self.seal(owner, &Secret::new(plain))?.to_string())
+    }
+
+    /// What was sealed so for `owner`. `None` of anything else.
+    #[must_use]
+    pub fn open_text<T: DeserializeOwned>(&self, owner: &str, text: &str) -> Option<T> {
+        let plain = self.unseal(owner, &text.parse().ok()?).ok()?;
+        serde_json::from_slice(plain.expose()).ok()
     }
 
     /// How they are.

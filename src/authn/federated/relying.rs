@@ -393,15 +393,12 @@ impl<T: Serialize + for<'de> Deserialize<'de>> Pending<T> {
     /// # Errors
     /// When there is no master key.
     pub fn seal(&self, keys: &Keys) -> Result<String, KeysError> {
-        let lost = |error: serde_json::Error| KeysError::NotOpened { owner: OWNER.to_owned(), why: error.to_string() };
-        let plain = serde_json::to_vec(self).map_err(lost)?;
-        Ok(keys.seal(OWNER, &Secret::new(plain))?.to_string())
+        keys.seal_to_text(OWNER, self)
     }
 
     /// What a browser kept. `None` of anything that was not sealed here.
     #[must_use]
     pub fn open(keys: &Keys, text: &str) -> Option<Self> {
-        let plain = keys.unseal(OWNER, &text.parse().ok()?).ok()?;
-        serde_json::from_slice(plain.expose()).ok()
+        keys.open_text(OWNER, text)
     }
 }

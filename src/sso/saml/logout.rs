@@ -14,7 +14,7 @@ use super::{Known, SamlError, Sso, bindings, paths};
 use crate::authn::saml::LogoutBinding;
 use crate::authn::signed::Signed;
 use crate::base::clock::expired;
-use crate::base::{Secret, SessionId, Timestamp};
+use crate::base::{SessionId, Timestamp};
 use crate::keys::Keys;
 use crate::model::Actor;
 use crate::model::saml_participation::SamlParticipation;
@@ -82,16 +82,6 @@ pub enum SignOutGo {
     End(Option<String>),
 }
 
-/// Seals what a browser brings back.
-fn seal<T: Serialize>(keys: &Keys, what: &T) -> Result<String, SamlError> {
-    let plain = serde_json::to_vec(what).map_err(|_| SamlError::Ours(crate::base::Fault::Bug))?;
-    Ok(keys.seal(OWNER, &Secret::new(plain)).map_err(|error| SamlError::ours(&error))?.to_string())
-}
-
-fn open<T: serde::de::DeserializeOwned>(keys: &Keys, text: &str) -> Option<T> {
-    serde_json::from_slice(keys.unseal(OWNER, &text.parse().ok()?).ok()?.expose()).ok()
-}
-
 fn is_over(at: Timestamp, now: Timestamp) -> bool {
     expired(at.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX), now)
 }
@@ -102,13 +92,13 @@ impl SignOutMessage {
     /// # Errors
     /// When nothing can be sealed.
     pub fn seal(&self, keys: &Keys) -> Result<String, SamlError> {
-        seal(keys, self)
+        keys.seal_to_text(OWNER, self).map_err(|error| SamlError::ours(&error))
     }
 
     /// What was sealed so, while it is good.
     #[must_use]
     pub fn open(keys: &Keys, text: &str, now: Timestamp) -> Option<Self> {
-        open(keys, text).filter(|message: &Self| !is_over(message.at, now))
+        keys.open_text(OWNER, text).filter(|message: &Self| !is_over(message.at, now))
     }
 }
 
@@ -118,13 +108,13 @@ impl SigningOut {
     /// # Errors
     /// When nothing can be sealed.
     pub fn seal(&self, keys: &Keys) -> Result<String, SamlError> {
-        seal(keys, self)
+        keys.seal_to_text(OWNER, self).map_err(|error| SamlError::ours(&error))
     }
 
     /// What was sealed so, while it is good.
     #[must_use]
     pub fn open(keys: &Keys, text: &str, now: Timestamp) -> Option<Self> {
-        open(keys, text).filter(|under_way: &Self| !is_over(under_way.at, now))
+        keys.open_text(OWNER, text).filter(|under_way: &Self| !is_over(under_way.at, now))
     }
 }
 

@@ -7,8 +7,8 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::base::Timestamp;
 use crate::base::clock::expired;
-use crate::base::{Secret, Timestamp};
 use crate::keys::{Keys, KeysError};
 use crate::model::saml_sp::SpName;
 
@@ -57,16 +57,13 @@ impl Pending {
     /// # Errors
     /// When nothing can be sealed.
     pub fn seal(&self, keys: &Keys) -> Result<String, KeysError> {
-        let lost = |error: serde_json::Error| KeysError::NotOpened { owner: OWNER.to_owned(), why: error.to_string() };
-        let plain = serde_json::to_vec(self).map_err(lost)?;
-        Ok(keys.seal(OWNER, &Secret::new(plain))?.to_string())
+        keys.seal_to_text(OWNER, self)
     }
 
     /// What was sealed so, while it is good at `now`.
     #[must_use]
     pub fn open(keys: &Keys, text: &str, now: Timestamp) -> Option<Self> {
-        let plain = keys.unseal(OWNER, &text.parse().ok()?).ok()?;
-        let pending: Self = serde_json::from_slice(plain.expose()).ok()?;
+        let pending: Self = keys.open_text(OWNER, text)?;
         let end = pending.at.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX);
         (!expired(end, now)).then_some(pending)
     }
