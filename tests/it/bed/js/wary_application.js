@@ -8,6 +8,8 @@ const { Issuer, generators } = require("openid-client");
 
 const { ISSUER, REGISTRATION_TOKEN, PORT } = process.env;
 const say = (what) => console.log(JSON.stringify(what));
+// A browser holds connections open that it asks nothing by, and `close` alone waits a minute for them.
+const end = (server) => server.close().closeAllConnections();
 const DPoP = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 
 const refused = (request) => request.then(() => "nothing", (error) => error.error ?? error.message);
@@ -42,7 +44,7 @@ async function main() {
     if (!request.url.startsWith("/cb")) return answer.end();
     const learnt = await learn(client, request, checks, back).catch((error) => ({ error: error.message }));
     answer.setHeader("content-type", "text/html");
-    answer.end("<h1>Back at the application</h1>", () => server.close());
+    answer.end("<h1>Back at the application</h1>", () => end(server));
     say(learnt);
   });
   const { state, nonce, code_verifier } = checks;
