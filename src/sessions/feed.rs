@@ -2,7 +2,7 @@
 //!
 //! A token is believed until its end by whoever verifies it alone; the list says which are not to be. It is one signed token
 //! itself (`revocations+jwt`), the same for everybody, and small: a session stands in it for as long as a token of it could be
-//! good, which is an hour. How it is used is told in `src/manual.rs` (`verifying`).
+//! good, which is an hour. How it is used is told in `src/manual/verifying.rs`.
 //!
 //! ```text
 //!  { iss, iat, exp, epoch, seq, sids: [..], not_before? }
