@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::broker::Credentials;
@@ -17,24 +17,23 @@ use super::engagements::EngagementVerb;
 use super::explain::Explain;
 use super::grants::GrantVerb;
 use super::iam::credentials::{AccessKeyVerb, Init, RootVerb};
-use super::iam::factors::{AccountVerb, MfaVerb, PasswordVerb};
+use super::iam::factors::{AccountVerb, MfaVerb};
 use super::iam::guardrails::GuardrailVerb;
-use super::iam::holders::{Bounding, Holding};
 use super::iam::keys::KeyVerb;
-use super::iam::local::{LocalGroup, LocalUser};
 use super::iam::providers::ProviderVerb;
-use super::iam::resources::LocalResource;
 use super::iam::roles::{ProfileVerb, RoleVerb};
 use super::iam::sessions::SessionVerb;
 use super::idp::IdpVerb;
 use super::login::SignIn;
 use super::notify::NotifyVerb;
 use super::output::Format;
+use super::people::{Group, History, Resource, User};
 use super::policy::Policy;
 use super::saml::SamlVerb;
 use super::sp::SpVerb;
-use crate::base::{Guid, Timestamp};
-use crate::model::DirectoryLabel;
+use super::stores::{Audit, Store};
+use super::syncs::{Directory, Sync, SyncRun};
+use crate::base::Timestamp;
 
 /// A bridge between a company's directory and short-lived access.
 #[derive(Debug, Parser)]
@@ -234,291 +233,6 @@ pub enum Verb {
         /// For which shell
         shell: Shell,
     },
-}
-
-/// `bailey sync`: a run of its own, or a question about runs.
-#[derive(Debug, ClapArgs)]
-pub struct Sync {
-    /// A question about runs, instead of a run.
-    #[command(subcommand)]
-    pub about: Option<SyncAbout>,
-    /// How to run.
-    #[command(flatten)]
-    pub run: SyncRun,
-}
-
-/// How to run a sync.
-#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
-pub struct SyncRun {
-    /// Show what would change, with every check of a real run, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// With --dry-run, list every line however many there are
-    #[arg(long, requires = "dry_run")]
-    pub all: bool,
-    /// Only this directory
-    #[arg(long, value_name = "LABEL")]
-    pub directory: Option<DirectoryLabel>,
-}
-
-/// Questions and decisions about syncs.
-#[derive(Debug, Subcommand)]
-pub enum SyncAbout {
-    /// Show each directory: its last good contact, what it brought, what is held
-    Status,
-    /// List what a guard holds, or show one held set of changes
-    Held {
-        /// Which, as `sync held` lists it
-        #[arg(value_parser = digest)]
-        digest: Option<String>,
-        /// List every line of the set however many there are
-        #[arg(long, requires = "digest")]
-        all: bool,
-    },
-    /// Let exactly these held changes happen
-    Approve {
-        /// Which, as `sync held` lists it
-        #[arg(value_parser = digest)]
-        digest: String,
-    },
-    /// Decide that these held changes shall not happen; nobody is asked about them again
-    Refuse {
-        /// Which, as `sync held` lists it
-        #[arg(value_parser = digest)]
-        digest: String,
-    },
-}
-
-/// `bailey directory`.
-#[derive(Debug, Subcommand)]
-pub enum Directory {
-    /// List the directories, removed ones included, with their state
-    List,
-    /// Try everything a sync needs and say what would go wrong
-    Check {
-        /// Only this directory
-        label: Option<DirectoryLabel>,
-    },
-    /// Let the people of a directory go that is no longer configured
-    Remove {
-        /// Which directory
-        label: DirectoryLabel,
-    },
-}
-
-/// `bailey user`.
-#[derive(Debug, Subcommand)]
-pub enum User {
-    /// List people
-    List(Listing),
-    /// Show one person and through which groups every membership comes
-    Show {
-        /// Name or id
-        #[arg(value_name = "NAME_OR_ID")]
-        who: String,
-        /// Compare the groups with those Active Directory works out; exit code 1 where they differ
-        #[arg(long)]
-        verify: bool,
-    },
-    /// Bring back someone who left, with MFA and attachments
-    Restore {
-        /// Name or id
-        #[arg(value_name = "NAME_OR_ID")]
-        who: String,
-        /// Link to this directory object, where the account was rebuilt
-        #[arg(long, value_name = "NEW_GUID")]
-        to: Option<Guid>,
-    },
-    /// Try a name and a password; exit code 1 where they let nobody in
-    ///
-    /// It counts and is recorded as any sign-in, and says exactly what happened, whatever the person would be told.
-    TryLogin {
-        /// The name as somebody would type it, such as ann or ann@corp
-        name: String,
-        /// A code of a second factor
-        #[arg(long, value_name = "CODE")]
-        code: Option<String>,
-        /// Read the password from this file, whose first line it is; `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<PathBuf>,
-    },
-    /// Those that no directory knows.
-    #[command(flatten)]
-    Local(LocalUser),
-    /// Their passwords.
-    #[command(flatten)]
-    Password(PasswordVerb),
-    /// Policies.
-    #[command(flatten)]
-    Holding(Holding),
-    /// Boundary and tags.
-    #[command(flatten)]
-    Bounding(Bounding),
-}
-
-/// `bailey group`.
-#[derive(Debug, Subcommand)]
-pub enum Group {
-    /// List groups
-    List {
-        /// Which part of them
-        #[command(flatten)]
-        listing: Listing,
-        /// Only groups that hold this, directly or through groups in them
-        #[arg(long)]
-        holds: Option<Holds>,
-    },
-    /// Show one group, its members, and the groups it is in
-    Show {
-        /// Name or id
-        #[arg(value_name = "NAME_OR_ID")]
-        which: String,
-    },
-    /// Those that no directory knows.
-    #[command(flatten)]
-    Local(LocalGroup),
-    /// Policies.
-    #[command(flatten)]
-    Holding(Holding),
-}
-
-/// `bailey resource`.
-#[derive(Debug, Subcommand)]
-pub enum Resource {
-    /// List machines and workloads
-    List(Listing),
-    /// Show one and the groups it is in
-    Show {
-        /// Name or id
-        #[arg(value_name = "NAME_OR_ID")]
-        which: String,
-    },
-    /// Those that no directory knows.
-    #[command(flatten)]
-    Local(LocalResource),
-}
-
-/// Which part of a listing.
-#[derive(Debug, Clone, ClapArgs)]
-pub struct Listing {
-    /// Only those whose name, login or mail contains this
-    #[arg(long, value_name = "TEXT")]
-    pub search: Option<String>,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub limit: u32,
-    /// Go on behind this one: the `next` of the page before
-    #[arg(long, value_name = "MARK")]
-    pub after: Option<String>,
-    /// Only from this directory
-    #[arg(long, value_name = "LABEL")]
-    pub directory: Option<DirectoryLabel>,
-    /// Only those in this state
-    #[arg(long)]
-    pub state: Option<State>,
-}
-
-/// What a group holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Holds {
-    /// People and no machines
-    People,
-    /// Machines and no people: resource groups
-    Machines,
-    /// People and machines
-    Both,
-}
-
-/// Whether someone may act, and if not, why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum State {
-    /// May act
-    Active,
-    /// Switched off in the directory
-    Disabled,
-    /// The account has ended
-    Expired,
-    /// The directory is no longer configured
-    Frozen,
-    /// Gone from the directory, restorable
-    Gone,
-    /// Outside of the account's logon hours
-    OffHours,
-}
-
-/// `bailey history`.
-#[derive(Debug, Subcommand)]
-pub enum History {
-    /// Show how a person, group or machine changed, or what it was at a moment
-    Show {
-        /// Name or id
-        #[arg(value_name = "NAME_OR_ID")]
-        who: String,
-        /// What it was then: 2026-03-12, 2026-03-12T14:30 (both UTC) or 2026-03-12T14:30:00+01:00
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        at: Option<Timestamp>,
-    },
-}
-
-/// `bailey store`.
-#[derive(Debug, Subcommand)]
-pub enum Store {
-    /// Write everything, history included, as JSON lines; the daemon must not run
-    Export {
-        /// Where to; `-` is standard output
-        #[arg(default_value = "-")]
-        file: PathBuf,
-    },
-    /// Read an export into an empty store
-    Import {
-        /// Where from; `-` is standard input
-        file: PathBuf,
-    },
-    /// Read every row and say what does not fit together
-    Verify,
-}
-
-/// `bailey audit`.
-#[derive(Debug, Subcommand)]
-pub enum Audit {
-    /// Show the newest records
-    Tail {
-        /// How many
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        count: u32,
-        /// Go on as records come
-        #[arg(long)]
-        follow: bool,
-    },
-    /// Look for records, oldest first, one a line
-    Query {
-        /// By or about this person: name, ARN or id
-        #[arg(long, value_name = "WHO")]
-        person: Option<String>,
-        /// About this role, and what was done for it
-        #[arg(long, value_name = "ROLE")]
-        role: Option<String>,
-        /// About this session, and what was done in it: its id or access key
-        #[arg(long, value_name = "ID")]
-        session: Option<String>,
-        /// Written then or later
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        since: Option<Timestamp>,
-        /// Written before then
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        until: Option<Timestamp>,
-    },
-    /// Check that no record is missing or was changed
-    Verify,
-}
-
-/// A digest or the beginning of one, long enough to be meant.
-fn digest(text: &str) -> Result<String, String> {
-    if (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err("expected at least 8 hexadecimal digits, as `bailey sync held` lists them".to_owned())
-    }
 }
 
 /// A moment: with an offset as it says, otherwise UTC; a day is its first instant.

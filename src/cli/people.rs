@@ -1,9 +1,12 @@
 //! `bailey user`, `group`, `resource` and `history`.
 
+mod verbs;
+
 use serde::Deserialize as _;
 use serde_json::json;
 
-use super::args::{self, Group, History, Listing, Resource, State, User};
+pub use verbs::{Group, History, Listing, Resource, State, User};
+
 use super::iam::{factors, holders, local, resources};
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded, query, remark};
@@ -265,7 +268,7 @@ async fn list(
     session: &mut Session,
     what: &str,
     listing: &Listing,
-    holds: Option<args::Holds>,
+    holds: Option<verbs::Holds>,
     columns: &[Column<EntityView>],
 ) -> anyhow::Result<Exit> {
     let parameters = query(&[
@@ -295,11 +298,11 @@ fn word(state: State) -> &'static str {
     }
 }
 
-fn holding(holds: args::Holds) -> &'static str {
+fn holding(holds: verbs::Holds) -> &'static str {
     match holds {
-        args::Holds::People => "people",
-        args::Holds::Machines => "machines",
-        args::Holds::Both => "both",
+        verbs::Holds::People => "people",
+        verbs::Holds::Machines => "machines",
+        verbs::Holds::Both => "both",
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::Subcommand;
 
-use super::args::{Audit, Global};
+use super::args::{Global, moment};
 use super::client::Client;
 use super::output::{Column, Format, Output};
 use super::session::{Session, query, remark};
@@ -20,6 +21,58 @@ use crate::model::Actor;
 use crate::store::identity::Restorer;
 use crate::store::verify::{self, Finding};
 use crate::store::{export, import, open};
+
+/// `bailey store`.
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Write everything, history included, as JSON lines; the daemon must not run
+    Export {
+        /// Where to; `-` is standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+    /// Read an export into an empty store
+    Import {
+        /// Where from; `-` is standard input
+        file: PathBuf,
+    },
+    /// Read every row and say what does not fit together
+    Verify,
+}
+
+/// `bailey audit`.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Show the newest records
+    Tail {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+        /// Go on as records come
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Look for records, oldest first, one a line
+    Query {
+        /// By or about this person: name, ARN or id
+        #[arg(long, value_name = "WHO")]
+        person: Option<String>,
+        /// About this role, and what was done for it
+        #[arg(long, value_name = "ROLE")]
+        role: Option<String>,
+        /// About this session, and what was done in it: its id or access key
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+        /// Written then or later
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        since: Option<Timestamp>,
+        /// Written before then
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        until: Option<Timestamp>,
+    },
+    /// Check that no record is missing or was changed
+    Verify,
+}
 
 const FINDINGS: &[Column<Finding>] = &[
     Column { title: "row", cell: |finding| finding.key.clone() },

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::args::{Directory, Sync, SyncAbout, SyncRun};
 use super::output::{Column, Format, moment};
 use super::progress::{Meter, Progress};
 use super::session::{Session, encoded, remark};
@@ -18,6 +18,85 @@ use crate::http::syncs::HeldShown;
 use crate::model::DirectoryLabel;
 use crate::sync::Report;
 use crate::sync::held::{Decision, Held};
+
+/// `bailey sync`: a run of its own, or a question about runs.
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// A question about runs, instead of a run.
+    #[command(subcommand)]
+    pub about: Option<SyncAbout>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: SyncRun,
+}
+
+/// How to run a sync.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct SyncRun {
+    /// Show what would change, with every check of a real run, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run, list every line however many there are
+    #[arg(long, requires = "dry_run")]
+    pub all: bool,
+    /// Only this directory
+    #[arg(long, value_name = "LABEL")]
+    pub directory: Option<DirectoryLabel>,
+}
+
+/// Questions and decisions about syncs.
+#[derive(Debug, Subcommand)]
+pub enum SyncAbout {
+    /// Show each directory: its last good contact, what it brought, what is held
+    Status,
+    /// List what a guard holds, or show one held set of changes
+    Held {
+        /// Which, as `sync held` lists it
+        #[arg(value_parser = digest)]
+        digest: Option<String>,
+        /// List every line of the set however many there are
+        #[arg(long, requires = "digest")]
+        all: bool,
+    },
+    /// Let exactly these held changes happen
+    Approve {
+        /// Which, as `sync held` lists it
+        #[arg(value_parser = digest)]
+        digest: String,
+    },
+    /// Decide that these held changes shall not happen; nobody is asked about them again
+    Refuse {
+        /// Which, as `sync held` lists it
+        #[arg(value_parser = digest)]
+        digest: String,
+    },
+}
+
+/// `bailey directory`.
+#[derive(Debug, Subcommand)]
+pub enum Directory {
+    /// List the directories, removed ones included, with their state
+    List,
+    /// Try everything a sync needs and say what would go wrong
+    Check {
+        /// Only this directory
+        label: Option<DirectoryLabel>,
+    },
+    /// Let the people of a directory go that is no longer configured
+    Remove {
+        /// Which directory
+        label: DirectoryLabel,
+    },
+}
+
+/// A digest or the beginning of one, long enough to be meant.
+fn digest(text: &str) -> Result<String, String> {
+    if (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected at least 8 hexadecimal digits, as `bailey sync held` lists them".to_owned())
+    }
+}
 
 const HELD: &[Column<Held>] = &[
     Column { title: "digest", cell: |held| held.digest.chars().take(12).collect() },
