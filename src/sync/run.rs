@@ -1,44 +1,34 @@
 //! One run: read, plan, judge, apply. The same for `bailey sync`, the schedule and events.
 
-use std::collections::HashSet;
+mod carried_out;
+mod events;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::apply::{Applied, Apply, superseded};
-use super::change::{Change, Rule};
-use super::delta::{Delta, MOST_LOOK_UPS, guid_of};
+use super::change::Change;
 use super::error::SyncError;
-use super::foresight::{Ahead, Foresight};
 use super::full::Full;
 use super::grounds::Grounds;
-use super::guard::{self, Bench, Verdict};
-use super::held::{self, HeldSet, Sight};
-use super::names::Settled;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::reference;
 use super::report::Report;
-use super::revoking;
 use super::settings::Settings;
 use super::staging::{self, Staging};
-use super::state::{self, SyncState};
-use crate::audit::{Audit, Event};
-use crate::base::{Clock, Guid, Timestamp};
-use crate::directory::{Arrival, Changes, Completeness, Cursor, Dn, Reading, Source, Wanted};
-use crate::model::{Actor, Domain, MemberKind};
-use crate::rights::Effects;
-use crate::store::{Revision, Store, schema};
+use super::state::SyncState;
+use crate::audit::Audit;
+use crate::base::{Clock, Timestamp};
+use crate::directory::{Completeness, Cursor, Dn, Reading, Source};
+use crate::model::{Actor, Domain};
+use crate::store::{Revision, Store};
 
 /// Reasons to doubt a read that are kept; one is enough to doubt it.
 const DOUBTS_KEPT: usize = 20;
 
 /// Takes the changes of a dry run, in order, each with whether it would be held.
 pub type Listing = Box<dyn FnMut(&Change, bool) -> Result<(), SyncError> + Send>;
-
-/// Waits for a server that still lists somebody by a former name. OpenLDAP's `refint` rewrites groups behind the answer to
-/// a rename, mostly within milliseconds; taken at its word in between, it would end every session that a group gave.
-const REWRITING: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(400)];
 
 /// Everything a run of one directory needs.
 #[derive(Clone)]
@@ -121,122 +111,6 @@ impl Runner {
         Ok(Report { milliseconds: millis(clock), ..report })
     }
 
-    /// Applies what events brought. `None` when only a full read helps.
-    ///
-    /// # Errors
-    /// When the directory, the store or the work directory fails.
-    pub async fn delta(&self, changes: Changes) -> Result<Option<Report>, SyncError> {
-        let (started, clock) = (self.clock.now(), Instant::now());
-        let (arrivals, gone, former, cursor) = match changes {
-            Changes::Delta { arrivals, gone, former, cursor, .. } => (arrivals, gone, former, cursor),
-            Changes::Present { present, cursor, .. } => match self.missing(present).await? {
-                Some((arrivals, gone)) => (arrivals, gone, Vec::new(), cursor),
-                None => return Ok(None),
-            },
-            Changes::FullReadNeeded { .. } => return Ok(None),
-        };
-        self.follow_up(arrivals, gone, former, Some(cursor), (started, clock)).await
-    }
-
-    /// Reads these groups once more, and applies what differs. Does not move the cursor.
-    ///
-    /// # Errors
-    /// When the directory, the store or the work directory fails.
-    pub async fn look_again(&self, groups: Vec<Guid>) -> Result<Option<Report>, SyncError> {
-        let began = (self.clock.now(), Instant::now());
-        let found = self.source.look_up(groups.into_iter().map(Wanted::Guid).collect()).await?;
-        self.follow_up(found, Vec::new(), Vec::new(), None, began).await
-    }
-
-    async fn follow_up(
-        &self,
-        arrivals: Vec<Arrival>,
-        gone: Vec<Guid>,
-        former: Vec<Dn>,
-        cursor: Option<Cursor>,
-        (started, clock): (Timestamp, Instant),
-    ) -> Result<Option<Report>, SyncError> {
-        let read = (arrivals.len() + gone.len()) as u64;
-        let moves = cursor.is_some();
-        let delta = self.gather(arrivals, gone, former).await?;
-        if delta.is_unfinished() {
-            return Ok(None);
-        }
-        let look_again = if moves { delta.groups_read() } else { Vec::new() };
-        let (runner, remembered) = (self.clone(), look_again.clone());
-        let report = self
-            .store
-            .run(move |store| {
-                let before = runner.state()?;
-                let mut plan = delta.plan(store, &before, &runner.work, started)?;
-                plan.read = read;
-                plan.server = cursor.as_ref().map(|cursor| cursor.server.clone());
-                plan.cursor = cursor;
-                plan.look_again = remembered;
-                runner.carry_out(plan, before, &Actor::task(runner.task()), started, &mut super::progress::Unwatched)
-            })
-            .await?;
-        Ok(Some(Report { milliseconds: millis(clock), look_again, ..report }))
-    }
-
-    /// Looks up all that follows from some changes.
-    async fn gather(&self, arrivals: Vec<Arrival>, gone: Vec<Guid>, former: Vec<Dn>) -> Result<Delta, SyncError> {
-        let settings = Arc::clone(&self.settings);
-        let mut delta = self.store.run(move |store| Delta::new(store, settings, arrivals, gone, &former)).await?;
-        let mut pauses = REWRITING.iter().peekable();
-        loop {
-            let (waiting, mut wanted, lagging) = self
-                .store
-                .run(move |store| {
-                    let wanted = delta.wants(store)?;
-                    let lagging = if wanted.is_empty() { delta.lagging(store)? } else { Vec::new() };
-                    Ok::<_, SyncError>((delta, wanted, lagging))
-                })
-                .await?;
-            delta = waiting;
-            if let Some(pause) = pauses.next_if(|_| !lagging.is_empty()) {
-                tokio::time::sleep(*pause).await;
-                wanted = lagging;
-            }
-            if wanted.is_empty() {
-                return Ok(delta);
-            }
-            let answers = self.source.look_up(wanted.clone()).await?;
-            delta = self.store.run(move |store| delta.answered(store, &wanted, answers).map(|()| delta)).await?;
-        }
-    }
-
-    /// Of everything held, what a server does not name as left: looked up and, where not found, gone.
-    async fn missing(&self, present: HashSet<Guid>) -> Result<Option<(Vec<Arrival>, Vec<Guid>)>, SyncError> {
-        let label = self.settings.label.clone();
-        let missing: Vec<Guid> = self
-            .store
-            .run(move |store| {
-                let mut missing = Vec::new();
-                for kind in [MemberKind::User, MemberKind::Group, MemberKind::Resource] {
-                    for row in super::stored::Walk::new(store, kind, &label) {
-                        let entity = row?.entity()?;
-                        if entity.standing().is_present() && !present.contains(&entity.origin().guid) {
-                            missing.push(entity.origin().guid);
-                        }
-                    }
-                }
-                Ok::<_, SyncError>(missing)
-            })
-            .await?;
-        if missing.len() > MOST_LOOK_UPS {
-            return Ok(None);
-        }
-        if missing.is_empty() {
-            return Ok(Some((Vec::new(), Vec::new())));
-        }
-        let wanted = missing.iter().map(|guid| Wanted::Guid(*guid)).collect();
-        let found = self.source.look_up(wanted).await?;
-        let there: HashSet<Guid> = found.iter().filter_map(guid_of).collect();
-        let gone = missing.into_iter().filter(|guid| !there.contains(guid)).collect();
-        Ok(Some((found, gone)))
-    }
-
     fn plan_full(
         &self,
         mut staging: Staging,
@@ -310,192 +184,6 @@ impl Runner {
 
     fn state(&self) -> Result<(Option<Revision>, SyncState), SyncError> {
         staging::state(&self.store, &self.settings.label)
-    }
-
-    /// Judges a plan and settles its names.
-    fn judge(
-        &self,
-        plan: &mut Plan,
-        before: &SyncState,
-        now: Timestamp,
-    ) -> Result<(Verdict, Settled, SyncState), SyncError> {
-        let mut after = before.clone();
-        after.window.forget(now, self.settings.guard.window);
-        let decided = self.store.read(|snapshot| held::decided(snapshot, &self.settings.label))?;
-        let limits = &self.settings.guard;
-        let mut verdict = guard::judge(plan, Bench { limits, window: &after.window, decided })?;
-        if let Some(limit) = &limits.rights_lost {
-            let lately = after.window.of(Rule::Rights);
-            // Names are settled once it is known what is held.
-            let settled = Settled::default();
-            revoking::judge(plan, &mut verdict, limit, lately, &self.foresight(&settled, now))?;
-        }
-        let names = std::mem::take(&mut plan.names);
-        let holds = |(rule, print): &(_, _)| verdict.holds_print(*rule, print);
-        let settled = names.settle(&self.store, &self.settings.label, now, holds)?;
-        for (gone, renamed) in &settled.displaced {
-            plan.displace(gone, renamed)?;
-        }
-        Ok((verdict, settled, after))
-    }
-
-    fn preview(
-        &self,
-        mut plan: Plan,
-        before: &SyncState,
-        started: Timestamp,
-        list: &mut Listing,
-    ) -> Result<Report, SyncError> {
-        let (verdict, settled, _) = self.judge(&mut plan, before, started)?;
-        let mut set = HeldSet::new(&self.settings.label, verdict.why().to_vec(), &self.work, Sight::Partial);
-        let (mut applied, mut held, mut refused) = (0, 0, 0);
-        plan.for_each(|change| {
-            let holds = verdict.holds(&change);
-            if verdict.refuses(&change) {
-                refused += 1;
-            } else if holds {
-                set.push(&change)?;
-                held += 1;
-            } else {
-                applied += 1;
-            }
-            list(&change, holds)
-        })?;
-        let held_digest = (held > 0).then(|| hex::encode(set.digest()));
-        let report = self.report(&plan, &verdict, started);
-        let effects = Some(self.effects(&mut plan, &verdict, &settled, started)?);
-        Ok(Report { dry_run: true, applied, held, refused, held_digest, effects, ..report })
-    }
-
-    /// What `plan` does to rights: what happens of it, and then what is held.
-    fn effects(
-        &self,
-        plan: &mut Plan,
-        verdict: &Verdict,
-        settled: &Settled,
-        now: Timestamp,
-    ) -> Result<Effects, SyncError> {
-        let (foresight, mut ahead) = (self.foresight(settled, now), Ahead::default());
-        for held in [false, true] {
-            plan.for_each(|change| match verdict.refuses(&change) || verdict.holds(&change) != held {
-                true => Ok(()),
-                false => foresight.take(&mut ahead, change, held),
-            })?;
-        }
-        foresight.effects(ahead)
-    }
-
-    fn foresight<'a>(&'a self, settled: &'a Settled, now: Timestamp) -> Foresight<'a> {
-        Foresight { store: &self.store, label: &self.settings.label, grounds: &self.grounds, settled, now }
-    }
-
-    /// Judges `plan`, applies what may be applied, and keeps the rest for a person to decide.
-    fn carry_out(
-        &self,
-        mut plan: Plan,
-        before: (Option<Revision>, SyncState),
-        actor: &Actor,
-        started: Timestamp,
-        progress: &mut dyn Progress,
-    ) -> Result<Report, SyncError> {
-        let (verdict, settled, mut after) = self.judge(&mut plan, &before.1, started)?;
-        let report = self.report(&plan, &verdict, started);
-        self.advance(&mut after, &plan, &verdict, started);
-        let full = plan.full;
-        if plan.is_empty() && !full {
-            // Nothing but a newer cursor: worth a row, not a record.
-            let revision = self.note(&before, &after, started)?;
-            return Ok(Report { revision, ..report });
-        }
-        let event = Event::new("SynchronizeDirectory")
-            .with("directory", self.settings.label.as_str())
-            .with("full", full)
-            .with("read", plan.read)
-            .with("changes", plan.len());
-        let opened = self.audit.begin(actor, &event, started)?;
-        let sight = match (full, plan.doubts.is_empty()) {
-            (true, true) => Sight::Whole,
-            (true, false) => Sight::Partial,
-            (false, _) => Sight::Step,
-        };
-        let mut set = HeldSet::new(&self.settings.label, verdict.why().to_vec(), &self.work, sight);
-        // A step of events that is carried out in part would, told again, look as if nothing followed from it.
-        let before = SyncState { full_read_due: Some("a run broke off".to_owned()), ..before.1 };
-        let apply = Apply { store: &self.store, settings: &self.settings, actor, before, after, now: started };
-        let cleared = guard::clear(plan, verdict);
-        let Applied { revision, applied, held, refused } = apply.run(cleared, &settled, &mut set, opened, progress)?;
-        let held_digest = set.head().map(|head| head.digest.clone());
-        Ok(Report { applied, held, refused, held_digest, revision: Some(revision), ..report })
-    }
-
-    /// What the state says once the plan is applied.
-    fn advance(&self, after: &mut SyncState, plan: &Plan, verdict: &Verdict, now: Timestamp) {
-        after.last_contact = Some(now);
-        if plan.server.is_some() {
-            after.server.clone_from(&plan.server);
-        }
-        after.frozen_since = None;
-        if plan.full {
-            after.last_full = Some(now);
-            after.full_read_due = None;
-            after.doubts = state::kept(&plan.doubts);
-            after.skipped = plan.skipped.clone();
-            after.cursor.clone_from(&plan.cursor);
-            after.domain.clone_from(&plan.domain);
-            after.look_again.clear();
-            return;
-        }
-        match &plan.cursor {
-            Some(cursor) => {
-                after.cursor = Some(cursor.clone());
-                after.remember_to_look_again(&plan.look_again);
-            }
-            // The groups that were to be looked at have been.
-            None => after.look_again.clear(),
-        }
-        if !verdict.is_clear() {
-            // Held changes are kept by full reads alone, so that a set shows all there is to decide.
-            after.full_read_due = Some("the guard held back changes that events brought".to_owned());
-        }
-    }
-
-    fn note(
-        &self,
-        before: &(Option<Revision>, SyncState),
-        after: &SyncState,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, SyncError> {
-        use crate::store::{Commit, Expect, Intent};
-        let key = schema::sync_state(&self.settings.label, "state");
-        let mut commit = Commit::new(Actor::task(self.task()), now, Intent::Narrow);
-        commit.expect(key.clone(), before.0.map_or(Expect::Absent, Expect::At));
-        commit.put(key, serde_json::to_vec(after)?);
-        let committed = self.store.commit(commit).map_err(|error| superseded(error.into(), &self.settings))?;
-        Ok(Some(committed.revision))
-    }
-
-    fn report(&self, plan: &Plan, verdict: &Verdict, started: Timestamp) -> Report {
-        let why = if plan.full { verdict.why() } else { &verdict.tripped };
-        Report {
-            directory: self.settings.label.clone(),
-            dry_run: false,
-            full: plan.full,
-            server: plan.server.clone(),
-            started,
-            milliseconds: 0,
-            read: plan.read,
-            tally: plan.tally.without_groups(),
-            applied: 0,
-            held: 0,
-            refused: 0,
-            held_digest: None,
-            tripped: why.iter().take(held::REASONS_KEPT).cloned().collect(),
-            doubts: plan.doubts.clone(),
-            skipped: plan.skipped.clone(),
-            effects: None,
-            revision: None,
-            look_again: Vec::new(),
-        }
     }
 
     /// The name this directory's task acts under.

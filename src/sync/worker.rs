@@ -4,26 +4,31 @@
 //! One thing happens at a time, so a plan never races another of the same directory. When every
 //! server is down, that is a state people can see; nothing is deleted and trying goes on.
 
+mod handle;
+mod told;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use handle::{Activity, Command, Handle, Phase};
+
 use super::error::SyncError;
-use super::progress::{Progress, Unwatched};
+use super::progress::Unwatched;
 use super::report::Report;
-use super::run::{Listing, Runner};
+use super::run::Runner;
 use super::state::{self, SyncState};
-use crate::base::{Guid, Timestamp};
-use crate::directory::{Changes, Following, Method, ServerHealth, Wanted};
+use crate::base::Guid;
+use crate::directory::{Changes, Following, Method, Wanted};
 use crate::model::Actor;
 use crate::telemetry::Metric;
+use told::{log, measure};
 
 /// Shortest and longest wait before trying again after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -36,92 +41,6 @@ const REFERENCES_SETTLE: Duration = Duration::from_millis(500);
 
 /// Full reads that only the guard asked for are this far apart at least.
 const BETWEEN_FULL_READS: Duration = Duration::from_secs(10);
-
-/// Something asked of a worker.
-pub enum Command {
-    /// Read everything and apply what differs.
-    Full {
-        /// Who asks.
-        actor: Actor,
-        /// Who watches.
-        progress: Box<dyn Progress>,
-        /// Takes the answer.
-        reply: oneshot::Sender<Result<Report, SyncError>>,
-    },
-    /// Read everything and list what would happen.
-    Dry {
-        /// Who watches.
-        progress: Box<dyn Progress>,
-        /// Takes the changes.
-        list: Listing,
-        /// Takes the answer.
-        reply: oneshot::Sender<Result<Report, SyncError>>,
-    },
-    /// Look again at what is due.
-    Wake,
-}
-
-/// What a worker is doing, for people.
-#[derive(Debug, Clone, Serialize)]
-pub struct Activity {
-    /// What it is doing.
-    pub phase: Phase,
-    /// How changes are followed, once that is known.
-    pub following: Option<Following>,
-    /// Last time the directory answered.
-    pub last_contact: Option<Timestamp>,
-    /// Failures since then.
-    pub failures: u32,
-    /// The last failure, in words.
-    pub last_error: Option<String>,
-    /// What the last run that changed something did.
-    pub last_report: Option<Report>,
-    /// The servers, best first.
-    pub servers: Vec<ServerHealth>,
-}
-
-/// What a worker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Has not talked to the directory yet.
-    Starting,
-    /// Reads everything.
-    Reading,
-    /// Follows changes as they happen.
-    Following,
-    /// Waits until the next full read is due.
-    Waiting,
-    /// Every server is down; tries again.
-    Away,
-    /// Ended.
-    Stopped,
-}
-
-/// A handle to a worker.
-#[derive(Clone)]
-pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    activity: watch::Receiver<Activity>,
-    /// The directory's runner, for reads that need no turn.
-    pub runner: Arc<Runner>,
-}
-
-impl Handle {
-    /// Gives the worker something to do.
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub async fn send(&self, command: Command) -> Result<(), SyncError> {
-        self.commands.send(command).await.map_err(|_| SyncError::Stopping)
-    }
-
-    /// What it is doing now.
-    #[must_use]
-    pub fn activity(&self) -> Activity {
-        self.activity.borrow().clone()
-    }
-}
 
 /// The task of one directory.
 pub struct Worker {
@@ -460,53 +379,5 @@ struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-fn measure(report: &Report) {
-    let directory = ("directory", report.directory.as_str());
-    let mode = ("mode", if report.full { "full" } else { "events" });
-    Metric::SyncDuration
-        .histogram(&[directory, mode])
-        .record(std::time::Duration::from_millis(report.milliseconds).as_secs_f64());
-    let tally = &report.tally;
-    for (change, count) in [
-        ("added", tally.added.total()),
-        ("updated", tally.updated.total()),
-        ("suspended", tally.suspended.total()),
-        ("restored", tally.restored.total()),
-        ("gone", tally.gone.total()),
-        ("deleted", tally.deleted.total()),
-        ("renamed", tally.renamed.total()),
-        ("joined", tally.joined),
-        ("left", tally.left + tally.left_with_member),
-    ] {
-        if count > 0 {
-            Metric::SyncChanges.counter(&[directory, ("change", change)]).increment(count);
-        }
-    }
-}
-
-fn log(report: &Report) {
-    let directory = report.directory.as_str();
-    if report.held > 0 {
-        let why: Vec<String> = report
-            .tripped
-            .iter()
-            .map(|t| format!("{}: {} planned, {} lately, {} allowed", t.limit, t.planned, t.lately, t.allowed))
-            .collect();
-        tracing::warn!(directory, held = report.held, why = why.join("; "), "changes are held; see `bailey sync held`");
-    }
-    if !report.tally.is_empty() || report.full {
-        tracing::info!(
-            directory,
-            full = report.full,
-            read = report.read,
-            applied = report.applied,
-            held = report.held,
-            skipped = report.skipped.count,
-            milliseconds = report.milliseconds,
-            "synced"
-        );
     }
 }
