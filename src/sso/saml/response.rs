@@ -1,6 +1,7 @@
 //! Responses: written, signed, encrypted (SAML core, sections 2 and 3.3; SAML profiles, section 4.1.4).
 
 use jiff::SignedDuration;
+use url::Url;
 
 use super::{Known, SamlError, Sso, bindings};
 use crate::base::{Fault, Timestamp};
@@ -51,6 +52,14 @@ pub struct Delivery {
     pub relay_state: Option<String>,
     /// What people call the receiver.
     pub title: String,
+}
+
+impl Delivery {
+    /// The receiver's host, by which people know where their browser goes: what an application is called is somebody's word.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        Url::parse(&self.to).ok().and_then(|url| url.host_str().map(str::to_owned))
+    }
 }
 
 /// What an assertion says.
