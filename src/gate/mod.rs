@@ -34,8 +34,8 @@ pub use refusal::{Grounds, Refusal};
 pub use refused::{Proof, Whence};
 
 use crate::audit::{Audit, Event};
-use crate::authn::subject::Subject;
 use crate::authn::Caller;
+use crate::authn::subject::Subject;
 use crate::base::Timestamp;
 use crate::base::text::printable;
 use crate::store::Intent;

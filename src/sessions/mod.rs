@@ -12,6 +12,7 @@
 mod browser;
 mod check;
 pub mod ending;
+mod error;
 pub mod feed;
 mod sweep;
 
@@ -21,7 +22,8 @@ use std::sync::{Arc, Mutex, RwLock};
 use jiff::SignedDuration;
 
 pub use browser::{CookieError, USUAL_IDLE};
-pub use check::{Live, SessionError};
+pub use check::Live;
+pub use error::SessionError;
 pub use sweep::{Place, Swept};
 
 use crate::base::{Secret, SessionId, Timestamp};
