@@ -5,17 +5,28 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Outcome;
 use crate::base::Timestamp;
+use crate::base::clock::expired;
 use crate::http::App;
-use crate::keys::{Algorithm, KeyEvent, RotationError};
+use crate::keys::{Algorithm, KeyEvent, RotationError, SamlKey, SamlKeyState};
 use crate::model::Actor;
 use crate::store::StoreError;
+use crate::telemetry::Part;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// How long a key of SAML signs before somebody is reminded to turn it: who holds a copy of it signs in as anybody, everywhere, and
+/// nobody notices (SolarWinds, 2020). Others turn theirs every three months; here a person does it, together with every application
+/// that has pinned the certificate, and who is told too often does not listen.
+const REMINDED_AFTER: SignedDuration = SignedDuration::from_hours(24 * 365);
+
+/// The part of the board that reminds of it.
+const PART: &str = "saml_key";
 
 /// Turns signing keys until `end`. Idempotent: each round looks at what is and converges.
 ///
@@ -73,10 +84,61 @@ fn turn_saml(app: &App) {
         Ok(events) => note(app, &events, now),
         Err(error) => tracing::debug!(%error, "the key of SAML is not turned yet"),
     }
+    match aged(&app.admin.keys.saml_keys(now), now) {
+        Some(since) => app.board.post(PART, reminder(since)),
+        None => app.board.remove(PART),
+    }
+}
+
+/// Since when the key that signs does, if that is long ago and no other stands ready.
+fn aged(keys: &[SamlKey], now: Timestamp) -> Option<Timestamp> {
+    if keys.iter().any(|key| key.state == SamlKeyState::Published) {
+        return None;
+    }
+    let since = keys.iter().find_map(|key| match key.state {
+        SamlKeyState::Current { signs_from } => Some(signs_from),
+        SamlKeyState::Published | SamlKeyState::Retiring { .. } => None,
+    })?;
+    expired(since.saturating_add(REMINDED_AFTER).unwrap_or(Timestamp::MAX), now).then_some(since)
+}
+
+fn reminder(since: Timestamp) -> Part {
+    Part::yellow(format!(
+        "the key that signs what applications are told by SAML does so since {since:.0}: publish another by \
+         `bailey key rotate --saml`, have them take it, and let it sign"
+    ))
 }
 
 fn note(app: &App, events: &[KeyEvent], now: Timestamp) {
     for event in events {
         app.audit.note(&Actor::task("keys"), &event.event(), &Outcome::success(), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(state: SamlKeyState) -> SamlKey {
+        SamlKey { fingerprint: String::new(), certificate: Arc::default(), created: Timestamp::UNIX_EPOCH, state }
+    }
+
+    #[test]
+    fn a_key_of_saml_that_signs_for_a_year_is_told_of_until_another_stands_ready() {
+        let began = Timestamp::UNIX_EPOCH;
+        let current = key(SamlKeyState::Current { signs_from: began });
+        let year = began.saturating_add(REMINDED_AFTER).unwrap();
+        let before = year.saturating_sub(SignedDuration::from_secs(1)).unwrap();
+        assert_eq!(aged(std::slice::from_ref(&current), before), None);
+        assert_eq!(aged(std::slice::from_ref(&current), year), Some(began));
+        assert!(
+            reminder(began).words.contains("since 1970-01-01T00:00:00Z: publish another by `bailey key rotate --saml`")
+        );
+        assert_eq!(aged(&[current.clone(), key(SamlKeyState::Published)], year), None);
+        // What signed before it does not count.
+        let old = SamlKeyState::Retiring { signs_from: began, signs_until: year, verifies_until: Timestamp::MAX };
+        let new = key(SamlKeyState::Current { signs_from: year });
+        assert_eq!(aged(&[key(old), new], year), None);
+        assert_eq!(aged(&[], year), None);
     }
 }
