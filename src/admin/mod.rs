@@ -29,7 +29,7 @@ pub mod uses;
 pub mod verify;
 pub mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -43,7 +43,7 @@ use crate::authn::password::Passwords;
 use crate::authn::saml::SpFetcher;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
-use crate::model::client::ClientId;
+use crate::model::client::{ClaimSource, ClientId};
 use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules, SamlSp};
 use crate::notify::Notices;
 use crate::rights::{Contacts, GrantTerms, Shelf, Terms};
@@ -92,6 +92,8 @@ pub struct Admin {
     pub registered_clients: Recall<ClientId, Option<Client>>,
     /// Service providers of SAML that the configuration declares; a reload exchanges them.
     pub declared_sps: Arc<RwLock<Vec<SamlSp>>>,
+    /// What more than one person has of what applications know people by, in small letters.
+    pub alike: Recall<ClaimSource, Arc<HashSet<String>>>,
     /// Fetches metadata of those that are registered.
     pub sp_fetcher: Arc<SpFetcher>,
     /// When access keys were used last.

@@ -165,6 +165,7 @@ pub fn parts(
         declared_clients: Arc::new(RwLock::new(config.clients)),
         registered_clients: Recall::default(),
         declared_sps: Arc::new(RwLock::new(config.saml_sps)),
+        alike: Recall::default(),
         sp_fetcher: Arc::new(SpFetcher::new(config.sso.reach.clone())),
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),

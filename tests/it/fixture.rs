@@ -81,6 +81,7 @@ impl Fixture {
             keys,
             declared_clients: Arc::default(),
             registered_clients: bailey::store::Recall::default(),
+            alike: bailey::store::Recall::default(),
             declared_sps: Arc::default(),
             sp_fetcher: Arc::default(),
             uses: bailey::admin::uses::Uses::default(),

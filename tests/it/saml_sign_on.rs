@@ -289,6 +289,32 @@ async fn who_may_not_is_not_signed_in_and_the_service_provider_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_shares_what_an_application_knows_people_by_is_not_signed_in_there() {
+    let desk = wiki(json!({ "name_id": "emailAddress" })).await;
+    let mut browser = ann(&desk).await;
+    let asked =
+        |id: &str, format: &str| by_redirect(&ask(id).child(Node::new("samlp:NameIDPolicy").with("Format", format)));
+    let page = follow(&mut browser, &by_redirect(&ask("_q1"))).await;
+    assert!(xml(&posted(&page).1).contains("ann@example.test</"));
+    // Somebody comes to be who has the address, too, as applications compare them.
+    desk.office.post("/v1/users", json!({ "name": "bob", "mail": "Ann@Example.TEST" })).await;
+    let text = xml(&posted(&follow(&mut browser, &by_redirect(&ask("_q2"))).await).1);
+    assert_eq!(status(&text), ["Requester", "InvalidNameIDPolicy"]);
+    assert!(!text.contains("example.test</"), "{text}");
+    let record = desk.records().into_iter().rfind(|record| record.contains("IssueSamlResponse")).unwrap();
+    assert!(record.contains("somebody else has the same mail"), "{record}");
+    // A name that is nobody else's is given still, and the other one again once it is ann's alone.
+    let page = follow(&mut browser, &asked("_q3", PERSISTENT)).await;
+    assert_eq!(status(&xml(&posted(&page).1)), ["Success"]);
+    desk.office.post("/v1/users/bob", json!({ "mail": "bob@example.test" })).await;
+    assert_eq!(status(&xml(&posted(&follow(&mut browser, &by_redirect(&ask("_q4"))).await).1)), ["Success"]);
+    // An application that is not to know people again does not by asking for a name that stays.
+    desk.office.put("/v1/saml-sps/wiki", json!({ "settings": { "name_id": "transient" } })).await;
+    let page = follow(&mut browser, &asked("_q5", PERSISTENT)).await;
+    assert_eq!(status(&xml(&posted(&page).1)), ["Requester", "InvalidNameIDPolicy"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_encrypted_is_opened_by_the_service_provider_alone() {
     let desk = desk().await;
     let key = format!(

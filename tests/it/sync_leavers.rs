@@ -186,6 +186,7 @@ impl Office {
             keys,
             declared_clients: std::sync::Arc::default(),
             registered_clients: bailey::store::Recall::default(),
+            alike: bailey::store::Recall::default(),
             declared_sps: Arc::default(),
             sp_fetcher: Arc::default(),
             uses: bailey::admin::uses::Uses::default(),

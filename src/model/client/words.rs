@@ -59,7 +59,7 @@ pub enum Subjects {
 }
 
 /// What a claim says of a person: what is known of them here, by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ClaimSource {
     /// The name in ARNs.

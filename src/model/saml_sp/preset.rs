@@ -148,7 +148,7 @@ impl Preset {
     }
 
     fn known(self) -> Known {
-        use ClaimSource::{DisplayName, Groups, Login, Mail, Name};
+        use ClaimSource::{DisplayName, Groups, Mail, Name};
         use NameFormat::{Basic, Uri};
         match self {
             // IAM User Guide, "Configure SAML assertions for the authentication response"; its attributes are worked out of roles.
@@ -204,7 +204,7 @@ impl Preset {
                 values: HOST,
                 name_id: NameId::Transient,
                 attributes: &[
-                    ("login", Basic, "", Login),
+                    ("login", Basic, "", Name),
                     ("email", Basic, "", Mail),
                     ("name", Basic, "", DisplayName),
                     ("groups", Basic, "", Groups),
@@ -219,7 +219,7 @@ impl Preset {
                 values: HOST,
                 name_id: NameId::Persistent,
                 attributes: &[
-                    ("urn:oid:0.9.2342.19200300.100.1.1", Uri, "uid", Login),
+                    ("urn:oid:0.9.2342.19200300.100.1.1", Uri, "uid", Name),
                     ("urn:oid:0.9.2342.19200300.100.1.3", Uri, "mail", Mail),
                     ("urn:oid:2.16.840.1.113730.3.1.241", Uri, "displayName", DisplayName),
                     ("urn:oid:1.3.6.1.4.1.5923.1.5.1.1", Uri, "isMemberOf", Groups),

@@ -98,8 +98,10 @@ fn takes(known: &Known, request: &AuthnRequest) -> (Option<(String, bool)>, Opti
     }
 }
 
-/// Whether names of this kind are given: the registered one, and those that say nothing of anybody.
+/// Whether names of this kind are given: the registered one, and what says less of somebody. One that stays is no such thing to an
+/// application that is not to know people again: it does not come to that by asking.
 fn gives(known: &Known, format: &str) -> bool {
-    let plain = [NameId::Persistent.format(), NameId::Transient.format()];
-    known.sp.name_id.format() == format || plain.contains(&format)
+    let own = &known.sp.name_id;
+    let stays = format == NameId::Persistent.format() && *own != NameId::Transient;
+    own.format() == format || format == NameId::Transient.format() || stays
 }

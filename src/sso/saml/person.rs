@@ -110,7 +110,7 @@ impl Sso {
     }
 
     /// One value of something that is known of somebody.
-    fn saml_value_of(&self, user: &User, source: &ClaimSource) -> Option<String> {
+    pub(super) fn saml_value_of(&self, user: &User, source: &ClaimSource) -> Option<String> {
         let text = match source {
             ClaimSource::Name => Some(user.name.to_string()),
             ClaimSource::Login => Some(user.login.clone()),
@@ -132,7 +132,7 @@ impl Sso {
         format: Option<&str>,
         now: Timestamp,
     ) -> Result<(&'static str, String), NotTold> {
-        // What says nothing of anybody is given to whoever asks for it; everything else as it is registered.
+        // What says no more than what is registered is given to whoever asks for it; everything else as it is registered.
         let own = &known.sp.name_id;
         let wanted = match format {
             Some(format) if format == NameId::Persistent.format() => &NameId::Persistent,
@@ -149,9 +149,14 @@ impl Sso {
                 format!("_{}", self.pairwise(&sector, who.session.id.as_bytes(), now)?)
             }
             NameId::EmailAddress(source) | NameId::Unspecified(source) => {
-                self.saml_value_of(who.user, source).ok_or_else(|| {
+                let text = self.saml_value_of(who.user, source).ok_or_else(|| {
                     NotTold::Nameless(format!("the directory says no {source} of them, which they are known by there"))
-                })?
+                })?;
+                if self.saml_is_others_too(source, &text).map_err(SamlError::from)? {
+                    let why = format!("somebody else has the same {source}, which they are known by there");
+                    return Err(NotTold::Nameless(why));
+                }
+                text
             }
         };
         Ok((wanted.format(), name))
