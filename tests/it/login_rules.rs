@@ -19,12 +19,13 @@ use bailey::directory::{
     VerifyError,
 };
 use bailey::gate::{Authorized, Operation};
-use bailey::model::{Actor, DirectoryLabel, Member, MemberKind, Origin, Standing, User, origin};
-use bailey::store::{Commit, Intent, rows, schema};
+use bailey::model::{Actor, Entity, Standing, User, origin};
+use bailey::store::{Commit, Intent};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use crate::bed::authenticator::Authenticator;
+use crate::bed::people;
 use crate::credentials::app_code;
 use crate::fixture::{self, Fixture};
 
@@ -106,28 +107,9 @@ fn open_to(fixture: &Fixture, directories: &[(&str, &Arc<Company>)], primary: bo
 
 /// Puts somebody into the store as a sync would.
 fn sync(fixture: &Fixture, label: &str, name: &str, guid: Guid, standing: Standing) -> User {
-    let corp: DirectoryLabel = label.parse().unwrap();
-    let user = User {
-        id: origin::user_id(&corp, &guid),
-        name: name.parse().unwrap(),
-        path: "/".parse().unwrap(),
-        login: name.to_owned(),
-        origin: Origin::new(corp, guid, format!("uid={name}")),
-        standing,
-        display_name: None,
-        mail: None,
-        employee_id: None,
-        primary_group: None,
-        password_changed: None,
-        must_change_password: false,
-        tags: std::collections::BTreeMap::new(),
-        manager_reference: None,
-        manager: None,
-    };
-    let member = Member::User(user.id);
+    let user = User { standing, ..people::user(&label.parse().unwrap(), guid, name) };
     let mut commit = Commit::new(Actor::task("test"), fixture.clock.now(), Intent::Widen);
-    commit.put(schema::name(MemberKind::User, &user.name.folded()), member.id_bytes().to_vec());
-    commit.put(schema::entity(&member), rows::encode(&rows::NO_DIGEST, &serde_json::to_vec(&user).unwrap()));
+    people::put(&mut commit, &Entity::User(user.clone()));
     fixture.tiny.store().commit(commit).unwrap();
     user
 }

@@ -5,8 +5,7 @@ use std::io::BufReader;
 use bailey::audit::{Audit, Event, Identity, Outcome};
 use bailey::base::{Guid, UserId};
 use bailey::model::{
-    Actor, Entity, Group, IamName, Member, MemberKind, Origin, Passkey, PasskeyId, RecoveryCodes, RefHash, Standing,
-    User, origin,
+    Actor, Entity, Group, IamName, Member, MemberKind, Passkey, PasskeyId, RecoveryCodes, RefHash, User,
 };
 use bailey::store::identity::{self, Restorer};
 use bailey::store::import::{ImportError, import};
@@ -17,46 +16,23 @@ use bailey::store::{
 
 use rand::SeedableRng as _;
 
+use crate::bed::people;
 use crate::store_conformance::{append, chain, commit, memory, now, sled};
 
-fn origin(n: u8) -> Origin {
-    Origin::new("corp".parse().unwrap(), Guid::from_bytes([n; 16]), format!("cn={n},dc=example"))
+fn guid(n: u8) -> Guid {
+    Guid::from_bytes([n; 16])
 }
 
 fn user(n: u8, name: &str) -> User {
-    let origin = origin(n);
     User {
-        id: origin::user_id(&origin.directory, &origin.guid),
-        name: name.parse().unwrap(),
-        path: bailey::model::IamPath::default(),
-        login: name.to_owned(),
-        origin,
-        standing: Standing::default(),
         display_name: Some("Ann \"A\" Lee\u{202e}\n".to_owned()),
-        mail: None,
-        employee_id: None,
-        primary_group: None,
-        password_changed: None,
-        must_change_password: false,
         tags: [("team".to_owned(), "blue".to_owned())].into(),
-        manager_reference: None,
-        manager: None,
+        ..people::user(&"corp".parse().unwrap(), guid(n), name)
     }
 }
 
 fn group(n: u8, name: &str) -> Group {
-    let origin = origin(n);
-    Group {
-        id: origin::group_id(&origin.directory, &origin.guid),
-        name: name.parse().unwrap(),
-        path: bailey::model::IamPath::default(),
-        original_name: name.to_owned(),
-        origin,
-        standing: Standing::default(),
-        description: None,
-        scope: None,
-        security: false,
-    }
+    people::group(&"corp".parse().unwrap(), guid(n), name)
 }
 
 fn put(commit: &mut Commit, entity: &Entity) {

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailey::admin::iam::simulate::Simulation;
 use bailey::admin::iam::who_can::{Able, Sort, WhoCan};
 use bailey::authn::local::{Peer, Role as LocalRole, from_peer};
-use bailey::base::{GroupId, Guid, Sid, UserId};
+use bailey::base::{Guid, Sid};
 use bailey::cli::client::ClientError;
 use bailey::gate::{Authorized, Operation};
 use bailey::model::{
-    Account, AccountKind, Actor, DirectoryLabel, Entity, Group, GroupRule, Member, Origin, Presence, Standing, User,
-    origin,
+    Account, AccountKind, Actor, DirectoryLabel, Entity, Group, GroupRule, Member, Presence, User, origin,
 };
-use bailey::store::{Commit, Intent, rows, schema};
+use bailey::store::{Commit, Intent, schema};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
+use crate::bed::people;
 use crate::fixture::{self, Fixture, Served};
 
 const ACCOUNT: &str = "123456789012";
@@ -39,15 +39,8 @@ impl Office {
     }
 
     fn put(&self, entity: &Entity, members: &[Member]) {
-        let member = entity.member();
         let mut commit = Commit::new(Actor::task("test"), self.fixture.app.admin.now(), Intent::Widen);
-        commit.put(schema::name(member.kind(), &entity.name().folded()), member.id_bytes().to_vec());
-        let json = match entity {
-            Entity::User(user) => serde_json::to_vec(user).unwrap(),
-            Entity::Group(group) => serde_json::to_vec(group).unwrap(),
-            Entity::Resource(resource) => serde_json::to_vec(resource).unwrap(),
-        };
-        commit.put(schema::entity(&member), rows::encode(&rows::NO_DIGEST, &json));
+        people::put(&mut commit, entity);
         if let Entity::Group(group) = entity {
             if let Some(sid) = &group.origin.sid {
                 commit.put(schema::group_by_sid(&self.corp, sid, &group.id), Vec::new());
@@ -61,28 +54,11 @@ impl Office {
     }
 
     fn user_like(&self, name: &str, adjust: impl FnOnce(&mut User)) -> Member {
-        let guid = guid(name);
-        let mut user = User {
-            id: origin::user_id(&self.corp, &guid),
-            name: name.parse().unwrap(),
-            path: "/".parse().unwrap(),
-            login: name.to_owned(),
-            origin: Origin::new(self.corp.clone(), guid, format!("uid={name}")),
-            standing: Standing::default(),
-            display_name: None,
-            mail: None,
-            employee_id: None,
-            primary_group: None,
-            password_changed: None,
-            must_change_password: false,
-            tags: BTreeMap::new(),
-            manager_reference: None,
-            manager: None,
-        };
+        let mut user = people::user(&self.corp, guid(name), name);
         adjust(&mut user);
-        let id: UserId = user.id;
+        let member = Member::User(user.id);
         self.put(&Entity::User(user), &[]);
-        Member::User(id)
+        member
     }
 
     fn user(&self, name: &str) -> Member {
@@ -90,22 +66,11 @@ impl Office {
     }
 
     fn group_like(&self, name: &str, members: &[Member], adjust: impl FnOnce(&mut Group)) -> Member {
-        let guid = guid(name);
-        let id: GroupId = origin::group_id(&self.corp, &guid);
-        let mut group = Group {
-            id,
-            name: name.parse().unwrap(),
-            path: "/".parse().unwrap(),
-            original_name: name.to_owned(),
-            origin: Origin::new(self.corp.clone(), guid, format!("cn={name}")),
-            standing: Standing::default(),
-            description: None,
-            scope: None,
-            security: false,
-        };
+        let mut group = people::group(&self.corp, guid(name), name);
         adjust(&mut group);
+        let member = Member::Group(group.id);
         self.put(&Entity::Group(group), members);
-        Member::Group(id)
+        member
     }
 
     fn group(&self, name: &str, members: &[Member]) -> Member {

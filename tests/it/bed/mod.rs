@@ -19,6 +19,7 @@ pub(crate) mod enclosure;
 pub(crate) mod issuer;
 pub(crate) mod ldap_tools;
 pub(crate) mod mail;
+pub(crate) mod people;
 pub(crate) mod samba;
 pub(crate) mod scripted;
 pub(crate) mod service_provider;
