@@ -10,6 +10,12 @@ use crate::saml_bed::{
 const GCM: &str = "http://www.w3.org/2009/xmlenc11#aes256-gcm";
 const OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
 
+// Places in a response of the bed, at which tests make it wrong.
+const DESTINATION: &str = " Destination=\"https://bailey.test/saml/acs\"";
+const ISSUED: &str = "IssueInstant=\"2026-11-30T08:59:58Z\"";
+const CONFIRMED_UNTIL: &str = "NotOnOrAfter=\"2026-11-30T09:04:00Z\"";
+const AFTER_AUDIENCES: &str = "</saml:AudienceRestriction>";
+
 #[test]
 fn what_is_signed_is_taken_as_it_stands() {
     for (what, response, assertion) in
@@ -53,103 +59,113 @@ fn elliptic_curves_and_a_second_certificate_count() {
 /// Each field wrong, one at a time, in what is signed: nothing but that field can be the reason.
 #[test]
 fn every_wrong_field_is_refused_by_its_rule() {
-    for (from, to, wanted) in [
+    for (from, wanted, wrongs) in [
         // The envelope.
-        ("ID=\"_response-1\" Version=\"2.0\"", "ID=\"_response-1\" Version=\"1.1\"", "version"),
-        ("ID=\"_response-1\" Version=\"2.0\"", "ID=\"_response-1\"", "version"),
-        (" Destination=\"https://bailey.test/saml/acs\"", " Destination=\"https://other.test/acs\"", "destination"),
         (
-            " Destination=\"https://bailey.test/saml/acs\"",
-            " Destination=\"https://bailey.test/saml/acs/\"",
-            "destination",
+            "ID=\"_response-1\" Version=\"2.0\"",
+            "version",
+            &["ID=\"_response-1\" Version=\"1.1\"", "ID=\"_response-1\""][..],
         ),
-        (" Destination=\"https://bailey.test/saml/acs\"", "", "destination"),
-        ("acs\" InResponseTo=\"_request-1\">", "acs\" InResponseTo=\"_request-2\">", "in-response-to"),
-        ("acs\" InResponseTo=\"_request-1\">", "acs\">", "in-response-to"),
-        ("status:Success", "status:Requester", "status"),
-        ("<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>", "", "status"),
-        // The assertion.
-        ("ID=\"_assertion-1\" Version=\"2.0\"", "ID=\"_assertion-1\" Version=\"1.0\"", "version"),
-        ("IssueInstant=\"2026-11-30T08:59:58Z\"", "", "time"),
-        ("IssueInstant=\"2026-11-30T08:59:58Z\"", "IssueInstant=\"2026-11-30T08:54:00Z\"", "time"),
-        ("IssueInstant=\"2026-11-30T08:59:58Z\"", "IssueInstant=\"2026-11-30T09:01:01Z\"", "time"),
-        ("IssueInstant=\"2026-11-30T08:59:58Z\"", "IssueInstant=\"yesterday\"", "value"),
-        (">https://idp.test/metadata<", ">https://idp.test/other<", "issuer"),
-        (">https://idp.test/metadata<", "> https://idp.test/metadata <", "issuer"),
-        ("<saml:Issuer>https://idp.test/metadata</saml:Issuer>", "", "structure"),
-        // The subject.
-        (">alice@example.com<", "><", "subject"),
-        (">alice@example.com<", "> alice@example.com<", "subject"),
-        (">alice@example.com<", ">alice@example.com&#x202E;<", "subject"),
-        (">alice@example.com<", ">alice@example.com&#13;<", "subject"),
-        (">alice@example.com<", "><saml:b>alice@example.com</saml:b><", "value"),
-        ("saml:NameID", "saml:BaseID", "subject"),
-        ("saml:NameID", "saml:EncryptedID", "subject"),
-        ("cm:bearer", "cm:holder-of-key", "confirmation"),
-        ("cm:bearer", "cm:sender-vouches", "confirmation"),
-        (" Recipient=\"https://bailey.test/saml/acs\"", " Recipient=\"https://other.test/acs\"", "recipient"),
-        (" Recipient=\"https://bailey.test/saml/acs\"", "", "recipient"),
-        ("acs\" InResponseTo=\"_request-1\"/>", "acs\" InResponseTo=\"_request-2\"/>", "in-response-to"),
-        ("acs\" InResponseTo=\"_request-1\"/>", "acs\"/>", "in-response-to"),
-        ("NotOnOrAfter=\"2026-11-30T09:04:00Z\"", "NotOnOrAfter=\"2026-11-30T08:59:00Z\"", "time"),
-        ("NotOnOrAfter=\"2026-11-30T09:04:00Z\"", "", "time"),
         (
-            "NotOnOrAfter=\"2026-11-30T09:04:00Z\"",
-            "NotBefore=\"2026-11-30T08:00:00Z\" NotOnOrAfter=\"2026-11-30T09:04:00Z\"",
+            DESTINATION,
+            "destination",
+            &[" Destination=\"https://other.test/acs\"", " Destination=\"https://bailey.test/saml/acs/\"", ""],
+        ),
+        ("acs\" InResponseTo=\"_request-1\">", "in-response-to", &["acs\" InResponseTo=\"_request-2\">", "acs\">"]),
+        ("status:Success", "status", &["status:Requester"]),
+        ("<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>", "status", &[""]),
+        // The assertion.
+        ("ID=\"_assertion-1\" Version=\"2.0\"", "version", &["ID=\"_assertion-1\" Version=\"1.0\""]),
+        (ISSUED, "time", &["", "IssueInstant=\"2026-11-30T08:54:00Z\"", "IssueInstant=\"2026-11-30T09:01:01Z\""]),
+        (ISSUED, "value", &["IssueInstant=\"yesterday\""]),
+        (">https://idp.test/metadata<", "issuer", &[">https://idp.test/other<", "> https://idp.test/metadata <"]),
+        ("<saml:Issuer>https://idp.test/metadata</saml:Issuer>", "structure", &[""]),
+        // The subject.
+        (
+            ">alice@example.com<",
+            "subject",
+            &["><", "> alice@example.com<", ">alice@example.com&#x202E;<", ">alice@example.com&#13;<"],
+        ),
+        (">alice@example.com<", "value", &["><saml:b>alice@example.com</saml:b><"]),
+        ("saml:NameID", "subject", &["saml:BaseID", "saml:EncryptedID"]),
+        ("cm:bearer", "confirmation", &["cm:holder-of-key", "cm:sender-vouches"]),
+        (" Recipient=\"https://bailey.test/saml/acs\"", "recipient", &[" Recipient=\"https://other.test/acs\"", ""]),
+        ("acs\" InResponseTo=\"_request-1\"/>", "in-response-to", &["acs\" InResponseTo=\"_request-2\"/>", "acs\"/>"]),
+        (CONFIRMED_UNTIL, "time", &["NotOnOrAfter=\"2026-11-30T08:59:00Z\"", ""]),
+        (
+            CONFIRMED_UNTIL,
             "confirmation",
+            &["NotBefore=\"2026-11-30T08:00:00Z\" NotOnOrAfter=\"2026-11-30T09:04:00Z\""],
         ),
         // The conditions.
-        ("NotBefore=\"2026-11-30T08:59:58Z\"", "NotBefore=\"2026-11-30T09:01:01Z\"", "time"),
-        ("NotBefore=\"2026-11-30T08:59:58Z\"", "NotBefore=\"2026-11-30T09:03:00Z\"", "time"),
-        ("NotOnOrAfter=\"2026-11-30T09:03:00Z\"", "NotOnOrAfter=\"2026-11-30T08:59:00Z\"", "time"),
-        (" NotOnOrAfter=\"2026-11-30T09:03:00Z\"", "", "time"),
-        (">https://bailey.test/saml<", ">https://other.test/saml<", "audience"),
-        (">https://bailey.test/saml<", ">https://bailey.test/saml/<", "audience"),
+        (
+            "NotBefore=\"2026-11-30T08:59:58Z\"",
+            "time",
+            &["NotBefore=\"2026-11-30T09:01:01Z\"", "NotBefore=\"2026-11-30T09:03:00Z\""],
+        ),
+        ("NotOnOrAfter=\"2026-11-30T09:03:00Z\"", "time", &["NotOnOrAfter=\"2026-11-30T08:59:00Z\""]),
+        (" NotOnOrAfter=\"2026-11-30T09:03:00Z\"", "time", &[""]),
+        (">https://bailey.test/saml<", "audience", &[">https://other.test/saml<", ">https://bailey.test/saml/<"]),
         (
             "<saml:AudienceRestriction><saml:Audience>https://bailey.test/saml</saml:Audience></saml:AudienceRestriction>",
-            "",
             "audience",
+            &[""],
         ),
         (
-            "</saml:AudienceRestriction>",
-            "</saml:AudienceRestriction><saml:AudienceRestriction><saml:Audience>https://other.test</saml:Audience></saml:AudienceRestriction>",
+            AFTER_AUDIENCES,
             "audience",
+            &[
+                "</saml:AudienceRestriction><saml:AudienceRestriction><saml:Audience>https://other.test</saml:Audience></saml:AudienceRestriction>",
+            ],
         ),
         (
-            "</saml:AudienceRestriction>",
-            "</saml:AudienceRestriction><saml:Condition xsi:type=\"saml:Unknown\"/>",
+            AFTER_AUDIENCES,
             "condition",
+            &[
+                "</saml:AudienceRestriction><saml:Condition xsi:type=\"saml:Unknown\"/>",
+                "</saml:AudienceRestriction><x:New xmlns:x=\"urn:x\"/>",
+            ],
         ),
-        ("</saml:AudienceRestriction>", "</saml:AudienceRestriction><x:New xmlns:x=\"urn:x\"/>", "condition"),
         // The statements.
-        ("AuthnInstant=\"2026-11-30T08:50:00Z\"", "AuthnInstant=\"2026-11-30T09:02:00Z\"", "time"),
-        ("SessionNotOnOrAfter=\"2026-11-30T17:00:00Z\"", "SessionNotOnOrAfter=\"2026-11-30T08:00:00Z\"", "time"),
+        ("AuthnInstant=\"2026-11-30T08:50:00Z\"", "time", &["AuthnInstant=\"2026-11-30T09:02:00Z\""]),
+        ("SessionNotOnOrAfter=\"2026-11-30T17:00:00Z\"", "time", &["SessionNotOnOrAfter=\"2026-11-30T08:00:00Z\""]),
         (
             "<saml:AttributeStatement>",
-            "<saml:AuthnStatement AuthnInstant=\"2026-11-30T08:50:00Z\"><saml:AuthnContext/></saml:AuthnStatement><saml:AttributeStatement>",
             "authentication",
+            &[
+                "<saml:AuthnStatement AuthnInstant=\"2026-11-30T08:50:00Z\"><saml:AuthnContext/></saml:AuthnStatement><saml:AttributeStatement>",
+            ],
         ),
-        ("</saml:AttributeStatement>", "<saml:Attribute Name=\"groups\"/></saml:AttributeStatement>", "structure"),
-        ("</saml:AttributeStatement>", "<saml:EncryptedAttribute/></saml:AttributeStatement>", "structure"),
-        ("</saml:AttributeStatement>", "</saml:AttributeStatement><saml:Advice/>", "structure"),
-        (">Prüfer<", ">Prüfer<saml:b/><", "value"),
-        ("<saml:AttributeStatement>", "<saml:AttributeStatement>words", "structure"),
-    ] {
-        // The response's signature covers all of it.
-        let refused = judged(&RSA.response(Sign::Response, &[(from, to)]));
-        let word = refused.as_ref().map_err(|refused| refused.rule().word()).map(|_| "nobody");
-        assert_eq!(word.unwrap_err(), wanted, "{from} -> {to}: {refused:?}");
-    }
-    // What is between these edges counts.
-    for (from, to) in [
-        ("IssueInstant=\"2026-11-30T08:59:58Z\"", "IssueInstant=\"2026-11-30T08:54:01Z\""),
-        ("IssueInstant=\"2026-11-30T08:59:58Z\"", "IssueInstant=\"2026-11-30T09:01:00Z\""),
-        ("NotOnOrAfter=\"2026-11-30T09:04:00Z\"", "NotOnOrAfter=\"2026-11-30T08:59:01Z\""),
-        ("NotBefore=\"2026-11-30T08:59:58Z\"", "NotBefore=\"2026-11-30T09:01:00.000Z\""),
         (
-            "</saml:AudienceRestriction>",
-            "</saml:AudienceRestriction><saml:OneTimeUse/><saml:ProxyRestriction Count=\"0\"/>",
+            "</saml:AttributeStatement>",
+            "structure",
+            &[
+                "<saml:Attribute Name=\"groups\"/></saml:AttributeStatement>",
+                "<saml:EncryptedAttribute/></saml:AttributeStatement>",
+                "</saml:AttributeStatement><saml:Advice/>",
+            ],
         ),
+        (">Prüfer<", "value", &[">Prüfer<saml:b/><"]),
+        ("<saml:AttributeStatement>", "structure", &["<saml:AttributeStatement>words"]),
+    ] {
+        for to in wrongs {
+            // The response's signature covers all of it.
+            let refused = judged(&RSA.response(Sign::Response, &[(from, to)]));
+            let word = refused.as_ref().map_err(|refused| refused.rule().word()).map(|_| "nobody");
+            assert_eq!(word.unwrap_err(), wanted, "{from} -> {to}: {refused:?}");
+        }
+    }
+}
+
+/// On the right side of each edge.
+#[test]
+fn what_is_just_good_enough_is_taken() {
+    for (from, to) in [
+        (ISSUED, "IssueInstant=\"2026-11-30T08:54:01Z\""),
+        (ISSUED, "IssueInstant=\"2026-11-30T09:01:00Z\""),
+        (CONFIRMED_UNTIL, "NotOnOrAfter=\"2026-11-30T08:59:01Z\""),
+        ("NotBefore=\"2026-11-30T08:59:58Z\"", "NotBefore=\"2026-11-30T09:01:00.000Z\""),
+        (AFTER_AUDIENCES, "</saml:AudienceRestriction><saml:OneTimeUse/><saml:ProxyRestriction Count=\"0\"/>"),
         ("<saml:Audience>", "<saml:Audience>https://other.test</saml:Audience><saml:Audience>"),
         (" NotBefore=\"2026-11-30T08:59:58Z\"", ""),
     ] {
@@ -177,9 +193,7 @@ fn a_response_that_was_not_asked_for_answers_nothing() {
 fn around_a_signed_assertion_the_envelope_can_only_refuse() {
     let good = RSA.response(Sign::Assertion, &[]);
     // Unsigned, so anybody could leave these out: then they say nothing, and the assertion says it all.
-    for from in
-        [" Destination=\"https://bailey.test/saml/acs\"", "<saml:Issuer>https://idp.test/metadata</saml:Issuer>"]
-    {
+    for from in [DESTINATION, "<saml:Issuer>https://idp.test/metadata</saml:Issuer>"] {
         judged(&good.replacen(from, "", 1)).unwrap();
     }
     assert_eq!(rule(&good.replacen("saml/acs", "saml/other", 1)), "destination");
