@@ -147,6 +147,16 @@ fn two_domains_take_tickets_of_two_realms_from_one_keytab() {
         samba.add_person("again");
         wait_until("a change is seen", || state_of(&bailey, who) == "active");
     }
+    // They are kept in a directory, for as long as that.
+    assert_eq!(kept(&bailey), 1);
+    assert!(bailey.terminate().success(), "{}", bailey.log());
+    assert_eq!(kept(&bailey), 0);
+}
+
+/// How many directories of tickets there are.
+fn kept(bailey: &Bailey) -> usize {
+    let all = std::fs::read_dir(bailey.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    all.filter(|name| name.to_string_lossy().starts_with("bailey-tickets-")).count()
 }
 
 /// What the domain's name leads to is sealed, too: domain controllers need no certificates.

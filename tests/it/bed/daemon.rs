@@ -73,6 +73,8 @@ impl Bailey {
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bailey"));
         command.args(words).arg("--config").arg(self.config()).stdin(Stdio::null());
+        // What it leaves behind when it is killed, tickets of Kerberos for one, goes with the installation.
+        command.env("TMPDIR", self.directory.path());
         command.envs(self.environment.iter().cloned());
         command
     }
