@@ -9,9 +9,7 @@ use super::Exit;
 use super::client_settings::{Settings, method, seconds};
 use super::output::{Column, moment};
 use super::session::{Session, encoded, remark};
-use crate::admin::clients::{
-    ClientView, LogoutView, NewClient, NewRegistrationToken, RegistrationTokenView, Rotation, Source,
-};
+use crate::admin::clients::{ClientView, LogoutView, NewClient, NewRegistrationToken, RegistrationTokenView, Rotation};
 use crate::model::client::{AuthMethod, ClientId, Lifetimes, RedirectUri};
 use crate::model::logout_notice::{MOST_TRIES, NoticeState};
 
@@ -119,10 +117,7 @@ const CLIENTS: &[Column<Told>] = &[
             told.client.settings.redirect_uris.iter().flatten().map(RedirectUri::as_str).collect::<Vec<_>>().join(", ")
         },
     },
-    Column {
-        title: "from",
-        cell: |told| if told.client.source == Source::Config { "configuration" } else { "store" }.to_owned(),
-    },
+    Column { title: "from", cell: |told| told.client.source.word().to_owned() },
 ];
 
 const LOGOUTS: &[Column<LogoutView>] = &[

@@ -11,7 +11,6 @@ use super::iam::read;
 use super::output::{Column, Output, moment};
 use super::session::{Session, encoded};
 use super::sp_settings::{Settings, preset, value};
-use crate::admin::clients::Source;
 use crate::admin::saml_sps::aws::AwsSetup;
 use crate::admin::saml_sps::refresh::{Came, Confirmation, Refreshed};
 use crate::admin::saml_sps::report::{Report, report};
@@ -133,10 +132,7 @@ const SPS: &[Column<Told>] = &[
     Column { title: "entity id", cell: |told| told.view.entity_id.clone() },
     Column { title: "responses to", cell: |told| told.view.acs.join(", ") },
     Column { title: "metadata", cell: state },
-    Column {
-        title: "from",
-        cell: |told| if told.view.source == Source::Config { "configuration" } else { "store" }.to_owned(),
-    },
+    Column { title: "from", cell: |told| told.view.source.word().to_owned() },
 ];
 
 /// What else is shown of one alone.

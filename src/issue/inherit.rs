@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::IssueError;
+use crate::authn::federated;
 use crate::model::Session;
 
 /// Tags, and who is behind it: of its own, and taken over.
@@ -23,6 +24,16 @@ pub struct SessionTags {
     pub tags: BTreeMap<String, String>,
     /// Keys of those that are to go on.
     pub transitive: BTreeSet<String>,
+}
+
+impl From<&federated::SessionTags> for SessionTags {
+    /// What a provider asks for, whatever it speaks.
+    fn from(said: &federated::SessionTags) -> Self {
+        Self {
+            tags: said.principal.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            transitive: said.transitive.iter().cloned().collect(),
+        }
+    }
 }
 
 impl Inherited {

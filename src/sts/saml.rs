@@ -16,7 +16,7 @@ use crate::authn::subject::{Identity, Visitor};
 use crate::base::text::printable;
 use crate::base::{Secret, Timestamp};
 use crate::gate::{Operation, Proof};
-use crate::issue::{Inherited, SessionTags};
+use crate::issue::Inherited;
 use crate::model::SessionName;
 use crate::query::answer::text;
 use crate::query::params::invalid;
@@ -65,7 +65,9 @@ pub(super) async fn with_assertion(
         return Err(QueryError::new(403, "AccessDenied", message));
     }
     let name = identity.session_name().clone();
-    let inherited = Inherited::of(None, asked(&identity), identity.source_identity().map(str::to_owned))?;
+    // Tags are the provider's to say: a parameter would be whoever holds the assertion.
+    let source = identity.source_identity().map(str::to_owned);
+    let inherited = Inherited::of(None, identity.tags().into(), source)?;
     let (resource, asking) = asking(params, &name, &inherited)?;
     let said = said(&identity);
     let job = begins(wanted(params, name, move |_| Ok(inherited))?, move |minted| {
@@ -126,15 +128,6 @@ fn refused(
     doors.gate.refuse_proof(Proof::Saml, from, about, error, now);
     let status = if error.code() == "IDPRejectedClaim" { 403 } else { 400 };
     QueryError::of(error, status, error.code())
-}
-
-/// Tags are the provider's to say: a parameter would be whoever holds the assertion.
-fn asked(identity: &SamlIdentity) -> SessionTags {
-    let tags = identity.tags();
-    SessionTags {
-        tags: tags.principal.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        transitive: tags.transitive.iter().cloned().collect(),
-    }
 }
 
 /// What is told of the assertion besides the session.

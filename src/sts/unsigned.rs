@@ -15,7 +15,7 @@ use crate::authn::signed::From;
 use crate::authn::subject::{Identity, Visitor};
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{Asking, Gate, Operation, Proof};
-use crate::issue::{Inherited, IssueError, LONGEST_OWN, SHORTEST, SessionTags, Wanted, What};
+use crate::issue::{Inherited, IssueError, LONGEST_OWN, SHORTEST, Wanted, What};
 use crate::model::{OidcProvider, SessionName};
 use crate::query::answer::text;
 use crate::query::{Answered, Node, Params, QueryError};
@@ -268,13 +268,8 @@ async fn with_token(
         return machine::arrived(caller, params, Operation::AssumeRoleWithWebIdentity);
     }
     // Tags are the issuer's to say: a parameter would be whoever holds the token.
-    let tags = identity.tags();
-    let asked = SessionTags {
-        tags: tags.principal.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        transitive: tags.transitive.iter().cloned().collect(),
-    };
     let source = identity.source_identity().map(str::to_owned);
-    let inherited = Inherited::of(None, asked, source)?;
+    let inherited = Inherited::of(None, identity.tags().into(), source)?;
     let (resource, asking) = asking(params, &name, &inherited)?;
     let host_path = identity.host_path().to_owned();
     let strangers = sts.admin.issuers.is_shared(&host_path).then_some(host_path);

@@ -64,6 +64,17 @@ pub enum Source {
     Stored,
 }
 
+impl Source {
+    /// What people are told.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Config => "configuration",
+            Self::Stored => "store",
+        }
+    }
+}
+
 /// A client as it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClientView {
