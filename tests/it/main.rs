@@ -103,6 +103,7 @@ mod saml_bed;
 mod saml_command;
 mod saml_desk;
 mod saml_idp;
+mod saml_issued;
 mod saml_judge;
 mod saml_mutants;
 mod saml_others_alone;
