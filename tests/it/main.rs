@@ -106,6 +106,7 @@ mod saml_idp;
 mod saml_issued;
 mod saml_judge;
 mod saml_mutants;
+mod saml_names;
 mod saml_others_alone;
 mod saml_pysaml2;
 mod saml_sign_on;

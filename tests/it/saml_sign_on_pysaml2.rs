@@ -12,7 +12,7 @@ use crate::saml_desk::{desk, follow, here, metadata, posted, registered, sign_in
 use crate::sts_unsigned::PASSWORD;
 
 /// pysaml2, which answers a line with a line.
-struct Pysaml2 {
+pub(crate) struct Pysaml2 {
     child: Child,
     says: ChildStdin,
     hears: BufReader<ChildStdout>,
@@ -21,7 +21,7 @@ struct Pysaml2 {
 }
 
 impl Pysaml2 {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let files = tempfile::tempdir().unwrap();
         fs::write(files.path().join("sp.key"), &STRANGER.key_pem).unwrap();
         fs::write(files.path().join("sp.crt"), &STRANGER.certificate).unwrap();
@@ -38,7 +38,13 @@ impl Pysaml2 {
         Self { child, says, hears, _files: files, at }
     }
 
-    fn does(&mut self, words: Value) -> Value {
+    /// Knows one identity provider from here on, by its metadata.
+    pub(crate) fn trusts(&mut self, metadata: &str) -> Value {
+        fs::write(self.at.join("idp.xml"), metadata).unwrap();
+        self.does(json!({ "do": "trust" }))
+    }
+
+    pub(crate) fn does(&mut self, words: Value) -> Value {
         writeln!(self.says, "{words}").unwrap();
         let mut line = String::new();
         self.hears.read_line(&mut line).unwrap();
@@ -62,8 +68,7 @@ async fn pysaml2_signs_people_in_and_out() {
     let desk = desk().await;
     let mut sp = Pysaml2::new();
     let described = sp.does(json!({ "do": "metadata" }))["xml"].as_str().unwrap().to_owned();
-    fs::write(sp.at.join("idp.xml"), metadata(&desk).await).unwrap();
-    let trusted = sp.does(json!({ "do": "trust" }));
+    let trusted = sp.trusts(&metadata(&desk).await);
     assert_eq!(trusted["idp"], "https://sso.example/saml/metadata");
     let settings = json!({
         "idp_initiated": true,

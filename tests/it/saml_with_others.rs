@@ -27,8 +27,8 @@ fn company() -> Counter {
     counter
 }
 
-/// A service provider that knows `counter`, and is known there as `name`.
-fn introduced(counter: &Counter, name: &str, maker: Maker, more: &[&str]) -> ServiceProvider {
+/// What `counter` says of itself.
+pub(crate) fn own_metadata(counter: &Counter) -> String {
     // The key that signs it is made soon after the first start.
     let (mut visitor, mut own) = (Visitor::of(counter), None);
     let come = converges(PATIENCE, || {
@@ -36,7 +36,12 @@ fn introduced(counter: &Counter, name: &str, maker: Maker, more: &[&str]) -> Ser
         own.is_some()
     });
     assert!(come, "{}", counter.bailey.log());
-    let sp = ServiceProvider::start(maker, &own.unwrap().html);
+    own.unwrap().html
+}
+
+/// A service provider that knows `counter`, and is known there as `name`.
+pub(crate) fn introduced(counter: &Counter, name: &str, maker: Maker, more: &[&str]) -> ServiceProvider {
+    let sp = ServiceProvider::start(maker, &own_metadata(counter));
     let file = counter.bailey.path(&format!("{name}.xml"));
     std::fs::write(&file, sp.metadata()).unwrap();
     let add = ["sp", "add", name, "--metadata", file.to_str().unwrap()];
