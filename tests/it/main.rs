@@ -109,6 +109,7 @@ mod saml_mutants;
 mod saml_names;
 mod saml_others_alone;
 mod saml_pysaml2;
+mod saml_second_opinion;
 mod saml_sign_on;
 mod saml_sign_on_aws;
 mod saml_sign_on_pysaml2;

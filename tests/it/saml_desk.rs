@@ -46,6 +46,15 @@ pub(crate) fn described(entity: &str, acs: &str, signs: bool, more: &str) -> Str
     )
 }
 
+/// A key in there that assertions are encrypted for.
+pub(crate) fn encrypts(signer: &Signer) -> String {
+    format!(
+        "<md:KeyDescriptor use=\"encryption\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
+         <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
+        signer.base64()
+    )
+}
+
 /// Registers a service provider.
 pub(crate) async fn registered(desk: &Desk, name: &str, metadata: &str, settings: Value) {
     desk.office.post("/v1/saml-sps", json!({ "name": name, "metadata": metadata, "settings": settings })).await;

@@ -14,8 +14,8 @@ use serde_json::json;
 use crate::portal::{Browser, Page};
 use crate::saml_bed::{RSA, STRANGER};
 use crate::saml_desk::{
-    ACS, SLO, SP, SSO, address, ask, described, desk, follow, judged, metadata, moment, posted, registered, sign_in,
-    signed, status, xml,
+    ACS, SLO, SP, SSO, address, ask, described, desk, encrypts, follow, judged, metadata, moment, posted, registered,
+    sign_in, signed, status, xml,
 };
 use crate::sso_desk::Desk;
 use crate::sts_unsigned::PASSWORD;
@@ -317,18 +317,8 @@ async fn who_shares_what_an_application_knows_people_by_is_not_signed_in_there()
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_encrypted_is_opened_by_the_service_provider_alone() {
     let desk = desk().await;
-    let key = format!(
-        "<md:KeyDescriptor use=\"encryption\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
-         <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
-        STRANGER.base64()
-    );
-    registered(
-        &desk,
-        "wiki",
-        &described(SP, ACS, false, &key),
-        json!({ "attributes": [{ "name": "mail", "value": "mail" }] }),
-    )
-    .await;
+    let described = described(SP, ACS, false, &encrypts(&STRANGER));
+    registered(&desk, "wiki", &described, json!({ "attributes": [{ "name": "mail", "value": "mail" }] })).await;
     let mut browser = ann(&desk).await;
     let page = follow(&mut browser, &by_redirect(&ask("_q1"))).await;
     let text = xml(&posted(&page).1);
