@@ -3,23 +3,20 @@
 //! Whoever can send us what cannot be decrypted, and sees in what way it cannot, decrypts with our key ("How To Break XML
 //! Encryption"; Bleichenbacher and Manger). So what is not authenticated (CBC) or tells by itself (PKCS #1 v1.5) is refused by its
 //! name before a key is touched; everything after that has one error, and a key that could not be unwrapped is followed by the same
-//! work as one that could. The layer is our own, on the primitives of the cryptographic library: the ready one would have to be
-//! kept from names, references and derivations by which a message chooses its key.
-
-use std::fmt;
+//! work as one that could. Where there are several keys each is tried, whichever of them opens it. The layer is our own, on the
+//! primitives of the cryptographic library: the ready one would have to be kept from names, references and derivations by which a
+//! message chooses its key.
 
 use aws_lc_rs::aead::{
     AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey,
 };
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
-    OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bergshamra::xml::uppsala::{Document, NodeId};
 use zeroize::Zeroizing;
 
+use super::decryption_key::DecryptionKey;
 use super::error::{Kind, XmlError, quoted};
 use super::names::{AES_GCM, ENCRYPTION, ENCRYPTION_11, OAEP, OAEP_11, SHA1, SHA256, SHA384, SHA512, SIGNATURE};
 use super::shape::{base64, only};
@@ -30,56 +27,40 @@ use Presence::{May, Must};
 /// What is encrypted has to be an element.
 const ELEMENT: &str = "http://www.w3.org/2001/04/xmlenc#Element";
 
-/// Our key, by whose public half assertions are encrypted.
-pub struct DecryptionKey(OaepPrivateDecryptingKey);
-
-impl DecryptionKey {
-    /// Takes an RSA key in PKCS #8, as PEM.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn from_pem(text: &str) -> Result<Self, XmlError> {
-        let refuse = || XmlError::new(Kind::Algorithm, "the key", "it is no RSA key in PKCS #8 (`BEGIN PRIVATE KEY`)");
-        let (_, rest) = text.split_once("-----BEGIN PRIVATE KEY-----").ok_or_else(refuse)?;
-        let (body, _) = rest.split_once("-----END PRIVATE KEY-----").ok_or_else(refuse)?;
-        let digits: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
-        let der = Zeroizing::new(STANDARD.decode(digits.as_bytes()).map_err(|_| refuse())?);
-        let key = PrivateDecryptingKey::from_pkcs8(&der).map_err(|_| refuse())?;
-        Ok(Self(OaepPrivateDecryptingKey::new(key).map_err(|_| refuse())?))
-    }
-}
-
-impl fmt::Debug for DecryptionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DecryptionKey")
-    }
-}
-
 /// The one error for whatever cannot be decrypted.
 pub(super) fn refused() -> XmlError {
     XmlError::new(Kind::Decryption, "EncryptedAssertion", "it cannot be decrypted")
 }
 
-/// The text of the assertion in an `EncryptedAssertion`.
-pub(super) fn open(document: &Document<'_>, node: NodeId, key: Option<&DecryptionKey>) -> Result<String, XmlError> {
-    let Parts { cipher, wrap, wrapped, sealed } = parts(document, node)?;
-    let DecryptionKey(key) = key.ok_or_else(|| {
-        XmlError::new(
+/// The text of the assertion in an `EncryptedAssertion`, by one of `keys`.
+pub(super) fn open(document: &Document<'_>, node: NodeId, keys: &[&DecryptionKey]) -> Result<String, XmlError> {
+    let parts = parts(document, node)?;
+    if keys.is_empty() {
+        return Err(XmlError::new(
             Kind::Decryption,
             "EncryptedAssertion",
             "the assertion is encrypted, and there is no key to open it",
-        )
-    })?;
-    let mut room = Zeroizing::new(vec![0; key.min_output_size()]);
-    let unwrapped = key.decrypt(wrap, &wrapped, &mut room, None).ok().filter(|key| key.len() == cipher.key_len());
+        ));
+    }
+    // With every one of them, to the end: how long it takes says neither which one it was nor whether it was one.
+    let opened: Vec<_> = keys.iter().map(|key| by(key, &parts)).collect();
+    let plain = opened.into_iter().find_map(Result::ok).ok_or_else(refused)?;
+    String::from_utf8(plain).map_err(|_| refused())
+}
+
+/// What was encrypted, by one key.
+fn by(key: &DecryptionKey, parts: &Parts) -> Result<Vec<u8>, XmlError> {
+    let Parts { cipher, wrap, wrapped, sealed } = parts;
+    let mut room = Zeroizing::new(vec![0; key.oaep().min_output_size()]);
+    let unwrapped = key.oaep().decrypt(wrap, wrapped, &mut room, None).ok().filter(|key| key.len() == cipher.key_len());
     // A key of zeros stands in for the one that is not there, so that the work is the same. It opens nothing: see below.
     let zeros = [0; 32];
     let content_key = unwrapped.as_deref().or(zeros.get(..cipher.key_len())).ok_or_else(refused)?;
-    let plain = unseal(cipher, content_key, sealed);
+    let plain = unseal(cipher, content_key, sealed.clone());
     if unwrapped.is_none() {
         return Err(refused());
     }
-    String::from_utf8(plain?).map_err(|_| refused())
+    plain
 }
 
 /// Nonce, ciphertext, tag (XML Encryption 1.1, section 5.2.4).

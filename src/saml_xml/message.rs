@@ -3,7 +3,8 @@
 use bergshamra::xml::uppsala::{Document, NodeId};
 
 use super::claims::Claims;
-use super::decrypt::{self, DecryptionKey};
+use super::decrypt;
+use super::decryption_key::DecryptionKey;
 use super::error::{Kind, XmlError, quoted};
 use super::keys::PinnedKeys;
 use super::limits::{self, Origin};
@@ -50,18 +51,18 @@ impl<'t> Message<'t> {
         Claims::new(&self.document, self.response)
     }
 
-    /// Verifies every signature by `keys`, opens an encrypted assertion by `key`, and yields the assertion that is covered.
+    /// Verifies every signature by `keys`, opens an encrypted assertion by one of `opening`, and yields the assertion that is covered.
     ///
     /// # Errors
     /// When there is not exactly one assertion, where it belongs; when any signature has another shape than it should, does not
     /// hold, or when none covers the assertion; when it cannot be opened.
-    pub fn cover(self, keys: &PinnedKeys, key: Option<&DecryptionKey>) -> Result<Covered, XmlError> {
+    pub fn cover(self, keys: &PinnedKeys, opening: &[&DecryptionKey]) -> Result<Covered, XmlError> {
         let Self { text, document, response } = self;
         let assertion = frame(&document, response)?;
         if is(&document, assertion, ASSERTION, "EncryptedAssertion") {
             // The signature around it first: it covers what is encrypted, and who cannot sign needs no answer about decryption.
             let outer = coverage(&document, text, &[response], keys)?;
-            let plain = decrypt::open(&document, assertion, key)?;
+            let plain = decrypt::open(&document, assertion, opening)?;
             return opened(&plain, outer.nodes.contains(&response), outer.by, keys);
         }
         let Coverage { nodes, by } = coverage(&document, text, &[response, assertion], keys)?;

@@ -27,6 +27,7 @@
 mod asking;
 mod claims;
 mod decrypt;
+mod decryption_key;
 mod deflate;
 mod encrypt;
 mod error;
@@ -45,7 +46,7 @@ mod write;
 
 pub use asking::{Asked, Asking, Asks};
 pub use claims::{Claim, Claims, Said};
-pub use decrypt::DecryptionKey;
+pub use decryption_key::DecryptionKey;
 pub use deflate::{deflate, inflate};
 pub use encrypt::{CHANCE, encrypted};
 pub use error::{Kind, XmlError};

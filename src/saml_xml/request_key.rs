@@ -6,8 +6,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
 
+use super::decryption_key::between;
 use super::error::{Kind, XmlError};
 use super::keys::public_part;
 
@@ -51,14 +51,6 @@ impl RequestKey {
         signed.map_err(|_| XmlError::new(Kind::Algorithm, "the key", "it does not sign"))?;
         Ok(STANDARD.encode(signature))
     }
-}
-
-/// What stands in the first block of PEM of this name (RFC 7468).
-fn between(text: &str, name: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let (_, rest) = text.split_once(&format!("-----BEGIN {name}-----"))?;
-    let (body, _) = rest.split_once(&format!("-----END {name}-----"))?;
-    let digits: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
-    Some(Zeroizing::new(STANDARD.decode(digits.as_bytes()).ok()?))
 }
 
 impl fmt::Debug for RequestKey {

@@ -135,14 +135,14 @@ mod tests {
     fn what_is_signed_here_is_verified_by_the_verifier() {
         let own = Own::new();
         let text = own.signed(response(own.signed(assertion()))).render();
-        let covered = Message::parse(&text).unwrap().cover(&own.pinned(), None).unwrap();
+        let covered = Message::parse(&text).unwrap().cover(&own.pinned(), &[]).unwrap();
         assert!(covered.response_signed() && covered.assertion_signed());
         let issuer = covered.assertion().one(super::super::ASSERTION, "Issuer").unwrap().text().unwrap();
         assert_eq!(issuer, "a & b <é>");
         for (from, to) in [("a &amp; b", "a &amp; c"), (">us<", ">as<")] {
             let changed = text.replacen(from, to, 1);
             assert_ne!(changed, text);
-            let refused = Message::parse(&changed).unwrap().cover(&own.pinned(), None).map(|_| ()).unwrap_err();
+            let refused = Message::parse(&changed).unwrap().cover(&own.pinned(), &[]).map(|_| ()).unwrap_err();
             assert_eq!(refused.kind(), Kind::Signature);
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         let text = own.signed(response(sealed)).render();
         let open = |key: &Own| {
             let key = DecryptionKey::from_pem(&key.pem).unwrap();
-            Message::parse(&text).unwrap().cover(&own.pinned(), Some(&key))
+            Message::parse(&text).unwrap().cover(&own.pinned(), &[&key])
         };
         let covered = open(&theirs).unwrap();
         assert!(covered.response_signed() && covered.assertion_signed() && covered.encrypted());

@@ -6,7 +6,7 @@ use super::refused::{Refused, Rule};
 use super::statements::{self, Authentication};
 use super::{LONGEST, SKEW, SamlAssertion, ServiceProvider, Signed, envelope, instant, subject};
 use crate::base::Timestamp;
-use crate::saml_xml::{ASSERTION, Covered, Element, Message, SIGNATURE};
+use crate::saml_xml::{ASSERTION, Covered, DecryptionKey, Element, Message, SIGNATURE};
 
 /// What a response has to be, to be taken.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,8 @@ pub fn judge(text: &str, expected: Expected<'_>, now: Timestamp) -> Result<SamlA
     }
     let message = Message::parse(text)?;
     let addressed = envelope::check(&message.claims(), expected)?;
-    let covered = message.cover(provider.keys(), own.key.as_ref())?;
+    let opening: Vec<&DecryptionKey> = own.key.iter().collect();
+    let covered = message.cover(provider.keys(), &opening)?;
     if covered.response_signed() && !addressed {
         let why = "a signed response has to say its Destination (SAML bindings, section 3.5.5.2)";
         return Err(Refused::new(Rule::Destination, "Response", why));
