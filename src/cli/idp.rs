@@ -1,19 +1,24 @@
 //! `bailey idp`: outside SAML providers whose people assume roles and sign in. They are the SAML providers of the account, which
 //! `bailey provider saml` and the IAM API know too.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
 use super::iam::providers::text_of;
+use super::iam::read;
 use super::output::{Column, Format, moment};
 use super::session::{Session, encoded};
 use super::{Exit, check};
+use crate::admin::iam::providers::encryption::EncryptionChange;
 use crate::admin::iam::providers::fetched::{Came, Confirmation, Refreshed};
 use crate::admin::iam::providers::saml::{NewSamlProvider, SamlProviderView};
 use crate::directory::{Finding, Severity};
 use crate::model::SamlProviderName;
+use crate::model::saml_encryption::{Encryption, EncryptionMode, PrivateKey, PrivateKeyId, PrivateKeyPem};
 
 /// `bailey idp`.
 #[derive(Debug, Subcommand)]
@@ -35,6 +40,20 @@ pub enum IdpVerb {
         /// Its metadata: a file, `-` for standard input, or an `https://` address, from which it is fetched again once a day
         #[arg(long, value_name = "FILE|URL")]
         metadata: String,
+        /// Whether its assertions have to be encrypted: allowed or required
+        #[arg(long, value_name = "MODE", requires = "private_key")]
+        encryption: Option<EncryptionMode>,
+        /// The private key that opens them: RSA, as PEM; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        private_key: Option<PathBuf>,
+    },
+    /// Change how the assertions of one are encrypted
+    Change {
+        /// Name or ARN
+        provider: String,
+        /// What
+        #[command(flatten)]
+        what: Changed,
     },
     /// Say whether one is believed, and what has to be done about it
     Check {
@@ -73,6 +92,21 @@ pub struct Confirmed {
     metadata: Option<PathBuf>,
 }
 
+/// What is changed.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = true)]
+pub struct Changed {
+    /// Whether its assertions have to be encrypted: allowed or required
+    #[arg(long, value_name = "MODE")]
+    encryption: Option<EncryptionMode>,
+    /// One more private key that opens them: RSA, as PEM; `-` is standard input. There are two at most
+    #[arg(long, value_name = "FILE")]
+    private_key: Option<PathBuf>,
+    /// A private key that opens them no more, by its id as `show` tells it
+    #[arg(long, value_name = "ID")]
+    remove_private_key: Option<PrivateKeyId>,
+}
+
 const COLUMNS: &[Column<SamlProviderView>] = &[
     Column { title: "name", cell: |provider| provider.name.clone() },
     Column { title: "entity id", cell: |provider| provider.entity_id.clone().unwrap_or_default() },
@@ -80,6 +114,7 @@ const COLUMNS: &[Column<SamlProviderView>] = &[
     Column { title: "certificates", cell: |provider| provider.certificates.join(", ") },
     Column { title: "metadata of", cell: |provider| moment(provider.updated) },
     Column { title: "valid until", cell: |provider| provider.valid_until.map(moment).unwrap_or_default() },
+    Column { title: "encrypted", cell: |provider| provider.encryption.as_ref().map(encrypted).unwrap_or_default() },
     Column { title: "fetched from", cell: |provider| provider.source.clone().unwrap_or_default() },
     Column {
         title: "waits",
@@ -119,18 +154,36 @@ pub async fn run(session: &mut Session, verb: IdpVerb) -> anyhow::Result<Exit> {
             }
             found
         }
-        IdpVerb::Add { name, metadata } => {
+        IdpVerb::Add { name, metadata, encryption, private_key } => {
             let (metadata, url) = match metadata.contains("://") {
                 true => (None, Some(metadata)),
                 false => (Some(text_of(Path::new(&metadata))?), None),
             };
-            let new = NewSamlProvider { name, metadata, url, tags: std::collections::BTreeMap::new() };
+            let (private_key, tags) = (private_key.as_deref().map(key_of).transpose()?, BTreeMap::new());
+            let new = NewSamlProvider { name, metadata, url, tags, encryption, private_key };
             session.client.post("/v1/saml-providers", &new).await?
+        }
+        IdpVerb::Change { provider, what: Changed { encryption, private_key, remove_private_key } } => {
+            let private_key = private_key.as_deref().map(key_of).transpose()?;
+            let change = EncryptionChange { encryption, private_key, remove_private_key };
+            session.client.put(&format!("{}/encryption", one(&provider)), &change).await?
         }
         IdpVerb::Confirm { provider, what } => confirm(session, &one(&provider), what).await?,
     };
     session.output.record(&found, COLUMNS)?;
     Ok(Exit::Done)
+}
+
+/// The private key in a file. What is wrong with it is told without it.
+fn key_of(file: &Path) -> anyhow::Result<PrivateKeyPem> {
+    PrivateKeyPem::try_from(read(file)?).with_context(|| format!("cannot use {}", file.display()))
+}
+
+/// How assertions are encrypted, in words.
+fn encrypted(encryption: &Encryption) -> String {
+    let key = |key: &PrivateKey| format!("{} of {}", key.id, moment(key.added));
+    let keys: Vec<String> = encryption.keys.iter().map(key).collect();
+    format!("{}, for {}", encryption.mode.word(), keys.join(" and "))
 }
 
 async fn refresh(session: &mut Session, provider: &str) -> anyhow::Result<Exit> {

@@ -1,5 +1,5 @@
-//! Keys that seal what must be readable again: secret halves of access keys, seeds of the second factor; and keys that sign
-//! what others verify.
+//! Keys that seal what must be readable again: secret halves of access keys, seeds of the second factor, keys that open assertions; and
+//! keys that sign what others verify.
 //!
 //! Owns the sealing keys and the one way to seal and open, the signing keys ([`signing`]), and those
 //! that sessions follow from ([`session`]). A sealing key lies in the store, itself sealed by the master key,
@@ -36,7 +36,8 @@ pub use signing::{
     SigningKey, TokenError, issuer,
 };
 
-use crate::base::{Fault, Faulty, Secret, Timestamp};
+use crate::base::{Fault, Faulty, SamlProviderId, Secret, Timestamp};
+use crate::model::saml_encryption::PrivateKeyId;
 use crate::model::{KeyNumber, Sealed};
 use crate::store::{Store, StoreError};
 use ring::{Ring, RingError};
@@ -188,6 +189,12 @@ pub fn access_key_owner(id: &crate::model::AccessKeyId) -> String {
 #[must_use]
 pub fn mfa_device_owner(folded: &str) -> String {
     format!("mfa-device/{folded}")
+}
+
+/// For whom a key is sealed that opens assertions of a SAML provider.
+#[must_use]
+pub fn saml_provider_key_owner(provider: &SamlProviderId, id: &PrivateKeyId) -> String {
+    format!("saml-provider-key/{provider}/{id}")
 }
 
 #[cfg(test)]

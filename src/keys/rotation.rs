@@ -7,11 +7,11 @@
 use std::sync::PoisonError;
 
 use super::ring::RingError;
-use super::{Keys, KeysError, access_key_owner, mfa_device_owner};
+use super::{Keys, KeysError, access_key_owner, mfa_device_owner, saml_provider_key_owner};
 use crate::base::Timestamp;
 use crate::model::{Actor, KeyNumber, Sealed};
-use crate::store::schema::credentials as keys;
-use crate::store::{Commit, Intent, KeyRange, Revision, Store, StoreError, credentials, iam};
+use crate::store::schema::{credentials as keys, saml as saml_keys};
+use crate::store::{Commit, Intent, KeyRange, Revision, Store, StoreError, credentials, iam, saml};
 
 /// Why a rotation did not get to its end; begin again.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +103,13 @@ impl Keys {
         now: Timestamp,
     ) -> Result<(usize, usize), RotationError> {
         let mut rows = Vec::new();
-        for prefix in [keys::access_keys(), keys::mfa_devices(), keys::signing_keys(), keys::session_keys()] {
+        for prefix in [
+            keys::access_keys(),
+            keys::mfa_devices(),
+            keys::signing_keys(),
+            keys::session_keys(),
+            saml_keys::provider_keys(),
+        ] {
             store.for_each(&KeyRange::prefix(&prefix), |key, _| {
                 rows.push(key.to_vec());
                 Ok::<_, StoreError>(())
@@ -116,7 +122,7 @@ impl Keys {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(RotationError::Keys(error @ KeysError::NotOpened { .. })) => {
-                    tracing::error!(%error, "a secret is lost; delete its access key or device");
+                    tracing::error!(%error, "a secret is lost; delete its access key, device, or private key of a SAML provider");
                     unreadable += 1;
                     continue;
                 }
@@ -154,6 +160,15 @@ impl Keys {
         }
         if let Some(number) = keys::parse_session_key(row) {
             return self.reseal_session_key(store, number, old, commit);
+        }
+        if let Some((provider, id)) = saml_keys::parse_provider_key(row) {
+            let held = store.read(|snapshot| saml::provider_key(snapshot, &provider, &id))?;
+            let Some(mut held) = held else { return Ok(false) };
+            let anew = self.anew(&held.value.sealed, old, &saml_provider_key_owner(&provider, &id))?;
+            let Some(anew) = anew else { return Ok(false) };
+            held.value.sealed = anew;
+            commit.put_provider_key(&held.value, held.revision)?;
+            return Ok(true);
         }
         let name = keys::parse_mfa_device(row).unwrap_or_default();
         let Some(held) = store.read(|snapshot| credentials::mfa_device(snapshot, name))? else { return Ok(false) };

@@ -16,7 +16,8 @@
 //! `tests/it/saml_attacks.rs`.
 //!
 //! **Errors tell what decryption saw** (Bleichenbacher; lsh123/xmlsec#289). *Here:* AES-GCM with RSA-OAEP and nothing else, one error
-//! text, and the same work behind a key that cannot be unwrapped (`src/saml_xml/decrypt.rs`). *Tests:* `tests/it/saml_judge.rs`.
+//! text, and the same work behind a key that cannot be unwrapped, and with each key where there are two (`src/saml_xml/decrypt.rs`).
+//! *Tests:* `tests/it/saml_judge.rs`, `tests/it/sts_saml_encrypted.rs`.
 //!
 //! **For another service, another request, another time** (ASVS#1738). *Here:* each of these is a rule with a name, and a refusal says
 //! which (`src/authn/saml/judge.rs`). *Tests:* `tests/it/saml_judge.rs`, one field at a time.

@@ -46,6 +46,7 @@ pub mod resource;
 pub mod role;
 pub mod root;
 pub mod root_task;
+pub mod saml_encryption;
 pub mod saml_participation;
 pub mod saml_provider;
 pub mod saml_sp;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::saml_encryption::{Encryption, EncryptionError};
 use super::{AccountId, Arn, Tags};
 use crate::base::text::printable;
 use crate::base::{SamlProviderId, Timestamp};
@@ -39,6 +40,9 @@ pub struct SamlProvider {
     /// Other metadata that was found there, and that nobody has confirmed. It counts for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// How its assertions are encrypted; `None` of one that was given no key, whose encrypted assertions nothing opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// When it was made.
     pub created: Timestamp,
     /// When its metadata was written last.
@@ -116,6 +120,9 @@ pub enum SamlProviderError {
     /// Its metadata holds what no text of XML can.
     #[error("SAML metadata is text: it holds the character \\u{{{0:x}}}")]
     NoText(u32),
+    /// How its assertions are encrypted.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
 }
 
 impl SamlProviderName {

@@ -96,6 +96,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // There are none in layout 12. Older versions would leave rows of sessions behind, and sign tokens with keys of SAML.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 13,
+        what: "encrypted assertions of SAML providers",
+        // There are no keys for them in layout 13. Older versions would take plain assertions where encrypted ones are required, and
+        // leave keys behind.
+        run: |_, _| Ok(()),
+    },
 ];
 
 /// Rows looked at for one commit.

@@ -536,6 +536,13 @@ mod tests {
             (credentials::setting(Setting::PasswordPolicy), "setting/password-policy".to_owned()),
             (sso::client(&"app.1".parse().unwrap()), "client/app.1".to_owned()),
             (schema::saml::sp(&"wiki".parse().unwrap()), "saml-sp/wiki".to_owned()),
+            (
+                schema::saml::provider_key(
+                    &crate::base::SamlProviderId::from_bytes([7; 16]),
+                    &"A1".repeat(16).parse().unwrap(),
+                ),
+                format!("saml-provider-key/{}/{}", "07".repeat(16), "A1".repeat(16)),
+            ),
             (schema::saml::sp_of(""), format!("saml-sp-of/{}", hex::encode(Sha256::digest("")))),
             (sso::code(&[8; 32]), format!("authorization-code/{}", "08".repeat(32))),
             (sso::registration_token(&"ci".parse().unwrap()), "registration-token/ci".to_owned()),

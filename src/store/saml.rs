@@ -1,9 +1,13 @@
-//! Rows of SAML, in terms of the model: service providers, and the way to each from what it calls itself.
+//! Rows of SAML, in terms of the model: service providers, and the way to each from what it calls itself; and the sealed keys that open
+//! assertions of providers. Which of those a provider has stands in its own row.
 
 use super::execute::{from_json, to_json};
 use super::iam::{Read, as_read};
+use super::schema::credentials::sealing_key;
 use super::schema::saml as keys;
 use super::{Commit, Expect, KeyRange, Revision, Snapshot, StoreError, sso};
+use crate::base::SamlProviderId;
+use crate::model::saml_encryption::{PrivateKeyId, SealedPrivateKey};
 use crate::model::{SamlSp, SpName};
 
 /// The service provider of this name.
@@ -42,7 +46,45 @@ pub fn sp_of(snapshot: &dyn Snapshot, entity_id: &str) -> Result<Option<Read<Sam
     Ok(found.filter(|found| found.value.entity_id == entity_id))
 }
 
+/// The keys that open assertions of `provider`. There are few.
+///
+/// # Errors
+/// When a row cannot be read, or is damaged.
+pub fn provider_keys(snapshot: &dyn Snapshot, provider: &SamlProviderId) -> Result<Vec<SealedPrivateKey>, StoreError> {
+    let rows = snapshot.scan(&KeyRange::prefix(&keys::provider_keys_of(provider)), usize::MAX)?;
+    rows.iter().map(|(key, row)| from_json(key, &row.value)).collect()
+}
+
+/// That of this id.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn provider_key(
+    snapshot: &dyn Snapshot,
+    provider: &SamlProviderId,
+    id: &PrivateKeyId,
+) -> Result<Option<Read<SealedPrivateKey>>, StoreError> {
+    sso::read(snapshot, &keys::provider_key(provider, id))
+}
+
 impl Commit {
+    /// Writes a key that opens assertions of a provider, read at `revision`, 0 if it is new. The provider's row has to say the same.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_provider_key(&mut self, held: &SealedPrivateKey, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::provider_key(&held.provider, &held.id);
+        self.expect(key.clone(), as_read(revision));
+        self.claim(&sealing_key(held.sealed.key));
+        self.put(key, to_json(held)?);
+        Ok(())
+    }
+
+    /// Deletes one.
+    pub fn delete_provider_key(&mut self, provider: &SamlProviderId, id: &PrivateKeyId) {
+        self.delete(keys::provider_key(provider, id));
+    }
+
     /// Writes a service provider that was `before` at `revision`; `None` and 0 if it is new. No other may call itself the same.
     ///
     /// # Errors

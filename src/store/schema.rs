@@ -48,6 +48,7 @@
 //! | `+` service providers of SAML | 1, name | [`SamlSp`] as JSON | yes |
 //! | `+` what they call themselves | 2, digest of that (32) | name as JSON | no |
 //! | `+` where browsers' sessions were signed in by SAML | 3, session id | [`SamlParticipations`] as JSON | no |
+//! | `+` keys that open assertions of SAML providers | 4, provider id, key id | [`SealedPrivateKey`] as JSON | no |
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
 //! | `3` what devices asked for | digest of the device's code (32) | [`DeviceGrant`] as JSON | no |
@@ -108,6 +109,7 @@
 //! [`Client`]: crate::model::Client
 //! [`SamlSp`]: crate::model::SamlSp
 //! [`SamlParticipations`]: crate::model::saml_participation::SamlParticipations
+//! [`SealedPrivateKey`]: crate::model::saml_encryption::SealedPrivateKey
 //! [`Engagement`]: crate::model::Engagement
 //! [`Grant`]: crate::model::Grant
 //! [`OutsideIdentity`]: crate::model::OutsideIdentity
@@ -134,7 +136,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 13;
+pub const SCHEMA_VERSION: u32 = 14;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]

@@ -10,7 +10,7 @@ use super::assume_role::{answer, asking, wanted};
 use super::unsigned::{Arrived, Doors};
 use super::{Sts, begins};
 use crate::admin::AdminError;
-use crate::authn::saml::{SamlIdentity, SamlIdentityError, ServiceProvider};
+use crate::authn::saml::{Opening, SamlIdentity, SamlIdentityError, ServiceProvider};
 use crate::authn::signed::From;
 use crate::authn::subject::{Identity, Visitor};
 use crate::base::text::printable;
@@ -22,6 +22,7 @@ use crate::query::answer::text;
 use crate::query::params::invalid;
 use crate::query::{Node, Params, QueryError};
 use crate::rights::find::{self, FindError};
+use crate::store::saml;
 
 /// Characters of a provider's ARN (STS API reference, `PrincipalArn`).
 const PRINCIPAL_ARN: std::ops::RangeInclusive<usize> = 20..=2_048;
@@ -97,16 +98,20 @@ async fn verified(
     own: Arc<ServiceProvider>,
     now: Timestamp,
 ) -> Result<Result<SamlIdentity, SamlIdentityError>, QueryError> {
-    let (account, which) = (sts.admin.account.clone(), principal.to_owned());
+    let (account, which, keys) = (sts.admin.account.clone(), principal.to_owned(), sts.admin.keys.clone());
     let verified = sts.admin.store.run(move |store| {
-        match store.read(|snapshot| find::saml_provider(snapshot, &account, &which)) {
+        let known = store.read(|snapshot| match find::saml_provider(snapshot, &account, &which) {
             // As it is written in trust policies and in the assertion, letter by letter.
             Ok(found) if found.value.arn().as_str() == which => {
-                Ok(Some(SamlIdentity::verify(&found.value, &assertion, &own, now)))
+                let sealed = saml::provider_keys(snapshot, &found.value.id)?;
+                Ok(Some((found.value, sealed)))
             }
             Err(FindError::Store(error)) => Err(AdminError::Store(error)),
             Ok(_) | Err(_) => Ok(None),
-        }
+        })?;
+        let Some((provider, sealed)) = known else { return Ok(None) };
+        let opening = Opening::of(&keys, &provider, &sealed)?;
+        Ok::<_, AdminError>(Some(SamlIdentity::verify((&provider, opening), &assertion, &own, now)))
     });
     verified.await?.ok_or_else(|| {
         let message = format!("there is no SAML provider {}", printable(principal));

@@ -444,6 +444,7 @@ async fn a_provider_whose_metadata_nobody_read_is_believed_if_it_can_be_read() {
             described: None,
             source: None,
             waiting: None,
+            encryption: None,
             created: now(),
             updated: now(),
             tags: Tags::default(),

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::mapped::{self, PREFIX};
-use super::{Expected, IdentityProvider, MetadataError, Refused, Rule, SamlAssertion, ServiceProvider, judge};
+use super::{Expected, IdentityProvider, MetadataError, Opening, Refused, Rule, SamlAssertion, ServiceProvider, judge};
 use crate::authn::federated::SessionTags;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, RoleId, SamlProviderId, Secret, Timestamp};
@@ -96,19 +96,20 @@ impl Faulty for SamlIdentityError {
 }
 
 impl SamlIdentity {
-    /// Who `assertion`, a response in base64, makes somebody by the word of `provider`, at `now`. It is always unsolicited: nobody here
-    /// asked for it.
+    /// Who `assertion`, a response in base64, makes somebody by the word of `provider`, at `now`; `opening` is what opens its
+    /// assertions. It is always unsolicited: nobody here asked for it.
     ///
     /// # Errors
     /// When the provider's metadata cannot be used, the response breaks a rule, or it says what cannot be used.
     pub fn verify(
-        provider: &SamlProvider,
+        (provider, opening): (&SamlProvider, Opening),
         assertion: &Secret<String>,
         own: &ServiceProvider,
         now: Timestamp,
     ) -> Result<Self, SamlIdentityError> {
         let known = IdentityProvider::read(provider.metadata.as_str())
             .map_err(|why| SamlIdentityError::Metadata { provider: provider.name.to_string(), why })?;
+        let known = known.opened_by(opening);
         let text = Secret::new(decoded(assertion.expose()).ok_or(SamlIdentityError::NoText)?);
         let expected = Expected { provider: &known, own, request: None };
         let assertion = judge(text.expose(), expected, now).map_err(SamlIdentityError::Refused)?;

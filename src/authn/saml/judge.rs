@@ -31,8 +31,12 @@ pub fn judge(text: &str, expected: Expected<'_>, now: Timestamp) -> Result<SamlA
     }
     let message = Message::parse(text)?;
     let addressed = envelope::check(&message.claims(), expected)?;
-    let opening: Vec<&DecryptionKey> = own.key.iter().collect();
+    let opening: Vec<&DecryptionKey> = own.key.iter().chain(provider.opening().keys()).collect();
     let covered = message.cover(provider.keys(), &opening)?;
+    if provider.opening().is_required() && !covered.encrypted() {
+        let why = "it is not encrypted, and assertions of this provider have to be";
+        return Err(Refused::new(Rule::Encryption, "Assertion", why));
+    }
     if covered.response_signed() && !addressed {
         let why = "a signed response has to say its Destination (SAML bindings, section 3.5.5.2)";
         return Err(Refused::new(Rule::Destination, "Response", why));

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::instant;
+use super::{Opening, instant};
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::saml_xml::{Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched, XmlError};
 
@@ -22,6 +22,7 @@ pub struct IdentityProvider {
     logout: Vec<Endpoint>,
     valid_until: Option<Timestamp>,
     signed_requests: bool,
+    opening: Opening,
 }
 
 /// An address, and how one speaks to it.
@@ -83,7 +84,19 @@ impl IdentityProvider {
             logout: endpoints(role, "SingleLogoutService")?,
             valid_until: ends.into_iter().flatten().min(),
             signed_requests: matches!(role.attribute("WantAuthnRequestsSigned"), Some("true" | "1")),
+            opening: Opening::default(),
         })
+    }
+
+    /// The same, whose assertions are encrypted as `opening` says.
+    #[must_use]
+    pub fn opened_by(self, opening: Opening) -> Self {
+        Self { opening, ..self }
+    }
+
+    /// What opens its assertions besides a key of ours for everybody.
+    pub(super) fn opening(&self) -> &Opening {
+        &self.opening
     }
 
     /// Its name.

@@ -22,6 +22,7 @@ mod instant;
 mod judge;
 mod mapped;
 mod metadata;
+mod opening;
 mod party;
 mod refused;
 mod relying;
@@ -33,6 +34,7 @@ mod subject;
 pub use identity::{SamlIdentity, SamlIdentityError};
 pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
+pub use opening::{GivenKey, Opening, given, opened};
 pub use party::{Known, Party};
 pub use refused::{Refused, Rule};
 pub use service_provider::{Acs, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
@@ -64,7 +66,7 @@ pub struct ServiceProvider {
     pub acs: String,
     /// Names and addresses that count besides.
     pub also: Also,
-    /// What opens encrypted assertions.
+    /// What opens encrypted assertions, whoever sent them.
     pub key: Option<DecryptionKey>,
 }
 

@@ -32,6 +32,8 @@ pub enum Rule {
     Decryption,
     /// It is addressed to somebody else.
     Destination,
+    /// It is not encrypted, and has to be.
+    Encryption,
     /// It is XML that no response needs.
     Form,
     /// It answers another request, or none.
@@ -72,6 +74,7 @@ impl Rule {
             Self::Confirmation => "confirmation",
             Self::Decryption => "decryption",
             Self::Destination => "destination",
+            Self::Encryption => "encryption",
             Self::Form => "form",
             Self::InResponseTo => "in-response-to",
             Self::Issuer => "issuer",

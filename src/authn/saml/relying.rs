@@ -12,12 +12,14 @@
 use jiff::SignedDuration;
 
 use super::party::Known;
-use super::{Expected, IdentityProvider, Party, Rule, SamlAssertion, judge};
+use super::{Expected, IdentityProvider, Opening, Party, Rule, SamlAssertion, judge};
 use crate::authn::federated::relying::{By, Pending, Provider, ProviderError, Providers, Vouched};
 use crate::base::{Secret, Timestamp};
+use crate::keys::Keys;
+use crate::model::saml_encryption::SealedPrivateKey;
 use crate::model::{Actor, OutsideIssuer, SamlProvider};
 use crate::store::schema::sso::Spent;
-use crate::store::{Commit, Intent, Store, StoreError, iam};
+use crate::store::{Commit, Intent, Store, StoreError, iam, saml};
 
 /// How long somebody may be away at the provider.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -40,7 +42,7 @@ impl Providers {
     ) -> Result<(url::Url, Pending<T>), ProviderError> {
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
         let By::Saml(party) = &provider.by else { return Err(ProviderError::Unknown) };
-        let known = known(store, &provider, party)?;
+        let (known, _) = known(store, &provider, party)?;
         // An ID of XML begins with no digit.
         let id = format!("_{}", hex::encode(chance));
         let away = |why: String| ProviderError::Away { title: provider.title.clone(), why };
@@ -49,13 +51,13 @@ impl Providers {
     }
 
     /// Who somebody is whose browser, in which `pending` was kept, posted `response` to the address of the provider `name`. The
-    /// assertion counts once. Blocks.
+    /// assertion counts once; `keys` open what opens it. Blocks.
     ///
     /// # Errors
     /// When it does not go with what was begun, or the provider does not vouch for them in a way that is believed.
     pub fn receive<T>(
         &self,
-        store: &Store,
+        (store, keys): (&Store, &Keys),
         name: &str,
         pending: &Pending<T>,
         response: &Secret<String>,
@@ -66,7 +68,11 @@ impl Providers {
         let request = pending.request(name, GOOD_FOR, now).ok_or(ProviderError::NotBegun)?;
         let title = || provider.title.clone();
         let not_believed = |why: String| ProviderError::NotBelieved { title: title(), why };
-        let known = known(store, &provider, party)?;
+        let (known, registered) = known(store, &provider, party)?;
+        let known = match registered {
+            Some((registered, sealed)) => known.opened_by(Opening::of(keys, &registered, &sealed)?),
+            None => known,
+        };
         let expected = Expected { provider: &known, own: &party.own, request: Some(request) };
         let assertion = judge(response.expose(), expected, now).map_err(|refused| match refused.rule() {
             Rule::Status => ProviderError::Refused { title: title(), error: refused.why().to_owned() },
@@ -85,18 +91,31 @@ impl Providers {
     }
 }
 
+/// A provider as it is registered, and the sealed keys that open its assertions.
+type Registered = (SamlProvider, Vec<SealedPrivateKey>);
+
 /// What is known of a provider now.
-fn known(store: &Store, provider: &Provider, party: &Party) -> Result<IdentityProvider, ProviderError> {
+fn known(
+    store: &Store,
+    provider: &Provider,
+    party: &Party,
+) -> Result<(IdentityProvider, Option<Registered>), ProviderError> {
     let away = |why: String| ProviderError::Away { title: provider.title.clone(), why };
     let name = match &party.known {
-        Known::Told(known) => return Ok(IdentityProvider::clone(known)),
+        Known::Told(known) => return Ok((IdentityProvider::clone(known), None)),
         Known::Registered(name) => name,
     };
     let account = &provider.account;
-    let found = store.read(|snapshot| iam::named::<SamlProvider>(snapshot, Some(account), &name.folded()))?;
+    let found = store.read(|snapshot| {
+        let found = iam::named::<SamlProvider>(snapshot, Some(account), &name.folded())?;
+        let Some(found) = found else { return Ok(None) };
+        let sealed = saml::provider_keys(snapshot, &found.value.id)?;
+        Ok::<_, StoreError>(Some((found.value, sealed)))
+    })?;
     let found = found.ok_or_else(|| away(format!("there is no SAML provider `{name}` in the account")))?;
-    IdentityProvider::read(found.value.metadata.as_str())
-        .map_err(|why| away(format!("the metadata of the SAML provider `{name}` cannot be used: {why}")))
+    let read = IdentityProvider::read(found.0.metadata.as_str())
+        .map_err(|why| away(format!("the metadata of the SAML provider `{name}` cannot be used: {why}")))?;
+    Ok((read, Some(found)))
 }
 
 fn spend(store: &Store, assertion: &SamlAssertion, now: Timestamp) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use super::super::App;
 use super::super::extract::{Asked, Payload};
 use super::super::v1::Routes;
 use super::{Body, Failure, KeysBody, Shared, TagsBody, work};
+use crate::admin::iam::providers::encryption::EncryptionChange;
 use crate::admin::iam::providers::fetched::{self, Confirmation, Refreshed};
 use crate::admin::iam::providers::oidc::{NewOidcProvider, OidcProviderView};
 use crate::admin::iam::providers::saml::{NewSamlProvider, SamlProviderView};
@@ -41,6 +42,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .get("/v1/saml-providers/{provider}", Op::GetSAMLProvider, show_saml)
         .delete("/v1/saml-providers/{provider}", Op::DeleteSAMLProvider, remove_saml)
         .put("/v1/saml-providers/{provider}/metadata", Op::UpdateSAMLProvider, update_saml)
+        .put("/v1/saml-providers/{provider}/encryption", Op::UpdateSAMLProvider, encrypt_saml)
         .get("/v1/saml-providers/{provider}/check", Op::GetSAMLProvider, check_saml)
         .post("/v1/saml-providers/{provider}/refresh", Op::RefreshSAMLProvider, refresh_saml)
         .post("/v1/saml-providers/{provider}/confirm", Op::UpdateSAMLProvider, confirm_saml)
@@ -140,7 +142,7 @@ async fn create_saml(State(app): Shared, asked: Asked, body: Body<NewSamlProvide
         if let Some(fetched) = fetched {
             new.metadata = Some(fetched::text(fetched)?);
         }
-        admin.create_saml_provider(allowed, &new)
+        admin.create_saml_provider(allowed, new)
     })
     .await
 }
@@ -162,7 +164,17 @@ async fn update_saml(
     body: Body<MetadataBody>,
 ) -> SamlShown {
     let (allowed, MetadataBody { metadata }) = asked.authorize_body(body, |_| provider, Vec::new()).await?;
-    work(&app, move |admin| admin.update_saml_provider(allowed, &metadata)).await
+    work(&app, move |admin| admin.update_saml_provider(allowed, Some(&metadata), &EncryptionChange::default())).await
+}
+
+async fn encrypt_saml(
+    State(app): Shared,
+    asked: Asked,
+    Path(provider): Path<String>,
+    body: Body<EncryptionChange>,
+) -> SamlShown {
+    let (allowed, encryption) = asked.authorize_body(body, |_| provider, Vec::new()).await?;
+    work(&app, move |admin| admin.update_saml_provider(allowed, None, &encryption)).await
 }
 
 /// What is published there, as far as it may be reached from here.

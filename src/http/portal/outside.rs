@@ -140,7 +140,7 @@ async fn received(app: Arc<App>, name: String, visit: Visit) -> Response {
     let judged = app.store.run(move |store| {
         let now = worker.clock.now();
         pending.spend(store, now)?;
-        let vouched = worker.providers.receive(store, &name, &pending, &response, now)?;
+        let vouched = worker.providers.receive((store, &worker.admin.keys), &name, &pending, &response, now)?;
         Ok::<_, ProviderError>((vouched, pending.purpose))
     });
     match judged.await {

@@ -3,7 +3,7 @@
 use crate::store::schema::saml as keys;
 
 /// The words that such keys begin with.
-pub(super) const SPACES: [&str; 3] = ["saml-sp", "saml-sp-of", "saml-sessions"];
+pub(super) const SPACES: [&str; 4] = ["saml-sp", "saml-sp-of", "saml-sessions", "saml-provider-key"];
 
 /// The key that is spelt so.
 pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
@@ -17,6 +17,11 @@ pub(super) fn parse(space: &str, rest: &str) -> Option<Vec<u8>> {
             let key = [b"+\x03".as_slice(), &hex::decode(rest).ok()?].concat();
             keys::parse_participations(&key).map(|_| key)
         }
+        "saml-provider-key" => {
+            let (provider, id) = rest.split_once('/')?;
+            let key = [b"+\x04".as_slice(), &hex::decode(provider).ok()?, id.as_bytes()].concat();
+            keys::parse_provider_key(&key).map(|_| key)
+        }
         _ => None,
     }
 }
@@ -28,6 +33,9 @@ pub(super) fn words(key: &[u8]) -> Option<String> {
     }
     if let Some(session) = keys::parse_participations(key) {
         return Some(format!("saml-sessions/{}", hex::encode(session.as_bytes())));
+    }
+    if let Some((provider, id)) = keys::parse_provider_key(key) {
+        return Some(format!("saml-provider-key/{provider}/{id}"));
     }
     keys::parse_sp(key).map(|name| format!("saml-sp/{name}"))
 }

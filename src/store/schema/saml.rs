@@ -1,10 +1,11 @@
-//! Keys of SAML: service providers. The table is in [`super`].
+//! Keys of SAML: service providers, and what opens the assertions of providers. The table is in [`super`].
 
 use sha2::{Digest as _, Sha256};
 
 use super::key;
-use crate::base::SessionId;
+use crate::base::{SamlProviderId, SessionId};
 use crate::model::SpName;
+use crate::model::saml_encryption::PrivateKeyId;
 
 /// The kind of service providers in their space. Never renumber: it is on disk.
 const SP: u8 = 1;
@@ -15,7 +16,10 @@ const SP_OF: u8 = 2;
 /// The kind of places where browsers' sessions were signed in.
 const SESSION: u8 = 3;
 
-/// Spaces whose superseded rows move into history: service providers alone.
+/// The kind of private keys that open assertions of providers.
+const PROVIDER_KEY: u8 = 4;
+
+/// Spaces whose superseded rows move into history: service providers alone. An old secret that is kept is one that can leak.
 pub(super) fn is_historied(key: &[u8]) -> bool {
     key.starts_with(&[b'+', SP])
 }
@@ -65,4 +69,29 @@ pub fn sp_of(entity_id: &str) -> Vec<u8> {
 #[must_use]
 pub fn parse_sp_of(key: &[u8]) -> Option<[u8; 32]> {
     key.strip_prefix(&[b'+', SP_OF])?.try_into().ok()
+}
+
+/// A private key that opens assertions of a provider.
+#[must_use]
+pub fn provider_key(provider: &SamlProviderId, id: &PrivateKeyId) -> Vec<u8> {
+    key(b'+', &[&[PROVIDER_KEY], provider.as_bytes(), id.as_str().as_bytes()])
+}
+
+/// Prefix of those of a provider.
+#[must_use]
+pub fn provider_keys_of(provider: &SamlProviderId) -> Vec<u8> {
+    key(b'+', &[&[PROVIDER_KEY], provider.as_bytes()])
+}
+
+/// Prefix of those of all providers.
+#[must_use]
+pub fn provider_keys() -> Vec<u8> {
+    key(b'+', &[&[PROVIDER_KEY]])
+}
+
+/// Provider and id of such a key.
+#[must_use]
+pub fn parse_provider_key(key: &[u8]) -> Option<(SamlProviderId, PrivateKeyId)> {
+    let (provider, id) = key.strip_prefix(&[b'+', PROVIDER_KEY])?.split_first_chunk::<16>()?;
+    Some((SamlProviderId::from_bytes(*provider), std::str::from_utf8(id).ok()?.parse().ok()?))
 }

@@ -7,6 +7,7 @@ use crate::model::{
 use crate::store::iam::{self, Object};
 use crate::store::schema::iam as keys;
 use crate::store::schema::iam::Named;
+use crate::store::schema::saml;
 use crate::store::{Snapshot, execute, schema};
 
 const SHAPE: &str = "its key is not of its space's shape";
@@ -16,7 +17,14 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
     match key.first() {
         Some(b'L') => object::<Role>(snapshot, key, value).map(drop),
         Some(b'o') => object::<OidcProvider>(snapshot, key, value).map(drop),
-        Some(b'i') => object::<SamlProvider>(snapshot, key, value).map(drop),
+        Some(b'i') => {
+            let provider = object::<SamlProvider>(snapshot, key, value)?;
+            for held in provider.encryption.iter().flat_map(|encryption| &encryption.keys) {
+                let found = there(snapshot, &saml::provider_key(&provider.id, &held.id))?;
+                expect(found, &format!("its private key {} is not there", held.id))?;
+            }
+            Ok(())
+        }
         Some(b'W') => {
             let profile = object::<InstanceProfile>(snapshot, key, value)?;
             let role = profile.role.map(|role| there(snapshot, &keys::role(&role))).transpose()?;

@@ -1,10 +1,11 @@
 //! The rows of SAML.
 
 use super::{expect, plain, there};
+use crate::model::saml_encryption::SealedPrivateKey;
 use crate::model::saml_participation::SamlParticipations;
-use crate::model::{SamlSp, SpName};
+use crate::model::{SamlProvider, SamlSp, SpName};
 use crate::store::schema::{saml as keys, sessions};
-use crate::store::{Snapshot, execute, saml};
+use crate::store::{Snapshot, execute, iam, saml};
 
 const SHAPE: &str = "its key is not of its space's shape";
 
@@ -21,6 +22,14 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
     if let Some(session) = keys::parse_participations(key) {
         plain(execute::from_json::<SamlParticipations>(key, value))?;
         return expect(there(snapshot, &sessions::session(&session))?, "the session is not there");
+    }
+    if let Some((provider, id)) = keys::parse_provider_key(key) {
+        let held = plain(execute::from_json::<SealedPrivateKey>(key, value))?;
+        expect((held.provider, &held.id) == (provider, &id), "it holds the private key of another key")?;
+        let provider =
+            plain(iam::object::<SamlProvider>(snapshot, provider.as_bytes()))?.ok_or("its provider is not there")?;
+        let known = provider.value.encryption.is_some_and(|known| known.keys.iter().any(|known| known.id == id));
+        return expect(known, "its provider knows of no such key");
     }
     expect(keys::parse_sp_of(key).is_some(), SHAPE)?;
     let name = plain(execute::from_json::<SpName>(key, value))?;

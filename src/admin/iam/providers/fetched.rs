@@ -9,6 +9,7 @@ use url::Url;
 
 use super::super::super::{Admin, AdminError};
 use super::super::{digest, find};
+use super::encryption;
 use super::saml::{SamlProviderView, described, write};
 use crate::audit::{Event, Outcome};
 use crate::authn::saml::{Endpoint, IdentityProvider};
@@ -16,10 +17,12 @@ use crate::base::text::printable;
 use crate::base::{SamlProviderId, Timestamp};
 use crate::directory::{Finding, Severity};
 use crate::gate::Authorized;
+use crate::keys::Keys;
+use crate::model::saml_encryption::SealedPrivateKey;
 use crate::model::saml_provider::{Metadata, Waiting};
 use crate::model::{Actor, SamlProvider};
 use crate::store::iam::{self, Read};
-use crate::store::{Commit, Intent, StoreError};
+use crate::store::{Commit, Intent, StoreError, saml};
 
 /// How long before its end metadata is told to end.
 const SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 7);
@@ -257,10 +260,12 @@ impl Admin {
     /// When there is none, or the store cannot be read.
     pub fn check_saml_provider(&self, asked: &Authorized) -> Result<Vec<Finding>, AdminError> {
         let now = self.now();
-        self.store.read(|snapshot| {
+        let (provider, sealed) = self.store.read(|snapshot| {
             let provider = find::saml_provider(snapshot, &self.account, asked.resource())?.value;
-            Ok(findings(&provider, now))
-        })
+            let sealed = saml::provider_keys(snapshot, &provider.id)?;
+            Ok::<_, AdminError>((provider, sealed))
+        })?;
+        Ok(findings(&self.keys, (&provider, &sealed), now))
     }
 
     /// What somebody has to look at, of all providers. Blocks.
@@ -269,8 +274,13 @@ impl Admin {
     /// When the store cannot be read.
     pub fn saml_to_look_at(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let bad = |finding: Finding| (finding.severity > Severity::Fine).then_some(finding);
-        let all = self.all_saml()?;
-        let found = all.iter().flat_map(|provider| findings(provider, now)).filter_map(bad);
+        let all = self.store.read(|snapshot| {
+            let all = iam::page::<SamlProvider>(snapshot, Some(&self.account), None, usize::MAX)?;
+            let sealed = |provider: SamlProvider| Ok((saml::provider_keys(snapshot, &provider.id)?, provider));
+            all.into_iter().map(sealed).collect::<Result<Vec<_>, StoreError>>()
+        })?;
+        let say = |(sealed, provider): &(_, _)| findings(&self.keys, (provider, sealed), now);
+        let found = all.iter().flat_map(say).filter_map(bad);
         Ok(found.map(|finding| format!("{}: {}", finding.subject, finding.what)).collect())
     }
 
@@ -298,8 +308,8 @@ fn told(provider: &SamlProvider, came: Came) -> Vec<(&'static str, String)> {
     told
 }
 
-/// What is to be said of a provider.
-fn findings(provider: &SamlProvider, now: Timestamp) -> Vec<Finding> {
+/// What is to be said of a provider, and of its keys, of which `sealed` lies in the store.
+fn findings(keys: &Keys, (provider, sealed): (&SamlProvider, &Vec<SealedPrivateKey>), now: Timestamp) -> Vec<Finding> {
     let subject = format!("SAML provider {}", provider.name);
     let mut findings = Vec::new();
     let mut say = |severity, what: String, remedy: String| {
@@ -337,5 +347,6 @@ fn findings(provider: &SamlProvider, now: Timestamp) -> Vec<Finding> {
         );
         say(Severity::Warning, what, remedy);
     }
+    findings.extend(encryption::findings(keys, provider, sealed));
     findings
 }

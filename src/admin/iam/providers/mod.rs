@@ -3,6 +3,7 @@
 //! A role's trust policy can name one. What is kept is the description, by which `AssumeRoleWithWebIdentity` and
 //! `AssumeRoleWithSAML` go.
 
+pub mod encryption;
 pub mod fetched;
 pub mod oidc;
 pub mod saml;

@@ -8,13 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use super::super::super::{Admin, AdminError};
 use super::super::{Change, digest, find, holders, roles, views};
+use super::encryption::{EncryptionChange, encrypt};
 use super::room;
 use crate::authn::saml::IdentityProvider;
 use crate::base::{SamlProviderId, Timestamp};
 use crate::gate::Authorized;
+use crate::model::saml_encryption::{Encryption, EncryptionMode, PrivateKeyPem};
 use crate::model::saml_provider::{Described, MOST, MOST_KEYS, Metadata, Waiting};
 use crate::model::{SamlProvider, SamlProviderName, Tags};
 use crate::store::iam::{self, Read};
+use crate::store::saml;
 
 /// A provider to be described.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,11 +34,19 @@ pub struct NewSamlProvider {
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// Whether its assertions have to be encrypted; goes with a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionMode>,
+    /// A private key that opens them, as PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<PrivateKeyPem>,
 }
 
 /// A provider as it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SamlProviderView {
+    /// Stays the same: its id, in hex and capitals.
+    pub id: String,
     /// Its ARN.
     pub arn: String,
     /// Its name.
@@ -59,6 +70,9 @@ pub struct SamlProviderView {
     /// Until when its metadata counts, if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
+    /// How its assertions are encrypted, and the ids of the keys that open them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// What it says of itself; `None` in listings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
@@ -71,41 +85,46 @@ impl Admin {
     /// Describes a provider. Blocks.
     ///
     /// # Errors
-    /// When there is one of that name, its metadata is too long or cannot be used, there are too many, or a part fails.
+    /// When there is one of that name, its metadata is too long or cannot be used, its key is none, there are too many, or a part fails.
     pub fn create_saml_provider(
         &self,
         asked: Authorized,
-        new: &NewSamlProvider,
+        new: NewSamlProvider,
     ) -> Result<SamlProviderView, AdminError> {
         let id = SamlProviderId::from_bytes(self.fresh_id());
+        let NewSamlProvider { name, metadata, url, tags, encryption, private_key } = new;
+        let encryption = EncryptionChange { encryption, private_key, remove_private_key: None };
         self.change(asked, |change| {
-            let metadata = new.metadata.clone().ok_or_else(|| AdminError::OutOfBounds {
+            let metadata = metadata.ok_or_else(|| AdminError::OutOfBounds {
                 what: "a SAML provider without metadata".to_owned(),
                 limit: "give its metadata, or the `url` where it publishes that".to_owned(),
             })?;
             let mut provider = SamlProvider {
                 id,
                 account: change.account.clone(),
-                name: new.name.clone(),
+                name,
                 metadata: metadata.clone(),
                 described: None,
-                source: new.url.clone(),
+                source: url,
                 waiting: None,
+                encryption: None,
                 created: change.now,
                 updated: change.now,
-                tags: holders::tags_of(&new.tags)?,
+                tags: holders::tags_of(&tags)?,
             };
             fits(&provider)?;
             provider.described = Some(described(&metadata)?);
             roles::must_be_free::<SamlProvider>(change.snapshot, &provider, "SAML provider")?;
             room::<SamlProvider>(change, MOST, "SAML provider")?;
-            change.commit.add_object(&provider)?;
             noted(change, &provider);
+            encrypt(change, &self.keys, &mut provider, &encryption)?;
+            change.commit.add_object(&provider)?;
             Ok(SamlProviderView::of(&provider))
         })
     }
 
-    /// Deletes a provider. Trust policies that name it stay, and trust nobody by it, as in AWS. Blocks.
+    /// Deletes a provider, and the keys that open its assertions. Trust policies that name it stay, and trust nobody by it, as in AWS.
+    /// Blocks.
     ///
     /// # Errors
     /// When there is none, or a part fails.
@@ -113,19 +132,14 @@ impl Admin {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let Read { value: provider, revision } = find::saml_provider(change.snapshot, change.account, &which)?;
-            // Nothing hangs on a provider.
+            for held in saml::provider_keys(change.snapshot, &provider.id)? {
+                change.commit.delete_provider_key(&provider.id, &held.id);
+            }
+            // Nothing else hangs on a provider.
             change.commit.delete_object(&provider, revision, 0);
             change.note("provider", provider.arn().to_string());
             Ok(())
         })
-    }
-
-    /// Writes the metadata of a provider anew. Blocks.
-    ///
-    /// # Errors
-    /// When there is no such provider, it is too long or cannot be used, or a part fails.
-    pub fn update_saml_provider(&self, asked: Authorized, metadata: &Metadata) -> Result<SamlProviderView, AdminError> {
-        self.change_saml(asked, |change, provider| write(change, provider, metadata))
     }
 
     /// Sets tags of a provider. Blocks.
@@ -206,6 +220,7 @@ impl SamlProviderView {
     pub(super) fn of(provider: &SamlProvider) -> Self {
         let described = provider.described.as_ref();
         Self {
+            id: hex::encode_upper(provider.id.as_bytes()),
             arn: provider.arn().to_string(),
             name: provider.name.to_string(),
             created: provider.created,
@@ -215,6 +230,7 @@ impl SamlProviderView {
             entity_id: described.map(|described| described.entity_id.clone()),
             certificates: described.map(|described| described.certificates.clone()).unwrap_or_default(),
             valid_until: described.and_then(|described| described.valid_until),
+            encryption: provider.encryption.clone(),
             metadata: None,
             tags: views::tags(&provider.tags),
         }
