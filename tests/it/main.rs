@@ -158,6 +158,7 @@ mod sts_races;
 mod sts_root;
 mod sts_saml;
 mod sts_saml_clients;
+mod sts_saml_encrypted;
 mod sts_templates;
 mod sts_unsigned;
 mod sync_crash;

@@ -49,7 +49,7 @@ pub(crate) static PROVIDER: LazyLock<IdentityProvider> = LazyLock::new(|| provid
 pub(crate) static OWN: LazyLock<ServiceProvider> = LazyLock::new(own);
 
 impl Signer {
-    fn rsa() -> Self {
+    pub(crate) fn rsa() -> Self {
         Self::of(KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap(), RSA_SHA256)
     }
 

@@ -27,7 +27,7 @@ const WRONG: &str = "alice-falsch-kiesel-9";
 const LOCAL: &str = "vq7-Torf-Lampe-Zaun-xk";
 
 /// Secrets, by what they are.
-type Secrets = BTreeMap<String, Vec<u8>>;
+pub(crate) type Secrets = BTreeMap<String, Vec<u8>>;
 
 /// A company in which all sorts of secrets were made and used.
 struct Company {
@@ -152,13 +152,13 @@ fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Looks for all of them at once.
-struct Look {
+pub(crate) struct Look {
     automaton: aho_corasick::AhoCorasick,
     names: Vec<String>,
 }
 
 impl Look {
-    fn for_all(secrets: &Secrets) -> Self {
+    pub(crate) fn for_all(secrets: &Secrets) -> Self {
         let (mut names, mut patterns) = (Vec::new(), Vec::new());
         for (what, secret) in secrets {
             assert!(secret.len() >= 16, "{what} is too short to be looked for");
@@ -171,7 +171,7 @@ impl Look {
     }
 
     /// Which of the secrets are in `text`, and how.
-    fn found(&self, text: &[u8]) -> Vec<String> {
+    pub(crate) fn found(&self, text: &[u8]) -> Vec<String> {
         let all = self.automaton.find_overlapping_iter(text);
         let names: std::collections::BTreeSet<&String> = all.map(|one| &self.names[one.pattern().as_usize()]).collect();
         names.into_iter().cloned().collect()
@@ -183,7 +183,7 @@ fn holds(text: &[u8], bytes: &str) -> bool {
 }
 
 /// Every file below `directory` but the master key's own.
-fn files(directory: &Path, into: &mut Vec<std::path::PathBuf>) {
+pub(crate) fn files(directory: &Path, into: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {

@@ -20,6 +20,7 @@ use crate::portal::{Browser, Page};
 use crate::run;
 use crate::saml_bed::{ACS, RSA, SP, STRANGER, Sign, encrypted, metadata, now};
 use crate::sts_saml::Wanted;
+use crate::sts_saml_encrypted::{FIRST, GCM, OAEP};
 
 const HERE: &str = "https://bailey.example";
 const OURS: &str = "https://bailey.example/login/with/kessel/metadata";
@@ -504,4 +505,27 @@ async fn a_provider_that_cannot_be_asked_is_told_so() {
     }
     assert_eq!(eve.get("/login/with/other/metadata").await.status, 404);
     assert_eq!(eve.get("/login/with/kessel/callback?code=c&state=s").await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_provider_that_has_to_encrypt_signs_in_by_either_key_and_not_in_the_clear() {
+    let firm = Firm::at(now(), Known::Registered("Kessel".parse().unwrap())).await;
+    let new = json!({
+        "name": "kessel", "metadata": described(), "encryption": "required", "private_key": FIRST.key_pem,
+    });
+    firm.bureau.office.post("/v1/saml-providers", new).await;
+    let mut eve = Browser::new(&firm.bureau.office);
+    let request = firm.invited(&mut eve, "ext.eve").await;
+    posts(&mut eve, &firm.answers(&request, "_plain").base64()).await.says(403, "is not accepted");
+    assert!(eve.session().is_none());
+    // By the key that the provider was given, and by ours, which the configuration names for it.
+    let mut finn = Browser::new(&firm.bureau.office);
+    let request = firm.invited(&mut finn, "ext.finn").await;
+    let sealed = encrypted(&firm.answers(&request, "_first").xml(), &FIRST, GCM, OAEP);
+    posts(&mut finn, &STANDARD.encode(sealed)).await.leads_to("/me/grants");
+    let mut again = Browser::new(&firm.bureau.office);
+    let request = firm.begins(&mut again).await;
+    let sealed = encrypted(&firm.answers(&request, "_ours").xml(), &STRANGER, GCM, OAEP);
+    posts(&mut again, &STANDARD.encode(sealed)).await.leads_to("/me/grants");
+    sound(&firm.bureau.office.fixture);
 }

@@ -97,8 +97,15 @@ impl Company {
 
     /// Remembers every secret in what was asked or answered.
     fn remember_secrets_in(&self, value: &Value) {
-        const SECRET: [&str; 6] =
-            ["SecretAccessKey", "SessionToken", "Base32StringSeed", "Password", "OldPassword", "NewPassword"];
+        const SECRET: [&str; 7] = [
+            "SecretAccessKey",
+            "SessionToken",
+            "Base32StringSeed",
+            "Password",
+            "OldPassword",
+            "NewPassword",
+            "AddPrivateKey",
+        ];
         match value {
             Value::Object(members) => {
                 for (name, value) in members {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::ACCOUNT;
 use super::super::client::{Caller, has, names, now};
+use crate::sts_saml_encrypted::{FIRST, SECOND, id_of};
 
 const THUMBPRINT: &str = "990f4193972f2becf12ddeda5237f9c952f20d9e";
 
@@ -82,4 +83,33 @@ pub(in super::super) fn newer(admin: &Caller<'_>) {
     has(&admin.ok("GetMFADevice", device.clone()), &device);
     admin.ok("DeleteVirtualMFADevice", device.clone());
     admin.no("GetMFADevice", device).is("NoSuchEntity", 404, "shown");
+    encrypted(admin);
+}
+
+/// Keys for what a SAML provider encrypts.
+fn encrypted(admin: &Caller<'_>) {
+    let this = json!({"SAMLProviderArn": format!("arn:aws:iam::{ACCOUNT}:saml-provider/sealing")});
+    let metadata = crate::saml_bed::metadata(&[&crate::saml_bed::RSA]);
+    let with = |of: &Value, more: Value| {
+        let mut params = of.clone();
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        params
+    };
+    let new = json!({"Name": "sealing", "SAMLMetadataDocument": metadata, "AssertionEncryptionMode": "Required"});
+    admin.no("CreateSAMLProvider", new.clone()).is("InvalidInput", 400, "without a private key");
+    has(&admin.ok("CreateSAMLProvider", with(&new, json!({"AddPrivateKey": FIRST.key_pem}))), &this);
+    admin.ok("UpdateSAMLProvider", with(&this, json!({"AddPrivateKey": SECOND.key_pem})));
+    let shown = admin.ok("GetSAMLProvider", this.clone());
+    assert_eq!(names(&shown["PrivateKeyList"], "KeyId"), [id_of(&FIRST), id_of(&SECOND)]);
+    now(&shown["PrivateKeyList"][0]["Timestamp"]);
+    assert_eq!(
+        (&shown["AssertionEncryptionMode"], shown["SAMLProviderUUID"].as_str().unwrap().len()),
+        (&json!("Required"), 32)
+    );
+    let third = with(&this, json!({"AddPrivateKey": crate::saml_bed::STRANGER.key_pem}));
+    admin.no("UpdateSAMLProvider", third).is("LimitExceeded", 409, "has 2 at most");
+    let change = json!({"AssertionEncryptionMode": "Allowed", "RemovePrivateKey": id_of(&FIRST)});
+    admin.ok("UpdateSAMLProvider", with(&this, change.clone()));
+    admin.no("UpdateSAMLProvider", with(&this, change)).is("NoSuchEntity", 404, &id_of(&FIRST));
+    admin.ok("DeleteSAMLProvider", this);
 }
