@@ -38,6 +38,13 @@ pub trait Clock: Send + Sync {
         }
     }
 
+    /// The present moment, if it can be relied upon: what is thrown away because it is over does not come back when a leap is set right.
+    fn certain(&self) -> Option<Timestamp> {
+        let now = self.now();
+        // Set right just now, it would vouch for what was read before that.
+        (self.may_mint().is_ok() && self.now() >= now).then_some(now)
+    }
+
     /// Takes the wall clock as it stands for right, because a person says so.
     fn confirm(&self) {}
 

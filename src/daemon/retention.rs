@@ -32,14 +32,11 @@ pub async fn run(app: Arc<App>, keep: Duration, end: CancellationToken) -> anyho
             () = end.cancelled() => return Ok(()),
             _ = rounds.tick() => {}
         }
-        // A clock that leapt ahead would make all of history too old.
-        if app.clock.may_mint().is_err() {
-            continue;
-        }
         let (round, ending) = (Arc::clone(&app), end.clone());
         let removed = app.store.run(move |store| {
-            let before = horizon_at(round.clock.now(), keep);
-            remove(store, &round.audit, before, round.clock.now(), &|| ending.is_cancelled())
+            // A clock that leapt ahead would make all of history too old.
+            let Some(now) = round.clock.certain() else { return Ok(None) };
+            remove(store, &round.audit, horizon_at(now, keep), now, &|| ending.is_cancelled())
         });
         match removed.await {
             Ok(Some(Pruned { rows, journal, .. })) => tracing::info!(rows, journal, "removed old history"),

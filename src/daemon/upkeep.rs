@@ -55,7 +55,7 @@ pub async fn run(app: Arc<App>, end: CancellationToken) -> anyhow::Result<()> {
             end_lapsed_grants(&round, now);
             sweep_sessions(&round, &mut place.lock().unwrap_or_else(PoisonError::into_inner), now);
             note_contacts(&round, now);
-            forget_tokens(&round, now);
+            forget_tokens(&round);
             round.gate.settle_denials(now);
             round.audit.settle_owed(now)?;
             round.audit.tell_of_restore(now)?;
@@ -93,8 +93,10 @@ fn sweep_sessions(app: &App, place: &mut Place, now: Timestamp) {
     }
 }
 
-/// Forgets codes and tokens that are long over, once a minute. Blocks.
-fn forget_tokens(app: &App, now: Timestamp) {
+/// Forgets codes and tokens that are long over, once a minute; and nothing by a clock that is in doubt: to one that leapt ahead all is
+/// over, and what was spent would count again as soon as that is set right. Blocks.
+fn forget_tokens(app: &App) {
+    let Some(now) = app.clock.certain() else { return };
     if now.as_second().rem_euclid(60) >= i64::try_from(EVERY.as_secs()).unwrap_or(60) {
         return;
     }

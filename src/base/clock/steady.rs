@@ -210,6 +210,30 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_certain_by_a_clock_in_doubt_or_set_right_while_it_is_asked() {
+        let hands = Fake::default();
+        let clock = clock(&hands);
+        for (step, certain) in [(0, true), (2 * HOUR, false), (-2 * HOUR, true), (-HOUR, false), (HOUR, true)] {
+            hands.step(step);
+            assert_eq!(clock.certain(), certain.then(|| at(0)), "{step}");
+        }
+        /// A wall clock that is ahead for one look, the second of all.
+        struct SetRight(AtomicI64);
+        impl Hands for SetRight {
+            fn wall(&self) -> Timestamp {
+                if self.0.fetch_add(1, Ordering::Relaxed) == 1 { at(3 * HOUR) } else { at(0) }
+            }
+
+            fn running(&self) -> Duration {
+                Duration::ZERO
+            }
+        }
+        let clock = SteadyClock::new(SetRight(AtomicI64::new(0)), None, None);
+        assert_eq!(clock.certain(), None);
+        assert_eq!(clock.certain(), Some(at(0)));
+    }
+
+    #[test]
     fn seconds_are_everyday_life() {
         let hands = Fake::default();
         let clock = clock(&hands);
