@@ -3,7 +3,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::contexts::usual;
+use super::contexts::{Wanted, usual};
 use super::pending::{GOOD_FOR, Pending};
 use super::person::{AwsRole, NotTold, Told, Who};
 use super::response::{Delivery, Says, status};
@@ -79,7 +79,7 @@ impl Sso {
         if pending.force && authenticated < pending.at {
             return instead(Onward::SignIn);
         }
-        let needs_two = known.sp.require_mfa || pending.context.as_ref().is_some_and(|(_, two)| *two);
+        let needs_two = known.sp.require_mfa || pending.context.as_ref().is_some_and(Wanted::takes_two);
         if needs_two && session.mfa.is_none() {
             return instead(Onward::SecondFactor);
         }
@@ -142,7 +142,8 @@ impl Sso {
         let (format, name) = told.name_id;
         let end =
             now.saturating_add(jiff::SignedDuration::from_secs(known.sp.session.into())).unwrap_or(Timestamp::MAX);
-        let class = pending.context.as_ref().map_or_else(|| usual(who.session.mfa.is_some()), |(class, _)| class);
+        let mfa = who.session.mfa.is_some();
+        let class = pending.context.as_ref().and_then(|wanted| wanted.class(mfa)).unwrap_or_else(|| usual(mfa));
         let says = Says {
             id: &id,
             name_id: (format, &name),

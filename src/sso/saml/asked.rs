@@ -1,7 +1,7 @@
 //! Whether a request to sign somebody in is answered at all: who asks, where the answer goes, and what it takes.
 
 use super::bindings::{Sent, Verified};
-use super::contexts::wanted;
+use super::contexts::Wanted;
 use super::pending::Pending;
 use super::request::{AuthnRequest, Consumer, frame};
 use super::response::status;
@@ -83,16 +83,16 @@ fn consumer(known: &Known, wanted: &Consumer) -> Result<String, SamlError> {
     Ok(found.location.clone())
 }
 
-/// The class that is answered, if one is asked for, and what cannot be.
-fn takes(known: &Known, request: &AuthnRequest) -> (Option<(String, bool)>, Option<&'static str>) {
+/// The classes that can be answered, if any are asked for, and what cannot be.
+fn takes(known: &Known, request: &AuthnRequest) -> (Option<Wanted>, Option<&'static str>) {
     let own_names = request.name_qualifier.as_deref().is_none_or(|whose| whose == known.sp.entity_id);
     if !own_names || request.name_id_format.as_deref().is_some_and(|format| !gives(known, format)) {
         return (None, Some(status::INVALID_NAME_ID_POLICY));
     }
     match &request.context {
         None => (None, None),
-        Some((comparison, classes)) => match wanted(*comparison, classes) {
-            Some((class, two)) => (Some((class.to_owned(), two)), None),
+        Some((comparison, classes)) => match Wanted::of(*comparison, classes) {
+            Some(wanted) => (Some(wanted), None),
             None => (None, Some(status::NO_AUTHN_CONTEXT)),
         },
     }

@@ -1,5 +1,7 @@
 //! How surely somebody is signed in, in words of SAML (SAML authentication context; REFEDS profiles).
 
+use serde::{Deserialize, Serialize};
+
 /// A password, over an encrypted connection.
 pub(super) const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 /// Two factors.
@@ -39,21 +41,51 @@ impl Comparison {
     }
 }
 
-/// What it takes to be signed in as a service provider asks: the class that is answered, and whether that is of two factors. Of several
-/// the first that is known is preferred that needs one factor, and the service provider's order counts otherwise. `None` if it
-/// cannot be.
-pub(super) fn wanted(comparison: Comparison, classes: &[String]) -> Option<(&str, bool)> {
-    let known: Vec<(&str, u8)> = classes
-        .iter()
-        .filter_map(|class| CLASSES.iter().find(|(known, _)| known == class).map(|(_, level)| (class.as_str(), *level)))
-        .collect();
-    let least = known.iter().map(|(_, level)| *level).min()?;
-    let most = known.iter().map(|(_, level)| *level).max()?;
-    let first = |level: u8| known.iter().find(|(_, known)| *known == level).map(|(class, _)| (*class, level == 2));
-    match comparison {
-        Comparison::Exact | Comparison::Minimum | Comparison::Maximum => first(least),
-        Comparison::Better if most < 2 => Some((MFA, true)),
-        Comparison::Better => None,
+/// What a service provider is answered that asks how surely somebody is signed in: by one factor, and by two. Nothing is the answer that
+/// cannot be given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    #[serde(rename = "1", default, skip_serializing_if = "Option::is_none")]
+    one: Option<String>,
+    #[serde(rename = "2", default, skip_serializing_if = "Option::is_none")]
+    two: Option<String>,
+}
+
+impl Wanted {
+    /// What is answered to `classes`; `None` if nothing can be. The service provider's order counts among those that somebody meets as
+    /// they are signed in. One that would rather have two factors, and does with one, has nobody show another.
+    pub(super) fn of(comparison: Comparison, classes: &[String]) -> Option<Self> {
+        let known: Vec<(&str, u8)> = classes
+            .iter()
+            .filter_map(|class| {
+                CLASSES.iter().find(|(known, _)| known == class).map(|(_, level)| (class.as_str(), *level))
+            })
+            .collect();
+        let most = known.iter().map(|(_, level)| *level).max()?;
+        let met = |by: u8| {
+            let class = match comparison {
+                Comparison::Exact | Comparison::Minimum => known.iter().find(|(_, level)| *level <= by)?.0,
+                // As surely as can be without exceeding what is named: whoever has less than that does.
+                Comparison::Maximum => {
+                    let of_level = known.iter().find(|(_, level)| *level == by.min(most));
+                    of_level.map_or_else(|| usual(by == 2), |(class, _)| *class)
+                }
+                Comparison::Better => (most < by).then(|| usual(by == 2))?,
+            };
+            Some(class.to_owned())
+        };
+        let wanted = Self { one: met(1), two: met(2) };
+        (wanted.one.is_some() || wanted.two.is_some()).then_some(wanted)
+    }
+
+    /// Whether it takes two factors.
+    pub(super) fn takes_two(&self) -> bool {
+        self.one.is_none()
+    }
+
+    /// What is answered of somebody who showed two factors, or one.
+    pub(super) fn class(&self, mfa: bool) -> Option<&str> {
+        if mfa { self.two.as_deref() } else { self.one.as_deref() }
     }
 }
 
@@ -68,22 +100,38 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_what_it_takes() {
-        use Comparison::{Better, Exact, Minimum};
+        use Comparison::{Better, Exact, Maximum, Minimum};
         let kerberos = "urn:oasis:names:tc:SAML:2.0:ac:classes:Kerberos";
-        for (comparison, classes, takes) in [
-            (Exact, &[PASSWORD][..], Some((PASSWORD, false))),
-            (Exact, &[MFA], Some((MFA, true))),
-            (Exact, &[MFA, PASSWORD], Some((PASSWORD, false))),
-            (Exact, &[kerberos], None),
-            (Exact, &[kerberos, MFA], Some((MFA, true))),
-            (Minimum, &[PASSWORD], Some((PASSWORD, false))),
-            (Minimum, &[MFA], Some((MFA, true))),
-            (Better, &[PASSWORD], Some((MFA, true))),
-            (Better, &[MFA], None),
-            (Exact, &[], None),
+        let any = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
+        let sfa = "https://refeds.org/profile/sfa";
+        for (comparison, classes, one, two) in [
+            (Exact, &[PASSWORD][..], Some(PASSWORD), Some(PASSWORD)),
+            (Exact, &[any], Some(any), Some(any)),
+            (Exact, &[MFA], None, Some(MFA)),
+            (Exact, &[MFA, PASSWORD], Some(PASSWORD), Some(MFA)),
+            (Exact, &[PASSWORD, MFA], Some(PASSWORD), Some(PASSWORD)),
+            (Exact, &[kerberos, MFA], None, Some(MFA)),
+            (Minimum, &[PASSWORD], Some(PASSWORD), Some(PASSWORD)),
+            (Minimum, &[MFA], None, Some(MFA)),
+            (Minimum, &[MFA, sfa], Some(sfa), Some(MFA)),
+            (Maximum, &[MFA], Some(PASSWORD), Some(MFA)),
+            (Maximum, &[sfa], Some(sfa), Some(sfa)),
+            (Maximum, &[sfa, MFA], Some(sfa), Some(MFA)),
+            (Maximum, &[any, MFA], Some(PASSWORD), Some(MFA)),
+            (Maximum, &[any], Some(any), Some(any)),
+            (Better, &[any], Some(PASSWORD), Some(MFA)),
+            (Better, &[PASSWORD], None, Some(MFA)),
+            (Better, &[any, sfa], None, Some(MFA)),
         ] {
             let classes: Vec<String> = classes.iter().map(|class| (*class).to_owned()).collect();
-            assert_eq!(wanted(comparison, &classes), takes, "{comparison:?} {classes:?}");
+            let wanted = Wanted::of(comparison, &classes).unwrap();
+            assert_eq!((wanted.class(false), wanted.class(true)), (one, two), "{comparison:?} {classes:?}");
+            assert_eq!(wanted.takes_two(), one.is_none(), "{comparison:?} {classes:?}");
+        }
+        for (comparison, classes) in [(Exact, &[kerberos][..]), (Maximum, &[kerberos]), (Better, &[MFA]), (Exact, &[])]
+        {
+            let classes: Vec<String> = classes.iter().map(|class| (*class).to_owned()).collect();
+            assert_eq!(Wanted::of(comparison, &classes), None, "{comparison:?} {classes:?}");
         }
     }
 }

@@ -7,6 +7,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::contexts::Wanted;
 use crate::base::Timestamp;
 use crate::base::clock::expired;
 use crate::keys::{Keys, KeysError};
@@ -40,9 +41,9 @@ pub struct Pending {
     pub(super) passive: bool,
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub(super) name_id_format: Option<String>,
-    /// The class that is answered, and whether it takes two factors.
+    /// How surely somebody has to be signed in.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    pub(super) context: Option<(String, bool)>,
+    pub(super) context: Option<Wanted>,
     /// What is wrong with it, which the service provider is told: a status of the second level.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub(super) wrong: Option<String>,
