@@ -188,12 +188,17 @@ impl Trace {
     ) -> Result<Committed, StoreError> {
         self.try_commit(store, commit, outcome, now).map_err(|not| {
             let (error, trace) = *not;
-            match trace {
-                Self::Intended(intended) => intended.failed(&error, now),
-                other => other.complete(&Outcome::failed("NotCommitted", &error), now),
-            }
+            trace.failed(&error, now);
             error
         })
+    }
+
+    /// What follows from a commit that failed: it is recorded where that is certain. Blocks.
+    pub fn failed(self, error: &StoreError, now: Timestamp) {
+        match self {
+            Self::Intended(intended) => intended.failed(error, now),
+            other => other.complete(&Outcome::failed("NotCommitted", error), now),
+        }
     }
 
     /// As [`Trace::commit`], for whoever tries again when somebody else was faster. Blocks.

@@ -148,6 +148,13 @@ impl Authorized {
         })
     }
 
+    /// What follows from a commit that failed and is not tried again: it is recorded where that is certain. Blocks.
+    pub fn failed(mut self, error: &StoreError, now: Timestamp) {
+        if let Some(trace) = self.trace.take() {
+            trace.failed(error, now);
+        }
+    }
+
     /// The open record, for operations that take long and complete it themselves. `None` when the
     /// operation only shows something, or its record is owed.
     #[must_use]

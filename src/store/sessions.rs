@@ -180,6 +180,11 @@ impl Commit {
         Ok(())
     }
 
+    /// Has the commit happen only while a session is as it was read at `revision`: nobody ended it meanwhile.
+    pub fn expect_session(&mut self, id: &SessionId, revision: Revision) {
+        self.expect(keys::session(id), Expect::At(revision));
+    }
+
     /// Deletes a session that was read at `revision`.
     pub fn delete_session(&mut self, old: &Session, revision: Revision) {
         let key = keys::session(&old.id);

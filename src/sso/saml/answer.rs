@@ -11,15 +11,16 @@ use super::{Known, SamlError, Sso};
 use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::signed::Signed;
-use crate::base::Timestamp;
+use crate::base::{SessionId, Timestamp};
 use crate::gate::{Authorized, GateError, Operation};
 use crate::issue::Mint;
-use crate::model::saml_participation::SamlParticipation;
+use crate::model::saml_participation::{SamlParticipation, SamlParticipations};
 use crate::model::token_family::{LONGEST_USER_AGENT, Whence};
-use crate::model::{Session, User};
+use crate::model::{Actor, Session, User};
 use crate::sso::id_token;
+use crate::store::iam::Read;
 use crate::store::schema::sso::Spent;
-use crate::store::{Commit, Intent, StoreError, sessions, sso};
+use crate::store::{Commit, Intent, Snapshot, StoreError, sessions, sso};
 
 /// What becomes of a browser.
 #[derive(Debug)]
@@ -180,45 +181,103 @@ impl Sso {
         Ok(Onward::Deliver(Box::new(delivery)))
     }
 
+    /// Spends the request, and writes down where the session is signed in now: both while the session counts, or neither. So whoever
+    /// signs out at this moment is signed out there, too.
     fn saml_spend(
         &self,
         known: &Known,
         pending: &Pending,
-        (allowed, session, part): (Authorized, &crate::base::SessionId, SamlParticipation),
+        (mut allowed, session, part): (Authorized, &SessionId, SamlParticipation),
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<(), SamlError> {
-        let request = pending.id.as_ref().map(|id| {
-            let named = [known.sp.entity_id.as_bytes(), b"\0", id.as_bytes()].concat();
-            <[u8; 32]>::from(Sha256::digest(named))
-        });
-        let mut commit = Commit::new(allowed.actor(), now, Intent::Widen);
-        if let Some(request) = &request {
+        let request = pending.id.as_ref().map(|id| digest_of_request(known, id));
+        // Whoever was faster signed this browser in elsewhere, or answered this request, as the next look shows.
+        for _ in 0..MOST_TRIES {
+            let found = self.admin.store.read(|snapshot| Found::of(snapshot, session, request.as_ref()));
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    allowed.complete(&Outcome::failed("NotCommitted", &error), now);
+                    return Err(error.into());
+                }
+            };
+            if let Some(why) = found.in_the_way() {
+                allowed.complete(&Outcome::failed("NotCommitted", &why), now);
+                return Err(SamlError::asked(why));
+            }
+            let commit = found.commit((allowed.actor(), session, request.as_ref()), part.clone(), now)?;
+            match allowed.try_commit(&self.admin.store, commit, outcome, now) {
+                Ok(_) => return Ok(()),
+                Err(not) => match *not {
+                    (StoreError::Conflict { .. }, back) => allowed = back,
+                    (error, back) => {
+                        back.failed(&error, now);
+                        return Err(error.into());
+                    }
+                },
+            }
+        }
+        let why = "You sign in to many applications at this very moment. Load the page again.";
+        allowed.complete(&Outcome::failed("NotCommitted", &why), now);
+        Err(SamlError::asked(why))
+    }
+}
+
+/// How often a response is tried to be written down that others are faster than.
+const MOST_TRIES: usize = 64;
+
+/// What there is of a session and of a request to answer in it.
+struct Found {
+    session: Option<Read<Session>>,
+    parts: Option<Read<SamlParticipations>>,
+    spent: bool,
+}
+
+impl Found {
+    fn of(snapshot: &dyn Snapshot, session: &SessionId, request: Option<&[u8; 32]>) -> Result<Self, StoreError> {
+        let spent = request.map(|request| sso::is_spent(snapshot, Spent::SamlRequest, request)).transpose()?;
+        Ok(Self {
+            session: sessions::session(snapshot, session)?,
+            parts: sessions::participations(snapshot, session)?,
+            spent: spent.unwrap_or_default(),
+        })
+    }
+
+    /// Why no response is given.
+    fn in_the_way(&self) -> Option<&'static str> {
+        match &self.session {
+            _ if self.spent => {
+                Some("The application's request was answered before. Go back to the application and begin again.")
+            }
+            Some(held) if held.value.ended.is_none() => None,
+            _ => Some("You signed out meanwhile. Go back to the application and begin again."),
+        }
+    }
+
+    fn commit(
+        self,
+        (actor, session, request): (Actor, &SessionId, Option<&[u8; 32]>),
+        part: SamlParticipation,
+        now: Timestamp,
+    ) -> Result<Commit, StoreError> {
+        let mut commit = Commit::new(actor, now, Intent::Widen);
+        if let Some(request) = request {
             // As long as the pages before can lead here with it.
             let until = now.saturating_add(GOOD_FOR * 2).unwrap_or(Timestamp::MAX);
             commit.spend(Spent::SamlRequest, request, until)?;
         }
-        let held = self.admin.store.read(|snapshot| sessions::participations(snapshot, session))?;
-        let (mut all, revision) = held.map_or_else(Default::default, |held| (held.value, held.revision));
+        commit.expect_session(session, self.session.map_or(0, |held| held.revision));
+        let (mut all, revision) = self.parts.map_or_else(Default::default, |held| (held.value, held.revision));
         all.add(part);
         commit.put_saml_participations(session, &all, revision)?;
-        match allowed.commit(&self.admin.store, commit, outcome, now) {
-            Ok(_) => Ok(()),
-            Err(StoreError::Conflict { .. }) => {
-                let spent = |request: &[u8; 32]| {
-                    self.admin.store.read(|snapshot| sso::is_spent(snapshot, Spent::SamlRequest, request))
-                };
-                let why = match request.as_ref().map(spent).transpose()? {
-                    Some(true) => {
-                        "The application's request was answered before. Go back to the application and begin again."
-                    }
-                    _ => "You sign in to two applications at this very moment. Load the page again.",
-                };
-                Err(SamlError::asked(why))
-            }
-            Err(error) => Err(error.into()),
-        }
+        Ok(commit)
     }
+}
+
+/// What is remembered of a request that was answered.
+fn digest_of_request(known: &Known, id: &str) -> [u8; 32] {
+    Sha256::digest([known.sp.entity_id.as_bytes(), b"\0", id.as_bytes()].concat()).into()
 }
 
 /// Who is signed in with a browser, and from where they are.
