@@ -77,6 +77,14 @@ impl Sessions {
         Ok(live)
     }
 
+    /// The session whose cookie that is, whether or not it counts still: for what is to end with it. Reads the store, so it blocks.
+    #[must_use]
+    pub fn named_by(&self, cookie: &Secret<String>) -> Option<SessionId> {
+        let (id, turn) = self.keys.open_browser_cookie(cookie).ok()?;
+        let held = self.store.read(|snapshot| sessions::session(snapshot, &id)).ok()??.value;
+        (held.held_by == Held::Browser && held.turn == turn).then_some(id)
+    }
+
     /// That a use cannot be noted ends nobody's session now, and may later.
     fn used(&self, id: &SessionId, created: Timestamp, now: Timestamp) {
         let noted = self.store.read(|snapshot| sessions::seen(snapshot, id)).and_then(|seen| {

@@ -50,6 +50,8 @@ pub(super) struct SignIn<'a> {
     pub(super) passkey: Option<Asked>,
     /// Other firms whose people sign in by their own provider: address and title.
     pub(super) outside: Vec<(String, String)>,
+    /// A sign-out of applications did not come to its end in this browser.
+    pub(super) unfinished: bool,
 }
 
 /// Asks for a second factor behind a password.

@@ -17,8 +17,9 @@ use super::pages::{OnwardPage, as_sentence, message, page};
 use super::sign_in::set_cookie;
 use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
-use crate::base::{Fault, Faulty as _, Timestamp};
+use crate::base::{Fault, Faulty as _, Secret, SessionId, Timestamp};
 use crate::http::{App, Failure};
+use crate::model::Session;
 use crate::sso::saml::logout::{SignOutGo, SignOutMessage, SignOutStep, SigningOut};
 use crate::sso::saml::{Delivery, Onward, Pending, SamlError, Sent, paths};
 use crate::sso::{Sso, flow};
@@ -120,29 +121,69 @@ pub(super) async fn go(State(app): State<Arc<App>>, Path(name): Path<String>, vi
 pub(super) async fn sign_out(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
     blocking(app, move |app, now| {
-        let said = sent(&visit).and_then(|sent| sso.saml_sign_out_said(&sent, now)).map_err(|error| nowhere(&error))?;
-        let sealed = said.seal(&app.admin.keys).map_err(|error| nowhere(&error))?;
+        let said = sent(&visit).and_then(|sent| sso.saml_sign_out_said(&sent, now)).map_err(|error| stuck(&error))?;
+        let sealed = said.seal(&app.admin.keys).map_err(|error| stuck(&error))?;
         Ok(Redirect::to(&format!("{}?message={sealed}", paths::SIGN_OUT_ON)).into_response())
     })
     .await
 }
 
-/// Acts on it.
+/// Acts on it; without a message goes on where an application did not send the browser back.
 pub(super) async fn sign_out_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
     blocking(app, move |app, now| {
-        let keys = &app.admin.keys;
-        let message = SignOutMessage::open(keys, &visit.asked("message").unwrap_or_default(), now);
-        let Some(message) = message else {
-            return Ok(nowhere(&SamlError::Asked("The application's message is over.".to_owned())));
+        let under_way = under_way(app, &visit, now);
+        let Some(sealed) = visit.asked("message") else { return without(app, &sso, (&visit, under_way), now) };
+        let Some(message) = SignOutMessage::open(&app.admin.keys, &sealed, now) else {
+            return Ok(stuck(&SamlError::Asked("The application's message is over.".to_owned())));
         };
-        let under_way = visit.cookie(UNDER_WAY).and_then(|text| SigningOut::open(keys, text, now));
         let who = visit.signed_in(app, "", now).ok();
         let signed = who.as_ref().and_then(|who| who.caller.signed());
-        let step = sso.saml_sign_out(message, (signed, under_way), now).map_err(|error| nowhere(&error))?;
-        Ok(stepped(app, step, false))
+        let step = sso.saml_sign_out(message, (signed, session_of(app, &visit), under_way), now);
+        Ok(stepped(app, step.map_err(|error| stuck(&error))?, false))
     })
     .await
+}
+
+/// Goes on without the application that was asked last, once somebody says so on a page of ours: a page of another site could have it
+/// left out otherwise.
+fn without(
+    app: &App,
+    sso: &Sso,
+    (visit, under_way): (&Visit, Option<SigningOut>),
+    now: Timestamp,
+) -> Result<Response, Instead> {
+    let Some(under_way) = under_way else {
+        let nothing = "Nobody is being signed out with this browser, or it was begun too long ago.";
+        return Ok(match visit.signed_in(app, "", now) {
+            Ok(_) => message(200, "Nothing to go on with", nothing, ("/me", "My access")),
+            Err(_) => message(200, "Nothing to go on with", nothing, ("/login", "Sign in")),
+        });
+    };
+    if visit.is_ours() {
+        return Ok(stepped(app, sso.saml_sign_out_without(under_way, now)?, false));
+    }
+    let title = sso.saml_sign_out_waits(&under_way)?.unwrap_or_else(|| "The application".to_owned());
+    let words = format!("You are signed out here. {title} did not send your browser back yet.");
+    Ok(message(200, "Not signed out everywhere yet", &words, (paths::SIGN_OUT_ON, "Go on without it")))
+}
+
+/// What a browser carries of a sign-out that did not come to its end.
+pub(super) fn under_way(app: &App, visit: &Visit, now: Timestamp) -> Option<SigningOut> {
+    visit.cookie(UNDER_WAY).and_then(|text| SigningOut::open(&app.admin.keys, text, now))
+}
+
+/// The session that a browser has, whether or not it counts still. Blocks.
+fn session_of(app: &App, visit: &Visit) -> Option<SessionId> {
+    visit.cookie(SESSION).and_then(|cookie| app.admin.sessions.named_by(&Secret::new(cookie.to_owned())))
+}
+
+/// Somebody signed in anew: the applications that they were signed in to before are signed out with the new session. Blocks.
+pub(super) fn carry_over(app: &App, visit: &Visit, new: &Session, now: Timestamp) {
+    let (Some(sso), Some(before)) = (app.sso(), session_of(app, visit)) else { return };
+    if let Err(error) = sso.saml_carried_over(&before, new, now) {
+        tracing::warn!(%error, "applications of the session before are not signed out with the new one");
+    }
 }
 
 /// Goes on at the applications of a session that ended just now, and in the end to `onward`; `None` where there is nowhere to go on to,
@@ -150,7 +191,7 @@ pub(super) async fn sign_out_on(State(app): State<Arc<App>>, visit: Visit) -> Re
 pub(super) fn elsewhere(
     app: &App,
     sso: Option<Sso>,
-    session: crate::base::SessionId,
+    session: SessionId,
     onward: Option<String>,
     now: Timestamp,
 ) -> Option<Response> {
@@ -170,9 +211,10 @@ fn stepped(app: &App, step: SignOutStep, behind_form: bool) -> Response {
         false => Redirect::to(address).into_response(),
     };
     let mut answer = match &step.go {
-        SignOutGo::To(address) | SignOutGo::End(Some(address)) => onward(address),
         SignOutGo::Post(delivery) => post(app, delivery),
-        SignOutGo::End(None) => Redirect::to("/login?why=signed_out").into_response(),
+        SignOutGo::End { onward, missed } if !missed.is_empty() => not_everywhere(onward.as_deref(), missed),
+        SignOutGo::To(address) | SignOutGo::End { onward: Some(address), .. } => onward(address),
+        SignOutGo::End { onward: None, .. } => Redirect::to("/login?why=signed_out").into_response(),
     };
     match step.under_way.map(|under_way| under_way.seal(&app.admin.keys)) {
         Some(Ok(sealed)) => set_cookie(&mut answer, UNDER_WAY, &sealed, Some(600)),
@@ -182,6 +224,16 @@ fn stepped(app: &App, step: SignOutStep, behind_form: bool) -> Response {
         set_cookie(&mut answer, SESSION, "", Some(0));
     }
     answer
+}
+
+/// Says where somebody may be signed in still.
+fn not_everywhere(onward: Option<&str>, missed: &[String]) -> Response {
+    let words = format!(
+        "You are signed out here, and not at {}: sign out there yourself, or close your browser.",
+        missed.join(", ")
+    );
+    let onward = onward.map_or(("/login", "Sign in again"), |onward| (onward, "Back to the application"));
+    message(200, "Not signed out everywhere", &words, onward)
 }
 
 /// The message, whichever way it came.
@@ -222,12 +274,22 @@ fn off() -> Response {
     Failure::not_found("single sign-on is off here").into_response()
 }
 
-fn nowhere(error: &SamlError) -> Response {
-    let (status, heading) = match error.fault() {
+fn told(error: &SamlError) -> (u16, &'static str) {
+    match error.fault() {
         Fault::Caller => (400, "The application asks for what cannot be"),
         _ => (503, "Not now"),
-    };
+    }
+}
+
+fn nowhere(error: &SamlError) -> Response {
+    let (status, heading) = told(error);
     message(status, heading, &as_sentence(&error.to_string()), ("/me", "My access"))
+}
+
+/// The same on the way from one application to the next: the others can still be gone on to.
+fn stuck(error: &SamlError) -> Response {
+    let (status, heading) = told(error);
+    message(status, heading, &as_sentence(&error.to_string()), (paths::SIGN_OUT_ON, "Go on signing out"))
 }
 
 impl From<SamlError> for Instead {

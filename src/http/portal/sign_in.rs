@@ -66,6 +66,7 @@ pub(super) fn form(
             why,
             passkey: app.logins.ask_whoever(app.clock.now()),
             outside: listed(app),
+            unfinished: saml::under_way(app, visit, app.clock.now()).is_some(),
         },
     );
     set_cookie(&mut answer, FLOW, &code, Some(1_800));
@@ -141,6 +142,7 @@ pub(super) fn entered(
         form(app, visit, status, ("", "", Some(why)))
     })?;
     leave(app, visit, now);
+    saml::carry_over(app, visit, &begun.session, now);
     let mut answer = match factor {
         Some(Method::RecoveryCode { left }) => recovered(left, next),
         _ => onward(next),

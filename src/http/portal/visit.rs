@@ -128,7 +128,7 @@ impl Visit {
     }
 
     /// Whether the browser says that the page behind the request is ours. A browser that says nothing is none that people use.
-    fn is_ours(&self) -> bool {
+    pub(super) fn is_ours(&self) -> bool {
         let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
         match (text("sec-fetch-site"), text(ORIGIN.as_str())) {
             (Some(site), _) => site == "same-origin",

@@ -2,48 +2,36 @@
 //!
 //! Our own session ends first, whatever becomes of the rest: nobody waits for an application that does not answer. A service provider
 //! that asks has to sign, and to name the person and the session as we named them to it; anybody else could sign people out. What is
-//! under way lies sealed in a cookie, and where the browser still has to go, in the row of its session.
+//! under way lies sealed in a cookie, and where the browser still has to go, in the row of its session: that is there for days after
+//! the session, so that a session that was over by itself, or ended on a machine that failed meanwhile, still ends the others. Whoever
+//! is led to an application that does not lead back goes on from a page of ours, and is told in the end where they are still signed in.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::bindings::{Sent, Verified};
-use super::request::{frame, odd};
 use super::response::{Delivery, moment, signed, status};
-use super::{Known, SamlError, Sso, bindings, paths};
+pub use super::said_out::SignOutMessage;
+use super::said_out::{OWNER, Says, is_over};
+use super::{Known, SamlError, Sso, bindings};
 use crate::authn::saml::LogoutBinding;
 use crate::authn::signed::Signed;
-use crate::base::clock::expired;
 use crate::base::{SessionId, Timestamp};
 use crate::keys::Keys;
-use crate::model::Actor;
-use crate::model::saml_participation::SamlParticipation;
+use crate::model::saml_participation::{SamlParticipation, SamlParticipations};
 use crate::model::saml_sp::{NameId, SpName};
-use crate::saml_xml::{ASSERTION, Asks, Element, Node, PROTOCOL};
+use crate::model::{Actor, Session};
+use crate::saml_xml::Node;
+use crate::sessions::ending;
 use crate::store::{Commit, Intent, StoreError, sessions};
 
-/// For whom what is under way is sealed.
-const OWNER: &str = "saml-sign-out";
+/// What does it where nobody is signed in.
+const TASK: &str = "saml/sign-out";
 
-/// How long a browser may take from one service provider to the next, and on its way here.
-const GOOD_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// Why a session ends.
+const REASON: &str = "signed out of an application";
 
-/// A message about a sign-out whose signature holds, on its way to the page that acts on it: a form of another site comes without
-/// our cookies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignOutMessage {
-    sp: SpName,
-    says: Says,
-    at: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Says {
-    /// Sign somebody out.
-    Asks { id: String, relay_state: Option<String>, name_id: String, sessions: Vec<String> },
-    /// What became of a request of ours.
-    Answers { request: String, success: bool },
-}
+/// Applications that somebody is told of by name.
+const MOST_NAMED: usize = 8;
 
 /// A sign-out that is under way in a browser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +43,9 @@ pub struct SigningOut {
     waits: Option<(SpName, String)>,
     /// Somebody did not sign them out.
     partial: bool,
+    /// Who that is, as far as there is room in a cookie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missed: Vec<SpName>,
     /// Where the browser goes in the end, if nobody is answered.
     onward: Option<String>,
     at: Timestamp,
@@ -79,27 +70,12 @@ pub enum SignOutGo {
     /// It posts a message.
     Post(Box<Delivery>),
     /// It is at the end.
-    End(Option<String>),
-}
-
-fn is_over(at: Timestamp, now: Timestamp) -> bool {
-    expired(at.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX), now)
-}
-
-impl SignOutMessage {
-    /// As it stands in an address.
-    ///
-    /// # Errors
-    /// When nothing can be sealed.
-    pub fn seal(&self, keys: &Keys) -> Result<String, SamlError> {
-        keys.seal_to_text(OWNER, self).map_err(|error| SamlError::ours(&error))
-    }
-
-    /// What was sealed so, while it is good.
-    #[must_use]
-    pub fn open(keys: &Keys, text: &str, now: Timestamp) -> Option<Self> {
-        keys.open_text(OWNER, text).filter(|message: &Self| !is_over(message.at, now))
-    }
+    End {
+        /// Where it goes from there, if anywhere.
+        onward: Option<String>,
+        /// Applications where its person may be signed in still.
+        missed: Vec<String>,
+    },
 }
 
 impl SigningOut {
@@ -116,53 +92,43 @@ impl SigningOut {
     pub fn open(keys: &Keys, text: &str, now: Timestamp) -> Option<Self> {
         keys.open_text(OWNER, text).filter(|under_way: &Self| !is_over(under_way.at, now))
     }
+
+    fn of(
+        session: SessionId,
+        asked: Option<(SpName, String, Option<String>)>,
+        onward: Option<String>,
+        at: Timestamp,
+    ) -> Self {
+        Self { session, asked, waits: None, partial: false, missed: Vec::new(), onward, at }
+    }
+
+    fn misses(&mut self, sp: SpName) {
+        self.partial = true;
+        if self.missed.len() < MOST_NAMED && !self.missed.contains(&sp) {
+            self.missed.push(sp);
+        }
+    }
 }
 
 impl Sso {
-    /// What a service provider says about a sign-out by `sent`. Blocks.
-    ///
-    /// # Errors
-    /// What is wrong with it, for the person in front of the browser.
-    pub fn saml_sign_out_said(&self, sent: &Sent, now: Timestamp) -> Result<SignOutMessage, SamlError> {
-        let asking = sent.asking(&[Asks::SignOut, Asks::SignedOut])?;
-        let (asks, known) = (asking.asks(), self.saml_by_entity(asking.issuer(), now)?);
-        let Verified { message, signed, relay_state } = sent.verified(asking, known.metadata.keys())?;
-        if !signed {
-            return Err(SamlError::asked("The application's message is not signed: anybody could sign people out."));
-        }
-        let root = message.root();
-        let id = frame(root, (&self.issuer.at(paths::SIGN_OUT), signed), now)?;
-        let says = match asks {
-            Asks::SignOut => {
-                let (name_id, sessions) = whom(root, now)?;
-                Says::Asks { id, relay_state, name_id, sessions }
-            }
-            _ => {
-                let request = root.attribute("InResponseTo").unwrap_or_default().to_owned();
-                Says::Answers { request, success: succeeded(root)? }
-            }
-        };
-        Ok(SignOutMessage { sp: known.sp.name, says, at: now })
-    }
-
-    /// What comes of `message` in a browser in which `signed` is signed in, and `under_way` is. Blocks.
+    /// What comes of `message` in a browser in which `signed` is signed in, or was by `session`, and `under_way` is. Blocks.
     ///
     /// # Errors
     /// When it goes nowhere.
     pub fn saml_sign_out(
         &self,
         message: SignOutMessage,
-        (signed, under_way): (Option<&Signed>, Option<SigningOut>),
+        (signed, session, under_way): (Option<&Signed>, Option<SessionId>, Option<SigningOut>),
         now: Timestamp,
     ) -> Result<SignOutStep, SamlError> {
         let SignOutMessage { sp, says, .. } = message;
         match says {
             Says::Asks { id, relay_state, name_id, sessions } => {
                 let asked = (sp, id, relay_state);
-                match signed {
-                    Some(signed) => self.saml_sign_out_asked((asked, &name_id, &sessions), signed, now),
-                    // Nobody is signed in with this browser any more, which is what they want.
-                    None => self.saml_signed_out(&asked, &[status::SUCCESS], now),
+                match session {
+                    Some(session) => self.saml_sign_out_asked((asked, &name_id, &sessions), (session, signed), now),
+                    // Nobody was signed in with this browser, which is what they want.
+                    None => self.saml_signed_out(&asked, (&[status::SUCCESS], &[]), now),
                 }
             }
             Says::Answers { request, success } => {
@@ -170,10 +136,40 @@ impl Sso {
                 let Some(mut under_way) = under_way.filter(expected) else {
                     return Err(SamlError::asked("The application answers what this browser did not ask."));
                 };
-                under_way.partial |= !success;
+                under_way.waits = None;
+                if !success {
+                    under_way.misses(sp);
+                }
                 self.saml_sign_out_next(under_way, now)
             }
         }
+    }
+
+    /// What people call the service provider that was asked last and did not lead back yet. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn saml_sign_out_waits(&self, under_way: &SigningOut) -> Result<Option<String>, SamlError> {
+        under_way.waits.as_ref().map(|(sp, _)| self.saml_title(sp)).transpose()
+    }
+
+    /// Goes on without that one. Blocks.
+    ///
+    /// # Errors
+    /// When it goes nowhere.
+    pub fn saml_sign_out_without(&self, mut under_way: SigningOut, now: Timestamp) -> Result<SignOutStep, SamlError> {
+        if let Some((sp, _)) = under_way.waits.take() {
+            under_way.misses(sp);
+        }
+        self.saml_sign_out_next(under_way, now)
+    }
+
+    fn saml_title(&self, sp: &SpName) -> Result<String, SamlError> {
+        Ok(self.admin.known_sp(sp)?.map_or_else(|| sp.to_string(), |(known, _)| known.title))
+    }
+
+    fn saml_titles(&self, missed: &[SpName]) -> Result<Vec<String>, SamlError> {
+        missed.iter().map(|sp| self.saml_title(sp)).collect()
     }
 
     /// Goes on at the service providers of a session that ended just now; `None` if there are none. Blocks.
@@ -190,29 +186,62 @@ impl Sso {
         if held.is_none() {
             return Ok(None);
         }
-        let begun = SigningOut { session, asked: None, waits: None, partial: false, onward, at: now };
-        self.saml_sign_out_next(begun, now).map(Some)
+        self.saml_sign_out_next(SigningOut::of(session, None, onward, now), now).map(Some)
     }
 
+    /// Has the applications of the session that a browser had `before` be signed out with the one of the same person that it has now.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn saml_carried_over(&self, before: &SessionId, new: &Session, now: Timestamp) -> Result<(), SamlError> {
+        let found = self.admin.store.read(|snapshot| {
+            Ok::<_, StoreError>((sessions::session(snapshot, before)?, sessions::participations(snapshot, before)?))
+        })?;
+        let (Some(old), Some(held)) = found else { return Ok(()) };
+        if old.value.person.is_none() || old.value.person != new.person || *before == new.id {
+            return Ok(());
+        }
+        let mut commit = Commit::new(Actor::task(TASK), now, Intent::Narrow);
+        commit.put_saml_participations(before, &SamlParticipations::default(), held.revision)?;
+        commit.put_saml_participations(&new.id, &held.value, 0)?;
+        match self.admin.store.commit(commit) {
+            // Somebody signs out of one of them at this very moment, and of the others with that.
+            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A service provider asks. Each step can be done again after a failure: the session ends first, then who asked is noted as told,
+    /// and then the others are, one by one.
     fn saml_sign_out_asked(
         &self,
         (asked, name_id, indexes): ((SpName, String, Option<String>), &str, &[String]),
-        signed: &Signed,
+        (session, signed): (SessionId, Option<&Signed>),
         now: Timestamp,
     ) -> Result<SignOutStep, SamlError> {
-        let Some(session) = signed.session().map(|live| live.session().id) else {
-            return self.saml_signed_out(&asked, &[status::SUCCESS], now);
-        };
-        let part = self.saml_take(&session, now, |part| {
-            let is_named = indexes.is_empty() || indexes.contains(&part.session_index);
-            part.sp == asked.0 && part.name_id == name_id && is_named
-        })?;
-        if part.is_none() {
-            return self.saml_signed_out(&asked, &[status::REQUESTER, status::UNKNOWN_PRINCIPAL], now);
+        if let Some(signed) = signed {
+            let held = self.admin.store.read(|snapshot| sessions::participations(snapshot, &session))?;
+            let is_meant = |part: &SamlParticipation| {
+                let is_named = indexes.is_empty() || indexes.contains(&part.session_index);
+                part.sp == asked.0 && part.name_id == name_id && is_named
+            };
+            if !held.is_some_and(|held| held.value.at.iter().any(is_meant)) {
+                return self.saml_signed_out(&asked, (&[status::REQUESTER, status::UNKNOWN_PRINCIPAL], &[]), now);
+            }
+            self.admin.sign_out(signed, REASON, now).map_err(|error| SamlError::ours(&error))?;
+        } else if let Some(held) = self.admin.store.read(|snapshot| sessions::session(snapshot, &session))? {
+            // It counts no more, and might again: of somebody who is disabled only for now.
+            ending::recorded(
+                (&self.admin.store, &self.admin.audit),
+                &held,
+                &Actor::task(TASK),
+                ("person", REASON),
+                now,
+            )?;
         }
-        self.admin.sign_out(signed, "signed out of an application", now).map_err(|error| SamlError::ours(&error))?;
-        let begun = SigningOut { session, asked: Some(asked), waits: None, partial: false, onward: None, at: now };
-        let step = self.saml_sign_out_next(begun, now)?;
+        self.saml_take(&session, now, |part| part.sp == asked.0)?;
+        let step = self.saml_sign_out_next(SigningOut::of(session, Some(asked), None, now), now)?;
         Ok(SignOutStep { ended: true, ..step })
     }
 
@@ -228,19 +257,23 @@ impl Sso {
                     under_way.at = now;
                     return Ok(SignOutStep { go, under_way: Some(under_way), ended: false });
                 }
-                Ok(None) => under_way.partial = true,
+                Ok(None) => under_way.misses(part.sp),
                 Err(error) => {
                     tracing::warn!(%error, sp = %part.sp, "nobody is signed out there");
-                    under_way.partial = true;
+                    under_way.misses(part.sp);
                 }
             }
         }
         match &under_way.asked {
             Some(asked) if under_way.partial => {
-                self.saml_signed_out(asked, &[status::SUCCESS, status::PARTIAL_LOGOUT], now)
+                let codes = [status::SUCCESS, status::PARTIAL_LOGOUT];
+                self.saml_signed_out(asked, (&codes, &under_way.missed), now)
             }
-            Some(asked) => self.saml_signed_out(asked, &[status::SUCCESS], now),
-            None => Ok(SignOutStep { go: SignOutGo::End(under_way.onward), under_way: None, ended: false }),
+            Some(asked) => self.saml_signed_out(asked, (&[status::SUCCESS], &[]), now),
+            None => {
+                let go = SignOutGo::End { missed: self.saml_titles(&under_way.missed)?, onward: under_way.onward };
+                Ok(SignOutStep { go, under_way: None, ended: false })
+            }
         }
     }
 
@@ -258,7 +291,7 @@ impl Sso {
                 return Ok(None);
             };
             let taken = held.value.take(&sp);
-            let mut commit = Commit::new(Actor::task("saml/sign-out"), now, Intent::Narrow);
+            let mut commit = Commit::new(Actor::task(TASK), now, Intent::Narrow);
             commit.put_saml_participations(session, &held.value, held.revision)?;
             match self.admin.store.commit(commit) {
                 Ok(_) => return Ok(taken),
@@ -299,12 +332,12 @@ impl Sso {
     fn saml_signed_out(
         &self,
         (sp, request, relay_state): &(SpName, String, Option<String>),
-        codes: &[&str],
+        (codes, missed): (&[&str], &[SpName]),
         now: Timestamp,
     ) -> Result<SignOutStep, SamlError> {
         let known = self.saml_by_name(sp.as_str(), now)?;
         let go = match known.metadata.logout().first() {
-            None => SignOutGo::End(None),
+            None => SignOutGo::End { onward: None, missed: self.saml_titles(missed)? },
             Some(service) => {
                 let to = service.response_location.as_ref().unwrap_or(&service.location);
                 let response = self.saml_frame(("samlp:LogoutResponse", to), Some(request), codes, now);
@@ -334,29 +367,4 @@ impl Sso {
             }
         })
     }
-}
-
-/// Whom a request means, and which of their sessions: all, if it names none.
-fn whom(root: Element<'_>, now: Timestamp) -> Result<(String, Vec<String>), SamlError> {
-    if let Some(end) = root.attribute("NotOnOrAfter") {
-        let end: Option<Timestamp> = end.parse().ok().filter(|_| end.ends_with('Z'));
-        if end.is_none_or(|end| expired(end.saturating_add(SignedDuration::from_mins(1)).unwrap_or(end), now)) {
-            return Err(SamlError::asked("The application's request is over (NotOnOrAfter)."));
-        }
-    }
-    let name = root.at_most_one(ASSERTION, "NameID").map_err(|error| odd(&error))?;
-    let name = name.ok_or_else(|| {
-        SamlError::asked("The application names nobody by a NameID, which is how people are named here.")
-    })?;
-    let sessions = root.all(PROTOCOL, "SessionIndex").map_err(|error| odd(&error))?;
-    let sessions = sessions.into_iter().map(|one| one.text()).collect::<Result<_, _>>().map_err(|error| odd(&error))?;
-    Ok((name.text().map_err(|error| odd(&error))?, sessions))
-}
-
-fn succeeded(root: Element<'_>) -> Result<bool, SamlError> {
-    let code = root.one(PROTOCOL, "Status").and_then(|status| status.one(PROTOCOL, "StatusCode"));
-    let code = code.map_err(|error| odd(&error))?;
-    let below = code.at_most_one(PROTOCOL, "StatusCode").map_err(|error| odd(&error))?;
-    let is_partial = below.is_some_and(|below| below.attribute("Value") == Some(status::PARTIAL_LOGOUT));
-    Ok(code.attribute("Value") == Some(status::SUCCESS) && !is_partial)
 }

@@ -13,6 +13,7 @@
 //!  contexts      how surely somebody is signed in, in words of SAML
 //!  person        what is told of somebody: names, attributes, roles in AWS
 //!  response      the message, written, signed and encrypted
+//!  said_out      what service providers say of a sign-out
 //!  logout        one sign-out ends the others
 //!  metadata      who we are to service providers
 //! ```
@@ -32,6 +33,7 @@ mod pending;
 mod person;
 mod request;
 mod response;
+mod said_out;
 
 use crate::model::saml_sp::SamlSp;
 
