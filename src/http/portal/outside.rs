@@ -125,7 +125,10 @@ pub(super) async fn receive(State(app): State<Arc<App>>, Path(name): Path<String
     if !answer.headers().get_all(SET_COOKIE).iter().any(|held| held.as_bytes().starts_with(FLOW.as_bytes())) {
         set_cookie(&mut answer, FLOW, &flow, Some(1_800));
     }
-    set_posted(&mut answer, "", 0);
+    // Where something of ours failed, the same form may be sent again, by whoever loads the page anew.
+    if !answer.status().is_server_error() {
+        set_posted(&mut answer, "", 0);
+    }
     answer
 }
 
