@@ -24,8 +24,9 @@
 //!
 //! **Shown twice, or posted by somebody else's page** (ASVS#1738). *Here:* an assertion counts once for a role, written with the session
 //! in one act (`src/issue/mod.rs`), and once for a sign-in (`src/authn/saml/relying.rs`); nobody signs in by a response that this very
-//! browser did not ask for within five minutes (`src/http/portal/outside.rs`). *Tests:* `tests/it/sts_saml_clients.rs`, sixty-four at
-//! once and over a restart; `tests/it/sign_in_with_saml.rs`.
+//! browser did not ask for within five minutes (`src/http/portal/outside.rs`); by a clock that leapt ahead nothing of that is forgotten
+//! (`src/daemon/upkeep.rs`). *Tests:* `tests/it/sts_saml_clients.rs`, sixty-four at once and over a restart;
+//! `tests/it/sign_in_with_saml.rs`; `tests/it/saml_faults_firm.rs`, killed, on a full disk, and on a clock that is wrong.
 //!
 //! **People known by what others may be called next** (threats O9). *Here:* a sign-in takes persistent names of that provider for us, and
 //! keeps them apart from subjects of OpenID Connect by the same issuer (`src/authn/saml/party.rs`, `src/model/outside_identity.rs`).
@@ -48,11 +49,15 @@
 //! (`src/saml_xml/deflate.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
 //!
 //! **Somebody asks in another's name, or once more** (replay). *Here:* who says that it signs has to, by either binding, and what is
-//! signed beside a message is verified letter by letter as it came (`src/sso/saml/bindings.rs`); a request is answered once
-//! (`src/sso/saml/answer.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
+//! signed beside a message is verified letter by letter as it came (`src/sso/saml/bindings.rs`); a request is answered once, and in a
+//! session that counts, both in one act (`src/sso/saml/answer.rs`). *Tests:* `tests/it/saml_sign_on.rs`; `tests/it/saml_faults.rs`.
 //!
 //! **Somebody signs others out** (forged `LogoutRequest`). *Here:* one without a signature counts for nothing, and it has to name the
 //! person and the session as we named them to that very service provider (`src/sso/saml/logout.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
+//!
+//! **Signed out, and not everywhere** (a sign-out that stops at an application which does not lead back). *Here:* our session ends first;
+//! a page of ours goes on without that application, and whoever asked, or the person, is told where they are signed in still
+//! (`src/sso/saml/logout.rs`, `src/http/portal/saml.rs`). *Tests:* `tests/it/saml_faults_logout.rs`.
 //!
 //! **A stolen key makes assertions** (Golden SAML, SolarWinds 2020). *Here:* the key is sealed and leaves by no door; each assertion is
 //! in the log by its ID, in the commit that spends the request, so that what was made elsewhere is told from ours: `bailey saml issued

@@ -10,6 +10,7 @@ use crate::bed::visitor::Visitor;
 use crate::bed::{PATIENCE, converges};
 use crate::credentials::app_code;
 use crate::portal_browser::{PASSWORD, sign_in_at};
+use crate::saml_shop::device_of;
 
 const PASSWORD_CLASS: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 const MFA_CLASS: &str = "https://refeds.org/profile/mfa";
@@ -66,17 +67,6 @@ fn shows_ann(browser: &Chromium, maker: Maker, class: &str) -> String {
     name
 }
 
-/// Gives ann a device of codes; what it is seeded with.
-fn device_of_ann(counter: &Counter) -> String {
-    let made = counter.post("/v1/mfa-devices", &json!({ "name": "ann-phone" }));
-    let (serial, seed) = (made["serial"].as_str().unwrap(), made["seed"].as_str().unwrap());
-    let now = bailey::base::Clock::now(&bailey::base::clock::SystemClock);
-    let before = |seconds| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap();
-    let path = format!("/v1/users/ann/mfa-devices/{}", serial.replace(':', "%3A").replace('/', "%2F"));
-    counter.put(&path, &json!({ "first": app_code(seed, before(60)), "second": app_code(seed, before(30)) }));
-    seed.to_owned()
-}
-
 /// Ann signs in, out at the application, in again, out at our portal, and in by two factors where that is asked for.
 fn signs_in_and_out(maker: Maker, more: &[&str]) {
     let counter = company();
@@ -95,7 +85,7 @@ fn signs_in_and_out(maker: Maker, more: &[&str]) {
     browser.go(&format!("{}/logout", counter.url()));
     browser.clicks("form button");
     browser.until("[role=alert]", "You are signed out");
-    let seed = device_of_ann(&counter);
+    let seed = device_of(&counter, "ann");
     if maker == Maker::Mellon {
         counter.bailey.ok(&["sp", "change", "wiki", "--require-mfa"]);
     }

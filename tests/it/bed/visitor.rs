@@ -6,6 +6,16 @@ use std::io;
 
 use super::counter::{Caller, Counter};
 
+/// The one cookie of ours that goes along with forms of other sites.
+const GOES_ALONG: &str = "__Host-bailey-saml";
+
+/// Whose page leads to the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Site {
+    Ours,
+    Another,
+}
+
 /// A browser.
 pub(crate) struct Visitor {
     caller: Caller,
@@ -67,7 +77,17 @@ impl Visitor {
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Page {
-        self.ask("GET", path, "").unwrap()
+        self.ask(("GET", Site::Ours), path, "").unwrap()
+    }
+
+    /// Is led to one of our pages from another site.
+    pub(crate) fn led_to(&mut self, path: &str) -> Page {
+        self.ask(("GET", Site::Another), path, "").unwrap()
+    }
+
+    /// Sends a form of a page of another site; what cookies stay behind then stays behind.
+    pub(crate) fn posts_from_elsewhere(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
+        self.try_posting(Site::Another, path, form).unwrap()
     }
 
     /// Sends a form of one of our own pages.
@@ -77,25 +97,41 @@ impl Visitor {
 
     /// An error is a connection that broke: nobody knows what became of the form.
     pub(crate) fn try_post(&mut self, path: &str, form: &[(&str, &str)]) -> io::Result<Page> {
+        self.try_posting(Site::Ours, path, form)
+    }
+
+    /// An error is a connection that broke: nobody knows what became of the page.
+    pub(crate) fn try_get(&mut self, path: &str) -> io::Result<Page> {
+        self.ask_once(("GET", Site::Ours), path, "")
+    }
+
+    fn try_posting(&mut self, site: Site, path: &str, form: &[(&str, &str)]) -> io::Result<Page> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        self.ask("POST", path, &body)
+        self.ask(("POST", site), path, &body)
     }
 
     /// A connection that the other side has closed meanwhile is made anew, where nothing was sent that counts.
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> io::Result<Page> {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    fn ask(&mut self, how: (&str, Site), path: &str, body: &str) -> io::Result<Page> {
+        match self.ask_once(how, path, body) {
+            Err(_) if how.0 == "GET" => self.ask_once(how, path, body),
+            told => told,
+        }
+    }
+
+    fn ask_once(&mut self, (method, site): (&str, Site), path: &str, body: &str) -> io::Result<Page> {
+        let goes = |name: &str| site == Site::Ours || method == "GET" || name == GOES_ALONG;
+        let cookies = self.cookies.iter().filter(|(name, _)| goes(name));
+        let cookies: Vec<String> = cookies.map(|(name, value)| format!("{name}={value}")).collect();
+        let site = if site == Site::Ours { "same-origin" } else { "cross-site" };
         let headers = [
             ("host", self.caller.host()),
             ("cookie", cookies.join("; ")),
-            ("sec-fetch-site", "same-origin".to_owned()),
+            ("sec-fetch-site", site.to_owned()),
             ("accept", "text/html".to_owned()),
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value));
-        let (status, head, html) = match self.caller.ask((method, path), &headers, body) {
-            Err(_) if method == "GET" => self.caller.ask((method, path), &headers, body)?,
-            told => told?,
-        };
+        let (status, head, html) = self.caller.ask((method, path), &headers, body)?;
         let mut location = None;
         for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
             match name.to_ascii_lowercase().as_str() {
