@@ -92,6 +92,32 @@ fn a_request_is_answered_once_to_sixty_four_at_once_and_over_restarts() {
     shop.is_sound();
 }
 
+/// Whatever is given is given before the session ends, so that a sign-out knows of it.
+#[test]
+fn nobody_is_signed_in_anywhere_behind_their_sign_out() {
+    let shop = Shop::open(Bailey::with(""));
+    let mut ann = shop.ann();
+    let form = ann.get("/logout").field("form");
+    let onward: Vec<String> =
+        (0..RACERS).map(|n| ann.led_to(&Shop::asking(APPS[n % 3], &format!("_{n}"))).location.unwrap()).collect();
+    let pages = at_once(&shop.counter, &mut ann, |n, window| match n {
+        20 => window.post("/logout", &[("form", &form)]),
+        n => window.led_to(&onward[n]),
+    });
+    for (n, page) in pages.iter().enumerate().filter(|(n, _)| *n != 20) {
+        match (&page.location, try_carried(page)) {
+            (Some(to), _) => assert!(to.starts_with("/login?next="), "{n}: {page:?}"),
+            (None, Some(carried)) => assert_eq!(carried.status(), ["Success"], "{n}: {page:?}"),
+            (None, None) => refuses(page, 400, "You signed out meanwhile"),
+        }
+    }
+    let number = |record: &serde_json::Value| record["bailey"]["seq"].as_u64().unwrap();
+    let (given, ended) = (shop.done("IssueSamlResponse"), shop.done("EndSession"));
+    assert_eq!((given.len(), ended.len()), (pages.iter().filter(|page| page.html.contains("SAMLResponse")).count(), 1));
+    let late: Vec<_> = given.iter().filter(|record| number(record) > number(&ended[0])).collect();
+    assert!(late.is_empty(), "{late:?}");
+}
+
 #[test]
 fn on_a_full_disk_nobody_is_signed_in_to_an_application_and_everybody_out() {
     if !is_root_here("saml_faults::on_a_full_disk_nobody_is_signed_in_to_an_application_and_everybody_out") {

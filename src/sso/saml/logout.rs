@@ -137,6 +137,7 @@ impl Sso {
                     return Err(SamlError::asked("The application answers what this browser did not ask."));
                 };
                 under_way.waits = None;
+                self.saml_take(&under_way.session, &sp, now)?;
                 if !success {
                     under_way.misses(sp);
                 }
@@ -159,6 +160,7 @@ impl Sso {
     /// When it goes nowhere.
     pub fn saml_sign_out_without(&self, mut under_way: SigningOut, now: Timestamp) -> Result<SignOutStep, SamlError> {
         if let Some((sp, _)) = under_way.waits.take() {
+            self.saml_take(&under_way.session, &sp, now)?;
             under_way.misses(sp);
         }
         self.saml_sign_out_next(under_way, now)
@@ -240,14 +242,17 @@ impl Sso {
                 now,
             )?;
         }
-        self.saml_take(&session, now, |part| part.sp == asked.0)?;
+        self.saml_take(&session, &asked.0, now)?;
         let step = self.saml_sign_out_next(SigningOut::of(session, Some(asked), None, now), now)?;
         Ok(SignOutStep { ended: true, ..step })
     }
 
-    /// On to the next service provider, or to the end.
+    /// On to the next service provider, or to the end. Who is asked stays in the session's row until they answered or are gone on
+    /// without, and who cannot be asked as long as the row does: so a browser that was not answered, or asks twice, is led on the same
+    /// way.
     fn saml_sign_out_next(&self, mut under_way: SigningOut, now: Timestamp) -> Result<SignOutStep, SamlError> {
-        while let Some(part) = self.saml_take(&under_way.session, now, |_| true)? {
+        let held = self.admin.store.read(|snapshot| sessions::participations(snapshot, &under_way.session))?;
+        for part in held.map(|held| held.value.at).unwrap_or_default() {
             // One that is registered no more, or speaks no sign-out, is not asked.
             let asked =
                 self.saml_by_name(part.sp.as_str(), now).and_then(|known| self.saml_ask_out(&known, &part, now));
@@ -277,24 +282,18 @@ impl Sso {
         }
     }
 
-    /// Takes out of the session's row the first service provider that `is_meant`.
-    fn saml_take(
-        &self,
-        session: &SessionId,
-        now: Timestamp,
-        is_meant: impl Fn(&SamlParticipation) -> bool,
-    ) -> Result<Option<SamlParticipation>, SamlError> {
+    /// Takes a service provider out of the session's row.
+    fn saml_take(&self, session: &SessionId, sp: &SpName, now: Timestamp) -> Result<(), SamlError> {
         loop {
             let held = self.admin.store.read(|snapshot| sessions::participations(snapshot, session))?;
-            let Some(mut held) = held else { return Ok(None) };
-            let Some(sp) = held.value.at.iter().find(|part| is_meant(part)).map(|part| part.sp.clone()) else {
-                return Ok(None);
-            };
-            let taken = held.value.take(&sp);
+            let Some(mut held) = held else { return Ok(()) };
+            if held.value.take(sp).is_none() {
+                return Ok(());
+            }
             let mut commit = Commit::new(Actor::task(TASK), now, Intent::Narrow);
             commit.put_saml_participations(session, &held.value, held.revision)?;
             match self.admin.store.commit(commit) {
-                Ok(_) => return Ok(taken),
+                Ok(_) => return Ok(()),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
