@@ -169,6 +169,8 @@ async fn who_says_that_it_signs_has_to_and_a_signature_covers_each_letter() {
         assert_ne!(altered, good);
         told(&follow(&mut browser, &altered).await, "does not hold");
     }
+    let refused = desk.records().into_iter().rfind(|record| record.contains("VerifySAML")).unwrap();
+    assert!(refused.contains("/saml/sso") && refused.contains("does not hold"), "{refused}");
     let half = good.split("&Signature=").next().unwrap().to_owned();
     told(&follow(&mut browser, &half).await, "half a signature");
     let form = [("SAMLRequest", STANDARD.encode(ask("_q5").render()))];
@@ -430,6 +432,47 @@ async fn one_sign_out_ends_the_others_and_only_a_signed_one_counts() {
     let page = browser.post("/logout", &[("form", &form)]).await;
     page.says(200, "https://sp.test/slo?SAMLRequest=");
     assert!(browser.session().is_none());
+    // Signed out everywhere, it goes on there as well.
+    let mut browser = ann(&desk).await;
+    posted(&follow(&mut browser, &by_redirect(&ask("_q7"))).await);
+    let form = browser.get("/logout").await.field("form");
+    let page = browser.post("/me/sessions/end-all", &[("form", &form)]).await;
+    page.says(200, "https://sp.test/slo?SAMLRequest=");
+    assert!(browser.session().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_on_from_here_can_leave_all_the_same_and_is_not_nobody() {
+    let desk = desk().await;
+    let redirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+    let slo = format!("<md:SingleLogoutService Binding=\"{redirect}\" Location=\"https://sp.test/slo\"/>");
+    registered(&desk, "wiki", &described(SP, ACS, false, &slo), json!({})).await;
+    let mut browser = ann(&desk).await;
+    let taken = follow(&mut browser, &by_redirect(&ask("_q1"))).await;
+    let taken = judged(&desk, &xml(&posted(&taken).1), (ACS, Some("_q1"))).await.unwrap();
+    let elsewhere = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Action": "signin:*", "Resource": "*",
+        "Condition": { "NotIpAddress": { "aws:SourceIp": "198.51.100.0/24" } },
+    }] });
+    desk.office.post("/v1/policies", json!({ "name": "Elsewhere", "document": elsewhere })).await;
+    desk.office.put("/v1/users/ann/policies/Elsewhere", json!({})).await;
+    assert_eq!(browser.get("/me").await.status, 403);
+    // Nothing is signed that says nobody were signed in.
+    let passive = follow(&mut browser, &by_redirect(&ask("_q2").with("IsPassive", "true"))).await;
+    assert!(passive.status == 403 && !passive.html.contains("SAMLResponse"), "{passive:?}");
+    let out = Node::new("samlp:LogoutRequest")
+        .with("ID", "_o1")
+        .with("Version", "2.0")
+        .with("IssueInstant", moment(SystemClock.now()))
+        .with("Destination", SLO)
+        .child(Node::text("saml:Issuer", SP))
+        .child(Node::text("saml:NameID", taken.name_id().value.as_str()));
+    let page = follow(&mut browser, &address(SLO, "SAMLRequest", &out.render(), "", Some(&STRANGER))).await;
+    let to = page.location.clone().unwrap();
+    assert_eq!(status(&message_in(&to, "SAMLResponse")), ["Success"]);
+    assert!(browser.session().is_none());
+    let ended = desk.records().into_iter().rfind(|record| record.contains("EndSession")).unwrap();
+    assert!(ended.contains("signed out of an application"), "{ended}");
 }
 
 /// The message in an address.

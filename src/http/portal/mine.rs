@@ -135,7 +135,9 @@ pub(super) async fn end_all(State(app): State<Arc<App>>, visit: Visit) -> Respon
                 .map_err(|error| message(503, "Not signed out", &error.description, ("/me/sessions", "Try again")))?;
         }
         app.admin.sign_out_everywhere(who, now).map_err(failed)?;
-        let mut answer = Redirect::to("/login?why=signed_out").into_response();
+        let session = who.session().map(|live| live.session().id);
+        let elsewhere = session.and_then(|session| super::saml::elsewhere(app, app.sso(), session, None, now));
+        let mut answer = elsewhere.unwrap_or_else(|| Redirect::to("/login?why=signed_out").into_response());
         super::sign_in::set_cookie(&mut answer, SESSION, "", Some(0));
         Ok(answer)
     })

@@ -17,7 +17,9 @@ use super::pages::{OnwardPage, as_sentence, message, page};
 use super::sign_in::set_cookie;
 use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
+use crate::authn::Caller;
 use crate::base::{Fault, Faulty as _, Secret, SessionId, Timestamp};
+use crate::gate::Proof;
 use crate::http::{App, Failure};
 use crate::model::Session;
 use crate::sso::saml::logout::{SignOutGo, SignOutMessage, SignOutStep, SigningOut};
@@ -43,7 +45,8 @@ pub(super) async fn metadata(State(app): State<Arc<App>>) -> Response {
 pub(super) async fn sign_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
     blocking(app, move |app, now| {
-        let pending = sent(&visit).and_then(|sent| sso.saml_asked(&sent, now)).map_err(|error| nowhere(&error))?;
+        let asked = sent(&visit).and_then(|sent| sso.saml_asked(&sent, now));
+        let pending = asked.inspect_err(|error| noted(app, &visit, error, now)).map_err(|error| nowhere(&error))?;
         let sealed = pending.seal(&app.admin.keys).map_err(|error| {
             tracing::error!(%error, "a request of SAML cannot be sealed");
             nowhere(&SamlError::Ours(error.fault()))
@@ -64,11 +67,13 @@ pub(super) async fn go_on(State(app): State<Arc<App>>, visit: Visit) -> Response
             let why = "The application's request is over. Go back to the application and begin again.";
             return Ok(nowhere(&SamlError::Asked(why.to_owned())));
         };
-        let onward = match visit.signed_in(app, "", now) {
-            Ok(SignedIn { caller, .. }) => {
+        // Who cannot be looked up, or is not let on from here, is not nobody: an application would be told so, signed.
+        let onward = match visit.somebody(app, now)? {
+            Some(_) => {
+                let SignedIn { caller, .. } = visit.signed_in(app, "", now)?;
                 sso.saml_somebody(&app.mint, &pending, (caller, visit.asked("role").as_deref()), now)
             }
-            Err(_) => sso.saml_nobody(&pending, now),
+            None => sso.saml_nobody(&pending, now),
         };
         let here = format!("{}?request={sealed}", paths::CONTINUE);
         Ok(match onward.map_err(|error| nowhere(&error))? {
@@ -121,7 +126,8 @@ pub(super) async fn go(State(app): State<Arc<App>>, Path(name): Path<String>, vi
 pub(super) async fn sign_out(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
     blocking(app, move |app, now| {
-        let said = sent(&visit).and_then(|sent| sso.saml_sign_out_said(&sent, now)).map_err(|error| stuck(&error))?;
+        let said = sent(&visit).and_then(|sent| sso.saml_sign_out_said(&sent, now));
+        let said = said.inspect_err(|error| noted(app, &visit, error, now)).map_err(|error| stuck(&error))?;
         let sealed = said.seal(&app.admin.keys).map_err(|error| stuck(&error))?;
         Ok(Redirect::to(&format!("{}?message={sealed}", paths::SIGN_OUT_ON)).into_response())
     })
@@ -137,8 +143,9 @@ pub(super) async fn sign_out_on(State(app): State<Arc<App>>, visit: Visit) -> Re
         let Some(message) = SignOutMessage::open(&app.admin.keys, &sealed, now) else {
             return Ok(stuck(&SamlError::Asked("The application's message is over.".to_owned())));
         };
-        let who = visit.signed_in(app, "", now).ok();
-        let signed = who.as_ref().and_then(|who| who.caller.signed());
+        // Whoever is not let on from here may leave all the same.
+        let who = visit.somebody(app, now)?;
+        let signed = who.as_ref().and_then(Caller::signed);
         let step = sso.saml_sign_out(message, (signed, session_of(app, &visit), under_way), now);
         Ok(stepped(app, step.map_err(|error| stuck(&error))?, false))
     })
@@ -272,6 +279,14 @@ fn source(address: &str) -> String {
 
 fn off() -> Response {
     Failure::not_found("single sign-on is off here").into_response()
+}
+
+/// Writes down that a message of an application was refused. Blocks.
+fn noted(app: &App, visit: &Visit, error: &SamlError, now: Timestamp) {
+    if error.fault() == Fault::Caller {
+        let about = vec![("at", visit.uri.path().to_owned())];
+        app.gate.refuse_proof(Proof::Saml, &visit.from, about, error, now);
+    }
 }
 
 fn told(error: &SamlError) -> (u16, &'static str) {

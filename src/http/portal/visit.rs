@@ -62,6 +62,10 @@ impl Instead {
     }
 }
 
+fn failed() -> Response {
+    message(500, "Not now", "Something of ours does not work; try again in a moment.", ("/me", "Try again"))
+}
+
 /// Somebody who is signed in.
 pub(super) struct SignedIn {
     pub(super) caller: Caller,
@@ -140,6 +144,16 @@ impl Visit {
         }
     }
 
+    /// Whose session the browser has, whether or not they are let on from here now; nobody only where that is certain. Blocks.
+    pub(super) fn somebody(&self, app: &App, now: Timestamp) -> Result<Option<Caller>, Instead> {
+        let Some(cookie) = self.cookie(SESSION) else { return Ok(None) };
+        match sign_in::who(&app.admin, &Secret::new(cookie.to_owned()), self.from.clone(), now) {
+            Ok(caller) => Ok(Some(caller)),
+            Err(Out::Unknown | Out::Over(_)) => Ok(None),
+            Err(Out::Failed) => Err(failed().into()),
+        }
+    }
+
     /// Who is signed in; otherwise where to do that. Blocks.
     pub(super) fn signed_in(&self, app: &App, place: &'static str, now: Timestamp) -> Result<SignedIn, Instead> {
         let Some(cookie) = self.cookie(SESSION) else { return Err(self.to_sign_in(None).into()) };
@@ -157,9 +171,7 @@ impl Visit {
         let caller = sign_in::who(&app.admin, cookie, self.from.clone(), now).map_err(|out| match out {
             Out::Unknown => self.to_sign_in(None),
             Out::Over(why) => self.to_sign_in(Some(why)),
-            Out::Failed => {
-                message(500, "Not now", "Something of ours does not work; try again in a moment.", ("/me", "Try again"))
-            }
+            Out::Failed => failed(),
         })?;
         let signed = caller.signed();
         if signed.is_some_and(|signed| !app.rates.admit(Payer::of(signed), now)) {

@@ -3,7 +3,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::contexts::{Wanted, usual};
+use super::contexts::{Wanted, unasked};
 use super::pending::{GOOD_FOR, Pending};
 use super::person::{AwsRole, NotTold, Told, Who};
 use super::response::{Delivery, Says, status};
@@ -144,7 +144,8 @@ impl Sso {
         let end =
             now.saturating_add(jiff::SignedDuration::from_secs(known.sp.session.into())).unwrap_or(Timestamp::MAX);
         let mfa = who.session.mfa.is_some();
-        let class = pending.context.as_ref().and_then(|wanted| wanted.class(mfa)).unwrap_or_else(|| usual(mfa));
+        let class = pending.context.as_ref().and_then(|wanted| wanted.class(mfa));
+        let class = class.unwrap_or_else(|| unasked(mfa, &who.session.amr));
         let says = Says {
             id: &id,
             name_id: (format, &name),

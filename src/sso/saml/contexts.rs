@@ -7,17 +7,20 @@ pub(super) const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Passwo
 /// Two factors.
 pub(super) const MFA: &str = "https://refeds.org/profile/mfa";
 
+/// Nothing is said of how.
+const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
+
 /// Classes that mean something here, and how much: 0 anything, 1 one factor, 2 two. What is not here is a promise that is not made:
-/// certificates, cards and Kerberos are told apart by none of our pages.
-const CLASSES: [(&str, u8); 8] = [
-    ("urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified", 0),
+/// certificates, cards, Kerberos and tokens of one kind are told apart by none of our pages. Those of passwords are met by whoever
+/// showed as much or more, such as a passkey: applications ask for them by default, and mean nothing else by it.
+const CLASSES: [(&str, u8); 7] = [
+    (UNSPECIFIED, 0),
     (PASSWORD, 1),
     ("urn:oasis:names:tc:SAML:2.0:ac:classes:Password", 1),
     ("https://refeds.org/profile/sfa", 1),
     (MFA, 2),
     ("https://refeds.org/profile/sfa+mfa", 2),
     ("http://schemas.microsoft.com/claims/multipleauthn", 2),
-    ("urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken", 2),
 ];
 
 /// How what is there compares with what is asked for (SAML core, section 3.3.2.2.1).
@@ -89,14 +92,33 @@ impl Wanted {
     }
 }
 
-/// The class for somebody of whom nothing is asked, or anything will do.
-pub(super) fn usual(mfa: bool) -> &'static str {
+/// The class for somebody of whom anything will do.
+fn usual(mfa: bool) -> &'static str {
     if mfa { MFA } else { PASSWORD }
+}
+
+/// The class for somebody of whom nothing is asked: how they signed in here, and of whoever came by the word of another provider alone
+/// that nothing is known of it.
+pub(super) fn unasked(mfa: bool, amr: &[String]) -> &'static str {
+    match amr.iter().any(|how| how == "pwd") {
+        _ if mfa => MFA,
+        true => PASSWORD,
+        false => UNSPECIFIED,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nothing_is_asked_nothing_is_said_that_is_not_known() {
+        let amr = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(unasked(false, &amr(&["pwd"])), PASSWORD);
+        assert_eq!(unasked(true, &amr(&["pwd", "otp"])), MFA);
+        assert_eq!(unasked(true, &amr(&["hwk"])), MFA);
+        assert_eq!(unasked(false, &[]), UNSPECIFIED);
+    }
 
     #[test]
     fn what_is_asked_for_is_what_it_takes() {

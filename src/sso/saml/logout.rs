@@ -15,6 +15,7 @@ use super::said_out::{OWNER, Says, is_over};
 use super::{Known, SamlError, Sso, bindings};
 use crate::authn::saml::LogoutBinding;
 use crate::authn::signed::Signed;
+use crate::base::clock::expired;
 use crate::base::{SessionId, Timestamp};
 use crate::keys::Keys;
 use crate::model::saml_participation::{SamlParticipation, SamlParticipations};
@@ -222,25 +223,29 @@ impl Sso {
         (session, signed): (SessionId, Option<&Signed>),
         now: Timestamp,
     ) -> Result<SignOutStep, SamlError> {
-        if let Some(signed) = signed {
-            let held = self.admin.store.read(|snapshot| sessions::participations(snapshot, &session))?;
-            let is_meant = |part: &SamlParticipation| {
-                let is_named = indexes.is_empty() || indexes.contains(&part.session_index);
-                part.sp == asked.0 && part.name_id == name_id && is_named
-            };
-            if !held.is_some_and(|held| held.value.at.iter().any(is_meant)) {
+        let (row, held) = self.admin.store.read(|snapshot| {
+            Ok::<_, StoreError>((sessions::session(snapshot, &session)?, sessions::participations(snapshot, &session)?))
+        })?;
+        let is_meant = |part: &SamlParticipation| {
+            let is_named = indexes.is_empty() || indexes.contains(&part.session_index);
+            part.sp == asked.0 && part.name_id == name_id && is_named
+        };
+        let is_theirs = held.is_some_and(|held| held.value.at.iter().any(is_meant));
+        // One that goes on, or might again, as of somebody who is disabled only for now.
+        let goes_on = row.filter(|row| row.value.ended.is_none() && !expired(row.value.expires, now));
+        match (goes_on, signed) {
+            (Some(_), _) if !is_theirs => {
                 return self.saml_signed_out(&asked, (&[status::REQUESTER, status::UNKNOWN_PRINCIPAL], &[]), now);
             }
-            self.admin.sign_out(signed, REASON, now).map_err(|error| SamlError::ours(&error))?;
-        } else if let Some(held) = self.admin.store.read(|snapshot| sessions::session(snapshot, &session))? {
-            // It counts no more, and might again: of somebody who is disabled only for now.
-            ending::recorded(
-                (&self.admin.store, &self.admin.audit),
-                &held,
-                &Actor::task(TASK),
-                ("person", REASON),
-                now,
-            )?;
+            (Some(_), Some(signed)) => {
+                self.admin.sign_out(signed, REASON, now).map_err(|error| SamlError::ours(&error))?;
+            }
+            (Some(row), None) => {
+                let (store, audit) = (&self.admin.store, &self.admin.audit);
+                ending::recorded((store, audit), &row, &Actor::task(TASK), ("person", REASON), now)?;
+            }
+            // It is over, and what is left of it goes on at the others.
+            (None, _) => {}
         }
         self.saml_take(&session, &asked.0, now)?;
         let step = self.saml_sign_out_next(SigningOut::of(session, Some(asked), None, now), now)?;
