@@ -6,9 +6,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::changes::Changes;
 use super::{Opening, instant};
+use crate::base::text::printable;
 use crate::base::{Fault, Faulty, Timestamp};
-use crate::saml_xml::{Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched, XmlError};
+use crate::saml_xml::{Certificate, Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched, XmlError};
 
 /// Longest name of an entity (SAML core, section 8.3.6).
 pub(super) const LONGEST_ENTITY: usize = 1024;
@@ -18,6 +20,8 @@ pub(super) const LONGEST_ENTITY: usize = 1024;
 pub struct IdentityProvider {
     entity_id: String,
     keys: PinnedKeys,
+    /// The certificates of these keys, in DER.
+    certificates: Vec<Vec<u8>>,
     sign_on: Vec<Endpoint>,
     logout: Vec<Endpoint>,
     valid_until: Option<Timestamp>,
@@ -68,18 +72,38 @@ impl IdentityProvider {
     /// # Errors
     /// When it is none, or has no key that could verify anything.
     pub fn read(text: &str) -> Result<Self, MetadataError> {
-        let file = Vouched::read(text)?;
+        Self::of(&Vouched::read(text)?)
+    }
+
+    /// The same of one of many: of `entity`, which may be left out where the text is of one alone.
+    ///
+    /// # Errors
+    /// When that is not in the text once, or as of [`IdentityProvider::read`].
+    pub fn pick(text: &str, entity: Option<&str>) -> Result<Self, MetadataError> {
+        let file = Vouched::pick(text, entity)?;
+        let read = Self::of(&file)?;
+        match entity.filter(|wanted| *wanted != read.entity_id) {
+            None => Ok(read),
+            Some(wanted) => {
+                let why = format!("it is of `{}`, not of `{}`", printable(&read.entity_id), printable(wanted));
+                Err(unusable(file.root(), why))
+            }
+        }
+    }
+
+    fn of(file: &Vouched) -> Result<Self, MetadataError> {
         let root = file.root();
         let entity_id = root.attribute("entityID").unwrap_or_default();
         if entity_id.is_empty() || entity_id.len() > LONGEST_ENTITY || entity_id.trim() != entity_id {
             return Err(unusable(root, format!("entityID has to have 1 to {LONGEST_ENTITY} characters")));
         }
         let role = role(root)?;
-        let keys = keys(role)?;
+        let (keys, certificates) = keys(role)?;
         let ends = [until(root)?, until(role)?];
         Ok(Self {
             entity_id: entity_id.to_owned(),
             keys,
+            certificates,
             sign_on: endpoints(role, "SingleSignOnService")?,
             logout: endpoints(role, "SingleLogoutService")?,
             valid_until: ends.into_iter().flatten().min(),
@@ -111,6 +135,13 @@ impl IdentityProvider {
         &self.keys
     }
 
+    /// Their certificates, for people to look at.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<Certificate> {
+        // Each was pinned when it was read, so that none is left out.
+        self.certificates.iter().filter_map(|der| Certificate::read(der.clone()).ok()).collect()
+    }
+
     /// Where people sign in.
     #[must_use]
     pub fn sign_on(&self) -> &[Endpoint] {
@@ -134,6 +165,33 @@ impl IdentityProvider {
     pub fn wants_signed_requests(&self) -> bool {
         self.signed_requests
     }
+
+    /// What `newer` has otherwise besides how long it is good ([`super::another_end`]), for people to read.
+    #[must_use]
+    pub fn changes(&self, newer: &Self) -> Vec<String> {
+        let mut changes = Changes::default();
+        changes.entity_id(&self.entity_id, &newer.entity_id);
+        changes.certificates("signing certificate", &self.certificates(), &newer.certificates());
+        for (what, before, after) in [
+            ("SingleSignOnService", &self.sign_on, &newer.sign_on),
+            ("SingleLogoutService", &self.logout, &newer.logout),
+        ] {
+            let shown = |all: &[Endpoint]| all.iter().map(Endpoint::shown).collect();
+            // The first of a kind is the one that is taken, so that the order counts, too.
+            if before != after && !changes.listed(what, shown(before), shown(after)) {
+                changes.say(format!("{what}: others, or in another order"));
+            }
+        }
+        changes.flag("requests have to be signed", self.signed_requests, newer.signed_requests);
+        changes.told()
+    }
+}
+
+impl Endpoint {
+    fn shown(&self) -> String {
+        let by = self.binding.rsplit(':').next().unwrap_or_default();
+        format!("{} by {by}", self.location)
+    }
 }
 
 pub(super) fn unusable(element: Element<'_>, why: impl Into<String>) -> MetadataError {
@@ -141,7 +199,7 @@ pub(super) fn unusable(element: Element<'_>, why: impl Into<String>) -> Metadata
 }
 
 /// What it is as an identity provider of SAML 2.0: one description, so that there is one set of keys.
-fn role(root: Element<'_>) -> Result<Element<'_>, MetadataError> {
+pub(super) fn role(root: Element<'_>) -> Result<Element<'_>, MetadataError> {
     let role = root.one(METADATA, "IDPSSODescriptor")?;
     let protocols = role.attribute("protocolSupportEnumeration").unwrap_or_default();
     if protocols.split_ascii_whitespace().any(|protocol| protocol == PROTOCOL) {
@@ -156,8 +214,8 @@ pub(super) fn until(element: Element<'_>) -> Result<Option<Timestamp>, MetadataE
 }
 
 /// The certificates for signing: those said to be, and those of which nothing is said (SAML metadata, section 2.4.1.1).
-fn keys(role: Element<'_>) -> Result<PinnedKeys, MetadataError> {
-    let mut keys = PinnedKeys::none();
+fn keys(role: Element<'_>) -> Result<(PinnedKeys, Vec<Vec<u8>>), MetadataError> {
+    let (mut keys, mut certificates) = (PinnedKeys::none(), Vec::new());
     for descriptor in role.all(METADATA, "KeyDescriptor")? {
         match descriptor.attribute("use") {
             None | Some("signing") => {}
@@ -169,6 +227,9 @@ fn keys(role: Element<'_>) -> Result<PinnedKeys, MetadataError> {
                 let digits: String = certificate.text()?.split_ascii_whitespace().collect();
                 let der = STANDARD.decode(digits).map_err(|_| unusable(certificate, "it is no base64"))?;
                 keys.pin(&der)?;
+                if !certificates.contains(&der) {
+                    certificates.push(der);
+                }
             }
         }
     }
@@ -176,7 +237,7 @@ fn keys(role: Element<'_>) -> Result<PinnedKeys, MetadataError> {
         // Never "no key, nothing to verify" (CVE-2026-28323).
         return Err(unusable(role, "there is no certificate for signing"));
     }
-    Ok(keys)
+    Ok((keys, certificates))
 }
 
 fn endpoints(role: Element<'_>, name: &str) -> Result<Vec<Endpoint>, MetadataError> {

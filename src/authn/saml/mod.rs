@@ -15,8 +15,10 @@
 //! The rules are those of the web browser SSO profile (SAML profiles, section 4.1.4.3) and stricter where it leaves a choice: there is
 //! one assertion with one statement of authentication, audiences and ends are always said, and what is not understood is refused.
 
+mod changes;
 mod conditions;
 mod envelope;
+mod extract;
 mod identity;
 mod instant;
 mod judge;
@@ -31,6 +33,7 @@ mod sp_fetcher;
 mod statements;
 mod subject;
 
+pub use changes::{another_end, is_another_end};
 pub use identity::{SamlIdentity, SamlIdentityError};
 pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};

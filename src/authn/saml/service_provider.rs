@@ -6,7 +6,6 @@
 //! here, by the one binding that we have for it, or nowhere.
 
 mod changes;
-mod extract;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -336,7 +335,7 @@ impl SpMetadata {
 }
 
 /// What it is as a service provider of SAML 2.0: one description, so that there is one set of keys and addresses.
-fn role(root: Element<'_>) -> Result<Element<'_>, MetadataError> {
+pub(super) fn role(root: Element<'_>) -> Result<Element<'_>, MetadataError> {
     let speaks = |role: &Element<'_>| {
         let protocols = role.attribute("protocolSupportEnumeration").unwrap_or_default();
         protocols.split_ascii_whitespace().any(|protocol| protocol == PROTOCOL)

@@ -1,48 +1,30 @@
 //! What newer metadata of a service provider has otherwise.
 
+use super::super::changes::{Changes, shown};
 use super::{Acs, EncryptionKey, Logout, LogoutBinding, SpMetadata};
-use crate::base::text::printable;
-use crate::saml_xml::Certificate;
 
 impl SpMetadata {
     /// What `newer` has otherwise, for people to read; nothing, if it differs in how long it is good alone. Everything else would
     /// send assertions elsewhere, to other keys, or have them asked for by others, and is for an administrator to say yes to.
     #[must_use]
     pub fn changes(&self, newer: &Self) -> Vec<String> {
-        let mut changes = Vec::new();
-        if self.entity_id != newer.entity_id {
-            changes.push(format!(
-                "entityID: `{}` becomes `{}`",
-                printable(&self.entity_id),
-                printable(&newer.entity_id)
-            ));
-        }
-        for (what, before, after) in [
-            ("requests are signed", self.requests_signed, newer.requests_signed),
-            ("assertions have to be signed", self.wants_assertions_signed, newer.wants_assertions_signed),
-        ] {
-            if before != after {
-                changes.push(format!("{what}: {before} becomes {after}"));
-            }
-        }
-        let signing = |of: &Self| of.signing.iter().map(shown).collect();
-        compare("signing certificate", signing(self), signing(newer), &mut changes);
+        let mut changes = Changes::default();
+        changes.entity_id(&self.entity_id, &newer.entity_id);
+        changes.flag("requests are signed", self.requests_signed, newer.requests_signed);
+        changes.flag("assertions have to be signed", self.wants_assertions_signed, newer.wants_assertions_signed);
+        changes.certificates("signing certificate", &self.signing, &newer.signing);
         let encryption = |of: &Self| of.encryption.iter().map(EncryptionKey::shown).collect();
-        compare("encryption certificate", encryption(self), encryption(newer), &mut changes);
+        changes.listed("encryption certificate", encryption(self), encryption(newer));
         let acs = |of: &Self| of.acs.iter().map(Acs::shown).collect();
-        compare("AssertionConsumerService", acs(self), acs(newer), &mut changes);
+        changes.listed("AssertionConsumerService", acs(self), acs(newer));
         if changes.is_empty() && self.default_acs() != newer.default_acs() {
-            changes.push("AssertionConsumerService: another one is the default".to_owned());
+            changes.say("AssertionConsumerService: another one is the default".to_owned());
         }
         let logout = |of: &Self| of.logout.iter().map(Logout::shown).collect();
-        compare("SingleLogoutService", logout(self), logout(newer), &mut changes);
-        compare("NameIDFormat", self.name_id_formats.clone(), newer.name_id_formats.clone(), &mut changes);
-        changes
+        changes.listed("SingleLogoutService", logout(self), logout(newer));
+        changes.listed("NameIDFormat", self.name_id_formats.clone(), newer.name_id_formats.clone());
+        changes.told()
     }
-}
-
-fn shown(certificate: &Certificate) -> String {
-    format!("{} (SHA-256 {})", certificate.subject, certificate.fingerprint)
 }
 
 impl EncryptionKey {
@@ -69,12 +51,4 @@ impl Logout {
             None => format!("{} by {by}", self.location),
         }
     }
-}
-
-/// Notes what is there in one of two lists alone.
-fn compare(what: &str, before: Vec<String>, after: Vec<String>, changes: &mut Vec<String>) {
-    let gone = before.iter().filter(|one| !after.contains(one)).map(|one| format!("{what} goes: {}", printable(one)));
-    changes.extend(gone);
-    let new = after.iter().filter(|one| !before.contains(one)).map(|one| format!("{what} comes: {}", printable(one)));
-    changes.extend(new);
 }
