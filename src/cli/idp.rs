@@ -40,6 +40,9 @@ pub enum IdpVerb {
         /// Its metadata: a file, `-` for standard input, or an `https://` address, from which it is fetched again once a day
         #[arg(long, value_name = "FILE|URL")]
         metadata: String,
+        /// What it calls itself by: of metadata of many, which one is meant
+        #[arg(long, value_name = "ID")]
+        entity_id: Option<String>,
         /// Whether its assertions have to be encrypted: allowed or required
         #[arg(long, value_name = "MODE", requires = "private_key")]
         encryption: Option<EncryptionMode>,
@@ -154,13 +157,13 @@ pub async fn run(session: &mut Session, verb: IdpVerb) -> anyhow::Result<Exit> {
             }
             found
         }
-        IdpVerb::Add { name, metadata, encryption, private_key } => {
+        IdpVerb::Add { name, metadata, entity_id, encryption, private_key } => {
             let (metadata, url) = match metadata.contains("://") {
                 true => (None, Some(metadata)),
                 false => (Some(text_of(Path::new(&metadata))?), None),
             };
             let (private_key, tags) = (private_key.as_deref().map(key_of).transpose()?, BTreeMap::new());
-            let new = NewSamlProvider { name, metadata, url, tags, encryption, private_key };
+            let new = NewSamlProvider { name, metadata, url, entity_id, tags, encryption, private_key };
             session.client.post("/v1/saml-providers", &new).await?
         }
         IdpVerb::Change { provider, what: Changed { encryption, private_key, remove_private_key } } => {
@@ -194,7 +197,7 @@ async fn refresh(session: &mut Session, provider: &str) -> anyhow::Result<Exit> 
     }
     session.output.sentence(match refreshed.came {
         Came::Same => "its metadata is what counts already",
-        Came::Renewed => "its metadata says the same for another time, and counts",
+        Came::Renewed => "its metadata says the same in other words, and counts",
         Came::Waits => "its metadata says something else, which counts for nothing until it is confirmed:",
     })?;
     let Some(waiting) = refreshed.provider.waiting.filter(|_| refreshed.came == Came::Waits) else {

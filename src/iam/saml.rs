@@ -49,6 +49,7 @@ fn create(params: &Params) -> Result<Job, QueryError> {
         name: params.parsed_required("Name")?,
         metadata: Some(params.parsed_required(METADATA)?),
         url: None,
+        entity_id: None,
         tags: params.tags()?,
         encryption: mode(params)?,
         private_key: private_key(params)?,

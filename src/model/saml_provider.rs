@@ -17,7 +17,7 @@ pub const MOST: usize = 100;
 const LONGEST_NAME: usize = 128;
 
 /// Shortest metadata (IAM API reference, `SAMLMetadataDocumentType`). The longest is what a row of the store holds.
-const SHORTEST_METADATA: usize = 1_000;
+pub const SHORTEST_METADATA: usize = 1_000;
 
 /// A provider, as it is described here. How a response of it is judged is the business of `authn`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,16 +64,22 @@ pub struct Described {
     pub valid_until: Option<Timestamp>,
 }
 
-/// Metadata that was fetched and says something else than what counts. Its text is not kept: whoever confirms it has it fetched
-/// again, and it has to be the same still.
+/// Metadata that was fetched and says something else than what counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// SHA-256 of the text, in hex.
     pub digest: String,
     /// What is other about it, in words.
     pub changes: Vec<String>,
+    /// Whether it only counts for longer than what counts now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prolongs: bool,
     /// Since when it is known.
     pub since: Timestamp,
+    /// The text, where it fits beside what counts. Who publishes says another end each time they are asked, and the digest with it; so it
+    /// is this that is taken then, if what is published still says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
 }
 
 impl SamlProvider {

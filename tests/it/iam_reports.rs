@@ -750,7 +750,10 @@ async fn a_saml_provider_keeps_its_metadata_as_text() {
     office.done("TagSAMLProvider", &[it, ("Tags.member.1.Key", "a"), ("Tags.member.1.Value", "b")]).await;
     office.done("UntagSAMLProvider", &[it, ("TagKeys.member.1", "K")]).await;
     assert_eq!(office.done("ListSAMLProviderTags", &[it]).await["Tags"], json!([{"Key": "a", "Value": "b"}]));
-    let long = "x".repeat(65_536);
+    // Too much of what counts: what does not is left out.
+    let endpoint = "<md:SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" Location=\"https://idp.test/sso/";
+    let endpoints: String = (0..600).map(|n| format!("{endpoint}{n}\"/>")).collect();
+    let long = metadata.replace("</md:IDPSSODescriptor>", &format!("{endpoints}</md:IDPSSODescriptor>"));
     let (nobody, empty) = (metadata.replace("X509Certificate", "X509SerialNumber"), " ".repeat(1_000));
     let certificates = [(); 11].map(|()| crate::saml_bed::Signer::p256());
     let many = crate::saml_bed::metadata(&certificates.each_ref());

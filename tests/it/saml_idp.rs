@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::bed::Authority;
 use crate::bed::counter::Counter;
 use crate::bed::website::{Page, Website};
-use crate::saml_bed::{RSA, STRANGER, Signer, metadata, now};
+use crate::saml_bed::{IDP, RSA, STRANGER, Signer, metadata, now};
 use crate::sts_office::Office;
 
 const HOST: &str = "idp.example.com";
@@ -106,11 +106,11 @@ async fn what_is_published_otherwise_waits_until_it_is_confirmed_as_it_is_then()
     assert_eq!((&shown["certificates"], &shown["metadata"]), (&certificates(&[&RSA]), &json!(metadata(&[&RSA]))));
     let digest = shown["waiting"]["digest"].clone();
     let changes = shown["waiting"]["changes"].as_array().unwrap().clone();
-    assert!(changes.len() == 1 && changes[0].as_str().unwrap().ends_with("is new"), "{changes:?}");
+    assert!(changes.len() == 1 && changes[0].as_str().unwrap().contains("certificate comes"), "{changes:?}");
     assert!(scene.told().unwrap().contains("waits since"), "{:?}", scene.told());
     let log = scene.office.last_record();
     assert!(log.contains("RefreshSAMLProvider") && log.contains(digest.as_str().unwrap()), "{log}");
-    assert!(scene.findings().await.iter().any(|(word, what)| word == "warning" && what.contains("is new")));
+    assert!(scene.findings().await.iter().any(|(word, what)| word == "warning" && what.contains("certificate comes")));
     let refreshed = scene.refresh().await.unwrap();
     assert_eq!((&refreshed["came"], &refreshed["waiting"]), (&json!("waits"), &shown["waiting"]));
 
@@ -124,21 +124,94 @@ async fn what_is_published_otherwise_waits_until_it_is_confirmed_as_it_is_then()
     let confirmed = scene.confirm(&digest).await.unwrap();
     assert_eq!((&confirmed["certificates"], &confirmed["waiting"]), (&certificates(&[&RSA, &STRANGER]), &Value::Null));
 
-    // What is taken back there waits no more; what says the same for longer counts.
+    // What is taken back there waits no more; what says the same in other words counts.
     scene.publishes(&metadata(&[&RSA]).replace("https://idp.test/sso", "https://evil.test/sso"));
     let refreshed = scene.refresh().await.unwrap();
     let words = refreshed["waiting"]["changes"].to_string();
-    assert!(words.contains("https://evil.test/sso") && words.contains("is gone"), "{words}");
+    assert!(words.contains("https://evil.test/sso") && words.contains("certificate goes"), "{words}");
     scene.publishes(&metadata(&[&RSA, &STRANGER]));
     assert_eq!(scene.refresh().await.unwrap()["waiting"], Value::Null);
-    let longer = metadata(&[&RSA, &STRANGER]).replace(" entityID=", " validUntil=\"2026-12-03T00:00:00Z\" entityID=");
-    scene.publishes(&longer);
-    let refreshed = scene.refresh().await.unwrap();
-    assert_eq!((&refreshed["came"], &refreshed["valid_until"]), (&json!("renewed"), &json!("2026-12-03T00:00:00Z")));
-    assert_eq!(scene.shown().await["metadata"], json!(longer));
-    assert!(scene.findings().await.iter().any(|(word, what)| word == "warning" && what.contains("valid until")));
-    scene.office.pass(4 * 86_400);
-    assert!(scene.findings().await.iter().any(|(word, what)| word == "fault" && what.contains("trusts nobody")));
+    let spaced = metadata(&[&RSA, &STRANGER]).replace(" entityID=", "  entityID=");
+    scene.publishes(&spaced);
+    assert_eq!(scene.refresh().await.unwrap()["came"], "renewed");
+    assert_eq!(scene.shown().await["metadata"], json!(spaced));
+}
+
+/// The metadata of a provider with these keys that says until when it is good.
+fn until(signers: &[&Signer], end: &str) -> String {
+    metadata(signers).replace(" entityID=", &format!(" validUntil=\"{end}\" entityID="))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_end_waits_too_and_is_told_when_it_is_time() {
+    let scene = Scene::new().await;
+    let mut rounds = Rounds::<Providers>::default();
+    let (first, later) = ("2026-12-20T00:00:00Z", "2027-01-20T00:00:00Z");
+    scene.publishes(&until(&[&RSA], first));
+    scene.add("Corp", URL).await.unwrap();
+
+    // It is good for longer, which whoever has the web server can say of a key that was withdrawn: it waits, and nobody is called yet.
+    scene.publishes(&until(&[&RSA], later));
+    scene.round(&mut rounds).await;
+    let shown = scene.shown().await;
+    let said = format!("it is good until {later} instead of until {first}");
+    assert_eq!((&shown["valid_until"], &shown["waiting"]["changes"]), (&json!(first), &json!([said])));
+    assert_eq!((&shown["waiting"]["prolongs"], scene.told()), (&json!(true), None));
+    assert!(scene.findings().await.iter().any(|(word, what)| word == "fine" && what.contains(&said)));
+
+    // A week before the end it is told, with what to do about it; and when it is over nobody is trusted, whatever waits.
+    scene.office.pass(14 * 86_400);
+    scene.round(&mut rounds).await;
+    let shown = scene.shown().await;
+    let confirm = format!("bailey idp confirm Corp --digest {}", shown["waiting"]["digest"].as_str().unwrap());
+    let told = scene.told().unwrap();
+    assert!(told.contains(&format!("valid until {first}, and then")) && told.contains(&confirm), "{told}");
+    assert!(scene.findings().await.iter().any(|(word, what)| word == "warning" && what.contains(first)));
+    scene.office.pass(8 * 86_400);
+    scene.round(&mut rounds).await;
+    assert!(scene.told().unwrap().contains("trusts nobody") && scene.told().unwrap().contains(&confirm));
+    assert_eq!(scene.shown().await["valid_until"], json!(first));
+    let confirmed = scene.confirm(&shown["waiting"]["digest"]).await.unwrap();
+    assert_eq!((&confirmed["valid_until"], &confirmed["waiting"]), (&json!(later), &Value::Null));
+    scene.round(&mut rounds).await;
+    assert_eq!(scene.told(), None);
+
+    // An earlier end waits as well, aloud: by it the provider could be switched off. So does one that is left out.
+    let earlier = "2026-12-30T00:00:00Z";
+    scene.publishes(&until(&[&RSA], earlier));
+    assert_eq!(scene.refresh().await.unwrap()["came"], "waits");
+    assert_eq!(scene.shown().await["valid_until"], json!(later));
+    assert!(scene.findings().await.iter().any(|(word, what)| word == "warning" && what.contains(earlier)));
+    scene.publishes(&metadata(&[&RSA]));
+    let dropped = scene.refresh().await.unwrap();
+    assert!(dropped["waiting"]["changes"].to_string().contains("good without end instead"), "{dropped}");
+    // What is over already is of no use at all.
+    scene.publishes(&until(&[&RSA], first));
+    assert!(scene.refresh().await.unwrap_err().contains("was valid until"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_another_end_each_time_is_confirmed_by_what_was_looked_at() {
+    let scene = Scene::new().await;
+    scene.publishes(&until(&[&RSA], "2027-01-01T00:00:00Z"));
+    scene.add("Corp", URL).await.unwrap();
+    scene.publishes(&until(&[&RSA, &STRANGER], "2027-01-02T00:00:00Z"));
+    let since = scene.refresh().await.unwrap()["waiting"]["since"].clone();
+    scene.office.pass(86_400);
+    scene.publishes(&until(&[&RSA, &STRANGER], "2027-01-03T00:00:00Z"));
+    let waiting = scene.refresh().await.unwrap()["waiting"].clone();
+    // The key waits since it came, however often its end moves.
+    assert_eq!((&waiting["since"], &waiting["prolongs"], &waiting["metadata"]), (&since, &Value::Null, &Value::Null));
+    scene.publishes(&until(&[&RSA, &STRANGER], "2027-01-04T00:00:00Z"));
+    let confirmed = scene.confirm(&waiting["digest"]).await.unwrap();
+    assert_eq!(confirmed["valid_until"], "2027-01-03T00:00:00Z");
+    assert_eq!(confirmed["certificates"], certificates(&[&RSA, &STRANGER]));
+    // But what says something else by then is another.
+    scene.publishes(&until(&[&RSA], "2027-01-05T00:00:00Z"));
+    let digest = scene.refresh().await.unwrap()["waiting"]["digest"].clone();
+    scene.publishes(&until(&[&STRANGER], "2027-01-05T00:00:00Z"));
+    assert!(scene.confirm(&digest).await.unwrap_err().contains("is another"));
+    assert_eq!(scene.shown().await["certificates"], certificates(&[&RSA, &STRANGER]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,6 +264,61 @@ async fn metadata_that_cannot_be_had_or_used_changes_nothing() {
     assert!(format!("{:#}", refused.unwrap_err()).contains("fetched from nowhere"));
 }
 
+/// The metadata of a federation: that of many, and more than a row holds.
+fn federation(members: &[String]) -> String {
+    let body = |text: &String| text.split_once("-->").unwrap().1.to_owned();
+    let others =
+        (0..30).map(|n| body(&metadata(&[&STRANGER])).replace("https://idp.test/", &format!("https://idp{n}.test/")));
+    let all: String = others.chain(members.iter().map(body)).collect();
+    let padding = format!("<md:Extensions><x xmlns=\"urn:x\">{}</x></md:Extensions>", "x".repeat(50_000));
+    format!(
+        "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{padding}{all}</md:EntitiesDescriptor>"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_federation_one_is_meant() {
+    let scene = Scene::new().await;
+    let client = &scene.office.served.client;
+    let all = federation(&[metadata(&[&RSA])]);
+    assert!(all.len() > 64 << 10);
+    scene.publishes(&all);
+    let add = |more: Value| {
+        let mut new = json!({ "name": "Corp", "url": URL });
+        new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        async move { client.post::<Value>("/v1/saml-providers", &new).await.map_err(|error| format!("{error:#}")) }
+    };
+    let several = add(json!({})).await.unwrap_err();
+    assert!(several.contains("31 entities") && several.contains("which one"), "{several}");
+    let none = add(json!({ "entity_id": "https://nobody.test" })).await.unwrap_err();
+    assert!(none.contains("none of 31 entities"), "{none}");
+    let added = add(json!({ "entity_id": IDP })).await.unwrap();
+    assert_eq!((&added["entity_id"], &added["certificates"]), (&json!(IDP), &certificates(&[&RSA])));
+    let kept = scene.shown().await["metadata"].as_str().unwrap().to_owned();
+    assert!(kept.len() < 8_000 && !kept.contains("idp0.test"), "{kept}");
+    let (cut, whole) = (bailey::authn::saml::IdentityProvider::read(&kept).unwrap(), metadata(&[&RSA]));
+    assert!(bailey::authn::saml::IdentityProvider::read(&whole).unwrap().changes(&cut).is_empty());
+
+    // What happens to others of the federation is no change; what happens to the one that is meant waits.
+    scene.publishes(&federation(&[
+        metadata(&[&RSA]),
+        metadata(&[&RSA]).replace("https://idp.test/", "https://new.test/"),
+    ]));
+    assert_eq!(scene.refresh().await.unwrap()["came"], "same");
+    scene.publishes(&federation(&[metadata(&[&RSA, &STRANGER])]));
+    let digest = scene.refresh().await.unwrap()["waiting"]["digest"].clone();
+    assert_eq!(scene.confirm(&digest).await.unwrap()["certificates"], certificates(&[&RSA, &STRANGER]));
+    // Who is no longer among them is told, and stays as they are.
+    scene.publishes(&federation(&[]));
+    assert!(scene.refresh().await.unwrap_err().contains("30 entities"));
+    assert_eq!(scene.shown().await["certificates"], certificates(&[&RSA, &STRANGER]));
+    // The name has to be that of the one who is there.
+    scene.publishes(&metadata(&[&RSA]));
+    let other =
+        client.post::<Value>("/v1/saml-providers", &json!({ "name": "Two", "url": URL, "entity_id": "urn:x" })).await;
+    assert!(format!("{:#}", other.unwrap_err()).contains("not of `urn:x`"));
+}
+
 #[test]
 fn the_command_line_keeps_providers() {
     let counter = Counter::open("");
@@ -209,4 +337,8 @@ fn the_command_line_keeps_providers() {
     let shown: Value = serde_json::from_str(&bailey.ok(&["--output", "json", "idp", "show", "Corp"])).unwrap();
     assert_eq!(shown["certificates"], certificates(&[&STRANGER]));
     assert!(bailey.ok(&["idp", "remove", "Corp"]).contains("removed"));
+    let many = bailey.path("federation.xml");
+    std::fs::write(&many, federation(&[metadata(&[&RSA])])).unwrap();
+    let added = bailey.json(&["idp", "add", "Corp", "--metadata", many.to_str().unwrap(), "--entity-id", IDP]);
+    assert_eq!(added["certificates"], certificates(&[&RSA]));
 }

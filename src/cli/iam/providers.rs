@@ -240,7 +240,15 @@ async fn saml(session: &mut Session, verb: SamlVerb) -> anyhow::Result<Exit> {
         SamlVerb::Create { name, metadata, tags } => {
             let metadata = Some(text_of(&metadata)?);
             let tags = tags.into_iter().collect();
-            let new = NewSamlProvider { name, metadata, url: None, tags, encryption: None, private_key: None };
+            let new = NewSamlProvider {
+                name,
+                metadata,
+                url: None,
+                entity_id: None,
+                tags,
+                encryption: None,
+                private_key: None,
+            };
             session.client.post("/v1/saml-providers", &new).await?
         }
         SamlVerb::Update { provider, metadata } => {

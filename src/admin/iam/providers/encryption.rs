@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::super::{Admin, AdminError};
 use super::super::Change;
-use super::saml::{SamlProviderView, write};
+use super::saml::{SamlProviderView, fitting_for, write};
 use crate::authn::saml::{GivenKey, given, opened};
 use crate::base::text::printable;
 use crate::directory::{Finding, Severity};
@@ -62,7 +62,7 @@ impl Admin {
                 });
             }
             match metadata {
-                Some(metadata) => write(change, provider, metadata)?,
+                Some(metadata) => write(change, provider, &fitting_for(provider, metadata.clone())?)?,
                 None => change.note("provider", provider.arn().to_string()),
             }
             encrypt(change, &self.keys, provider, encryption)

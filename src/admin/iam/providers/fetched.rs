@@ -1,8 +1,12 @@
 //! Metadata of SAML providers that is fetched from where they publish it.
 //!
 //! Whoever takes over that address, or the provider's web server, must not become the provider by it: what is found there and says
-//! something else than what counts waits, and counts for nothing, until an administrator confirms it by its digest. What says the same
-//! for longer is taken.
+//! something else than what counts waits, and counts for nothing, until an administrator confirms it by its digest.
+//!
+//! Until when metadata counts is one of the things that it says. A later end would keep alive a key that its owner withdrew; an earlier
+//! one would let whoever holds the web server switch the provider off, and with it everybody's sign-in. So both wait. A later end is
+//! told aloud only when the one that counts draws near: those who publish say another each day, and who is called each day for that
+//! does not look when it is a key.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -10,9 +14,11 @@ use url::Url;
 use super::super::super::{Admin, AdminError};
 use super::super::{digest, find};
 use super::encryption;
-use super::saml::{SamlProviderView, described, write};
+use super::fitting::cut;
+use super::saml::{SamlProviderView, described, fits, fitting_for, write};
 use crate::audit::{Event, Outcome};
-use crate::authn::saml::{Endpoint, IdentityProvider};
+use crate::authn::saml::{IdentityProvider, another_end, is_another_end};
+use crate::base::clock::expired;
 use crate::base::text::printable;
 use crate::base::{SamlProviderId, Timestamp};
 use crate::directory::{Finding, Severity};
@@ -33,7 +39,7 @@ const SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 7);
 pub enum Came {
     /// It is what counts already.
     Same,
-    /// It says the same for another time, and counts.
+    /// It says the same in other words, and counts.
     Renewed,
     /// It says something else, and waits for an administrator.
     Waits,
@@ -85,57 +91,70 @@ pub fn text(fetched: Result<Vec<u8>, String>) -> Result<Metadata, AdminError> {
 }
 
 /// `provider` once its address has `newer`, and what came of it.
-fn met(provider: &SamlProvider, newer: &Metadata, now: Timestamp) -> Result<(SamlProvider, Came), AdminError> {
+fn met(provider: &SamlProvider, newer: Metadata, now: Timestamp) -> Result<(SamlProvider, Came), AdminError> {
+    let newer = &fitting_for(provider, newer)?;
     let mut after = provider.clone();
     if *newer == provider.metadata {
         // What waited was taken back there.
         after.waiting = None;
         return Ok((after, Came::Same));
     }
-    let read = |text: &Metadata| IdentityProvider::read(text.as_str());
-    let new = read(newer).map_err(AdminError::SamlMetadata)?;
-    let changes = match read(&provider.metadata) {
+    let new = read(newer)?;
+    if let Some(end) = new.valid_until().filter(|end| expired(*end, now)) {
+        return Err(AdminError::NotNow {
+            what: format!("what was fetched was valid until {end:.0}"),
+            remedy: "have the provider publish metadata that is valid".to_owned(),
+        });
+    }
+    let (changes, prolongs) = match read(&provider.metadata) {
         Ok(old) => differences(&old, &new),
-        Err(_) => vec!["what counts now cannot be read".to_owned()],
+        Err(_) => (vec!["what counts now cannot be read".to_owned()], false),
     };
     if changes.is_empty() {
         after.described = Some(described(newer)?);
         (after.metadata, after.waiting, after.updated) = (newer.clone(), None, now);
         return Ok((after, Came::Renewed));
     }
-    let digest = digest(newer.as_str());
-    let since = provider.waiting.as_ref().filter(|waiting| waiting.changes == changes).map_or(now, |held| held.since);
-    after.waiting = Some(Waiting { digest, changes, since });
+    // Another end each day is no news.
+    let others =
+        |changes: &[String]| changes.iter().filter(|change| !is_another_end(change)).cloned().collect::<Vec<_>>();
+    let before = provider.waiting.as_ref().filter(|held| others(&held.changes) == others(&changes));
+    let since = before.map_or(now, |held| held.since);
+    let waiting = Waiting { digest: digest(newer.as_str()), changes, prolongs, since, metadata: None };
+    // The text itself, or the part of it that counts, or nothing: whatever there is room for.
+    let short = cut(newer, Some(new.entity_id())).ok();
+    for metadata in [Some(newer.clone()), short, None] {
+        after.waiting = Some(Waiting { metadata, ..waiting.clone() });
+        if fits(&after).is_ok() {
+            break;
+        }
+    }
     Ok((after, Came::Waits))
 }
 
-/// What `new` says otherwise than `old`, besides how long it is good, in words.
-fn differences(old: &IdentityProvider, new: &IdentityProvider) -> Vec<String> {
-    let mut changes = Vec::new();
-    if old.entity_id() != new.entity_id() {
-        changes.push(format!("its entityID is `{}`", printable(new.entity_id())));
+fn read(text: &Metadata) -> Result<IdentityProvider, AdminError> {
+    IdentityProvider::read(text.as_str()).map_err(AdminError::SamlMetadata)
+}
+
+/// What `new` says otherwise than `old`, in words; and whether that is a later end alone.
+fn differences(old: &IdentityProvider, new: &IdentityProvider) -> (Vec<String>, bool) {
+    let mut changes = old.changes(new);
+    let (before, after) = (old.valid_until(), new.valid_until());
+    let later = before.is_some_and(|before| after.is_none_or(|after| after > before));
+    let prolongs = later && changes.is_empty();
+    changes.extend(another_end(before, after));
+    (changes, prolongs)
+}
+
+/// What is taken when `waiting` is confirmed and `published` is what is published by then: what was looked at, if that is still what
+/// is said there, though perhaps until another time.
+fn confirmed(waiting: Option<&Waiting>, published: Metadata, looked_at: &str) -> Option<Metadata> {
+    if digest(published.as_str()) == looked_at {
+        return Some(published);
     }
-    let has = |of: &IdentityProvider, one: &str| of.keys().fingerprints().any(|held| held == one);
-    changes
-        .extend(new.keys().fingerprints().filter(|one| !has(old, one)).map(|one| format!("certificate {one} is new")));
-    changes
-        .extend(old.keys().fingerprints().filter(|one| !has(new, one)).map(|one| format!("certificate {one} is gone")));
-    for (what, before, after) in
-        [("signs people in", old.sign_on(), new.sign_on()), ("signs people out", old.logout(), new.logout())]
-    {
-        if before != after {
-            let shown = |endpoint: &Endpoint| printable(&endpoint.location).into_owned();
-            let all: Vec<String> = after.iter().map(shown).collect();
-            changes
-                .push(format!("it {what} at {}", if all.is_empty() { "nowhere".to_owned() } else { all.join(", ") }));
-        }
-    }
-    match (old.wants_signed_requests(), new.wants_signed_requests()) {
-        (false, true) => changes.push("it wants signed requests".to_owned()),
-        (true, false) => changes.push("it wants no signed requests".to_owned()),
-        _ => {}
-    }
-    changes
+    let held = waiting.filter(|waiting| waiting.digest == looked_at)?.metadata.clone()?;
+    let same = read(&held).ok()?.changes(&read(&published).ok()?).is_empty();
+    same.then_some(held)
 }
 
 impl Admin {
@@ -173,7 +192,7 @@ impl Admin {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let Read { value: before, revision } = find::saml_provider(change.snapshot, change.account, &which)?;
-            let (after, came) = met(&before, &text(fetched)?, change.now)?;
+            let (after, came) = met(&before, text(fetched)?, change.now)?;
             if after != before {
                 change.commit.put_object(&after, revision)?;
             }
@@ -193,19 +212,18 @@ impl Admin {
     pub fn confirm_saml_provider(
         &self,
         asked: Authorized,
-        confirmed: &Confirmation,
+        which: &Confirmation,
         fetched: Result<Vec<u8>, String>,
     ) -> Result<SamlProviderView, AdminError> {
         self.change_saml(asked, |change, provider| {
-            let metadata = text(fetched)?;
-            let found = digest(metadata.as_str());
-            if found != confirmed.digest {
-                return Err(AdminError::NotNow {
-                    what: format!("the metadata that is published now is another: {found}"),
-                    remedy: format!("look at it by `bailey idp refresh {}`", provider.name),
-                });
-            }
-            write(change, provider, &metadata)
+            let published = fitting_for(provider, text(fetched)?)?;
+            let found = digest(published.as_str());
+            let taken = confirmed(provider.waiting.as_ref(), published, &which.digest);
+            let taken = taken.ok_or_else(|| AdminError::NotNow {
+                what: format!("the metadata that is published now is another: {found}"),
+                remedy: format!("look at it by `bailey idp refresh {}`", provider.name),
+            })?;
+            write(change, provider, &taken)
         })
     }
 
@@ -222,7 +240,7 @@ impl Admin {
     ) -> Result<Came, AdminError> {
         let found = self.store.read(|snapshot| iam::object::<SamlProvider>(snapshot, id.as_bytes()))?;
         let Some(Read { value: before, revision }) = found else { return Ok(Came::Same) };
-        let (after, came) = met(&before, &text(fetched)?, now)?;
+        let (after, came) = met(&before, text(fetched)?, now)?;
         if after == before {
             return Ok(came);
         }
@@ -238,7 +256,8 @@ impl Admin {
         let event = Event::reading("RefreshSAMLProvider").with("provider", after.arn().to_string());
         let event = told(&after, came).into_iter().fold(event, |event, (name, value)| event.with(name, value));
         self.audit.note(&by, &event, &Outcome::success(), now);
-        if let Some(waiting) = after.waiting.as_ref().filter(|_| came == Came::Waits) {
+        // What only counts for longer is told when it is time.
+        if let Some(waiting) = after.waiting.as_ref().filter(|waiting| came == Came::Waits && !waiting.prolongs) {
             let changes = waiting.changes.join("; ");
             tracing::warn!(provider = %after.name, digest = %waiting.digest, %changes, "changed metadata of a SAML provider waits to be confirmed");
         }
@@ -281,7 +300,7 @@ impl Admin {
         })?;
         let say = |(sealed, provider): &(_, _)| findings(&self.keys, (provider, sealed), now);
         let found = all.iter().flat_map(say).filter_map(bad);
-        Ok(found.map(|finding| format!("{}: {}", finding.subject, finding.what)).collect())
+        Ok(found.map(|Finding { subject, what, remedy, .. }| format!("{subject}: {what}; {remedy}")).collect())
     }
 
     fn all_saml(&self) -> Result<Vec<SamlProvider>, StoreError> {
@@ -315,38 +334,44 @@ fn findings(keys: &Keys, (provider, sealed): (&SamlProvider, &Vec<SealedPrivateK
     let mut say = |severity, what: String, remedy: String| {
         findings.push(Finding::new(severity, subject.clone(), what, remedy));
     };
-    let anew = "write its metadata anew: `bailey idp confirm --metadata`, or `bailey idp refresh` where it is fetched";
-    match IdentityProvider::read(provider.metadata.as_str()) {
-        Err(error) => {
-            say(Severity::Fault, format!("trusts nobody: its metadata cannot be used: {error}"), anew.to_owned());
+    let waiting = provider.waiting.as_ref();
+    let confirm = waiting.map(|waiting| confirmation(provider, waiting));
+    let anew = confirm.clone().unwrap_or_else(|| {
+        let name = &provider.name;
+        match provider.source {
+            Some(_) => format!("have the provider publish other metadata, then: bailey idp refresh {name}"),
+            None => format!("write its metadata anew: bailey idp confirm {name} --metadata FILE"),
         }
+    });
+    match IdentityProvider::read(provider.metadata.as_str()) {
+        Err(error) => say(Severity::Fault, format!("trusts nobody: its metadata cannot be used: {error}"), anew),
         Ok(read) => {
             let keys: Vec<&str> = read.keys().fingerprints().collect();
             let what = format!("{} signs by {}", printable(read.entity_id()), keys.join(", "));
             say(Severity::Fine, what, String::new());
             match read.valid_until() {
-                Some(end) if now >= end => {
-                    say(
-                        Severity::Fault,
-                        format!("trusts nobody: its metadata was valid until {end:.0}"),
-                        anew.to_owned(),
-                    );
+                Some(end) if expired(end, now) => {
+                    say(Severity::Fault, format!("trusts nobody: its metadata was valid until {end:.0}"), anew);
                 }
                 Some(end) if end.duration_since(now) < SOON => {
-                    say(Severity::Warning, format!("its metadata is valid until {end:.0}"), anew.to_owned());
+                    let what = format!("its metadata is valid until {end:.0}, and then it trusts nobody");
+                    say(Severity::Warning, what, anew);
                 }
                 _ => {}
             }
         }
     }
-    if let Some(waiting) = &provider.waiting {
+    if let Some((waiting, confirm)) = waiting.zip(confirm) {
+        let severity = if waiting.prolongs { Severity::Fine } else { Severity::Warning };
         let what = format!("other metadata waits since {:.0}: {}", waiting.since, waiting.changes.join("; "));
-        let remedy = format!(
-            "ask the provider whether that is theirs, then: bailey idp confirm {} --digest {}",
-            provider.name, waiting.digest
-        );
-        say(Severity::Warning, what, remedy);
+        say(severity, what, confirm);
     }
     findings.extend(encryption::findings(keys, provider, sealed));
     findings
+}
+
+/// What has to be done for `waiting` to count.
+fn confirmation(provider: &SamlProvider, waiting: &Waiting) -> String {
+    let Waiting { digest, .. } = waiting;
+    format!("ask the provider whether that is theirs, then: bailey idp confirm {} --digest {digest}", provider.name)
 }

@@ -5,6 +5,7 @@
 
 pub mod encryption;
 pub mod fetched;
+mod fitting;
 pub mod oidc;
 pub mod saml;
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::super::{Admin, AdminError};
 use super::super::{Change, digest, find, holders, roles, views};
 use super::encryption::{EncryptionChange, encrypt};
+use super::fitting::fitting;
 use super::room;
 use crate::authn::saml::IdentityProvider;
 use crate::base::{SamlProviderId, Timestamp};
@@ -31,6 +32,9 @@ pub struct NewSamlProvider {
     /// Where it publishes that, `https://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Its own name, its `entityID`: which one is meant, where metadata describes many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity_id: Option<String>,
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -92,13 +96,14 @@ impl Admin {
         new: NewSamlProvider,
     ) -> Result<SamlProviderView, AdminError> {
         let id = SamlProviderId::from_bytes(self.fresh_id());
-        let NewSamlProvider { name, metadata, url, tags, encryption, private_key } = new;
+        let NewSamlProvider { name, metadata, url, entity_id, tags, encryption, private_key } = new;
         let encryption = EncryptionChange { encryption, private_key, remove_private_key: None };
         self.change(asked, |change| {
             let metadata = metadata.ok_or_else(|| AdminError::OutOfBounds {
                 what: "a SAML provider without metadata".to_owned(),
                 limit: "give its metadata, or the `url` where it publishes that".to_owned(),
             })?;
+            let metadata = fitting(metadata, entity_id.as_deref())?;
             let mut provider = SamlProvider {
                 id,
                 account: change.account.clone(),
@@ -226,7 +231,7 @@ impl SamlProviderView {
             created: provider.created,
             updated: provider.updated,
             source: provider.source.clone(),
-            waiting: provider.waiting.clone(),
+            waiting: provider.waiting.clone().map(|waiting| Waiting { metadata: None, ..waiting }),
             entity_id: described.map(|described| described.entity_id.clone()),
             certificates: described.map(|described| described.certificates.clone()).unwrap_or_default(),
             valid_until: described.and_then(|described| described.valid_until),
@@ -251,6 +256,13 @@ pub(super) fn write(
     Ok(())
 }
 
+/// What is kept of newer metadata of a provider: of many the one is meant that was meant before, and who calls itself otherwise now is
+/// to be looked at, too.
+pub(super) fn fitting_for(provider: &SamlProvider, text: Metadata) -> Result<Metadata, AdminError> {
+    let known = provider.described.as_ref().map(|described| described.entity_id.as_str());
+    fitting(text.clone(), known).or_else(|_| fitting(text, None))
+}
+
 /// What metadata says of who the provider is.
 pub(super) fn described(metadata: &Metadata) -> Result<Described, AdminError> {
     let read = IdentityProvider::read(metadata.as_str()).map_err(AdminError::SamlMetadata)?;
@@ -265,7 +277,7 @@ pub(super) fn described(metadata: &Metadata) -> Result<Described, AdminError> {
 }
 
 /// AWS takes ten million characters; here they lie in one row.
-fn fits(provider: &SamlProvider) -> Result<(), AdminError> {
+pub(super) fn fits(provider: &SamlProvider) -> Result<(), AdminError> {
     super::super::fits(provider, "SAML metadata and tags")
 }
 
