@@ -44,7 +44,7 @@ use crate::authn::saml::SpFetcher;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
 use crate::model::client::{ClaimSource, ClientId};
-use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules, SamlSp};
+use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules};
 use crate::notify::Notices;
 use crate::rights::{Contacts, GrantTerms, Shelf, Terms};
 use crate::sessions::Sessions;
@@ -91,7 +91,7 @@ pub struct Admin {
     /// Those that are registered, as they were read.
     pub registered_clients: Recall<ClientId, Option<Client>>,
     /// Service providers of SAML that the configuration declares; a reload exchanges them.
-    pub declared_sps: Arc<RwLock<Vec<SamlSp>>>,
+    pub declared_sps: Arc<RwLock<Vec<saml_sps::declared::DeclaredSp>>>,
     /// What more than one person has of what applications know people by, in small letters.
     pub alike: Recall<ClaimSource, Arc<HashSet<String>>>,
     /// Fetches metadata of those that are registered.

@@ -129,7 +129,7 @@ struct Told {
 const SPS: &[Column<Told>] = &[
     Column { title: "name", cell: |told| told.view.name.to_string() },
     Column { title: "title", cell: |told| told.view.settings.title.clone().unwrap_or_default() },
-    Column { title: "entity id", cell: |told| told.view.entity_id.clone() },
+    Column { title: "entity id", cell: |told| told.view.entity_id.clone().unwrap_or_default() },
     Column { title: "responses to", cell: |told| told.view.acs.join(", ") },
     Column { title: "metadata", cell: state },
     Column { title: "from", cell: |told| told.view.source.word().to_owned() },
@@ -137,7 +137,7 @@ const SPS: &[Column<Told>] = &[
 
 /// What else is shown of one alone.
 const MORE: &[Column<Told>] = &[
-    Column { title: "SHA-256", cell: |told| told.view.metadata_digest.clone() },
+    Column { title: "SHA-256", cell: |told| told.view.metadata_digest.clone().unwrap_or_default() },
     Column {
         title: "fetched from",
         cell: |told| match &told.view.metadata_from {
@@ -157,9 +157,10 @@ const MORE: &[Column<Told>] = &[
 ];
 
 fn state(told: &Told) -> String {
-    match &told.view.waiting {
-        Some(waiting) => format!("changes wait since {}", moment(waiting.since)),
-        None => "pinned".to_owned(),
+    match (&told.view.unanswered, &told.view.waiting) {
+        (Some(why), _) => format!("answers nobody: {why}"),
+        (None, Some(waiting)) => format!("changes wait since {}", moment(waiting.since)),
+        (None, None) => "pinned".to_owned(),
     }
 }
 
@@ -223,6 +224,7 @@ async fn refresh(session: &mut Session, sp: &str) -> anyhow::Result<Exit> {
     }
     session.output.sentence(match refreshed.came {
         Came::Same => "what was fetched is what counts already",
+        Came::Pinned => "what was fetched is the first, and counts from now on",
         Came::Renewed => "good for another time: it counts",
         Came::Waits | Came::WaitsStill => "what was fetched has changes, and waits:",
     })?;

@@ -208,6 +208,8 @@ pub const KEYS: &[Key] = &[
     optional("saml_sp.preset", Form::Choice(SAML_PRESETS), "which kind of application it is"),
     defaulted("saml_sp.values", Form::Texts, "{}", "what the preset has to be told"),
     optional("saml_sp.metadata_file", Form::File, "the file with its metadata"),
+    optional("saml_sp.metadata_url", Form::MetadataUrl, "where its metadata is fetched from, and pinned"),
+    optional("saml_sp.metadata_sha256", Form::Sha256, "what the first that is fetched has to be"),
     optional("saml_sp.entity_id", Form::Name, "what it calls itself by"),
     optional("saml_sp.acs", Form::RedirectUri, "where responses are delivered, of one without metadata"),
     optional("saml_sp.name_id", Form::NameId, "what it knows people by"),

@@ -69,7 +69,7 @@ pub use units::duration;
 use crate::authn::federated::IssuerSettings;
 use crate::authn::machine::MachineIssuerSettings;
 use crate::http::{forward, public};
-use crate::model::{Account, AccountId, Client, GroupRules, SamlSp};
+use crate::model::{Account, AccountId, Client, GroupRules};
 use fault::Faults;
 use files::Files;
 use section::Section;
@@ -118,7 +118,7 @@ pub struct Config {
     /// Clients of single sign-on that need no registration.
     pub clients: Vec<Client>,
     /// Service providers of SAML that need no registration.
-    pub saml_sps: Vec<SamlSp>,
+    pub saml_sps: Vec<crate::admin::saml_sps::declared::DeclaredSp>,
     /// Outside providers by which people of other firms sign in.
     pub providers: Vec<crate::authn::federated::relying::Provider>,
     /// Authorities that vouch for machines.

@@ -1,4 +1,5 @@
-//! `[[saml_sp]]`: service providers of SAML that need no registration. The section is what pins their metadata.
+//! `[[saml_sp]]`: service providers of SAML that need no registration. The section is what pins their metadata: it stands in a file
+//! beside it, or the section names where it is fetched from, once, and what is fetched then is pinned. Here nothing is fetched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,24 +7,26 @@ use std::time::Duration;
 use super::files::Files;
 use super::raw::{Entry, Value, Written};
 use super::section::Section;
-use super::values::{Meant, Misfit, Word, from_text};
+use super::values::{Meant, Misfit, Word, asked_address, from_text};
+use crate::admin::saml_sps::declared::{DeclaredSp, FetchedSp};
 use crate::admin::saml_sps::{NewSp, SpSettings};
 use crate::base::Timestamp;
 use crate::model::saml_sp::{
     AttributeRule, AttributeValue, AwsProvider, Encryption, NameFormat, NameId, Preset, SignedParts,
 };
-use crate::model::{SamlSp, SamlSpError, SpName};
+use crate::model::{SamlSpError, SpName};
 
 /// The service providers, in the order of the file.
-pub(super) fn all(sections: &[Section<'_>], files: &Files<'_>) -> Vec<SamlSp> {
-    let mut sps: Vec<SamlSp> = Vec::new();
+pub(super) fn all(sections: &[Section<'_>], files: &Files<'_>) -> Vec<DeclaredSp> {
+    let mut sps: Vec<DeclaredSp> = Vec::new();
     for section in sections {
         let Some(sp) = one(section, files) else { continue };
-        if sps.iter().any(|other| other.name == sp.name) {
-            section.fault("name", format!("`{}` is another's, too", sp.name), "give each its own name");
+        if sps.iter().any(|other| other.name() == sp.name()) {
+            section.fault("name", format!("`{}` is another's, too", sp.name()), "give each its own name");
         }
-        if let Some(other) = sps.iter().find(|other| other.entity_id == sp.entity_id) {
-            let problem = format!("`{}` calls itself the same", other.name);
+        let same = |other: &&DeclaredSp| sp.entity_id().is_some() && other.entity_id() == sp.entity_id();
+        if let Some(other) = sps.iter().find(same) {
+            let problem = format!("`{}` calls itself the same", other.name());
             section.fault("entity_id", problem, "give each application one section");
         }
         sps.push(sp);
@@ -32,14 +35,16 @@ pub(super) fn all(sections: &[Section<'_>], files: &Files<'_>) -> Vec<SamlSp> {
 }
 
 /// What says that a service provider is meant.
-const NAMED: [&str; 5] = ["name", "preset", "metadata_file", "entity_id", "acs"];
+const NAMED: [&str; 6] = ["name", "preset", "metadata_file", "metadata_url", "entity_id", "acs"];
 
-fn one(section: &Section<'_>, files: &Files<'_>) -> Option<SamlSp> {
+fn one(section: &Section<'_>, files: &Files<'_>) -> Option<DeclaredSp> {
     let settings = settings(section);
     let values = section.read::<Texts>("values").0;
     let (name, preset) = (section.optional::<SpName>("name"), section.optional::<Preset>("preset"));
     let (entity_id, acs) = (section.optional("entity_id"), section.optional("acs"));
     let path = files.readable(section, "metadata_file");
+    let url = section.optional("metadata_url").map(|MetadataUrl(url)| url);
+    let sha256 = section.optional("metadata_sha256").map(|Sha256(digits)| digits);
     // As it stands in the example: of nobody anything is said.
     if !NAMED.iter().any(|key| section.has(key)) {
         return None;
@@ -55,11 +60,29 @@ fn one(section: &Section<'_>, files: &Files<'_>) -> Option<SamlSp> {
         })
         .ok()
     });
-    if section.has("metadata_file") && metadata.is_none() {
+    if section.has("metadata_file") && section.has("metadata_url") {
+        section.fault("metadata_url", "is set beside metadata_file", "keep one of them");
         return None;
     }
-    let new = NewSp { name: name?, preset, values, metadata, file, url: None, entity_id, acs, settings };
-    let sp = new.single().and_then(|()| new.begin(None, Timestamp::UNIX_EPOCH));
+    if section.has("metadata_sha256") && !section.has("metadata_url") {
+        section.fault(
+            "metadata_sha256",
+            "nothing is fetched that could be that",
+            "set metadata_url, too, or take it out",
+        );
+    }
+    // What is wrong with it was told.
+    if section.has("metadata_file") && metadata.is_none() || section.has("metadata_url") && url.is_none() {
+        return None;
+    }
+    let fetched = url.is_some();
+    let new = NewSp { name: name?, preset, values, metadata, file, url, entity_id, acs, settings };
+    let sp = if fetched {
+        FetchedSp::new(new, sha256).map(|section| DeclaredSp::Fetched(Box::new(section)))
+    } else {
+        let sp = new.single().and_then(|()| new.begin(None, Timestamp::UNIX_EPOCH));
+        sp.map(|sp| DeclaredSp::Whole(Box::new(sp)))
+    };
     sp.map_err(|error| section.fault("name", format!("it cannot be so: {error}"), "correct its section")).ok()
 }
 
@@ -108,6 +131,32 @@ struct Attributes(BTreeMap<String, AttributeValue>);
 /// Names and text.
 #[derive(Default)]
 struct Texts(BTreeMap<String, String>);
+
+/// Where metadata is fetched from.
+struct MetadataUrl(String);
+
+/// The digest of metadata.
+struct Sha256(String);
+
+impl Meant for MetadataUrl {
+    fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+        from_text(written, misfits, |text| {
+            let clear = |text: &str| format!("`{text}` in the clear could be answered by anybody on the way");
+            let url = asked_address(text, clear)?;
+            // As it is written: by it is known what was fetched from there.
+            if url.scheme() == "https" { Ok(Self(text.to_owned())) } else { Err(Some(clear(text))) }
+        })
+    }
+}
+
+impl Meant for Sha256 {
+    fn meant(written: &Written<'_>, misfits: &mut Vec<Misfit>) -> Option<Self> {
+        from_text(written, misfits, |text| {
+            let is_one = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+            if is_one { Ok(Self(text.to_ascii_lowercase())) } else { Err(None) }
+        })
+    }
+}
 
 impl Word for Format {
     fn word(text: &str) -> Option<Self> {

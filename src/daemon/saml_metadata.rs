@@ -24,9 +24,10 @@ use crate::telemetry::Part;
 /// How often it is looked at what is due.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// How long metadata is not fetched again, and how long where it could not be had.
+/// How long metadata is not fetched again. Where it could not be had, a minute, then twice as long each time, an hour at most.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
-const RETRY: SignedDuration = SignedDuration::from_hours(1);
+const RETRY: SignedDuration = SignedDuration::from_mins(1);
+const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Those who publish metadata.
 pub trait Publishers: Send + Sync + 'static {
@@ -46,7 +47,7 @@ pub trait Publishers: Send + Sync + 'static {
     fn found(app: &App) -> Result<Vec<(Self::Key, String, String)>, StoreError>;
 
     /// What is published there.
-    fn get(app: &App, url: &str) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
+    fn get(app: &App, key: &Self::Key, url: &str) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
 
     /// Takes it up. Blocks.
     ///
@@ -73,8 +74,17 @@ pub struct Applications;
 #[derive(Debug)]
 pub struct Rounds<P: Publishers> {
     due: BTreeMap<P::Key, Timestamp>,
-    failed: BTreeMap<P::Key, String>,
+    failed: BTreeMap<P::Key, Failed>,
     of: PhantomData<P>,
+}
+
+/// What could not be had.
+#[derive(Debug)]
+struct Failed {
+    /// Whose, and why.
+    why: String,
+    /// When it is tried again, from then.
+    wait: SignedDuration,
 }
 
 /// Fetches until `end`. Idempotent: each round looks at what is due and converges.
@@ -116,7 +126,7 @@ impl<P: Publishers> Rounds<P> {
     }
 
     async fn fetch(&mut self, app: &Arc<App>, (key, name): (P::Key, &str), url: &str) {
-        let fetched = P::get(app, url).await;
+        let fetched = P::get(app, &key, url).await;
         let (worker, of, now) = (Arc::clone(app), key.clone(), app.clock.now());
         let why = match fetched {
             Ok(fetched) => {
@@ -125,7 +135,9 @@ impl<P: Publishers> Rounds<P> {
             }
             Err(why) => Some(why),
         };
-        let wait = if why.is_none() { AGAIN } else { RETRY };
+        let longer = |failed: &Failed| failed.wait.saturating_add(failed.wait).min(LONGEST_RETRY);
+        let retry = self.failed.get(&key).map_or(RETRY, longer);
+        let wait = if why.is_none() { AGAIN } else { retry };
         self.due.insert(key.clone(), now.saturating_add(wait).unwrap_or(Timestamp::MAX));
         match why {
             None => drop(self.failed.remove(&key)),
@@ -136,7 +148,7 @@ impl<P: Publishers> Rounds<P> {
                     "metadata of {} is not fetched anew yet; what is known goes on to count",
                     P::CALLED
                 );
-                self.failed.insert(key, format!("{} {name}: {why}", P::CALLED));
+                self.failed.insert(key, Failed { why: format!("{} {name}: {why}", P::CALLED), wait });
             }
         }
     }
@@ -148,7 +160,7 @@ impl<P: Publishers> Rounds<P> {
             Ok(told) => told,
             Err(error) => return tracing::warn!(%error, "what is to be said of {} is not found out yet", P::CALLED),
         };
-        told.extend(self.failed.values().cloned());
+        told.extend(self.failed.values().map(|failed| failed.why.clone()));
         if told.is_empty() {
             app.board.remove(P::PART);
         } else {
@@ -173,7 +185,7 @@ impl Publishers for Providers {
         app.admin.fetched_saml()
     }
 
-    async fn get(app: &App, url: &str) -> Result<Vec<u8>, String> {
+    async fn get(app: &App, _: &SamlProviderId, url: &str) -> Result<Vec<u8>, String> {
         // By the rules of single sign-on about what may be reached.
         let url = address(url).map_err(|error| error.to_string())?;
         let reach = app.sso_settings.read().unwrap_or_else(PoisonError::into_inner).reach.clone();
@@ -190,23 +202,28 @@ impl Publishers for Providers {
 }
 
 impl Publishers for Applications {
-    type Key = SpName;
+    /// Who it is, where it is fetched from, and what a section asks for first: one that says otherwise is due at once.
+    type Key = (SpName, String, Option<String>);
     const PART: &'static str = "saml_sps";
     const CALLED: &'static str = "SAML service provider";
     const VERB: &'static str = "bailey sp check NAME";
 
-    fn found(app: &App) -> Result<Vec<(SpName, String, String)>, StoreError> {
+    fn found(app: &App) -> Result<Vec<(Self::Key, String, String)>, StoreError> {
         let all = app.admin.fetched_sps()?.into_iter();
-        Ok(all.map(|(name, url)| (name.clone(), name.to_string(), url)).collect())
+        Ok(all.map(|key| (key.clone(), key.0.to_string(), key.1)).collect())
     }
 
-    async fn get(app: &App, url: &str) -> Result<Vec<u8>, String> {
-        app.admin.sp_fetcher.get(url).await.map(String::into_bytes).map_err(|error| error.to_string())
+    async fn get(app: &App, (name, ..): &Self::Key, url: &str) -> Result<Vec<u8>, String> {
+        let fetched = app.admin.sp_fetcher.get(url).await.map(String::into_bytes).map_err(|error| error.to_string());
+        app.admin.sp_fetcher.keep_failure(name, fetched.as_ref().err().cloned());
+        fetched
     }
 
-    fn take(app: &App, name: &SpName, fetched: Vec<u8>, now: Timestamp) -> Result<(), AdminError> {
+    fn take(app: &App, (name, ..): &Self::Key, fetched: Vec<u8>, now: Timestamp) -> Result<(), AdminError> {
         let text = String::from_utf8_lossy(&fetched).into_owned();
-        app.admin.take_fetched_sp(name, text, now).map(drop)
+        let taken = app.admin.take_fetched_sp(name, text, now).map(drop);
+        app.admin.sp_fetcher.keep_failure(name, taken.as_ref().err().map(ToString::to_string));
+        taken
     }
 
     fn to_look_at(app: &App, now: Timestamp) -> Result<Vec<String>, StoreError> {

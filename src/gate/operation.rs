@@ -28,7 +28,8 @@ macro_rules! operations {
                 match self { $(Self::$name => Effect::$effect,)+ }
             }
 
-            /// The service in its name in policies.
+            /// The service in its name in policies: that of AWS for what AWS has, `sso` for applications and whatever is done to them,
+            /// `signin` for pages of our own, and `bailey` for the rest, what we do to objects of IAM beyond AWS included.
             pub(in crate::gate) const fn service(self) -> &'static str {
                 match self { $(Self::$name => stringify!($service),)+ }
             }

@@ -11,7 +11,7 @@ use super::v1::Routes;
 use super::{App, Failure};
 use crate::admin::saml_sps::aws::AwsSetup;
 use crate::admin::saml_sps::refresh::{Confirmation, Refreshed};
-use crate::admin::saml_sps::report::{Report, report};
+use crate::admin::saml_sps::report::Report;
 use crate::admin::saml_sps::{NewSp, SpChange, SpView};
 use crate::admin::{Admin, AdminError};
 use crate::gate::Operation;
@@ -33,12 +33,13 @@ pub(super) fn add(routes: Routes) -> Routes {
 
 type Shared = State<Arc<App>>;
 
-/// A service provider with the metadata that counts, and what waits.
+/// A service provider with the metadata that counts, if any does, and what waits.
 #[derive(Debug, Serialize)]
 struct Shown {
     #[serde(flatten)]
     view: SpView,
-    metadata: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting_metadata: Option<String>,
 }
@@ -77,9 +78,10 @@ fn named(new: Option<&NewSp>) -> String {
 async fn show(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Shown>, Failure> {
     let allowed = asked.authorize(&sp).await?;
     let shown = move |admin: &Admin| {
-        let (sp, source) = admin.sp(&allowed)?;
-        let waiting_metadata = sp.waiting.as_ref().map(|waiting| waiting.metadata.clone());
-        Ok(Shown { view: SpView::of(&sp, source), metadata: sp.metadata, waiting_metadata })
+        let (view, sp) = admin.shown_sp(&allowed)?;
+        let waiting = sp.as_ref().and_then(|sp| sp.waiting.as_ref());
+        let waiting_metadata = waiting.map(|waiting| waiting.metadata.clone());
+        Ok(Shown { view, metadata: sp.map(|sp| sp.metadata), waiting_metadata })
     };
     work(&app, shown).await
 }
@@ -101,7 +103,7 @@ async fn remove(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Res
 
 async fn check(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Report>, Failure> {
     let allowed = asked.authorize(&sp).await?;
-    work(&app, move |admin| Ok(report(&admin.sp(&allowed)?.0, admin.now()))).await
+    work(&app, move |admin| admin.sp_report(&allowed)).await
 }
 
 /// What one would be told of somebody: about them, so that whoever asks needs a right on them.

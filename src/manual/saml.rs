@@ -33,13 +33,14 @@
 //! *Tests:* `tests/it/sign_in_with_saml.rs`.
 //!
 //! **Metadata that changes by itself** (whoever has the web server has the keys). *Here:* what is fetched and says something else counts
-//! for nothing until an administrator confirms it by its digest (`src/admin/iam/providers/fetched.rs`); sessions end with the key that
-//! vouched for them (`src/sessions/check.rs`). *Tests:* `tests/it/saml_idp.rs`, `tests/it/sts_saml.rs`.
+//! for nothing until an administrator confirms it by its digest, until when it is good included (`src/admin/iam/providers/fetched.rs`);
+//! sessions end with the key that vouched for them (`src/sessions/check.rs`). *Tests:* `tests/it/saml_idp.rs`, `tests/it/sts_saml.rs`.
 //!
 //! **Assertions go where a request, or new metadata, says** (an address of one's own in `AssertionConsumerServiceURL`; a taken-over
 //! address of metadata). *Here:* addresses stand in pinned metadata, `https` and POST alone (`src/authn/saml/service_provider.rs`);
 //! newer metadata with another name, key or address waits until an administrator confirms it by its digest
-//! (`src/admin/saml_sps/refresh.rs`). *Tests:* `tests/it/saml_sps.rs`.
+//! (`src/admin/saml_sps/refresh.rs`), and where a section of the configuration names its address, the first that came from there is
+//! pinned (`src/admin/saml_sps/declared.rs`). *Tests:* `tests/it/saml_sps.rs`, `tests/it/saml_sp_urls.rs`.
 //!
 //! **A response goes where a request says** (threats S12). *Here:* a request chooses among the addresses of the registered metadata and
 //! brings none of its own; `RelayState` goes along and leads nowhere (`src/sso/saml/asked.rs`), and the page that posts may post there

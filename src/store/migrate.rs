@@ -103,6 +103,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // leave keys behind.
         run: |_, _| Ok(()),
     },
+    Migration {
+        from: 14,
+        what: "metadata that is pinned for sections of the configuration",
+        // There is none in layout 14. Older versions would not know its rows.
+        run: |_, _| Ok(()),
+    },
 ];
 
 /// Rows looked at for one commit.

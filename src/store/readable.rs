@@ -543,6 +543,7 @@ mod tests {
                 ),
                 format!("saml-provider-key/{}/{}", "07".repeat(16), "A1".repeat(16)),
             ),
+            (schema::saml::pin(&"wiki".parse().unwrap()), "saml-sp-pin/wiki".to_owned()),
             (schema::saml::sp_of(""), format!("saml-sp-of/{}", hex::encode(Sha256::digest("")))),
             (sso::code(&[8; 32]), format!("authorization-code/{}", "08".repeat(32))),
             (sso::registration_token(&"ci".parse().unwrap()), "registration-token/ci".to_owned()),

@@ -1,5 +1,5 @@
-//! Rows of SAML, in terms of the model: service providers, and the way to each from what it calls itself; and the sealed keys that open
-//! assertions of providers. Which of those a provider has stands in its own row.
+//! Rows of SAML, in terms of the model: service providers, the way to each from what it calls itself, and metadata that is pinned for
+//! those of the configuration; and the sealed keys that open assertions of providers. Which of those a provider has stands in its own row.
 
 use super::execute::{from_json, to_json};
 use super::iam::{Read, as_read};
@@ -8,6 +8,7 @@ use super::schema::saml as keys;
 use super::{Commit, Expect, KeyRange, Revision, Snapshot, StoreError, sso};
 use crate::base::SamlProviderId;
 use crate::model::saml_encryption::{PrivateKeyId, SealedPrivateKey};
+use crate::model::saml_sp::SpPin;
 use crate::model::{SamlSp, SpName};
 
 /// The service provider of this name.
@@ -44,6 +45,14 @@ pub fn sp_of(snapshot: &dyn Snapshot, entity_id: &str) -> Result<Option<Read<Sam
     let found = sp(snapshot, &name.value)?;
     // The way leads by a digest; what counts is what stands there.
     Ok(found.filter(|found| found.value.entity_id == entity_id))
+}
+
+/// What is pinned for the section of this name.
+///
+/// # Errors
+/// When the row cannot be read, or is damaged.
+pub fn pin(snapshot: &dyn Snapshot, name: &SpName) -> Result<Option<Read<SpPin>>, StoreError> {
+    sso::read(snapshot, &keys::pin(name))
 }
 
 /// The keys that open assertions of `provider`. There are few.
@@ -83,6 +92,17 @@ impl Commit {
     /// Deletes one.
     pub fn delete_provider_key(&mut self, provider: &SamlProviderId, id: &PrivateKeyId) {
         self.delete(keys::provider_key(provider, id));
+    }
+
+    /// Writes what is pinned, in the place of what was at `revision`; 0 if nothing was.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_pin(&mut self, pin: &SpPin, revision: Revision) -> Result<(), StoreError> {
+        let key = keys::pin(&pin.name);
+        self.expect(key.clone(), as_read(revision));
+        self.put(key, to_json(pin)?);
+        Ok(())
     }
 
     /// Writes a service provider that was `before` at `revision`; `None` and 0 if it is new. No other may call itself the same.

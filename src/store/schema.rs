@@ -49,6 +49,7 @@
 //! | `+` what they call themselves | 2, digest of that (32) | name as JSON | no |
 //! | `+` where browsers' sessions were signed in by SAML | 3, session id | [`SamlParticipations`] as JSON | no |
 //! | `+` keys that open assertions of SAML providers | 4, provider id, key id | [`SealedPrivateKey`] as JSON | no |
+//! | `+` metadata that is pinned for `[[saml_sp]]` | 5, name | [`SpPin`] as JSON | yes |
 //! | `f` authorization codes | digest of the code (32) | [`Code`] as JSON | no |
 //! | `h` families of tokens | family id (16) | [`Family`] as JSON | no |
 //! | `3` what devices asked for | digest of the device's code (32) | [`DeviceGrant`] as JSON | no |
@@ -108,6 +109,7 @@
 //! [`Session`]: crate::model::Session
 //! [`Client`]: crate::model::Client
 //! [`SamlSp`]: crate::model::SamlSp
+//! [`SpPin`]: crate::model::saml_sp::SpPin
 //! [`SamlParticipations`]: crate::model::saml_participation::SamlParticipations
 //! [`SealedPrivateKey`]: crate::model::saml_encryption::SealedPrivateKey
 //! [`Engagement`]: crate::model::Engagement
@@ -136,7 +138,7 @@ use crate::base::{GroupId, ResourceId, Sid, UserId};
 use crate::model::{DirectoryLabel, Member, MemberKind, RefHash, origin};
 
 /// Layout written by this version. A store with a higher number is refused, a lower one migrated.
-pub const SCHEMA_VERSION: u32 = 14;
+pub const SCHEMA_VERSION: u32 = 15;
 
 /// Spaces whose superseded rows move into history.
 #[must_use]

@@ -199,7 +199,7 @@ fn check_history(key: &[u8], value: &[u8]) -> Result<(), String> {
         Some(_) => plain(rows::decode(of, before.value)).map(drop),
         None if of.first() == Some(&b's') => credentials::check_setting(of, &before.value),
         None if of.first() == Some(&b'e') => sso::check_client(of, &before.value),
-        None if of.first() == Some(&b'+') => saml::check_sp(of, &before.value).map(drop),
+        None if of.first() == Some(&b'+') => saml::check_past(of, &before.value),
         None if of.first() == Some(&b'l') => grants::check_engagement(of, &before.value).map(drop),
         None if of.first() == Some(&b'8') => grants::check_grant(of, &before.value).map(drop),
         None => iam::check_alone(of, &before.value),

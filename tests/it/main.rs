@@ -118,6 +118,7 @@ mod saml_shop;
 mod saml_sign_on;
 mod saml_sign_on_aws;
 mod saml_sign_on_pysaml2;
+mod saml_sp_urls;
 mod saml_sps;
 mod saml_with_others;
 mod secrets_kept;

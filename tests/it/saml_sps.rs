@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bailey::admin::saml_sps::declared::DeclaredSp;
 use bailey::config::Config;
 use bailey::policy::{Document, Kind};
 use serde_json::{Value, json};
@@ -15,10 +16,10 @@ use crate::bed::{Authority, wait_until};
 use crate::saml_bed::{RSA, STRANGER};
 
 const MINIMAL: &str = include_str!("../../config/minimal.toml");
-const ENTITY: &str = "https://wiki.example.com/saml";
+pub(crate) const ENTITY: &str = "https://wiki.example.com/saml";
 
 /// The metadata of a wiki, with this certificate and address.
-fn metadata(certificate: &str, acs: &str, more: &str) -> String {
+pub(crate) fn metadata(certificate: &str, acs: &str, more: &str) -> String {
     format!(
         "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" \
          xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" entityID=\"{ENTITY}\" {more}><md:SPSSODescriptor \
@@ -30,7 +31,7 @@ fn metadata(certificate: &str, acs: &str, more: &str) -> String {
     )
 }
 
-const ACS: &str = "https://wiki.example.com/saml/acs";
+pub(crate) const ACS: &str = "https://wiki.example.com/saml/acs";
 
 fn write(bailey: &Bailey, name: &str, text: &str) -> String {
     let path = bailey.path(name);
@@ -38,7 +39,7 @@ fn write(bailey: &Bailey, name: &str, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn refused(bailey: &Bailey, words: &[&str]) -> String {
+pub(crate) fn refused(bailey: &Bailey, words: &[&str]) -> String {
     let output = bailey.run(words);
     assert!(!output.status.success(), "{words:?}");
     String::from_utf8(output.stderr).unwrap()
@@ -278,7 +279,7 @@ fn every_section_that_we_ship_is_read() {
         let credentials = folder.path().to_path_buf();
         let config = Config::load(&file, |key| (key == "CREDENTIALS_DIRECTORY").then(|| credentials.clone().into()));
         let config = config.unwrap_or_else(|error| panic!("{}: {error}", section.display()));
-        let [sp] = &config.saml_sps[..] else { panic!("{}", section.display()) };
+        let [DeclaredSp::Whole(sp)] = &config.saml_sps[..] else { panic!("{}", section.display()) };
         let preset = sp.preset.unwrap();
         assert_eq!(section.file_stem().unwrap().to_str().unwrap(), preset.word());
         assert!(text.contains("https://bailey.example.com/saml"), "{} says where we are", section.display());

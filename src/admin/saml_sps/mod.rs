@@ -1,21 +1,23 @@
 //! Service providers of SAML: registered here, or declared in the configuration.
 //!
 //! What counts of their metadata is pinned when they are registered; newer metadata is taken for good by an administrator alone
-//! ([`refresh`]). One that the configuration declares is shown and not changed here, and takes the place of a registered one of its
-//! name, or of what it calls itself.
+//! ([`refresh`]). One that the configuration declares ([`declared`]) is shown and not changed here, and takes the place of a registered
+//! one of its name, or of what it calls itself.
 
 pub mod aws;
+pub mod declared;
 pub mod metadata;
 mod person;
 pub mod refresh;
 pub mod report;
 mod settings;
 
-use std::sync::PoisonError;
-
 use serde::{Deserialize, Serialize};
 
 pub use settings::{NewSp, SpSettings};
+
+use declared::{Declarations, FetchedSp, Standing};
+use report::Report;
 
 use super::clients::Source;
 use super::iam::{Change, fits};
@@ -39,12 +41,17 @@ pub struct SpView {
     /// Which kind of application it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
-    /// What it calls itself by.
-    pub entity_id: String,
+    /// What it calls itself by; nothing, as long as that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity_id: Option<String>,
     /// Where responses are delivered.
     pub acs: Vec<String>,
-    /// SHA-256 of the metadata that counts.
-    pub metadata_digest: String,
+    /// SHA-256 of the metadata that counts, if any does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata_digest: Option<String>,
+    /// Why nobody is answered, of a declared one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
     /// Where it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_from: Option<MetadataSource>,
@@ -101,7 +108,8 @@ impl Admin {
         self.change(asked, |change| {
             new.single()?;
             let sp = new.begin(fetched.transpose()?, change.now)?;
-            if self.declared_sp(&sp.name).is_some() || saml::sp(change.snapshot, &sp.name)?.is_some() {
+            let declared = self.declarations(change.snapshot)?;
+            if declared.section(&sp.name).is_some() || saml::sp(change.snapshot, &sp.name)?.is_some() {
                 return Err(AdminError::Exists { kind: "service provider", name: sp.name.to_string() });
             }
             if saml::count_sps(change.snapshot)? >= MOST {
@@ -110,7 +118,7 @@ impl Admin {
                     limit: format!("{MOST} are kept; remove one first"),
                 });
             }
-            self.must_be_alone(change.snapshot, &sp)?;
+            must_be_alone(change.snapshot, &declared, &sp)?;
             put(change, &sp, None, 0)?;
             Ok(SpView::of(&sp, Source::Stored))
         })
@@ -137,7 +145,7 @@ impl Admin {
             }
             said.settings.apply(&mut after)?;
             if after.entity_id != before.entity_id {
-                self.must_be_alone(change.snapshot, &after)?;
+                must_be_alone(change.snapshot, &self.declarations(change.snapshot)?, &after)?;
             }
             if after != before {
                 after.updated = change.now;
@@ -162,13 +170,46 @@ impl Admin {
         })
     }
 
-    /// Shows a service provider. Blocks.
+    /// The service provider that is asked about, as it counts. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, it is not answered yet, or the store cannot be read.
+    pub fn sp(&self, asked: &Authorized) -> Result<(SamlSp, Source), AdminError> {
+        self.answered_sp(asked.resource())
+    }
+
+    fn answered_sp(&self, which: &str) -> Result<(SamlSp, Source), AdminError> {
+        match self.found_sp(which)? {
+            Found::Counts(sp, source) => Ok((*sp, source)),
+            Found::Waits { section, why } => Err(AdminError::NotNow {
+                what: format!("nobody signs in to `{}`: {why}", section.name()),
+                remedy: format!("see what is wrong by `bailey sp check {}`", section.name()),
+            }),
+        }
+    }
+
+    /// Shows it, with the metadata that counts. Blocks.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub fn sp(&self, asked: &Authorized) -> Result<(SamlSp, Source), AdminError> {
-        let name: SpName = asked.resource().parse().map_err(|_| missing(asked.resource()))?;
-        self.known_sp(&name)?.ok_or_else(|| missing(name.as_str()))
+    pub fn shown_sp(&self, asked: &Authorized) -> Result<(SpView, Option<SamlSp>), AdminError> {
+        Ok(match self.found_sp(asked.resource())? {
+            Found::Counts(sp, source) => (SpView::of(&sp, source), Some(*sp)),
+            Found::Waits { section, why } => (SpView::waiting(&section, why), None),
+        })
+    }
+
+    /// What it comes to, in words. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be read.
+    pub fn sp_report(&self, asked: &Authorized) -> Result<Report, AdminError> {
+        Ok(match self.found_sp(asked.resource())? {
+            Found::Counts(sp, _) => report::with_failure(&sp, self.now(), self.sp_fetcher.failure(&sp.name)),
+            Found::Waits { section, why } => {
+                report::of_unanswered(&section, why, self.sp_fetcher.failure(section.name()))
+            }
+        })
     }
 
     /// All service providers, by name. Blocks.
@@ -176,36 +217,42 @@ impl Admin {
     /// # Errors
     /// When the store cannot be read.
     pub fn sps(&self) -> Result<Vec<SpView>, AdminError> {
-        Ok(self.known_sps()?.iter().map(|(sp, source)| SpView::of(sp, *source)).collect())
+        let mut all: Vec<SpView> = self.known_sps()?.iter().map(|(sp, source)| SpView::of(sp, *source)).collect();
+        let standings = self.store.read(|snapshot| self.declarations(snapshot))?.standings();
+        all.extend(standings.into_iter().filter_map(|standing| match standing {
+            Standing::Counts(_) => None,
+            Standing::Waits { section, why } => Some(SpView::waiting(&section, why)),
+        }));
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
     }
 
-    /// All of them, as they count, by name. Blocks.
+    /// All of them that are answered, as they count, by name. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn known_sps(&self) -> Result<Vec<(SamlSp, Source)>, StoreError> {
-        let declared = self.declared_sps();
-        let hidden =
-            |sp: &SamlSp| declared.iter().any(|other| other.name == sp.name || other.entity_id == sp.entity_id);
-        let stored = self.store.read(saml::sps)?.into_iter().filter(|sp| !hidden(sp));
+        let (declared, stored) =
+            self.store.read(|snapshot| Ok::<_, StoreError>((self.declarations(snapshot)?, saml::sps(snapshot)?)))?;
+        let stored = stored.into_iter().filter(|sp| !declared.hides(sp));
         let mut all: Vec<_> = stored.map(|sp| (sp, Source::Stored)).collect();
-        all.extend(declared.iter().map(|sp| (sp.clone(), Source::Config)));
+        all.extend(declared.standings().into_iter().filter_map(|standing| match standing {
+            Standing::Counts(sp) => Some((*sp, Source::Config)),
+            Standing::Waits { .. } => None,
+        }));
         all.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         Ok(all)
     }
 
-    /// The service provider of this name. Blocks.
+    /// The service provider of this name, if it is answered. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn known_sp(&self, name: &SpName) -> Result<Option<(SamlSp, Source)>, StoreError> {
-        if let Some(sp) = self.declared_sp(name) {
-            return Ok(Some((sp, Source::Config)));
-        }
-        let stored = self.store.read(|snapshot| saml::sp(snapshot, name))?.map(|found| found.value);
-        let declared = self.declared_sps();
-        let stored = stored.filter(|sp| declared.iter().all(|other| other.entity_id != sp.entity_id));
-        Ok(stored.map(|sp| (sp, Source::Stored)))
+        Ok(match self.find_sp(name)? {
+            Some(Found::Counts(sp, source)) => Some((*sp, source)),
+            Some(Found::Waits { .. }) | None => None,
+        })
     }
 
     /// The service provider that calls itself so: what its requests are held to. Blocks.
@@ -213,45 +260,74 @@ impl Admin {
     /// # Errors
     /// When the store cannot be read.
     pub fn sp_called(&self, entity_id: &str) -> Result<Option<(SamlSp, Source)>, StoreError> {
-        if let Some(sp) = self.declared_sps().into_iter().find(|sp| sp.entity_id == entity_id) {
-            return Ok(Some((sp, Source::Config)));
-        }
-        let stored = self.store.read(|snapshot| saml::sp_of(snapshot, entity_id))?.map(|found| found.value);
-        let stored = stored.filter(|sp| self.declared_sp(&sp.name).is_none());
-        Ok(stored.map(|sp| (sp, Source::Stored)))
+        self.store.read(|snapshot| {
+            let declared = self.declarations(snapshot)?;
+            if let Some(sp) = declared.called(entity_id) {
+                return Ok(Some((sp, Source::Config)));
+            }
+            let stored = saml::sp_of(snapshot, entity_id)?.map(|found| found.value);
+            Ok(stored.filter(|sp| !declared.hides(sp)).map(|sp| (sp, Source::Stored)))
+        })
     }
 
-    fn declared_sps(&self) -> Vec<SamlSp> {
-        self.declared_sps.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn found_sp(&self, which: &str) -> Result<Found, AdminError> {
+        let name: SpName = which.parse().map_err(|_| missing(which))?;
+        self.find_sp(&name)?.ok_or_else(|| missing(which))
     }
 
-    fn declared_sp(&self, name: &SpName) -> Option<SamlSp> {
-        self.declared_sps().into_iter().find(|sp| sp.name == *name)
+    fn find_sp(&self, name: &SpName) -> Result<Option<Found>, StoreError> {
+        self.store.read(|snapshot| {
+            let declared = self.declarations(snapshot)?;
+            if let Some(standing) = declared.named(name) {
+                return Ok(Some(match standing {
+                    Standing::Counts(sp) => Found::Counts(sp, Source::Config),
+                    Standing::Waits { section, why } => Found::Waits { section, why },
+                }));
+            }
+            let stored = saml::sp(snapshot, name)?.map(|found| found.value).filter(|sp| !declared.hides(sp));
+            Ok(stored.map(|sp| Found::Counts(Box::new(sp), Source::Stored)))
+        })
     }
 
     /// A service provider that can be changed here.
     fn registered_sp(&self, snapshot: &dyn Snapshot, which: &str) -> Result<Read<SamlSp>, AdminError> {
         let name: SpName = which.parse().map_err(|_| missing(which))?;
-        if self.declared_sp(&name).is_some() {
-            return Err(AdminError::Unmodifiable {
-                what: format!("service provider `{name}` is declared in the configuration"),
-                remedy: "change its [[saml_sp]] section and reload".to_owned(),
-            });
+        if self.declarations(snapshot)?.section(&name).is_some() {
+            return Err(unmodifiable(&name));
         }
         saml::sp(snapshot, &name)?.ok_or_else(|| missing(which))
     }
+}
 
-    /// Refuses a second service provider that calls itself the same: whose request it is would be anybody's guess.
-    fn must_be_alone(&self, snapshot: &dyn Snapshot, sp: &SamlSp) -> Result<(), AdminError> {
-        let declared = self.declared_sps().into_iter().find(|other| other.entity_id == sp.entity_id);
-        let stored = saml::sp_of(snapshot, &sp.entity_id)?.map(|found| found.value);
-        match declared.or(stored).filter(|other| other.name != sp.name) {
-            None => Ok(()),
-            Some(other) => Err(AdminError::NotNow {
-                what: format!("`{}` calls itself `{}`, too", other.name, printable(&sp.entity_id)),
-                remedy: "change that one, or remove it first".to_owned(),
-            }),
-        }
+/// A service provider of some name.
+enum Found {
+    /// It is answered.
+    Counts(Box<SamlSp>, Source),
+    /// Nobody is, of one that the configuration declares.
+    Waits { section: Box<FetchedSp>, why: String },
+}
+
+fn unmodifiable(name: &SpName) -> AdminError {
+    AdminError::Unmodifiable {
+        what: format!("service provider `{name}` is declared in the configuration"),
+        remedy: "change its [[saml_sp]] section and reload".to_owned(),
+    }
+}
+
+/// Refuses a second service provider that calls itself the same: whose request it is would be anybody's guess.
+fn must_be_alone(snapshot: &dyn Snapshot, declared: &Declarations, sp: &SamlSp) -> Result<(), AdminError> {
+    declared.must_be_alone(sp)?;
+    let stored = saml::sp_of(snapshot, &sp.entity_id)?.map(|found| found.value);
+    match stored.filter(|other| other.name != sp.name) {
+        None => Ok(()),
+        Some(other) => Err(twin(&other.name, &sp.entity_id)),
+    }
+}
+
+fn twin(other: &SpName, entity_id: &str) -> AdminError {
+    AdminError::NotNow {
+        what: format!("`{other}` calls itself `{}`, too", printable(entity_id)),
+        remedy: "change that one, or remove it first".to_owned(),
     }
 }
 
@@ -282,14 +358,34 @@ impl SpView {
             name: sp.name.clone(),
             source,
             preset: sp.preset,
-            entity_id: sp.entity_id.clone(),
+            entity_id: Some(sp.entity_id.clone()),
             acs: read.map(|read| read.acs().iter().map(|acs| acs.location.clone()).collect()).unwrap_or_default(),
-            metadata_digest: metadata::digest(&sp.metadata),
+            metadata_digest: Some(metadata::digest(&sp.metadata)),
+            unanswered: None,
             metadata_from: sp.source.clone(),
             waiting,
             settings: SpSettings::of(sp),
             created: when(sp.created),
             updated: when(sp.updated),
+        }
+    }
+
+    /// What is shown of a section that is not answered, and why it is not.
+    fn waiting(section: &FetchedSp, why: String) -> Self {
+        let said = section.said();
+        Self {
+            name: said.name.clone(),
+            source: Source::Config,
+            preset: said.preset,
+            entity_id: said.entity_id.clone(),
+            acs: Vec::new(),
+            metadata_digest: None,
+            unanswered: Some(why),
+            metadata_from: Some(MetadataSource::Url(section.url().to_owned())),
+            waiting: None,
+            settings: said.settings.clone(),
+            created: None,
+            updated: None,
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::missing;
 use crate::admin::{Admin, AdminError};
 use crate::base::text::printable;
 use crate::gate::Authorized;
 use crate::model::client::ClaimSource;
 use crate::model::saml_sp::{AttributeValue, NameId};
-use crate::model::{Arn, Entity, MemberKind, SamlSp, SpName, User};
+use crate::model::{Arn, Entity, MemberKind, SamlSp, User};
 use crate::rights::Library;
 use crate::rights::find::by_name_or_id;
 
@@ -19,8 +18,7 @@ impl Admin {
     /// # Errors
     /// When there is no such service provider or person, or the store cannot be read.
     pub fn sp_told_of(&self, asked: &Authorized, sp: &str) -> Result<Vec<String>, AdminError> {
-        let name: SpName = sp.parse().map_err(|_| missing(sp))?;
-        let (sp, _) = self.known_sp(&name)?.ok_or_else(|| missing(sp))?;
+        let (sp, _) = self.answered_sp(sp)?;
         let terms = self.terms(self.now())?;
         let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
         self.store.read(|snapshot| {

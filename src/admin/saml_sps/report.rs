@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::declared::FetchedSp;
 use crate::authn::saml::{Certificate, Logout, LogoutBinding, SpMetadata};
 use crate::base::Timestamp;
 use crate::base::clock::expired;
@@ -41,6 +42,34 @@ pub fn report(sp: &SamlSp, now: Timestamp) -> Report {
             report.metadata(sp, &read, now);
         }
         Err(error) => report.problem(format!("its metadata cannot be read: {error}")),
+    }
+    report
+}
+
+/// The same, where newer metadata could not be had.
+#[must_use]
+pub(super) fn with_failure(sp: &SamlSp, now: Timestamp, failure: Option<String>) -> Report {
+    let mut report = report(sp, now);
+    if let Some(failure) = failure {
+        report.problem(format!("its metadata is not fetched anew, and what is known goes on to count: {failure}"));
+    }
+    report
+}
+
+/// What a section comes to that is not answered: `why`, and what came of the last fetch.
+#[must_use]
+pub(super) fn of_unanswered(section: &FetchedSp, why: String, failure: Option<String>) -> Report {
+    let mut report = Report::default();
+    let name = section.name();
+    report.say(format!("its metadata is fetched from {}", printable(section.url())));
+    report.say(match section.sha256() {
+        Some(wanted) => format!("of what comes from there only what has the SHA-256 {wanted} is pinned"),
+        None => "the first that comes from there is pinned; whatever changes then waits for you".to_owned(),
+    });
+    report.problem(format!("nobody signs in to it: {why}"));
+    match failure {
+        Some(failure) => report.problem(format!("the last fetch came to nothing: {failure}")),
+        None => report.problem(format!("bailey sp refresh {name} fetches it now")),
     }
     report
 }
@@ -187,6 +216,7 @@ impl Report {
         if let Some(waiting) = &sp.waiting {
             let changes = waiting.changes.join("; ");
             self.problem(format!("newer metadata {} waits since {:.0}: {changes}", waiting.digest, waiting.since));
+            self.say(format!("to take what waits for good: bailey sp confirm {} {}", sp.name, waiting.digest));
         }
     }
 

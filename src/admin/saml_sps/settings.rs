@@ -139,6 +139,19 @@ impl NewSp {
         Ok(sp)
     }
 
+    /// Refuses what could not be, whatever metadata is fetched.
+    ///
+    /// # Errors
+    /// When settings contradict each other.
+    pub(super) fn could_be(&self) -> Result<(), AdminError> {
+        // Any metadata will do that makes no demand; what takes a key is judged once it is there.
+        let settings = SpSettings { encrypt: None, require_signed_requests: None, ..self.settings.clone() };
+        let entity_id = self.entity_id.clone().or_else(|| Some("urn:any".to_owned()));
+        let acs = Some("https://any.invalid/acs".to_owned());
+        let any = Self { url: None, entity_id, acs, settings, ..self.clone() };
+        any.begin(None, Timestamp::UNIX_EPOCH).map(drop)
+    }
+
     /// Where the preset's application is; `None` where metadata says it, and nothing has to be filled.
     fn known(&self, preset: Preset) -> Result<Option<Filled>, AdminError> {
         if self.values.is_empty() && (self.metadata.is_some() || self.url.is_some() || self.acs.is_some()) {

@@ -1,11 +1,13 @@
 //! Fetches metadata of service providers: by the rules of whatever is fetched here, since whoever registers one names an address.
 
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use url::Url;
 
 use crate::base::text::printable;
 use crate::fetch::{Client, FetchError, Reach};
+use crate::model::SpName;
 use crate::saml_xml::LARGEST;
 
 /// Fetches metadata; what may be reached is exchanged by a reload.
@@ -13,6 +15,7 @@ use crate::saml_xml::LARGEST;
 pub struct SpFetcher {
     client: Client,
     reach: RwLock<Reach>,
+    failures: RwLock<BTreeMap<SpName, String>>,
 }
 
 /// Why no metadata came.
@@ -33,12 +36,28 @@ impl SpFetcher {
     /// One that reaches public addresses, and what `reach` says besides.
     #[must_use]
     pub fn new(reach: Reach) -> Self {
-        Self { client: Client::default(), reach: RwLock::new(reach) }
+        Self { reach: RwLock::new(reach), ..Self::default() }
     }
 
     /// From now on, this.
     pub fn follow(&self, reach: Reach) {
         *self.reach.write().unwrap_or_else(PoisonError::into_inner) = reach;
+    }
+
+    /// Keeps why nothing came of the last fetch for this service provider; nothing, if something did. It is for whoever asks about it,
+    /// and does not outlive the daemon.
+    pub fn keep_failure(&self, of: &SpName, why: Option<String>) {
+        let mut failures = self.failures.write().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => drop(failures.insert(of.clone(), why)),
+            None => drop(failures.remove(of)),
+        }
+    }
+
+    /// Why nothing came of the last fetch for it.
+    #[must_use]
+    pub fn failure(&self, of: &SpName) -> Option<String> {
+        self.failures.read().unwrap_or_else(PoisonError::into_inner).get(of).cloned()
     }
 
     /// The text at `url`.

@@ -45,6 +45,8 @@ pub enum Form {
     Label,
     /// Addresses that mail is sent to.
     Mails,
+    /// The address of metadata.
+    MetadataUrl,
     /// What a service provider of SAML knows people by.
     NameId,
     /// Names of groups of this machine.
@@ -69,6 +71,8 @@ pub enum Form {
     Secret,
     /// Whose mails they are.
     Sender,
+    /// The digest of something, in hexadecimal digits.
+    Sha256,
     /// A percentage.
     Share,
     /// Tag keys, each set to a template of sessions.
@@ -129,6 +133,7 @@ impl Form {
             }
             Self::Label => r#"1 to 32 of a-z, 0-9 and -, starting with a letter, such as "corp""#,
             Self::Mails => r#"a list of mail addresses, such as ["security@example.com"]"#,
+            Self::MetadataUrl => r#"an `https://` address, such as "https://wiki.example.com/saml/metadata""#,
             Self::Name => "a name, in quotes",
             Self::NameId => {
                 r#"one of "persistent", "transient", "emailAddress" and "unspecified", such as "unspecified:login""#
@@ -149,6 +154,7 @@ impl Form {
             Self::OurUrl => r#"an `https://` address without a path, such as "https://sso.example.com""#,
             Self::Sender => r#"a mail address, with or without a name, such as "Bailey <bailey@example.com>""#,
             Self::Secret => "text, in quotes",
+            Self::Sha256 => "64 hexadecimal digits in quotes, as `sha256sum` prints them",
             Self::Share => r#"a percentage from 0 to 100, such as "5%""#,
             Self::SessionTags => {
                 r#"tag keys, each set to a template, such as { CostCenter = "${directory:tag/CostCenter}" }"#

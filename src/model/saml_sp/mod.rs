@@ -5,6 +5,7 @@
 
 mod attribute;
 mod aws;
+mod pin;
 mod preset;
 mod words;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attribute::{AttributeRule, AttributeValue, NameFormat};
 pub use aws::{ATTRIBUTES as AWS_ATTRIBUTES, AwsProvider, AwsSignIn};
+pub use pin::SpPin;
 pub use preset::{Filled, Preset, Usual};
 pub use words::{Encryption, NameId, SignedParts, SpName};
 

@@ -19,9 +19,13 @@ const SESSION: u8 = 3;
 /// The kind of private keys that open assertions of providers.
 const PROVIDER_KEY: u8 = 4;
 
-/// Spaces whose superseded rows move into history: service providers alone. An old secret that is kept is one that can leak.
+/// The kind of metadata that is pinned for the configuration.
+const PIN: u8 = 5;
+
+/// Spaces whose superseded rows move into history: service providers, and what is pinned of others. An old secret that is kept is one that
+/// can leak.
 pub(super) fn is_historied(key: &[u8]) -> bool {
-    key.starts_with(&[b'+', SP])
+    key.starts_with(&[b'+', SP]) || key.starts_with(&[b'+', PIN])
 }
 
 /// Rows that say nothing of who may what.
@@ -57,6 +61,18 @@ pub fn sps() -> Vec<u8> {
 #[must_use]
 pub fn parse_sp(key: &[u8]) -> Option<SpName> {
     std::str::from_utf8(key.strip_prefix(&[b'+', SP])?).ok()?.parse().ok()
+}
+
+/// Metadata that is pinned for the section of this name.
+#[must_use]
+pub fn pin(name: &SpName) -> Vec<u8> {
+    key(b'+', &[&[PIN], name.as_str().as_bytes()])
+}
+
+/// The service provider of such a key.
+#[must_use]
+pub fn parse_pin(key: &[u8]) -> Option<SpName> {
+    std::str::from_utf8(key.strip_prefix(&[b'+', PIN])?).ok()?.parse().ok()
 }
 
 /// Which service provider calls itself so: by the digest of that, which may be long.

@@ -3,6 +3,7 @@
 use super::{expect, plain, there};
 use crate::model::saml_encryption::SealedPrivateKey;
 use crate::model::saml_participation::SamlParticipations;
+use crate::model::saml_sp::SpPin;
 use crate::model::{SamlProvider, SamlSp, SpName};
 use crate::store::schema::{saml as keys, sessions};
 use crate::store::{Snapshot, execute, iam, saml};
@@ -18,6 +19,9 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
             found.is_some_and(|found| found.value.name == sp.name),
             "what it calls itself does not lead to it",
         );
+    }
+    if keys::parse_pin(key).is_some() {
+        return check_pin(key, value);
     }
     if let Some(session) = keys::parse_participations(key) {
         plain(execute::from_json::<SamlParticipations>(key, value))?;
@@ -38,7 +42,16 @@ pub(super) fn check(snapshot: &dyn Snapshot, key: &[u8], value: &[u8]) -> Result
 }
 
 /// The same of a superseded row.
-pub(super) fn check_sp(key: &[u8], value: &[u8]) -> Result<SamlSp, String> {
+pub(super) fn check_past(key: &[u8], value: &[u8]) -> Result<(), String> {
+    if keys::parse_pin(key).is_some() { check_pin(key, value) } else { check_sp(key, value).map(drop) }
+}
+
+fn check_pin(key: &[u8], value: &[u8]) -> Result<(), String> {
+    let pin = plain(execute::from_json::<SpPin>(key, value))?;
+    expect(keys::pin(&pin.name) == key, "it holds what is pinned of another service provider")
+}
+
+fn check_sp(key: &[u8], value: &[u8]) -> Result<SamlSp, String> {
     let sp = plain(execute::from_json::<SamlSp>(key, value))?;
     expect(keys::sp(&sp.name) == key, "it holds the service provider of another key")?;
     Ok(sp)
