@@ -25,6 +25,7 @@ pub mod saml_sps;
 pub mod sealing;
 pub mod signing;
 pub mod syncs;
+mod told;
 pub mod uses;
 pub mod verify;
 pub mod views;

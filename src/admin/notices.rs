@@ -29,7 +29,7 @@ pub struct NoticeView {
     pub to: String,
     /// When it happened.
     pub at: Timestamp,
-    /// The grant or engagement that it is about.
+    /// The grant, engagement or provider that it is about.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
     /// How often it failed for its own sake.
@@ -85,10 +85,12 @@ impl Admin {
             let rest = resting.get(&notice.way);
             let facts = &notice.facts;
             let grant = facts.grant.map(|id| format!("grant/{id}"));
+            let about = grant.or_else(|| facts.engagement.map(|id| format!("engagement/{id}")));
+            let about = about.or_else(|| facts.metadata.as_ref().map(|metadata| metadata.of.clone()));
             NoticeView {
                 id: notice.id.to_string(),
                 kind: notice.kind,
-                about: grant.or_else(|| facts.engagement.map(|id| format!("engagement/{id}"))).unwrap_or_default(),
+                about: about.unwrap_or_default(),
                 next: rest.map_or(notice.next, |rest| rest.until.max(notice.next)),
                 why: rest.map(|rest| rest.why.clone()).or(notice.why),
                 way: notice.way,

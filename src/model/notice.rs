@@ -59,13 +59,15 @@ pub enum Kind {
     EngagementEnded,
     /// Somebody who was invited has a second factor of their own now.
     InvitationUsed,
+    /// What a provider or an application of SAML publishes about itself changed, and waits to be confirmed.
+    MetadataWaits,
     /// Somebody tries whether notices arrive.
     Test,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BreakGlass,
         Self::GrantApproved,
         Self::GrantChanged,
@@ -82,6 +84,7 @@ impl Kind {
         Self::EngagementClosed,
         Self::EngagementEnded,
         Self::InvitationUsed,
+        Self::MetadataWaits,
         Self::Test,
     ];
 
@@ -105,6 +108,7 @@ impl Kind {
             Self::EngagementClosed => "engagement.closed",
             Self::EngagementEnded => "engagement.ended",
             Self::InvitationUsed => "invitation.used",
+            Self::MetadataWaits => "saml.metadata_waits",
             Self::Test => "notice.test",
         }
     }
@@ -236,6 +240,20 @@ pub struct Facts {
     /// Until when it matters: a request is decided, a grant claimed, somebody looked back, an engagement is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// What waits of SAML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<WaitingMetadata>,
+}
+
+/// Metadata of SAML that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingMetadata {
+    /// Of whom, such as `SAML provider kessel`.
+    pub of: String,
+    /// What it says otherwise than what counts.
+    pub changes: Vec<String>,
+    /// What confirms it, as it is typed.
+    pub confirm: String,
 }
 
 /// That somebody is told something.

@@ -21,12 +21,13 @@ pub struct Letter {
     pub text: String,
 }
 
-/// Where the page is that `facts` are about.
+/// Where the page is that `facts` are about, if there is one.
 #[must_use]
-pub fn link(facts: &Facts, portal: &str) -> String {
-    match &facts.grant {
-        Some(grant) => format!("{portal}/me/grants/{grant}"),
-        None => format!("{portal}/me/grants"),
+pub fn link(facts: &Facts, portal: &str) -> Option<String> {
+    match (&facts.metadata, &facts.grant) {
+        (Some(_), _) => None,
+        (None, Some(grant)) => Some(format!("{portal}/me/grants/{grant}")),
+        (None, None) => Some(format!("{portal}/me/grants")),
     }
 }
 
@@ -47,8 +48,13 @@ impl Letter {
             ("They say", facts.comment.clone()),
             (until(notice.kind), facts.until.map(moment)),
         ];
+        let metadata = facts.metadata.iter().flat_map(|metadata| {
+            let changes = metadata.changes.iter().map(|change| ("Changed", Some(change.clone())));
+            changes.chain([("To confirm it", Some(metadata.confirm.clone()))])
+        });
         let lines: Vec<_> = lines
             .into_iter()
+            .chain(metadata)
             .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
             .collect();
         if !lines.is_empty() {
@@ -57,8 +63,8 @@ impl Letter {
         for (name, value) in lines {
             text.push_str(&format!("{name}: {}\n", printable_within(&value, LONGEST)));
         }
-        if notice.kind != Kind::Test {
-            text.push_str(&format!("\n{}\n\n{DOES_NOTHING}\n", link(facts, portal)));
+        if let Some(link) = link(facts, portal).filter(|_| notice.kind != Kind::Test) {
+            text.push_str(&format!("\n{link}\n\n{DOES_NOTHING}\n"));
         }
         Self { subject: format!("[bailey] {subject}"), text }
     }
@@ -74,6 +80,7 @@ struct Said {
     lasts: String,
     engagement: String,
     until: String,
+    metadata: String,
 }
 
 impl Said {
@@ -91,13 +98,14 @@ impl Said {
         };
         let lasts = facts.seconds.map(|seconds| format!(", for {}", span(seconds))).unwrap_or_default();
         let until = facts.until.map(moment).unwrap_or_default();
-        Self { person, role: name(&facts.role), lasts, engagement, until }
+        let metadata = facts.metadata.as_ref().map_or_else(|| "something".to_owned(), |metadata| shown(&metadata.of));
+        Self { person, role: name(&facts.role), lasts, engagement, until, metadata }
     }
 }
 
 /// The subject, and the first sentence.
 fn sentences(kind: Kind, said: &Said) -> (String, String) {
-    let Said { person, role, lasts, engagement, until } = said;
+    let Said { person, role, lasts, engagement, until, metadata } = said;
     match kind {
         Kind::GrantRequested => (
             format!("{person} asks for {role}"),
@@ -175,6 +183,13 @@ fn sentences(kind: Kind, said: &Said) -> (String, String) {
                  factor of their own now. If you told nobody the code, somebody else has it: close the engagement now."
             ),
         ),
+        Kind::MetadataWaits => (
+            format!("Changed metadata of {metadata} waits to be confirmed"),
+            format!(
+                "What {metadata} publishes about itself has changed. Whoever took over its web server could have done that, so\n\
+                 it counts for nothing until somebody has asked them by another way, and confirms it here."
+            ),
+        ),
         Kind::Test => {
             ("A test".to_owned(), "Somebody who runs Bailey tries whether its notices arrive. This one did.".to_owned())
         }
@@ -209,7 +224,7 @@ fn span(seconds: u32) -> String {
 mod tests {
     use super::*;
     use crate::base::{GrantId, NoticeId};
-    use crate::model::notice::Way;
+    use crate::model::notice::{WaitingMetadata, Way};
 
     const PORTAL: &str = "https://bailey.example.com";
 
@@ -258,6 +273,26 @@ mod tests {
     }
 
     #[test]
+    fn of_metadata_that_waits_it_says_what_changed_and_what_confirms_it() {
+        let metadata = WaitingMetadata {
+            of: "SAML provider kessel".to_owned(),
+            changes: vec!["certificate ab is new".to_owned(), "it signs people in at https://x.example/".to_owned()],
+            confirm: "bailey idp confirm kessel --digest 12".to_owned(),
+        };
+        let facts = Facts { metadata: Some(metadata), ..Facts::default() };
+        let letter = Letter::of(&notice(Kind::MetadataWaits, facts), PORTAL);
+        assert_eq!(letter.subject, "[bailey] Changed metadata of SAML provider kessel waits to be confirmed");
+        let lines: Vec<&str> = letter.text.lines().skip(2).collect();
+        let expected = [
+            "",
+            "Changed: certificate ab is new",
+            "Changed: it signs people in at https://x.example/",
+            "To confirm it: bailey idp confirm kessel --digest 12",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
     fn nothing_that_somebody_wrote_makes_a_line_of_ours() {
         let hostile = "x\r\nBcc: eve@evil.example\n\nhttps://evil.example/\u{202e}".to_owned();
         let evil = Facts {
@@ -266,17 +301,20 @@ mod tests {
             role: Some(hostile.clone()),
             reason: Some(hostile.clone()),
             firm: Some(hostile.clone()),
-            engagement_name: Some(hostile),
+            engagement_name: Some(hostile.clone()),
             ..facts()
         };
+        let waiting = WaitingMetadata { of: hostile.clone(), changes: vec![hostile.clone()], confirm: hostile };
         for kind in Kind::ALL {
-            let letter = Letter::of(&notice(kind, evil.clone()), PORTAL);
+            let metadata = (kind == Kind::MetadataWaits).then(|| waiting.clone());
+            let letter = Letter::of(&notice(kind, Facts { metadata, ..evil.clone() }), PORTAL);
             assert!(!letter.subject.chars().any(crate::base::text::hidden), "{kind:?}: {}", letter.subject);
             for line in letter.text.lines() {
                 assert!(!line.starts_with("Bcc") && !line.starts_with("https://evil"), "{kind:?}: {line}");
             }
             let links = letter.text.lines().filter(|line| line.starts_with("https://")).count();
-            assert_eq!(links, usize::from(kind != Kind::Test), "{kind:?}: {}", letter.text);
+            let leads = !matches!(kind, Kind::Test | Kind::MetadataWaits);
+            assert_eq!(links, usize::from(leads), "{kind:?}: {}", letter.text);
         }
     }
 

@@ -62,7 +62,8 @@ struct Body<'a> {
 struct Data<'a> {
     #[serde(flatten)]
     facts: &'a Facts,
-    link: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
 }
 
 impl Hook {

@@ -6,7 +6,7 @@
 use jiff::SignedDuration;
 
 use super::super::Admin;
-use super::tell::Happened;
+use super::super::told::Happened;
 use crate::audit::{Event, Outcome};
 use crate::base::Timestamp;
 use crate::base::clock::expired;

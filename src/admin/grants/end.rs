@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
+use super::super::told::Happened;
 use super::super::{Admin, AdminError};
-use super::tell::Happened;
 use super::{GrantView, are_one, decide, grant, right_by, role_of, rule_of, stands, user, views};
 use crate::audit::{Event, Outcome};
 use crate::authn::subject::Subject;

@@ -5,34 +5,25 @@
 //! the room is left for that.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::PoisonError;
 
 use super::super::Admin;
 use super::super::iam::Change;
+use super::super::told::Happened;
 use super::views::called;
 use super::{BREAK_GLASS, are_one, manages, user};
-use crate::base::{NoticeId, Timestamp, UserId};
+use crate::base::UserId;
 use crate::model::grant::State;
 use crate::model::notice::{Facts, Kind};
 use crate::model::{Actor, Engagement, Grant, Member, MemberKind, User};
 use crate::notify::Telling;
 use crate::rights::{Terms, granted};
-use crate::store::{Commit, Snapshot, StoreError, grants, iam, rows};
+use crate::store::{Snapshot, StoreError, grants, iam, rows};
 
 /// Most people of groups that are told of one thing: of more, nobody would feel meant.
 const MOST_PEOPLE: usize = 50;
 
 /// Most members of groups that are looked at for that.
 const MOST_EDGES: usize = 1_000;
-
-/// What happened, to which commit it belongs, and on what state.
-pub(super) struct Happened<'a> {
-    pub(super) snapshot: &'a dyn Snapshot,
-    pub(super) commit: &'a mut Commit,
-    /// Who did it, who is told nothing of it.
-    pub(super) by: &'a Actor,
-    pub(super) now: Timestamp,
-}
 
 /// What a new grant is told as.
 pub(super) fn kind_of_new(grant: &Grant) -> Kind {
@@ -178,6 +169,7 @@ impl Admin {
             by: doer(happened.by).filter(|_| !own && kind != Kind::GrantRequested),
             comment: said(comment),
             until,
+            metadata: None,
         })
     }
 
@@ -274,21 +266,6 @@ impl Admin {
             }
         }
         Ok(Some(found))
-    }
-
-    fn tells_nobody(&self, kind: Kind) -> bool {
-        let nobody = self.notices.settings().ways(kind).next().is_none();
-        if !nobody && self.store.health().reserve_spent {
-            tracing::error!(kind = kind.word(), "the disk is full: nobody is told of it");
-            return true;
-        }
-        nobody
-    }
-
-    fn put_notices(&self, happened: Happened<'_>, telling: &Telling<'_>) -> Result<(), StoreError> {
-        let Happened { snapshot, commit, now, .. } = happened;
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        self.notices.put((snapshot, commit), telling, || NoticeId::fresh(now, &mut *rng))
     }
 }
 
