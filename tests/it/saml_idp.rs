@@ -85,6 +85,18 @@ impl Scene {
     }
 }
 
+/// A webhook that hears of metadata.
+fn tells_security() -> bailey::notify::Settings {
+    let hook = bailey::notify::webhook::Hook {
+        name: "siem".to_owned(),
+        url: "https://siem.example.com/".parse().unwrap(),
+        reach: Reach::default(),
+        secrets: Vec::new(),
+        kinds: vec![bailey::model::notice::Kind::MetadataWaits],
+    };
+    bailey::notify::Settings { webhooks: vec![std::sync::Arc::new(hook)], ..bailey::notify::Settings::default() }
+}
+
 fn certificates(signers: &[&Signer]) -> Value {
     let read = bailey::authn::saml::IdentityProvider::read(&metadata(signers)).unwrap();
     json!(read.keys().fingerprints().collect::<Vec<_>>())
@@ -99,9 +111,15 @@ async fn what_is_published_otherwise_waits_until_it_is_confirmed_as_it_is_then()
     assert_eq!(scene.refresh().await.unwrap()["came"], "same");
 
     // Another key is published: it waits, whoever finds it, and it is told.
+    scene.office.fixture.app.admin.notices.follow(tells_security());
     scene.publishes(&metadata(&[&RSA, &STRANGER]));
     let mut rounds = Rounds::<Providers>::default();
     scene.round(&mut rounds).await;
+    scene.round(&mut Rounds::<Providers>::default()).await;
+    let notices: Vec<Value> = scene.office.served.client.get("/v1/notices").await.unwrap();
+    let told: Vec<[&str; 2]> =
+        notices.iter().map(|one| ["kind", "about"].map(|key| one[key].as_str().unwrap())).collect();
+    assert_eq!(told, [["saml.metadata_waits", "SAML provider Corp"]], "once, however often it is found");
     let shown = scene.shown().await;
     assert_eq!((&shown["certificates"], &shown["metadata"]), (&certificates(&[&RSA]), &json!(metadata(&[&RSA]))));
     let digest = shown["waiting"]["digest"].clone();

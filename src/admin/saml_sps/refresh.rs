@@ -11,6 +11,7 @@ use super::declared::{DeclaredSp, FetchedSp, Standing};
 use super::metadata::{consistent, digest, fitting};
 use super::{SpView, must_be_alone};
 use crate::admin::clients::Source;
+use crate::admin::told::Happened;
 use crate::admin::{Admin, AdminError};
 use crate::audit::{Event, Outcome};
 use crate::authn::saml::{SpMetadata, Unfetched};
@@ -18,6 +19,7 @@ use crate::base::Timestamp;
 use crate::base::clock::expired;
 use crate::base::text::printable;
 use crate::gate::Authorized;
+use crate::model::notice::WaitingMetadata;
 use crate::model::saml_sp::{MetadataSource, Waiting};
 use crate::model::{Actor, SamlSp, SpName};
 use crate::store::iam::Read;
@@ -235,6 +237,14 @@ impl Admin {
                 return Ok(Some((after, came, None)));
             }
             self.keep(snapshot, &held, &after, &mut commit)?;
+            if let (Came::Waits, Some(waiting)) = (came, &after.waiting) {
+                let metadata = WaitingMetadata {
+                    of: format!("application {name}"),
+                    changes: waiting.changes.clone(),
+                    confirm: format!("bailey sp confirm {name} {}", waiting.digest),
+                };
+                self.tell_of_metadata(Happened { snapshot, commit: &mut commit, by: &by, now }, metadata);
+            }
             Ok::<_, AdminError>(Some((after, came, Some(commit))))
         })?;
         let Some((after, came, commit)) = taken else { return Ok(Came::Same) };

@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::super::super::told::Happened;
 use super::super::super::{Admin, AdminError};
 use super::super::{digest, find};
 use super::encryption;
@@ -24,6 +25,7 @@ use crate::base::{SamlProviderId, Timestamp};
 use crate::directory::{Finding, Severity};
 use crate::gate::Authorized;
 use crate::keys::Keys;
+use crate::model::notice::WaitingMetadata;
 use crate::model::saml_encryption::SealedPrivateKey;
 use crate::model::saml_provider::{Metadata, Waiting};
 use crate::model::{Actor, SamlProvider};
@@ -247,6 +249,20 @@ impl Admin {
         let by = Actor::task("saml-metadata");
         let mut commit = Commit::new(by.clone(), now, Intent::Narrow);
         commit.put_object(&after, revision)?;
+        // What only counts for longer is told when it is time.
+        let aloud = after.waiting.as_ref().filter(|waiting| came == Came::Waits && !waiting.prolongs);
+        if let Some(waiting) = aloud {
+            let metadata = WaitingMetadata {
+                of: format!("SAML provider {}", after.name),
+                changes: waiting.changes.clone(),
+                confirm: format!("bailey idp confirm {} --digest {}", after.name, waiting.digest),
+            };
+            self.store.read(|snapshot| {
+                let happened = Happened { snapshot, commit: &mut commit, by: &by, now };
+                self.tell_of_metadata(happened, metadata);
+                Ok::<_, StoreError>(())
+            })?;
+        }
         match self.store.commit(commit) {
             Ok(_) => {}
             // Somebody changed it meanwhile: the next round looks at what they left.
@@ -256,8 +272,7 @@ impl Admin {
         let event = Event::reading("RefreshSAMLProvider").with("provider", after.arn().to_string());
         let event = told(&after, came).into_iter().fold(event, |event, (name, value)| event.with(name, value));
         self.audit.note(&by, &event, &Outcome::success(), now);
-        // What only counts for longer is told when it is time.
-        if let Some(waiting) = after.waiting.as_ref().filter(|waiting| came == Came::Waits && !waiting.prolongs) {
+        if let Some(waiting) = aloud {
             let changes = waiting.changes.join("; ");
             tracing::warn!(provider = %after.name, digest = %waiting.digest, %changes, "changed metadata of a SAML provider waits to be confirmed");
         }
