@@ -53,7 +53,7 @@ pub use error::{Kind, XmlError};
 pub use keys::{Certificate, PinnedKeys};
 pub use limits::LARGEST;
 pub use message::{Covered, Message};
-pub use names::{ASSERTION, METADATA, PROTOCOL, RSA_SHA256, SIGNATURE};
+pub use names::{ASSERTION, DECRYPTED, METADATA, PROTOCOL, RSA_SHA256, SIGNATURE};
 pub use read::Element;
 pub use request_key::RequestKey;
 pub use sign::{NotSigned, Signer, key_info};

@@ -47,6 +47,9 @@ pub(super) const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
 pub(super) const OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
 /// RSA-OAEP with a mask generation function of choice.
 pub(super) const OAEP_11: &str = "http://www.w3.org/2009/xmlenc11#rsa-oaep";
+/// By what others are asked to encrypt for us, of all that is opened here: what most can do.
+pub const DECRYPTED: [&str; 4] =
+    ["http://www.w3.org/2009/xmlenc11#aes128-gcm", "http://www.w3.org/2009/xmlenc11#aes256-gcm", OAEP, OAEP_11];
 /// AES-GCM with keys of 128, 192 and 256 bits.
 pub(super) const AES_GCM: [&str; 3] = [
     "http://www.w3.org/2009/xmlenc11#aes128-gcm",

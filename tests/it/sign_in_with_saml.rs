@@ -502,6 +502,17 @@ async fn a_provider_that_cannot_be_asked_is_told_so() {
         eve.get("/login/with/kessel").await.says(503, "does not answer as it should");
         let page = eve.get("/login/with/kessel/metadata").await;
         assert!(page.status == 200 && page.html.contains(BACK), "{page:?}");
+        // Whoever encrypts for us does so by what we open.
+        let key =
+            page.html.split_once("use=\"encryption\"").map(|(_, key)| key.split("</md:KeyDescriptor>").next().unwrap());
+        let methods = ["xmlenc11#aes128-gcm", "xmlenc11#aes256-gcm", "xmlenc#rsa-oaep-mgf1p", "xmlenc11#rsa-oaep"];
+        for method in methods {
+            let said = format!("{method}\"/>");
+            assert!(
+                key.is_none_or(|key| key.contains("<md:EncryptionMethod Algorithm=\"") && key.contains(&said)),
+                "{key:?}"
+            );
+        }
     }
     assert_eq!(eve.get("/login/with/other/metadata").await.status, 404);
     assert_eq!(eve.get("/login/with/kessel/callback?code=c&state=s").await.status, 403);

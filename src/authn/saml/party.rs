@@ -11,7 +11,7 @@ use url::form_urlencoded::byte_serialize;
 use super::{IdentityProvider, NameId, ServiceProvider};
 use crate::base::Timestamp;
 use crate::model::SamlProviderName;
-use crate::saml_xml::{Node, PROTOCOL, RSA_SHA256, RequestKey, deflate, key_info};
+use crate::saml_xml::{DECRYPTED, Node, PROTOCOL, RSA_SHA256, RequestKey, deflate, key_info};
 
 /// Names that stay, made for us alone (SAML core, section 8.3.7).
 const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
@@ -95,7 +95,10 @@ impl Party {
         let key = |used: &str, key: &RequestKey| {
             Node::new("md:KeyDescriptor").with("use", used).child(key_info(key.certificate()))
         };
-        let keys = self.key.iter().flat_map(|own| [key("signing", own), key("encryption", own)]);
+        // Without these many encrypt by CBC, which is not opened here (SAML metadata, section 2.4.1.1).
+        let methods = DECRYPTED.map(|method| Node::new("md:EncryptionMethod").with("Algorithm", method));
+        let encryption = |own: &RequestKey| key("encryption", own).children(methods.clone());
+        let keys = self.key.iter().flat_map(|own| [key("signing", own), encryption(own)]);
         let acs = Node::new("md:AssertionConsumerService")
             .with("Binding", POST)
             .with("Location", self.own.acs.as_str())
