@@ -32,7 +32,7 @@ use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::fetch::Client;
 use crate::gate::{Gate, Judge};
-use crate::http::rate::Rates;
+use crate::http::rate::{Limit, Rates};
 use crate::http::token_rate::TokenRates;
 use crate::http::{App, socket};
 use crate::issue::{Mint, Templates};
@@ -185,6 +185,7 @@ pub fn parts(
     let mint = mint_of(&admin, config.sessions.templates);
     let logins = Logins::new(login_parts(&admin), config.login);
     logins.passkeys().follow(party(&config.sso, config.https.as_ref()).as_ref(), config.portal.passwordless);
+    let providers = Arc::new(Providers::new(config.providers, admin.sessions.outside()));
     let app = App {
         admin,
         mint,
@@ -193,13 +194,14 @@ pub fn parts(
         sso_settings: RwLock::new(config.sso),
         devices: Arc::default(),
         machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
-        providers: Arc::new(Providers::new(config.providers)),
+        providers,
         kerberos: Acceptor::new(config.kerberos.replay_cache(&config.state_directory)),
         logins,
         store: ready.store,
         gate: Gate::new(audit.clone(), judge),
         rates: Rates::new(config.calls),
         token_rates: TokenRates::new(config.token_limits),
+        outside_rates: Rates::new(Limit::ELSEWHERE),
         replays: Replays::since(clock.now()),
         audit,
         clock,

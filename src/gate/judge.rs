@@ -51,7 +51,7 @@ impl Asking {
     #[must_use]
     pub fn of_sign_in(mfa: Option<Timestamp>, now: Timestamp) -> Self {
         match mfa {
-            Some(_) => Self::default().with_factor(now),
+            Some(at) => Self::default().with_factor_of(at, now),
             None => {
                 let present = ("aws:MultiFactorAuthPresent".to_owned(), vec!["false".to_owned()]);
                 Self { session: rights::Asked::from([present]), ..Self::default() }
@@ -61,10 +61,16 @@ impl Asking {
 
     /// The same, with a second factor that is shown at `now`.
     #[must_use]
-    pub fn with_factor(mut self, now: Timestamp) -> Self {
-        self.mfa = Some(now);
+    pub fn with_factor(self, now: Timestamp) -> Self {
+        self.with_factor_of(now, now)
+    }
+
+    /// The same at `now`, with one that was shown at `at`: whoever vouches for it may have asked for it before.
+    fn with_factor_of(mut self, at: Timestamp, now: Timestamp) -> Self {
+        self.mfa = Some(at);
+        let age = now.duration_since(at).as_secs().max(0);
         self.session.insert("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()]);
-        self.session.insert("aws:MultiFactorAuthAge".to_owned(), vec!["0".to_owned()]);
+        self.session.insert("aws:MultiFactorAuthAge".to_owned(), vec![age.to_string()]);
         self
     }
 }

@@ -112,6 +112,8 @@ pub struct App {
     pub rates: rate::Rates,
     /// How often clients of single sign-on asked for tokens lately.
     pub token_rates: token_rate::TokenRates,
+    /// How often somebody was sent to an outside provider lately, or came back from one.
+    pub outside_rates: rate::Rates,
     /// Signatures that were taken.
     pub replays: Replays,
     /// Renders `/metrics`, where metrics are recorded.

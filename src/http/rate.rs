@@ -72,6 +72,9 @@ impl Limit {
     /// Requests to applications: a page of one brings a hundred more.
     pub const REQUESTS: Self = Self { burst: 1_000, per_second: 200 };
 
+    /// Steps of sign-ins elsewhere, from one source: a firm's people come in at nine, from behind one address.
+    pub const ELSEWHERE: Self = Self { burst: 200, per_second: 5 };
+
     /// A bucket that is full, in thousandths of a call.
     fn full(self) -> i64 {
         self.burst.saturating_mul(CALL)

@@ -86,6 +86,12 @@ fn bounds(limits: &Limits<'_>) -> Vec<Bound> {
     if let Subject::Bearer(bearer) = subject {
         bounds.push(left("the sign-in that it is exchanged for lasts", bearer.until()));
     }
+    // SessionNotOnOrAfter (SAML core, section 2.7.2): the provider wants nobody to be signed in by its word for longer.
+    if let Subject::Bound(bound) = subject
+        && let Some(until) = bound.outside().and_then(|word| word.ends)
+    {
+        bounds.push(left("the session at the provider that vouches for them lasts", until));
+    }
     if let Some(until) = limits.until {
         bounds.push(left("what gives the role lasts", until));
     }

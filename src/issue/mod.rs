@@ -279,7 +279,10 @@ fn begun(subject: Subject<'_>, owner: CredentialOwner) -> Begun {
     match (subject, subject.session()) {
         (_, Some(parent)) => Begun::Session { session: parent.id },
         (Subject::Bearer(bearer), None) => Begun::Tokens { family: bearer.family() },
-        (Subject::Bound(bound), None) => Begun::Login { user: bound.user().id },
+        (Subject::Bound(bound), None) => {
+            let outside = bound.outside().map(|word| Box::new(word.clone()));
+            Begun::Login { user: bound.user().id, outside }
+        }
         (Subject::Machine(machine), None) => Begun::Machine { resource: machine.resource().id },
         (Subject::Signed(signed), None) => Begun::AccessKey { key: signed.key().clone(), owner },
         (Subject::Visitor(visitor), None) => match visitor.identity() {
@@ -315,7 +318,7 @@ impl Factors {
                 Self { mfa: bearer.mfa(), amr: bearer.amr().to_vec(), auth_time: Some(bearer.auth_time()) }
             }
             (Subject::Bound(bound), None) => {
-                Self { mfa: bound.mfa(), amr: words(&bound.amr()), auth_time: Some(bound.at()) }
+                Self { mfa: bound.mfa(), amr: words(&bound.amr()), auth_time: Some(bound.authenticated()) }
             }
             // What the issuer says of it is a condition's business: its second factor is not one that was shown here.
             (Subject::Visitor(visitor), None) => Self {

@@ -89,7 +89,7 @@ pub use name::{IamName, PolicyName};
 pub use notice::Notice;
 pub use oidc_provider::{Issuer, OidcProvider, OidcProviderError};
 pub use origin::Origin;
-pub use outside_identity::{OutsideIdentity, OutsideIssuer};
+pub use outside_identity::{OutsideIdentity, OutsideIssuer, OutsideWord};
 pub use passkey::{Passkey, PasskeyId};
 pub use password_policy::{PasswordFault, PasswordPolicy, PasswordPolicyError};
 pub use path::IamPath;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Issuer, OidcProviderError};
-use crate::base::{Timestamp, UserId};
+use crate::base::{SamlProviderId, Timestamp, UserId};
 
 /// That whoever a provider vouches for is somebody here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,26 @@ pub enum OutsideIssuer {
     Oidc(Issuer),
     /// A SAML provider, by its `entityID`. It may be an address that an issuer has, too, and names of one are none of the other.
     Saml(String),
+}
+
+/// The word of an outside provider, by which somebody signed in in place of a password. Their session ends with what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideWord {
+    /// What the provider is called in the configuration.
+    pub provider: String,
+    /// Who it said that it is.
+    pub issuer: OutsideIssuer,
+    /// The SAML provider of the account that it was, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered: Option<SamlProviderId>,
+    /// SHA-256, in hex, of the certificate by whose key it signed. `None` of OpenID Connect, whose keys turn by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// When they signed in there; when they came back from there, if it does not say.
+    pub authenticated: Timestamp,
+    /// When it wants the session to be over, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Timestamp>,
 }
 
 /// What stands before an `entityID`: no host has a colon, so no issuer begins so.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer, RootTask};
+use super::{AccessKeyId, AccountId, Actor, CredentialOwner, Issuer, OutsideWord, RootTask};
 use crate::base::text::printable_within;
 use crate::base::{
     FamilyId, GrantId, OidcProviderId, PolicyId, ResourceId, RoleId, SamlProviderId, SessionId, Timestamp, UserId,
@@ -137,6 +137,9 @@ pub enum Begun {
     Login {
         /// Who signed in.
         user: UserId,
+        /// By whose word, where that stood in place of a password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outside: Option<Box<OutsideWord>>,
     },
     /// Tokens of single sign-on, which a client showed.
     Tokens {

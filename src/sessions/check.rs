@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use super::Outside;
 use super::error::SessionError;
 use crate::base::clock::expired;
 use crate::base::{FamilyId, ResourceId, SessionId, Timestamp};
@@ -53,23 +54,31 @@ impl Live {
     }
 }
 
+/// What sessions are looked over by, whichever it is.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) home: &'a AccountId,
+    /// For how long the session of a browser that nobody uses counts.
+    pub(super) idle: SignedDuration,
+    /// By whose word people sign in.
+    pub(super) outside: &'a Outside,
+}
+
 /// The session `id`, if it counts at `now`.
 pub(super) fn live(
     snapshot: &dyn Snapshot,
     reading: &mut Reading<'_, '_>,
-    (home, idle): (&AccountId, SignedDuration),
+    ground: Ground<'_>,
     id: &SessionId,
     now: Timestamp,
 ) -> Result<Live, SessionError> {
-    Check { snapshot, home, idle, now }.live(reading, id, LONGEST_CHAIN)
+    Check { snapshot, ground, now }.live(reading, id, LONGEST_CHAIN)
 }
 
 /// A looking over.
 struct Check<'a> {
     snapshot: &'a dyn Snapshot,
-    home: &'a AccountId,
-    /// For how long the session of a browser that nobody uses counts.
-    idle: SignedDuration,
+    ground: Ground<'a>,
     now: Timestamp,
 }
 
@@ -109,8 +118,8 @@ impl Check<'_> {
         }
         if session.held_by == Held::Browser {
             let since = sessions::seen(self.snapshot, &session.id)?.unwrap_or(session.created).max(session.created);
-            if self.now.duration_since(since) > self.idle {
-                return Err(SessionError::Idle { since, limit: self.idle });
+            if self.now.duration_since(since) > self.ground.idle {
+                return Err(SessionError::Idle { since, limit: self.ground.idle });
             }
         }
         if session.epoch != identity::epoch(self.snapshot)?.to_string() {
@@ -208,17 +217,23 @@ impl Check<'_> {
                         let root = credentials::setting::<Root>(self.snapshot, Setting::Root)?;
                         let open = root.is_some_and(|root| root.value.locked_since.is_none());
                         let locked = || begun("root is locked away".to_owned());
-                        open.then(|| Acting::root(self.home)).ok_or_else(locked)?.map_err(Into::into)
+                        open.then(|| Acting::root(self.ground.home)).ok_or_else(locked)?.map_err(Into::into)
                     }
                     (CredentialOwner::User(_), Some(user)) => Acting::user(reading, user).map_err(Into::into),
                     (CredentialOwner::User(_), None) => Err(begun("it names no person".to_owned())),
                 };
                 Ok((acting?, None))
             }
-            Begun::Login { .. } => match person {
-                Some(user) => Ok((Acting::user(reading, user)?, None)),
-                None => Err(begun("it names no person".to_owned())),
-            },
+            Begun::Login { outside, .. } => {
+                let withdrawn = outside.as_deref().map(|word| self.ground.outside.withdrawn(self.snapshot, word));
+                if let Some(why) = withdrawn.transpose()?.flatten() {
+                    return Err(begun(why.to_owned()));
+                }
+                match person {
+                    Some(user) => Ok((Acting::user(reading, user)?, None)),
+                    None => Err(begun("it names no person".to_owned())),
+                }
+            }
             Begun::Tokens { family } => {
                 let person = person.ok_or_else(|| begun("it names no person".to_owned()))?;
                 self.tokens(reading, family, person, depth)?;
@@ -231,12 +246,12 @@ impl Check<'_> {
                     let what = "the metadata of its SAML provider names it no more, or not the key that it signed by";
                     return Err(begun(what.to_owned()));
                 }
-                Ok((Acting::visitor(self.home, &provider.arn())?, None))
+                Ok((Acting::visitor(self.ground.home, &provider.arn())?, None))
             }
             Begun::WebIdentity { provider, .. } => {
                 let provider = iam::object::<OidcProvider>(self.snapshot, provider.as_bytes())?;
                 let provider = provider.ok_or_else(|| begun("its OpenID Connect provider is gone".to_owned()))?;
-                Ok((Acting::visitor(self.home, &provider.value.arn())?, None))
+                Ok((Acting::visitor(self.ground.home, &provider.value.arn())?, None))
             }
             // The password rule of people has no like here: a certificate that is taken back, or a key that is, ends what is
             // begun with it by the next beginning alone, and at the end of the session's time.
@@ -254,7 +269,7 @@ impl Check<'_> {
                     SessionError::Begun(why) => SessionError::Begun(why),
                     other => begun(other.to_string()),
                 })?;
-                let acting = Acting::session(self.snapshot, reading, self.home, &parent.session)?;
+                let acting = Acting::session(self.snapshot, reading, self.ground.home, &parent.session)?;
                 Ok((acting, parent.machine))
             }
         }

@@ -14,6 +14,7 @@ mod check;
 pub mod ending;
 mod error;
 pub mod feed;
+mod outside;
 mod sweep;
 
 use std::fmt;
@@ -22,8 +23,10 @@ use std::sync::{Arc, Mutex, RwLock};
 use jiff::SignedDuration;
 
 pub use browser::{CookieError, USUAL_IDLE};
+use check::Ground;
 pub use check::Live;
 pub use error::SessionError;
+pub use outside::{Outside, Rests};
 pub use sweep::{Place, Swept};
 
 use crate::base::{Secret, SessionId, Timestamp};
@@ -41,6 +44,7 @@ pub struct Sessions {
     terms: TermsAt,
     shelf: Shelf,
     idle: Arc<RwLock<SignedDuration>>,
+    outside: Outside,
     feed: Arc<Mutex<Option<feed::Kept>>>,
 }
 
@@ -48,7 +52,18 @@ impl Sessions {
     /// The sessions in `store`, of the home account `home`.
     #[must_use]
     pub fn new(store: Store, keys: Keys, home: AccountId, terms: TermsAt, shelf: Shelf) -> Self {
-        Self { store, keys, home, terms, shelf, idle: Arc::new(RwLock::new(USUAL_IDLE)), feed: Arc::default() }
+        let (idle, outside, feed) = (Arc::new(RwLock::new(USUAL_IDLE)), Outside::default(), Arc::default());
+        Self { store, keys, home, terms, shelf, idle, outside, feed }
+    }
+
+    /// The outside providers whose word counts: whoever knows of them tells of them there.
+    #[must_use]
+    pub fn outside(&self) -> Outside {
+        self.outside.clone()
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { home: &self.home, idle: self.idle(), outside: &self.outside }
     }
 
     /// The session that a token is of, and the secret half of its access key; nothing is looked up.
@@ -66,7 +81,7 @@ impl Sessions {
     pub fn live(&self, id: &SessionId, now: Timestamp) -> Result<Live, SessionError> {
         let terms = (self.terms)(now)?;
         let mut library = Library::with(self.shelf.clone(), &self.home, &terms);
-        self.store.read(|snapshot| check::live(snapshot, &mut library.at(snapshot), (&self.home, self.idle()), id, now))
+        self.store.read(|snapshot| check::live(snapshot, &mut library.at(snapshot), self.ground(), id, now))
     }
 
     /// Whether what is known of the directory that somebody comes from is recent enough for a session of `role`, or of their own. Blocks.
@@ -90,7 +105,7 @@ impl Sessions {
     pub fn standing(&self, ids: &[SessionId], now: Timestamp) -> Result<Vec<Result<Live, SessionError>>, StoreError> {
         let terms = (self.terms)(now)?;
         let mut library = Library::with(self.shelf.clone(), &self.home, &terms);
-        let ground = (&self.home, self.idle());
+        let ground = self.ground();
         self.store.read(|snapshot| {
             let mut reading = library.at(snapshot);
             let one = |id: &SessionId| match check::live(snapshot, &mut reading, ground, id, now) {

@@ -72,6 +72,12 @@ impl Request {
         (is_self_registered || is_anybody_here).then_some(Asks { client, place, is_self_registered, scopes })
     }
 
+    /// Whether a sign-in that it leads to has to be a new one (`prompt=login`, `max_age`), and not one of before, told once more.
+    #[must_use]
+    pub fn asks_anew(&self) -> bool {
+        self.prompt == Prompt::SignIn || self.max_age.is_some()
+    }
+
     /// Whether a sign-in at `at` is too old for it, `now`. Whoever signed in since it was pushed did so for it: the address that
     /// leads back from there is the same one, whatever it asks for.
     fn is_too_old(&self, at: Timestamp, now: Timestamp) -> bool {

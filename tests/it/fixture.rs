@@ -104,12 +104,14 @@ impl Fixture {
             templates: Arc::default(),
         };
         let logins = bailey::authn::login::Logins::new(bailey::daemon::compose::login_parts(&admin), quick());
+        let providers = bailey::authn::federated::relying::Providers::new(Vec::new(), admin.sessions.outside());
+        let providers = Arc::new(providers);
         let app = App {
             admin,
             mint,
             devices: Arc::default(),
             machines: Arc::default(),
-            providers: Arc::default(),
+            providers,
             kerberos: bailey::authn::kerberos::Acceptor::default(),
             sts_settings: RwLock::new(bailey::sts::unsigned::Settings {
                 ldap_identity: true,
@@ -123,6 +125,7 @@ impl Fixture {
             gate,
             rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::CALLS),
             token_rates: bailey::http::token_rate::TokenRates::new(bailey::http::token_rate::TokenLimits::default()),
+            outside_rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::ELSEWHERE),
             replays: bailey::authn::sigv4::Replays::since(Timestamp::UNIX_EPOCH),
             audit,
             clock: shared,

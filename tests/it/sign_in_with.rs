@@ -241,6 +241,30 @@ async fn what_does_not_go_with_what_was_begun_lets_nobody_in() {
     firm.vouches(&sent, json!({ "amr": ["mfa"] }));
     firm.back(&mut eve, &sent).await.leads_to("/me/grants");
     assert_eq!(firm.site.asked(TOKEN), 2, "nobody asks for a token without a sign-in that was begun");
+    // Whoever sends something in the browser of somebody who is under way changes nothing; a time that a provider says is the session's.
+    let sent = firm.begins(&mut eve).await;
+    let page = eve.get(&format!("{BACK}?code=junk&state=another")).await;
+    assert!(page.status == 403 && page.set.is_empty(), "{page:?}");
+    let now = firm.bureau.office.fixture.clock.now();
+    firm.vouches(&sent, json!({ "amr": ["mfa"], "auth_time": now.as_second() - 900 }));
+    firm.back(&mut eve, &sent).await.leads_to("/me/grants");
+    let cookie = Secret::new(eve.session().unwrap().clone());
+    let live = firm.bureau.office.fixture.app.admin.sessions.of_cookie(&cookie, now).unwrap();
+    assert_eq!(live.session().auth_time.unwrap().as_second(), now.as_second() - 900);
+    // Where they are to sign in anew, the provider is told so, and has to say when they did.
+    let next = "/login/with/kessel?next=%2Foauth2%2Fauthorize%3Fclient_id%3Dwiki%26anew%3D1";
+    for (auth_time, is_believed) in [(Some(-900), false), (None, false), (Some(90), false), (Some(-20), true)] {
+        let mut anew = Browser::new(&firm.bureau.office);
+        let sent = self::sent(&anew.get(next).await);
+        assert_eq!((sent.0["prompt"].as_str(), sent.0["max_age"].as_str()), ("login", "60"));
+        let auth_time = auth_time.map(|seconds: i64| now.as_second() + seconds);
+        firm.vouches(&sent, json!({ "amr": ["mfa"], "auth_time": auth_time }));
+        let page = firm.back(&mut anew, &sent).await;
+        assert_eq!(page.status, if is_believed { 200 } else { 403 }, "{auth_time:?}: {page:?}");
+        assert_eq!(anew.session().is_some(), is_believed);
+    }
+    let records = firm.bureau.records().join("\n");
+    assert!(records.contains("\"VerifyWebIdentity\"") && records.contains("\"authentication\""), "{records}");
     // Of many who come back at once with the same one, one does.
     let sent = firm.begins(&mut eve).await;
     firm.vouches(&sent, json!({ "amr": ["mfa"] }));
@@ -388,6 +412,16 @@ async fn a_provider_that_refuses_fails_or_lies_is_told_in_words() {
     firm.back(&mut eve, &sent).await.says(503, "does not answer as it should");
     eve.get("/login/with/nobody").await.says(404, "Nobody signs in by that name");
     eve.get("/login/with/nobody/callback?code=c&state=s").await.says(403, "was not begun in this browser");
+    // Whoever signed in by one that is configured no more is signed out.
+    firm.describes(json!({}));
+    let mut eve = Browser::new(&firm.bureau.office);
+    let sent = firm.begins(&mut eve).await;
+    firm.vouches(&sent, json!({ "amr": ["mfa"] }));
+    firm.back(&mut eve, &sent).await.leads_to("/me/grants");
+    eve.get("/me").await.says(200, "ext.eve");
+    firm.bureau.office.fixture.app.providers.replace(Vec::new());
+    let page = eve.get("/me").await;
+    assert!(page.location.as_deref().is_some_and(|to| to.starts_with("/login?")), "{page:?}");
     // Where nothing says what we are called, nobody is sent away.
     firm.describes(json!({}));
     firm.bureau.office.fixture.app.sso_settings.write().unwrap().issuer = None;

@@ -19,24 +19,25 @@ use crate::invitations::{code_of, enrols, invite, sponsor};
 use crate::portal::{Browser, Page};
 use crate::run;
 use crate::saml_bed::{ACS, RSA, SP, STRANGER, Sign, encrypted, metadata, now};
+use crate::sts_office::Office;
 use crate::sts_saml::Wanted;
 use crate::sts_saml_encrypted::{FIRST, GCM, OAEP};
 
-const HERE: &str = "https://bailey.example";
+pub(crate) const HERE: &str = "https://bailey.example";
 const OURS: &str = "https://bailey.example/login/with/kessel/metadata";
 const BACK: &str = "https://bailey.example/login/with/kessel/acs";
 const POST_BACK: &str = "/login/with/kessel/acs";
-const COOKIE: &str = "__Host-bailey-saml";
+pub(crate) const COOKIE: &str = "__Host-bailey-saml";
 const MFA: &str = "https://refeds.org/profile/mfa";
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 
 /// A bureau whose auditors sign in at Kessel & Lund's own provider.
-struct Firm {
-    bureau: Bureau,
+pub(crate) struct Firm {
+    pub(crate) bureau: Bureau,
 }
 
 /// As a provider that is asked by an address describes itself.
-fn described() -> String {
+pub(crate) fn described() -> String {
     metadata(&[&RSA])
         .replace("WantAuthnRequestsSigned=\"true\"", "")
         .replace("bindings:HTTP-POST", "bindings:HTTP-Redirect")
@@ -54,23 +55,14 @@ fn party(known: Known) -> Party {
 }
 
 impl Firm {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::at(now(), Known::Told(Box::new(IdentityProvider::read(&described()).unwrap()))).await
     }
 
-    async fn at(at: Timestamp, known: Known) -> Self {
-        let bureau = Bureau::new().await;
-        bureau.office.fixture.clock.set(at);
-        let app = &bureau.office.fixture.app;
-        app.sso_settings.write().unwrap().issuer = Some(HERE.parse().unwrap());
-        app.providers.replace(vec![Provider {
-            name: "kessel".to_owned(),
-            title: "Kessel & Lund".to_owned(),
-            by: By::Saml(Box::new(party(known))),
-            account: "123456789012".parse().unwrap(),
-            second_factor: [MFA.to_owned()].into(),
-            listed: true,
-        }]);
+    pub(crate) async fn at(at: Timestamp, known: Known) -> Self {
+        let firm = Self { bureau: Bureau::new().await };
+        firm.opens(at, known);
+        let bureau = &firm.bureau;
         for name in ["ext.eve", "ext.finn"] {
             bureau.office.post("/v1/users", json!({ "name": name })).await;
         }
@@ -80,7 +72,40 @@ impl Firm {
             "sign_in_with": "kessel", "ends": ends,
         });
         bureau.office.post("/v1/engagements", engagement).await;
-        Self { bureau }
+        firm
+    }
+
+    /// It is configured so, at this time.
+    fn opens(&self, at: Timestamp, known: Known) {
+        self.bureau.office.fixture.clock.set(at);
+        let app = &self.bureau.office.fixture.app;
+        app.sso_settings.write().unwrap().issuer = Some(HERE.parse().unwrap());
+        self.known(known);
+    }
+
+    /// From now on that is known of the provider.
+    pub(crate) fn known(&self, known: Known) {
+        self.bureau.office.fixture.app.providers.replace(vec![Provider {
+            name: "kessel".to_owned(),
+            title: "Kessel & Lund".to_owned(),
+            by: By::Saml(Box::new(party(known))),
+            account: "123456789012".parse().unwrap(),
+            second_factor: [MFA.to_owned()].into(),
+            listed: true,
+        }]);
+    }
+
+    /// The same store and files, opened anew.
+    pub(crate) async fn restarted(self, known: Known) -> Self {
+        let Bureau { office: Office { fixture, served }, seeds } = self.bureau;
+        served.serving.abort();
+        let _ = served.serving.await;
+        drop(served.file);
+        let (at, fixture) = (fixture.app.admin.now(), fixture.restarted());
+        let served = fixture.serve().await;
+        let firm = Self { bureau: Bureau { office: Office { fixture, served }, seeds } };
+        firm.opens(at, known);
+        firm
     }
 
     /// `who` is invited, types the code, and is sent to their firm.
@@ -92,12 +117,12 @@ impl Firm {
         sent(&browser.post(&link, &[("flow", &page.field("flow")), ("code", &code)]).await)
     }
 
-    async fn begins(&self, browser: &mut Browser<'_>) -> Url {
+    pub(crate) async fn begins(&self, browser: &mut Browser<'_>) -> Url {
         sent(&browser.get("/login/with/kessel?next=/me/grants").await)
     }
 
     /// A response to a request, of somebody who showed a second factor there.
-    fn answers(&self, request: &Url, id: &'static str) -> Wanted {
+    pub(crate) fn answers(&self, request: &Url, id: &'static str) -> Wanted {
         let wanted = Wanted {
             request: Some(id_of(request)),
             at: self.bureau.office.fixture.app.admin.now(),
@@ -107,7 +132,7 @@ impl Firm {
         wanted.but("<saml:AttributeStatement><saml:Attribute Name=\"https://aws.amazon.com/SAML/Attributes/Role\"></saml:Attribute>", "<saml:AttributeStatement>").but(PASSWORD, MFA)
     }
 
-    async fn linked(&self, who: &str, id: &'static str) {
+    pub(crate) async fn linked(&self, who: &str, id: &'static str) {
         let mut browser = Browser::new(&self.bureau.office);
         let request = self.invited(&mut browser, who).await;
         posts(&mut browser, &self.answers(&request, id).base64()).await.leads_to("/me/grants");
@@ -124,7 +149,7 @@ fn audience(name: &str) -> String {
 }
 
 /// Where a page sends the browser.
-fn sent(page: &Page) -> Url {
+pub(crate) fn sent(page: &Page) -> Url {
     page.says(200, "On to your own firm");
     let link = page.html.split_once("class=\"button\" href=\"").unwrap().1.split('"').next().unwrap();
     Url::parse(&link.replace("&#38;", "&").replace("&amp;", "&")).unwrap()
@@ -135,20 +160,20 @@ fn part(url: &Url, name: &str) -> Option<String> {
 }
 
 /// The request in an address.
-fn request_in(url: &Url) -> String {
+pub(crate) fn request_in(url: &Url) -> String {
     bailey::saml_xml::inflate(&STANDARD.decode(part(url, "SAMLRequest").unwrap()).unwrap()).unwrap()
 }
 
-fn id_of(url: &Url) -> String {
+pub(crate) fn id_of(url: &Url) -> String {
     request_in(url).split_once(" ID=\"").unwrap().1.split('"').next().unwrap().to_owned()
 }
 
 /// A page of the provider's has the browser send a form: cookies that are `Lax` stay behind.
-async fn posts(browser: &mut Browser<'_>, response: &str) -> Page {
+pub(crate) async fn posts(browser: &mut Browser<'_>, response: &str) -> Page {
     posts_to(browser, POST_BACK, &[("SAMLResponse", response), ("RelayState", "x")]).await
 }
 
-async fn posts_to(browser: &mut Browser<'_>, path: &str, form: &[(&str, &str)]) -> Page {
+pub(crate) async fn posts_to(browser: &mut Browser<'_>, path: &str, form: &[(&str, &str)]) -> Page {
     let kept = browser.cookies.clone();
     browser.cookies.retain(|name, _| name == COOKIE);
     let headers = [("sec-fetch-site", "cross-site"), ("origin", "https://idp.test")];
@@ -364,7 +389,11 @@ async fn what_does_not_go_with_what_was_begun_lets_nobody_in() {
     assert_ne!(id_of(&first), id_of(&second));
     // Of another sign-in, in another browser, too late, unasked, and to the address of another provider.
     posts(&mut eve, &firm.answers(&first, "_1").base64()).await.says(403, "is not accepted");
+    let page = posts_to(&mut eve, POST_BACK, &[("SAMLResponse", "PHgvPg==")]).await;
+    assert!(page.status == 400 && page.set.is_empty(), "somebody else's form changes nothing: {page:?}");
+    posts(&mut eve, &firm.answers(&second, "_2").base64()).await.leads_to("/me/grants");
     posts(&mut eve, &firm.answers(&second, "_2").base64()).await.says(403, not_begun);
+    let mut eve = Browser::new(&firm.bureau.office);
     let request = firm.begins(&mut eve).await;
     let mut other = Browser::new(&firm.bureau.office);
     posts(&mut other, &firm.answers(&request, "_3").base64()).await.says(403, not_begun);

@@ -33,6 +33,7 @@ pub(super) struct Claims {
     pub(super) audience: String,
     pub(super) amr: Vec<String>,
     pub(super) issued: Option<Timestamp>,
+    pub(super) authenticated: Option<Timestamp>,
     pub(super) expires: Timestamp,
     pub(super) token_id: Option<String>,
     pub(super) tags: SessionTags,
@@ -60,7 +61,10 @@ impl Claims {
         let context = context(said, provider.issuer.as_str(), &subject, &aud, azp.as_deref(), &amr)?;
         let token_id = said.get("jti").and_then(Value::as_str).map(str::to_owned);
         let (tags, source_identity) = (tags(said)?, source_identity(said)?);
-        Ok(Self { subject, audience, amr, issued, expires, token_id, tags, source_identity, context })
+        // What nobody can read as a moment is none: whoever needs to know when finds that it was not said.
+        let authenticated = said.get("auth_time").and_then(Value::as_i64);
+        let authenticated = authenticated.and_then(|at| Timestamp::from_second(at).ok());
+        Ok(Self { subject, audience, amr, issued, authenticated, expires, token_id, tags, source_identity, context })
     }
 }
 

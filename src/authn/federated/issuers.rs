@@ -92,6 +92,7 @@ impl Issuers {
             audience: claims.audience,
             amr: claims.amr,
             issued: claims.issued,
+            authenticated: claims.authenticated,
             expires: claims.expires,
             token_id: claims.token_id,
             tags: claims.tags,

@@ -28,6 +28,7 @@ mod json;
 mod jwk;
 mod jws;
 mod keeping;
+mod pending;
 pub mod proof;
 mod provider;
 pub mod relying;
@@ -55,6 +56,7 @@ pub struct WebIdentity {
     audience: String,
     amr: Vec<String>,
     issued: Option<Timestamp>,
+    authenticated: Option<Timestamp>,
     expires: Timestamp,
     token_id: Option<String>,
     tags: SessionTags,
@@ -118,6 +120,12 @@ impl WebIdentity {
     #[must_use]
     pub fn issued(&self) -> Option<Timestamp> {
         self.issued
+    }
+
+    /// When they signed in there, if it says so (`auth_time`).
+    #[must_use]
+    pub fn authenticated(&self) -> Option<Timestamp> {
+        self.authenticated
     }
 
     /// When the token is over (`exp`).

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::relying::ProviderError;
-use crate::authn::saml::Party;
+use crate::authn::saml::{Known, Party};
 use crate::base::Secret;
 use crate::model::oidc_provider::ClientId;
-use crate::model::{AccountId, Issuer, OutsideIssuer};
+use crate::model::{AccountId, Issuer, OutsideIssuer, OutsideWord};
+use crate::sessions::Rests;
 
 /// A provider.
 #[derive(Debug)]
@@ -57,6 +58,20 @@ impl Provider {
         }
     }
 
+    /// What its word counts by, for sessions that begin with it.
+    pub(super) fn rests(&self) -> Rests {
+        match &self.by {
+            By::Oidc(oidc) => Rests::Issuer(OutsideIssuer::Oidc(oidc.issuer.clone())),
+            By::Saml(party) => match &party.known {
+                Known::Registered(name) => Rests::Registered(name.clone()),
+                Known::Told(known) => Rests::Told {
+                    issuer: OutsideIssuer::Saml(known.entity_id().to_owned()),
+                    certificates: known.keys().fingerprints().map(str::to_owned).collect(),
+                },
+            },
+        }
+    }
+
     pub(super) fn oidc(&self) -> Result<&Oidc, ProviderError> {
         match &self.by {
             By::Oidc(oidc) => Ok(oidc),
@@ -69,18 +84,14 @@ impl Provider {
 #[derive(Debug)]
 pub struct Vouched {
     provider: Arc<Provider>,
-    issuer: OutsideIssuer,
+    word: OutsideWord,
     subject: String,
     factor: bool,
 }
 
 impl Vouched {
-    pub(in crate::authn) fn new(
-        provider: Arc<Provider>,
-        (issuer, subject): (OutsideIssuer, String),
-        factor: bool,
-    ) -> Self {
-        Self { provider, issuer, subject, factor }
+    pub(in crate::authn) fn new(provider: Arc<Provider>, word: OutsideWord, subject: String, factor: bool) -> Self {
+        Self { provider, word, subject, factor }
     }
 
     /// By whose word.
@@ -92,7 +103,13 @@ impl Vouched {
     /// Who that is.
     #[must_use]
     pub fn issuer(&self) -> &OutsideIssuer {
-        &self.issuer
+        &self.word.issuer
+    }
+
+    /// What their session rests on.
+    #[must_use]
+    pub fn word(&self) -> &OutsideWord {
+        &self.word
     }
 
     /// Who they are to it.

@@ -8,8 +8,11 @@
 //! ```text
 //!  begin: state, nonce, verifier --sealed, in a cookie--+
 //!    |                                                  |
-//!    +--> the provider --code, state, iss--> redeem: same browser, same provider, in time --> its token --nonce--> who it is
+//!    +--> the provider --code, state, iss--> redeem: same browser, same provider, in time --> its token --nonce--> who it is --> spent
 //! ```
+//!
+//! Whoever opens the page begins one, and anybody may bring back what they like. So nothing is written before a provider is believed;
+//! what is written then makes it count once, across restarts.
 //!
 //! Each provider has an address of its own that it sends people back to, and the answer of one is never taken for another's (RFC 9700,
 //! section 2.1; RFC 9207): the name is sealed with the rest, and where the provider names itself, that has to be it.
@@ -20,23 +23,21 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::keeping::{address_in, described};
+pub use super::pending::Pending;
+use super::pending::{GOOD_FOR, SKEW};
 pub use super::provider::{By, Oidc, Provider, Vouched};
 use super::{Issuers, WebIdentityError, json};
 use crate::base::{Fault, Faulty, OidcProviderId, Secret, Timestamp};
-use crate::keys::{Keys, KeysError};
-use crate::model::{Actor, Issuer, OidcProvider, OutsideIssuer, Tags};
-use crate::store::schema::sso::Spent;
-use crate::store::{Commit, Intent, Store, StoreError};
-
-/// How long somebody may be away at the provider.
-const GOOD_FOR: SignedDuration = SignedDuration::from_mins(10);
+use crate::keys::KeysError;
+use crate::model::{Issuer, OidcProvider, OutsideIssuer, OutsideWord, Tags};
+use crate::sessions::Outside;
+use crate::store::{Store, StoreError};
 
 /// How long its document counts, and how long that there is none.
 const DESCRIBED: SignedDuration = SignedDuration::from_hours(1);
@@ -45,11 +46,11 @@ const MISSING: SignedDuration = SignedDuration::from_secs(30);
 /// How old the token may be that comes of it.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
 
+/// Most sign-ins of which is remembered that somebody came back from them. Beyond that the provider alone takes a code once.
+const MOST_CAME_BACK: usize = 10_000;
+
 /// Longest answer of a token endpoint, in bytes.
 const LONGEST_ANSWER: usize = 64 << 10;
-
-/// For whom what is begun is sealed.
-const OWNER: &str = "outside-sign-in";
 
 /// What somebody brings back.
 #[derive(Debug, Clone, Copy)]
@@ -62,19 +63,6 @@ pub struct Answer<'a> {
     pub iss: Option<&'a str>,
     /// `error`.
     pub error: Option<&'a str>,
-}
-
-/// A sign-in that was begun, as it lies sealed in a browser.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Pending<T> {
-    provider: String,
-    state: String,
-    /// That, or the ID of a request of SAML.
-    nonce: String,
-    verifier: String,
-    begun: Timestamp,
-    /// What it is begun for.
-    pub purpose: T,
 }
 
 /// Where a provider is asked.
@@ -108,6 +96,8 @@ pub enum ProviderError {
     NotBelieved {
         /// The provider.
         title: String,
+        /// Which rule it breaks, in a word.
+        rule: &'static str,
         /// Why not.
         why: String,
     },
@@ -130,6 +120,31 @@ pub enum ProviderError {
     Store(#[from] StoreError),
 }
 
+impl ProviderError {
+    /// Which rule was broken, in a word for the log.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotBegun => "not-begun",
+            Self::Refused { .. } => "status",
+            Self::NotBelieved { rule, .. } => rule,
+            Self::Away { .. } => "provider",
+            Self::Malformed(_) => "form",
+            Self::Keys(_) | Self::Store(_) => "ours",
+        }
+    }
+
+    /// What is wrong, for the log: more than whoever is in front of the browser is told.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::NotBelieved { why, .. } | Self::Away { why, .. } | Self::Malformed(why) => why.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl Faulty for ProviderError {
     fn fault(&self) -> Fault {
         match self {
@@ -150,22 +165,27 @@ pub struct Providers {
     described: Mutex<BTreeMap<Issuer, Described>>,
     /// Held by the one who asks for a document: of many who open a page at once one has us ask.
     asking: tokio::sync::Mutex<()>,
+    /// Sign-ins that somebody came back from, and when.
+    came_back: Mutex<BTreeMap<String, Timestamp>>,
+    /// Sessions that began by their word are told of them there.
+    outside: Outside,
 }
 
 /// When an issuer was asked for its document, and what came of it.
 type Described = (Timestamp, Result<Endpoints, String>);
 
 impl Providers {
-    /// These.
+    /// These; `outside` hears of them, now and whenever they are exchanged.
     #[must_use]
-    pub fn new(all: Vec<Provider>) -> Self {
-        let new = Self::default();
+    pub fn new(all: Vec<Provider>, outside: Outside) -> Self {
+        let new = Self { outside, ..Self::default() };
         new.replace(all);
         new
     }
 
     /// From now on these.
     pub fn replace(&self, all: Vec<Provider>) {
+        self.outside.replace(all.iter().map(|provider| (provider.name.clone(), provider.rests())));
         *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into_iter().map(Arc::new).collect();
         self.described.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -183,6 +203,7 @@ impl Providers {
     }
 
     /// Where to send somebody who is to come back to `back`, and what their browser has to keep meanwhile; `chance` nobody can guess.
+    /// Where `fresh`, they are to sign in there anew.
     ///
     /// # Errors
     /// When there is no such provider, or it does not say where.
@@ -190,7 +211,7 @@ impl Providers {
         &self,
         issuers: &Issuers,
         (name, back): (&str, &str),
-        (purpose, chance): (T, [[u8; 32]; 3]),
+        (purpose, fresh, chance): (T, bool, [[u8; 32]; 3]),
         now: Timestamp,
     ) -> Result<(Url, Pending<T>), ProviderError> {
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
@@ -206,32 +227,41 @@ impl Providers {
             .append_pair("nonce", &nonce)
             .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier)))
             .append_pair("code_challenge_method", "S256");
-        Ok((url, Pending { provider: provider.name.clone(), state, nonce, verifier, begun: now, purpose }))
+        if fresh {
+            // With `max_age` the token has to say when they did (OpenID Connect Core 1.0, section 3.1.2.1).
+            let age = SKEW.as_secs().to_string();
+            url.query_pairs_mut().append_pair("prompt", "login").append_pair("max_age", &age);
+        }
+        Ok((url, Pending { provider: provider.name.clone(), state, nonce, verifier, begun: now, fresh, purpose }))
     }
 
-    /// Who somebody is who came back to the address of the provider `name` with `answer`, in the browser that `pending` was kept in.
+    /// Who somebody is who came back to the address of the provider `name` with `answer`, in the browser that `pending` was kept in. It
+    /// counts once.
     ///
     /// # Errors
     /// When it does not go with what was begun, or the provider does not vouch for them in a way that is believed.
     pub async fn redeem<T>(
         &self,
-        issuers: &Issuers,
+        (issuers, store): (&Issuers, &Store),
         (name, back): (&str, &str),
         pending: &Pending<T>,
         answer: Answer<'_>,
         now: Timestamp,
     ) -> Result<Vouched, ProviderError> {
-        let in_time = (SignedDuration::ZERO..=GOOD_FOR).contains(&now.duration_since(pending.begun));
-        if pending.provider != name || answer.state != Some(pending.state.as_str()) || !in_time {
+        if !pending.is_answered(name, answer.state, now) {
             return Err(ProviderError::NotBegun);
         }
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
         let oidc = provider.oidc()?;
-        let not_believed = |why: String| ProviderError::NotBelieved { title: provider.title.clone(), why };
+        let not_believed =
+            |rule, why: &str| ProviderError::NotBelieved { title: provider.title.clone(), rule, why: why.to_owned() };
+        if !self.comes_back(&pending.nonce, now) {
+            return Err(ProviderError::NotBegun);
+        }
         let endpoints = self.endpoints(issuers, &provider, now).await?;
         let iss = answer.iss.map(|said| said == oidc.issuer.url());
         if iss == Some(false) || iss.is_none() && endpoints.says_who {
-            return Err(not_believed("its answer is another issuer's, or nobody's (RFC 9207)".to_owned()));
+            return Err(not_believed("issuer", "its answer is another issuer's, or nobody's (RFC 9207)"));
         }
         let code = match (answer.code, answer.error) {
             (Some(code), None) => code,
@@ -246,19 +276,46 @@ impl Providers {
             WebIdentityError::Away { .. } => {
                 ProviderError::Away { title: provider.title.clone(), why: error.to_string() }
             }
-            error => not_believed(error.to_string()),
+            error => not_believed("token", &error.to_string()),
         })?;
         let wanted = format!("{}:nonce", oidc.issuer.as_str());
         let nonce = identity.context().find(|(key, _)| *key == wanted).map(|(_, values)| values);
         if nonce != Some(std::slice::from_ref(&pending.nonce)) {
-            return Err(not_believed("its token was not made for this sign-in: the `nonce` is another".to_owned()));
+            return Err(not_believed("nonce", "its token was not made for this sign-in: the `nonce` is another"));
         }
         if identity.issued().is_none_or(|issued| now.duration_since(issued) > FRESH) {
-            return Err(not_believed("its token is old, or does not say when it was made".to_owned()));
+            return Err(not_believed("time", "its token is old, or does not say when it was made"));
         }
+        let authenticated = pending.authenticated(identity.authenticated(), now);
+        let authenticated = authenticated.map_err(|why| not_believed("authentication", &why))?;
         let factor = identity.amr().iter().any(|word| provider.second_factor.contains(word));
-        let issuer = OutsideIssuer::Oidc(identity.issuer().clone());
-        Ok(Vouched::new(Arc::clone(&provider), (issuer, identity.subject().to_owned()), factor))
+        let word = OutsideWord {
+            provider: provider.name.clone(),
+            issuer: OutsideIssuer::Oidc(identity.issuer().clone()),
+            registered: None,
+            certificate: None,
+            authenticated,
+            ends: None,
+        };
+        let spending = pending.spending(now)?;
+        store.run(move |store| spending.spent(store)).await?;
+        Ok(Vouched::new(Arc::clone(&provider), word, identity.subject().to_owned(), factor))
+    }
+
+    /// Whether somebody comes back from the sign-in with this `nonce` for the first time: a provider is asked about each once, whatever
+    /// comes of it. That is remembered in memory and not written, since nobody has been believed yet.
+    fn comes_back(&self, nonce: &str, now: Timestamp) -> bool {
+        let mut known = self.came_back.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.contains_key(nonce) {
+            return false;
+        }
+        if known.len() >= MOST_CAME_BACK {
+            known.retain(|_, at| now.duration_since(*at) <= GOOD_FOR);
+        }
+        if known.len() < MOST_CAME_BACK {
+            known.insert(nonce.to_owned(), now);
+        }
+        true
     }
 
     /// What is known of `issuer` and counts still.
@@ -354,51 +411,5 @@ fn registered(provider: &Provider, oidc: &Oidc, now: Timestamp) -> OidcProvider 
         thumbprints: Vec::new(),
         created: now,
         tags: Tags::default(),
-    }
-}
-
-impl<T> Pending<T> {
-    /// A sign-in that was begun at the SAML provider `provider`, by a request called `id`.
-    pub(in crate::authn) fn of_request(provider: &str, id: String, begun: Timestamp, purpose: T) -> Self {
-        let (state, verifier) = (String::new(), String::new());
-        Self { provider: provider.to_owned(), state, nonce: id, verifier, begun, purpose }
-    }
-
-    /// What the request was called that was made of the SAML provider `provider`, no longer ago than `within`.
-    pub(in crate::authn) fn request(&self, provider: &str, within: SignedDuration, now: Timestamp) -> Option<&str> {
-        let in_time = (SignedDuration::ZERO..=within).contains(&now.duration_since(self.begun));
-        let fits = self.provider == provider && in_time && self.verifier.is_empty();
-        fits.then_some(self.nonce.as_str())
-    }
-
-    /// Somebody comes back from it, which counts once, whatever comes of it: of two at once one does. Blocks.
-    ///
-    /// # Errors
-    /// When somebody did before, or it cannot be written down.
-    pub fn spend(&self, store: &Store, now: Timestamp) -> Result<(), ProviderError> {
-        let until = self.begun.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX);
-        let mut commit = Commit::new(Actor::task("sign-in"), now, Intent::Widen);
-        commit.spend(Spent::SignIn, &Sha256::digest(&self.nonce).into(), until)?;
-        match store.commit(commit) {
-            Ok(_) => Ok(()),
-            Err(StoreError::Conflict { .. }) => Err(ProviderError::NotBegun),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-impl<T: Serialize + for<'de> Deserialize<'de>> Pending<T> {
-    /// Sealed, as text for a browser.
-    ///
-    /// # Errors
-    /// When there is no master key.
-    pub fn seal(&self, keys: &Keys) -> Result<String, KeysError> {
-        keys.seal_to_text(OWNER, self)
-    }
-
-    /// What a browser kept. `None` of anything that was not sealed here.
-    #[must_use]
-    pub fn open(keys: &Keys, text: &str) -> Option<Self> {
-        keys.open_text(OWNER, text)
     }
 }

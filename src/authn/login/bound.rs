@@ -5,21 +5,23 @@ use std::fmt;
 use super::factor::Factor;
 use crate::authn::signed::From;
 use crate::base::Timestamp;
-use crate::model::{AccountId, Actor, Arn, Member, UniqueId, User};
+use crate::model::{AccountId, Actor, Arn, Member, OutsideWord, UniqueId, User};
 
-/// Somebody whose password was right, and the second factor where there is one; or who showed a passkey that stands for both. Made
-/// by [`super::Logins`] alone.
+/// Somebody whose password was right, and the second factor where there is one; or who showed a passkey that stands for both; or for
+/// whom an outside provider vouches. Made by [`super::Logins`] alone.
 #[derive(Debug)]
 pub struct Bound {
     pub(super) account: AccountId,
     pub(super) user: User,
     pub(super) at: Timestamp,
-    /// Else by a passkey alone.
+    /// Else by a passkey alone, or by the word of an outside provider.
     pub(super) by_password: bool,
     pub(super) mfa: Option<Factor>,
     pub(super) password: Option<Timestamp>,
     /// A digest of the link of an invitation, which was shown with its code.
     pub(super) invitation: Option<String>,
+    /// The word of an outside provider, which stood in place of a password.
+    pub(super) outside: Option<Box<OutsideWord>>,
     pub(super) from: From,
 }
 
@@ -36,10 +38,22 @@ impl Bound {
         &self.account
     }
 
-    /// When they signed in.
+    /// When they signed in here.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// When they showed who they are: there, where an outside provider vouches for them.
+    #[must_use]
+    pub fn authenticated(&self) -> Timestamp {
+        self.outside.as_ref().map_or(self.at, |word| word.authenticated)
+    }
+
+    /// The word of an outside provider, by which they signed in.
+    #[must_use]
+    pub fn outside(&self) -> Option<&OutsideWord> {
+        self.outside.as_deref()
     }
 
     /// When a second factor was taken, if one was: `aws:MultiFactorAuthPresent` and `..Age`.

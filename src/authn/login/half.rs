@@ -17,7 +17,7 @@ use crate::authn::Caller;
 use crate::authn::signed::From;
 use crate::base::{Timestamp, UserId};
 use crate::keys::{Keys, KeysError};
-use crate::model::{CredentialOwner, PasskeyId, User};
+use crate::model::{CredentialOwner, OutsideWord, PasskeyId, User};
 use crate::store::{Snapshot, StoreError, credentials, factors};
 
 /// A second factor that somebody put into use.
@@ -45,42 +45,42 @@ pub struct Half {
     /// A digest of the link of the invitation that was shown in place of a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) invitation: Option<String>,
-    /// An outside provider vouched for them, in place of a password.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) vouched: bool,
+    /// The word of an outside provider, in place of a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outside: Option<Box<OutsideWord>>,
 }
 
 impl Half {
     pub(super) fn of(user: &User, password: Option<Timestamp>, now: Timestamp) -> Self {
-        Self { user: user.id, at: now, password, invitation: None, vouched: false }
+        Self { user: user.id, at: now, password, invitation: None, outside: None }
     }
 
     /// Of somebody who was invited, and showed that.
     pub(super) fn invited(user: UserId, password: Option<Timestamp>, link: String, now: Timestamp) -> Self {
-        Self { user, at: now, password, invitation: Some(link), vouched: false }
+        Self { user, at: now, password, invitation: Some(link), outside: None }
     }
 
     /// Of somebody for whom an outside provider vouches.
-    pub(super) fn vouched(user: UserId, password: Option<Timestamp>, now: Timestamp) -> Self {
-        Self { user, at: now, password, invitation: None, vouched: true }
+    pub(super) fn vouched(user: UserId, password: Option<Timestamp>, word: Box<OutsideWord>, now: Timestamp) -> Self {
+        Self { user, at: now, password, invitation: None, outside: Some(word) }
     }
 
     /// Of somebody who got as far as that.
     pub(crate) fn of_bound(bound: &Bound) -> Self {
-        let (invitation, vouched) = (bound.invitation.clone(), !bound.by_password);
-        Self { user: bound.user.id, at: bound.at, password: bound.password, invitation, vouched }
+        let (invitation, outside) = (bound.invitation.clone(), bound.outside.clone());
+        Self { user: bound.user.id, at: bound.at, password: bound.password, invitation, outside }
     }
 
     /// The same, of somebody for whom an outside provider vouches.
     #[must_use]
-    pub fn by_an_outside_word(self) -> Self {
-        Self { vouched: true, ..self }
+    pub fn by_an_outside_word(self, word: OutsideWord) -> Self {
+        Self { outside: Some(Box::new(word)), ..self }
     }
 
     /// Whether an outside provider vouches for them, in place of a password.
     #[must_use]
     pub fn is_vouched(&self) -> bool {
-        self.vouched
+        self.outside.is_some()
     }
 
     /// Whether it stands for an invitation, in place of a password.
@@ -125,7 +125,7 @@ impl Logins {
     /// Why not; when too much time has passed they begin anew.
     pub async fn go_on(&self, half: Half, shown: Shown, from: From, now: Timestamp) -> Result<Caller, Refused> {
         self.in_time(&half, now)?;
-        let (parts, vouched) = (self.parts.clone(), half.vouched);
+        let (parts, outside) = (self.parts.clone(), half.outside.clone());
         let admitted = self.parts.store.run(move |store| {
             let same = |_: &User, password| password == half.password;
             let way = Way { shown: Some(shown), from };
@@ -134,11 +134,11 @@ impl Logins {
         let admitted = admitted.await.map_err(|error| Refused::failed(&error))?;
         // What is tried once more was begun as it was.
         let again = |mut refused: Refused| {
-            refused.half = refused.half.map(|next| Box::new(Half { vouched, ..*next }));
+            refused.half = refused.half.map(|next| Box::new(Half { outside: outside.clone(), ..*next }));
             refused
         };
         let bound: Bound = admitted.map_err(again)?;
-        Ok(Bound { by_password: !vouched, ..bound }.into())
+        Ok(Bound { by_password: outside.is_none(), outside, ..bound }.into())
     }
 
     /// Whoever got as far as that and has no second factor: they may set one up. An invitation has to be good still. Blocks.
@@ -152,8 +152,8 @@ impl Logins {
             invited::good(&self.parts.store, half.user, link, now)?;
         }
         let admitted = admit(&self.parts, &self.parts.store, half.user, same, Way { shown: None, from }, now);
-        let (invitation, by_password) = (half.invitation.clone(), !half.vouched);
-        admitted.map(|bound| Bound { invitation, by_password, ..bound }.into())
+        let (invitation, outside) = (half.invitation.clone(), half.outside.clone());
+        admitted.map(|bound| Bound { invitation, by_password: outside.is_none(), outside, ..bound }.into())
     }
 
     /// The same person signed in, who has put a second factor into use at `now`, which takes codes of it or its signature. Blocks.
@@ -171,8 +171,8 @@ impl Logins {
         let (user, password) = standing(store, half.user, same, now)?;
         let mfa = Some(Factor { at: now, by });
         let (account, invitation) = (account.clone(), half.invitation.clone());
-        let by_password = !half.vouched;
-        Ok(Bound { account, user, at: half.at, by_password, mfa, password, invitation, from }.into())
+        let (outside, by_password) = (half.outside.clone(), half.outside.is_none());
+        Ok(Bound { account, user, at: half.at, by_password, mfa, password, invitation, outside, from }.into())
     }
 
     fn in_time(&self, half: &Half, now: Timestamp) -> Result<(), Refused> {

@@ -62,6 +62,7 @@ impl Logins {
                 mfa: Some(mfa),
                 password,
                 invitation: None,
+                outside: None,
                 from,
             });
             Ok::<_, StoreError>(bound)

@@ -317,8 +317,8 @@ pub(super) fn admit(
         | Reason::VoidRecoveryCode => refused.with_half(Half::of(&user, password, now)),
         _ => refused,
     })?;
-    let (account, invitation) = (parts.account.clone(), None);
-    Ok(Bound { account, user, at: now, by_password: true, mfa, password, invitation, from })
+    let (account, invitation, outside) = (parts.account.clone(), None, None);
+    Ok(Bound { account, user, at: now, by_password: true, mfa, password, invitation, outside, from })
 }
 
 /// The person as stored, who is the one that is meant and may act, and when their password was set, as far as that is known.

@@ -9,7 +9,7 @@ use crate::authn::Caller;
 use crate::authn::federated::relying::Vouched;
 use crate::authn::signed::From;
 use crate::base::Timestamp;
-use crate::model::Actor;
+use crate::model::{Actor, OutsideWord};
 use crate::store::{Store, StoreError, grants};
 
 impl Logins {
@@ -20,14 +20,14 @@ impl Logins {
     pub async fn vouched(&self, vouched: &Vouched, from: From, now: Timestamp) -> Result<Caller, Refused> {
         let parts = self.parts.clone();
         let (issuer, subject) = (vouched.issuer().clone(), vouched.subject().to_owned());
-        let with_factor = vouched.with_factor();
+        let (with_factor, word) = (vouched.with_factor(), Box::new(vouched.word().clone()));
         let tried = self.parts.store.run(move |store| {
             let found = store.read(|snapshot| grants::outside_identity(snapshot, &issuer, &subject))?;
             let Some(found) = found else {
                 let why = format!("{subject} of {issuer} is linked with nobody");
                 return Ok(Err(Refused::new(Reason::NotLinked, why)));
             };
-            Ok::<_, StoreError>(enter((&parts, store), found.value.person, (with_factor, from), now))
+            Ok::<_, StoreError>(enter((&parts, store), found.value.person, (with_factor, word, from), now))
         });
         tried.await.map_err(|error| Refused::failed(&error))?.map(Caller::from)
     }
@@ -37,19 +37,19 @@ impl Logins {
 fn enter(
     (parts, store): (&Parts, &Store),
     person: crate::base::UserId,
-    (with_factor, from): (bool, From),
+    (with_factor, word, from): (bool, Box<OutsideWord>, From),
     now: Timestamp,
 ) -> Result<Bound, Refused> {
     let (user, password) = people::standing(store, person, |_, _| true, now)?;
     let about = |refused: Refused| refused.about(user.id, Some(user.name.to_string()));
     let actor = Actor::Person { user: user.id, name: user.name.to_string() };
     let mfa = match with_factor {
-        true => Some(Factor { at: now, by: Method::Vouched }),
+        true => Some(Factor { at: word.authenticated, by: Method::Vouched }),
         false => factor::check(parts, store, (user.id, &actor), None, now).map_err(about).map_err(|refused| {
-            let half = Half::vouched(user.id, password, now);
+            let half = Half::vouched(user.id, password, word.clone(), now);
             if refused.reason == Reason::CodeRequired { refused.with_half(half) } else { refused }
         })?,
     };
-    let (account, invitation) = (parts.account.clone(), None);
-    Ok(Bound { account, user, at: now, by_password: false, mfa, password, invitation, from })
+    let (account, invitation, outside) = (parts.account.clone(), None, Some(word));
+    Ok(Bound { account, user, at: now, by_password: false, mfa, password, invitation, outside, from })
 }

@@ -43,15 +43,15 @@ pub enum Known {
 }
 
 impl Party {
-    /// The address that sends somebody to `provider` with a request called `id`.
+    /// The address that sends somebody to `provider` with a request called `id`, by which they sign in there anew if `fresh`.
     ///
     /// # Errors
     /// Why that cannot be.
-    pub fn sends(&self, provider: &IdentityProvider, id: &str, now: Timestamp) -> Result<Url, String> {
+    pub fn sends(&self, provider: &IdentityProvider, (id, fresh): (&str, bool), now: Timestamp) -> Result<Url, String> {
         let endpoint = provider.sign_on().iter().find(|endpoint| endpoint.binding == REDIRECT);
         let endpoint = endpoint.ok_or("its metadata has no SingleSignOnService by HTTP-Redirect")?;
         let mut url = Url::parse(&endpoint.location).map_err(|error| format!("{}: {error}", endpoint.location))?;
-        let request = self.request(&endpoint.location, id, now);
+        let request = self.request(&endpoint.location, (id, fresh), now);
         let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let mut query = format!("SAMLRequest={}", encoded(&STANDARD.encode(deflate(&request))));
         match &self.key {
@@ -72,7 +72,7 @@ impl Party {
     }
 
     /// A request (SAML core, section 3.4.1), which asks for a name that stays.
-    fn request(&self, to: &str, id: &str, now: Timestamp) -> String {
+    fn request(&self, to: &str, (id, fresh): (&str, bool), now: Timestamp) -> String {
         let issuer = Node::text("saml:Issuer", self.own.entity_id.as_str())
             .with_some("Format", self.issuer_format.as_deref())
             .with_some("NameQualifier", self.issuer_qualifier.as_deref());
@@ -82,6 +82,7 @@ impl Party {
             .with("Version", "2.0")
             .with("IssueInstant", format!("{now:.0}"))
             .with("Destination", to)
+            .with_some("ForceAuthn", fresh.then_some("true"))
             .with("ProtocolBinding", POST)
             .with("AssertionConsumerServiceURL", self.own.acs.as_str())
             .child(issuer)

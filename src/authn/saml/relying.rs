@@ -4,10 +4,11 @@
 //! ```text
 //!  begin: a request of its own name --sealed, in a cookie--+
 //!    |                                                     |
-//!    +--> the provider --response, posted--> redeem: same browser, same provider, in time, that request --judge--> who it is
+//!    +--> the provider --response, posted--> receive: same browser, same provider, in time, that request --judge--> who it is --> spent
 //! ```
 //!
-//! Nobody signs in by a response that was not asked for (threats S7): somebody else could have it posted by any browser.
+//! Nobody signs in by a response that was not asked for (threats S7): somebody else could have it posted by any browser. What is not
+//! believed leaves everything as it was: the request and the assertion are spent together, in one act, when they are.
 
 use jiff::SignedDuration;
 
@@ -17,9 +18,9 @@ use crate::authn::federated::relying::{By, Pending, Provider, ProviderError, Pro
 use crate::base::{Secret, Timestamp};
 use crate::keys::Keys;
 use crate::model::saml_encryption::SealedPrivateKey;
-use crate::model::{Actor, OutsideIssuer, SamlProvider};
+use crate::model::{OutsideIssuer, OutsideWord, SamlProvider};
 use crate::store::schema::sso::Spent;
-use crate::store::{Commit, Intent, Store, StoreError, iam, saml};
+use crate::store::{Store, StoreError, iam, saml};
 
 /// How long somebody may be away at the provider.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -29,7 +30,7 @@ const SIGN_IN: &[u8] = b"sign-in";
 
 impl Providers {
     /// Where to send somebody who signs in by the SAML provider `name`, and what their browser has to keep meanwhile; `chance` nobody
-    /// can guess. Blocks.
+    /// can guess. Where `fresh`, they are to sign in there anew. Blocks.
     ///
     /// # Errors
     /// When there is no such provider, or nobody can be sent to it.
@@ -37,7 +38,7 @@ impl Providers {
         &self,
         store: &Store,
         name: &str,
-        (purpose, chance): (T, [u8; 32]),
+        (purpose, fresh, chance): (T, bool, [u8; 32]),
         now: Timestamp,
     ) -> Result<(url::Url, Pending<T>), ProviderError> {
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
@@ -46,12 +47,12 @@ impl Providers {
         // An ID of XML begins with no digit.
         let id = format!("_{}", hex::encode(chance));
         let away = |why: String| ProviderError::Away { title: provider.title.clone(), why };
-        let url = party.sends(&known, &id, now).map_err(away)?;
-        Ok((url, Pending::of_request(&provider.name, id, now, purpose)))
+        let url = party.sends(&known, (&id, fresh), now).map_err(away)?;
+        Ok((url, Pending::of_request(&provider.name, (id, fresh), now, purpose)))
     }
 
     /// Who somebody is whose browser, in which `pending` was kept, posted `response` to the address of the provider `name`. The
-    /// assertion counts once; `keys` open what opens it. Blocks.
+    /// request and the assertion count once; `keys` open what opens it. Blocks.
     ///
     /// # Errors
     /// When it does not go with what was begun, or the provider does not vouch for them in a way that is believed.
@@ -67,8 +68,10 @@ impl Providers {
         let By::Saml(party) = &provider.by else { return Err(ProviderError::Unknown) };
         let request = pending.request(name, GOOD_FOR, now).ok_or(ProviderError::NotBegun)?;
         let title = || provider.title.clone();
-        let not_believed = |why: String| ProviderError::NotBelieved { title: title(), why };
+        let not_believed =
+            |rule: Rule, why: String| ProviderError::NotBelieved { title: title(), rule: rule.word(), why };
         let (known, registered) = known(store, &provider, party)?;
+        let id = registered.as_ref().map(|(registered, _)| registered.id);
         let known = match registered {
             Some((registered, sealed)) => known.opened_by(Opening::of(keys, &registered, &sealed)?),
             None => known,
@@ -78,23 +81,34 @@ impl Providers {
             Rule::Status => ProviderError::Refused { title: title(), error: refused.why().to_owned() },
             Rule::Form | Rule::Limit | Rule::Structure => ProviderError::Malformed(refused.to_string()),
             Rule::Metadata => ProviderError::Away { title: title(), why: refused.to_string() },
-            _ => not_believed(refused.to_string()),
+            rule => not_believed(rule, refused.to_string()),
         })?;
-        party.can_be_known_by(&known, assertion.name_id()).map_err(not_believed)?;
-        spend(store, &assertion, now).map_err(|error| match error {
-            StoreError::Conflict { .. } => not_believed("its assertion was shown before".to_owned()),
-            error => error.into(),
+        party.can_be_known_by(&known, assertion.name_id()).map_err(|why| not_believed(Rule::Subject, why))?;
+        let authenticated = pending.authenticated(Some(assertion.authenticated()), now);
+        let authenticated = authenticated.map_err(|why| not_believed(Rule::Authentication, why))?;
+        spend(store, (pending, &assertion), now).map_err(|error| match error {
+            ProviderError::Store(StoreError::Conflict { .. }) => {
+                not_believed(Rule::Condition, "its assertion was shown before".to_owned())
+            }
+            error => error,
         })?;
-        let issuer = OutsideIssuer::Saml(assertion.issuer().to_owned());
         let factor = assertion.context_class().is_some_and(|class| provider.second_factor.contains(class));
-        Ok(Vouched::new(provider.clone(), (issuer, assertion.name_id().value.clone()), factor))
+        let word = OutsideWord {
+            provider: provider.name.clone(),
+            issuer: OutsideIssuer::Saml(assertion.issuer().to_owned()),
+            registered: id,
+            certificate: assertion.signed().by.clone(),
+            authenticated,
+            ends: assertion.session_ends(),
+        };
+        Ok(Vouched::new(provider.clone(), word, assertion.name_id().value.clone(), factor))
     }
 }
 
 /// A provider as it is registered, and the sealed keys that open its assertions.
 type Registered = (SamlProvider, Vec<SealedPrivateKey>);
 
-/// What is known of a provider now.
+/// What is known of a provider now, and as which of the account's it is.
 fn known(
     store: &Store,
     provider: &Provider,
@@ -118,8 +132,13 @@ fn known(
     Ok((read, Some(found)))
 }
 
-fn spend(store: &Store, assertion: &SamlAssertion, now: Timestamp) -> Result<(), StoreError> {
-    let mut commit = Commit::new(Actor::task("sign-in"), now, Intent::Widen);
-    commit.spend(Spent::SamlAssertion, &assertion.once_for(SIGN_IN), assertion.good_until())?;
-    store.commit(commit).map(drop)
+/// The request and what answered it, in one act.
+fn spend<T>(
+    store: &Store,
+    (pending, assertion): (&Pending<T>, &SamlAssertion),
+    now: Timestamp,
+) -> Result<(), ProviderError> {
+    let mut spending = pending.spending(now)?;
+    spending.commit.spend(Spent::SamlAssertion, &assertion.once_for(SIGN_IN), assertion.good_until())?;
+    spending.spent(store)
 }

@@ -30,20 +30,23 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, visit: Visit) -> Resp
             Ok(form) => form,
             Err(error) => return Ok(nowhere(&error.description)),
         };
-        let mut frame = None;
+        let (mut frame, mut anew) = (None, false);
         let onward = match sso.asked(&form, now) {
             Err(instead) => instead,
-            Ok(request) => match visit.signed_in(app, "", now) {
-                Ok(SignedIn { caller, frame: of }) => {
-                    frame = Some(of);
-                    sso.somebody(&request, caller, false, now)
+            Ok(request) => {
+                anew = request.asks_anew();
+                match visit.signed_in(app, "", now) {
+                    Ok(SignedIn { caller, frame: of }) => {
+                        frame = Some(of);
+                        sso.somebody(&request, caller, false, now)
+                    }
+                    Err(_) => sso.nobody(&request),
                 }
-                Err(_) => sso.nobody(&request),
-            },
+            }
         };
         Ok(match (onward, frame) {
             (Onward::Client(address), _) => Redirect::to(&address).into_response(),
-            (Onward::SignIn, _) | (Onward::Agree(_), None) => to_sign_in(&visit),
+            (Onward::SignIn, _) | (Onward::Agree(_), None) => to_sign_in(&visit, anew),
             (Onward::Nowhere(why), _) => nowhere(&why),
             (Onward::SecondFactor, _) => step_up::to(visit.here()),
             (Onward::Agree(asks), Some(frame)) => {
@@ -86,11 +89,18 @@ fn nowhere(why: &str) -> Response {
     message(400, "The application asks for what cannot be", why, ("/me", "My access"))
 }
 
+/// Says in an address that leads here again that whoever comes by it was to sign in anew: of those who do so at an outside provider,
+/// that one is asked to have them do so.
+pub(super) const ANEW: &str = "anew";
+
 /// To the page to sign in at, and here again from there; whoever was to sign in in any case has done so then.
-fn to_sign_in(visit: &Visit) -> Response {
+fn to_sign_in(visit: &Visit, anew: bool) -> Response {
     let asked = url::form_urlencoded::parse(visit.uri.query().unwrap_or_default().as_bytes());
     let mut kept = url::form_urlencoded::Serializer::new(String::new());
-    kept.extend_pairs(asked.filter(|(name, _)| name != "prompt" && name != "max_age"));
+    kept.extend_pairs(asked.filter(|(name, _)| name != "prompt" && name != "max_age" && name != ANEW));
+    if anew {
+        kept.append_pair(ANEW, "1");
+    }
     let next = format!("/oauth2/authorize?{}", kept.finish());
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("next", &next);

@@ -1,7 +1,8 @@
 //! `/login/with/..`: somebody of another firm signs in by that firm's own provider, of OpenID Connect or SAML, and comes back from it.
 //!
 //! What is begun lies sealed in a cookie of the browser that began it: so nobody is signed in by a link that somebody else made (login
-//! CSRF; threats O10), and nothing is kept here for whoever only opens the page.
+//! CSRF; threats O10), and nothing is kept here for whoever only opens the page, or sends what nobody vouches for. That leaves the cookie
+//! as it was, too: a page of another site can send whatever it likes in anybody's browser.
 
 use std::sync::{Arc, PoisonError};
 
@@ -14,18 +15,23 @@ use base64::engine::general_purpose::STANDARD;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
+use super::authorize::ANEW;
 use super::invitation::{ONWARD, address_of};
 use super::pages::{OnwardPage, as_sentence, message, page};
 use super::sign_in::{enter, flow_of, form, sentence, set_cookie, status};
+use super::step_up::before;
 use super::visit::{FLOW, Visit};
 use super::{enrol, factor};
 use crate::authn::Caller;
 use crate::authn::federated::relying::{Answer, Pending, Provider, ProviderError, Vouched};
 use crate::authn::login::{Half, Reason, Refused};
 use crate::authn::signed::From;
-use crate::base::{Fault, Faulty as _, Secret};
-use crate::gate::{GateError, Operation};
+use crate::base::network::Neighbours;
+use crate::base::{Fault, Faulty as _, Secret, Timestamp};
+use crate::gate::{GateError, Operation, Proof};
 use crate::http::App;
+use crate::http::rate::Payer;
+use crate::sso::{metadata, saml};
 
 /// The cookie of a sign-in that is under way elsewhere. `Lax`: whoever comes back by a link of the provider's brings it.
 const COOKIE: &str = "__Host-bailey-outside";
@@ -52,6 +58,9 @@ pub(super) async fn begin(State(app): State<Arc<App>>, Path(name): Path<String>,
     if let Err(instead) = visit.closed() {
         return instead.page();
     }
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
     let next = visit.asked("next").unwrap_or_else(|| ONWARD.to_owned());
     sent(&app, &visit, &name, Purpose { next, half: None }).await
 }
@@ -61,13 +70,40 @@ pub(super) async fn link(app: &Arc<App>, visit: &Visit, name: &str, half: Half) 
     sent(app, visit, name, Purpose { next: ONWARD.to_owned(), half: Some(half) }).await
 }
 
+/// Whoever asks from there has asked for much: anybody may, and some of it costs a signature. On this machine that may be everybody,
+/// behind a proxy that the configuration does not name; nobody should wait for all others.
+fn too_often(app: &App, visit: &Visit) -> Option<Response> {
+    let source = visit.from.ip.filter(|ip| !ip.is_loopback())?;
+    let payer = Payer::Source(Neighbours::of(source));
+    let why = "Many sign in from where you are. Wait a moment, then try again.";
+    let wait = || message(429, "Too much at once", why, ("/login", "Sign in"));
+    (!app.outside_rates.admit(payer, app.clock.now())).then(wait)
+}
+
+/// Whether whoever goes on to `next` has to sign in for that, and not have done so before: an application asks for it.
+fn anew(app: &App, next: &str, now: Timestamp) -> bool {
+    let Some((path, query)) = next.split_once('?') else { return false };
+    let mut asked = url::form_urlencoded::parse(query.as_bytes());
+    let mut said = |wanted: &str| asked.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+    match path {
+        metadata::paths::AUTHORIZE => said(ANEW).is_some(),
+        saml::paths::CONTINUE => {
+            let request = said("request").and_then(|text| saml::Pending::open(&app.admin.keys, &text, now));
+            request.is_some_and(|request| request.is_forced())
+        }
+        _ => false,
+    }
+}
+
 async fn sent(app: &Arc<App>, visit: &Visit, name: &str, purpose: Purpose) -> Response {
     if app.providers.named(name).is_some_and(|provider| provider.saml().is_some()) {
         return sent_with_a_request(app, visit, name, purpose).await;
     }
     let Some(back) = back_to(app, name) else { return refused(&ProviderError::Unknown) };
     let chance = app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
-    let begun = app.providers.begin(&app.admin.issuers, (name, &back), (purpose, chance), app.clock.now()).await;
+    let now = app.clock.now();
+    let what = (purpose.clone(), anew(app, &purpose.next, now), chance);
+    let begun = app.providers.begin(&app.admin.issuers, (name, &back), what, now).await;
     let begun = begun.and_then(|(url, pending)| Ok((url, pending.seal(&app.admin.keys)?)));
     match begun {
         Ok((url, sealed)) => {
@@ -92,7 +128,9 @@ async fn sent_with_a_request(app: &Arc<App>, visit: &Visit, name: &str, purpose:
     let (worker, name) = (Arc::clone(app), name.to_owned());
     let begun = app.store.run(move |store| {
         let chance: [u8; 32] = worker.admin.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
-        let (url, pending) = worker.providers.send(store, &name, (purpose, chance), worker.clock.now())?;
+        let now = worker.clock.now();
+        let fresh = anew(&worker, &purpose.next, now);
+        let (url, pending) = worker.providers.send(store, &name, (purpose, fresh, chance), now)?;
         Ok::<_, ProviderError>((url, pending.seal(&worker.admin.keys)?))
     });
     match begun.await {
@@ -118,38 +156,35 @@ pub(super) async fn metadata(State(app): State<Arc<App>>, Path(name): Path<Strin
 /// Takes the form that a provider which speaks SAML has the browser send. It comes from a page of another site, as no other form here
 /// may: what counts is the cookie of the browser that began, and the request that the response answers.
 pub(super) async fn receive(State(app): State<Arc<App>>, Path(name): Path<String>, mut visit: Visit) -> Response {
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
+    let (vouched, purpose) = match received(&app, &name, &visit).await {
+        Ok(vouched) => vouched,
+        Err(error) => return turned_away(app, (Proof::Saml, name), &visit, error).await,
+    };
     // Cookies of ours stay behind on this way, so whatever form comes next belongs to a flow that begins here.
     let flow = flow_of(&app, &visit);
     visit.bring(FLOW, &flow);
-    let mut answer = received(app, name, visit).await;
+    let mut answer = goes_on(app, visit, vouched, purpose).await;
     if !answer.headers().get_all(SET_COOKIE).iter().any(|held| held.as_bytes().starts_with(FLOW.as_bytes())) {
         set_cookie(&mut answer, FLOW, &flow, Some(1_800));
     }
-    // Where something of ours failed, the same form may be sent again, by whoever loads the page anew.
-    if !answer.status().is_server_error() {
-        set_posted(&mut answer, "", 0);
-    }
+    set_posted(&mut answer, "", 0);
     answer
 }
 
-async fn received(app: Arc<App>, name: String, visit: Visit) -> Response {
-    let response = match response_in(visit.body()) {
-        Ok(response) => response,
-        Err(why) => return refused(&ProviderError::Malformed(why.to_owned())),
-    };
+async fn received(app: &Arc<App>, name: &str, visit: &Visit) -> Result<(Vouched, Purpose), ProviderError> {
+    let response = response_in(visit.body()).map_err(|why| ProviderError::Malformed(why.to_owned()))?;
     let pending = visit.cookie(POSTED).and_then(|text| Pending::<Purpose>::open(&app.admin.keys, text));
-    let Some(pending) = pending else { return refused(&ProviderError::NotBegun) };
-    let worker = Arc::clone(&app);
+    let pending = pending.ok_or(ProviderError::NotBegun)?;
+    let (worker, name) = (Arc::clone(app), name.to_owned());
     let judged = app.store.run(move |store| {
         let now = worker.clock.now();
-        pending.spend(store, now)?;
         let vouched = worker.providers.receive((store, &worker.admin.keys), &name, &pending, &response, now)?;
         Ok::<_, ProviderError>((vouched, pending.purpose))
     });
-    match judged.await {
-        Ok((vouched, purpose)) => goes_on(app, visit, vouched, purpose).await,
-        Err(error) => refused(&error),
-    }
+    judged.await
 }
 
 /// The XML in a form: one field, in base64, that may be broken into lines (SAML bindings, section 3.5.4).
@@ -186,31 +221,48 @@ fn back_to(app: &App, name: &str) -> Option<String> {
 
 /// Takes what somebody brings back.
 pub(super) async fn come_back(State(app): State<Arc<App>>, Path(name): Path<String>, visit: Visit) -> Response {
-    let mut answer = came_back(app, name, visit).await;
-    // It is good once, whatever came of it.
-    set_cookie(&mut answer, COOKIE, "", Some(0));
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
+    let (mut answer, is_over) = match came_back(&app, &name, &visit).await {
+        Ok((vouched, purpose)) => (goes_on(app, visit, vouched, purpose).await, true),
+        Err(error) => {
+            // Whoever knows its `state` is the provider, or was sent to it: then it is good once, whatever came of it.
+            let is_over = !matches!(error, ProviderError::NotBegun);
+            (turned_away(app, (Proof::WebIdentity, name), &visit, error).await, is_over)
+        }
+    };
+    if is_over {
+        set_cookie(&mut answer, COOKIE, "", Some(0));
+    }
     answer
 }
 
-async fn came_back(app: Arc<App>, name: String, visit: Visit) -> Response {
+async fn came_back(app: &Arc<App>, name: &str, visit: &Visit) -> Result<(Vouched, Purpose), ProviderError> {
     let pending = visit.cookie(COOKIE).and_then(|text| Pending::<Purpose>::open(&app.admin.keys, text));
-    let (Some(pending), Some(back)) = (pending, back_to(&app, &name)) else {
-        return refused(&ProviderError::NotBegun);
-    };
+    let (Some(pending), Some(back)) = (pending, back_to(app, name)) else { return Err(ProviderError::NotBegun) };
     let [code, state, iss, error] = ["code", "state", "iss", "error"].map(|part| visit.asked(part));
     let (code, state) = (code.as_deref(), state.as_deref());
     let brought = Answer { code, state, iss: iss.as_deref(), error: error.as_deref() };
-    let now = app.clock.now();
-    let once = pending.clone();
-    if let Err(error) = app.store.run(move |store| once.spend(store, now)).await {
-        return refused(&error);
+    let (issuers, now) = (&*app.admin.issuers, app.clock.now());
+    let vouched = app.providers.redeem((issuers, &app.store), (name, &back), &pending, brought, now).await?;
+    Ok((vouched, pending.purpose))
+}
+
+/// Writes down that what somebody brought back from the provider `name` lets nobody in, and says so. Each source has its own limit of
+/// such records.
+async fn turned_away(app: Arc<App>, (proof, name): (Proof, String), visit: &Visit, error: ProviderError) -> Response {
+    let is_ours = matches!(error, ProviderError::Keys(_) | ProviderError::Store(_));
+    if !is_ours && app.providers.named(&name).is_some() {
+        let action = Operation::Login.name().to_owned();
+        let about = vec![("action", action), ("provider", name), ("rule", error.rule().to_owned())];
+        let (from, why, now) = (visit.from.clone(), error.detail(), app.clock.now());
+        let noted = tokio::task::spawn_blocking(move || app.gate.refuse_proof(proof, &from, about, &why, now));
+        if let Err(ended) = noted.await {
+            return not_now(&ended);
+        }
     }
-    let vouched = app.providers.redeem(&app.admin.issuers, (&name, &back), &pending, brought, now).await;
-    let vouched = match vouched {
-        Ok(vouched) => vouched,
-        Err(error) => return refused(&error),
-    };
-    goes_on(app, visit, vouched, pending.purpose).await
+    refused(&error)
 }
 
 /// Goes on with somebody for whom a provider vouches: to be linked, or signed in.
@@ -226,7 +278,7 @@ async fn goes_on(app: Arc<App>, visit: Visit, vouched: Vouched, purpose: Purpose
         return match linked {
             Err(no) => *no,
             Ok(()) if vouched.with_factor() => signs_in(app, visit, &vouched, next).await,
-            Ok(()) => enrol::ask(app, visit, half.by_an_outside_word(), next).await,
+            Ok(()) => enrol::ask(app, visit, half.by_an_outside_word(vouched.word().clone()), next).await,
         };
     }
     signs_in(app, visit, &vouched, next).await
@@ -270,9 +322,13 @@ async fn signs_in(app: Arc<App>, visit: Visit, vouched: &Vouched, next: String) 
     }
 }
 
-/// Those that the page to sign in at names to everybody: address and title.
-pub(super) fn listed(app: &App) -> Vec<(String, String)> {
-    let shown = |provider: &Arc<Provider>| (format!("/login/with/{}", provider.name), provider.title.clone());
+/// Those that the page to sign in at names to everybody, and that lead on to `next` from there: address and title.
+pub(super) fn listed(app: &App, next: &str) -> Vec<(String, String)> {
+    let shown = |provider: &Arc<Provider>| {
+        let path = format!("/login/with/{}", provider.name);
+        let address = if next == "/me" { path } else { before(&path, next) };
+        (address, provider.title.clone())
+    };
     app.providers.all().iter().filter(|provider| provider.listed).map(shown).collect()
 }
 
@@ -280,7 +336,7 @@ fn refused(error: &ProviderError) -> Response {
     let (status, why) = match error {
         ProviderError::Keys(error) => return not_now(error),
         ProviderError::Store(error) => return not_now(error),
-        ProviderError::NotBelieved { why, title } | ProviderError::Away { why, title } => {
+        ProviderError::NotBelieved { why, title, .. } | ProviderError::Away { why, title } => {
             tracing::warn!(provider = title, why, "a sign-in by an outside provider came to nothing");
             (if error.fault() == Fault::Caller { 403 } else { 503 }, error.to_string())
         }

@@ -65,7 +65,7 @@ pub(super) fn form(
             login,
             why,
             passkey: app.logins.ask_whoever(app.clock.now()),
-            outside: listed(app),
+            outside: listed(app, next),
             unfinished: saml::under_way(app, visit, app.clock.now()).is_some(),
         },
     );

@@ -53,6 +53,12 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Whether whoever signed in before has to do so again.
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.force
+    }
+
     /// As it stands in an address.
     ///
     /// # Errors
