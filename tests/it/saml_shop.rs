@@ -120,7 +120,7 @@ impl Shop {
     pub(crate) fn taken(&self, app: &str, carried: &Carried, request: Option<&str>) -> SamlAssertion {
         let metadata = self.stranger().get("/saml/metadata").html;
         let provider = IdentityProvider::read(&metadata).unwrap();
-        let own = ServiceProvider::new(&entity(app), &carried.to);
+        let own = ServiceProvider::new(entity(app), &carried.to);
         judge(&carried.xml, Expected { provider: &provider, own: &own, request }, now()).unwrap()
     }
 
