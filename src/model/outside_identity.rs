@@ -21,6 +21,11 @@ pub struct OutsideIdentity {
     pub subject: String,
     /// Since when that is known here.
     pub since: Timestamp,
+    /// What the SAML provider is called in the configuration that vouched when they were linked: of two that call themselves the same,
+    /// each by metadata of its own, the other's word is not believed. `None` of OpenID Connect, where an issuer is found by its address,
+    /// and of who was linked by an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 /// An outside provider that vouches for people.
@@ -51,6 +56,14 @@ pub struct OutsideWord {
     /// When it wants the session to be over, if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<Timestamp>,
+}
+
+impl OutsideWord {
+    /// Which provider of the configuration somebody is linked through who is linked by this.
+    #[must_use]
+    pub fn links(&self) -> Option<String> {
+        matches!(self.issuer, OutsideIssuer::Saml(_)).then(|| self.provider.clone())
+    }
 }
 
 /// What stands before an `entityID`: no host has a colon, so no issuer begins so.

@@ -386,14 +386,15 @@ impl Commit {
         self.delete(key);
     }
 
-    /// Writes who somebody is elsewhere, which must be nobody's yet. Whose it becomes has to be there still.
+    /// Writes who somebody is elsewhere, in place of what was read of the same issuer and subject at `revision`; at 0 it must be nobody's
+    /// yet. Whose it becomes has to be there still.
     ///
     /// # Errors
     /// When it cannot be written as JSON.
-    pub fn add_outside_identity(&mut self, new: &OutsideIdentity) -> Result<(), StoreError> {
+    pub fn put_outside_identity(&mut self, new: &OutsideIdentity, revision: Revision) -> Result<(), StoreError> {
         let digest = OutsideIdentity::digest(&new.issuer, &new.subject);
         let key = keys::outside_identity(&digest);
-        self.expect(key.clone(), Expect::Absent);
+        self.expect(key.clone(), if revision == 0 { Expect::Absent } else { Expect::At(revision) });
         self.claim(&super::schema::entity(&Member::User(new.person)));
         self.put(key, to_json(new)?);
         self.put(keys::outside_identity_of(&new.person, &digest), Vec::new());

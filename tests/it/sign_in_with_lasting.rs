@@ -2,7 +2,7 @@
 //! rests on. And what is sent by those whom nobody vouches for, which leaves nothing behind but a record.
 
 use bailey::authn::federated::relying::{By, Oidc, Provider};
-use bailey::authn::saml::{IdentityProvider, Known};
+use bailey::authn::saml::{IdentityProvider, Known, Party, ServiceProvider};
 use bailey::base::{Clock as _, Secret, Timestamp};
 use bailey::saml_xml::Node;
 use bailey::store::schema::sso::Spent;
@@ -14,7 +14,7 @@ use url::Url;
 use crate::portal::{Browser, Page};
 use crate::saml_bed::{RSA, STRANGER, metadata};
 use crate::saml_desk::{address, described as service, moment};
-use crate::sign_in_with_saml::{COOKIE, Firm, HERE, described, id_of, posts, posts_to, request_in, sent};
+use crate::sign_in_with_saml::{COOKIE, Firm, HERE, described, id_of, party, posts, posts_to, request_in, sent};
 
 const POST_BACK: &str = "/login/with/kessel/acs";
 const NOT_BEGUN: &str = "was not begun in this browser";
@@ -263,4 +263,43 @@ async fn a_session_ends_with_what_vouched_for_it() {
         listed: true,
     }]);
     assert!(gone(&eve.get("/me").await));
+}
+
+/// Metadata is the provider's own word: nothing keeps one from calling itself what another does.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_itself_like_another_provider_vouches_for_none_of_its_people() {
+    let firm = Firm::new().await;
+    firm.linked("ext.eve", "_linked").await;
+    let provider = |name: &str, known: Known| Provider {
+        name: name.to_owned(),
+        title: name.to_owned(),
+        by: By::Saml(Box::new(Party {
+            own: ServiceProvider::new(&at(name, "metadata"), &at(name, "acs")),
+            ..party(known)
+        })),
+        account: "123456789012".parse().unwrap(),
+        second_factor: ["https://refeds.org/profile/mfa".to_owned()].into(),
+        listed: true,
+    };
+    let lund = described().replace(&RSA.base64(), &STRANGER.base64());
+    assert_ne!(lund, described());
+    let both = vec![provider("kessel", told(&described())), provider("lund", told(&lund))];
+    firm.bureau.office.fixture.app.providers.replace(both);
+
+    let mut mallory = Browser::new(&firm.bureau.office);
+    let request = sent(&mallory.get("/login/with/lund?next=/me/grants").await);
+    let (acs, name) = ((at("kessel", "acs"), at("lund", "acs")), (at("kessel", "metadata"), at("lund", "metadata")));
+    let mut answer = firm.answers(&request, "_evil").but(&acs.0, &acs.1).but(&name.0, &name.1);
+    answer.signer = &STRANGER;
+    let page = posts_to(&mut mallory, "/login/with/lund/acs", &[("SAMLResponse", &answer.base64())]).await;
+    page.says(403, "Nobody here is known by that sign-in");
+    assert!(mallory.session().is_none());
+    let log = firm.bureau.records().join("\n");
+    assert!(log.contains("is linked through `kessel`, and came by `lund`"), "{log}");
+    firm.signed_in("_good").await.get("/me").await.says(200, "ext.eve");
+}
+
+/// An address of ours that one provider knows.
+fn at(provider: &str, what: &str) -> String {
+    format!("https://bailey.example/login/with/{provider}/{what}")
 }

@@ -17,7 +17,7 @@ use crate::authn::subject::Subject;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
 use crate::model::invitation::{GOOD_FOR, TRIES};
-use crate::model::{Engagement, Invitation, OutsideIdentity, OutsideIssuer, User, UserCode};
+use crate::model::{Engagement, Invitation, OutsideIdentity, OutsideWord, User, UserCode};
 use crate::store::iam::Read;
 use crate::store::{Snapshot, grants, identity};
 
@@ -213,13 +213,14 @@ impl Admin {
     pub fn link_identity(
         &self,
         asked: Authorized,
-        (issuer, subject): (&OutsideIssuer, &str),
+        (word, subject): (&OutsideWord, &str),
         with_factor: bool,
     ) -> Result<(), AdminError> {
         let link = invited(&asked);
         let person = asked.caller().bound().map(|bound| bound.user().clone());
         self.change(asked, |change| {
             let person = person.as_ref().ok_or_else(|| not_now("nobody was invited", "ask for an invitation"))?;
+            let (issuer, through) = (&word.issuer, word.links());
             let held = grants::outside_identity(change.snapshot, issuer, subject)?;
             if held.as_ref().is_some_and(|held| held.value.person != person.id) {
                 let what = "somebody else here signs in by that already";
@@ -228,12 +229,15 @@ impl Admin {
             if with_factor {
                 self.use_up(change, person, link.as_deref())?;
             }
-            if held.is_none() {
+            if held.as_ref().is_none_or(|held| held.value.provider != through) {
                 for before in grants::outside_identities_of(change.snapshot, &person.id)? {
-                    change.commit.delete_outside_identity(&before);
+                    if (&before.value.issuer, before.value.subject.as_str()) != (issuer, subject) {
+                        change.commit.delete_outside_identity(&before);
+                    }
                 }
                 let (issuer, subject, since) = (issuer.clone(), subject.to_owned(), change.now);
-                change.commit.add_outside_identity(&OutsideIdentity { person: person.id, issuer, subject, since })?;
+                let linked = OutsideIdentity { person: person.id, issuer, subject, since, provider: through };
+                change.commit.put_outside_identity(&linked, held.map_or(0, |held| held.revision))?;
             }
             change.note("issuer", crate::base::text::printable(&issuer.to_string()).into_owned());
             change.note("subject", crate::base::text::printable(subject).into_owned());

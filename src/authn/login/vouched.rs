@@ -27,6 +27,11 @@ impl Logins {
                 let why = format!("{subject} of {issuer} is linked with nobody");
                 return Ok(Err(Refused::new(Reason::NotLinked, why)));
             };
+            if let Some(through) = found.value.provider.as_ref().filter(|through| **through != word.provider) {
+                let why =
+                    format!("{subject} of {issuer} is linked through `{through}`, and came by `{}`", word.provider);
+                return Ok(Err(Refused::new(Reason::NotLinked, why)));
+            }
             Ok::<_, StoreError>(enter((&parts, store), found.value.person, (with_factor, word, from), now))
         });
         tried.await.map_err(|error| Refused::failed(&error))?.map(Caller::from)

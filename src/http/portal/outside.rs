@@ -298,7 +298,7 @@ fn linked(app: &App, half: &Half, from: From, vouched: &Vouched) -> Result<(), B
         Err(GateError::NotAuthorized { because, .. }) => return no(403, &format!("You cannot come in now {because}.")),
         Err(error) => return Err(Box::new(not_now(&error))),
     };
-    let identity = (vouched.issuer(), vouched.subject());
+    let identity = (vouched.word(), vouched.subject());
     match app.admin.link_identity(allowed, identity, vouched.with_factor()) {
         Ok(()) => Ok(()),
         Err(error) if error.fault() == Fault::Caller => no(409, &as_sentence(&error.to_string())),
