@@ -274,7 +274,7 @@ async fn who_calls_itself_like_another_provider_vouches_for_none_of_its_people()
         name: name.to_owned(),
         title: name.to_owned(),
         by: By::Saml(Box::new(Party {
-            own: ServiceProvider::new(&at(name, "metadata"), &at(name, "acs")),
+            own: ServiceProvider::new(at(name, "metadata"), at(name, "acs")),
             ..party(known)
         })),
         account: "123456789012".parse().unwrap(),
