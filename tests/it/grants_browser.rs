@@ -250,7 +250,7 @@ fn a_request_for_less_than_a_role_and_a_refusal_are_told_in_words() {
             }
         };
         browser.go(&format!("{url}/me/grants"));
-        browser.until("a[href='/login/with/kessel']", "Sign in with Kessel & Lund");
+        browser.until("a[href^='/login/with/kessel?next=']", "Sign in with Kessel & Lund");
         looks_at("sign-in");
         browser.types("#login", "bob");
         browser.types("#password", PASSWORD);
