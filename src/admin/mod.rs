@@ -95,6 +95,8 @@ pub struct Admin {
     pub declared_sps: Arc<RwLock<Vec<saml_sps::declared::DeclaredSp>>>,
     /// What more than one person has of what applications know people by, in small letters.
     pub alike: Recall<ClaimSource, Arc<HashSet<String>>>,
+    /// Held by the one who finds that out.
+    pub reading_alike: Arc<Mutex<()>>,
     /// Fetches metadata of those that are registered.
     pub sp_fetcher: Arc<SpFetcher>,
     /// When access keys were used last.

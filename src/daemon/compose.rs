@@ -166,6 +166,7 @@ pub fn parts(
         registered_clients: Recall::default(),
         declared_sps: Arc::new(RwLock::new(config.saml_sps)),
         alike: Recall::default(),
+        reading_alike: Arc::default(),
         sp_fetcher: Arc::new(SpFetcher::new(config.sso.reach.clone())),
         uses: crate::admin::uses::Uses::default(),
         passwords: Arc::default(),

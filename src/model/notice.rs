@@ -252,8 +252,8 @@ pub struct WaitingMetadata {
     pub of: String,
     /// What it says otherwise than what counts.
     pub changes: Vec<String>,
-    /// What confirms it, as it is typed.
-    pub confirm: String,
+    /// What shows it, and how it is confirmed, as it is typed.
+    pub look: String,
 }
 
 /// That somebody is told something.

@@ -76,6 +76,9 @@ pub struct Waiting {
     pub prolongs: bool,
     /// Since when it is known.
     pub since: Timestamp,
+    /// Whether security was told of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
     /// The text, where it fits beside what counts. Who publishes says another end each time they are asked, and the digest with it; so it
     /// is this that is taken then, if what is published still says the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]

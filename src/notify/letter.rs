@@ -50,7 +50,7 @@ impl Letter {
         ];
         let metadata = facts.metadata.iter().flat_map(|metadata| {
             let changes = metadata.changes.iter().map(|change| ("Changed", Some(change.clone())));
-            changes.chain([("To confirm it", Some(metadata.confirm.clone()))])
+            changes.chain([("To look at it", Some(metadata.look.clone()))])
         });
         let lines: Vec<_> = lines
             .into_iter()
@@ -273,11 +273,11 @@ mod tests {
     }
 
     #[test]
-    fn of_metadata_that_waits_it_says_what_changed_and_what_confirms_it() {
+    fn of_metadata_that_waits_it_says_what_changed_and_how_to_look_at_it() {
         let metadata = WaitingMetadata {
             of: "SAML provider kessel".to_owned(),
             changes: vec!["certificate ab is new".to_owned(), "it signs people in at https://x.example/".to_owned()],
-            confirm: "bailey idp confirm kessel --digest 12".to_owned(),
+            look: "bailey idp check kessel".to_owned(),
         };
         let facts = Facts { metadata: Some(metadata), ..Facts::default() };
         let letter = Letter::of(&notice(Kind::MetadataWaits, facts), PORTAL);
@@ -287,7 +287,7 @@ mod tests {
             "",
             "Changed: certificate ab is new",
             "Changed: it signs people in at https://x.example/",
-            "To confirm it: bailey idp confirm kessel --digest 12",
+            "To look at it: bailey idp check kessel",
         ];
         assert_eq!(lines, expected);
     }
@@ -304,7 +304,7 @@ mod tests {
             engagement_name: Some(hostile.clone()),
             ..facts()
         };
-        let waiting = WaitingMetadata { of: hostile.clone(), changes: vec![hostile.clone()], confirm: hostile };
+        let waiting = WaitingMetadata { of: hostile.clone(), changes: vec![hostile.clone()], look: hostile };
         for kind in Kind::ALL {
             let metadata = (kind == Kind::MetadataWaits).then(|| waiting.clone());
             let letter = Letter::of(&notice(kind, Facts { metadata, ..evil.clone() }), PORTAL);

@@ -11,7 +11,7 @@ use super::{Live, SessionError, Sessions};
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::keys::{KeysError, SessionTokenError};
 use crate::model::{Actor, Held, Session};
-use crate::store::{Commit, Intent, sessions};
+use crate::store::{Commit, Intent, StoreError, sessions};
 
 /// For how long a browser that nobody uses stays signed in, if nothing else is said (NIST SP 800-63B-4, AAL2: an hour).
 pub const USUAL_IDLE: SignedDuration = SignedDuration::from_mins(60);
@@ -78,11 +78,14 @@ impl Sessions {
     }
 
     /// The session whose cookie that is, whether or not it counts still: for what is to end with it. Reads the store, so it blocks.
-    #[must_use]
-    pub fn named_by(&self, cookie: &Secret<String>) -> Option<SessionId> {
-        let (id, turn) = self.keys.open_browser_cookie(cookie).ok()?;
-        let held = self.store.read(|snapshot| sessions::session(snapshot, &id)).ok()??.value;
-        (held.held_by == Held::Browser && held.turn == turn).then_some(id)
+    ///
+    /// # Errors
+    /// When the store cannot be read: that is no answer.
+    pub fn named_by(&self, cookie: &Secret<String>) -> Result<Option<SessionId>, StoreError> {
+        let Ok((id, turn)) = self.keys.open_browser_cookie(cookie) else { return Ok(None) };
+        let held = self.store.read(|snapshot| sessions::session(snapshot, &id))?;
+        let is_its = |held: &Session| held.held_by == Held::Browser && held.turn == turn;
+        Ok(held.is_some_and(|held| is_its(&held.value)).then_some(id))
     }
 
     /// That a use cannot be noted ends nobody's session now, and may later.

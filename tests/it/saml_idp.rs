@@ -78,6 +78,10 @@ impl Scene {
         app.board.read(app.clock.now()).remove("saml_providers").map(|part| part.words)
     }
 
+    async fn notices(&self) -> Vec<Value> {
+        self.office.served.client.get("/v1/notices").await.unwrap()
+    }
+
     async fn findings(&self) -> Vec<(String, String)> {
         let found: Vec<Value> = self.office.served.client.get("/v1/saml-providers/Corp/check").await.unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -116,7 +120,11 @@ async fn what_is_published_otherwise_waits_until_it_is_confirmed_as_it_is_then()
     let mut rounds = Rounds::<Providers>::default();
     scene.round(&mut rounds).await;
     scene.round(&mut Rounds::<Providers>::default()).await;
-    let notices: Vec<Value> = scene.office.served.client.get("/v1/notices").await.unwrap();
+    scene.publishes(&metadata(&[&RSA, &STRANGER]).replace(" entityID=", "  entityID="));
+    scene.round(&mut Rounds::<Providers>::default()).await;
+    scene.publishes(&metadata(&[&RSA, &STRANGER]));
+    scene.round(&mut Rounds::<Providers>::default()).await;
+    let notices = scene.notices().await;
     let told: Vec<[&str; 2]> =
         notices.iter().map(|one| ["kind", "about"].map(|key| one[key].as_str().unwrap())).collect();
     assert_eq!(told, [["saml.metadata_waits", "SAML provider Corp"]], "once, however often it is found");
@@ -169,8 +177,10 @@ async fn another_end_waits_too_and_is_told_when_it_is_time() {
     scene.add("Corp", URL).await.unwrap();
 
     // It is good for longer, which whoever has the web server can say of a key that was withdrawn: it waits, and nobody is called yet.
+    scene.office.fixture.app.admin.notices.follow(tells_security());
     scene.publishes(&until(&[&RSA], later));
     scene.round(&mut rounds).await;
+    assert!(scene.notices().await.is_empty());
     let shown = scene.shown().await;
     let said = format!("it is good until {later} instead of until {first}");
     assert_eq!((&shown["valid_until"], &shown["waiting"]["changes"]), (&json!(first), &json!([said])));
@@ -180,6 +190,8 @@ async fn another_end_waits_too_and_is_told_when_it_is_time() {
     // A week before the end it is told, with what to do about it; and when it is over nobody is trusted, whatever waits.
     scene.office.pass(14 * 86_400);
     scene.round(&mut rounds).await;
+    scene.round(&mut Rounds::<Providers>::default()).await;
+    assert_eq!(scene.notices().await.len(), 1);
     let shown = scene.shown().await;
     let confirm = format!("bailey idp confirm Corp --digest {}", shown["waiting"]["digest"].as_str().unwrap());
     let told = scene.told().unwrap();

@@ -305,6 +305,8 @@ async fn who_shares_what_an_application_knows_people_by_is_not_signed_in_there()
     assert!(!text.contains("example.test</"), "{text}");
     let record = desk.records().into_iter().rfind(|record| record.contains("IssueSamlResponse")).unwrap();
     assert!(record.contains("somebody else has the same mail"), "{record}");
+    let told = desk.office.served.client.get::<serde_json::Value>("/v1/users/ann/saml-sps/wiki").await.unwrap();
+    assert!(told.to_string().contains("somebody else has the same mail"), "{told}");
     // A name that is nobody else's is given still, and the other one again once it is ann's alone.
     let page = follow(&mut browser, &asked("_q3", PERSISTENT)).await;
     assert_eq!(status(&xml(&posted(&page).1)), ["Success"]);

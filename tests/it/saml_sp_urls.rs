@@ -146,6 +146,20 @@ async fn the_first_is_pinned_and_counts_whether_the_address_answers_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_section_confirmed_stays_so_when_it_says_nothing_of_it_any_more() {
+    let scene = Scene::new().await;
+    let (first, other) = (metadata(&RSA.base64(), ACS, ""), metadata(&STRANGER.base64(), EVIL, ""));
+    scene.site.document("/metadata", &first);
+    assert_eq!(scene.bailey.json(&["sp", "refresh", "wiki"])["came"], "pinned");
+    scene.site.document("/metadata", &other);
+    assert_eq!(scene.bailey.run(&["sp", "refresh", "wiki"]).status.code(), Some(3));
+    scene.declare("/metadata", &format!("metadata_sha256 = \"{}\"", sha256(&other)));
+    assert_eq!(scene.bailey.json(&["sp", "refresh", "wiki"])["came"], "same");
+    scene.declare("/metadata", "");
+    assert_eq!((scene.acs(), scene.shown().get("waiting")), (json!([EVIL]), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_section_asks_for_is_pinned_and_nothing_else() {
     let scene = Scene::new().await;
     let (wrong, right) = (metadata(&STRANGER.base64(), EVIL, ""), metadata(&RSA.base64(), ACS, ""));

@@ -142,7 +142,7 @@ async fn iam_is_given_keys_and_tells_their_ids_alone() {
     let scene = Scene::new().await;
     let required = ("AssertionEncryptionMode", "Required");
     let first = ("AddPrivateKey", FIRST.key_pem.as_str());
-    scene.create(&[required]).await.refuses("InvalidInput", "without a private key");
+    scene.create(&[required]).await.refuses("InvalidInput", "together with a private key");
     scene
         .create(&[("AssertionEncryptionMode", "required"), first])
         .await
@@ -187,7 +187,7 @@ async fn iam_is_given_keys_and_tells_their_ids_alone() {
         .refuses("InvalidInput", "has already");
     scene.update(&[("RemovePrivateKey", &id_of(&SECOND))]).await.refuses("NoSuchEntity", &id_of(&SECOND));
     scene.update(&[("RemovePrivateKey", "abc")]).await.refuses("ValidationError", "A-Z and 0-9");
-    scene.update(&[("RemovePrivateKey", &id_of(&FIRST))]).await.refuses("InvalidInput", "nothing could open them");
+    scene.update(&[("RemovePrivateKey", &id_of(&FIRST))]).await.refuses("InvalidInput", "together with a private key");
     // A key as PKCS #1, beside the first, of which nothing else is said.
     let second = openssl(&["rsa", "-traditional"], &SECOND.key_pem);
     assert!(second.starts_with("-----BEGIN RSA PRIVATE KEY-----"));

@@ -187,6 +187,7 @@ impl Office {
             declared_clients: std::sync::Arc::default(),
             registered_clients: bailey::store::Recall::default(),
             alike: bailey::store::Recall::default(),
+            reading_alike: std::sync::Arc::default(),
             declared_sps: Arc::default(),
             sp_fetcher: Arc::default(),
             uses: bailey::admin::uses::Uses::default(),

@@ -4,6 +4,7 @@
 //! ([`refresh`]). One that the configuration declares ([`declared`]) is shown and not changed here, and takes the place of a registered
 //! one of its name, or of what it calls itself.
 
+mod alike;
 pub mod aws;
 pub mod declared;
 pub mod metadata;
@@ -205,7 +206,12 @@ impl Admin {
     /// When there is none, or the store cannot be read.
     pub fn sp_report(&self, asked: &Authorized) -> Result<Report, AdminError> {
         Ok(match self.found_sp(asked.resource())? {
-            Found::Counts(sp, _) => report::with_failure(&sp, self.now(), self.sp_fetcher.failure(&sp.name)),
+            Found::Counts(sp, _) => {
+                // One of before, when it was fetched from somewhere, says nothing any more.
+                let is_fetched = matches!(sp.source, Some(MetadataSource::Url(_)));
+                let failure = self.sp_fetcher.failure(&sp.name).filter(|_| is_fetched);
+                report::with_failure(&sp, self.now(), failure)
+            }
             Found::Waits { section, why } => {
                 report::of_unanswered(&section, why, self.sp_fetcher.failure(section.name()))
             }

@@ -21,18 +21,19 @@ impl Admin {
         let (sp, _) = self.answered_sp(sp)?;
         let terms = self.terms(self.now())?;
         let mut library = Library::with(self.shelf.clone(), &self.account, &terms);
-        self.store.read(|snapshot| {
+        let (user, groups) = self.store.read(|snapshot| {
             let found = by_name_or_id(snapshot, MemberKind::User, asked.resource())?;
             let Entity::User(user) = found else {
                 return Err(AdminError::NotFound { kind: "user", who: printable(asked.resource()).into_owned() });
             };
             let groups = library.at(snapshot).group_names(&user)?;
-            let groups: BTreeSet<&str> = groups.iter().map(|name| &**name).collect();
-            Ok(self.told_of(&sp, &user, &groups))
-        })
+            Ok::<_, AdminError>((user, groups))
+        })?;
+        let groups: BTreeSet<&str> = groups.iter().map(|name| &**name).collect();
+        self.told_of(&sp, &user, &groups)
     }
 
-    fn told_of(&self, sp: &SamlSp, user: &User, groups: &BTreeSet<&str>) -> Vec<String> {
+    fn told_of(&self, sp: &SamlSp, user: &User, groups: &BTreeSet<&str>) -> Result<Vec<String>, AdminError> {
         let allowed = |wanted: &String| groups.iter().any(|own| own.eq_ignore_ascii_case(wanted));
         let may = sp.allowed_groups.is_empty() || sp.allowed_groups.iter().any(allowed);
         let mut told = vec![match may {
@@ -49,8 +50,11 @@ impl Admin {
         told.push(match &sp.name_id {
             NameId::Persistent => "NameID: a name for them that it alone has".to_owned(),
             NameId::Transient => "NameID: another name each time".to_owned(),
-            NameId::EmailAddress(source) | NameId::Unspecified(source) => match shown(source) {
-                Some(value) => format!("NameID: {value}"),
+            NameId::EmailAddress(source) | NameId::Unspecified(source) => match self.value_of(user, source) {
+                Some(value) if self.is_others_too(source, &value)? => {
+                    format!("no NameID, and so no assertion: somebody else has the same {source}")
+                }
+                Some(value) => format!("NameID: `{}`", printable(&value)),
                 None => format!("no NameID, and so no assertion: there is no {source} of them"),
             },
         });
@@ -65,11 +69,21 @@ impl Admin {
         if sp.aws.is_some() {
             told.push("Role: those of its accounts that they are assigned, one of which they choose".to_owned());
         }
-        told
+        Ok(told)
     }
 
     fn values(&self, source: &ClaimSource, user: &User, groups: &BTreeSet<&str>) -> Option<Vec<String>> {
-        let one = match source {
+        if *source == ClaimSource::Groups {
+            let all: Vec<String> = groups.iter().map(|name| (*name).to_owned()).collect();
+            return Some(all).filter(|all| !all.is_empty());
+        }
+        self.value_of(user, source).map(|text| vec![text])
+    }
+
+    /// One value of something that is known of somebody; `None` of what has several.
+    #[must_use]
+    pub fn value_of(&self, user: &User, source: &ClaimSource) -> Option<String> {
+        let text = match source {
             ClaimSource::Name => Some(user.name.to_string()),
             ClaimSource::Login => Some(user.login.clone()),
             ClaimSource::Mail => user.mail.clone(),
@@ -77,12 +91,8 @@ impl Admin {
             ClaimSource::EmployeeId => user.employee_id.clone(),
             ClaimSource::Arn => Some(Arn::user(&self.account, &user.path, &user.name).to_string()),
             ClaimSource::Tag(key) => user.tags.get(key).cloned(),
-            ClaimSource::Groups => {
-                let all: Vec<String> = groups.iter().map(|name| (*name).to_owned()).collect();
-                return Some(all).filter(|all| !all.is_empty());
-            }
-            ClaimSource::Roles | ClaimSource::AwsTags => None,
+            ClaimSource::Groups | ClaimSource::Roles | ClaimSource::AwsTags => None,
         };
-        one.filter(|text| !text.is_empty()).map(|text| vec![text])
+        text.filter(|text| !text.is_empty())
     }
 }

@@ -20,7 +20,7 @@ use crate::base::clock::expired;
 use crate::base::text::printable;
 use crate::gate::Authorized;
 use crate::model::notice::WaitingMetadata;
-use crate::model::saml_sp::{MetadataSource, Waiting};
+use crate::model::saml_sp::{MetadataSource, SpPin, Waiting};
 use crate::model::{Actor, SamlSp, SpName};
 use crate::store::iam::Read;
 use crate::store::{Commit, Intent, Revision, Snapshot, StoreError, saml};
@@ -68,6 +68,8 @@ pub struct Refreshed {
 struct Held {
     /// As it counts; of a section for which nothing is pinned there is none.
     sp: Option<SamlSp>,
+    /// What is written down beside its section, whether all of it counts or not.
+    pin: Option<SpPin>,
     kept: Kept,
     /// The row's revision; 0 if there is none.
     revision: Revision,
@@ -91,6 +93,15 @@ impl Held {
             (None, Kept::Registered) => {
                 Err(AdminError::NotNow { what: "it has no metadata".to_owned(), remedy: "register it anew".to_owned() })
             }
+        }
+    }
+
+    /// Whether `after` is what is written down. What a section confirms by its digest counts before that, and would not any more once
+    /// the digest is taken out of it.
+    fn is_written(&self, after: &SamlSp) -> bool {
+        match &self.kept {
+            Kept::Registered => self.sp.as_ref() == Some(after),
+            Kept::Pinned(section) => self.pin.as_ref() == Some(&section.pin(after)),
         }
     }
 
@@ -165,15 +176,16 @@ impl Admin {
         let section = match declared.section(&name) {
             None => {
                 let Read { value, revision } = saml::sp(snapshot, &name)?.ok_or_else(|| super::missing(which))?;
-                return Ok(Held { sp: Some(value), kept: Kept::Registered, revision });
+                return Ok(Held { sp: Some(value), pin: None, kept: Kept::Registered, revision });
             }
             Some(DeclaredSp::Whole(_)) => return Err(super::unmodifiable(&name)),
             Some(DeclaredSp::Fetched(section)) => section,
         };
-        let revision = declared.row(&name).map_or(0, |row| row.revision);
+        let row = declared.row(&name);
+        let (pin, revision) = (row.map(|row| row.value.clone()), row.map_or(0, |row| row.revision));
         // What is pinned and does not go with its section goes on to be what newer metadata is held against.
         let sp = declared.pinned(section).map(|pin| section.by(&pin).or_else(|_| section.bare(&pin))).transpose()?;
-        Ok(Held { sp, kept: Kept::Pinned(section.clone()), revision })
+        Ok(Held { sp, pin, kept: Kept::Pinned(section.clone()), revision })
     }
 
     /// Writes `after`, and refuses what somebody else calls itself.
@@ -207,7 +219,7 @@ impl Admin {
         let refreshed = self.change(asked, |change| {
             let held = self.sp_held(change.snapshot, &which)?;
             let (after, came) = held.meets(fetched?, change.now)?;
-            if held.sp.as_ref() != Some(&after) {
+            if !held.is_written(&after) {
                 self.keep(change.snapshot, &held, &after, &mut change.commit)?;
             }
             note(&after, came, |name, value| change.note(name, value));
@@ -233,7 +245,7 @@ impl Admin {
             // That something is pinned lets people in, by the word of the configuration. What comes later gives nobody anything.
             let intent = if came == Came::Pinned { Intent::Widen } else { Intent::Narrow };
             let mut commit = Commit::new(by.clone(), now, intent);
-            if held.sp.as_ref() == Some(&after) {
+            if held.is_written(&after) {
                 return Ok(Some((after, came, None)));
             }
             self.keep(snapshot, &held, &after, &mut commit)?;
@@ -241,7 +253,7 @@ impl Admin {
                 let metadata = WaitingMetadata {
                     of: format!("application {name}"),
                     changes: waiting.changes.clone(),
-                    confirm: format!("bailey sp confirm {name} {}", waiting.digest),
+                    look: format!("bailey sp check {name}"),
                 };
                 self.tell_of_metadata(Happened { snapshot, commit: &mut commit, by: &by, now }, metadata);
             }

@@ -33,7 +33,7 @@ pub enum NewFactor {
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// For whom it is sealed.
-const OWNER: &str = "half-a-sign-in";
+const OWNER: &str = "half-of-a-sign-in";
 
 /// A password that was right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -98,7 +98,7 @@ fn to_sign_in(visit: &Visit, anew: bool) -> Response {
     let asked = url::form_urlencoded::parse(visit.uri.query().unwrap_or_default().as_bytes());
     let mut kept = url::form_urlencoded::Serializer::new(String::new());
     kept.extend_pairs(asked.filter(|(name, _)| name != "prompt" && name != "max_age" && name != ANEW));
-    if anew {
+    if anew || visit.asked(ANEW).is_some() {
         kept.append_pair(ANEW, "1");
     }
     let next = format!("/oauth2/authorize?{}", kept.finish());

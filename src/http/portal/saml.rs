@@ -25,6 +25,7 @@ use crate::model::Session;
 use crate::sso::saml::logout::{SignOutGo, SignOutMessage, SignOutStep, SigningOut};
 use crate::sso::saml::{Delivery, Onward, Pending, SamlError, Sent, paths};
 use crate::sso::{Sso, flow};
+use crate::store::StoreError;
 
 /// The cookie of a sign-out that is under way. `Lax`: whoever comes back comes by an address of ours.
 const UNDER_WAY: &str = "__Host-bailey-saml-out";
@@ -146,7 +147,9 @@ pub(super) async fn sign_out_on(State(app): State<Arc<App>>, visit: Visit) -> Re
         // Whoever is not let on from here may leave all the same.
         let who = visit.somebody(app, now)?;
         let signed = who.as_ref().and_then(Caller::signed);
-        let step = sso.saml_sign_out(message, (signed, session_of(app, &visit), under_way), now);
+        let step = session_of(app, &visit)
+            .map_err(SamlError::from)
+            .and_then(|session| sso.saml_sign_out(message, (signed, session, under_way), now));
         Ok(stepped(app, step.map_err(|error| stuck(&error))?, false))
     })
     .await
@@ -181,14 +184,20 @@ pub(super) fn under_way(app: &App, visit: &Visit, now: Timestamp) -> Option<Sign
 }
 
 /// The session that a browser has, whether or not it counts still. Blocks.
-fn session_of(app: &App, visit: &Visit) -> Option<SessionId> {
-    visit.cookie(SESSION).and_then(|cookie| app.admin.sessions.named_by(&Secret::new(cookie.to_owned())))
+fn session_of(app: &App, visit: &Visit) -> Result<Option<SessionId>, StoreError> {
+    let Some(cookie) = visit.cookie(SESSION) else { return Ok(None) };
+    app.admin.sessions.named_by(&Secret::new(cookie.to_owned()))
 }
 
 /// Somebody signed in anew: the applications that they were signed in to before are signed out with the new session. Blocks.
 pub(super) fn carry_over(app: &App, visit: &Visit, new: &Session, now: Timestamp) {
-    let (Some(sso), Some(before)) = (app.sso(), session_of(app, visit)) else { return };
-    if let Err(error) = sso.saml_carried_over(&before, new, now) {
+    let Some(sso) = app.sso() else { return };
+    let carried = match session_of(app, visit) {
+        Ok(None) => return,
+        Ok(Some(before)) => sso.saml_carried_over(&before, new, now),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = carried {
         tracing::warn!(%error, "applications of the session before are not signed out with the new one");
     }
 }

@@ -22,7 +22,6 @@
 //! address is known is told to the person in front of the browser and to nobody else. Each response leaves a record with the assertion's
 //! ID, in the same commit that spends the request (threats, S11, S7).
 
-mod alike;
 mod answer;
 mod asked;
 mod bindings;

@@ -7,7 +7,7 @@ use crate::issue::Mint;
 use crate::model::client::ClaimSource;
 use crate::model::saml_sp::{AttributeValue, AwsSignIn, NameFormat, NameId};
 use crate::model::token_family::Whence;
-use crate::model::{Arn, Session, SessionName, User};
+use crate::model::{Session, SessionName, User};
 
 /// How every attribute begins that AWS gives a meaning to.
 const AWS: &str = "https://aws.amazon.com/SAML/Attributes/";
@@ -91,7 +91,7 @@ impl Sso {
             AttributeValue::Text(words) => vec![words.clone()],
             AttributeValue::Of(ClaimSource::Groups) => groups.to_vec(),
             AttributeValue::Of(ClaimSource::Roles) => roles.clone().unwrap_or_default(),
-            AttributeValue::Of(source) => self.saml_value_of(who.user, source).into_iter().collect(),
+            AttributeValue::Of(source) => self.admin.value_of(who.user, source).into_iter().collect(),
         };
         let mut attributes: Vec<Attribute> = rules
             .iter()
@@ -107,21 +107,6 @@ impl Sso {
         let taken = self.aws_role(aws, &roles, role)?;
         attributes.extend(aws_attributes(mint, aws, who.user, &taken)?);
         Ok(Told { name_id, attributes })
-    }
-
-    /// One value of something that is known of somebody.
-    pub(super) fn saml_value_of(&self, user: &User, source: &ClaimSource) -> Option<String> {
-        let text = match source {
-            ClaimSource::Name => Some(user.name.to_string()),
-            ClaimSource::Login => Some(user.login.clone()),
-            ClaimSource::Mail => user.mail.clone(),
-            ClaimSource::DisplayName => user.display_name.clone(),
-            ClaimSource::EmployeeId => user.employee_id.clone(),
-            ClaimSource::Arn => Some(Arn::user(&self.admin.account, &user.path, &user.name).to_string()),
-            ClaimSource::Tag(key) => user.tags.get(key).cloned(),
-            ClaimSource::Groups | ClaimSource::Roles | ClaimSource::AwsTags => None,
-        };
-        text.filter(|text| !text.is_empty())
     }
 
     /// What `known` knows somebody by.
@@ -149,10 +134,10 @@ impl Sso {
                 format!("_{}", self.pairwise(&sector, who.session.id.as_bytes(), now)?)
             }
             NameId::EmailAddress(source) | NameId::Unspecified(source) => {
-                let text = self.saml_value_of(who.user, source).ok_or_else(|| {
+                let text = self.admin.value_of(who.user, source).ok_or_else(|| {
                     NotTold::Nameless(format!("the directory says no {source} of them, which they are known by there"))
                 })?;
-                if self.saml_is_others_too(source, &text).map_err(SamlError::from)? {
+                if self.admin.is_others_too(source, &text).map_err(SamlError::from)? {
                     let why = format!("somebody else has the same {source}, which they are known by there");
                     return Err(NotTold::Nameless(why));
                 }

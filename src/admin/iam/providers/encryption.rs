@@ -127,12 +127,14 @@ fn settled(mode: Option<EncryptionMode>, said: bool, keys: Vec<PrivateKey>) -> R
         return Ok(Some(Encryption { mode: mode.unwrap_or(EncryptionMode::Allowed), keys }));
     }
     if said || mode == Some(EncryptionMode::Required) {
-        let no = "a SAML provider without a private key".to_owned();
         let limit = match mode {
-            Some(EncryptionMode::Required) => "one whose assertions need not be encrypted: nothing could open them",
-            _ => "one of whose assertions nothing is said: nothing could open them if they were encrypted",
+            Some(EncryptionMode::Required) => {
+                "said together with a private key, or no more `required`: nothing could open assertions without one"
+            }
+            _ => "said together with a private key: nothing could open encrypted assertions without one",
         };
-        return Err(AdminError::OutOfBounds { what: no, limit: limit.to_owned() });
+        let what = "encryption".to_owned();
+        return Err(AdminError::OutOfBounds { what, limit: limit.to_owned() });
     }
     Ok(None)
 }

@@ -122,7 +122,8 @@ fn met(provider: &SamlProvider, newer: Metadata, now: Timestamp) -> Result<(Saml
         |changes: &[String]| changes.iter().filter(|change| !is_another_end(change)).cloned().collect::<Vec<_>>();
     let before = provider.waiting.as_ref().filter(|held| others(&held.changes) == others(&changes));
     let since = before.map_or(now, |held| held.since);
-    let waiting = Waiting { digest: digest(newer.as_str()), changes, prolongs, since, metadata: None };
+    let told = before.is_some_and(|held| held.told);
+    let waiting = Waiting { digest: digest(newer.as_str()), changes, prolongs, since, told, metadata: None };
     // The text itself, or the part of it that counts, or nothing: whatever there is room for.
     let short = cut(newer, Some(new.entity_id())).ok();
     for metadata in [Some(newer.clone()), short, None] {
@@ -132,6 +133,12 @@ fn met(provider: &SamlProvider, newer: Metadata, now: Timestamp) -> Result<(Saml
         }
     }
     Ok((after, Came::Waits))
+}
+
+/// Whether what counts of `provider` counts for a short while only: then it is time to tell of another end.
+fn is_due(provider: &SamlProvider, now: Timestamp) -> bool {
+    let end = read(&provider.metadata).ok().and_then(|read| read.valid_until());
+    end.is_some_and(|end| end.duration_since(now) < SOON)
 }
 
 fn read(text: &Metadata) -> Result<IdentityProvider, AdminError> {
@@ -242,20 +249,24 @@ impl Admin {
     ) -> Result<Came, AdminError> {
         let found = self.store.read(|snapshot| iam::object::<SamlProvider>(snapshot, id.as_bytes()))?;
         let Some(Read { value: before, revision }) = found else { return Ok(Came::Same) };
-        let (after, came) = met(&before, text(fetched)?, now)?;
+        let (mut after, came) = met(&before, text(fetched)?, now)?;
+        let due = is_due(&before, now);
+        let untold = after.waiting.as_mut().filter(|waiting| !waiting.told && (!waiting.prolongs || due));
+        let aloud = untold.map(|waiting| {
+            waiting.told = true;
+            waiting.clone()
+        });
         if after == before {
             return Ok(came);
         }
         let by = Actor::task("saml-metadata");
         let mut commit = Commit::new(by.clone(), now, Intent::Narrow);
         commit.put_object(&after, revision)?;
-        // What only counts for longer is told when it is time.
-        let aloud = after.waiting.as_ref().filter(|waiting| came == Came::Waits && !waiting.prolongs);
-        if let Some(waiting) = aloud {
+        if let Some(waiting) = &aloud {
             let metadata = WaitingMetadata {
                 of: format!("SAML provider {}", after.name),
                 changes: waiting.changes.clone(),
-                confirm: format!("bailey idp confirm {} --digest {}", after.name, waiting.digest),
+                look: format!("bailey idp check {}", after.name),
             };
             self.store.read(|snapshot| {
                 let happened = Happened { snapshot, commit: &mut commit, by: &by, now };
@@ -315,7 +326,11 @@ impl Admin {
         })?;
         let say = |(sealed, provider): &(_, _)| findings(&self.keys, (provider, sealed), now);
         let found = all.iter().flat_map(say).filter_map(bad);
-        Ok(found.map(|Finding { subject, what, remedy, .. }| format!("{subject}: {what}; {remedy}")).collect())
+        let said = |Finding { subject, what, remedy, .. }: Finding| match remedy.is_empty() {
+            true => format!("{subject}: {what}"),
+            false => format!("{subject}: {what}; {remedy}"),
+        };
+        Ok(found.map(said).collect())
     }
 
     fn all_saml(&self) -> Result<Vec<SamlProvider>, StoreError> {

@@ -5,9 +5,9 @@
 //! neither is given it (threats L10). The name here is unique, and so is what we make up.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use super::Sso;
+use crate::admin::Admin;
 use crate::base::UserId;
 use crate::model::client::ClaimSource;
 use crate::model::{Entity, MemberKind, User};
@@ -16,23 +16,28 @@ use crate::store::{KeyRange, Snapshot, StoreError, rows, schema};
 /// Rows read at a time.
 const PAGE: usize = 2_000;
 
-impl Sso {
+impl Admin {
     /// Whether somebody else who is not gone has `text` from the same source: applications look at mail addresses and logins without
     /// regard to case. Reads everybody once after the model has changed, so it blocks.
-    pub(super) fn saml_is_others_too(&self, source: &ClaimSource, text: &str) -> Result<bool, StoreError> {
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn is_others_too(&self, source: &ClaimSource, text: &str) -> Result<bool, StoreError> {
         if matches!(source, ClaimSource::Name | ClaimSource::Arn) {
             return Ok(false);
         }
-        let alike = self.admin.store.read(|snapshot| {
-            self.admin.alike.of(snapshot, source, || self.saml_alike(snapshot, source).map(Arc::new))
-        })?;
+        // Of many who sign in behind a change of the model one reads, and the others wait for that.
+        let _one = self.reading_alike.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = self
+            .store
+            .read(|snapshot| self.alike.of(snapshot, source, || self.alike_in(snapshot, source).map(Arc::new)))?;
         Ok(alike.contains(&text.to_lowercase()))
     }
 
-    fn saml_alike(&self, snapshot: &dyn Snapshot, source: &ClaimSource) -> Result<HashSet<String>, StoreError> {
+    fn alike_in(&self, snapshot: &dyn Snapshot, source: &ClaimSource) -> Result<HashSet<String>, StoreError> {
         let (mut first, mut alike) = (HashMap::<String, UserId>::new(), HashSet::new());
         for_everybody(snapshot, |user| {
-            let Some(text) = self.saml_value_of(user, source) else { return };
+            let Some(text) = self.value_of(user, source) else { return };
             let text = text.to_lowercase();
             if *first.entry(text.clone()).or_insert(user.id) != user.id {
                 alike.insert(text);
