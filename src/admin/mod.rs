@@ -30,7 +30,7 @@ pub mod uses;
 pub mod verify;
 pub mod views;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -44,7 +44,7 @@ use crate::authn::password::Passwords;
 use crate::authn::saml::SpFetcher;
 use crate::base::{Clock, Timestamp};
 use crate::keys::Keys;
-use crate::model::client::{ClaimSource, ClientId};
+use crate::model::client::ClientId;
 use crate::model::{Account, AccountId, Accounts, Client, CredentialOwner, DirectoryLabel, GroupRules};
 use crate::notify::Notices;
 use crate::rights::{Contacts, GrantTerms, Shelf, Terms};
@@ -94,9 +94,7 @@ pub struct Admin {
     /// Service providers of SAML that the configuration declares; a reload exchanges them.
     pub declared_sps: Arc<RwLock<Vec<saml_sps::declared::DeclaredSp>>>,
     /// What more than one person has of what applications know people by, in small letters.
-    pub alike: Recall<ClaimSource, Arc<HashSet<String>>>,
-    /// Held by the one who finds that out.
-    pub reading_alike: Arc<Mutex<()>>,
+    pub alike: saml_sps::Alike,
     /// Fetches metadata of those that are registered.
     pub sp_fetcher: Arc<SpFetcher>,
     /// When access keys were used last.

@@ -5,13 +5,21 @@
 //! neither is given it (threats L10). The name here is unique, and so is what we make up.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::admin::Admin;
 use crate::base::UserId;
 use crate::model::client::ClaimSource;
 use crate::model::{Entity, MemberKind, User};
-use crate::store::{KeyRange, Snapshot, StoreError, rows, schema};
+use crate::store::{KeyRange, Recall, Snapshot, StoreError, rows, schema};
+
+/// What more than one person has of a source, in small letters. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Alike {
+    found: Recall<ClaimSource, Arc<HashSet<String>>>,
+    /// Of many who sign in behind a change of the model one reads, and the others wait for that.
+    one: Arc<Mutex<()>>,
+}
 
 /// Rows read at a time.
 const PAGE: usize = 2_000;
@@ -26,11 +34,10 @@ impl Admin {
         if matches!(source, ClaimSource::Name | ClaimSource::Arn) {
             return Ok(false);
         }
-        // Of many who sign in behind a change of the model one reads, and the others wait for that.
-        let _one = self.reading_alike.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.alike.one.lock().unwrap_or_else(PoisonError::into_inner);
         let alike = self
             .store
-            .read(|snapshot| self.alike.of(snapshot, source, || self.alike_in(snapshot, source).map(Arc::new)))?;
+            .read(|snapshot| self.alike.found.of(snapshot, source, || self.alike_in(snapshot, source).map(Arc::new)))?;
         Ok(alike.contains(&text.to_lowercase()))
     }
 

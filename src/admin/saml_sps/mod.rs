@@ -13,6 +13,8 @@ pub mod refresh;
 pub mod report;
 mod settings;
 
+pub use alike::Alike;
+
 use serde::{Deserialize, Serialize};
 
 pub use settings::{NewSp, SpSettings};
