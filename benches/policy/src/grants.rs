@@ -140,6 +140,7 @@ fn grant(person: UserId, role: usize, n: usize, epoch: &str) -> Grant {
         start: Start::FirstUse,
         seconds: 7_200,
         claim_by: at(3_600),
+        gives: None,
         policy: None,
         conditions: Vec::new(),
         reason: "the queue is stuck".to_owned(),
