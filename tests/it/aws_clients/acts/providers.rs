@@ -96,7 +96,7 @@ fn encrypted(admin: &Caller<'_>) {
         params
     };
     let new = json!({"Name": "sealing", "SAMLMetadataDocument": metadata, "AssertionEncryptionMode": "Required"});
-    admin.no("CreateSAMLProvider", new.clone()).is("InvalidInput", 400, "without a private key");
+    admin.no("CreateSAMLProvider", new.clone()).is("InvalidInput", 400, "together with a private key");
     has(&admin.ok("CreateSAMLProvider", with(&new, json!({"AddPrivateKey": FIRST.key_pem}))), &this);
     admin.ok("UpdateSAMLProvider", with(&this, json!({"AddPrivateKey": SECOND.key_pem})));
     let shown = admin.ok("GetSAMLProvider", this.clone());
