@@ -1,7 +1,6 @@
 //! Grants of a daemon that is asked by people and programs as they are: a directory, pages over HTTPS, the command lines of AWS and
 //! of an operator; and what is left of them when the daemon is killed, the clock is wrong, or the disk is full.
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Output;
 
 use jiff::SignedDuration;
@@ -198,10 +197,7 @@ fn its_end_comes_while_the_daemon_rests_and_no_clock_takes_it_back() {
 
 /// A company on a disk of its own, which is small.
 fn on(disk: &Disk) -> Company {
-    let bailey = Bailey::with("");
-    let state = disk.path().join("state");
-    std::fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-    std::os::unix::fs::symlink(&state, bailey.path("state")).unwrap();
+    let bailey = disk.bailey();
     Company::over(bailey, "[store]\nreserve = \"4MiB\"\n\n")
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -204,10 +204,7 @@ fn on_a_full_disk_the_room_is_for_what_takes_away() {
         return;
     }
     let disk = Disk::mount(64);
-    let bailey = Bailey::with("");
-    let state = disk.path().join("state");
-    fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-    std::os::unix::fs::symlink(&state, bailey.path("state")).unwrap();
+    let bailey = disk.bailey();
     let mail = Mail::new();
     let mut company = Company::over(bailey, &format!("[store]\nreserve = \"4MiB\"\n\n{}", mail.sections()));
     let (mut ann, mut bob) = (company.person("ann"), company.person("bob"));

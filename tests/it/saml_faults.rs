@@ -1,7 +1,6 @@
 //! Sign-ins to applications of SAML on a machine that fails, and by many at once: whatever happens, a request is answered once, nobody is
 //! signed in who may not be, and whoever was interrupted goes on or is told to begin again.
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 use std::sync::Barrier;
 use std::time::Duration;
@@ -124,10 +123,7 @@ fn on_a_full_disk_nobody_is_signed_in_to_an_application_and_everybody_out() {
         return;
     }
     let disk = Disk::mount(64);
-    let bailey = Bailey::with("");
-    let state = disk.path().join("state");
-    std::fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-    std::os::unix::fs::symlink(&state, bailey.path("state")).unwrap();
+    let bailey = disk.bailey();
     let mut shop = Shop::open(bailey);
     let (mut ann, mut other) = (shop.ann(), shop.ann());
     let wiki = shop.enters(&mut ann, "wiki", "_wiki");

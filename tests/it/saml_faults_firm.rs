@@ -1,7 +1,6 @@
 //! People of another firm who sign in by its SAML provider, on a machine that fails, and many at once: what was begun is come back from
 //! once, and whoever may not come in any more does not, however far they were.
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -237,10 +236,7 @@ fn on_a_full_disk_nobody_comes_in_and_what_was_brought_is_not_used_up() {
         return;
     }
     let disk = Disk::mount(64);
-    let bailey = Bailey::with("");
-    let state = disk.path().join("state");
-    std::fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-    std::os::unix::fs::symlink(&state, bailey.path("state")).unwrap();
+    let bailey = disk.bailey();
     let mut firm = Firm::open(bailey);
     let (mut zoe, page) = {
         let sent = firm.begins();

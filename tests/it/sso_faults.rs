@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -281,10 +280,7 @@ fn on_a_full_disk_nothing_is_given_and_all_can_be_given_back() {
         return;
     }
     let disk = Disk::mount(64);
-    let bailey = Bailey::with("");
-    let state = disk.path().join("state");
-    std::fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-    std::os::unix::fs::symlink(&state, bailey.path("state")).unwrap();
+    let bailey = disk.bailey();
     let shop = Shop::open(bailey);
     shop.sign_in();
     let (kept, other, registration) = (shop.kept(), shop.kept(), shop.registration_token(5));

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use bailey::model::Actor;
 use bailey::store::{self, Commit, Intent, Settings, Store, StoreError};
 
+use crate::bed::daemon::Bailey;
 use crate::store_conformance::{append, chain, now};
 
 pub(crate) const MEBIBYTE: u64 = 1024 * 1024;
@@ -38,6 +40,14 @@ impl Disk {
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// An installation whose state lies on it.
+    pub(crate) fn bailey(&self) -> Bailey {
+        let (bailey, state) = (Bailey::with(""), self.path().join("state"));
+        fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
+        std::os::unix::fs::symlink(&state, bailey.path("state")).unwrap();
+        bailey
     }
 
     fn filler(&self) -> PathBuf {

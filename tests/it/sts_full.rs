@@ -2,12 +2,10 @@
 //! works, and when there is room again sessions begin.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::DirBuilderExt as _;
 
 use serde_json::{Value, json};
 
 use crate::bed::counter::Counter;
-use crate::bed::daemon::Bailey;
 use crate::bed::signer::Credentials;
 use crate::bed::{PATIENCE, converges};
 use crate::store_full::{Disk, MEBIBYTE, is_root_here};
@@ -25,10 +23,7 @@ struct Company {
 impl Company {
     fn new() -> Self {
         let disk = Disk::mount(64);
-        let bailey = Bailey::with("");
-        let state = disk.path().join("state");
-        std::fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-        std::os::unix::fs::symlink(&state, bailey.path("state")).unwrap();
+        let bailey = disk.bailey();
         let counter = Counter::over(bailey, RESERVE);
         let trust = json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": ACCOUNT } }]);
         for role in ["First", "Next"] {
