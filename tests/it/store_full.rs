@@ -55,15 +55,24 @@ impl Disk {
     }
 
     /// Takes all room but `left` bytes.
+    ///
+    /// Of a piece for which there is no room nothing is taken, and whoever else writes here may be
+    /// faster: so the pieces get smaller. How much is taken is decided once, for a daemon that finds
+    /// no room gives its reserve up meanwhile, which is not for us.
     pub(crate) fn fill_but(&self, left: u64) {
         let stat = nix::sys::statvfs::statvfs(self.dir.path()).unwrap();
-        let free = stat.blocks_available() * stat.fragment_size();
-        let old = fs::metadata(self.filler()).map_or(0, |file| file.len());
+        let page = i64::try_from(stat.fragment_size()).unwrap();
+        let mut more = i64::try_from((stat.blocks_available() * stat.fragment_size()).saturating_sub(left)).unwrap();
         let file = fs::File::options().create(true).append(true).open(self.filler()).unwrap();
-        let more = i64::try_from(free.saturating_sub(left)).unwrap();
-        if more > 0 {
-            // Whoever else writes here may have been faster.
-            let _ = nix::fcntl::posix_fallocate(&file, i64::try_from(old).unwrap(), more);
+        let mut end = i64::try_from(file.metadata().unwrap().len()).unwrap();
+        let mut piece = 256 * page;
+        while more > 0 && piece >= page {
+            let taken = piece.min(more);
+            if nix::fcntl::posix_fallocate(&file, end, taken).is_ok() {
+                (end, more) = (end + taken, more - taken);
+            } else {
+                piece /= 2;
+            }
         }
     }
 
