@@ -32,6 +32,8 @@ pub(crate) mod wanderer;
 pub(crate) mod website;
 
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::Authority;
@@ -48,9 +50,22 @@ use tokio::sync::mpsc;
 /// Longest wait for anything a test waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A TCP port nobody listens on.
+/// A TCP port nobody listens on, nor will until this process ends, but for whom it is given to.
+///
+/// It lies below those from which the system takes what it gives to connections, and no other test
+/// is given it: a socket of its name is bound, which is as far-reaching as the port itself.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const PORTS: std::ops::Range<u16> = 10_000..32_000;
+    let start = usize::try_from(std::process::id()).unwrap() * 7;
+    for port in PORTS.cycle().skip(start % PORTS.len()).take(PORTS.len()) {
+        let name = SocketAddr::from_abstract_name(format!("bailey-test-port-{port}")).unwrap();
+        let Ok(ours) = UnixListener::bind_addr(&name) else { continue };
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            std::mem::forget(ours);
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 /// Waits until `met` is true; fails the test when it does not happen.
