@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::OutsideWord;
 use super::client::{ClientId, Scope, SecretHash};
 pub use crate::base::FamilyId;
 use crate::base::{SessionId, Timestamp, UserId};
@@ -44,6 +45,22 @@ pub struct Consent {
     /// What the client asked to be told besides what the scopes stand for.
     #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
     pub claims: RequestedClaims,
+    /// The sign-in that the session began with, which counts where refreshing goes on without the session. `None` of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignIn>,
+}
+
+/// How somebody signed in, as far as what goes on without their session rests on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// When, by the clock here.
+    pub at: Timestamp,
+    /// When the password was set that counted then, if that was known and there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Timestamp>,
+    /// By whose word, where that stood in place of a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Box<OutsideWord>>,
 }
 
 /// Claims that a client asked for one by one (OpenID Connect Core 1.0, section 5.5), of those that it may be told.
@@ -104,6 +121,14 @@ impl Whence {
 }
 
 impl Consent {
+    /// How they signed in. Of what an earlier version wrote down only the time is known: a password that was set since then, or is gone,
+    /// ends it.
+    #[must_use]
+    pub fn sign_in(&self) -> SignIn {
+        let known = || SignIn { at: self.auth_time, password: Some(self.auth_time), outside: None };
+        self.sign_in.clone().unwrap_or_else(known)
+    }
+
     /// Whether this scope was given.
     #[must_use]
     pub fn has(&self, scope: &str) -> bool {

@@ -76,10 +76,10 @@ pub(super) fn live(
 }
 
 /// A looking over.
-struct Check<'a> {
-    snapshot: &'a dyn Snapshot,
-    ground: Ground<'a>,
-    now: Timestamp,
+pub(super) struct Check<'a> {
+    pub(super) snapshot: &'a dyn Snapshot,
+    pub(super) ground: Ground<'a>,
+    pub(super) now: Timestamp,
 }
 
 impl Check<'_> {
@@ -90,7 +90,7 @@ impl Check<'_> {
         let person = session.person.map(|person| self.user(reading, &Member::User(person))).transpose()?;
         if let Some(person) = &person {
             self.engaged(&session, person)?;
-            self.same_password(&session, person)?;
+            self.same_password(person, session.password, session.created)?;
         }
         let (acting, machine) = self.origin(reading, &session, person.as_ref(), depth)?;
         let role = match &session.kind {
@@ -129,7 +129,7 @@ impl Check<'_> {
     }
 
     /// A person who may act.
-    fn user(&self, reading: &Reading<'_, '_>, member: &Member) -> Result<User, SessionError> {
+    pub(super) fn user(&self, reading: &Reading<'_, '_>, member: &Member) -> Result<User, SessionError> {
         let Some((_, Entity::User(user))) = rows::entity(self.snapshot, member)? else {
             return Err(SessionError::Gone("the person is no longer there".to_owned()));
         };
@@ -174,25 +174,32 @@ impl Check<'_> {
         Err(SessionError::Engagement { who: format!("user `{}`", person.name), why })
     }
 
+    /// Whether the password with which `person` signed in at `signed_in` still counts; `then` is when that one was set.
+    ///
     /// The directory tells of a new password some time behind the change. Whoever signed in with the new one meanwhile, by
     /// more than two clocks may differ, goes on.
-    fn same_password(&self, session: &Session, person: &User) -> Result<(), SessionError> {
+    pub(super) fn same_password(
+        &self,
+        person: &User,
+        then: Option<Timestamp>,
+        signed_in: Timestamp,
+    ) -> Result<(), SessionError> {
         let ended = || SessionError::Password { who: format!("user `{}`", person.name) };
         let local = person.origin.directory.is_local();
         // A key of a local user has nothing to do with a password; whoever signed in with one knows it.
-        if local && session.password.is_none() {
+        if local && then.is_none() {
             return Ok(());
         }
         let Some(changed) = credentials::password_changed(self.snapshot, person)? else {
             return if local { Err(ended()) } else { Ok(()) };
         };
-        let since = match session.password {
+        let since = match then {
             Some(then) if then == changed => return Ok(()),
             Some(_) => changed.saturating_add(SKEW).unwrap_or(Timestamp::MAX),
             // Nothing was known of the password then.
             None => changed,
         };
-        if session.created < since {
+        if signed_in < since {
             return Err(ended());
         }
         Ok(())
@@ -225,10 +232,7 @@ impl Check<'_> {
                 Ok((acting?, None))
             }
             Begun::Login { outside, .. } => {
-                let withdrawn = outside.as_deref().map(|word| self.ground.outside.withdrawn(self.snapshot, word));
-                if let Some(why) = withdrawn.transpose()?.flatten() {
-                    return Err(begun(why.to_owned()));
-                }
+                self.vouched_for(outside.as_deref())?;
                 match person {
                     Some(user) => Ok((Acting::user(reading, user)?, None)),
                     None => Err(begun("it names no person".to_owned())),
@@ -306,12 +310,7 @@ impl Check<'_> {
                 other => SessionError::Begun(other.to_string()),
             });
         }
-        let changed = credentials::password_changed(self.snapshot, person)?;
-        let is_gone = changed.is_none() && person.origin.directory.is_local();
-        if is_gone || changed.is_some_and(|changed| changed > family.consent.auth_time) {
-            return Err(SessionError::Password { who: format!("user `{}`", person.name) });
-        }
-        Ok(())
+        self.same_sign_in(&family.consent.sign_in(), person)
     }
 
     /// The role, if whoever began the session would be given it now for what was asked for then.

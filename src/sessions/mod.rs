@@ -14,6 +14,7 @@ mod check;
 pub mod ending;
 mod error;
 pub mod feed;
+mod offline;
 mod outside;
 mod sweep;
 

@@ -16,8 +16,8 @@ use crate::authn::signed::{From, Signed};
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::{GateError, Operation};
 use crate::model::client::{ClientId, GrantType, Scope};
-use crate::model::token_family::{Consent, LONGEST_USER_AGENT, RequestedClaims, Whence};
-use crate::model::{Client, Session};
+use crate::model::token_family::{Consent, LONGEST_USER_AGENT, RequestedClaims, SignIn, Whence};
+use crate::model::{Begun, Client, Session};
 
 /// What a client asks for a browser.
 #[derive(Debug)]
@@ -351,6 +351,10 @@ pub(super) fn consent_of(
     client: &ClientId,
     scopes: Vec<Scope>,
 ) -> Consent {
+    let outside = match &session.begun {
+        Begun::Login { outside, .. } => outside.clone(),
+        _ => None,
+    };
     Consent {
         client: client.clone(),
         user,
@@ -367,5 +371,6 @@ pub(super) fn consent_of(
             mfa: session.mfa,
         },
         claims: RequestedClaims::default(),
+        sign_in: Some(SignIn { at: session.created, password: session.password, outside }),
     }
 }

@@ -13,9 +13,10 @@ use crate::base::{Timestamp, UserId};
 use crate::gate::{GateError, Operation, Remembered};
 use crate::model::client::{Client, ClientId, Subjects};
 use crate::model::token_family::Consent;
-use crate::model::{Actor, Arn, Entity, Member, User};
+use crate::model::{Actor, Arn, User};
 use crate::rights::Library;
-use crate::store::{Commit, Expect, Intent, StoreError, credentials, rows, schema};
+use crate::sessions::SessionError;
+use crate::store::{Commit, Expect, Intent, StoreError, schema};
 
 /// A person who counts.
 pub(super) struct Person {
@@ -135,35 +136,14 @@ impl Sso {
 
     /// By the browser session, which has to count.
     fn present(&self, consent: &Consent, now: Timestamp) -> Result<Result<User, String>, OauthError> {
-        use crate::sessions::SessionError;
-        Ok(match self.admin.sessions.live(&consent.session, now) {
-            Ok(live) => match live.person().filter(|person| person.id == consent.user) {
-                Some(person) => Ok(person.clone()),
-                None => Err("the session is somebody else's".to_owned()),
-            },
-            Err(SessionError::Store(error)) => return Err(error.into()),
-            Err(error) => Err(error.to_string()),
-        })
+        let live = self.admin.sessions.live(&consent.session, now);
+        let user = live.map(|live| live.person().filter(|person| person.id == consent.user).cloned());
+        Ok(counting(user)?.and_then(|user| user.ok_or_else(|| "the session is somebody else's".to_owned())))
     }
 
     /// Without one: the person signed out, or the browser was closed.
     fn away(&self, consent: &Consent, now: Timestamp) -> Result<Result<User, String>, OauthError> {
-        let member = Member::User(consent.user);
-        let found = self.admin.store.read(|snapshot| rows::entity(snapshot, &member))?;
-        let Some((_, Entity::User(user))) = found else { return Ok(Err("the person is no longer there".to_owned())) };
-        if let Err(why) = user.standing.active(now) {
-            return Ok(Err(format!("user {} may not act: {why}", user.name)));
-        }
-        let changed = self.admin.store.read(|snapshot| credentials::password_changed(snapshot, &user))?;
-        // A local user without a password had it taken away.
-        let is_gone = changed.is_none() && user.origin.directory.is_local();
-        if is_gone || changed.is_some_and(|changed| changed > consent.auth_time) {
-            return Ok(Err("the password was changed since the sign-in".to_owned()));
-        }
-        if let Err(stale) = self.admin.sessions.recent(Some(&user.origin), None, now)? {
-            return Ok(Err(stale.to_string()));
-        }
-        Ok(Ok(user))
+        counting(self.admin.sessions.offline(consent, now))
     }
 
     /// What `client` knows somebody by.
@@ -216,5 +196,14 @@ impl Sso {
             Err(error) => return Err(error),
         }
         held()?.map(|row| row.value).ok_or_else(|| StoreError::corrupt(&key, "it is gone"))
+    }
+}
+
+/// What was found or, inside, why it does not count.
+fn counting<T>(found: Result<T, SessionError>) -> Result<Result<T, String>, OauthError> {
+    match found {
+        Ok(found) => Ok(Ok(found)),
+        Err(SessionError::Store(error)) => Err(error.into()),
+        Err(error) => Ok(Err(error.to_string())),
     }
 }

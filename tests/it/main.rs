@@ -126,6 +126,7 @@ mod sessions_killed;
 mod several;
 mod sign_in_with;
 mod sign_in_with_lasting;
+mod sign_in_with_offline;
 mod sign_in_with_saml;
 mod sign_in_with_simplesaml;
 mod signing_keys;

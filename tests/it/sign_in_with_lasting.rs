@@ -19,7 +19,7 @@ use crate::sign_in_with_saml::{COOKIE, Firm, HERE, described, id_of, party, post
 const POST_BACK: &str = "/login/with/kessel/acs";
 const NOT_BEGUN: &str = "was not begun in this browser";
 
-fn told(text: &str) -> Known {
+pub(crate) fn told(text: &str) -> Known {
     Known::Told(Box::new(IdentityProvider::read(text).unwrap()))
 }
 
@@ -35,7 +35,7 @@ impl Firm {
         store.read(|snapshot| bailey::store::sso::is_spent(snapshot, Spent::SignIn, &digest)).unwrap()
     }
 
-    async fn signed_in(&self, id: &'static str) -> Browser<'_> {
+    pub(crate) async fn signed_in(&self, id: &'static str) -> Browser<'_> {
         let mut browser = Browser::new(&self.bureau.office);
         let request = self.begins(&mut browser).await;
         posts(&mut browser, &self.answers(&request, id).base64()).await.leads_to("/me/grants");

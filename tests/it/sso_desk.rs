@@ -3,7 +3,7 @@
 use bailey::base::SessionId;
 use bailey::keys::Algorithm;
 use bailey::model::Actor;
-use bailey::model::token_family::{Consent, RequestedClaims, Whence};
+use bailey::model::token_family::{Consent, RequestedClaims, SignIn, Whence};
 use bailey::sso::{Form, NewCode, OauthError, Shown, Sso, Tokens};
 use bailey::store::sessions;
 use base64::Engine as _;
@@ -98,6 +98,7 @@ impl Desk {
             acr: Some("pwd".to_owned()),
             whence: Whence::default(),
             claims: RequestedClaims::default(),
+            sign_in: Some(SignIn { at: held.created, password: held.password, outside: None }),
         }
     }
 
