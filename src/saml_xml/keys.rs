@@ -12,6 +12,7 @@ use aws_lc_rs::signature::{
 use bergshamra::keys::loader::load_x509_cert_der;
 use bergshamra::{Key, KeysManager};
 use sha2::{Digest as _, Sha256};
+use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384, Oid};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
@@ -24,8 +25,8 @@ use crate::base::text::printable;
 const SMALLEST_RSA: usize = 2048;
 /// Largest, so that nobody makes us calculate for long.
 const LARGEST_RSA: usize = 8192;
-/// Sizes of points on P-256 and P-384, in bits.
-const CURVES: [usize; 2] = [256, 384];
+/// The curves, by their names (RFC 5480, section 2.1.1.1): others have points of the same size.
+const CURVES: [Oid<'static>; 2] = [OID_EC_P256, OID_NIST_EC_P384];
 
 /// Keys that verify, each with the fingerprint of its certificate.
 #[derive(Clone, Default)]
@@ -60,7 +61,7 @@ impl PinnedKeys {
                 let bits = key.key_size();
                 return Err(refuse(format!("an RSA key of {bits} bits; {SMALLEST_RSA} to {LARGEST_RSA} count")));
             }
-            Ok(PublicKey::EC(point)) if CURVES.contains(&point.key_size()) => {}
+            Ok(PublicKey::EC(_)) if curve(&parsed).is_some_and(|curve| CURVES.contains(&curve)) => {}
             _ => return Err(refuse("its key is neither RSA nor on P-256 or P-384".into())),
         }
         let key = load_x509_cert_der(certificate).map_err(|_| refuse("its key cannot be used".into()))?;
@@ -106,6 +107,12 @@ impl PinnedKeys {
         manager.add_keys(self.keys.iter().cloned());
         manager
     }
+}
+
+/// The curve of its key, where that is named.
+fn curve(certificate: &X509Certificate<'_>) -> Option<Oid<'static>> {
+    let named = certificate.public_key().algorithm.parameters.as_ref()?;
+    named.as_oid().ok().map(|oid| oid.to_owned())
 }
 
 /// Which one is called so. The name has no curve in it; each digest goes with the curve that is made for it.

@@ -19,6 +19,11 @@ pub const LARGEST: usize = 256 << 10;
 const DEEPEST: u32 = 32;
 /// Most attributes of an element, its namespace declarations included.
 const MOST_ATTRIBUTES: usize = 64;
+/// Most elements. An assertion of a thousand attributes has some two thousand; the parser and canonicalisation do for each of them
+/// what they do for one.
+const MOST_ELEMENTS: usize = 8_192;
+/// Most namespace declarations that reach an element, its own and those around it: each name is looked up among them all.
+const MOST_DECLARED: usize = 64;
 /// Longest ID.
 const LONGEST_ID: usize = 256;
 
@@ -76,32 +81,75 @@ fn bytes(text: &str, origin: Origin) -> Result<(), XmlError> {
     crowded(body)
 }
 
-/// Refuses a tag with too many attributes before the parser compares each with each, which takes it a second for a full text.
+/// Refuses what the parser would take a second for: it compares the attributes of a tag each with each, and goes through all
+/// declarations around an element for each of its names. What is no XML is left to it.
 fn crowded(text: &str) -> Result<(), XmlError> {
-    let mut rest = text;
+    let too_many = |what: String| Err(refuse(Kind::Limit, what));
+    let (mut rest, mut elements, mut around) = (text, 0, Vec::new());
     while let Some((_, tag)) = rest.split_once('<') {
         if let Some(comment) = tag.strip_prefix("!--") {
             rest = comment.split_once("-->").map_or("", |(_, behind)| behind);
             continue;
         }
-        rest = tag;
-        let mut values = 0;
-        loop {
-            // A tag without an end is the parser's to refuse; to look for it from each `<` again would take long.
-            let Some(at) = rest.find(['"', '\'', '>']) else { return Ok(()) };
-            let (found, behind) = rest.split_at(at).1.split_at(1);
-            rest = behind;
-            if found == ">" {
-                break;
-            }
-            values += 1;
-            if values > MOST_ATTRIBUTES {
-                return Err(refuse(Kind::Limit, format!("a tag with more than {MOST_ATTRIBUTES} attributes")));
-            }
-            rest = rest.split_once(found).map_or("", |(_, behind)| behind);
+        // A tag without an end is the parser's to refuse; to look for it from each `<` again would take long.
+        let Some(found) = Tag::scan(tag) else { return Ok(()) };
+        rest = found.behind;
+        if tag.starts_with('/') {
+            around.pop();
+            continue;
+        }
+        elements += 1;
+        if elements > MOST_ELEMENTS {
+            return too_many(format!("more than {MOST_ELEMENTS} elements"));
+        }
+        if found.attributes > MOST_ATTRIBUTES {
+            return too_many(format!("a tag with more than {MOST_ATTRIBUTES} attributes"));
+        }
+        let declared = around.last().unwrap_or(&0) + found.declared;
+        if declared > MOST_DECLARED {
+            return too_many(format!("an element within more than {MOST_DECLARED} namespace declarations"));
+        }
+        if !found.closed {
+            around.push(declared);
         }
     }
     Ok(())
+}
+
+/// A tag, of which nobody has parsed anything yet.
+struct Tag<'t> {
+    /// Its attributes, namespace declarations included; counted no further than one beyond the limit.
+    attributes: usize,
+    /// Its namespace declarations.
+    declared: usize,
+    /// Whether it is an element without content.
+    closed: bool,
+    /// The text behind it.
+    behind: &'t str,
+}
+
+impl<'t> Tag<'t> {
+    /// The tag whose `<` stands before `text`, if it has an end.
+    fn scan(text: &'t str) -> Option<Self> {
+        let mut tag = Self { attributes: 0, declared: 0, closed: false, behind: text };
+        loop {
+            let at = tag.behind.find(['"', '\'', '>'])?;
+            let (before, found) = tag.behind.split_at(at);
+            let (found, behind) = found.split_at(1);
+            tag.behind = behind;
+            if found == ">" {
+                tag.closed = before.ends_with('/');
+                return Some(tag);
+            }
+            tag.attributes += 1;
+            let name = before.trim_end().trim_end_matches('=').trim_end().rsplit([' ', '\t', '\r', '\n']).next();
+            tag.declared += usize::from(name.is_some_and(|name| name == "xmlns" || name.starts_with("xmlns:")));
+            if tag.attributes > MOST_ATTRIBUTES {
+                return Some(tag);
+            }
+            tag.behind = behind.split_once(found).map_or("", |(_, behind)| behind);
+        }
+    }
 }
 
 fn declaration(document: &Document<'_>) -> Result<(), XmlError> {
@@ -232,5 +280,17 @@ mod tests {
         assert!(crowded(&with(MOST_ATTRIBUTES + 1)).is_err());
         assert!(crowded(&format!("<!-- {} --><a/>", "''".repeat(100))).is_ok());
         assert!(crowded("<a x='").is_ok());
+        let siblings = |count: usize| format!("<a>{}</a>", "<b/>".repeat(count - 1));
+        assert!(crowded(&siblings(MOST_ELEMENTS)).is_ok());
+        assert!(crowded(&siblings(MOST_ELEMENTS + 1)).is_err());
+    }
+
+    #[test]
+    fn declarations_are_counted_where_they_reach() {
+        let half = " xmlns:a\n= 'urn:\"/>' xmlns =\"urn:'\"".repeat(MOST_DECLARED / 4);
+        let inside = |what: &str| format!("<a{half}><b{half}>{what}</b><b{half}/><b{half}></b></a>");
+        assert!(crowded(&inside("<c/>")).is_ok());
+        assert!(crowded(&inside("<c xmlnsa='' a='xmlns=\"\"'>xmlns='urn:x'</c>")).is_ok());
+        assert!(crowded(&inside("<c xmlns='urn:x'/>")).is_err());
     }
 }

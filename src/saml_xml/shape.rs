@@ -100,16 +100,25 @@ fn prefixes(document: &Document<'_>, node: NodeId) -> Result<(), XmlError> {
     let Some(inclusive) = inclusive else { return Ok(()) };
     only(document, inclusive, &["PrefixList"])?;
     let list = attribute(document, inclusive, "PrefixList").unwrap_or_default();
-    if list.len() > LONGEST_LIST {
-        // Canonicalisation goes through the list once for every element.
-        let why = format!("a list of {} bytes is longer than {LONGEST_LIST}", list.len());
+    // Canonicalisation goes through the list once for every element.
+    let count = list.split_ascii_whitespace().count();
+    if count > MOST_PREFIXES {
+        let why = format!("a list of {count} prefixes is longer than {MOST_PREFIXES}");
         return Err(XmlError::new(Kind::Limit, path(document, inclusive), why));
+    }
+    let name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+    };
+    if let Some(odd) = list.split_ascii_whitespace().find(|prefix| *prefix != "#default" && !name(prefix)) {
+        let why = format!("{} is no prefix", quoted(odd));
+        return Err(XmlError::new(Kind::Value, path(document, inclusive), why));
     }
     empty(document, inclusive)
 }
 
-/// Longest list of prefixes, in bytes.
-const LONGEST_LIST: usize = 256;
+/// Longest list of prefixes. Those who write one name what the types of values use (`xs`, `xsi`) and a few besides.
+const MOST_PREFIXES: usize = 16;
 
 /// Which key it was, says its maker. We know which ones count, and look at this no further than that it is nothing else.
 fn key_info(document: &Document<'_>, key: NodeId) -> Result<(), XmlError> {

@@ -1,10 +1,13 @@
 //! Judging SAML responses: what is good is taken as it is, and every field that is wrong is refused by its rule.
 
+use std::process::Command;
+
 use bailey::authn::saml::{Attribute, Expected, IdentityProvider, judge};
+use bailey::saml_xml::PinnedKeys;
 
 use crate::saml_bed::{
     ACS, ALICE, IDP, NOW, OWN, PROVIDER, REQUEST, RSA, STRANGER, Sign, Signer, encrypted, judged, metadata, now, own,
-    own_with_key, provider, rule,
+    own_with_key, part, provider, rule,
 };
 
 const GCM: &str = "http://www.w3.org/2009/xmlenc11#aes256-gcm";
@@ -54,6 +57,33 @@ fn elliptic_curves_and_a_second_certificate_count() {
         assert_eq!(taken.name_id().value, ALICE, "{}", signer.algorithm);
     }
     assert_eq!(rule(&p256.response(Sign::Both, &[])), "signature");
+}
+
+/// Keys that are too weak, or that nobody here calculates with, whatever their points look like.
+#[test]
+fn other_keys_are_not_pinned() {
+    let certificate = |options: &[&str]| {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=idp", "-outform", "DER"]);
+        let made = openssl.args(options).output().unwrap();
+        assert!(made.status.success(), "{options:?}: {}", String::from_utf8_lossy(&made.stderr));
+        made.stdout
+    };
+    let curve = |name: &str| certificate(&["-newkey", "ec", "-pkeyopt", &format!("ec_paramgen_curve:{name}")]);
+    for (name, der, counts) in [
+        ("rsa 1024", certificate(&["-newkey", "rsa:1024"]), false),
+        ("rsa 2047", certificate(&["-newkey", "rsa:2047"]), false),
+        ("rsa 2048", certificate(&["-newkey", "rsa:2048"]), true),
+        ("ed25519", certificate(&["-newkey", "ed25519"]), false),
+        ("P-256", curve("prime256v1"), true),
+        ("P-384", curve("secp384r1"), true),
+        ("P-521", curve("secp521r1"), false),
+        ("secp256k1", curve("secp256k1"), false),
+        ("brainpoolP384r1", curve("brainpoolP384r1"), false),
+    ] {
+        let pinned = PinnedKeys::none().pin(&der).map_err(|error| error.to_string());
+        assert_eq!(pinned.is_ok(), counts, "{name}: {pinned:?}");
+    }
 }
 
 /// Each field wrong, one at a time, in what is signed: nothing but that field can be the reason.
@@ -223,6 +253,19 @@ fn encrypted_assertions_are_opened_and_have_to_be_signed() {
     let around = unsigned.replacen(issuer, &format!("{issuer}{}", RSA.template("_response-1")), 1);
     let taken = judge(&RSA.sign(&around), expected, now()).unwrap();
     assert!(taken.signed().encrypted && taken.signed().response && !taken.signed().assertion);
+    // One key for it, in it or beside it, and never two.
+    let text = encrypted(&RSA.response(Sign::Assertion, &[]), key, GCM, OAEP);
+    let wrapped = part(&text, "<xenc:EncryptedKey>", "</xenc:EncryptedKey>");
+    let info = part(&text, "<ds:KeyInfo><xenc:EncryptedKey>", "</ds:KeyInfo>");
+    let spaces = "xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\"";
+    let beside = wrapped.replacen("<xenc:EncryptedKey>", &format!("<xenc:EncryptedKey {spaces}>"), 1);
+    let beside =
+        |text: &str| text.replace("</saml:EncryptedAssertion>", &format!("{beside}</saml:EncryptedAssertion>"));
+    judge(&beside(&text.replace(info, "")), expected, now()).unwrap();
+    for several in [text.replace(wrapped, &wrapped.repeat(2)), beside(&text), text.replace(info, "")] {
+        let refused = judge(&several, expected, now()).unwrap_err();
+        assert!(refused.to_string().contains("there has to be one EncryptedKey"), "{refused}");
+    }
     // Without a key, or with another one.
     let text = encrypted(&RSA.response(Sign::Assertion, &[]), key, GCM, OAEP);
     assert_eq!(rule(&text), "decryption");
@@ -244,7 +287,7 @@ fn whatever_cannot_be_decrypted_is_refused_in_the_same_words() {
     let foreign = other.split("<xenc:CipherValue>").nth(1).unwrap().split('<').next().unwrap();
     let nonsense = encrypted(
         &text.replace(
-            crate::saml_bed::part(&text, "<saml:Encrypted", "</saml:EncryptedAssertion>"),
+            part(&text, "<saml:Encrypted", "</saml:EncryptedAssertion>"),
             "<saml:Assertion>no XML</saml:Assertion>",
         ),
         key,
