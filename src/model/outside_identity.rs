@@ -51,6 +51,9 @@ pub struct OutsideWord {
     /// SHA-256, in hex, of the certificate by whose key it signed. `None` of OpenID Connect, whose keys turn by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+    /// Who it said they are. `None` of sessions of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// When they signed in there; when they came back from there, if it does not say.
     pub authenticated: Timestamp,
     /// When it wants the session to be over, if it says so.

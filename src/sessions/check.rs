@@ -232,11 +232,9 @@ impl Check<'_> {
                 Ok((acting?, None))
             }
             Begun::Login { outside, .. } => {
-                self.vouched_for(outside.as_deref())?;
-                match person {
-                    Some(user) => Ok((Acting::user(reading, user)?, None)),
-                    None => Err(begun("it names no person".to_owned())),
-                }
+                let user = person.ok_or_else(|| begun("it names no person".to_owned()))?;
+                self.vouched_for(outside.as_deref(), &user.id)?;
+                Ok((Acting::user(reading, user)?, None))
             }
             Begun::Tokens { family } => {
                 let person = person.ok_or_else(|| begun("it names no person".to_owned()))?;

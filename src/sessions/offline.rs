@@ -6,7 +6,7 @@
 use super::Sessions;
 use super::check::Check;
 use super::error::SessionError;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, UserId};
 use crate::model::token_family::{Consent, SignIn};
 use crate::model::{Member, OutsideWord, User};
 use crate::rights::Library;
@@ -34,12 +34,12 @@ impl Check<'_> {
     /// Whether what `person` signed in by still counts.
     pub(super) fn same_sign_in(&self, sign_in: &SignIn, person: &User) -> Result<(), SessionError> {
         self.same_password(person, sign_in.password, sign_in.at)?;
-        self.vouched_for(sign_in.outside.as_deref())
+        self.vouched_for(sign_in.outside.as_deref(), &person.id)
     }
 
-    /// Whether the outside provider by whose word somebody signed in, if that is how, still vouches.
-    pub(super) fn vouched_for(&self, word: Option<&OutsideWord>) -> Result<(), SessionError> {
-        let withdrawn = word.map(|word| self.ground.outside.withdrawn(self.snapshot, word));
+    /// Whether the outside provider by whose word `person` signed in, if that is how, still vouches for them.
+    pub(super) fn vouched_for(&self, word: Option<&OutsideWord>, person: &UserId) -> Result<(), SessionError> {
+        let withdrawn = word.map(|word| self.ground.outside.withdrawn(self.snapshot, word, person));
         match withdrawn.transpose()?.flatten() {
             Some(why) => Err(SessionError::Begun(why.to_owned())),
             None => Ok(()),

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::base::UserId;
 use crate::model::{OutsideIssuer, OutsideWord, SamlProvider, SamlProviderName};
-use crate::store::{Snapshot, StoreError, iam};
+use crate::store::{Snapshot, StoreError, grants, iam};
 
 /// What the word of a provider counts by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +37,20 @@ impl Outside {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = all.into_iter().collect();
     }
 
-    /// Why `word` counts no more, if so.
+    /// Why `word` counts no more for `person`, if so.
     pub(super) fn withdrawn(
         &self,
         snapshot: &dyn Snapshot,
         word: &OutsideWord,
+        person: &UserId,
     ) -> Result<Option<&'static str>, StoreError> {
+        if let Some(subject) = &word.subject {
+            // Whoever is linked anew is so because the identity before is not theirs any more, or in other hands.
+            let linked = grants::outside_identity(snapshot, &word.issuer, subject)?;
+            if linked.is_none_or(|linked| linked.value.person != *person) {
+                return Ok(Some("they are not linked any more with who their sign-in provider said they are"));
+            }
+        }
         const OTHER: &str = "its sign-in provider is another now, or the key that it signed by is no longer one of its";
         let rests = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&word.provider).cloned();
         let Some(rests) = rests else { return Ok(Some("its sign-in provider is gone")) };

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::portal::{Browser, Page};
-use crate::saml_bed::{RSA, STRANGER, metadata};
+use crate::saml_bed::{ALICE, RSA, STRANGER, metadata};
 use crate::saml_desk::{address, described as service, moment};
 use crate::sign_in_with_saml::{COOKIE, Firm, HERE, described, id_of, party, posts, posts_to, request_in, sent};
 
@@ -265,6 +265,21 @@ async fn a_session_ends_with_what_vouched_for_it() {
     assert!(gone(&eve.get("/me").await));
 }
 
+/// Because the identity before is not theirs any more, or in other hands.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_linked_anew_is_signed_out_everywhere_else() {
+    let firm = Firm::new().await;
+    firm.linked("ext.eve", "_linked").await;
+    let mut thief = firm.signed_in("_before").await;
+    thief.get("/me").await.says(200, "ext.eve");
+    let mut eve = Browser::new(&firm.bureau.office);
+    let request = firm.invited(&mut eve, "ext.eve").await;
+    let anew = firm.answers(&request, "_anew").but(ALICE, "eve-8");
+    posts(&mut eve, &anew.base64()).await.leads_to("/me/grants");
+    assert!(thief.get("/me").await.location.is_some_and(|to| to.starts_with("/login?")));
+    eve.get("/me").await.says(200, "ext.eve");
+}
+
 /// Metadata is the provider's own word: nothing keeps one from calling itself what another does.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_calls_itself_like_another_provider_vouches_for_none_of_its_people() {
@@ -296,6 +311,12 @@ async fn who_calls_itself_like_another_provider_vouches_for_none_of_its_people()
     assert!(mallory.session().is_none());
     let log = firm.bureau.records().join("\n");
     assert!(log.contains("is linked through `kessel`, and came by `lund`"), "{log}");
+    // What was begun at one is not answered by the other, whatever it says it answers.
+    let request = firm.begins(&mut mallory).await;
+    let mut answer = firm.answers(&request, "_mixed").but(&acs.0, &acs.1).but(&name.0, &name.1);
+    answer.signer = &STRANGER;
+    let page = posts_to(&mut mallory, "/login/with/lund/acs", &[("SAMLResponse", &answer.base64())]).await;
+    page.says(403, NOT_BEGUN);
     firm.signed_in("_good").await.get("/me").await.says(200, "ext.eve");
 }
 

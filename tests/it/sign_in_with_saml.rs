@@ -109,7 +109,7 @@ impl Firm {
     }
 
     /// `who` is invited, types the code, and is sent to their firm.
-    async fn invited(&self, browser: &mut Browser<'_>, who: &str) -> Url {
+    pub(crate) async fn invited(&self, browser: &mut Browser<'_>, who: &str) -> Url {
         let link = invite(&self.bureau, who).await;
         let mut dee = self.bureau.browser("dee").await;
         let code = code_of(&sponsor(&mut dee, "code", who).await);

@@ -2,10 +2,10 @@
 
 use bailey::base::SessionId;
 use bailey::keys::Algorithm;
-use bailey::model::Actor;
 use bailey::model::token_family::{Consent, RequestedClaims, SignIn, Whence};
+use bailey::model::{Actor, Entity, Member};
 use bailey::sso::{Form, NewCode, OauthError, Shown, Sso, Tokens};
-use bailey::store::sessions;
+use bailey::store::{credentials, rows, sessions};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hyper::Request;
@@ -87,6 +87,13 @@ impl Desk {
     pub(crate) fn consent(&self, client: &str, scopes: &str) -> Consent {
         let app = &self.office.fixture.app;
         let held = app.store.read(|snapshot| sessions::session(snapshot, &self.session)).unwrap().unwrap().value;
+        // Her session began with a key; a browser's begins with her password.
+        let password = app.store.read(|snapshot| {
+            let Some((_, Entity::User(ann))) = rows::entity(snapshot, &Member::User(held.person.unwrap()))? else {
+                panic!("she is gone");
+            };
+            credentials::password_changed(snapshot, &ann)
+        });
         Consent {
             client: client.parse().unwrap(),
             user: held.person.unwrap(),
@@ -98,7 +105,7 @@ impl Desk {
             acr: Some("pwd".to_owned()),
             whence: Whence::default(),
             claims: RequestedClaims::default(),
-            sign_in: Some(SignIn { at: held.created, password: held.password, outside: None }),
+            sign_in: Some(SignIn { at: held.created, password: password.unwrap(), outside: None }),
         }
     }
 

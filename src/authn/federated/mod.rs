@@ -14,6 +14,8 @@
 //! asked in the name of a provider that somebody registered, never because a token names it; keys that a token brings along or
 //! points to (`jwk`, `jku`, `x5c`, `x5u`) are not looked at (RFC 8725, section 3.10).
 //!
+//! The same pieces verify what clients of single sign-on show of themselves ([`assertion`]).
+//!
 //! There is no symmetric algorithm here and no way to choose one: whoever verifies cannot sign, and a public key can never be
 //! taken for a shared secret (RFC 8725, sections 2.1 and 3.1). The layer on top of the signature is our own, on the primitives of
 //! the cryptographic library that signs our own tokens: a ready one would have to be kept from what it can do besides, and still

@@ -294,6 +294,7 @@ impl Providers {
             issuer: OutsideIssuer::Oidc(identity.issuer().clone()),
             registered: None,
             certificate: None,
+            subject: Some(identity.subject().to_owned()),
             authenticated,
             ends: None,
         };

@@ -98,6 +98,7 @@ impl Providers {
             issuer: OutsideIssuer::Saml(assertion.issuer().to_owned()),
             registered: id,
             certificate: assertion.signed().by.clone(),
+            subject: Some(assertion.name_id().value.clone()),
             authenticated,
             ends: assertion.session_ends(),
         };
