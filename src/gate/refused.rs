@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::denials::Noted;
 use super::refusal::Refusal;
 use super::{Gate, GateError, Matter, Operation, event};
 use crate::audit::{Event, Outcome};
@@ -161,8 +162,11 @@ impl Gate {
         self.note_ended(&Actor::task(format!("{many}{from}")), &event, (&outcome, refusal), now);
     }
 
-    /// Writes down how many denials were passed over, once their minute is over. Blocks.
+    /// Writes down how many denials were passed over, once their minute is over and there is room for it. Blocks.
     pub fn settle_denials(&self, now: Timestamp) {
+        if !self.has_room() {
+            return;
+        }
         for (actor, count) in self.denials.settle(now) {
             self.note_passed_over(&actor, count, now);
         }
@@ -185,12 +189,21 @@ impl Gate {
         (outcome, refusal): (&Outcome, Option<&Refusal>),
         now: Timestamp,
     ) {
-        let Some(passed_over) = self.denials.admit(actor, now) else { return };
-        self.note_passed_over(actor, passed_over, now);
+        let noted = self.denials.admit(actor, now, || self.has_room());
+        if noted == Noted::Counted {
+            return;
+        }
         let request = event.request.map(|request| request.to_string()).unwrap_or_default();
         tracing::warn!(%actor, operation = %event.name, request, "denied");
+        let Noted::Recorded(passed_over) = noted else { return };
+        self.note_passed_over(actor, passed_over, now);
         let matter = refusal.and_then(|refusal| Matter::of(refusal).json());
         self.audit.note(actor, &Event { matter, ..event.clone() }, outcome, now);
+    }
+
+    /// Whether the disk has room for more than what takes access away.
+    fn has_room(&self) -> bool {
+        !self.audit.store().health().reserve_spent
     }
 
     fn note_passed_over(&self, actor: &Actor, count: u64, now: Timestamp) {

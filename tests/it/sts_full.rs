@@ -120,6 +120,15 @@ fn on_a_full_disk_no_session_begins_and_all_else_goes_on() {
         records,
         "clients that try again spend nothing that is set aside for ends"
     );
+    // Nor does whoever shows nothing that counts, of whom there may be many.
+    let denied =
+        || company.counter.records_behind(0).iter().filter(|one| one["eventName"] == "VerifySignature").count();
+    let before_denials = denied();
+    let stranger = Credentials { secret: "wrong".to_owned(), ..company.ann.clone() };
+    for _ in 0..20 {
+        company.counter.caller().who_is(&stranger).unwrap().refuses("SignatureDoesNotMatch", "");
+    }
+    assert_eq!(denied(), before_denials, "they are counted, and told of when there is room");
     let ended = company.counter.post(&format!("/v1/sessions/{}/end", last.id), &json!({ "reason": "full" }));
     assert_eq!(ended["ended"], 1, "what takes away works");
 
