@@ -202,6 +202,7 @@ pub fn parts(
         rates: Rates::new(config.calls),
         token_rates: TokenRates::new(config.token_limits),
         outside_rates: Rates::new(Limit::ELSEWHERE),
+        anybody_rates: Rates::new(Limit::ANYBODY),
         replays: Replays::since(clock.now()),
         audit,
         clock,

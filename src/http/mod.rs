@@ -114,6 +114,8 @@ pub struct App {
     pub token_rates: token_rate::TokenRates,
     /// How often somebody was sent to an outside provider lately, or came back from one.
     pub outside_rates: rate::Rates,
+    /// How often one source asked lately for what anybody may and what costs us a key.
+    pub anybody_rates: rate::Rates,
     /// Signatures that were taken.
     pub replays: Replays,
     /// Renders `/metrics`, where metrics are recorded.

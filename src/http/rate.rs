@@ -5,6 +5,7 @@
 //! try again. A person pays for all of their keys and sessions, of which they can make as many as they like.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::authn::signed::Signed;
@@ -75,6 +76,10 @@ impl Limit {
     /// Steps of sign-ins elsewhere, from one source: a firm's people come in at nine, from behind one address.
     pub const ELSEWHERE: Self = Self { burst: 200, per_second: 5 };
 
+    /// What anybody may ask and what costs us a key, verified or used, from one source: an office comes in at nine from behind one
+    /// address, and each of its people takes two or three steps for each application that speaks SAML.
+    pub const ANYBODY: Self = Self { burst: 400, per_second: 40 };
+
     /// A bucket that is full, in thousandths of a call.
     fn full(self) -> i64 {
         self.burst.saturating_mul(CALL)
@@ -92,6 +97,13 @@ impl Rates {
     pub fn has_left(&self, payer: Payer, now: Timestamp) -> bool {
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.get(&payer).is_none_or(|bucket| bucket.filled(self.limit, now).left >= CALL)
+    }
+
+    /// Whether whoever asks from `source` may at `now`. This machine always may: behind a proxy that the configuration does not name it
+    /// is everybody, and nobody should wait for all others.
+    pub fn admit_source(&self, source: Option<IpAddr>, now: Timestamp) -> bool {
+        let source = source.filter(|ip| !ip.is_loopback());
+        source.is_none_or(|ip| self.admit(Payer::Source(Neighbours::of(ip)), now))
     }
 
     /// Whether `payer` may make a call at `now`.

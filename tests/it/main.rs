@@ -113,6 +113,7 @@ mod saml_mutants;
 mod saml_names;
 mod saml_others_alone;
 mod saml_pysaml2;
+mod saml_rates;
 mod saml_second_opinion;
 mod saml_shop;
 mod saml_sign_on;

@@ -26,11 +26,9 @@ use crate::authn::Caller;
 use crate::authn::federated::relying::{Answer, Pending, Provider, ProviderError, Vouched};
 use crate::authn::login::{Half, Reason, Refused};
 use crate::authn::signed::From;
-use crate::base::network::Neighbours;
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{GateError, Operation, Proof};
 use crate::http::App;
-use crate::http::rate::Payer;
 use crate::sso::{metadata, saml};
 
 /// The cookie of a sign-in that is under way elsewhere. `Lax`: whoever comes back by a link of the provider's brings it.
@@ -70,14 +68,9 @@ pub(super) async fn link(app: &Arc<App>, visit: &Visit, name: &str, half: Half) 
     sent(app, visit, name, Purpose { next: ONWARD.to_owned(), half: Some(half) }).await
 }
 
-/// Whoever asks from there has asked for much: anybody may, and some of it costs a signature. On this machine that may be everybody,
-/// behind a proxy that the configuration does not name; nobody should wait for all others.
+/// Whoever asks from there has asked for much: anybody may, and some of it costs a signature.
 fn too_often(app: &App, visit: &Visit) -> Option<Response> {
-    let source = visit.from.ip.filter(|ip| !ip.is_loopback())?;
-    let payer = Payer::Source(Neighbours::of(source));
-    let why = "Many sign in from where you are. Wait a moment, then try again.";
-    let wait = || message(429, "Too much at once", why, ("/login", "Sign in"));
-    (!app.outside_rates.admit(payer, app.clock.now())).then(wait)
+    (!app.outside_rates.admit_source(visit.from.ip, app.clock.now())).then(super::pages::wait)
 }
 
 /// Whether whoever goes on to `next` has to sign in for that, and not have done so before: an application asks for it.

@@ -380,6 +380,12 @@ pub(super) fn message(status: u16, heading: &str, message: &str, (onward, onward
     page(status, &Message { heading, message, onward, onward_words })
 }
 
+/// Whoever asks from there has asked for too much.
+pub(super) fn wait() -> Response {
+    let why = "Many sign in from where you are. Wait a moment, then try again.";
+    message(429, "Too much at once", why, ("/login", "Sign in"))
+}
+
 /// `text` as a sentence: with a capital, and an end if it has none.
 pub(super) fn as_sentence(text: &str) -> String {
     let mut letters = text.chars();

@@ -13,7 +13,7 @@ use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER
 use rand::RngExt as _;
 
 use super::pages::saml::{AppPage, RoleChoice, SamlPost};
-use super::pages::{OnwardPage, as_sentence, message, page};
+use super::pages::{OnwardPage, as_sentence, message, page, wait};
 use super::sign_in::set_cookie;
 use super::step_up;
 use super::visit::{Instead, SESSION, SignedIn, Visit, blocking};
@@ -31,20 +31,29 @@ use crate::store::StoreError;
 const UNDER_WAY: &str = "__Host-bailey-saml-out";
 
 /// Who we are to service providers.
-pub(super) async fn metadata(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn metadata(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
-    match sso.saml_metadata(app.clock.now()) {
-        Ok(text) => ([(CONTENT_TYPE, "application/samlmetadata+xml")], text).into_response(),
-        Err(error) => {
-            Failure::new(hyper::StatusCode::SERVICE_UNAVAILABLE, "NotReady", &error.to_string(), error.fault())
-                .into_response()
-        }
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
     }
+    blocking(app, move |_, now| {
+        Ok(match sso.saml_metadata(now) {
+            Ok(text) => ([(CONTENT_TYPE, "application/samlmetadata+xml")], text).into_response(),
+            Err(error) => {
+                Failure::new(hyper::StatusCode::SERVICE_UNAVAILABLE, "NotReady", &error.to_string(), error.fault())
+                    .into_response()
+            }
+        })
+    })
+    .await
 }
 
 /// Takes a request to sign somebody in.
 pub(super) async fn sign_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
     blocking(app, move |app, now| {
         let asked = sent(&visit).and_then(|sent| sso.saml_asked(&sent, now));
         let pending = asked.inspect_err(|error| noted(app, &visit, error, now)).map_err(|error| nowhere(&error))?;
@@ -62,6 +71,9 @@ pub(super) async fn sign_on(State(app): State<Arc<App>>, visit: Visit) -> Respon
 /// Goes on with it, as often as it takes.
 pub(super) async fn go_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
     blocking(app, move |app, now| {
         let sealed = visit.asked("request").unwrap_or_default();
         let Some(pending) = Pending::open(&app.admin.keys, &sealed, now) else {
@@ -72,7 +84,9 @@ pub(super) async fn go_on(State(app): State<Arc<App>>, visit: Visit) -> Response
         let onward = match visit.somebody(app, now)? {
             Some(_) => {
                 let SignedIn { caller, .. } = visit.signed_in(app, "", now)?;
-                sso.saml_somebody(&app.mint, &pending, (caller, visit.asked("role").as_deref()), now)
+                // A page of another site would choose for them, and the application take what nobody asked it for.
+                let role = visit.asked("role").filter(|_| visit.is_ours());
+                sso.saml_somebody(&app.mint, &pending, (caller, role.as_deref()), now)
             }
             None => sso.saml_nobody(&pending, now),
         };
@@ -126,6 +140,9 @@ pub(super) async fn go(State(app): State<Arc<App>>, Path(name): Path<String>, vi
 /// Takes a message about a sign-out.
 pub(super) async fn sign_out(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
     blocking(app, move |app, now| {
         let said = sent(&visit).and_then(|sent| sso.saml_sign_out_said(&sent, now));
         let said = said.inspect_err(|error| noted(app, &visit, error, now)).map_err(|error| stuck(&error))?;
@@ -138,6 +155,9 @@ pub(super) async fn sign_out(State(app): State<Arc<App>>, visit: Visit) -> Respo
 /// Acts on it; without a message goes on where an application did not send the browser back.
 pub(super) async fn sign_out_on(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Some(sso) = app.sso() else { return off() };
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
     blocking(app, move |app, now| {
         let under_way = under_way(app, &visit, now);
         let Some(sealed) = visit.asked("message") else { return without(app, &sso, (&visit, under_way), now) };
@@ -284,6 +304,11 @@ fn post(app: &App, delivery: &Delivery) -> Response {
 fn source(address: &str) -> String {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     path.replace(';', "%3B").replace(',', "%2C")
+}
+
+/// Anybody may ask, with as much as a message holds, and be answered with a signature.
+fn too_often(app: &App, visit: &Visit) -> Option<Response> {
+    (!app.anybody_rates.admit_source(visit.from.ip, app.clock.now())).then(wait)
 }
 
 fn off() -> Response {

@@ -240,6 +240,10 @@ impl Call {
         asked_for("sts", params)?;
         let ticket = self.ticket();
         let (app, now) = (Arc::clone(&self.app), self.now);
+        let by_key = matches!(action, Unsigned::Saml | Unsigned::WebIdentity);
+        if by_key && !app.anybody_rates.admit_source(self.sent.from.ip, now) {
+            return Err(QueryError::new(400, "Throttling", "Rate exceeded: too many calls from where you are"));
+        }
         let sts = app.sts();
         let settings = app.sts_settings.read().unwrap_or_else(PoisonError::into_inner).clone();
         let (machines, certificate, kerberos) = (&app.machines, self.sent.certificate, &app.kerberos);
