@@ -27,20 +27,20 @@
 //! | 2 | [`store`] | persistence with history, behind one narrow trait |
 //! | 2 | [`policy`] | the policy language: a request and documents in, a decision with reasons out; pure |
 //! | 3 | [`audit`] | the chained record of what was done |
-//! | 3 | [`rights`] | who is in which group, through which, and what somebody's rights rest on |
+//! | 3 | [`rights`] | who is in which group, through which, and what somebody's rights rest on: policies, assignments, grants |
 //! | 4 | [`keys`] | sealing keys: what lies in the store as a secret, and what opens it; signing keys |
 //! | 4 | [`notify`] | notices: the outbox, the mail server, webhooks |
 //! | 4 | [`sync`] | turns a directory's drift into safe changes of the model |
 //! | 4 | [`ticket`] | whether a ticket is one: a command or a webhook is asked |
 //! | 5 | [`sessions`] | whether a session counts now, and how one ends |
-//! | 6 | [`authn`] | who is calling, how surely |
+//! | 6 | [`authn`] | who is calling, how surely: by signature, password, passkey, ticket, or an outside provider's word (OpenID Connect, SAML) |
 //! | 7 | [`gate`] | the only yes |
-//! | 8 | [`admin`] | all operations on the model and their listings |
+//! | 8 | [`admin`] | all operations on the model and their listings: people, roles, grants, engagements, applications |
 //! | 8 | [`issue`] | the only mint: begins sessions, within every limit |
 //! | 8 | [`query`] | the form of the Query APIs: parameters, answers, errors |
 //! | 9 | [`access`] | decisions for applications: may somebody do something, may a request pass |
 //! | 9 | [`iam`] | the IAM Query API: names, parameters and answers of its actions |
-//! | 9 | [`sso`] | single sign-on: sign-ins by browser, what a person is shown of themselves; OpenID Connect for clients |
+//! | 9 | [`sso`] | single sign-on: sign-ins by browser, what a person is shown of themselves; OpenID Connect and SAML for applications |
 //! | 9 | [`sts`] | the STS Query API: who begins a session of what, and for how long |
 //! | 10 | [`http`] | listeners, TLS, routes, and what outsiders learn of an error |
 //! | 11 | [`config`] | one file, checked whole, every fault told at once |

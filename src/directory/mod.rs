@@ -14,6 +14,9 @@
 //!                                               sign_in           passwords of people
 //! ```
 //!
+//! `source` is one directory with all of that. Below it stand `dn` and `filter`, the text forms; `root_dse`, what a server says of
+//! itself; and `ad_codes`, why Active Directory refused a bind.
+//!
 //! A read is believed in two grades. *Presence* is believed at once: an entry that came was there.
 //! *Absence* is believed only from a [`Completeness::Complete`] read, or from a change that the
 //! server itself reported as a deletion and that a look-up on the wire confirmed.

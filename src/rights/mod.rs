@@ -6,19 +6,20 @@
 //! they say together is for `policy`.
 //!
 //! ```text
-//!  up        from a member to its groups      effective_groups, token_groups
-//!  ways      one step of that: what a group lists, a primary group, another directory's group
+//!  ways      from a member to its groups, step by step: what a group lists, a primary group, another directory's group
 //!  survey    from a group to the members it has no edge for
 //!  find      what is meant by a name, an id or an ARN
 //!  holds     whether a group is one of people or of machines
 //!  effective what a user's or role's rights rest on: policies, boundary, tags
 //!  library   reads that, for one or for many: groups and documents once
 //!  known     what was read of a principal before, where it is the same
+//!  shelf     documents that were parsed once
 //!  acting    somebody who asks, in whatever session, with all that this rests on
 //!  contacts  how old what is known of a directory may be
 //!  assume    whether they may begin a session of a role
 //!  assume_root whether they may begin one as root of another account
-//!  guardrails beyond what nobody of an account reaches, by level
+//!  guardrails the most that anybody of an account may do, by level
+//!  granted   whether a grant counts, with what it was agreed for, and who is of another firm
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
 //!  prospect  a store as it is and as it would be: what both say about people
 //!  below     everybody a group holds, where either state says so

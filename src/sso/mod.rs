@@ -9,12 +9,13 @@
 //! ```text
 //!  form            a request, read the strict way
 //!  authenticate    which client it is: by a secret, or by an assertion
-//!  par             a request that is sent ahead, and named by the browser
+//!  authorize       a browser asks for a code (RFC 6749, section 4.1); par: a request that is sent ahead, and named by the browser
 //!  grants          the token endpoint: which grant is asked for
 //!    client_credentials   a client for itself
 //!    code                 a code that a browser brought, redeemed once
-//!    device               a device without a browser asks, and fetches what somebody agreed to elsewhere
+//!    device               a device without a browser asks, and fetches what somebody agreed to elsewhere (device_answer)
 //!    refresh              the next token of a family
+//!  family          all that one sign-in at a client was given: begun, read, ended
 //!  exchange        which token of a person a client may exchange for a role's session, which `sts` begins
 //!  cli             the client that `bailey login` is
 //!  terminal        the person who is signed in by it, for what takes a person
@@ -22,8 +23,10 @@
 //!  access_token    what access tokens say, and whether one counts
 //!  id_token        who somebody is to a client
 //!  claims, roles   what is told of them
+//!  assertion       a client shows who it is by a signed token (RFC 7523)
 //!  person          the person behind a family, as they are now
 //!  introspect, revoke, userinfo
+//!  mine, grantable what a person is shown of themselves, and of the roles that they can ask for
 //!  logout          an application sends a browser to sign out
 //!  backchannel     clients are told when a browser's session ended
 //!  register        software becomes a client by itself

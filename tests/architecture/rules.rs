@@ -1,5 +1,7 @@
 //! The rules: each compares the design with the files and answers what is wrong, in words.
 
+use std::collections::HashSet;
+
 use crate::scan::{File, Is, Path, Token};
 
 /// A module, its rank, what it may import (`*`: everything lower).
@@ -137,6 +139,38 @@ pub(crate) fn module_docs(files: &[File]) -> Vec<String> {
     silent
         .map(|file| format!("src/{}:1: open with `//! `: what the module owns, and what it does not", file.name))
         .collect()
+}
+
+/// A module's doc that draws half of its five children or more draws, or names, all of them: a map with holes leads astray.
+pub(crate) fn maps(files: &[File]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|file| file.name.ends_with("mod.rs")) {
+        let (doc, code): (Vec<&str>, Vec<&str>) = file.text.lines().partition(|line| line.starts_with("//!"));
+        let children: Vec<&str> = code.iter().filter_map(|line| declared(line)).collect();
+        let words = |lines: &str| -> HashSet<String> {
+            lines.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect()
+        };
+        let doc = doc.join("\n");
+        let drawn: HashSet<String> =
+            doc.split("```text").skip(1).filter_map(|rest| rest.split("```").next()).flat_map(words).collect();
+        let named = words(&doc);
+        let in_it = children.iter().filter(|child| drawn.contains(**child)).count();
+        if children.len() < 5 || in_it * 2 < children.len() {
+            continue;
+        }
+        let plain = ["error", "settings", "tests"];
+        for missing in children.iter().filter(|child| !named.contains(**child) && !plain.contains(child)) {
+            findings.push(format!("src/{}:1: its map leaves out `{missing}`", file.name));
+        }
+    }
+    findings
+}
+
+/// The module that a line declares, at the outermost level.
+fn declared(line: &str) -> Option<&str> {
+    let name = line.strip_suffix(';')?;
+    let (visibility, name) = name.split_once("mod ")?;
+    (visibility.is_empty() || visibility.starts_with("pub")).then_some(name)
 }
 
 /// No file beyond `longest` production lines; half of them within `median`.

@@ -10,12 +10,13 @@
 //!  access_keys   what programs sign with
 //!  passwords     of local users, and the rules for them
 //!  mfa           virtual devices of the second factor
-//!  own_passkeys  somebody's own passkeys and recovery codes
+//!  own_passkeys  somebody's own passkeys and recovery codes; own_devices: their own virtual devices
+//!  sessions      to look at and to end; own_sessions: somebody's own
 //!  second_factors  all of a person, for administrators
 //!  account       the account as a whole
 //!  policies      managed policies and their versions
 //!  templates     the ready-made ones, which belong to every account
-//!  guardrails    beyond what nobody of an account reaches
+//!  guardrails    the maximum permissions of an account (AWS SCPs and RCPs)
 //!  lockout       whether a guardrail shuts everybody out
 //!  roles         roles, and who may assume them
 //!  trust         trust policies, bound to whom they name
@@ -33,6 +34,7 @@
 //!  who_can       who may do that, by what is stored
 //!  custom        would these documents allow that, whatever is stored
 //!  context_keys  what documents ask about a request
+//!  views         what is said of all of these: JSON members that programs can rely on
 //! ```
 
 pub mod access_keys;

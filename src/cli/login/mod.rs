@@ -14,6 +14,7 @@
 //!  keys     access keys of a session; what is kept of a sign-in
 //!  service  the STS of a daemon over HTTPS
 //!  answer   what it answers
+//!  asking   questions of the person who is signed in, to the JSON interface
 //! ```
 
 mod answer;
