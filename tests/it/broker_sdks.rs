@@ -48,6 +48,8 @@ fn asked(desk: &Desk, profile: &str, file: &PathBuf, variables: &[(String, Strin
         .map(|command| {
             let mut command = desk.at_desk(command);
             command.env("AWS_CONFIG_FILE", file).env("AWS_PROFILE", profile);
+            // A second is what they wait for by themselves, and this machine may be busy.
+            command.env("AWS_METADATA_SERVICE_TIMEOUT", "20").env("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "3");
             command.envs(variables.iter().cloned());
             run::stdout(&mut command).trim().to_owned()
         })
@@ -75,6 +77,8 @@ fn a_container_endpoint() {
 fn instance_metadata() {
     let desk = Desk::signed_in();
     let served = desk.serve(&["--imds"]);
+    // Begun already: no program waits for the role to be taken.
+    desk.ok(&["credentials", "--role", "Deploy"]);
     let file = example(&desk, &served.variables[0].1);
     assert_eq!(asked(&desk, "metadata", &file, &[]), [SESSION; 3]);
     // As SDKs do that know the variable alone.

@@ -150,9 +150,9 @@ async fn a_list_is_looked_up_again_after_its_ttl_and_not_before() {
 
     dns.remove(OF_DOMAIN);
     dns.srv(OF_DOMAIN, 300, (0, 100), "dc2.corp.test", dc2.port());
-    pass(299).await;
+    pass(280).await;
     assert_eq!(read_from(&source).await, url("dc1", &dc1));
-    pass(2).await;
+    pass(21).await;
     assert_eq!(read_from(&source).await, url("dc2", &dc2));
     assert_eq!(known(&source), [url("dc2", &dc2)]);
 }
@@ -160,7 +160,7 @@ async fn a_list_is_looked_up_again_after_its_ttl_and_not_before() {
 #[tokio::test]
 async fn a_ttl_is_kept_within_a_minute_and_an_hour() {
     let (dns, dc1) = (dns().await, controller().await);
-    for (ttl, before, after) in [(0, 59, 2), (86_400, 3_599, 2)] {
+    for (ttl, before, after) in [(0, 40, 21), (86_400, 3_580, 21)] {
         dns.remove(OF_DOMAIN);
         dns.srv(OF_DOMAIN, ttl, (0, 100), "dc1.corp.test", dc1.port());
         let source = source(settings(&dns));

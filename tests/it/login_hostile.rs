@@ -267,7 +267,7 @@ async fn a_password_that_may_have_been_counted_goes_to_no_other_server() {
         let began = Instant::now();
         let tried = source.verify(&found, &secret(PASSWORD)).await;
         assert!(matches!(tried, Err(VerifyError::Directory(_))), "{last:?}: {tried:?}");
-        assert!(began.elapsed() < Duration::from_secs(3), "a wait without an end");
+        assert!(began.elapsed() < Duration::from_secs(30), "a wait without an end");
         assert_eq!((binds_of_people(&one).len(), binds_of_people(&two).len()), (1, 0), "{last:?}");
     }
     for code in [1, 8, 19, 49, 53, 80] {

@@ -68,7 +68,7 @@ async fn nothing_is_said_before_the_way_is_encrypted_and_the_server_is_who_it_sh
     let renamed = Server { host: url::Host::parse("localhost").unwrap(), ..with_login(Tls::Required) };
     told("certificate", scene.refused(renamed).await);
     // A server in the clear where TLS is from the first byte.
-    told("TLS", scene.refused(Server { timeout: Duration::from_millis(500), ..with_login(Tls::Implicit) }).await);
+    told("TLS", scene.refused(with_login(Tls::Implicit)).await);
     let said = scene.mail.commands().join("\n");
     assert!(!said.contains("AUTH") && !said.contains("MAIL") && !said.contains("aHVudGVyMg"), "{said}");
 

@@ -117,10 +117,6 @@ fn now() -> bailey::base::Timestamp {
     bailey::base::Clock::now(&bailey::base::clock::SystemClock)
 }
 
-fn before(seconds: i64) -> bailey::base::Timestamp {
-    now().checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap()
-}
-
 /// Sets up a device on the way in; the first of the recovery codes.
 fn sets_up(eye: &mut Eye, url: &str, name: &str) -> String {
     eye.signs_in(&format!("{url}/me"), name);
@@ -132,8 +128,10 @@ fn sets_up(eye: &mut Eye, url: &str, name: &str) -> String {
     eye.browser.types("#second", "000000");
     eye.browser.clicks(".codes button[type=submit]");
     eye.browser.until("[role=alert]", "not two codes of it");
-    eye.browser.types("#first", &app_code(&seed, before(30)));
-    eye.browser.types("#second", &app_code(&seed, now()));
+    // Of one moment, for the half of a minute may end between two.
+    let at = now();
+    eye.browser.types("#first", &app_code(&seed, at - jiff::SignedDuration::from_secs(30)));
+    eye.browser.types("#second", &app_code(&seed, at));
     eye.browser.clicks(".codes button[type=submit]");
     eye.at("Your recovery codes", "first-codes");
     eye.browser.reads("#codes").lines().next().unwrap().to_owned()

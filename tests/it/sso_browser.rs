@@ -9,6 +9,7 @@ use crate::aws_clients::client::packages;
 use crate::bed::chromium::{Chromium, Look};
 use crate::bed::counter::Counter;
 use crate::bed::free_port;
+use crate::bed::wait_until;
 use crate::portal_browser::sign_in_at;
 
 /// An installation with ann in it, who is of the staff.
@@ -170,6 +171,8 @@ fn a_device_is_signed_in_by_a_browser_and_hears_when_the_browser_signs_out() {
     let told = line();
     assert_eq!((&told["told"]["sid"], &told["told"]["sub"]), (&learnt["claims"]["sid"], &learnt["claims"]["sub"]));
     assert!(application.wait().unwrap().success());
+    // It is written down behind the answer.
+    wait_until("a record of it", || counter.get("/v1/client-logouts")[0]["state"] == "told");
     let listed = counter.get("/v1/client-logouts");
     assert_eq!((&listed[0]["state"], &listed[0]["user"]), (&json!("told"), &json!("ann")), "{listed}");
 }

@@ -197,7 +197,8 @@ fn those_who_end_sessions_one_by_one_and_all_together_do_not_hinder_each_other()
 #[test]
 fn a_session_that_is_ended_while_it_begins_others_leaves_none_alive() {
     let (counter, ann) = company();
-    for round in 0..8 {
+    let mut begun_in_time = 0;
+    for _ in 0..8 {
         let parent = counter.caller().assume(&ann, "First", &[]).unwrap().credentials();
         let path = format!("/v1/sessions/{}/end", parent.id);
         let told = at_once(&counter, 16, |n, caller| {
@@ -225,8 +226,9 @@ fn a_session_that_is_ended_while_it_begins_others_leaves_none_alive() {
             caller.who_is(child).unwrap().refuses("ExpiredToken", "");
             caller.assume(child, "First", &[]).unwrap().refuses("ExpiredToken", "");
         }
-        assert!(round < 7 || !children.is_empty(), "none began in time, so nothing was tested");
+        begun_in_time += children.len();
     }
+    assert!(begun_in_time > 0, "none began in time, so nothing was tested");
     let left = counter.get("/v1/sessions?limit=1000");
     assert!(left["items"].as_array().unwrap().iter().all(|one| one["state"] == "origin_ended"), "{left}");
     counter.sound_records();

@@ -122,7 +122,7 @@ async fn who_does_not_answer_in_time_ends_with_all_they_started() {
             silent("it gave no answer within 5 s"),
             "{end}"
         );
-        assert!((5..8).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        assert!((5..60).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
         assert!(!Path::new(&format!("/proc/{}", read("self"))).exists(), "it was not noticed that it ended");
         for name in ["child", "grandchild"] {
             wait_until(name, || is_over(&read(name)));
@@ -156,7 +156,7 @@ async fn what_says_too_much_or_cannot_be_started_has_not_agreed() {
     // What no section says is asked of nobody.
     let other = script(directory.path(), "other", "#!/bin/sh\n");
     assert_eq!(asked(vec![command("other", other)], "OPS-7").await, silent("it could not be asked"));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,7 +110,8 @@ impl Counter {
 
     /// A program, not connected yet.
     pub(crate) fn caller(&self) -> Caller {
-        Caller { address: self.address, tls: Arc::clone(&self.tls), stream: None, ahead: SignedDuration::ZERO }
+        let (tls, used) = (Arc::clone(&self.tls), Instant::now());
+        Caller { address: self.address, tls, stream: None, used, ahead: SignedDuration::ZERO }
     }
 
     /// Whoever asks over the local socket, as an operator.
@@ -201,6 +202,8 @@ pub(crate) struct Caller {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
     stream: Option<StreamOwned<ClientConnection, TcpStream>>,
+    /// When something was asked last.
+    used: Instant,
     /// How far its clock is ahead of ours.
     ahead: SignedDuration,
 }
@@ -208,7 +211,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// A program that asks at `address`, whose certificate `authority` made for `localhost`.
     pub(crate) fn at(address: SocketAddr, authority: &Authority) -> Self {
-        Self { address, tls: trusting(authority), stream: None, ahead: SignedDuration::ZERO }
+        Self { address, tls: trusting(authority), stream: None, used: Instant::now(), ahead: SignedDuration::ZERO }
     }
 
     /// The same program on a machine whose clock is so far ahead.
@@ -312,10 +315,15 @@ impl Caller {
         headers: &[(String, String)],
         body: &str,
     ) -> io::Result<(u16, String, String)> {
+        // The daemon closes what is idle for ten seconds; what it has closed already would be found out by a request that is lost.
+        if self.used.elapsed() > Duration::from_secs(5) {
+            self.stream = None;
+        }
         if self.stream.is_none() {
             self.connect()?;
         }
         let told = exchange(self.stream.as_mut().unwrap(), request, headers, body);
+        self.used = Instant::now();
         if told.is_err() {
             self.stream = None;
         }

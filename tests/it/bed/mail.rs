@@ -94,7 +94,7 @@ impl MailServer {
             login: None,
             from: "Bailey <bailey@corp.example>".to_owned(),
             ca_file: None,
-            timeout: Duration::from_millis(300),
+            timeout: Duration::from_secs(5),
             name: "bailey.example".to_owned(),
         }
     }

@@ -48,7 +48,7 @@ use bailey::directory::{Arrival, Changes, Reading, Settings, Source};
 use tokio::sync::mpsc;
 
 /// Longest wait for anything a test waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A TCP port nobody listens on, nor will until this process ends, but for whom it is given to.
 ///

@@ -3,8 +3,11 @@
 "use strict";
 
 const http = require("node:http");
-const { Issuer } = require("openid-client");
+const { custom, Issuer } = require("openid-client");
 const { createRemoteJWKSet, jwtVerify } = require("jose");
+
+// Three and a half seconds are what it waits for by itself, and the machine may be busy.
+custom.setHttpOptionsDefaults({ timeout: 60_000 });
 
 const { ISSUER, CLIENT_ID, CLIENT_SECRET, PORT } = process.env;
 const say = (what) => console.log(JSON.stringify(what));
@@ -24,7 +27,7 @@ async function main() {
     client_secret: CLIENT_SECRET,
     id_token_signed_response_alg: "ES256",
   });
-  const keys = createRemoteJWKSet(new URL(issuer.jwks_uri));
+  const keys = createRemoteJWKSet(new URL(issuer.jwks_uri), { timeoutDuration: 60_000 });
   const server = http.createServer(async (request, answer) => {
     if (request.url === "/told") {
       const token = (await body(request)).get("logout_token");

@@ -2,7 +2,10 @@
 "use strict";
 
 const http = require("node:http");
-const { Issuer, generators } = require("openid-client");
+const { custom, Issuer, generators } = require("openid-client");
+
+// Three and a half seconds are what it waits for by itself, and the machine may be busy.
+custom.setHttpOptionsDefaults({ timeout: 60_000 });
 
 const { ISSUER, CLIENT_ID, CLIENT_SECRET, PORT } = process.env;
 const say = (what) => console.log(JSON.stringify(what));

@@ -4,7 +4,10 @@
 
 const http = require("node:http");
 const { generateKeyPairSync } = require("node:crypto");
-const { Issuer, generators } = require("openid-client");
+const { custom, Issuer, generators } = require("openid-client");
+
+// Three and a half seconds are what it waits for by itself, and the machine may be busy.
+custom.setHttpOptionsDefaults({ timeout: 60_000 });
 
 const { ISSUER, REGISTRATION_TOKEN, PORT } = process.env;
 const say = (what) => console.log(JSON.stringify(what));
