@@ -7,6 +7,7 @@
 //! resolver --> survey --> candidate, order --> Servers
 //!  asks DNS    all that     which URL, or        the list
 //!              was said     why none
+//!              report: what `check` says of it
 //! ```
 //!
 //! An answer holds for its TTL, within [`SHORTEST`] and [`LONGEST`], and is asked for again when none of the servers
