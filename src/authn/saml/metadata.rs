@@ -6,11 +6,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Opening;
 use super::changes::Changes;
-use super::{Opening, instant};
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, Timestamp};
-use crate::saml_xml::{Certificate, Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched, XmlError};
+use crate::saml_xml::{Certificate, Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched, XmlError, instant};
 
 /// Longest name of an entity (SAML core, section 8.3.6).
 pub(super) const LONGEST_ENTITY: usize = 1024;
@@ -210,7 +210,7 @@ pub(super) fn role(root: Element<'_>) -> Result<Element<'_>, MetadataError> {
 
 pub(super) fn until(element: Element<'_>) -> Result<Option<Timestamp>, MetadataError> {
     let Some(text) = element.attribute("validUntil") else { return Ok(None) };
-    instant::parse(text).map(Some).ok_or_else(|| unusable(element, "validUntil is no moment in UTC"))
+    instant(text).map(Some).ok_or_else(|| unusable(element, "validUntil is no moment in UTC"))
 }
 
 /// The certificates for signing: those said to be, and those of which nothing is said (SAML metadata, section 2.4.1.1).

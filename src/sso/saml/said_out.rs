@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 use crate::base::clock::expired;
 use crate::keys::Keys;
 use crate::model::saml_sp::SpName;
-use crate::saml_xml::{ASSERTION, Asks, Element, PROTOCOL};
+use crate::saml_xml::{ASSERTION, Asks, Element, PROTOCOL, instant};
 
 /// For whom what is under way is sealed.
 pub(super) const OWNER: &str = "saml-sign-out";
@@ -87,8 +87,8 @@ impl Sso {
 /// Whom a request means, and which of their sessions: all, if it names none.
 fn whom(root: Element<'_>, now: Timestamp) -> Result<(String, Vec<String>), SamlError> {
     if let Some(end) = root.attribute("NotOnOrAfter") {
-        let end: Option<Timestamp> = end.parse().ok().filter(|_| end.ends_with('Z'));
-        if end.is_none_or(|end| expired(end.saturating_add(SignedDuration::from_mins(1)).unwrap_or(end), now)) {
+        if instant(end).is_none_or(|end| expired(end.saturating_add(SignedDuration::from_mins(1)).unwrap_or(end), now))
+        {
             return Err(SamlError::asked("The application's request is over (NotOnOrAfter)."));
         }
     }
@@ -107,4 +107,40 @@ fn succeeded(root: Element<'_>) -> Result<bool, SamlError> {
     let below = code.at_most_one(PROTOCOL, "StatusCode").map_err(|error| odd(&error))?;
     let is_partial = below.is_some_and(|below| below.attribute("Value") == Some(status::PARTIAL_LOGOUT));
     Ok(code.attribute("Value") == Some(status::SUCCESS) && !is_partial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::saml_xml::{Asking, Node, PinnedKeys};
+
+    fn asked(end: &str) -> Result<(String, Vec<String>), SamlError> {
+        let text = Node::new("samlp:LogoutRequest")
+            .with("ID", "_q")
+            .with("Version", "2.0")
+            .with("NotOnOrAfter", end)
+            .child(Node::text("saml:Issuer", "sp"))
+            .child(Node::text("saml:NameID", "ann"))
+            .child(Node::text("samlp:SessionIndex", "_s"))
+            .render();
+        let asking = Asking::parse(&text, &[Asks::SignOut]).unwrap();
+        whom(asking.verified(&PinnedKeys::none()).unwrap().root(), "2026-01-02T03:04:05Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_request_ends_at_a_moment_of_the_one_form() {
+        for good in ["2026-01-02T03:04:05Z", "2026-01-02T03:03:06.5Z"] {
+            assert_eq!(asked(good).unwrap(), ("ann".to_owned(), vec!["_s".to_owned()]), "{good}");
+        }
+        for bad in [
+            "2026-01-02T03:03:05Z",
+            "2026-01-02T04:04:05+00:00",
+            "20260102T040405Z",
+            "2026-01-02T04Z",
+            "2026-01-02 04:04:05Z",
+            "+002026-01-02T04:04:05Z",
+        ] {
+            assert!(asked(bad).unwrap_err().to_string().contains("NotOnOrAfter"), "{bad}");
+        }
+    }
 }
