@@ -8,7 +8,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use hyper::header::AUTHORIZATION;
 
 use super::authorize::{EXPECTED, admit, refused};
 use super::extract::Asked;
@@ -43,9 +42,6 @@ async fn local(
     Ok(Json(addressed(&app, explained)))
 }
 
-/// How a person shows the token of their sign-in (RFC 6750, section 2.1).
-const BEARER: &str = "Bearer ";
-
 /// Answers whoever signs, or shows a token.
 pub(super) async fn signed(State(app): State<Arc<App>>, Path(id): Path<String>, sent: Sent) -> Response {
     let now = app.clock.now();
@@ -58,14 +54,12 @@ pub(super) async fn signed(State(app): State<Arc<App>>, Path(id): Path<String>, 
 }
 
 fn answer(app: &App, sent: &Sent, id: &str, now: Timestamp) -> Result<Explanation, Failure> {
-    let header = sent.header(&AUTHORIZATION);
-    // The scheme has no case (RFC 9110, section 11.1).
-    let token = header.and_then(|header| header.split_at_checked(BEARER.len()));
-    let caller = match token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER)) {
-        Some((_, token)) => {
+    // Two headers are no signature either, which says so.
+    let caller = match sent.bearer().ok().flatten() {
+        Some(token) => {
             let off = || Failure::not_found("single sign-on is off here: the configuration names no issuer");
             let sso = app.sso().ok_or_else(off)?;
-            me::bearer(app, (&sso, token.trim()), sent.from().clone(), now)?.into()
+            me::bearer(app, (&sso, token), sent.from().clone(), now)?.into()
         }
         None => query::authenticate(app, sent, &EXPECTED, now).map_err(|error| refused(&error))?.0,
     };

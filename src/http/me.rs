@@ -11,7 +11,6 @@ use axum::extract::{Extension, FromRequest, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::extract::Params;
 use super::origin::Origin;
 use super::rate::Payer;
-use super::{App, Failure, query};
+use super::{App, Failure, authorization, query};
 use crate::admin::grants::{Amended, EngagementView, GrantView, NewGrant, OwnView, Shown, Which};
 use crate::admin::{Admin, AdminError};
 use crate::authn::Caller;
@@ -327,17 +326,12 @@ impl Asked {
         let Some(sso) = app.sso() else {
             return Err(Failure::not_found("single sign-on is off here: the configuration names no issuer"));
         };
-        let mut shown = self.headers.get_all(AUTHORIZATION).iter();
-        let (first, second) = (shown.next(), shown.next());
-        let header = first.filter(|_| second.is_none()).and_then(|header| header.to_str().ok());
-        // The scheme has no case (RFC 9110, section 11.1).
-        let token = header.and_then(|header| header.split_once(' ')).filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else {
+        let Ok(Some(token)) = authorization::bearer(&self.headers) else {
             let message = format!("that is for people who are signed in: bailey login --url {}", sso.issuer);
             let failure = Failure::new(StatusCode::UNAUTHORIZED, "NotSignedIn", &message, Fault::Caller);
             return Err(failure.challenging(CHALLENGE));
         };
-        bearer(app, (&sso, token.trim()), query::from(&self.origin, &self.headers), now)
+        bearer(app, (&sso, token), query::from(&self.origin, &self.headers), now)
     }
 }
 

@@ -7,6 +7,7 @@
 //! asks the gate and calls one operation; it decides nothing.
 
 pub mod arrive;
+mod authorization;
 pub mod authorize;
 pub mod backup;
 mod clients;

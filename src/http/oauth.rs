@@ -14,14 +14,15 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA,
-    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA, RETRY_AFTER,
+    VARY, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
+use super::authorization::AuthorizationError;
 use super::origin::Origin;
 use super::request::Told;
-use super::{App, Failure, exchange};
+use super::{App, Failure, authorization, exchange};
 use crate::base::{Secret, Timestamp};
 use crate::model::Client;
 use crate::model::client::GrantType;
@@ -210,11 +211,10 @@ async fn registration(
                 "too many requests from there showed no token that counts: wait",
             ));
         }
-        let shown = one(&headers).and_then(|header| header.split_once(' '));
-        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let answered = match shown {
-            Some((_, token)) => work(sso, &Secret::new(token.trim().to_owned()), now),
-            None => Err(OauthError::token()),
+        let answered = match authorization::bearer(&headers) {
+            Ok(Some(token)) => work(sso, &Secret::new(token.to_owned()), now),
+            Ok(None) => Err(OauthError::token()),
+            Err(error) => Err(OauthError::request(&error.to_string())),
         };
         if answered.as_ref().is_err_and(|error| error.code == Code::InvalidToken) {
             rates.token_rates.failed(ip, now);
@@ -234,17 +234,19 @@ async fn revoke(State(app): State<Arc<App>>, asked: Asked) -> Response {
 
 /// A token is shown in the header alone (RFC 6750, section 2.1): a form or an address would carry it further.
 async fn userinfo(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Response {
-    let shown = one(&headers).and_then(|header| header.split_once(' '));
-    let shown = shown.map(|(scheme, token)| (scheme.to_ascii_lowercase(), token.trim().to_owned()));
-    let (scheme, token) = match shown {
-        Some((scheme, token)) if matches!(scheme.as_str(), "bearer" | "dpop") => (scheme, token),
+    let shown = authorization::bearer(&headers).and_then(|bearer| match bearer {
+        Some(token) => Ok(Some((token, false))),
+        None => Ok(authorization::token(&headers, "DPoP")?.map(|token| (token, true))),
+    });
+    let (token, is_bound) = match shown {
+        Ok(Some((token, is_bound))) => (token.to_owned(), is_bound),
+        Err(error) => return refused(&OauthError::request(&error.to_string()), false),
         // Who shows nothing is told how it is done, and nothing else (RFC 6750, section 3.1).
-        _ => {
+        Ok(None) => {
             let challenges = [(WWW_AUTHENTICATE, r#"Bearer realm="bailey""#), (WWW_AUTHENTICATE, ALGS)];
             return (StatusCode::UNAUTHORIZED, AppendHeaders(challenges)).into_response();
         }
     };
-    let is_bound = scheme == "dpop";
     let answer = blocking(app, move |sso, now| {
         let given = proof(&headers)?;
         let proof = if is_bound { Some(given.unwrap_or_default()) } else { None };
@@ -310,16 +312,10 @@ impl Asked {
                 let why = "too many requests from there did not show which client they are of: wait, and show the right secret";
                 return Err(OauthError::new(Code::TooMany, why));
             }
-            if self.headers.get_all(AUTHORIZATION).iter().count() > 1 {
-                return Err(OauthError::request("the header Authorization is there twice"));
-            }
-            let authorization = match self.headers.get(AUTHORIZATION) {
-                None => None,
-                Some(_) => Some(
-                    one(&self.headers)
-                        .ok_or_else(|| OauthError::new(Code::InvalidClient, "the header Authorization is no text"))?,
-                ),
-            };
+            let authorization = authorization::header(&self.headers).map_err(|error| match error {
+                AuthorizationError::Twice => OauthError::request(&error.to_string()),
+                AuthorizationError::NoText => OauthError::new(Code::InvalidClient, &error.to_string()),
+            })?;
             let dpop = proof(&self.headers)?;
             let answered = work(sso, &Shown { authorization, form: &form, ip, request, dpop, jkt: None }, now);
             if answered.as_ref().is_err_and(|error| error.code == Code::InvalidClient) {
@@ -345,11 +341,6 @@ impl Asked {
         }
         Form::read(&self.body)
     }
-}
-
-/// The header `Authorization`, as text.
-fn one(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok())
 }
 
 async fn blocking(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -45,9 +45,6 @@ struct Made {
     jti: String,
 }
 
-/// How a holder shows a token (RFC 6750, section 2.1).
-const BEARER: &str = "Bearer ";
-
 /// What is asked of somebody who showed none that counts (RFC 6750, section 3).
 const CHALLENGE: &str = r#"Bearer realm="bailey", error="invalid_token""#;
 
@@ -57,11 +54,11 @@ pub(super) async fn mint(State(app): State<Arc<App>>, sent: Sent) -> Response {
 }
 
 /// Tells whoever signs, or shows a token, what their session is.
-pub(super) async fn tell(State(app): State<Arc<App>>, headers: HeaderMap, sent: Sent) -> Response {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(token).map(str::to_owned);
+pub(super) async fn tell(State(app): State<Arc<App>>, sent: Sent) -> Response {
     blocking(app, move |app, now| {
-        let standing = match bearer {
-            Some(token) => introspect(app, &sent, &token, now),
+        // Two headers are no signature either, which says so.
+        let standing = match sent.bearer().ok().flatten() {
+            Some(token) => introspect(app, &sent, token, now),
             None => told(app, &sent, now),
         };
         standing.map(|standing| Json(standing).into_response())
@@ -91,12 +88,6 @@ pub(super) async fn revocations(State(app): State<Arc<App>>, headers: HeaderMap)
 /// Whether `If-None-Match` names it (RFC 9110, section 13.1.2).
 fn names(held: &str, etag: &str) -> bool {
     held.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
-}
-
-/// The scheme has no case (RFC 9110, section 11.1).
-fn token(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_at_checked(BEARER.len())?;
-    scheme.eq_ignore_ascii_case(BEARER).then_some(token.trim())
 }
 
 async fn blocking(

@@ -245,6 +245,10 @@ async fn the_holder_is_told_whether_the_session_counts_now() {
     assert_eq!((&own["sid"], &own["active"], &own["arn"]), (&told["sid"], &told["active"], &told["arn"]));
     assert_eq!(own["exp"].as_i64().unwrap(), office.fixture.app.admin.now().as_second() + 3_600);
 
+    let (once, twice) = (format!("Bearer {token}"), Request::get("/v1/session"));
+    let twice = twice.header("authorization", &once).header("authorization", &once);
+    assert_eq!(send(&office, twice, String::new()).await.status, 400);
+
     // A token is no key: it opens nothing else, and other sorts of tokens are none.
     let request = Request::post("/v1/session/token").header("authorization", format!("Bearer {token}"));
     let more = send(&office, request, json!({ "audience": "app" }).to_string()).await;

@@ -110,6 +110,10 @@ async fn a_token_counts_so_often_and_so_long_and_for_nothing_where_that_is_off()
     refuses(&register(&desk, None, &asked).await, 401, "invalid_token");
     refuses(&register(&desk, Some("t.x"), &asked).await, 401, "invalid_token");
     refuses(&register(&desk, Some(&format!("{two}x")), &asked).await, 401, "invalid_token");
+    let shown = format!("Bearer {two}");
+    let twice = Request::post("/oauth2/register").header("authorization", &shown).header("authorization", &shown);
+    let twice = twice.header("content-type", "application/json");
+    refuses(&send(&desk.office, twice, asked.to_string()).await, 400, "invalid_request");
     // What cannot be costs no use.
     refuses(&register(&desk, Some(&two), &json!({})).await, 400, "invalid_client_metadata");
     for _ in 0..2 {

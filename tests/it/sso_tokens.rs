@@ -120,6 +120,25 @@ async fn a_client_gets_tokens_for_itself() {
     assert_eq!(crate::role_tokens::shown(&desk.office, token).await.status, 401);
 }
 
+/// A proxy in between may look at one of two headers and we at the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_headers_that_show_a_token_none_counts() {
+    let desk = Desk::new().await;
+    desk.app("app").await;
+    let token = desk.signed_in("app", "openid").access_token;
+    assert_eq!(desk.userinfo(&token).await.status, 200);
+    let good = format!("Bearer {token}");
+    for other in [good.as_str(), "Bearer x", "Basic eDp5"] {
+        for [first, second] in [[good.as_str(), other], [other, good.as_str()]] {
+            let shown = |path: &str| Request::get(path).header("authorization", first).header("authorization", second);
+            let answer = send(&desk.office, shown("/oauth2/userinfo"), String::new()).await;
+            refuses(&answer, 400, "invalid_request");
+            let answer = send(&desk.office, shown("/v1/me/grants"), String::new()).await;
+            assert_eq!((answer.status, &answer.json()["error"]["code"]), (401, &json!("NotSignedIn")));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_shows_who_it_is_in_the_one_way_it_is_registered_for() {
     let desk = Desk::new().await;

@@ -16,9 +16,10 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
-use super::App;
+use super::authorization::AuthorizationError;
 use super::origin::Origin;
 use super::rate::Payer;
+use super::{App, authorization};
 use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::kerberos::{Accepted, KerberosRefused, Token};
@@ -56,10 +57,9 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// A header that came once, and is text.
-    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
-        let mut all = self.headers.get_all(name).iter();
-        all.next().filter(|_| all.next().is_none())?.to_str().ok()
+    /// The token that its sender bears, if they show one.
+    pub(super) fn bearer(&self) -> Result<Option<&str>, AuthorizationError> {
+        authorization::bearer(&self.headers)
     }
 
     /// Where it came from.
@@ -218,9 +218,7 @@ impl Call {
 
     /// What the request's one `Authorization` header holds, if that is a ticket.
     fn ticket(&self) -> Option<Result<Token, KerberosRefused>> {
-        let mut all = self.sent.headers.get_all(AUTHORIZATION).iter();
-        let one = all.next().filter(|_| all.next().is_none())?;
-        Token::in_header(one.to_str().ok()?)
+        Token::in_header(authorization::header(&self.sent.headers).ok().flatten()?)
     }
 
     /// Answers an action without a signature, and what is to be said to whoever shows a ticket, or should.
