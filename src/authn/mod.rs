@@ -8,7 +8,7 @@
 //!
 //! Beside them stands what ways of authenticating are made of: [`password`] for local users, [`totp`] for
 //! second factors, [`webauthn`] for passkeys, [`sigv4`] for signatures, [`federated`] for tokens of outside issuers, [`saml`] for responses of
-//! outside identity providers, [`kerberos`] for tickets, [`limiter`] against guessing.
+//! outside identity providers, [`outside`] for people whose own firm's provider signs them in, [`kerberos`] for tickets, [`limiter`] against guessing.
 //! They answer questions; none of them makes a caller.
 
 pub mod bearer;
@@ -18,6 +18,7 @@ pub mod limiter;
 pub mod local;
 pub mod login;
 pub mod machine;
+pub mod outside;
 pub mod password;
 pub mod proxy;
 pub mod saml;

@@ -120,7 +120,7 @@ pub struct Config {
     /// Service providers of SAML that need no registration.
     pub saml_sps: Vec<crate::admin::saml_sps::declared::DeclaredSp>,
     /// Outside providers by which people of other firms sign in.
-    pub providers: Vec<crate::authn::federated::relying::Provider>,
+    pub providers: Vec<crate::authn::outside::Provider>,
     /// Authorities that vouch for machines.
     pub machine_issuers: Vec<MachineIssuerSettings>,
     /// What is asked about tickets.

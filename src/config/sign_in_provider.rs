@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::section::Section;
-use crate::authn::federated::relying::{By, Oidc, Provider};
+use crate::authn::outside::{By, Oidc, Provider};
 use crate::authn::saml::{IdentityProvider, Known, Party, ServiceProvider};
 use crate::base::Secret;
 use crate::model::oidc_provider::ClientId;

@@ -7,8 +7,8 @@
 use super::{Asking, Gate, GateError, Operation, Proof, Refusal, Whence};
 use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
-use crate::authn::federated::relying::Vouched;
 use crate::authn::login::{Attempt, Half, Logins, Method, NewFactor, Reason, Refused, Shown};
+use crate::authn::outside::Vouched;
 use crate::authn::signed::From;
 use crate::authn::subject::Subject;
 use crate::authn::webauthn::Answer;

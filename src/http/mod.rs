@@ -62,11 +62,11 @@ pub use error::{Failure, PublicError};
 
 use crate::admin::Admin;
 use crate::audit::Audit;
-use crate::authn::federated::relying::Providers;
 use crate::authn::kerberos::Acceptor;
 use crate::authn::local::{LocalRoles, Peer};
 use crate::authn::login::Logins;
 use crate::authn::machine::MachineIssuers;
+use crate::authn::outside::Providers;
 use crate::authn::sigv4::Replays;
 use crate::base::Clock;
 use crate::gate::Gate;

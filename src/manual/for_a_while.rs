@@ -52,7 +52,7 @@
 //! **Somebody else's provider says who a person is** (nOAuth of 2023, where an e-mail address that anybody could claim found
 //! the person; mix-up, RFC 9700 section 4.4; login CSRF). *Here:* issuer and subject find a person, and nothing else that is said; nobody comes to be by signing in, a
 //! link is made once by whoever was invited, and never taken from somebody else. What was begun lies sealed in the browser that began it,
-//! with the provider's name, a nonce and a code verifier (`src/authn/federated/relying.rs`, `src/authn/login/vouched.rs`). *Tests:*
+//! with the provider's name, a nonce and a code verifier (`src/authn/outside/oidc.rs`, `src/authn/login/vouched.rs`). *Tests:*
 //! `tests/it/sign_in_with.rs`.
 //!
 //! **Nobody can say why it was a no**, so somebody is given more than they need until it works. *Here:* every answer names its request, and a

@@ -23,7 +23,7 @@
 //! which (`src/authn/saml/judge.rs`). *Tests:* `tests/it/saml_judge.rs`, one field at a time.
 //!
 //! **Shown twice, or posted by somebody else's page** (ASVS#1738). *Here:* an assertion counts once for a role, written with the session
-//! in one act (`src/issue/mod.rs`), and once for a sign-in, with the request that it answers (`src/authn/saml/relying.rs`); nobody signs in
+//! in one act (`src/issue/mod.rs`), and once for a sign-in, with the request that it answers (`src/authn/outside/saml.rs`); nobody signs in
 //! by a response that this very browser did not ask for within five minutes (`src/http/portal/outside.rs`); by a clock that leapt ahead
 //! nothing of that is forgotten (`src/daemon/upkeep.rs`). *Tests:* `tests/it/sts_saml_clients.rs`, `tests/it/sign_in_with_saml.rs` and
 //! `tests/it/sign_in_with_lasting.rs`, sixty-four at once and over a restart; `tests/it/saml_faults_firm.rs`, killed, on a full disk, and
@@ -31,12 +31,12 @@
 //!
 //! **Whoever asks for nothing fills the disk, or ends a sign-in of somebody else** (forms of other sites; a write for each message that
 //! nobody signed). *Here:* what somebody began lies in their browser, and is spent, there and in the store, by a response that is believed
-//! and by no other (`src/authn/federated/pending.rs`); each source comes so often (`src/http/portal/outside.rs`), and leaves so many
+//! and by no other (`src/authn/outside/pending.rs`); each source comes so often (`src/http/portal/outside.rs`), and leaves so many
 //! records (`src/gate/refused.rs`). *Tests:* `tests/it/sign_in_with_lasting.rs`.
 //!
 //! **Signed in once, and told as if it were now** (an old session at the provider, where an application asks for a new sign-in). *Here:* when
 //! they signed in is what the provider says, up to applications; `ForceAuthn`, `prompt=login` and `max_age` go on to it, and an answer that
-//! is older is refused (`src/authn/federated/pending.rs`). *Tests:* `tests/it/sign_in_with_lasting.rs`, `tests/it/sign_in_with.rs`.
+//! is older is refused (`src/authn/outside/pending.rs`). *Tests:* `tests/it/sign_in_with_lasting.rs`, `tests/it/sign_in_with.rs`.
 //!
 //! **People known by what others may be called next** (threats O9). *Here:* a sign-in takes persistent names of that provider for us, and
 //! keeps them apart from subjects of OpenID Connect by the same issuer (`src/authn/saml/party.rs`, `src/model/outside_identity.rs`).

@@ -104,7 +104,7 @@ impl Fixture {
             templates: Arc::default(),
         };
         let logins = bailey::authn::login::Logins::new(bailey::daemon::compose::login_parts(&admin), quick());
-        let providers = bailey::authn::federated::relying::Providers::new(Vec::new(), admin.sessions.outside());
+        let providers = bailey::authn::outside::Providers::new(Vec::new(), admin.sessions.outside());
         let providers = Arc::new(providers);
         let app = App {
             admin,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use bailey::authn::federated::IssuerSettings;
-use bailey::authn::federated::relying::{By, Oidc, Provider};
+use bailey::authn::outside::{By, Oidc, Provider};
 use bailey::base::network::Networks;
 use bailey::base::{Clock as _, Secret};
 use base64::Engine as _;

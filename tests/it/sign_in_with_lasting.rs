@@ -1,7 +1,7 @@
 //! What a sign-in by an outside provider is worth afterwards: when it was made, anew where that is asked, how long it lasts, and what it
 //! rests on. And what is sent by those whom nobody vouches for, which leaves nothing behind but a record.
 
-use bailey::authn::federated::relying::{By, Oidc, Provider};
+use bailey::authn::outside::{By, Oidc, Provider};
 use bailey::authn::saml::{IdentityProvider, Known, Party, ServiceProvider};
 use bailey::base::{Clock as _, Secret, Timestamp};
 use bailey::saml_xml::Node;

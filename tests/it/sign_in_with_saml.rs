@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use bailey::authn::federated::relying::{By, Provider};
+use bailey::authn::outside::{By, Provider};
 use bailey::authn::saml::{IdentityProvider, Known, Party, ServiceProvider};
 use bailey::base::Timestamp;
 use bailey::base::clock::{Clock as _, SystemClock};

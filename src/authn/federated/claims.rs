@@ -1,7 +1,7 @@
 //! What a token says: whether it counts (RFC 7519, section 4.1; OpenID Connect Core 1.0, section 3.1.3.7), and what conditions and
 //! sessions make of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -11,7 +11,8 @@ use super::{SessionTags, WebIdentityError};
 use crate::base::Timestamp;
 use crate::base::clock::expired;
 use crate::base::text::{hidden, printable};
-use crate::model::{IssuerPreset, OidcProvider};
+use crate::model::oidc_provider::ClientId;
+use crate::model::{Issuer, IssuerPreset};
 
 /// How far an issuer's clock may be ahead of ours: FAPI 2.0 asks to take 10 s and to refuse more than 60. The end is the end.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
@@ -27,38 +28,46 @@ const LONGEST_NAME: usize = 128;
 const TAGS: &str = "https://aws.amazon.com/tags";
 const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
 
+/// By whom a token has to be, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::authn) struct Expected<'a> {
+    pub(in crate::authn) issuer: &'a Issuer,
+    /// Of these one, and nobody besides.
+    pub(in crate::authn) clients: &'a BTreeSet<ClientId>,
+}
+
 /// What a token says that would count, if it is signed.
-pub(super) struct Claims {
-    pub(super) subject: String,
-    pub(super) audience: String,
-    pub(super) amr: Vec<String>,
-    pub(super) issued: Option<Timestamp>,
-    pub(super) authenticated: Option<Timestamp>,
-    pub(super) expires: Timestamp,
-    pub(super) token_id: Option<String>,
-    pub(super) tags: SessionTags,
-    pub(super) source_identity: Option<String>,
-    pub(super) context: BTreeMap<String, Vec<String>>,
+pub(in crate::authn) struct Claims {
+    pub(in crate::authn) subject: String,
+    pub(in crate::authn) audience: String,
+    pub(in crate::authn) amr: Vec<String>,
+    pub(in crate::authn) issued: Option<Timestamp>,
+    pub(in crate::authn) authenticated: Option<Timestamp>,
+    pub(in crate::authn) expires: Timestamp,
+    pub(in crate::authn) token_id: Option<String>,
+    pub(in crate::authn) tags: SessionTags,
+    pub(in crate::authn) source_identity: Option<String>,
+    pub(in crate::authn) context: BTreeMap<String, Vec<String>>,
 }
 
 impl Claims {
-    /// Reads what is said to `provider` at `now`.
+    /// Reads what is said at `now`, if it is what is expected.
     pub(super) fn read(
         said: &Object,
-        provider: &OidcProvider,
+        expected: Expected<'_>,
         preset: Option<IssuerPreset>,
         now: Timestamp,
     ) -> Result<Self, WebIdentityError> {
         // Letter by letter (OpenID Connect Core 1.0, section 3.1.3.7, step 2).
-        if said.get("iss").and_then(Value::as_str) != Some(provider.issuer.url().as_str()) {
-            let why = format!("its `iss` is not `{}`, letter by letter", provider.issuer.url());
+        if said.get("iss").and_then(Value::as_str) != Some(expected.issuer.url().as_str()) {
+            let why = format!("its `iss` is not `{}`, letter by letter", expected.issuer.url());
             return Err(WebIdentityError::invalid(why));
         }
         let (issued, expires) = times(said, now)?;
-        let Audience { audience, aud, azp } = Audience::of(said, provider)?;
+        let Audience { audience, aud, azp } = Audience::of(said, expected.clients)?;
         let subject = subject(said, preset)?;
         let amr = texts(said.get("amr")).unwrap_or_default();
-        let context = context(said, provider.issuer.as_str(), &subject, &aud, azp.as_deref(), &amr)?;
+        let context = context(said, expected.issuer.as_str(), &subject, &aud, azp.as_deref(), &amr)?;
         let token_id = said.get("jti").and_then(Value::as_str).map(str::to_owned);
         let (tags, source_identity) = (tags(said)?, source_identity(said)?);
         // What nobody can read as a moment is none: whoever needs to know when finds that it was not said.
@@ -106,7 +115,7 @@ impl Audience {
     /// Every audience must be a client of ours: to any other the token was given, too, and any of them could show it to us (OpenID
     /// Connect Core 1.0, section 3.1.3.7, step 3). Where the issuer says to whom it was issued, `azp`, that one must be a client,
     /// and one audience.
-    fn of(said: &Object, provider: &OidcProvider) -> Result<Self, WebIdentityError> {
+    fn of(said: &Object, clients: &BTreeSet<ClientId>) -> Result<Self, WebIdentityError> {
         let aud = match said.get("aud") {
             Some(Value::Array(list)) if list.is_empty() => None,
             aud => texts(aud),
@@ -117,7 +126,7 @@ impl Audience {
             Some(Value::String(azp)) => Some(azp.clone()),
             Some(_) => return Err(WebIdentityError::invalid("its `azp` must be a text")),
         };
-        let is_client = |name: &str| provider.clients.iter().any(|client| client.as_str() == name);
+        let is_client = |name: &str| clients.iter().any(|client| client.as_str() == name);
         let not = |what: &str, name: &str| {
             let why = format!("its `{what}` has `{}`, which is no client id of the provider", printable(name));
             WebIdentityError::invalid(why)
@@ -161,7 +170,7 @@ fn context(
     amr: &[String],
 ) -> Result<BTreeMap<String, Vec<String>>, WebIdentityError> {
     let mut context = BTreeMap::new();
-    let mut folded = std::collections::BTreeSet::new();
+    let mut folded = BTreeSet::new();
     for (name, value) in said {
         let nameable = name.len() <= LONGEST_NAME && name.bytes().all(|b| b.is_ascii_graphic());
         // Condition keys have no case: of two claims that differ by case alone, one of which a person may have chosen, either could
@@ -201,7 +210,7 @@ fn tags(said: &Object) -> Result<SessionTags, WebIdentityError> {
         None if claim.is_object() => return Ok(tags),
         _ => return Err(rejected("`principal_tags` must be an object".to_owned())),
     };
-    let mut folded = std::collections::BTreeSet::new();
+    let mut folded = BTreeSet::new();
     for (key, value) in principal {
         // A tag has one value (IAM User Guide, "Things to know about session tags").
         let values = texts(Some(value)).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::check;
-use super::claims::Claims;
+use super::claims::{Claims, Expected};
 use super::jws::Compact;
 use super::keeping::{Keeping, Wanted};
 use super::{IssuerSettings, WebIdentity, WebIdentityError};
@@ -74,16 +74,8 @@ impl Issuers {
         token: &Secret<String>,
         now: Timestamp,
     ) -> Result<WebIdentity, WebIdentityError> {
-        let compact = Compact::read(token.expose())?;
-        let keeping = self.keeping(&provider.issuer);
-        // First what costs nothing: nobody is asked about a token that could not count anyway. What is read here says nothing
-        // until the signature has been verified, which is of these very bytes.
-        let claims = Claims::read(&compact.claims, provider, keeping.settings().preset, now)?;
-        let wanted = Wanted { kid: compact.kid.as_deref(), alg: compact.alg };
-        let key = keeping.key(&self.client, wanted, now).await?;
-        if !key.verifies(compact.alg, compact.signed, &compact.signature) {
-            return Err(WebIdentityError::invalid("its signature is not its issuer's"));
-        }
+        let expected = Expected { issuer: &provider.issuer, clients: &provider.clients };
+        let claims = self.claims(expected, token, now).await?;
         Ok(WebIdentity {
             provider: provider.id,
             provider_arn: provider.arn(),
@@ -99,6 +91,29 @@ impl Issuers {
             source_identity: claims.source_identity,
             context: claims.context,
         })
+    }
+
+    /// What `token` says that counts, once it is the expected issuer's, for a client that is expected, at `now`. Asks as [`Self::verify`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::verify`].
+    pub(in crate::authn) async fn claims(
+        &self,
+        expected: Expected<'_>,
+        token: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Claims, WebIdentityError> {
+        let compact = Compact::read(token.expose())?;
+        let keeping = self.keeping(expected.issuer);
+        // First what costs nothing: nobody is asked about a token that could not count anyway. What is read here says nothing
+        // until the signature has been verified, which is of these very bytes.
+        let claims = Claims::read(&compact.claims, expected, keeping.settings().preset, now)?;
+        let wanted = Wanted { kid: compact.kid.as_deref(), alg: compact.alg };
+        let key = keeping.key(&self.client, wanted, now).await?;
+        if !key.verifies(compact.alg, compact.signed, &compact.signature) {
+            return Err(WebIdentityError::invalid("its signature is not its issuer's"));
+        }
+        Ok(claims)
     }
 
     /// By what issuers are asked, and whoever else vouches for people.

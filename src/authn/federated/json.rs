@@ -8,10 +8,10 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// The members of an object.
-pub(super) type Object = BTreeMap<String, Value>;
+pub(in crate::authn) type Object = BTreeMap<String, Value>;
 
 /// The object that `bytes` are, and nothing behind it.
-pub(super) fn object(bytes: &[u8]) -> Result<Object, String> {
+pub(in crate::authn) fn object(bytes: &[u8]) -> Result<Object, String> {
     let Strict(value) = serde_json::from_slice(bytes).map_err(|error| told(&error))?;
     match value {
         Value::Object(members) => Ok(members.into_iter().collect()),

@@ -156,14 +156,17 @@ async fn discover(client: &Client, settings: &IssuerSettings) -> Result<Url, Str
 }
 
 /// An address that a document names.
-pub(super) fn address_in(document: &json::Object, name: &str, of: &Url) -> Result<Url, String> {
+pub(in crate::authn) fn address_in(document: &json::Object, name: &str, of: &Url) -> Result<Url, String> {
     let text = document.get(name).and_then(Value::as_str).ok_or_else(|| format!("{of} has no `{name}`"))?;
     Url::parse(text).map_err(|error| format!("{of} has a `{name}` that is no URL: {error}"))
 }
 
 /// The issuer's own document (OpenID Connect Discovery 1.0, section 4), and where it was. It must be about this issuer, letter by letter
 /// (section 4.3): otherwise one issuer's keys would speak for another.
-pub(super) async fn described(client: &Client, settings: &IssuerSettings) -> Result<(Url, json::Object), String> {
+pub(in crate::authn) async fn described(
+    client: &Client,
+    settings: &IssuerSettings,
+) -> Result<(Url, json::Object), String> {
     let issuer = settings.issuer.url();
     let text = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(&issuer));
     let url = Url::parse(&text).map_err(|error| format!("{text}: {error}"))?;

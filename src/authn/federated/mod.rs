@@ -26,18 +26,17 @@ mod check;
 mod claims;
 mod error;
 mod issuers;
-mod json;
+pub(super) mod json;
 mod jwk;
 mod jws;
 mod keeping;
-mod pending;
 pub mod proof;
-mod provider;
-pub mod relying;
 pub mod settings;
 
+pub(super) use claims::Expected;
 pub use error::WebIdentityError;
 pub use issuers::Issuers;
+pub(super) use keeping::{address_in, described};
 pub use settings::{IssuerSettings, KeysFrom};
 
 use std::collections::BTreeMap;

@@ -64,7 +64,7 @@ impl IssuerSettings {
     }
 
     /// What may be reached for it. In the clear only what the configuration itself names so, which is on this machine then.
-    pub(super) fn reach(&self, plain_on_loopback: bool) -> Reach {
+    pub(in crate::authn) fn reach(&self, plain_on_loopback: bool) -> Reach {
         Reach { networks: self.networks.clone(), ca_file: self.ca_file.clone(), plain_on_loopback }
     }
 }

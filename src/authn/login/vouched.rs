@@ -6,7 +6,7 @@
 use super::factor::{self, Factor, Method};
 use super::{Bound, Half, Logins, Parts, Reason, Refused, people};
 use crate::authn::Caller;
-use crate::authn::federated::relying::Vouched;
+use crate::authn::outside::Vouched;
 use crate::authn::signed::From;
 use crate::base::Timestamp;
 use crate::model::{Actor, OutsideWord};

@@ -27,7 +27,6 @@ mod metadata;
 mod opening;
 mod party;
 mod refused;
-mod relying;
 mod service_provider;
 mod sp_fetcher;
 mod statements;

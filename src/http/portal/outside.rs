@@ -23,8 +23,8 @@ use super::step_up::before;
 use super::visit::{FLOW, Visit};
 use super::{enrol, factor};
 use crate::authn::Caller;
-use crate::authn::federated::relying::{Answer, Pending, Provider, ProviderError, Vouched};
 use crate::authn::login::{Half, Reason, Refused};
+use crate::authn::outside::{Answer, Pending, Provider, ProviderError, Vouched};
 use crate::authn::signed::From;
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{GateError, Operation, Proof};
@@ -90,13 +90,13 @@ fn anew(app: &App, next: &str, now: Timestamp) -> bool {
 
 async fn sent(app: &Arc<App>, visit: &Visit, name: &str, purpose: Purpose) -> Response {
     if app.providers.named(name).is_some_and(|provider| provider.saml().is_some()) {
-        return sent_with_a_request(app, visit, name, purpose).await;
+        return sent_by_saml(app, visit, name, purpose).await;
     }
     let Some(back) = back_to(app, name) else { return refused(&ProviderError::Unknown) };
     let chance = app.admin.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
     let now = app.clock.now();
     let what = (purpose.clone(), anew(app, &purpose.next, now), chance);
-    let begun = app.providers.begin(&app.admin.issuers, (name, &back), what, now).await;
+    let begun = app.providers.begin_oidc(&app.admin.issuers, (name, &back), what, now).await;
     let begun = begun.and_then(|(url, pending)| Ok((url, pending.seal(&app.admin.keys)?)));
     match begun {
         Ok((url, sealed)) => {
@@ -117,13 +117,13 @@ fn away(to: &url::Url) -> Response {
 }
 
 /// Sends somebody to a provider that speaks SAML.
-async fn sent_with_a_request(app: &Arc<App>, visit: &Visit, name: &str, purpose: Purpose) -> Response {
+async fn sent_by_saml(app: &Arc<App>, visit: &Visit, name: &str, purpose: Purpose) -> Response {
     let (worker, name) = (Arc::clone(app), name.to_owned());
     let begun = app.store.run(move |store| {
         let chance: [u8; 32] = worker.admin.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
         let now = worker.clock.now();
         let fresh = anew(&worker, &purpose.next, now);
-        let (url, pending) = worker.providers.send(store, &name, (purpose, fresh, chance), now)?;
+        let (url, pending) = worker.providers.begin_saml(store, &name, (purpose, fresh, chance), now)?;
         Ok::<_, ProviderError>((url, pending.seal(&worker.admin.keys)?))
     });
     match begun.await {
@@ -148,7 +148,7 @@ pub(super) async fn metadata(State(app): State<Arc<App>>, Path(name): Path<Strin
 
 /// Takes the form that a provider which speaks SAML has the browser send. It comes from a page of another site, as no other form here
 /// may: what counts is the cookie of the browser that began, and the request that the response answers.
-pub(super) async fn receive(State(app): State<Arc<App>>, Path(name): Path<String>, mut visit: Visit) -> Response {
+pub(super) async fn saml_acs(State(app): State<Arc<App>>, Path(name): Path<String>, mut visit: Visit) -> Response {
     if let Some(wait) = too_often(&app, &visit) {
         return wait;
     }
@@ -174,7 +174,7 @@ async fn received(app: &Arc<App>, name: &str, visit: &Visit) -> Result<(Vouched,
     let (worker, name) = (Arc::clone(app), name.to_owned());
     let judged = app.store.run(move |store| {
         let now = worker.clock.now();
-        let vouched = worker.providers.receive((store, &worker.admin.keys), &name, &pending, &response, now)?;
+        let vouched = worker.providers.finish_saml((store, &worker.admin.keys), &name, &pending, &response, now)?;
         Ok::<_, ProviderError>((vouched, pending.purpose))
     });
     judged.await
@@ -213,7 +213,7 @@ fn back_to(app: &App, name: &str) -> Option<String> {
 }
 
 /// Takes what somebody brings back.
-pub(super) async fn come_back(State(app): State<Arc<App>>, Path(name): Path<String>, visit: Visit) -> Response {
+pub(super) async fn oidc_callback(State(app): State<Arc<App>>, Path(name): Path<String>, visit: Visit) -> Response {
     if let Some(wait) = too_often(&app, &visit) {
         return wait;
     }
@@ -238,7 +238,7 @@ async fn came_back(app: &Arc<App>, name: &str, visit: &Visit) -> Result<(Vouched
     let (code, state) = (code.as_deref(), state.as_deref());
     let brought = Answer { code, state, iss: iss.as_deref(), error: error.as_deref() };
     let (issuers, now) = (&*app.admin.issuers, app.clock.now());
-    let vouched = app.providers.redeem((issuers, &app.store), (name, &back), &pending, brought, now).await?;
+    let vouched = app.providers.finish_oidc((issuers, &app.store), (name, &back), &pending, brought, now).await?;
     Ok((vouched, pending.purpose))
 }
 

@@ -1,24 +1,10 @@
-//! Outside providers by which people sign in here who have no account of ours: those of another firm, by its own.
+//! Sign-ins by outside providers that speak OpenID Connect: our side of the authorization code flow (OpenID Connect Core 1.0, section
+//! 3.1): where somebody is sent to, what they bring back, and what has to agree with what.
 //!
-//! Owns their registry and, of those that speak OpenID Connect, our side of the authorization code flow (OpenID Connect Core 1.0, section
-//! 3.1): where somebody is sent to, what they bring back, and what has to agree with what. The token that comes of it is verified as every
-//! token of an issuer is ([`super::Issuers`]). Whom it means here is not decided by it: an issuer and a subject are looked up, and nothing
-//! else of it is (threats O9). The same of those that speak SAML is in `authn/saml`.
-//!
-//! ```text
-//!  begin: state, nonce, verifier --sealed, in a cookie--+
-//!    |                                                  |
-//!    +--> the provider --code, state, iss--> redeem: same browser, same provider, in time --> its token --nonce--> who it is --> spent
-//! ```
-//!
-//! Whoever opens the page begins one, and anybody may bring back what they like. So nothing is written before a provider is believed;
-//! what is written then makes it count once, across restarts.
-//!
-//! Each provider has an address of its own that it sends people back to, and the answer of one is never taken for another's (RFC 9700,
-//! section 2.1; RFC 9207): the name is sealed with the rest, and where the provider names itself, that has to be it.
+//! Where the provider names itself in its answer, that has to be it (RFC 9207).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -28,16 +14,12 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use super::keeping::{address_in, described};
-pub use super::pending::Pending;
-use super::pending::{GOOD_FOR, SKEW};
-pub use super::provider::{By, Oidc, Provider, Vouched};
-use super::{Issuers, WebIdentityError, json};
-use crate::base::{Fault, Faulty, OidcProviderId, Secret, Timestamp};
-use crate::keys::KeysError;
-use crate::model::{Issuer, OidcProvider, OutsideIssuer, OutsideWord, Tags};
-use crate::sessions::Outside;
-use crate::store::{Store, StoreError};
+use super::pending::{Flow, GOOD_FOR, SKEW};
+use super::{Oidc, Pending, Provider, ProviderError, Providers, Vouched};
+use crate::authn::federated::{Expected, Issuers, WebIdentityError, address_in, described, json};
+use crate::base::{Secret, Timestamp};
+use crate::model::{Issuer, OutsideIssuer, OutsideWord};
+use crate::store::Store;
 
 /// How long its document counts, and how long that there is none.
 const DESCRIBED: SignedDuration = SignedDuration::from_hours(1);
@@ -74,140 +56,26 @@ struct Endpoints {
     says_who: bool,
 }
 
-/// Why nobody signed in.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// There is none of that name.
-    #[error("nobody signs in by that name here")]
-    Unknown,
-    /// What was brought back was not asked for here, or too long ago.
-    #[error("that sign-in was not begun in this browser, or too long ago: begin again")]
-    NotBegun,
-    /// The provider let nobody in.
-    #[error("{title} did not sign you in ({error})")]
-    Refused {
-        /// The provider.
-        title: String,
-        /// What it says.
-        error: String,
-    },
-    /// What it says is not believed.
-    #[error("what {title} says of you is not accepted; the log here says why")]
-    NotBelieved {
-        /// The provider.
-        title: String,
-        /// Which rule it breaks, in a word.
-        rule: &'static str,
-        /// Why not.
-        why: String,
-    },
-    /// It does not answer.
-    #[error("{title} does not answer as it should: try again in a moment; the log here says more")]
-    Away {
-        /// The provider.
-        title: String,
-        /// Why not.
-        why: String,
-    },
-    /// It is nothing that could be judged.
-    #[error("what came from the provider cannot be read")]
-    Malformed(String),
-    /// Nothing can be sealed.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// It cannot be written down that it was come back from.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl ProviderError {
-    /// Which rule was broken, in a word for the log.
-    #[must_use]
-    pub fn rule(&self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::NotBegun => "not-begun",
-            Self::Refused { .. } => "status",
-            Self::NotBelieved { rule, .. } => rule,
-            Self::Away { .. } => "provider",
-            Self::Malformed(_) => "form",
-            Self::Keys(_) | Self::Store(_) => "ours",
-        }
-    }
-
-    /// What is wrong, for the log: more than whoever is in front of the browser is told.
-    #[must_use]
-    pub fn detail(&self) -> String {
-        match self {
-            Self::NotBelieved { why, .. } | Self::Away { why, .. } | Self::Malformed(why) => why.clone(),
-            other => other.to_string(),
-        }
-    }
-}
-
-impl Faulty for ProviderError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Unknown | Self::NotBegun | Self::Refused { .. } | Self::NotBelieved { .. } | Self::Malformed(_) => {
-                Fault::Caller
-            }
-            Self::Away { .. } => Fault::Operator,
-            Self::Keys(error) => error.fault(),
-            Self::Store(error) => error.fault(),
-        }
-    }
-}
-
-/// The providers of the configuration; a reload exchanges them.
+/// What is remembered of providers, and of who came back from them.
 #[derive(Debug, Default)]
-pub struct Providers {
-    all: RwLock<Vec<Arc<Provider>>>,
+pub(super) struct Memory {
     described: Mutex<BTreeMap<Issuer, Described>>,
     /// Held by the one who asks for a document: of many who open a page at once one has us ask.
     asking: tokio::sync::Mutex<()>,
     /// Sign-ins that somebody came back from, and when.
     came_back: Mutex<BTreeMap<String, Timestamp>>,
-    /// Sessions that began by their word are told of them there.
-    outside: Outside,
 }
 
 /// When an issuer was asked for its document, and what came of it.
 type Described = (Timestamp, Result<Endpoints, String>);
 
 impl Providers {
-    /// These; `outside` hears of them, now and whenever they are exchanged.
-    #[must_use]
-    pub fn new(all: Vec<Provider>, outside: Outside) -> Self {
-        let new = Self { outside, ..Self::default() };
-        new.replace(all);
-        new
-    }
-
-    /// From now on these.
-    pub fn replace(&self, all: Vec<Provider>) {
-        self.outside.replace(all.iter().map(|provider| (provider.name.clone(), provider.rests())));
-        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into_iter().map(Arc::new).collect();
-        self.described.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// All of them.
-    #[must_use]
-    pub fn all(&self) -> Vec<Arc<Provider>> {
-        self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The one of this name.
-    #[must_use]
-    pub fn named(&self, name: &str) -> Option<Arc<Provider>> {
-        self.all().into_iter().find(|provider| provider.name == name)
-    }
-
     /// Where to send somebody who is to come back to `back`, and what their browser has to keep meanwhile; `chance` nobody can guess.
     /// Where `fresh`, they are to sign in there anew.
     ///
     /// # Errors
     /// When there is no such provider, or it does not say where.
-    pub async fn begin<T>(
+    pub async fn begin_oidc<T>(
         &self,
         issuers: &Issuers,
         (name, back): (&str, &str),
@@ -217,7 +85,7 @@ impl Providers {
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
         let oidc = provider.oidc()?;
         let [state, nonce, verifier] = chance.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-        let mut url = self.endpoints(issuers, &provider, now).await?.authorization;
+        let mut url = self.memory.endpoints(issuers, &provider, now).await?.authorization;
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", oidc.client_id.as_str())
@@ -232,7 +100,8 @@ impl Providers {
             let age = SKEW.as_secs().to_string();
             url.query_pairs_mut().append_pair("prompt", "login").append_pair("max_age", &age);
         }
-        Ok((url, Pending { provider: provider.name.clone(), state, nonce, verifier, begun: now, fresh, purpose }))
+        let flow = Flow::Oidc { state, nonce, verifier };
+        Ok((url, Pending { provider: provider.name.clone(), flow, begun: now, fresh, purpose }))
     }
 
     /// Who somebody is who came back to the address of the provider `name` with `answer`, in the browser that `pending` was kept in. It
@@ -240,7 +109,7 @@ impl Providers {
     ///
     /// # Errors
     /// When it does not go with what was begun, or the provider does not vouch for them in a way that is believed.
-    pub async fn redeem<T>(
+    pub async fn finish_oidc<T>(
         &self,
         (issuers, store): (&Issuers, &Store),
         (name, back): (&str, &str),
@@ -248,17 +117,15 @@ impl Providers {
         answer: Answer<'_>,
         now: Timestamp,
     ) -> Result<Vouched, ProviderError> {
-        if !pending.is_answered(name, answer.state, now) {
-            return Err(ProviderError::NotBegun);
-        }
+        let (nonce, verifier) = pending.answered(name, answer.state, now).ok_or(ProviderError::NotBegun)?;
         let provider = self.named(name).ok_or(ProviderError::Unknown)?;
         let oidc = provider.oidc()?;
         let not_believed =
             |rule, why: &str| ProviderError::NotBelieved { title: provider.title.clone(), rule, why: why.to_owned() };
-        if !self.comes_back(&pending.nonce, now) {
+        if !self.memory.comes_back(nonce, now) {
             return Err(ProviderError::NotBegun);
         }
-        let endpoints = self.endpoints(issuers, &provider, now).await?;
+        let endpoints = self.memory.endpoints(issuers, &provider, now).await?;
         let iss = answer.iss.map(|said| said == oidc.issuer.url());
         if iss == Some(false) || iss.is_none() && endpoints.says_who {
             return Err(not_believed("issuer", "its answer is another issuer's, or nobody's (RFC 9207)"));
@@ -270,37 +137,45 @@ impl Providers {
                 return Err(ProviderError::Refused { title: provider.title.clone(), error });
             }
         };
-        let token = redeem(issuers, &provider, &endpoints.token, (code, back, &pending.verifier)).await?;
-        let identity = issuers.verify(&registered(&provider, oidc, now), &token, now).await;
-        let identity = identity.map_err(|error| match error {
+        let token = redeem(issuers, &provider, &endpoints.token, (code, back, verifier)).await?;
+        let clients = BTreeSet::from([oidc.client_id.clone()]);
+        let expected = Expected { issuer: &oidc.issuer, clients: &clients };
+        let claims = issuers.claims(expected, &token, now).await.map_err(|error| match error {
             WebIdentityError::Away { .. } => {
                 ProviderError::Away { title: provider.title.clone(), why: error.to_string() }
             }
             error => not_believed("token", &error.to_string()),
         })?;
         let wanted = format!("{}:nonce", oidc.issuer.as_str());
-        let nonce = identity.context().find(|(key, _)| *key == wanted).map(|(_, values)| values);
-        if nonce != Some(std::slice::from_ref(&pending.nonce)) {
+        let said = claims.context.get(&wanted).map(Vec::as_slice);
+        if said.is_none_or(|said| said != [nonce]) {
             return Err(not_believed("nonce", "its token was not made for this sign-in: the `nonce` is another"));
         }
-        if identity.issued().is_none_or(|issued| now.duration_since(issued) > FRESH) {
+        if claims.issued.is_none_or(|issued| now.duration_since(issued) > FRESH) {
             return Err(not_believed("time", "its token is old, or does not say when it was made"));
         }
-        let authenticated = pending.authenticated(identity.authenticated(), now);
+        let authenticated = pending.authenticated(claims.authenticated, now);
         let authenticated = authenticated.map_err(|why| not_believed("authentication", &why))?;
-        let factor = identity.amr().iter().any(|word| provider.second_factor.contains(word));
+        let factor = claims.amr.iter().any(|word| provider.second_factor.contains(word));
         let word = OutsideWord {
             provider: provider.name.clone(),
-            issuer: OutsideIssuer::Oidc(identity.issuer().clone()),
+            issuer: OutsideIssuer::Oidc(oidc.issuer.clone()),
             registered: None,
             certificate: None,
-            subject: Some(identity.subject().to_owned()),
+            subject: Some(claims.subject.clone()),
             authenticated,
             ends: None,
         };
         let spending = pending.spending(now)?;
         store.run(move |store| spending.spent(store)).await?;
-        Ok(Vouched::new(Arc::clone(&provider), word, identity.subject().to_owned(), factor))
+        Ok(Vouched::new(Arc::clone(&provider), word, claims.subject, factor))
+    }
+}
+
+impl Memory {
+    /// Whoever is asked next is asked for its document anew.
+    pub(super) fn forget_documents(&self) {
+        self.described.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Whether somebody comes back from the sign-in with this `nonce` for the first time: a provider is asked about each once, whatever
@@ -400,17 +275,4 @@ fn wanted(oidc: &Oidc, (code, back, verifier): (&str, &str, &str)) -> (Secret<St
     let half = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", half(oidc.client_id.as_str()), half(secret.expose()));
     (Secret::new(form.finish()), Some(Secret::new(format!("Basic {}", STANDARD.encode(pair)))))
-}
-
-/// The provider as tokens are verified for one.
-fn registered(provider: &Provider, oidc: &Oidc, now: Timestamp) -> OidcProvider {
-    OidcProvider {
-        id: OidcProviderId::from_bytes([0; 16]),
-        account: provider.account.clone(),
-        issuer: oidc.issuer.clone(),
-        clients: BTreeSet::from([oidc.client_id.clone()]),
-        thumbprints: Vec::new(),
-        created: now,
-        tags: Tags::default(),
-    }
 }

@@ -1,20 +1,13 @@
-//! Sign-ins by outside SAML providers: the twin of the authorization code flow of [`crate::authn::federated::relying`], in the same
-//! registry of providers, so that pages, invitations and engagements know of one sort.
-//!
-//! ```text
-//!  begin: a request of its own name --sealed, in a cookie--+
-//!    |                                                     |
-//!    +--> the provider --response, posted--> receive: same browser, same provider, in time, that request --judge--> who it is --> spent
-//! ```
+//! Sign-ins by outside providers that speak SAML: our side of the web browser SSO profile (SAML profiles, section 4.1).
 //!
 //! Nobody signs in by a response that was not asked for (threats S7): somebody else could have it posted by any browser. What is not
 //! believed leaves everything as it was: the request and the assertion are spent together, in one act, when they are.
 
 use jiff::SignedDuration;
 
-use super::party::Known;
-use super::{Expected, IdentityProvider, Opening, Party, Rule, SamlAssertion, judge};
-use crate::authn::federated::relying::{By, Pending, Provider, ProviderError, Providers, Vouched};
+use super::pending::Flow;
+use super::{By, Pending, Provider, ProviderError, Providers, Vouched};
+use crate::authn::saml::{Expected, IdentityProvider, Known, Opening, Party, Rule, SamlAssertion, judge};
 use crate::base::{Secret, Timestamp};
 use crate::keys::Keys;
 use crate::model::saml_encryption::SealedPrivateKey;
@@ -34,7 +27,7 @@ impl Providers {
     ///
     /// # Errors
     /// When there is no such provider, or nobody can be sent to it.
-    pub fn send<T>(
+    pub fn begin_saml<T>(
         &self,
         store: &Store,
         name: &str,
@@ -48,7 +41,8 @@ impl Providers {
         let id = format!("_{}", hex::encode(chance));
         let away = |why: String| ProviderError::Away { title: provider.title.clone(), why };
         let url = party.sends(&known, (&id, fresh), now).map_err(away)?;
-        Ok((url, Pending::of_request(&provider.name, (id, fresh), now, purpose)))
+        let flow = Flow::Saml { request_id: id };
+        Ok((url, Pending { provider: provider.name.clone(), flow, begun: now, fresh, purpose }))
     }
 
     /// Who somebody is whose browser, in which `pending` was kept, posted `response` to the address of the provider `name`. The
@@ -56,7 +50,7 @@ impl Providers {
     ///
     /// # Errors
     /// When it does not go with what was begun, or the provider does not vouch for them in a way that is believed.
-    pub fn receive<T>(
+    pub fn finish_saml<T>(
         &self,
         (store, keys): (&Store, &Keys),
         name: &str,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::relying::ProviderError;
+use super::ProviderError;
 use crate::authn::saml::{Known, Party};
 use crate::base::Secret;
 use crate::model::oidc_provider::ClientId;
@@ -90,7 +90,7 @@ pub struct Vouched {
 }
 
 impl Vouched {
-    pub(in crate::authn) fn new(provider: Arc<Provider>, word: OutsideWord, subject: String, factor: bool) -> Self {
+    pub(super) fn new(provider: Arc<Provider>, word: OutsideWord, subject: String, factor: bool) -> Self {
         Self { provider, word, subject, factor }
     }
 

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::relying::ProviderError;
+use super::ProviderError;
 use crate::base::Timestamp;
 use crate::keys::{Keys, KeysError};
 use crate::model::Actor;
@@ -27,10 +27,7 @@ const OWNER: &str = "outside-sign-in";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pending<T> {
     pub(super) provider: String,
-    pub(super) state: String,
-    /// That, or the ID of a request of SAML.
-    pub(super) nonce: String,
-    pub(super) verifier: String,
+    pub(super) flow: Flow,
     pub(super) begun: Timestamp,
     /// They have to sign in there anew: that they are signed in there is not enough.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -39,29 +36,33 @@ pub struct Pending<T> {
     pub purpose: T,
 }
 
+/// What an answer is known by, in the protocol of the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Flow {
+    /// OpenID Connect: `state` comes back in the address, `nonce` in the token, and whoever redeems the code knows `verifier` (RFC 7636).
+    Oidc { state: String, nonce: String, verifier: String },
+    /// SAML: a response names the request that it answers.
+    Saml { request_id: String },
+}
+
 impl<T> Pending<T> {
-    /// A sign-in that was begun at the SAML provider `provider`, by a request called `id`.
-    pub(in crate::authn) fn of_request(
-        provider: &str,
-        (id, fresh): (String, bool),
-        begun: Timestamp,
-        purpose: T,
-    ) -> Self {
-        let (state, verifier) = (String::new(), String::new());
-        Self { provider: provider.to_owned(), state, nonce: id, verifier, begun, fresh, purpose }
+    /// The nonce and the verifier, if what came back to the address of the provider `name` with this `state` belongs to it, and is in time.
+    pub(super) fn answered(&self, name: &str, state: Option<&str>, now: Timestamp) -> Option<(&str, &str)> {
+        let Flow::Oidc { state: own, nonce, verifier } = &self.flow else { return None };
+        let fits = self.is_of(name, GOOD_FOR, now) && state == Some(own.as_str());
+        fits.then_some((nonce, verifier))
     }
 
-    /// Whether what came back to the address of the provider `name` with this `state` belongs to it, and is in time.
-    pub(super) fn is_answered(&self, name: &str, state: Option<&str>, now: Timestamp) -> bool {
-        let in_time = (SignedDuration::ZERO..=GOOD_FOR).contains(&now.duration_since(self.begun));
-        self.provider == name && state == Some(self.state.as_str()) && in_time
+    /// What the request was called that was made of the SAML provider `name`, no longer ago than `within`.
+    pub(super) fn request(&self, name: &str, within: SignedDuration, now: Timestamp) -> Option<&str> {
+        let Flow::Saml { request_id } = &self.flow else { return None };
+        self.is_of(name, within, now).then_some(request_id)
     }
 
-    /// What the request was called that was made of the SAML provider `provider`, no longer ago than `within`.
-    pub(in crate::authn) fn request(&self, provider: &str, within: SignedDuration, now: Timestamp) -> Option<&str> {
-        let in_time = (SignedDuration::ZERO..=within).contains(&now.duration_since(self.begun));
-        let fits = self.provider == provider && in_time && self.verifier.is_empty();
-        fits.then_some(self.nonce.as_str())
+    /// Whether it was begun at the provider `name`, no longer ago than `within`.
+    fn is_of(&self, name: &str, within: SignedDuration, now: Timestamp) -> bool {
+        self.provider == name && (SignedDuration::ZERO..=within).contains(&now.duration_since(self.begun))
     }
 
     /// When they signed in there, who say that they did at `said`. Whoever was to do so anew did after they were sent, by our clock: what
@@ -69,7 +70,7 @@ impl<T> Pending<T> {
     ///
     /// # Errors
     /// When they should have and did not, or say that they will.
-    pub(in crate::authn) fn authenticated(&self, said: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, String> {
+    pub(super) fn authenticated(&self, said: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, String> {
         let at = match said {
             Some(at) if at.duration_since(now) > SKEW => {
                 return Err(format!("it says that they sign in at {at}, which is in the future: here it is {now}"));
@@ -91,9 +92,13 @@ impl<T> Pending<T> {
     ///
     /// # Errors
     /// When that cannot be put together.
-    pub(in crate::authn) fn spending(&self, now: Timestamp) -> Result<Spending, StoreError> {
+    pub(super) fn spending(&self, now: Timestamp) -> Result<Spending, StoreError> {
         let until = self.begun.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX);
-        let digest = Sha256::digest(&self.nonce).into();
+        let once = match &self.flow {
+            Flow::Oidc { nonce, .. } => nonce,
+            Flow::Saml { request_id } => request_id,
+        };
+        let digest = Sha256::digest(once).into();
         let mut commit = Commit::new(Actor::task("sign-in"), now, Intent::Widen);
         commit.spend(Spent::SignIn, &digest, until)?;
         Ok(Spending { commit, digest })
@@ -101,9 +106,9 @@ impl<T> Pending<T> {
 }
 
 /// A commit by which a sign-in that was begun is over.
-pub(in crate::authn) struct Spending {
+pub(super) struct Spending {
     /// What else is written with it, in one act, is added here.
-    pub(in crate::authn) commit: Commit,
+    pub(super) commit: Commit,
     digest: [u8; 32],
 }
 
@@ -112,7 +117,7 @@ impl Spending {
     ///
     /// # Errors
     /// When somebody came back from that sign-in before; a conflict, when what is written with it was there; when it cannot be written.
-    pub(in crate::authn) fn spent(self, store: &Store) -> Result<(), ProviderError> {
+    pub(super) fn spent(self, store: &Store) -> Result<(), ProviderError> {
         match store.commit(self.commit) {
             Ok(_) => Ok(()),
             Err(error @ StoreError::Conflict { .. }) => {
@@ -137,5 +142,39 @@ impl<T: Serialize + for<'de> Deserialize<'de>> Pending<T> {
     #[must_use]
     pub fn open(keys: &Keys, text: &str) -> Option<Self> {
         keys.open_text(OWNER, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn begun(flow: Flow) -> Pending<()> {
+        Pending { provider: "firm".to_owned(), flow, begun: at(1_000), fresh: false, purpose: () }
+    }
+
+    #[test]
+    fn what_was_begun_is_answered_in_its_own_protocol_by_its_own_provider_in_time() {
+        let text = str::to_owned;
+        let oidc = begun(Flow::Oidc { state: text("s"), nonce: text("n"), verifier: text("v") });
+        assert_eq!(oidc.answered("firm", Some("s"), at(1_600)), Some(("n", "v")));
+        assert_eq!(oidc.request("firm", GOOD_FOR, at(1_001)), None);
+        for (name, state, now) in
+            [("other", Some("s"), 1_001), ("firm", Some("n"), 1_001), ("firm", None, 1_001), ("firm", Some("s"), 1_601)]
+        {
+            assert_eq!(oidc.answered(name, state, at(now)), None, "{name} {state:?} {now}");
+        }
+        let saml = begun(Flow::Saml { request_id: text("_r") });
+        assert_eq!(saml.request("firm", GOOD_FOR, at(1_600)), Some("_r"));
+        for state in [None, Some(""), Some("_r")] {
+            assert_eq!(saml.answered("firm", state, at(1_001)), None, "{state:?}");
+        }
+        for (name, now) in [("other", 1_001), ("firm", 1_601), ("firm", 999)] {
+            assert_eq!(saml.request(name, GOOD_FOR, at(now)), None, "{name} {now}");
+        }
     }
 }
