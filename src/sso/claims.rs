@@ -137,16 +137,10 @@ impl Sso {
         let is_for_roles = tells("roles") || client.claims.values().any(|source| *source == ClaimSource::Roles);
         let roles = if is_for_roles { self.roles_of(user, &consent.whence, now)? } else { None };
         let told = |source: &ClaimSource| match source {
-            ClaimSource::Name => Some(user.name.to_string().into()),
-            ClaimSource::Login => Some(user.login.clone().into()),
-            ClaimSource::Mail => user.mail.clone().map(Value::from),
-            ClaimSource::DisplayName => user.display_name.clone().map(Value::from),
-            ClaimSource::EmployeeId => user.employee_id.clone().map(Value::from),
-            ClaimSource::Arn => Some(person.arn.as_str().into()),
             ClaimSource::Groups => Some(json!(person.groups.as_ref())),
             ClaimSource::Roles => roles.as_ref().map(|roles| json!(roles)),
-            ClaimSource::Tag(key) => user.tags.get(key).cloned().map(Value::from),
             ClaimSource::AwsTags => aws_tags(user),
+            source => source.text_of(user, &self.admin.account).map(Value::from),
         };
         let standard = [
             ("name", ClaimSource::DisplayName),

@@ -44,7 +44,7 @@ impl Admin {
     fn alike_in(&self, snapshot: &dyn Snapshot, source: &ClaimSource) -> Result<HashSet<String>, StoreError> {
         let (mut first, mut alike) = (HashMap::<String, UserId>::new(), HashSet::new());
         for_everybody(snapshot, |user| {
-            let Some(text) = self.value_of(user, source) else { return };
+            let Some(text) = source.text_of(user, &self.account) else { return };
             let text = text.to_lowercase();
             if *first.entry(text.clone()).or_insert(user.id) != user.id {
                 alike.insert(text);

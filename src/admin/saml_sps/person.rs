@@ -7,7 +7,7 @@ use crate::base::text::printable;
 use crate::gate::Authorized;
 use crate::model::client::ClaimSource;
 use crate::model::saml_sp::{AttributeValue, NameId};
-use crate::model::{Arn, Entity, MemberKind, SamlSp, User};
+use crate::model::{Entity, MemberKind, SamlSp, User};
 use crate::rights::Library;
 use crate::rights::find::by_name_or_id;
 
@@ -50,7 +50,7 @@ impl Admin {
         told.push(match &sp.name_id {
             NameId::Persistent => "NameID: a name for them that it alone has".to_owned(),
             NameId::Transient => "NameID: another name each time".to_owned(),
-            NameId::EmailAddress(source) | NameId::Unspecified(source) => match self.value_of(user, source) {
+            NameId::EmailAddress(source) | NameId::Unspecified(source) => match source.text_of(user, &self.account) {
                 Some(value) if self.is_others_too(source, &value)? => {
                     format!("no NameID, and so no assertion: somebody else has the same {source}")
                 }
@@ -77,22 +77,6 @@ impl Admin {
             let all: Vec<String> = groups.iter().map(|name| (*name).to_owned()).collect();
             return Some(all).filter(|all| !all.is_empty());
         }
-        self.value_of(user, source).map(|text| vec![text])
-    }
-
-    /// One value of something that is known of somebody; `None` of what has several.
-    #[must_use]
-    pub fn value_of(&self, user: &User, source: &ClaimSource) -> Option<String> {
-        let text = match source {
-            ClaimSource::Name => Some(user.name.to_string()),
-            ClaimSource::Login => Some(user.login.clone()),
-            ClaimSource::Mail => user.mail.clone(),
-            ClaimSource::DisplayName => user.display_name.clone(),
-            ClaimSource::EmployeeId => user.employee_id.clone(),
-            ClaimSource::Arn => Some(Arn::user(&self.account, &user.path, &user.name).to_string()),
-            ClaimSource::Tag(key) => user.tags.get(key).cloned(),
-            ClaimSource::Groups | ClaimSource::Roles | ClaimSource::AwsTags => None,
-        };
-        text.filter(|text| !text.is_empty())
+        source.text_of(user, &self.account).map(|text| vec![text])
     }
 }

@@ -226,3 +226,29 @@ fn words_have_one_spelling() {
     }
     assert!(["", "tag/", "password"].iter().all(|bad| bad.parse::<ClaimSource>().is_err()));
 }
+
+#[test]
+fn what_is_empty_is_told_to_nobody() {
+    let account: AccountId = "123456789012".parse().unwrap();
+    let mut ann = User::made_up(1, "ann");
+    ann.mail = Some("ann@example.test".to_owned());
+    ann.tags = [("team".to_owned(), "red".to_owned()), ("floor".to_owned(), String::new())].into();
+    let told = |user: &User, source: &str| source.parse::<ClaimSource>().unwrap().text_of(user, &account);
+    for (source, text) in [
+        ("name", "ann"),
+        ("login", "ann"),
+        ("mail", "ann@example.test"),
+        ("arn", "arn:aws:iam::123456789012:user/ann"),
+        ("tag/team", "red"),
+    ] {
+        assert_eq!(told(&ann, source).as_deref(), Some(text), "{source}");
+    }
+    for source in ["display_name", "employee_id", "tag/floor", "tag/none", "groups", "roles", "aws_tags"] {
+        assert_eq!(told(&ann, source), None, "{source}");
+    }
+    let empty = || Some(String::new());
+    let bob = User { mail: empty(), display_name: empty(), employee_id: empty(), login: String::new(), ..ann };
+    for source in ["login", "mail", "display_name", "employee_id"] {
+        assert_eq!(told(&bob, source), None, "{source}");
+    }
+}

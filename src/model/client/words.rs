@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::ClientError;
+use crate::model::{AccountId, Arn, User};
 
 /// What a client calls itself by. Small letters alone, so that no two differ by case and a Deny on one is a Deny on all spellings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,6 +83,25 @@ pub enum ClaimSource {
     Tag(String),
     /// All tags, in the form in which AWS takes them for its sessions.
     AwsTags,
+}
+
+impl ClaimSource {
+    /// What it says of `user`, somebody of `account`, in one text: `None` where that is not known, or empty, and of what is several
+    /// things or takes a decision.
+    #[must_use]
+    pub fn text_of(&self, user: &User, account: &AccountId) -> Option<String> {
+        let text = match self {
+            Self::Name => Some(user.name.to_string()),
+            Self::Login => Some(user.login.clone()),
+            Self::Mail => user.mail.clone(),
+            Self::DisplayName => user.display_name.clone(),
+            Self::EmployeeId => user.employee_id.clone(),
+            Self::Arn => Some(Arn::user(account, &user.path, &user.name).to_string()),
+            Self::Tag(key) => user.tags.get(key).cloned(),
+            Self::Groups | Self::Roles | Self::AwsTags => None,
+        };
+        text.filter(|text| !text.is_empty())
+    }
 }
 
 const EXPECTED_ID: &str =

@@ -91,7 +91,7 @@ impl Sso {
             AttributeValue::Text(words) => vec![words.clone()],
             AttributeValue::Of(ClaimSource::Groups) => groups.to_vec(),
             AttributeValue::Of(ClaimSource::Roles) => roles.clone().unwrap_or_default(),
-            AttributeValue::Of(source) => self.admin.value_of(who.user, source).into_iter().collect(),
+            AttributeValue::Of(source) => source.text_of(who.user, &self.admin.account).into_iter().collect(),
         };
         let mut attributes: Vec<Attribute> = rules
             .iter()
@@ -134,7 +134,7 @@ impl Sso {
                 format!("_{}", self.pairwise(&sector, who.session.id.as_bytes(), now)?)
             }
             NameId::EmailAddress(source) | NameId::Unspecified(source) => {
-                let text = self.admin.value_of(who.user, source).ok_or_else(|| {
+                let text = source.text_of(who.user, &self.admin.account).ok_or_else(|| {
                     NotTold::Nameless(format!("the directory says no {source} of them, which they are known by there"))
                 })?;
                 if self.admin.is_others_too(source, &text).map_err(SamlError::from)? {
