@@ -8,6 +8,7 @@ use super::raw::{Value, Written};
 use super::section::Section;
 use super::values::{Meant, Misfit, from_text, is_tag_key, no_tag_key};
 use crate::issue::{Template, TemplateError, Templates};
+use crate::model::tags::held_key;
 use crate::rights::Ages;
 
 /// What the configuration says of sessions.
@@ -54,7 +55,7 @@ impl Meant for BTreeMap<String, Template> {
             if !is_tag_key(&entry.key) {
                 misfits.push(no_tag_key(entry));
             }
-            if tags.keys().any(|key: &String| key.to_lowercase() == entry.key.to_lowercase()) {
+            if held_key(tags.keys(), &entry.key).is_some() {
                 let why = format!("`{}` is set twice: keys have no case", crate::base::text::printable(&entry.key));
                 misfits.push(Misfit { place: entry.place, found: String::new(), why: Some(why) });
             }

@@ -200,8 +200,8 @@ impl Target {
             let held = iam::entitlements(snapshot, &Holder::User(user.id))?.value;
             // What an administrator hangs on somebody stands above what the directory says, as with `aws:PrincipalTag`; keys
             // have no case.
-            let ours = |key: &str| held.tags.iter().any(|(own, _)| own.to_lowercase() == key.to_lowercase());
-            target.tags = user.tags.iter().filter(|(key, _)| !ours(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            let theirs = user.tags.iter().filter(|(key, _)| held.tags.key(key).is_none());
+            target.tags = theirs.map(|(key, value)| (key.clone(), value.clone())).collect();
             target.tags.extend(plain(&held.tags));
             target.boundary = boundary(snapshot, held.boundary)?;
         }

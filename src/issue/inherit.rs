@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::IssueError;
 use crate::authn::federated;
 use crate::model::Session;
+use crate::model::tags::held_key;
 
 /// Tags, and who is behind it: of its own, and taken over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,8 +50,7 @@ impl Inherited {
         let SessionTags { mut tags, mut transitive } = asked;
         let Some(parent) = parent else { return Ok(Self { tags, transitive, source_identity }) };
         for key in &parent.transitive {
-            let own = tags.keys().find(|own| own.to_lowercase() == key.to_lowercase());
-            if let Some(own) = own {
+            if let Some(own) = held_key(tags.keys(), key) {
                 let message =
                     format!("the tag `{own}` is transitive in the session that asks, and cannot be set again");
                 return Err(IssueError::NotYours(message));

@@ -43,7 +43,7 @@ impl Tags {
         if value.chars().count() > LONGEST_VALUE || !value.chars().all(allowed) {
             return Err(TagError::Value(shown()));
         }
-        let held = self.key(key);
+        let held = held_key(self.0.keys(), key).cloned();
         if held.is_none() && self.0.len() >= MOST {
             return Err(TagError::TooMany);
         }
@@ -56,7 +56,8 @@ impl Tags {
 
     /// Takes a tag away; false when there was none.
     pub fn remove(&mut self, key: &str) -> bool {
-        self.key(key).is_some_and(|held| self.0.remove(&held).is_some())
+        let held = held_key(self.0.keys(), key).cloned();
+        held.is_some_and(|held| self.0.remove(&held).is_some())
     }
 
     /// All of them, by key.
@@ -70,11 +71,17 @@ impl Tags {
         self.0.is_empty()
     }
 
-    /// The key as it is held.
-    fn key(&self, key: &str) -> Option<String> {
-        let folded = key.to_lowercase();
-        self.0.keys().find(|held| held.to_lowercase() == folded).cloned()
+    /// The key as it is held that is `key` but for case.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Option<&str> {
+        held_key(self.0.keys(), key).map(String::as_str)
     }
+}
+
+/// The one of `held` that is `key` but for case: two such keys are one.
+pub fn held_key<'a>(held: impl IntoIterator<Item = &'a String>, key: &str) -> Option<&'a String> {
+    let folded = key.to_lowercase();
+    held.into_iter().find(|held| held.to_lowercase() == folded)
 }
 
 /// `text` as the value of a tag: what values cannot hold is replaced by `-`, and it is cut to what fits.
@@ -99,6 +106,7 @@ mod tests {
         tags.set("Team", "red").unwrap();
         tags.set("team", "blue").unwrap();
         assert_eq!(tags.iter().collect::<Vec<_>>(), [("team", "blue")]);
+        assert_eq!((tags.key("TEAM"), tags.key("tea")), (Some("team"), None));
         assert!(tags.remove("TEAM") && !tags.remove("TEAM") && tags.is_empty());
     }
 

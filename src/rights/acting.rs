@@ -10,6 +10,7 @@ use super::effective::{Effective, Held};
 use super::granted::Granted;
 use super::{Reading, root_context};
 use crate::base::{GrantId, Timestamp, UserId};
+use crate::model::tags::held_key;
 use crate::model::{
     AccountId, Arn, CredentialOwner, Entity, Member, Resource, Role, Session, SessionKind, SessionName, UniqueId, User,
     Zone,
@@ -308,7 +309,7 @@ fn brought(session: &Session) -> BTreeMap<String, Vec<String>> {
 
 /// A session's tag stands in the place of its role's of the same key; keys have no case.
 fn overlay(tags: &mut BTreeMap<String, String>, with: &BTreeMap<String, String>) {
-    tags.retain(|key, _| !with.keys().any(|own| own.to_lowercase() == key.to_lowercase()));
+    tags.retain(|key, _| held_key(with.keys(), key).is_none());
     tags.extend(with.iter().map(|(key, value)| (key.clone(), value.clone())));
 }
 

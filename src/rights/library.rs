@@ -470,7 +470,7 @@ impl Titled {
 /// The tags of a user. What an administrator hangs on somebody here stands above what the directory says; keys have no case.
 fn tags(user: &User, held: &Entitlements) -> BTreeMap<String, String> {
     let mut tags = user.tags.clone();
-    tags.retain(|key, _| !held.tags.iter().any(|(ours, _)| ours.to_lowercase() == key.to_lowercase()));
+    tags.retain(|key, _| held.tags.key(key).is_none());
     tags.extend(held.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     tags
 }

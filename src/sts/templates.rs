@@ -20,6 +20,7 @@ use crate::base::Timestamp;
 use crate::base::text::printable_within;
 use crate::gate::{Gate, Operation};
 use crate::issue::{IssueError, Stated};
+use crate::model::tags::held_key;
 use crate::model::{Session, SessionName, User};
 use crate::query::{Params, QueryError};
 
@@ -141,11 +142,9 @@ impl Sts {
         }
         let asked = params.tags()?;
         for (key, stated) in tags {
-            // Keys have no case.
-            let same = |own: &&String| own.to_lowercase() == key.to_lowercase();
-            let asked = asked.keys().find(same).and_then(|own| asked.get(own));
+            let asked = held_key(asked.keys(), &key).and_then(|own| asked.get(own));
             // What goes on from the session before comes anyway, and cannot be asked for again.
-            let goes_on = parent.and_then(|parent| parent.tags.get(parent.transitive.iter().find(same)?));
+            let goes_on = parent.and_then(|parent| parent.tags.get(held_key(&parent.transitive, &key)?));
             let wrong = asked.into_iter().chain(goes_on).find(|value| Some(*value) != stated.as_ref());
             if let Some(wrong) = wrong {
                 return Err(another("Tags", &format!("the tag {key}"), (wrong, stated.as_deref()), person));

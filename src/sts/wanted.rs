@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::issue::{Inherited, SessionTags};
+use crate::model::tags::held_key;
 use crate::model::{Session, SessionName, Tags};
 use crate::policy::{Document, Kind};
 use crate::query::params::invalid;
@@ -21,15 +22,14 @@ pub(super) fn asked_tags(params: &Params) -> Result<SessionTags, QueryError> {
     let mut checked = Tags::default();
     let tags = params.tags()?;
     for (key, value) in &tags {
-        let again = checked.iter().any(|(held, _)| held.to_lowercase() == key.to_lowercase());
-        if again {
+        if checked.key(key).is_some() {
             return Err(invalid(Some(key), "tags", "Tag keys must not be repeated, whatever their case"));
         }
         checked.set(key, value).map_err(|why| invalid(Some(key), "tags", &why.to_string()))?;
     }
     let mut transitive = BTreeSet::new();
     for key in params.list("TransitiveTagKeys")? {
-        let held = tags.keys().find(|held| held.to_lowercase() == key.to_lowercase());
+        let held = held_key(tags.keys(), key);
         let held = held.ok_or_else(|| invalid(Some(key), "transitiveTagKeys", "Member must be the key of a tag"))?;
         transitive.insert(held.clone());
     }

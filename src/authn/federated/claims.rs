@@ -227,8 +227,7 @@ fn tags(said: &Object) -> Result<SessionTags, WebIdentityError> {
         list => texts(list).ok_or_else(|| rejected("`transitive_tag_keys` must be a list of texts".to_owned()))?,
     };
     for key in transitive {
-        let held = tags.principal.iter().find(|(held, _)| held.to_lowercase() == key.to_lowercase());
-        let Some((held, _)) = held else {
+        let Some(held) = tags.principal.key(&key) else {
             return Err(rejected(format!("`{}` is to be transitive, and is no tag", printable(&key))));
         };
         if !tags.transitive.iter().any(|other| other == held) {

@@ -313,12 +313,10 @@ impl<'a> Said<'a> {
             tags.principal.set(key, value).map_err(|error| self.no(&name, &error))?;
         }
         for key in self.all("TransitiveTagKeys").unwrap_or_default() {
-            let held = tags.principal.iter().find(|(held, _)| held.to_lowercase() == key.to_lowercase());
-            let held = held.map(|(held, _)| held.to_owned());
             let no = || self.no("TransitiveTagKeys", &format!("`{}` is no tag", printable(key)));
-            let held = held.ok_or_else(no)?;
-            if !tags.transitive.contains(&held) {
-                tags.transitive.push(held);
+            let held = tags.principal.key(key).ok_or_else(no)?;
+            if !tags.transitive.iter().any(|other| other == held) {
+                tags.transitive.push(held.to_owned());
             }
         }
         Ok(tags)

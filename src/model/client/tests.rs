@@ -5,6 +5,7 @@ use sha2::Digest as _;
 
 use super::*;
 use crate::base::Secret;
+use crate::model::{AccountId, User};
 
 fn uri(text: &str) -> RedirectUri {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
