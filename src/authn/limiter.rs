@@ -128,7 +128,7 @@ impl<K: Hash + Eq + Clone> Attempts<K> {
         let mut state = self.lock();
         let now = now.max(state.latest);
         state.latest = now;
-        let ends = now.saturating_add(limits.window).unwrap_or(Timestamp::MAX);
+        let ends = clock::later(now, limits.window);
         if let Some(window) = state.windows.get_mut(&key).filter(|window| !clock::expired(window.ends, now)) {
             if window.begun >= limits.failures {
                 return Err(TooOftenError { left: window.ends.duration_since(now) });

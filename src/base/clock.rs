@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 pub use jiff::Timestamp;
 pub use mark::Mark;
 pub use steady::SteadyClock;
@@ -109,6 +110,12 @@ pub fn expired(at: Timestamp, now: Timestamp) -> bool {
     now >= at
 }
 
+/// The moment `by` after `at`, or the end of time.
+#[must_use]
+pub fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
 /// What a machine knows of time.
 pub trait Hands: Send + Sync {
     /// What the wall clock says, which anybody may set.
@@ -189,6 +196,13 @@ mod tests {
         let noon: Timestamp = "2026-03-12T12:00:00Z".parse().unwrap();
         assert!(!expired(noon, "2026-03-12T11:59:59.999Z".parse().unwrap()));
         assert!(expired(noon, noon));
+    }
+
+    #[test]
+    fn nothing_is_later_than_the_end_of_time() {
+        let noon: Timestamp = "2026-03-12T12:00:00Z".parse().unwrap();
+        assert_eq!(later(noon, SignedDuration::from_mins(1)), "2026-03-12T12:01:00Z".parse().unwrap());
+        assert_eq!(later(noon, SignedDuration::MAX), Timestamp::MAX);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::output::{Column, Output, moment};
 use super::session::{Session, encoded, remark};
 use crate::admin::grants::{Act, Activity, EngagementChange, EngagementView, Invited, NewEngagement, SignsIn};
 use crate::base::Timestamp;
-use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::clock::{Clock as _, SystemClock, later};
 use crate::model::{Hours, Zone};
 
 /// `bailey engagement`.
@@ -144,7 +144,7 @@ impl End {
     fn moment(self) -> Timestamp {
         match self {
             Self::At(at) => at,
-            Self::In(span) => SystemClock.now().saturating_add(span).unwrap_or(Timestamp::MAX),
+            Self::In(span) => later(SystemClock.now(), span),
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Timestamp;
-use crate::base::clock::{Clock, expired};
+use crate::base::clock::{Clock, expired, later};
 use crate::http::public::Front;
 use crate::http::tls::Validity;
 use crate::telemetry::{Board, Part};
@@ -49,7 +49,7 @@ pub fn post(front: &Front, board: &Board, now: Timestamp) {
         None => Part::green(format!("listens on {}, without TLS", front.address())),
         Some(validity) => certificate(&format!("listens on {}", front.address()), validity, front.trouble(), now),
     };
-    board.post(front.section(), part.good_until(now.saturating_add(HOLDS).unwrap_or(Timestamp::MAX)));
+    board.post(front.section(), part.good_until(later(now, HOLDS)));
 }
 
 /// How a listener is that has this certificate.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminError;
 use crate::admin::iam::providers::fetched::address;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{SamlProviderId, Timestamp};
 use crate::http::App;
 use crate::model::SpName;
@@ -138,7 +138,7 @@ impl<P: Publishers> Rounds<P> {
         let longer = |failed: &Failed| failed.wait.saturating_add(failed.wait).min(LONGEST_RETRY);
         let retry = self.failed.get(&key).map_or(RETRY, longer);
         let wait = if why.is_none() { AGAIN } else { retry };
-        self.due.insert(key.clone(), now.saturating_add(wait).unwrap_or(Timestamp::MAX));
+        self.due.insert(key.clone(), later(now, wait));
         match why {
             None => drop(self.failed.remove(&key)),
             Some(why) => {

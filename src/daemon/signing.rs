@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Outcome;
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::http::App;
 use crate::keys::{Algorithm, KeyEvent, RotationError, SamlKey, SamlKeyState};
 use crate::model::Actor;
@@ -99,7 +99,7 @@ fn aged(keys: &[SamlKey], now: Timestamp) -> Option<Timestamp> {
         SamlKeyState::Current { signs_from } => Some(signs_from),
         SamlKeyState::Published | SamlKeyState::Retiring { .. } => None,
     })?;
-    expired(since.saturating_add(REMINDED_AFTER).unwrap_or(Timestamp::MAX), now).then_some(since)
+    expired(later(since, REMINDED_AFTER), now).then_some(since)
 }
 
 fn reminder(since: Timestamp) -> Part {

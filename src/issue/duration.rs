@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use super::{IssueError, LONGEST_OWN, USUAL, USUAL_OWN, What};
 use crate::authn::subject::{Identity, Subject};
 use crate::base::Timestamp;
+use crate::base::clock::later;
 use crate::model::Role;
 use crate::model::root_task::LONGEST_ROOT;
 use crate::model::session::LONGEST_CHAINED;
@@ -38,7 +39,7 @@ pub(super) fn expiry(limits: &Limits<'_>) -> Result<Timestamp, IssueError> {
     let bounds = bounds(limits);
     let seconds = choose(limits.requested, usual(limits.what), &bounds)?;
     let seconds = shortened(seconds, limits)?;
-    Ok(limits.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
+    Ok(later(limits.now, SignedDuration::from_secs(seconds)))
 }
 
 /// A SAML provider shortens what it vouches for, whatever is asked for (IAM User Guide, "SessionDuration attribute"; STS API reference,

@@ -16,6 +16,7 @@ use super::duration::{Bound, choose};
 use super::{IssueError, Mint};
 use crate::audit::Outcome;
 use crate::authn::signed::Signed;
+use crate::base::clock::later;
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::gate::Authorized;
 use crate::keys::{Algorithm, issuer};
@@ -264,7 +265,7 @@ impl Mint {
             request_tags: wanted.tags.clone(),
         };
         let token = self.keys.sign(wanted.algorithm, wanted.sort.typ(), &claims, now)?;
-        let expires = now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+        let expires = later(now, SignedDuration::from_secs(seconds));
         Ok((MintedToken { token, jti: claims.jti, expires }, claims.session.sid))
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Keys, KeysError, RotationError};
+use crate::base::clock::later;
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::model::session::LONGEST;
 use crate::model::{Actor, KeyNumber, Sealed};
@@ -317,10 +318,6 @@ const NO_KEY: &str = "there is no session key: the daemon makes one as soon as i
 /// For whom a key is sealed.
 fn owner(number: KeyNumber) -> String {
     format!("session-key/{number}")
-}
-
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 impl fmt::Debug for SessionKeys {

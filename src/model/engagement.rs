@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, Hours, Zone};
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::network::Network;
 use crate::base::text::printable_within;
 use crate::base::{EngagementId, PolicyId, Timestamp, UserId};
@@ -177,7 +177,7 @@ impl Engagement {
         if self.period.is_some_and(|(from, to)| to < from) {
             return error("period", "from a day to the same or a later one".to_owned());
         }
-        let most = self.starts.saturating_add(SignedDuration::from_hours(LONGEST_DAYS * 24)).unwrap_or(Timestamp::MAX);
+        let most = later(self.starts, SignedDuration::from_hours(LONGEST_DAYS * 24));
         if self.ends <= self.starts || self.ends > most {
             return error("ends", format!("after {:.0} and not after {most:.0}: {LONGEST_DAYS} days", self.starts));
         }

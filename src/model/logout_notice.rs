@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Client;
 use super::client::{ClientId, IdTokenAlg, RedirectUri, Subjects};
+use crate::base::clock::later;
 use crate::base::{SessionId, Timestamp, UserId};
 
 /// How long after it was settled a notice is kept, for people to look at, in hours.
@@ -99,7 +100,7 @@ impl LogoutNotice {
             NoticeState::Watching { look } => *look,
             NoticeState::Due { next, .. } => *next,
             NoticeState::Told { at } | NoticeState::GivenUp { at, .. } => {
-                at.saturating_add(jiff::SignedDuration::from_hours(KEPT_HOURS)).unwrap_or(Timestamp::MAX)
+                later(*at, jiff::SignedDuration::from_hours(KEPT_HOURS))
             }
         }
     }
@@ -139,7 +140,7 @@ impl LogoutNotice {
         }
         let wait = usize::try_from(*tries).ok().and_then(|tries| WAITS.get(tries)).or(WAITS.last());
         let wait = jiff::SignedDuration::from_secs(wait.copied().unwrap_or(1_800));
-        let next = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let next = later(now, wait);
         let state = NoticeState::Due { since: *since, tries: tries.saturating_add(1), next, why: why.clone() };
         Some(Self { state, ..self.clone() })
     }

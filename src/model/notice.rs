@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{EngagementId, GrantId, NoticeId, Timestamp};
 
 /// Hours after which nobody tries to tell it any more: whoever did not read it by then decides nothing by it.
@@ -308,21 +308,21 @@ impl Notice {
         if self.moot.is_some_and(|moot| expired(moot, now)) {
             return Some(Over::Moot);
         }
-        let last = self.at.saturating_add(SignedDuration::from_hours(GOOD_FOR_HOURS)).unwrap_or(Timestamp::MAX);
+        let last = later(self.at, SignedDuration::from_hours(GOOD_FOR_HOURS));
         (self.tries >= MOST_TRIES || expired(last, now)).then_some(Over::Tried)
     }
 
     /// The same for a try that begins at `now`: whoever writes it tries. If nobody hears of that any more it is tried anew.
     #[must_use]
     pub fn begun(&self, now: Timestamp) -> Self {
-        Self { next: later(now, ONE_TRY), ..self.clone() }
+        Self { next: later(now, SignedDuration::from_secs(ONE_TRY)), ..self.clone() }
     }
 
     /// The same behind a try that failed for its own sake.
     #[must_use]
     pub fn failed(&self, why: &str, now: Timestamp) -> Self {
         let wait = usize::try_from(self.tries).ok().and_then(|tries| WAITS.get(tries)).or(WAITS.last());
-        let next = later(now, wait.copied().unwrap_or(ONE_TRY));
+        let next = later(now, SignedDuration::from_secs(wait.copied().unwrap_or(ONE_TRY)));
         Self { tries: self.tries.saturating_add(1), next, why: Some(why.to_owned()), ..self.clone() }
     }
 
@@ -331,10 +331,6 @@ impl Notice {
     pub fn held_up(&self, why: &str, now: Timestamp) -> Self {
         Self { next: now, why: Some(why.to_owned()), ..self.clone() }
     }
-}
-
-fn later(at: Timestamp, seconds: i64) -> Timestamp {
-    at.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

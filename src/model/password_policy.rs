@@ -180,7 +180,7 @@ impl PasswordPolicy {
     #[must_use]
     pub fn ends(&self, changed: Timestamp) -> Option<Timestamp> {
         let age = SignedDuration::from_hours(24 * i64::from(self.max_age_days?));
-        Some(changed.saturating_add(age).unwrap_or(Timestamp::MAX))
+        Some(clock::later(changed, age))
     }
 
     /// Whether a password set at `changed` has expired, and what that means.

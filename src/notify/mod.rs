@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::fetch::Client;
 use crate::model::notice::{Kind, Way};
 
@@ -140,7 +140,7 @@ impl Notices {
         let since = before.map_or(now, |rest| rest.since);
         let seconds = usize::try_from(failures).ok().and_then(|failures| RESTS.get(failures)).or(RESTS.last());
         let rest = jiff::SignedDuration::from_secs(seconds.copied().unwrap_or_default());
-        let until = now.saturating_add(rest).unwrap_or(Timestamp::MAX);
+        let until = later(now, rest);
         tracing::warn!(%way, why, again = %until, "notices cannot be told");
         let rest = Rest { failures: failures.saturating_add(1), since, until, why: why.to_owned() };
         resting.insert(way.clone(), rest);

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::Sso;
 use crate::authn::federated::assertion;
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::model::Actor;
 use crate::model::client::ClientId;
 use crate::store::schema::sso::Spent;
@@ -84,15 +84,14 @@ impl Sso {
                 None => because(&format!("its `{name}` is no time in whole seconds")),
             },
         };
-        let later = |by| now.saturating_add(by).unwrap_or(Timestamp::MAX);
         let Some(expires) = moment("exp")? else { return because("it has no `exp`") };
         if expired(expires, now) {
             return because("it is over");
         }
-        if expires > later(LONGEST.saturating_add(AHEAD)) {
+        if expires > later(now, LONGEST.saturating_add(AHEAD)) {
             return because("its `exp` is more than an hour ahead");
         }
-        if [moment("iat")?, moment("nbf")?].into_iter().flatten().any(|from| from > later(AHEAD)) {
+        if [moment("iat")?, moment("nbf")?].into_iter().flatten().any(|from| from > later(now, AHEAD)) {
             return because("it is of more than a minute ahead: set the clocks right");
         }
         match text("jti") {

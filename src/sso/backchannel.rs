@@ -17,6 +17,7 @@ use url::Url;
 
 use super::{OauthError, Sso, id_token};
 use crate::audit::{Event, Outcome};
+use crate::base::clock::later;
 use crate::base::{Secret, SessionId, Timestamp};
 use crate::fetch;
 use crate::keys::Algorithm;
@@ -66,7 +67,7 @@ impl Sso {
         let Some(address) = Address::of(client) else { return Ok(()) };
         let Consent { user, session, .. } = consent;
         // Looked at soon for the first time: the session may end at this very moment, and its notices have had their turn.
-        let look = now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+        let look = later(now, AGAIN);
         commit.watch_logout(&LogoutNotice {
             client: client.id.clone(),
             session: *session,
@@ -105,12 +106,12 @@ impl Sso {
         let all = turns.iter().flat_map(|turn| turn.notices.iter().map(|held| (turn.ended, held)));
         let watching: Vec<_> = all.filter(is_watching).map(|(_, held)| held).collect();
         let ids: Vec<SessionId> = watching.iter().map(|held| held.value.session).collect();
-        let later = now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+        let next = later(now, AGAIN);
         for (held, standing) in watching.iter().zip(self.admin.sessions.standing(&ids, now)?) {
             let after = match standing {
-                Ok(live) => held.value.watched(live.session().expires.max(later)),
+                Ok(live) => held.value.watched(live.session().expires.max(next)),
                 // What may count again by itself, once a directory answers, is no end.
-                Err(why) if why.may_pass() => held.value.watched(later),
+                Err(why) if why.may_pass() => held.value.watched(next),
                 Err(_) => held.value.due(now),
             };
             self.write(held, &after, now)?;

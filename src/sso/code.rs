@@ -15,7 +15,7 @@ use super::grants::{self, Tokens};
 use super::par::Pushed;
 use super::{OauthError, Sso, refresh};
 use crate::audit::{Event, Outcome, Trace};
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{Secret, Timestamp};
 use crate::model::client::GrantType;
 use crate::model::token_family::{CODE_SECONDS, Code, Consent, Family, FamilyId};
@@ -65,7 +65,7 @@ impl Sso {
             .with("client", client.id.as_str())
             .with("user_id", consent.user.to_string())
             .with("scope", consent.scope());
-        let expires = now.saturating_add(SignedDuration::from_secs(CODE_SECONDS)).unwrap_or(Timestamp::MAX);
+        let expires = later(now, SignedDuration::from_secs(CODE_SECONDS));
         let code = Code { consent, redirect_uri, challenge, jkt, expires, epoch: self.epoch()?, redeemed: None };
         let text = self.unguessable();
         let mut commit = Commit::new(by.clone(), now, Intent::Widen);
@@ -154,15 +154,14 @@ impl Sso {
         now: Timestamp,
     ) -> Result<(Family, Option<Secret<String>>), OauthError> {
         let id = FamilyId::from_bytes(self.chance());
-        let later =
-            |seconds: u32| now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX);
         let first = client.may(GrantType::RefreshToken).then(|| refresh::first(self, &id, now));
         let (refresh, token) = first.map_or((None, None), |(refresh, token)| (Some(refresh), Some(token)));
         let lasts = if refresh.is_some() { client.lifetimes.refresh } else { client.lifetimes.access };
+        let expires = later(now, SignedDuration::from_secs(i64::from(lasts)));
         let (consent, epoch) = (consent.clone(), self.epoch()?);
         // Of a client that shows who it is, that is what its refresh tokens are bound to (RFC 9449, section 5).
         let jkt = jkt.filter(|_| client.is_public() && refresh.is_some()).map(str::to_owned);
-        let family = Family { id, consent, created: now, expires: later(lasts), refresh, jkt, epoch, ended: None };
+        let family = Family { id, consent, created: now, expires, refresh, jkt, epoch, ended: None };
         Ok((family, token))
     }
 

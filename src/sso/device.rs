@@ -21,7 +21,7 @@ use crate::authn::Caller;
 use crate::authn::bearer::Bearer;
 use crate::authn::limiter::{Attempts, Limits};
 use crate::authn::signed::From;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::network::Neighbours;
 use crate::base::{Timestamp, UserId};
 use crate::gate::{GateError, Operation};
@@ -101,7 +101,7 @@ impl Sso {
             })?);
         }
         let scopes = grants::scopes(shown.form.text("scope"), client.scopes.iter())?.unwrap_or_default();
-        let expires = now.saturating_add(SignedDuration::from_secs(DEVICE_SECONDS.into())).unwrap_or(Timestamp::MAX);
+        let expires = later(now, SignedDuration::from_secs(DEVICE_SECONDS.into()));
         let device_code = self.unguessable();
         let grant = DeviceGrant {
             client: client.id.clone(),

@@ -14,6 +14,7 @@ use super::error::Code;
 use super::metadata::paths;
 use super::{OauthError, Sso};
 use crate::authn::federated::proof::{self, KeyProof};
+use crate::base::clock::later;
 use crate::base::{Secret, Timestamp};
 use crate::model::{Actor, Client};
 use crate::store::schema::sso::Spent;
@@ -115,7 +116,7 @@ impl Sso {
     /// A proof counts once. Behind its nonce's time that would refuse it anyhow, so that it is remembered no longer.
     fn spend_proof(&self, thumbprint: &str, jti: &str, now: Timestamp) -> Result<(), OauthError> {
         let digest = Sha256::digest([thumbprint.as_bytes(), b"\0", jti.as_bytes()].concat()).into();
-        let until = now.saturating_add(SignedDuration::from_secs(2 * WINDOW)).unwrap_or(Timestamp::MAX);
+        let until = later(now, SignedDuration::from_secs(2 * WINDOW));
         let mut commit = Commit::new(Actor::task("sso"), now, Intent::Widen);
         commit.spend(Spent::Proof, &digest, until)?;
         match self.admin.store.commit(commit) {

@@ -14,7 +14,7 @@ use super::error::Code;
 use super::metadata::paths;
 use super::{Form, OauthError, Sso};
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::model::client::GrantType;
 use crate::model::token_family::PushedRequest;
 use crate::model::{Actor, Client};
@@ -86,7 +86,7 @@ impl Sso {
         if request.asks_too_much() {
             return Err(OauthError::new(Code::InvalidScope, "the client may not ask for one of the scopes"));
         }
-        let expires = now.saturating_add(SignedDuration::from_secs(SECONDS)).unwrap_or(Timestamp::MAX);
+        let expires = later(now, SignedDuration::from_secs(SECONDS));
         let name = self.unguessable();
         let held = PushedRequest { client: client.id.clone(), form, at: now, expires, epoch: self.epoch()? };
         let mut commit = Commit::new(Actor::Client { id: client.id.to_string() }, now, Intent::Widen);

@@ -18,7 +18,7 @@ use super::family::Given;
 use super::grants::{self, Tokens};
 use super::{OauthError, Sso};
 use crate::audit::{Outcome, Trace};
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{Secret, Timestamp};
 use crate::model::Client;
 use crate::model::client::SecretHash;
@@ -142,7 +142,7 @@ impl Sso {
             return Use::Dead;
         };
         if let Some(before) = held.before.as_ref().filter(|_| parts.counter.checked_add(1) == Some(held.counter)) {
-            let soon = held.turned.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+            let soon = later(held.turned, AGAIN);
             let again = (before.own.is_of(&parts.own) && now < soon).then(|| unmasked(&parts.own, &before.successor));
             return match again.flatten().filter(|own| held.own.is_of(own)) {
                 Some(own) => Use::Again(text(&family.id, held.counter, &parts.shared, &own)),
@@ -153,12 +153,12 @@ impl Sso {
             return Use::Reused;
         }
         let idle = SignedDuration::from_secs(i64::from(client.lifetimes.refresh_idle));
-        let over = held.turned.saturating_add(idle).unwrap_or(Timestamp::MAX);
+        let over = later(held.turned, idle);
         if !held.own.is_of(&parts.own) || expired(over, now) {
             return Use::Dead;
         }
         if !client.is_public() {
-            let old = held.turned.saturating_add(NOTED_EVERY).unwrap_or(Timestamp::MAX) <= now;
+            let old = later(held.turned, NOTED_EVERY) <= now;
             return Use::Stays(Refresh { turned: if old { now } else { held.turned }, ..held.clone() });
         }
         let own = self.unguessable();

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Sts;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::text::printable_within;
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::gate::{GateError, Refusal};
@@ -116,7 +116,7 @@ impl Sts {
         let plain = self.admin.keys.unseal(&owner(&self.admin.account), &sealed).map_err(|_| MessageError::Foreign)?;
         let (at, document) = plain.expose().split_first_chunk::<8>().ok_or(MessageError::Foreign)?;
         let at = Timestamp::from_second(i64::from_be_bytes(*at)).map_err(|_| MessageError::Foreign)?;
-        if expired(at.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX), now) {
+        if expired(later(at, GOOD_FOR), now) {
             return Err(MessageError::Expired { at });
         }
         String::from_utf8(document.to_vec()).map_err(|_| MessageError::Foreign)

@@ -110,7 +110,7 @@ impl Admin {
     /// # Errors
     /// When there is one of that id, its settings contradict each other, there are too many, or a part fails.
     pub fn create_client(&self, asked: Authorized, new: &NewClient) -> Result<ClientWithSecret, AdminError> {
-        let (fresh, chance) = (self.fresh_secret(), format!("c-{}", hex::encode(self.fresh_id_of_client())));
+        let (fresh, chance) = (self.fresh_secret(), format!("c-{}", hex::encode(self.fresh_id())));
         self.change(asked, |change| {
             let id = match &new.id {
                 Some(id) => id.clone(),
@@ -262,10 +262,6 @@ impl Admin {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = zeroize::Zeroizing::new(rand::RngExt::random::<[u8; 32]>(&mut *rng));
         Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
-    }
-
-    fn fresh_id_of_client(&self) -> [u8; 16] {
-        rand::RngExt::random(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -69,7 +69,7 @@ impl Admin {
         asked: Authorized,
         new: &NewRegistrationToken,
     ) -> Result<(RegistrationTokenView, Secret<String>), AdminError> {
-        let (secret, chance) = (self.fresh_secret(), format!("t-{}", hex::encode(self.fresh_id_of_client())));
+        let (secret, chance) = (self.fresh_secret(), format!("t-{}", hex::encode(self.fresh_id())));
         let (seconds, uses) = (new.seconds.unwrap_or(USUAL), new.uses.unwrap_or(1));
         self.change(asked, |change| {
             let limit = |what: String, limit: String| Err(AdminError::LimitExceeded { what, limit });

@@ -9,7 +9,7 @@ use super::super::Admin;
 use super::super::told::Happened;
 use crate::audit::{Event, Outcome};
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::model::grant::State;
 use crate::model::notice::Kind;
 use crate::model::{Actor, Engagement};
@@ -91,7 +91,7 @@ impl Admin {
         if self.notices.settings().ways(Kind::GrantEnding).next().is_none() {
             return Ok(());
         }
-        let before = now.saturating_add(DAY).unwrap_or(Timestamp::MAX);
+        let before = later(now, DAY);
         let (ending, epoch) = self.store.read(|snapshot| {
             let ending = grants::ending(snapshot, now, before, MOST_ENDING)?;
             Ok::<_, StoreError>((ending, identity::epoch(snapshot)?.to_string()))

@@ -14,6 +14,7 @@ use super::super::{Admin, AdminError};
 use super::{decide, engagement, user};
 use crate::authn::login::{Bound, Factors, Link, owner_of_code};
 use crate::authn::subject::Subject;
+use crate::base::clock::later;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
 use crate::model::invitation::{GOOD_FOR, TRIES};
@@ -139,7 +140,7 @@ impl Admin {
                 tries: TRIES,
                 created: change.now,
                 by: change.actor.clone(),
-                until: change.now.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX).min(engagement.ends),
+                until: later(change.now, GOOD_FOR).min(engagement.ends),
                 epoch: identity::epoch(change.snapshot)?.to_string(),
             };
             change.commit.put_invitation(&invitation, before.map_or(0, |before| before.revision))?;

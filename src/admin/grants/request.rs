@@ -12,6 +12,7 @@ use super::decide::just_shown;
 use super::engagement::engagement_of;
 use super::{GrantView, MOST_OPEN, Person, are_one, grant, note, role_of, rule_of, stands, ticket, user};
 use crate::authn::subject::Subject;
+use crate::base::clock::later;
 use crate::base::{GrantId, Timestamp};
 use crate::gate::Authorized;
 use crate::model::grant::{Approval, Review, Rule, Stage, Start, State, Terms, TermsError};
@@ -226,7 +227,7 @@ fn without_others(
             });
         }
         just_shown(asking.mfa, now)?;
-        let due = now.saturating_add(SignedDuration::from_secs(within.into())).unwrap_or(Timestamp::MAX);
+        let due = later(now, SignedDuration::from_secs(within.into()));
         grant.review = Some(Review { due, done: None });
         let approval = Approval {
             by: asking.user.id,
@@ -263,7 +264,7 @@ fn wanted(new: &NewGrant, (rule, ends): (&Rule, Option<Timestamp>), now: Timesta
             limit: "approval, first_use, or a time such as 2027-01-31T09:00:00Z".to_owned(),
         })?),
     };
-    let last = now.saturating_add(SignedDuration::from_secs(rule.claim_within.into())).unwrap_or(Timestamp::MAX);
+    let last = later(now, SignedDuration::from_secs(rule.claim_within.into()));
     let last = ends.map_or(last, |ends| last.min(ends));
     let terms = Terms {
         start,

@@ -206,7 +206,7 @@ impl Admin {
     }
 
     /// Sixteen bytes that nobody can guess.
-    fn fresh_id(&self) -> [u8; 16] {
+    pub(in crate::admin) fn fresh_id(&self) -> [u8; 16] {
         rand::RngExt::random(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

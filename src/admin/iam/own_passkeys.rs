@@ -15,6 +15,7 @@ use crate::authn::login::{Factors, Method, NewFactor};
 use crate::authn::signed::Signed;
 use crate::authn::subject::Subject;
 use crate::authn::webauthn::{Answer, Asked, CeremonyError, Relying};
+use crate::base::clock::later;
 use crate::base::text::printable;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::Authorized;
@@ -132,7 +133,7 @@ impl Admin {
             if factors::passkey_owner(change.snapshot, &made.id)?.is_some() {
                 return Err(AdminError::Exists { kind: "passkey", name: made.id.to_string() });
             }
-            let until = change.now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+            let until = later(change.now, REMEMBERED);
             change.commit.spend(Spent::Challenge, &made.challenge, until)?;
             let by = Method::Passkey { can_sync: made.can_sync() };
             let passkey = made.of_owner(user.id, name.clone(), change.now);

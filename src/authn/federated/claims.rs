@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::json::Object;
 use super::{SessionTags, WebIdentityError};
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::text::{hidden, printable};
 use crate::model::oidc_provider::ClientId;
 use crate::model::{Issuer, IssuerPreset};
@@ -92,7 +92,7 @@ fn times(said: &Object, now: Timestamp) -> Result<(Option<Timestamp>, Timestamp)
         return Err(WebIdentityError::Expired { at: expires });
     }
     let issued = time("iat")?;
-    let latest = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    let latest = later(now, AHEAD);
     for (name, at) in [("iat", issued), ("nbf", time("nbf")?)] {
         if let Some(at) = at.filter(|at| *at > latest) {
             let why = format!("it is not good yet: its `{name}` is {at}, and it is {now}; are both clocks right?");

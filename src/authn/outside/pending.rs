@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::ProviderError;
 use crate::base::Timestamp;
+use crate::base::clock::later;
 use crate::keys::{Keys, KeysError};
 use crate::model::Actor;
 use crate::store::schema::sso::Spent;
@@ -93,7 +94,7 @@ impl<T> Pending<T> {
     /// # Errors
     /// When that cannot be put together.
     pub(super) fn spending(&self, now: Timestamp) -> Result<Spending, StoreError> {
-        let until = self.begun.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX);
+        let until = later(self.begun, GOOD_FOR);
         let once = match &self.flow {
             Flow::Oidc { nonce, .. } => nonce,
             Flow::Saml { request_id } => request_id,

@@ -3,6 +3,7 @@
 use super::refused::{Refused, Rule};
 use super::{LONGEST, SKEW};
 use crate::base::Timestamp;
+use crate::base::clock::later;
 use crate::saml_xml::{Element, instant};
 
 /// The moment in an attribute, if it is there.
@@ -37,9 +38,4 @@ pub(super) fn not_over(element: Element<'_>, name: &str, end: Timestamp, now: Ti
 /// When an assertion made at `issued` is taken no longer.
 pub(super) fn last(issued: Timestamp) -> Timestamp {
     later(issued, LONGEST)
-}
-
-/// `by` later, or the end of time.
-pub(super) fn later(moment: Timestamp, by: std::time::Duration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -6,6 +6,7 @@ use super::refused::{Refused, Rule};
 use super::statements::{self, Authentication};
 use super::{LONGEST, SKEW, SamlAssertion, ServiceProvider, Signed, envelope, instant, subject};
 use crate::base::Timestamp;
+use crate::base::clock::later;
 use crate::saml_xml::{ASSERTION, Covered, DecryptionKey, Element, Message, SIGNATURE};
 
 /// What a response has to be, to be taken.
@@ -54,7 +55,7 @@ fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Resul
     let issuer = issuer(assertion, expected.provider)?;
     let issued = instant::of(assertion, "IssueInstant")?;
     instant::not_ahead(assertion, "IssueInstant", issued, now)?;
-    if now >= instant::later(instant::last(issued), SKEW) {
+    if now >= later(instant::last(issued), SKEW) {
         let why = format!("it was made at {issued}, and is taken for {} s: here it is {now}", LONGEST.as_secs());
         return Err(Refused::at(Rule::Time, assertion, why).over());
     }
@@ -68,7 +69,7 @@ fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Resul
         name_id,
         recipient: delivered.to,
         issued,
-        good_until: instant::later(instant::last(issued).min(until).min(delivered.until), SKEW),
+        good_until: later(instant::last(issued).min(until).min(delivered.until), SKEW),
         authenticated: at,
         context_class,
         session_index,

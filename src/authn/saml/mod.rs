@@ -46,8 +46,7 @@ pub use subject::NameId;
 
 pub use crate::saml_xml::LARGEST;
 
-use std::time::Duration;
-
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::Timestamp;
@@ -55,9 +54,9 @@ pub use crate::saml_xml::Certificate;
 use crate::saml_xml::DecryptionKey;
 
 /// How far clocks may be apart.
-pub const SKEW: Duration = Duration::from_secs(60);
+pub const SKEW: SignedDuration = SignedDuration::from_secs(60);
 /// How long after it was made an assertion is taken at most, whatever it says itself: it travels through one browser, once.
-pub const LONGEST: Duration = Duration::from_secs(300);
+pub const LONGEST: SignedDuration = SignedDuration::from_secs(300);
 
 /// Us, as the service provider that assertions are made for.
 #[derive(Debug)]

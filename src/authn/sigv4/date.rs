@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::SigV4Error;
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 
 /// How far a client's clock may be off, either way.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -66,10 +66,6 @@ pub(super) fn of_presigned(date: Timestamp, expires: &str, now: Timestamp) -> Re
 
 fn not_ahead(date: Timestamp, now: Timestamp) -> Result<(), SigV4Error> {
     if date.duration_since(now) > SKEW { Err(SigV4Error::NotYetCurrent { date, now }) } else { Ok(()) }
-}
-
-fn later(date: Timestamp, by: SignedDuration) -> Timestamp {
-    date.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::keys::Keys;
 use super::service::{Form, Service, ServiceError};
 use super::tokens::Tokens;
-use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::clock::{Clock as _, SystemClock, later};
 use crate::base::text::printable;
 use crate::base::{Secret, Timestamp};
 use crate::model::client::GrantType;
@@ -183,15 +183,15 @@ fn form(params: &[(&str, &str)]) -> Form {
 
 fn tokens(told: Told) -> Result<Tokens, ServiceError> {
     let now = SystemClock.now();
-    let later = |seconds: i64| now.saturating_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    let ends = |seconds: i64| later(now, jiff::SignedDuration::from_secs(seconds));
     let (Some(refresh), Some(lasts)) = (told.refresh_token, told.refresh_token_expires_in) else {
         return Err(unreadable("it gives no refresh token that has an end"));
     };
     Ok(Tokens {
         refresh: Secret::new(refresh),
         access: Secret::new(told.access_token),
-        access_expires: later(told.expires_in),
-        expires: later(lasts),
+        access_expires: ends(told.expires_in),
+        expires: ends(lasts),
     })
 }
 

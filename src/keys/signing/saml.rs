@@ -18,10 +18,10 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, PKCS_RSA_SHA256, Signa
 use sha2::{Digest as _, Sha256};
 
 use super::algorithm::Pair;
-use super::schedule::{AROUND, later};
+use super::schedule::AROUND;
 use super::turn::{Befell, KeyEvent};
 use super::{Algorithm, Stored, owner};
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{Secret, Timestamp};
 use crate::keys::{Keys, KeysError, RotationError};
 use crate::model::{Actor, KeyNumber};

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 
 /// How long a key signs, unless the next is asked for before.
 pub(super) const SIGNS: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -82,8 +82,4 @@ pub(super) fn due(starts: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
     // No key is made more than a day ahead: one that is was made by a clock that turned out to be wrong.
     let astray = *newest > published_till_then;
     (astray || later(*newest, SIGNS) <= published_till_then).then_some(published_till_then)
-}
-
-pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

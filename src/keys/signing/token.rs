@@ -8,9 +8,8 @@ use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::schedule::later;
 use super::{Algorithm, Jwks};
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::keys::{Keys, KeysError};
 use crate::model::AccountId;

@@ -6,10 +6,11 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use super::schedule::{self, AROUND, KeyState, later};
+use super::schedule::{self, AROUND, KeyState};
 use super::{Algorithm, Open, Stored, owner};
 use crate::audit::Event;
 use crate::base::Timestamp;
+use crate::base::clock::later;
 use crate::keys::{Keys, KeysError, RotationError};
 use crate::model::{Actor, KeyNumber};
 use crate::store::{Commit, Intent, Store, credentials};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
+use crate::base::clock::later;
 use crate::base::text::printable_within;
 
 /// Seconds that a grant lasts at most: 90 days. Whoever needs longer asks anew.
@@ -79,7 +80,7 @@ impl Terms {
         if !(SHORTEST..=longest).contains(&self.seconds) {
             return error("seconds", format!("from {SHORTEST} to {longest}"));
         }
-        let most = now.saturating_add(jiff::SignedDuration::from_secs(claim_within.into())).unwrap_or(Timestamp::MAX);
+        let most = later(now, jiff::SignedDuration::from_secs(claim_within.into()));
         if self.claim_by <= now || self.claim_by > most {
             return error("claim_by", format!("after {now:.0} and not after {most:.0}"));
         }
@@ -118,10 +119,15 @@ impl Terms {
             && (&self.reason, &self.ticket) == (&wider.reason, &wider.ticket)
     }
 
+    /// When a window ends that begins `at` that moment.
+    fn end_of(&self, at: Timestamp) -> Timestamp {
+        later(at, jiff::SignedDuration::from_secs(self.seconds.into()))
+    }
+
     /// When a window with a fixed beginning ends.
     fn ends(&self) -> Option<Timestamp> {
         match self.start {
-            Start::Time(at) => Some(later(at, self.seconds)),
+            Start::Time(at) => Some(self.end_of(at)),
             Start::Approval | Start::FirstUse => None,
         }
     }
@@ -130,8 +136,8 @@ impl Terms {
     /// over that does not wait for its holder. Nobody is told to begin what would be over as it begins.
     pub(super) fn closes(&self, approved: Option<Timestamp>) -> Timestamp {
         let over = match (self.start, approved) {
-            (Start::Approval, Some(approved)) => Some(later(approved, self.seconds)),
-            (Start::Time(at), _) => Some(later(at, self.seconds)),
+            (Start::Approval, Some(approved)) => Some(self.end_of(approved)),
+            (Start::Time(at), _) => Some(self.end_of(at)),
             (Start::Approval, None) | (Start::FirstUse, _) => None,
         };
         over.map_or(self.claim_by, |over| over.min(self.claim_by))
@@ -152,14 +158,10 @@ impl Terms {
             Start::FirstUse => claimed,
             Start::Time(at) => at,
         };
-        (from, later(from, self.seconds))
+        (from, self.end_of(from))
     }
 }
 
 fn fits(text: &str, longest: usize) -> bool {
     text.len() <= longest && printable_within(text, longest) == text
-}
-
-fn later(at: Timestamp, seconds: u32) -> Timestamp {
-    at.saturating_add(jiff::SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX)
 }

@@ -15,7 +15,7 @@ use super::said_out::{OWNER, Says, is_over};
 use super::{Known, SamlError, Sso, bindings};
 use crate::authn::saml::LogoutBinding;
 use crate::authn::signed::Signed;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{SessionId, Timestamp};
 use crate::keys::Keys;
 use crate::model::saml_participation::{SamlParticipation, SamlParticipations};
@@ -315,7 +315,7 @@ impl Sso {
     ) -> Result<Option<(SignOutGo, String)>, SamlError> {
         let Some(service) = known.metadata.logout().first() else { return Ok(None) };
         let to = service.location.as_str();
-        let until = now.saturating_add(SignedDuration::from_mins(5)).unwrap_or(Timestamp::MAX);
+        let until = later(now, SignedDuration::from_mins(5));
         let is_pairwise = part.format == NameId::Persistent.format();
         let name = Node::text("saml:NameID", part.name_id.as_str())
             .with("Format", part.format.as_str())

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contexts::Wanted;
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::keys::{Keys, KeysError};
 use crate::model::saml_sp::SpName;
 
@@ -71,7 +71,7 @@ impl Pending {
     #[must_use]
     pub fn open(keys: &Keys, text: &str, now: Timestamp) -> Option<Self> {
         let pending: Self = keys.open_text(OWNER, text)?;
-        let end = pending.at.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX);
+        let end = later(pending.at, GOOD_FOR);
         (!expired(end, now)).then_some(pending)
     }
 }

@@ -8,7 +8,7 @@ use super::request::{frame, odd};
 use super::response::status;
 use super::{SamlError, Sso, paths};
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::keys::Keys;
 use crate::model::saml_sp::SpName;
 use crate::saml_xml::{ASSERTION, Asks, Element, PROTOCOL, instant};
@@ -37,7 +37,7 @@ pub(super) enum Says {
 }
 
 pub(super) fn is_over(at: Timestamp, now: Timestamp) -> bool {
-    expired(at.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX), now)
+    expired(later(at, GOOD_FOR), now)
 }
 
 impl SignOutMessage {

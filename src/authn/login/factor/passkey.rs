@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::{ATTEMPTS, Method};
 use crate::authn::login::{Parts, Reason, Refused};
 use crate::authn::webauthn::{Answer, CeremonyError, Shown};
+use crate::base::clock::later;
 use crate::base::{Fault, Faulty as _, Timestamp, UserId};
 use crate::model::Actor;
 use crate::store::schema::sso::Spent;
@@ -53,7 +54,7 @@ pub(in crate::authn::login) fn write(
     revision: Revision,
     now: Timestamp,
 ) -> Result<bool, Refused> {
-    let until = now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+    let until = later(now, REMEMBERED);
     // It takes a way in away; so it works on a full disk.
     let mut commit = Commit::new(actor.clone(), now, Intent::Narrow);
     let written = commit
