@@ -7,13 +7,13 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 
 use super::extract::{Asked, Payload};
-use super::v1::Routes;
+use super::v1::{Routes, work};
 use super::{App, Failure};
+use crate::admin::Admin;
 use crate::admin::clients::{
     ClientSettings, ClientView, ClientWithSecret, LogoutView, NewClient, NewRegistrationToken, RegistrationTokenView,
     Rotation, USUAL_OVERLAP,
 };
-use crate::admin::{Admin, AdminError};
 use crate::gate::Operation;
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -46,14 +46,6 @@ impl From<ClientWithSecret> for Told {
     fn from(new: ClientWithSecret) -> Self {
         Self { client: new.client, secret: new.secret.map(|secret| secret.expose().clone()) }
     }
-}
-
-async fn work<R: Send + 'static>(
-    app: &App,
-    work: impl FnOnce(&Admin) -> Result<R, AdminError> + Send + 'static,
-) -> Result<Json<R>, Failure> {
-    let admin = app.admin.clone();
-    Ok(Json(app.store.run(move |_| work(&admin)).await?))
 }
 
 async fn list(State(app): Shared, asked: Asked) -> Result<Json<Vec<ClientView>>, Failure> {

@@ -76,6 +76,12 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "NotFound", message, Fault::Caller)
     }
 
+    /// Nobody is signed in for applications here.
+    #[must_use]
+    pub fn no_single_sign_on() -> Self {
+        Self::not_found("single sign-on is off here: the configuration names no issuer")
+    }
+
     /// The request is not one we can read.
     #[must_use]
     pub fn invalid(message: &str) -> Self {

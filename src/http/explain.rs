@@ -57,8 +57,7 @@ fn answer(app: &App, sent: &Sent, id: &str, now: Timestamp) -> Result<Explanatio
     // Two headers are no signature either, which says so.
     let caller = match sent.bearer().ok().flatten() {
         Some(token) => {
-            let off = || Failure::not_found("single sign-on is off here: the configuration names no issuer");
-            let sso = app.sso().ok_or_else(off)?;
+            let sso = app.sso().ok_or_else(Failure::no_single_sign_on)?;
             me::bearer(app, (&sso, token), sent.from().clone(), now)?.into()
         }
         None => query::authenticate(app, sent, &EXPECTED, now).map_err(|error| refused(&error))?.0,

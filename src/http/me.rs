@@ -324,7 +324,7 @@ impl Asked {
     /// Who asks. A token that is none of ours is worth a record, within limits; whoever shows many has to wait.
     fn person(&self, app: &App, now: Timestamp) -> Result<Bearer, Failure> {
         let Some(sso) = app.sso() else {
-            return Err(Failure::not_found("single sign-on is off here: the configuration names no issuer"));
+            return Err(Failure::no_single_sign_on());
         };
         let Ok(Some(token)) = authorization::bearer(&self.headers) else {
             let message = format!("that is for people who are signed in: bailey login --url {}", sso.issuer);

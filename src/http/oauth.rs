@@ -390,7 +390,7 @@ fn refused(error: &OauthError, is_bound: bool) -> Response {
 }
 
 fn off() -> Response {
-    Failure::not_found("single sign-on is off here: the configuration names no issuer").into_response()
+    Failure::no_single_sign_on().into_response()
 }
 
 impl App {

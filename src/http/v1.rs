@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::extract::{Asked, Params};
 use super::{App, Failure, health, limits, ndjson, request};
+use crate::admin::{Admin, AdminError};
 use crate::audit::{self, Outcome, Verdict, tail};
 use crate::base::Fault;
 use crate::gate::Operation;
@@ -198,6 +199,15 @@ fn outcome_of<T>(read: &Result<Vec<T>, crate::store::StoreError>) -> Outcome {
         Ok(lines) => Outcome::success().with("records", lines.len() as u64),
         Err(error) => Outcome::failed("NotRead", error),
     }
+}
+
+/// Does blocking work with the operations, and answers what comes of it.
+pub(super) async fn work<R: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&Admin) -> Result<R, AdminError> + Send + 'static,
+) -> Result<Json<R>, Failure> {
+    let admin = app.admin.clone();
+    Ok(Json(app.store.run(move |_| work(&admin)).await?))
 }
 
 /// Where to begin.

@@ -17,16 +17,14 @@ mod sessions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::extract::Payload;
-use super::v1::Routes;
+use super::v1::{Routes, work};
 use super::{App, Failure};
 use crate::admin::people::{LARGEST_PAGE, PAGE};
-use crate::admin::{Admin, AdminError};
 
 /// Adds these routes.
 pub(super) fn add(routes: Routes) -> Routes {
@@ -92,13 +90,4 @@ impl Listing {
         }
         Err(Failure::invalid(&format!("`limit` must be 1 to {LARGEST_PAGE}")))
     }
-}
-
-/// Does blocking work with the operations.
-async fn work<R: Send + 'static>(
-    app: &App,
-    work: impl FnOnce(&Admin) -> Result<R, AdminError> + Send + 'static,
-) -> Result<Json<R>, Failure> {
-    let admin = app.admin.clone();
-    Ok(Json(app.store.run(move |_| work(&admin)).await?))
 }

@@ -16,7 +16,7 @@ use crate::sso::{Form, flow};
 
 /// Sends the browser on: back to the application, or to sign in first.
 pub(super) async fn authorize(State(app): State<Arc<App>>, visit: Visit) -> Response {
-    let Some(sso) = app.sso() else { return Failure::not_found("single sign-on is off here").into_response() };
+    let Some(sso) = app.sso() else { return Failure::no_single_sign_on().into_response() };
     // A form of another site comes without our cookie. The same request as an address has it.
     if visit.method() == Method::POST {
         let query = String::from_utf8_lossy(visit.body()).into_owned();
@@ -60,7 +60,7 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, visit: Visit) -> Resp
 
 /// Takes the answer of somebody who was asked whether they want to sign in there.
 pub(super) async fn agree(State(app): State<Arc<App>>, visit: Visit) -> Response {
-    let Some(sso) = app.sso() else { return Failure::not_found("single sign-on is off here").into_response() };
+    let Some(sso) = app.sso() else { return Failure::no_single_sign_on().into_response() };
     blocking(app, move |app, now| {
         let (SignedIn { caller, .. }, sent) = visit.acting(app, "", now)?;
         let query = sent.text("query").unwrap_or_default();

@@ -69,7 +69,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>, visit: Visit) -> Respons
 }
 
 fn sso(app: &App) -> Result<Sso, Instead> {
-    app.sso().ok_or_else(|| Failure::not_found("single sign-on is off here").into_response().into())
+    app.sso().ok_or_else(|| Failure::no_single_sign_on().into_response().into())
 }
 
 fn refused(error: &DeviceError) -> Response {

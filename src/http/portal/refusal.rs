@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::pages::refusal::Refusal;
-use super::pages::{message, page};
+use super::pages::{as_sentence, message, page};
 use super::visit::{SignedIn, Visit, blocking};
 use crate::http::{App, explain};
 
@@ -18,14 +18,9 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>, vi
             Ok(told) => Ok(page(200, &Refusal { frame, told })),
             Err(failure) => {
                 let (status, why) = (failure.status(), &failure.public().message);
-                Err(message(status, "Nothing to explain", &sentence(why), ("/me", "My access")).into())
+                Err(message(status, "Nothing to explain", &as_sentence(why), ("/me", "My access")).into())
             }
         }
     })
     .await
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
 }

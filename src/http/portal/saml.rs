@@ -312,7 +312,7 @@ fn too_often(app: &App, visit: &Visit) -> Option<Response> {
 }
 
 fn off() -> Response {
-    Failure::not_found("single sign-on is off here").into_response()
+    Failure::no_single_sign_on().into_response()
 }
 
 /// Writes down that a message of an application was refused. Blocks.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::header::{HeaderValue, SET_COOKIE};
 
 use super::outside::listed;
-use super::pages::{OnwardPage, SignIn, SignOut, message, page};
+use super::pages::{OnwardPage, SignIn, SignOut, as_sentence, message, page};
 use super::visit::{FLOW, Instead, SESSION, Visit, blocking};
 use super::{enrol, factor, saml};
 use crate::authn::Caller;
@@ -243,7 +243,5 @@ pub(super) fn status(refused: &Refused) -> u16 {
 
 /// A refusal as a sentence.
 pub(super) fn sentence(refused: &Refused) -> String {
-    let text = refused.to_string();
-    let mut letters = text.chars();
-    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+    as_sentence(&refused.to_string())
 }

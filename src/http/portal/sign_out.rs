@@ -16,7 +16,7 @@ use crate::sso::{Form, Sso};
 
 /// Asks whoever is signed in; sends everybody else on.
 pub(super) async fn ask(State(app): State<Arc<App>>, visit: Visit) -> Response {
-    let Some(sso) = app.sso() else { return Failure::not_found("single sign-on is off here").into_response() };
+    let Some(sso) = app.sso() else { return Failure::no_single_sign_on().into_response() };
     blocking(app, move |app, now| {
         // A form of another site comes without our cookie. The same request as an address has it, and needs no hint any more.
         let is_form = visit.method() == Method::POST;
@@ -47,7 +47,7 @@ pub(super) async fn ask(State(app): State<Arc<App>>, visit: Visit) -> Response {
 
 /// Signs out, and sends the browser on.
 pub(super) async fn confirm(State(app): State<Arc<App>>, visit: Visit) -> Response {
-    let Some(sso) = app.sso() else { return Failure::not_found("single sign-on is off here").into_response() };
+    let Some(sso) = app.sso() else { return Failure::no_single_sign_on().into_response() };
     blocking(app, move |app, now| {
         let (who, _) = visit.acting(app, "", now)?;
         // Read anew: what the form brings is what a browser says.
