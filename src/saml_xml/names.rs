@@ -1,4 +1,4 @@
-//! Namespaces, and the algorithms that count.
+//! Namespaces, bindings, and the algorithms that count.
 //!
 //! Lists, not exclusions: what does not stand here is refused by its name. SHA-1 is out for signatures and digests (RFC 9155 says
 //! why for TLS), HMAC because a public key must never be taken for a shared secret, CBC and PKCS #1 v1.5 because whoever answers
@@ -10,6 +10,11 @@ pub const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 pub const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 /// Namespace of metadata.
 pub const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
+/// The binding by a form (SAML bindings, section 3.5).
+pub const HTTP_POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
+/// The binding by an address (SAML bindings, section 3.4).
+pub const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+
 /// Namespace of XML Signature.
 pub const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Namespace of XML Encryption.

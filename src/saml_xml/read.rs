@@ -38,6 +38,19 @@ impl<'a> Element<'a> {
         attribute(self.document, self.node, name)
     }
 
+    /// Its attribute of that name, as true or false (XML Schema part 2, section 3.2.2).
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, XmlError> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            Some(_) => Err(XmlError::new(Kind::Value, self.path(), format!("{name} has to be true or false"))),
+        }
+    }
+
     /// Its text, as it stands.
     ///
     /// # Errors

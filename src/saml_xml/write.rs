@@ -112,7 +112,7 @@ impl Node {
         }
         text.push('>');
         match &self.inside {
-            Inside::Text(words) => words.chars().for_each(|c| escape(text, c, false)),
+            Inside::Text(words) => escape_text(words, text),
             Inside::Nodes(nodes) => nodes.iter().for_each(|node| node.render_to(text, &declared)),
         }
         text.push_str("</");
@@ -125,8 +125,18 @@ fn attribute(text: &mut String, name: &str, value: &str) {
     text.push(' ');
     text.push_str(name);
     text.push_str("=\"");
-    value.chars().for_each(|c| escape(text, c, true));
+    escape_attribute(value, text);
     text.push('"');
+}
+
+/// Writes `words` as they stand between tags.
+pub fn escape_text(words: &str, to: &mut String) {
+    words.chars().for_each(|c| escape(to, c, false));
+}
+
+/// Writes `value` as it stands in quotes.
+pub fn escape_attribute(value: &str, to: &mut String) {
+    value.chars().for_each(|c| escape(to, c, true));
 }
 
 /// Canonical XML 1.0, section 2.3: what is written for what, in text and in attributes.

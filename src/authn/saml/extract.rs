@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::metadata::{self, IdentityProvider, MetadataError};
 use super::service_provider::{self, SpMetadata};
-use crate::saml_xml::{Element, METADATA, PROTOCOL, SIGNATURE, Vouched};
+use crate::saml_xml::{Element, METADATA, PROTOCOL, SIGNATURE, Vouched, escape_attribute, escape_text};
 
 /// The elements of a service provider that are read, in the order in which they stand (SAML metadata, section 2.4.4).
 const OF_SP: [&str; 4] = ["KeyDescriptor", "SingleLogoutService", "NameIDFormat", "AssertionConsumerService"];
@@ -86,7 +86,7 @@ fn copy(element: Element<'_>, to: &mut String) -> Result<(), MetadataError> {
         (METADATA, "EncryptionMethod"),
     ];
     if element.is(SIGNATURE, "X509Certificate") || element.is(METADATA, "NameIDFormat") {
-        escape(element.text()?.trim(), to);
+        escape_text(element.text()?.trim(), to);
     } else {
         for child in element.children()? {
             if INSIDE.iter().any(|(namespace, name)| child.is(namespace, name)) {
@@ -102,21 +102,8 @@ fn attributes(element: Element<'_>, names: &[&str], to: &mut String) {
     for name in names {
         if let Some(value) = element.attribute(name) {
             let _ = write!(to, " {name}=\"");
-            escape(value, to);
+            escape_attribute(value, to);
             to.push('"');
-        }
-    }
-}
-
-/// Text as it stands between tags and in values (XML 1.0, section 2.4).
-fn escape(text: &str, to: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => to.push_str("&amp;"),
-            '<' => to.push_str("&lt;"),
-            '>' => to.push_str("&gt;"),
-            '"' => to.push_str("&quot;"),
-            other => to.push(other),
         }
     }
 }

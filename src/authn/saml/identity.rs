@@ -7,11 +7,12 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::mapped::{self, PREFIX};
+use super::mapped;
 use super::{Expected, IdentityProvider, MetadataError, Opening, Refused, Rule, SamlAssertion, ServiceProvider, judge};
 use crate::authn::federated::SessionTags;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, RoleId, SamlProviderId, Secret, Timestamp};
+use crate::model::saml_sp::AWS_ATTRIBUTES;
 use crate::model::{Arn, SamlProvider, SessionName};
 
 /// What stands before the names of SAML's own formats (SAML core, section 8.3).
@@ -252,12 +253,12 @@ struct Said<'a>(&'a SamlAssertion);
 impl<'a> Said<'a> {
     fn all(&self, name: &str) -> Option<&'a [String]> {
         let mut attributes = self.0.attributes().iter();
-        let found = attributes.find(|attribute| attribute.name.strip_prefix(PREFIX) == Some(name));
+        let found = attributes.find(|attribute| attribute.name.strip_prefix(AWS_ATTRIBUTES) == Some(name));
         found.map(|attribute| attribute.values.as_slice())
     }
 
     fn no(&self, name: &str, why: &dyn std::fmt::Display) -> SamlIdentityError {
-        SamlIdentityError::rejected(format!("{PREFIX}{}", printable(name)), why.to_string())
+        SamlIdentityError::rejected(format!("{AWS_ATTRIBUTES}{}", printable(name)), why.to_string())
     }
 
     fn optional(&self, name: &str) -> Result<Option<&'a str>, SamlIdentityError> {
@@ -301,7 +302,8 @@ impl<'a> Said<'a> {
         let mut tags = SessionTags::default();
         let mut folded = BTreeSet::new();
         for attribute in self.0.attributes() {
-            let Some(key) = attribute.name.strip_prefix(PREFIX).and_then(|name| name.strip_prefix("PrincipalTag:"))
+            let Some(key) =
+                attribute.name.strip_prefix(AWS_ATTRIBUTES).and_then(|name| name.strip_prefix("PrincipalTag:"))
             else {
                 continue;
             };

@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use super::Attribute;
 use super::identity::SamlIdentityError;
 
-/// What the attributes that AWS made begin with.
-pub(super) const PREFIX: &str = "https://aws.amazon.com/SAML/Attributes/";
-
 /// Names of attributes, and the key that each is asked for by. What several names stand for they have to say alike.
 const MAPPED: &[(&str, &str)] = &[
     ("urn:oid:1.3.6.1.4.1.5923.1.1.1.1", "edupersonaffiliation"),

@@ -107,7 +107,7 @@ impl IdentityProvider {
             sign_on: endpoints(role, "SingleSignOnService")?,
             logout: endpoints(role, "SingleLogoutService")?,
             valid_until: ends.into_iter().flatten().min(),
-            signed_requests: matches!(role.attribute("WantAuthnRequestsSigned"), Some("true" | "1")),
+            signed_requests: role.boolean("WantAuthnRequestsSigned").is_ok_and(|wants| wants == Some(true)),
             opening: Opening::default(),
         })
     }

@@ -11,12 +11,10 @@ use url::form_urlencoded::byte_serialize;
 use super::{IdentityProvider, NameId, ServiceProvider};
 use crate::base::Timestamp;
 use crate::model::SamlProviderName;
-use crate::saml_xml::{DECRYPTED, Node, PROTOCOL, RSA_SHA256, RequestKey, deflate, key_info};
+use crate::saml_xml::{DECRYPTED, HTTP_POST, HTTP_REDIRECT, Node, PROTOCOL, RSA_SHA256, RequestKey, deflate, key_info};
 
 /// Names that stay, made for us alone (SAML core, section 8.3.7).
 const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
-const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
-const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
 /// Us, towards one identity provider.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ impl Party {
     /// # Errors
     /// Why that cannot be.
     pub fn sends(&self, provider: &IdentityProvider, (id, fresh): (&str, bool), now: Timestamp) -> Result<Url, String> {
-        let endpoint = provider.sign_on().iter().find(|endpoint| endpoint.binding == REDIRECT);
+        let endpoint = provider.sign_on().iter().find(|endpoint| endpoint.binding == HTTP_REDIRECT);
         let endpoint = endpoint.ok_or("its metadata has no SingleSignOnService by HTTP-Redirect")?;
         let mut url = Url::parse(&endpoint.location).map_err(|error| format!("{}: {error}", endpoint.location))?;
         let request = self.request(&endpoint.location, (id, fresh), now);
@@ -83,7 +81,7 @@ impl Party {
             .with("IssueInstant", format!("{now:.0}"))
             .with("Destination", to)
             .with_some("ForceAuthn", fresh.then_some("true"))
-            .with("ProtocolBinding", POST)
+            .with("ProtocolBinding", HTTP_POST)
             .with("AssertionConsumerServiceURL", self.own.acs.as_str())
             .child(issuer)
             .child(policy)
@@ -101,7 +99,7 @@ impl Party {
         let encryption = |own: &RequestKey| key("encryption", own).children(methods.clone());
         let keys = self.key.iter().flat_map(|own| [key("signing", own), encryption(own)]);
         let acs = Node::new("md:AssertionConsumerService")
-            .with("Binding", POST)
+            .with("Binding", HTTP_POST)
             .with("Location", self.own.acs.as_str())
             .with("index", "0")
             .with("isDefault", "true");

@@ -5,12 +5,9 @@ use super::{Known, SamlError, Sso};
 use crate::base::Timestamp;
 use crate::issue::Mint;
 use crate::model::client::ClaimSource;
-use crate::model::saml_sp::{AttributeValue, AwsSignIn, NameFormat, NameId};
+use crate::model::saml_sp::{AWS_ATTRIBUTES, AttributeValue, AwsSignIn, NameFormat, NameId};
 use crate::model::token_family::Whence;
 use crate::model::{Session, SessionName, User};
-
-/// How every attribute begins that AWS gives a meaning to.
-const AWS: &str = "https://aws.amazon.com/SAML/Attributes/";
 
 /// Who is signed in, and how.
 #[derive(Clone, Copy)]
@@ -182,7 +179,7 @@ fn aws_attributes(mint: &Mint, aws: &AwsSignIn, user: &User, role: &AwsRole) -> 
     let name = stated.role_session_name.or_else(|| SessionName::sanitised(user.name.as_str())).ok_or_else(nameless)?;
     let tags: Vec<(String, String)> = stated.tags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     let attribute = |name: &str, values: Vec<String>| Attribute {
-        name: format!("{AWS}{name}"),
+        name: format!("{AWS_ATTRIBUTES}{name}"),
         name_format: NameFormat::Uri.urn(),
         friendly_name: None,
         values,

@@ -5,15 +5,12 @@ use jiff::SignedDuration;
 use super::SamlError;
 use super::contexts::Comparison;
 use crate::base::Timestamp;
-use crate::saml_xml::{ASSERTION, Element, PROTOCOL, XmlError, instant};
+use crate::saml_xml::{ASSERTION, Element, HTTP_POST, PROTOCOL, XmlError, instant};
 
 /// How old a message may be, and how far clocks may be apart: five minutes and one (threats, table of defaults).
 const OLDEST: SignedDuration = SignedDuration::from_secs(360);
 /// How far ahead of ours a clock may be.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
-
-/// The binding of responses.
-const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
 /// What may stand in a request. Extensions, Conditions and Scoping say nothing that we act upon: whom a proxy may ask further does not
 /// concern somebody who asks nobody.
@@ -89,7 +86,7 @@ impl AuthnRequest {
                 return Err(SamlError::asked(why));
             }
         }
-        if root.attribute("ProtocolBinding").is_some_and(|binding| binding != POST) {
+        if root.attribute("ProtocolBinding").is_some_and(|binding| binding != HTTP_POST) {
             return Err(SamlError::asked(
                 "The application asks for another binding than HTTP-POST, which is the one here.",
             ));
@@ -137,11 +134,7 @@ fn context(root: Element<'_>) -> Result<Option<(Comparison, Vec<String>)>, SamlE
 }
 
 fn flag(root: Element<'_>, name: &str) -> Result<bool, SamlError> {
-    match root.attribute(name) {
-        Some("true" | "1") => Ok(true),
-        None | Some("false" | "0") => Ok(false),
-        Some(_) => Err(SamlError::asked(format!("{name} has to be true or false."))),
-    }
+    Ok(root.boolean(name).map_err(|error| odd(&error))?.unwrap_or(false))
 }
 
 pub(super) fn odd(error: &XmlError) -> SamlError {
@@ -183,7 +176,7 @@ mod tests {
             .with("ForceAuthn", "1")
             .with("IsPassive", "true")
             .with("AssertionConsumerServiceIndex", "7")
-            .with("ProtocolBinding", POST)
+            .with("ProtocolBinding", HTTP_POST)
             .child(Node::new("samlp:NameIDPolicy").with("Format", "urn:f").with("AllowCreate", "true"))
             .child(
                 Node::new("samlp:RequestedAuthnContext")
