@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Admin, AdminError};
 use crate::audit::Outcome;
-use crate::directory::Finding;
+use crate::base::Finding;
 use crate::gate::Authorized;
 use crate::model::{Actor, DirectoryLabel};
 use crate::sync::guard::Tripped;

@@ -1,4 +1,4 @@
-//! Time, randomness, secrets, typed ids, networks and the idea of whose fault an error is.
+//! Time, randomness, secrets, typed ids, networks, what checks find, and the idea of whose fault an error is.
 //!
 //! Owns the one read of the wall clock and the one read of the operating system's
 //! randomness; everything above takes `now` and a generator as arguments. Knows nothing of
@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod fault;
+pub mod finding;
 pub mod ids;
 pub mod network;
 pub mod request;
@@ -16,6 +17,7 @@ pub mod text;
 
 pub use clock::{Clock, Timestamp};
 pub use fault::{Fault, Faulty};
+pub use finding::{Finding, Severity};
 pub use ids::{
     EngagementId, FamilyId, GrantId, GroupId, GuardrailId, Guid, InstanceProfileId, NoticeId, OidcProviderId, PolicyId,
     ResourceId, RoleId, SamlProviderId, SessionId, UserId,

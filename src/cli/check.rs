@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::output::{Format, Output};
-use crate::base::Timestamp;
 use crate::base::text::printable_within;
+use crate::base::{Finding, Severity, Timestamp};
 use crate::config::ConfigError;
 use crate::daemon::https;
-use crate::directory::{DirectoryError, Finding, Severity};
+use crate::directory::DirectoryError;
 use crate::http::public;
 use crate::http::tls::Loaded;
 use crate::model::DirectoryLabel;

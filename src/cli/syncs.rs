@@ -12,8 +12,8 @@ use super::{Exit, check, effects, plan, status};
 use crate::admin::directories::Removed;
 use crate::admin::lines::MembersLine;
 use crate::admin::syncs::{SyncEvent, SyncStatus};
+use crate::base::Finding;
 use crate::base::text::printable;
-use crate::directory::Finding;
 use crate::http::syncs::HeldShown;
 use crate::model::DirectoryLabel;
 use crate::sync::Report;
@@ -328,7 +328,7 @@ pub async fn directory(session: &mut Session, verb: Directory) -> anyhow::Result
         Directory::List => status::list(session).await,
         Directory::Check { label } => {
             let findings = findings(session, label).await?;
-            let bad = findings.iter().any(|finding| finding.severity == crate::directory::Severity::Fault);
+            let bad = findings.iter().any(|finding| finding.severity == crate::base::Severity::Fault);
             check::print(findings, &mut session.output)?;
             Ok(if bad { Exit::Failed } else { Exit::Done })
         }

@@ -3,7 +3,7 @@
 
 use super::operation::Effect;
 use super::{Asking, Gate, GateError, Granted, Operation};
-use crate::audit::{Event, Opened, Outcome, Trace};
+use crate::audit::{Event, Outcome, Trace};
 use crate::authn::{Caller, CallerKind};
 use crate::base::Timestamp;
 use crate::base::text::printable;
@@ -152,16 +152,6 @@ impl Authorized {
     pub fn failed(mut self, error: &StoreError, now: Timestamp) {
         if let Some(trace) = self.trace.take() {
             trace.failed(error, now);
-        }
-    }
-
-    /// The open record, for operations that take long and complete it themselves. `None` when the
-    /// operation only shows something, or its record is owed.
-    #[must_use]
-    pub fn into_opened(mut self) -> Option<Opened> {
-        match self.trace.take() {
-            Some(Trace::Opened(opened)) => Some(opened),
-            _ => None,
         }
     }
 }

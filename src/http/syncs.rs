@@ -16,7 +16,7 @@ use crate::admin::directories::Removed;
 use crate::admin::lines::Line;
 use crate::admin::page::{Page, Shown};
 use crate::admin::syncs::{SyncEvent, SyncStatus};
-use crate::directory::Finding;
+use crate::base::Finding;
 use crate::gate::Operation;
 use crate::model::DirectoryLabel;
 use crate::sync::Report;

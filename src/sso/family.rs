@@ -8,7 +8,7 @@ use super::person::Person;
 use super::{OauthError, Sso, dpop};
 use crate::audit::{Event, Outcome};
 use crate::base::clock::expired;
-use crate::base::{Secret, Timestamp, UserId};
+use crate::base::{Timestamp, UserId};
 use crate::model::client::{Client, Scope};
 use crate::model::token_family::{Consent, Family, FamilyEnd, FamilyId};
 use crate::store::iam::Read;
@@ -156,12 +156,5 @@ impl Sso {
             self.end_family(id, by, reason, now)?;
         }
         Ok(families.len())
-    }
-
-    /// A text that nobody can guess: 256 bits.
-    pub(super) fn unguessable(&self) -> Secret<String> {
-        use base64::Engine as _;
-        let bytes = zeroize::Zeroizing::new(self.chance::<32>());
-        Secret::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes.as_slice()))
     }
 }

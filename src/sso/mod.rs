@@ -87,6 +87,7 @@ pub use settings::{IssuerUrl, Registration, Settings};
 pub use userinfo::ShownToken;
 
 use crate::admin::Admin;
+use crate::base::Secret;
 use crate::gate::Gate;
 
 /// What single sign-on works with; clones share it.
@@ -111,6 +112,13 @@ impl Sso {
         let mut bytes = [0; N];
         self.admin.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner).fill_bytes(&mut bytes);
         bytes
+    }
+
+    /// A text that nobody can guess: 256 bits.
+    fn unguessable(&self) -> Secret<String> {
+        use base64::Engine as _;
+        let bytes = zeroize::Zeroizing::new(self.chance::<32>());
+        Secret::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes.as_slice()))
     }
 
     /// Which life of the store it is: what was made in another counts no more.

@@ -2,7 +2,7 @@
 
 use super::keeping;
 use super::settings::{IssuerSettings, KeysFrom};
-use crate::directory::{Finding, Severity};
+use crate::base::{Finding, Severity};
 use crate::fetch::Client;
 
 /// Everything that can be said about an issuer.

@@ -9,8 +9,7 @@ use super::claims::{Claims, Expected};
 use super::jws::Compact;
 use super::keeping::{Keeping, Wanted};
 use super::{IssuerSettings, WebIdentity, WebIdentityError};
-use crate::base::{Secret, Timestamp};
-use crate::directory::Finding;
+use crate::base::{Finding, Secret, Timestamp};
 use crate::fetch::Client;
 use crate::model::{Issuer, OidcProvider};
 

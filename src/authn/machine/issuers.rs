@@ -17,8 +17,7 @@ use super::Shown;
 use super::leaf::{self, Leaf};
 use super::refused::{MachineRefused, Untrusted};
 use super::settings::MachineIssuerSettings;
-use crate::base::Timestamp;
-use crate::directory::{Finding, Severity};
+use crate::base::{Finding, Severity, Timestamp};
 
 /// All of them; what the configuration says can be exchanged.
 #[derive(Default)]

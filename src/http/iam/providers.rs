@@ -16,7 +16,7 @@ use crate::admin::iam::providers::fetched::{self, Confirmation, Refreshed};
 use crate::admin::iam::providers::oidc::{NewOidcProvider, OidcProviderView};
 use crate::admin::iam::providers::saml::{NewSamlProvider, SamlProviderView};
 use crate::authn::saml::LARGEST as LONGEST;
-use crate::directory::Finding;
+use crate::base::Finding;
 use crate::gate::Operation;
 use crate::model::oidc_provider::{ClientId, Thumbprint};
 use crate::model::saml_provider::Metadata;

@@ -16,13 +16,6 @@ pub fn passkeys_of(owner: &UserId) -> Vec<u8> {
     key(b'x', &[owner.as_bytes()])
 }
 
-/// Owner and id of a passkey's key.
-#[must_use]
-pub fn parse_passkey(key: &[u8]) -> Option<(UserId, PasskeyId)> {
-    let (owner, id) = key.strip_prefix(b"x")?.split_first_chunk::<16>()?;
-    Some((UserId::from_bytes(*owner), PasskeyId::from_bytes(id.try_into().ok()?)))
-}
-
 /// Whose passkey it is: a device's key signs one person in.
 #[must_use]
 pub fn passkey_owner(id: &PasskeyId) -> Vec<u8> {
@@ -45,10 +38,4 @@ pub fn recovery_codes(owner: &UserId) -> Vec<u8> {
 #[must_use]
 pub fn all_recovery_codes() -> Vec<u8> {
     vec![b'q']
-}
-
-/// Whose they are.
-#[must_use]
-pub fn parse_recovery_codes(key: &[u8]) -> Option<UserId> {
-    Some(UserId::from_bytes(key.strip_prefix(b"q")?.try_into().ok()?))
 }

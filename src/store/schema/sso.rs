@@ -193,12 +193,6 @@ pub fn user_code(digest: &[u8; 32]) -> Vec<u8> {
     key(b'4', &[digest])
 }
 
-/// Prefix of all codes that people type.
-#[must_use]
-pub fn user_codes() -> Vec<u8> {
-    vec![b'4']
-}
-
 /// What a client is owed about the end of a session.
 #[must_use]
 pub fn notice(session: &SessionId, client: &ClientId) -> Vec<u8> {

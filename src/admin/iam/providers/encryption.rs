@@ -11,7 +11,7 @@ use super::super::Change;
 use super::saml::{SamlProviderView, fitting_for, write};
 use crate::authn::saml::{GivenKey, given, opened};
 use crate::base::text::printable;
-use crate::directory::{Finding, Severity};
+use crate::base::{Finding, Severity};
 use crate::gate::Authorized;
 use crate::keys::{Keys, saml_provider_key_owner};
 use crate::model::saml_encryption::{
