@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::login::{Attempt, Logins, Refused};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::{Clock, Secret};
 use crate::gate::{Authorized, Gate};
 
@@ -39,7 +39,7 @@ pub async fn try_login(
     code: Option<Secret<String>>,
     clock: &dyn Clock,
 ) -> TriedLogin {
-    let attempt = Attempt { login: asked.resource().to_owned(), password, code, from: From::default() };
+    let attempt = Attempt { login: asked.resource().to_owned(), password, code, from: RequestSource::default() };
     let about = vec![("tried_by", asked.actor().to_string())];
     let tried = TriedLogin::of(&gate.sign_in(logins, attempt, about, asked.at()).await);
     let (outcome, now) = (Outcome::success().with("outcome", tried.outcome.as_str()), clock.now());

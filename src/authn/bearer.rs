@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::signed::From;
+use super::signed::RequestSource;
 use crate::base::{FamilyId, Timestamp};
 use crate::model::client::ClientId;
 use crate::model::token_family::{Consent, Family};
@@ -20,14 +20,14 @@ pub struct Bearer {
     mfa: Option<Timestamp>,
     until: Timestamp,
     account: AccountId,
-    from: From,
+    from: RequestSource,
     terminal: bool,
 }
 
 impl Bearer {
     /// The person behind `family`, which counts now, as they are now. `until` is when what their sign-in rests on ends.
     #[must_use]
-    pub fn new(user: User, family: &Family, until: Timestamp, account: AccountId, from: From) -> Self {
+    pub fn new(user: User, family: &Family, until: Timestamp, account: AccountId, from: RequestSource) -> Self {
         let consent = family.consent.clone();
         let mfa = consent.whence.mfa;
         Self { user, family: family.id, consent, mfa, until: until.min(family.expires), account, from, terminal: false }
@@ -95,7 +95,7 @@ impl Bearer {
 
     /// Where the client asks from.
     #[must_use]
-    pub fn from(&self) -> &From {
+    pub fn from(&self) -> &RequestSource {
         &self.from
     }
 

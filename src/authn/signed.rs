@@ -30,7 +30,7 @@ pub struct Signed {
     key: AccessKeyId,
     service: String,
     region: String,
-    from: From,
+    from: RequestSource,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ struct Acted {
 
 /// Where a request came from, as conditions can ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct From {
+pub struct RequestSource {
     /// The address of whoever sent it, behind the proxies that are trusted.
     pub ip: Option<IpAddr>,
     /// Whether it came encrypted all the way to us.
@@ -129,7 +129,7 @@ pub fn authenticate(
     account: &AccountId,
     request: &Request<'_>,
     expected: &Expected<'_>,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<(Caller, Verified), SignedError> {
     let claim = Claim::read(request, expected, now)?;
@@ -163,7 +163,7 @@ pub fn by_cookie(
     sessions: &Sessions,
     account: &AccountId,
     cookie: &Secret<String>,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<Caller, CookieError> {
     let live = sessions.of_cookie(cookie, now)?;
@@ -181,7 +181,7 @@ pub fn begun(
     sessions: &Sessions,
     account: &AccountId,
     id: &SessionId,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<Caller, SessionError> {
     let live = sessions.live(id, now)?;
@@ -190,7 +190,13 @@ pub fn begun(
     Ok(Caller::from(Signed { account: account.clone(), who, key, service: String::new(), region: String::new(), from }))
 }
 
-fn proven(account: &AccountId, who: Who, key: AccessKeyId, verified: Verified, from: From) -> (Caller, Verified) {
+fn proven(
+    account: &AccountId,
+    who: Who,
+    key: AccessKeyId,
+    verified: Verified,
+    from: RequestSource,
+) -> (Caller, Verified) {
     let (service, region) = (verified.scope().service().to_owned(), verified.scope().region().to_owned());
     let signed = Signed { account: account.clone(), who, key, service, region, from };
     (Caller::from(signed), verified)
@@ -384,7 +390,7 @@ impl Signed {
 
     /// Where the request came from.
     #[must_use]
-    pub fn from(&self) -> &From {
+    pub fn from(&self) -> &RequestSource {
         &self.from
     }
 }

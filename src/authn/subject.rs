@@ -9,7 +9,7 @@ use super::federated::WebIdentity;
 use super::login::Bound;
 use super::machine::Machine;
 use super::saml::SamlIdentity;
-use super::signed::{From, Signed};
+use super::signed::{RequestSource, Signed};
 use crate::base::Timestamp;
 use crate::model::{AccountId, Arn, Origin, Resource, Session, SessionKind, User};
 
@@ -18,7 +18,7 @@ use crate::model::{AccountId, Arn, Origin, Resource, Session, SessionKind, User}
 pub struct Visitor {
     identity: Identity,
     account: AccountId,
-    from: From,
+    from: RequestSource,
 }
 
 /// Who somebody of elsewhere is, and by whose word.
@@ -104,7 +104,7 @@ pub enum Subject<'a> {
 impl Visitor {
     /// Somebody for whom an issuer vouched, who asks in `account`.
     #[must_use]
-    pub fn new(identity: Identity, account: AccountId, from: From) -> Self {
+    pub fn new(identity: Identity, account: AccountId, from: RequestSource) -> Self {
         Self { identity, account, from }
     }
 
@@ -116,7 +116,7 @@ impl Visitor {
 
     /// Where they ask from.
     #[must_use]
-    pub fn from(&self) -> &From {
+    pub fn from(&self) -> &RequestSource {
         &self.from
     }
 
@@ -153,7 +153,7 @@ impl<'a> Subject<'a> {
 
     /// Where they ask from.
     #[must_use]
-    pub fn from(self) -> &'a From {
+    pub fn from(self) -> &'a RequestSource {
         match self {
             Self::Bearer(bearer) => bearer.from(),
             Self::Bound(bound) => bound.from(),

@@ -49,8 +49,8 @@ pub struct Whence {
     agent: Option<String>,
 }
 
-impl From<&signed::From> for Whence {
-    fn from(from: &signed::From) -> Self {
+impl From<&signed::RequestSource> for Whence {
+    fn from(from: &signed::RequestSource) -> Self {
         Self { ip: from.ip, request: from.request, agent: from.user_agent.clone() }
     }
 }

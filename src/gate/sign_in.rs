@@ -9,7 +9,7 @@ use crate::audit::{Event, Outcome};
 use crate::authn::Caller;
 use crate::authn::login::{Attempt, Half, Logins, Method, NewFactor, Reason, Refused, Shown};
 use crate::authn::outside::Vouched;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::authn::subject::Subject;
 use crate::authn::webauthn::Answer;
 use crate::base::text::printable;
@@ -42,7 +42,7 @@ impl Gate {
         &self,
         logins: &Logins,
         (half, shown): (Half, impl Into<Shown>),
-        from: From,
+        from: RequestSource,
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
@@ -58,7 +58,7 @@ impl Gate {
         &self,
         logins: &Logins,
         answer: Answer,
-        from: From,
+        from: RequestSource,
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
@@ -74,7 +74,7 @@ impl Gate {
         &self,
         logins: &Logins,
         (half, factor): (&Half, &NewFactor),
-        from: From,
+        from: RequestSource,
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
@@ -89,7 +89,7 @@ impl Gate {
         &self,
         logins: &Logins,
         (link, code): (&str, Secret<String>),
-        from: From,
+        from: RequestSource,
         now: Timestamp,
     ) -> Result<Half, Refused> {
         let tried = logins.invited(link, code, &from, now).await;
@@ -112,7 +112,7 @@ impl Gate {
         &self,
         logins: &Logins,
         vouched: &Vouched,
-        from: From,
+        from: RequestSource,
         mut about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
@@ -126,7 +126,7 @@ impl Gate {
     async fn written_down(
         &self,
         tried: Result<Caller, Refused>,
-        (from, with_code): (From, bool),
+        (from, with_code): (RequestSource, bool),
         about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {
@@ -142,7 +142,7 @@ impl Gate {
     fn ended(
         &self,
         tried: Result<Caller, Refused>,
-        (from, with_code): (From, bool),
+        (from, with_code): (RequestSource, bool),
         mut about: Vec<(&'static str, String)>,
         now: Timestamp,
     ) -> Result<Caller, Refused> {

@@ -23,7 +23,7 @@ use crate::admin::grants::{Amended, EngagementView, GrantView, NewGrant, OwnView
 use crate::admin::{Admin, AdminError};
 use crate::authn::Caller;
 use crate::authn::bearer::Bearer;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::{Fault, Timestamp};
 use crate::gate::{Authorized, Operation, Proof};
 use crate::model::User;
@@ -336,7 +336,12 @@ impl Asked {
 }
 
 /// Whoever shows `token`. One that does not count is worth a record, within limits.
-pub(super) fn bearer(app: &App, (sso, token): (&Sso, &str), from: From, now: Timestamp) -> Result<Bearer, Failure> {
+pub(super) fn bearer(
+    app: &App,
+    (sso, token): (&Sso, &str),
+    from: RequestSource,
+    now: Timestamp,
+) -> Result<Bearer, Failure> {
     let ip = from.ip;
     if !app.token_rates.may_try(ip, now) {
         return Err(too_often("too many tokens from there did not count: wait a moment"));

@@ -12,7 +12,7 @@ use super::error::Code as Word;
 use super::par::{self, Pushed};
 use super::{Form, NewCode, OauthError, Sso, dpop};
 use crate::authn::Caller;
-use crate::authn::signed::{From, Signed};
+use crate::authn::signed::{RequestSource, Signed};
 use crate::base::{Secret, Timestamp, UserId};
 use crate::gate::{GateError, Operation};
 use crate::model::client::{ClientId, GrantType, Scope};
@@ -346,7 +346,7 @@ fn consent<'a>(request: &Request, signed: &'a Signed) -> Option<(&'a Session, Co
 
 /// What `user`, by `session` and from where they are, lets a client have.
 pub(super) fn consent_of(
-    (session, from): (&Session, &From),
+    (session, from): (&Session, &RequestSource),
     user: UserId,
     client: &ClientId,
     scopes: Vec<Scope>,

@@ -20,7 +20,7 @@ use crate::audit::{Event, Outcome, Trace};
 use crate::authn::Caller;
 use crate::authn::bearer::Bearer;
 use crate::authn::limiter::{Attempts, Limits};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::clock::{expired, later};
 use crate::base::network::Neighbours;
 use crate::base::{Timestamp, UserId};
@@ -184,7 +184,8 @@ impl Sso {
         };
         let (family, refresh_token) = self.begin_family(client, &consent, shown.jkt, now)?;
         let until = self.until(&family, now)?;
-        let from = From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None, request: shown.request };
+        let from =
+            RequestSource { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None, request: shown.request };
         let bearer = Bearer::new(person.user.clone(), &family, until, self.admin.account.clone(), from);
         // Once more, of the place where the device is: who agreed may be elsewhere.
         match self.gate.authorize(Caller::from(bearer), Operation::AuthorizeClient, client.id.as_str(), now) {

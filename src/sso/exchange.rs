@@ -16,7 +16,7 @@ use super::error::Code;
 use super::id_token;
 use super::{IssuerUrl, OauthError, Sso};
 use crate::authn::bearer::Bearer;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::model::Client;
 use crate::model::client::{ClientId, GrantType};
@@ -115,8 +115,10 @@ impl Sso {
         // is asked about the place where they signed in, as at each refresh.
         let whence = &family.consent.whence;
         let from = match client.is_public() {
-            true => From { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None, request: shown.request },
-            false => From {
+            true => {
+                RequestSource { ip: shown.ip, secure: self.issuer.is_https(), user_agent: None, request: shown.request }
+            }
+            false => RequestSource {
                 ip: whence.ip,
                 secure: whence.secure.unwrap_or(false),
                 user_agent: whence.user_agent.clone(),

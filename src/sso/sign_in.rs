@@ -3,7 +3,7 @@
 use crate::admin::Admin;
 use crate::authn::Caller;
 use crate::authn::login::{Logins, Method, Refused, Shown};
-use crate::authn::signed::{self, From};
+use crate::authn::signed::{self, RequestSource};
 use crate::base::{Fault, Faulty, Secret, Timestamp};
 use crate::gate::{Asking, Gate, GateError, Operation, Proof};
 use crate::issue::{Inherited, IssueError, Mint, Wanted, What};
@@ -156,7 +156,7 @@ pub enum Out {
 ///
 /// # Errors
 /// Why nobody is.
-pub fn who(admin: &Admin, cookie: &Secret<String>, from: From, now: Timestamp) -> Result<Caller, Out> {
+pub fn who(admin: &Admin, cookie: &Secret<String>, from: RequestSource, now: Timestamp) -> Result<Caller, Out> {
     signed::by_cookie(&admin.sessions, &admin.account, cookie, from, now).map_err(|error| match error {
         CookieError::Forged(_) => Out::Unknown,
         CookieError::Session(SessionError::Store(error)) => {

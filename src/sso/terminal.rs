@@ -16,7 +16,7 @@ use super::access_token::Standing;
 use super::error::Code;
 use super::{IssuerUrl, OauthError, Sso, cli};
 use crate::authn::bearer::Bearer;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 
 /// The scope by which somebody lets the command line act for them about roles for a while.
@@ -36,7 +36,7 @@ impl Sso {
     ///
     /// # Errors
     /// When it does not count, or is good for something else.
-    pub fn at_terminal(&self, token: &str, from: From, now: Timestamp) -> Result<Bearer, OauthError> {
+    pub fn at_terminal(&self, token: &str, from: RequestSource, now: Timestamp) -> Result<Bearer, OauthError> {
         let Standing::Counts(claims) = self.standing_of(token, now)? else { return Err(OauthError::token()) };
         let client = self.admin.known_client(&cli::ID.parse().map_err(|_| OauthError::token())?)?;
         let is_ours = claims.client_id == cli::ID && claims.aud.has(&audience(&self.issuer)) && claims.cnf.is_none();

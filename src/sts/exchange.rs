@@ -108,7 +108,7 @@ impl Sts {
         gate: &Gate,
         minted: &Minted,
         audience: &str,
-        (client, from): (&str, signed::From),
+        (client, from): (&str, signed::RequestSource),
         now: Timestamp,
     ) -> Result<MintedToken, QueryError> {
         let id = &minted.session.id;

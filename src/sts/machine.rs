@@ -13,7 +13,7 @@ use super::unsigned::{Arrived, Doors};
 use crate::authn::Caller;
 use crate::authn::federated::WebIdentity;
 use crate::authn::machine::{Credential, Machine, MachineRefused};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::{Fault, Faulty as _, Timestamp};
 use crate::gate::{Gate, Operation, Proof, Whence};
 use crate::issue::Inherited;
@@ -32,7 +32,7 @@ pub(super) async fn with_certificate(
     sts: &Sts,
     doors: &Doors<'_>,
     params: &Params,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<Arrived, QueryError> {
     let (machines, certificate) = (Arc::clone(doors.machines), doors.certificate.clone());
@@ -53,7 +53,7 @@ pub(super) async fn of_token(
     sts: &Sts,
     doors: &Doors<'_>,
     identity: WebIdentity,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<(WebIdentity, Option<Caller>), QueryError> {
     let (account, gate) = (sts.admin.account.clone(), doors.gate.clone());

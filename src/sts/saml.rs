@@ -11,7 +11,7 @@ use super::unsigned::{Arrived, Doors};
 use super::{Sts, begins};
 use crate::admin::AdminError;
 use crate::authn::saml::{Opening, SamlIdentity, SamlIdentityError, ServiceProvider};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::authn::subject::{Identity, Visitor};
 use crate::base::text::printable;
 use crate::base::{Secret, Timestamp};
@@ -38,7 +38,7 @@ pub(super) async fn with_assertion(
     sts: &Sts,
     doors: &Doors<'_>,
     params: &Params,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<Arrived, QueryError> {
     let own = doors.settings.saml.clone().ok_or_else(|| {
@@ -123,7 +123,7 @@ async fn verified(
 fn refused(
     doors: &Doors<'_>,
     error: &SamlIdentityError,
-    (principal, from): (&str, &From),
+    (principal, from): (&str, &RequestSource),
     now: Timestamp,
 ) -> QueryError {
     if let SamlIdentityError::Metadata { provider, why } = error {

@@ -13,7 +13,7 @@ use super::unsigned::{Arrived, Doors};
 use crate::authn::Caller;
 use crate::authn::kerberos::{KerberosRefused, Principal, Token};
 use crate::authn::machine::{Machine, MachineRefused, Named};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::gate::{Operation, Proof, Whence};
 use crate::issue::Inherited;
@@ -30,7 +30,7 @@ pub(super) async fn with_ticket(
     sts: &Sts,
     doors: &Doors<'_>,
     shown: Option<Result<Token, KerberosRefused>>,
-    (params, from): (&Params, From),
+    (params, from): (&Params, RequestSource),
     now: Timestamp,
 ) -> Result<Arrived, QueryError> {
     if !doors.settings.kerberos {
@@ -64,7 +64,12 @@ pub(super) async fn with_ticket(
 }
 
 /// The machine behind a name, as its directory confirms it.
-async fn identified(sts: &Sts, principal: Principal, from: From, now: Timestamp) -> Result<Caller, MachineRefused> {
+async fn identified(
+    sts: &Sts,
+    principal: Principal,
+    from: RequestSource,
+    now: Timestamp,
+) -> Result<Caller, MachineRefused> {
     let (store, account) = (&sts.admin.store, &sts.admin.account);
     let domains = store.run(domains).await?;
     let named = Named::of(principal, &domains)?;

@@ -11,7 +11,7 @@ use crate::authn::kerberos::{Acceptor, KerberosRefused, Token};
 use crate::authn::login::{Attempt, Logins, Reason, Refused};
 use crate::authn::machine::{MachineIssuers, Shown};
 use crate::authn::saml::ServiceProvider;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::authn::subject::{Identity, Visitor};
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{Asking, Gate, Operation, Proof};
@@ -109,7 +109,7 @@ impl Unsigned {
         sts: &Sts,
         doors: &Doors<'_>,
         ticket: Option<Result<Token, KerberosRefused>>,
-        (params, from): (&Params, From),
+        (params, from): (&Params, RequestSource),
         now: Timestamp,
     ) -> Result<Arrived, QueryError> {
         match self {
@@ -145,7 +145,7 @@ async fn with_password(
     sts: &Sts,
     doors: &Doors<'_>,
     params: &Params,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<Arrived, QueryError> {
     if !doors.settings.ldap_identity {
@@ -248,7 +248,7 @@ async fn with_token(
     sts: &Sts,
     doors: &Doors<'_>,
     params: &Params,
-    from: From,
+    from: RequestSource,
     now: Timestamp,
 ) -> Result<Arrived, QueryError> {
     let token = params.secret("WebIdentityToken")?;

@@ -65,7 +65,7 @@ impl Office {
             Who::Local(role) => from_peer(Peer::this_process(), &fixture::roles(Some(*role))).unwrap(),
             Who::Machine(shown) => tokio::task::block_in_place(|| {
                 let app = &self.fixture.app;
-                let (parts, from) = ((&app.store, &app.admin.account), signed::From::default());
+                let (parts, from) = ((&app.store, &app.admin.account), signed::RequestSource::default());
                 app.machines.identify(parts, Some(shown), from, app.admin.now()).unwrap()
             }),
             Who::Proxy => proxy(),
@@ -90,7 +90,7 @@ impl Office {
             Request { method: "POST", path: "/", query: "", headers: &headers, body: Body::Whole(body.as_bytes()) };
         let expected = Expected { services: &["iam"], presigned: &[], regions: &[] };
         let parts = (&app.store, &app.admin.keys, &app.admin.sessions);
-        let from = signed::From::default();
+        let from = signed::RequestSource::default();
         signed::authenticate(parts, &app.admin.account, &request, &expected, from, now).map(|(caller, _)| caller)
     }
 

@@ -11,7 +11,7 @@ use bailey::audit::tail;
 use bailey::authn::Caller;
 use bailey::authn::local::{Peer, Role, from_peer};
 use bailey::authn::login::{Attempt, Door, Reason, Refused, Settings};
-use bailey::authn::signed::From;
+use bailey::authn::signed::RequestSource;
 use bailey::authn::webauthn::{Answer, Party, Relying};
 use bailey::base::{Clock as _, Guid, Secret, Timestamp};
 use bailey::directory::{
@@ -169,7 +169,7 @@ impl Lobby {
             login: login.to_owned(),
             password: secret(password),
             code: code.map(secret),
-            from: From { ip: ip.map(|ip| ip.parse().unwrap()), ..From::default() },
+            from: RequestSource { ip: ip.map(|ip| ip.parse().unwrap()), ..RequestSource::default() },
         };
         let app = &self.fixture.app;
         app.gate.sign_in(&app.logins, attempt, Vec::new(), self.now()).await
@@ -230,7 +230,7 @@ pub(crate) async fn bound(fixture: &Fixture, now: Timestamp) -> Caller {
         login: "bound".to_owned(),
         password: Secret::new(RIGHT.to_owned()),
         code: None,
-        from: From::default(),
+        from: RequestSource::default(),
     };
     fixture.app.logins.sign_in(attempt, now).await.unwrap()
 }
@@ -438,7 +438,7 @@ async fn who_shows_a_passkey_alone_is_looked_up_in_their_directory_by_id() {
     let signed = key.sign(&serde_json::from_str(&asked.options).unwrap());
     let tried = async || {
         let answer = Answer::new(asked.ceremony.clone(), signed.clone());
-        let ended = app.gate.by_passkey(&app.logins, answer, From::default(), Vec::new(), lobby.now()).await;
+        let ended = app.gate.by_passkey(&app.logins, answer, RequestSource::default(), Vec::new(), lobby.now()).await;
         ended.map_err(|refused| (refused.reason, refused.to_string()))
     };
     let disabled = Company { refuses: Some(RefusalKind::Disabled), ..company(&[("ann", 1)]) };
@@ -555,7 +555,7 @@ async fn refusals_that_look_alike_take_alike_long() {
                 login: login.to_owned(),
                 password: Secret::new(password.to_owned()),
                 code: None,
-                from: From::default(),
+                from: RequestSource::default(),
             },
             lobby.now(),
         );

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bailey::authn::login::{Attempt, Door, Reason};
-use bailey::authn::signed::From;
+use bailey::authn::signed::RequestSource;
 use bailey::base::{Clock as _, Secret};
 use bailey::directory::{AccountState, FindError, LdapSource, Login, Person, RefusalKind, Verifier, VerifyError};
 use jiff::SignedDuration;
@@ -127,7 +127,7 @@ async fn fifty_wrong_passwords_lock_nobody_out() {
         login: "alice".to_owned(),
         password: Secret::new(password.to_owned()),
         code: None,
-        from: From::default(),
+        from: RequestSource::default(),
     };
     let (mut wrong, mut not_tried) = (0, 0);
     for n in 0..50 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bailey::authn::login::{Half, Reason, Shown};
-use bailey::authn::signed::From;
+use bailey::authn::signed::RequestSource;
 use bailey::authn::webauthn::{Answer, Party};
 use bailey::base::Secret;
 use bailey::gate::Operation;
@@ -314,7 +314,8 @@ async fn of_many_racers_with_one_answer_or_one_code_one_gets_in_and_after_a_rest
             racers.spawn(async move {
                 let half = Half::open(&app.admin.keys, &half).unwrap();
                 let now = app.admin.now();
-                let ended = app.gate.go_on(&app.logins, (half, shown(&with)), From::default(), Vec::new(), now).await;
+                let ended =
+                    app.gate.go_on(&app.logins, (half, shown(&with)), RequestSource::default(), Vec::new(), now).await;
                 ended.map(drop).map_err(|refused| refused.reason)
             });
         }
@@ -346,7 +347,8 @@ async fn of_many_racers_with_one_answer_or_one_code_one_gets_in_and_after_a_rest
         (code(&(codes[0].clone(), String::new())), [Reason::UsedRecoveryCode; 2]),
     ] {
         let half = Half::open(&app.admin.keys, &half).unwrap();
-        let ended = app.gate.go_on(&app.logins, (half, shown), From::default(), Vec::new(), app.admin.now()).await;
+        let ended =
+            app.gate.go_on(&app.logins, (half, shown), RequestSource::default(), Vec::new(), app.admin.now()).await;
         assert!(used.contains(&ended.as_ref().unwrap_err().reason), "{ended:?}");
     }
 }
@@ -513,7 +515,7 @@ async fn an_administrator_resets_others_and_nobody_themselves() {
     let (app, cookie) = (Arc::clone(&office.fixture.app), browser.cookies["__Host-bailey"].clone());
     let reset = |who: &str| {
         let now = app.admin.now();
-        let ann = sign_in::who(&app.admin, &Secret::new(cookie.clone()), From::default(), now).unwrap();
+        let ann = sign_in::who(&app.admin, &Secret::new(cookie.clone()), RequestSource::default(), now).unwrap();
         let asked = app.gate.authorize(ann, Operation::ResetSecondFactors, who, now).unwrap();
         app.admin.reset_second_factors(asked).map(|reset| reset.removed.len()).map_err(|error| error.to_string())
     };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Barrier};
 
-use bailey::authn::signed::From;
+use bailey::authn::signed::RequestSource;
 use bailey::base::Secret;
 use bailey::sso::authorize::Onward;
 use bailey::sso::{Form, sign_in};
@@ -194,7 +194,7 @@ fn onward(desk: &Desk, browser: &Browser<'_>, uri: &str) -> Onward {
     match sso.asked(&form, now) {
         Ok(request) => {
             let cookie = Secret::new(browser.cookies["__Host-bailey"].clone());
-            let from = From { ip: None, secure: true, user_agent: None, request: None };
+            let from = RequestSource { ip: None, secure: true, user_agent: None, request: None };
             let caller = sign_in::who(&desk.office.fixture.app.admin, &cookie, from, now).unwrap();
             sso.somebody(&request, caller, false, now)
         }

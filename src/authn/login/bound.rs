@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::factor::Factor;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::model::{AccountId, Actor, Arn, Member, OutsideWord, UniqueId, User};
 
@@ -22,7 +22,7 @@ pub struct Bound {
     pub(super) invitation: Option<String>,
     /// The word of an outside provider, which stood in place of a password.
     pub(super) outside: Option<Box<OutsideWord>>,
-    pub(super) from: From,
+    pub(super) from: RequestSource,
 }
 
 impl Bound {
@@ -90,7 +90,7 @@ impl Bound {
 
     /// Where from.
     #[must_use]
-    pub fn from(&self) -> &From {
+    pub fn from(&self) -> &RequestSource {
         &self.from
     }
 

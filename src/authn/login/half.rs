@@ -14,7 +14,7 @@ use super::factor::{Factor, Method, Shown};
 use super::people::{Way, admit, standing};
 use super::{Bound, Logins, Parts, Reason, Refused, invited};
 use crate::authn::Caller;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::{Timestamp, UserId};
 use crate::keys::{Keys, KeysError};
 use crate::model::{CredentialOwner, OutsideWord, PasskeyId, User};
@@ -123,7 +123,13 @@ impl Logins {
     ///
     /// # Errors
     /// Why not; when too much time has passed they begin anew.
-    pub async fn go_on(&self, half: Half, shown: Shown, from: From, now: Timestamp) -> Result<Caller, Refused> {
+    pub async fn go_on(
+        &self,
+        half: Half,
+        shown: Shown,
+        from: RequestSource,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
         self.in_time(&half, now)?;
         let (parts, outside) = (self.parts.clone(), half.outside.clone());
         let admitted = self.parts.store.run(move |store| {
@@ -145,7 +151,7 @@ impl Logins {
     ///
     /// # Errors
     /// Why not; when too much time has passed they begin anew.
-    pub fn resume(&self, half: &Half, from: From, now: Timestamp) -> Result<Caller, Refused> {
+    pub fn resume(&self, half: &Half, from: RequestSource, now: Timestamp) -> Result<Caller, Refused> {
         self.in_time(half, now)?;
         let same = |_: &User, password| password == half.password;
         if let Some(link) = &half.invitation {
@@ -160,7 +166,13 @@ impl Logins {
     ///
     /// # Errors
     /// When they have not; otherwise as [`Logins::resume`].
-    pub fn enrolled(&self, half: &Half, factor: &NewFactor, from: From, now: Timestamp) -> Result<Caller, Refused> {
+    pub fn enrolled(
+        &self,
+        half: &Half,
+        factor: &NewFactor,
+        from: RequestSource,
+        now: Timestamp,
+    ) -> Result<Caller, Refused> {
         self.in_time(half, now)?;
         let Parts { store, account, .. } = &self.parts;
         let by = store.read(|snapshot| put_into_use(snapshot, half.user, factor, now));

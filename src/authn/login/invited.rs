@@ -6,7 +6,7 @@
 use std::sync::PoisonError;
 
 use super::{Factors, Half, Logins, Parts, Reason, Refused, people};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::network::Neighbours;
 use crate::base::{Secret, Timestamp, UserId};
 use crate::model::{Actor, Invitation, UserCode};
@@ -70,7 +70,7 @@ impl Logins {
         &self,
         link: &str,
         code: Secret<String>,
-        from: &From,
+        from: &RequestSource,
         now: Timestamp,
     ) -> Result<Half, Refused> {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();

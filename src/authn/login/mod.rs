@@ -41,7 +41,7 @@ pub use ways::Passkeys;
 use super::Caller;
 use super::limiter::Attempts;
 use super::password::Passwords;
-use super::signed::From;
+use super::signed::RequestSource;
 use crate::base::network::Neighbours;
 use crate::base::{Secret, Timestamp};
 use crate::directory::Verifier;
@@ -108,7 +108,7 @@ pub struct Attempt {
     /// A code of a second factor, if one was typed.
     pub code: Option<Secret<String>>,
     /// Where it comes from. Without an address there is no limit of one.
-    pub from: From,
+    pub from: RequestSource,
 }
 
 /// What sign-ins are checked with.

@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use super::factor::{self, Factor, Method};
 use super::{Bound, Door, Logins, Reason, Refused, people};
 use crate::authn::Caller;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::authn::webauthn::{Answer, CeremonyError, Relying, Shown};
 use crate::base::network::Neighbours;
 use crate::base::{Fault, Faulty as _, Timestamp};
@@ -28,7 +28,7 @@ impl Logins {
     ///
     /// # Errors
     /// Why not; what the error says is for the person, its `detail` for records.
-    pub async fn by_passkey(&self, answer: Answer, from: From, now: Timestamp) -> Result<Caller, Refused> {
+    pub async fn by_passkey(&self, answer: Answer, from: RequestSource, now: Timestamp) -> Result<Caller, Refused> {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
         let relying = self.parts.passkeys.passwordless().filter(|_| settings.enabled);
         let off = || Refused::new(Reason::PasswordlessOff, "`portal.passwordless` or `login.enabled` is false");
@@ -44,7 +44,13 @@ impl Logins {
         tried.map(Caller::from)
     }
 
-    async fn whoever(&self, relying: Relying, answer: Answer, from: From, now: Timestamp) -> Result<Bound, Refused> {
+    async fn whoever(
+        &self,
+        relying: Relying,
+        answer: Answer,
+        from: RequestSource,
+        now: Timestamp,
+    ) -> Result<Bound, Refused> {
         let parts = self.parts.clone();
         let found =
             self.parts.store.run(move |store| Ok::<_, StoreError>(shown(&relying, &parts.keys, store, &answer, now)));

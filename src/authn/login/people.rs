@@ -6,7 +6,7 @@ use super::factor::Shown;
 use super::name::Name;
 use super::{Attempt, Bound, Door, Half, Logins, Parts, Reason, Refused, Settings, factor};
 use crate::authn::limiter::{Attempt as Counted, PASSWORD};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::{Faulty as _, Secret, Timestamp, UserId};
 use crate::directory::{DirectoryError, FindError, Person, VerifyError};
 use crate::model::{
@@ -280,7 +280,7 @@ pub(super) fn usable(store: &Store, profile: &LoginProfile, now: Timestamp) -> R
 /// What comes with a password.
 pub(super) struct Way {
     pub(super) shown: Option<Shown>,
-    pub(super) from: From,
+    pub(super) from: RequestSource,
 }
 
 impl Attempt {

@@ -7,7 +7,7 @@ use super::factor::{self, Factor, Method};
 use super::{Bound, Half, Logins, Parts, Reason, Refused, people};
 use crate::authn::Caller;
 use crate::authn::outside::Vouched;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::model::{Actor, OutsideWord};
 use crate::store::{Store, StoreError, grants};
@@ -17,7 +17,7 @@ impl Logins {
     ///
     /// # Errors
     /// Why not; what the error says is for the person, its `detail` for records.
-    pub async fn vouched(&self, vouched: &Vouched, from: From, now: Timestamp) -> Result<Caller, Refused> {
+    pub async fn vouched(&self, vouched: &Vouched, from: RequestSource, now: Timestamp) -> Result<Caller, Refused> {
         let parts = self.parts.clone();
         let (issuer, subject) = (vouched.issuer().clone(), vouched.subject().to_owned());
         let (with_factor, word) = (vouched.with_factor(), Box::new(vouched.word().clone()));
@@ -42,7 +42,7 @@ impl Logins {
 fn enter(
     (parts, store): (&Parts, &Store),
     person: crate::base::UserId,
-    (with_factor, word, from): (bool, Box<OutsideWord>, From),
+    (with_factor, word, from): (bool, Box<OutsideWord>, RequestSource),
     now: Timestamp,
 ) -> Result<Bound, Refused> {
     let (user, password) = people::standing(store, person, |_, _| true, now)?;

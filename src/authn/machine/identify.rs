@@ -5,7 +5,7 @@ use super::refused::{MachineRefused, Untrusted};
 use super::settings::Vouches;
 use super::{Credential, Machine, Shown};
 use crate::authn::Caller;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::model::{AccountId, DirectoryLabel, MachineIdentity, RefHash, Resource, reference};
 use crate::store::{Snapshot, Store, rows};
@@ -21,7 +21,7 @@ impl MachineIssuers {
         &self,
         (store, account): (&Store, &AccountId),
         shown: Option<&Shown>,
-        from: From,
+        from: RequestSource,
         now: Timestamp,
     ) -> Result<Caller, MachineRefused> {
         let shown = shown.ok_or(MachineRefused::NoCertificate)?;

@@ -35,7 +35,7 @@ use std::fmt;
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 
-use super::signed::From;
+use super::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::model::{AccountId, Actor, Arn, Issuer, Member, Resource, UniqueId};
 
@@ -47,7 +47,7 @@ pub struct Machine {
     resource: Resource,
     shown: Credential,
     at: Timestamp,
-    from: From,
+    from: RequestSource,
 }
 
 /// What a machine showed.
@@ -151,7 +151,7 @@ impl Machine {
 
     /// Where it asks from.
     #[must_use]
-    pub fn from(&self) -> &From {
+    pub fn from(&self) -> &RequestSource {
         &self.from
     }
 

@@ -14,7 +14,7 @@ use super::refused::MachineRefused;
 use super::{Credential, Machine};
 use crate::authn::Caller;
 use crate::authn::kerberos::Principal;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::directory::{Arrival, Entry, Kind, Source, Wanted};
 use crate::model::{AccountId, DirectoryLabel, Domains, Entity, MemberKind, Presence, Resource, reference};
@@ -75,7 +75,7 @@ impl Machine {
         (store, account): (&Store, &AccountId),
         named: Named,
         source: &dyn Source,
-        from: From,
+        from: RequestSource,
         now: Timestamp,
     ) -> Result<Caller, MachineRefused> {
         let asked = named.clone();

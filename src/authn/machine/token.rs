@@ -5,7 +5,7 @@ use super::refused::MachineRefused;
 use super::{Credential, Machine};
 use crate::authn::Caller;
 use crate::authn::federated::WebIdentity;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::Timestamp;
 use crate::model::{AccountId, MachineIdentity};
 use crate::store::Store;
@@ -20,7 +20,7 @@ impl Machine {
     pub fn with_token(
         (store, account): (&Store, &AccountId),
         identity: &WebIdentity,
-        from: &From,
+        from: &RequestSource,
         now: Timestamp,
     ) -> Result<Option<Caller>, MachineRefused> {
         let (issuer, subject) = (identity.issuer().clone(), identity.subject().to_owned());

@@ -115,7 +115,7 @@ enum No {
     Failed(String),
 }
 
-impl std::convert::From<Refused> for No {
+impl From<Refused> for No {
     fn from(refused: Refused) -> Self {
         Self::Told(status(&refused), sentence(&refused))
     }
@@ -125,7 +125,7 @@ impl std::convert::From<Refused> for No {
 fn set_password(
     app: &App,
     half: &Half,
-    from: crate::authn::signed::From,
+    from: crate::authn::signed::RequestSource,
     password: Secret<String>,
 ) -> Result<Half, No> {
     let now = app.clock.now();

@@ -25,7 +25,7 @@ use super::{enrol, factor};
 use crate::authn::Caller;
 use crate::authn::login::{Half, Reason, Refused};
 use crate::authn::outside::{Answer, Pending, Provider, ProviderError, Vouched};
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::gate::{GateError, Operation, Proof};
 use crate::http::App;
@@ -278,7 +278,7 @@ async fn goes_on(app: Arc<App>, visit: Visit, vouched: Vouched, purpose: Purpose
 }
 
 /// Links whoever was invited with who they are there. Blocks.
-fn linked(app: &App, half: &Half, from: From, vouched: &Vouched) -> Result<(), Box<Response>> {
+fn linked(app: &App, half: &Half, from: RequestSource, vouched: &Vouched) -> Result<(), Box<Response>> {
     let now = app.clock.now();
     let no = |status, why: &str| Err(Box::new(message(status, "Not set up", why, ("/login", "Sign in"))));
     let caller: Caller = match app.logins.resume(half, from, now) {

@@ -14,7 +14,7 @@ use hyper::{HeaderMap, Method, Uri};
 
 use super::pages::{Frame, message};
 use crate::authn::Caller;
-use crate::authn::signed::From;
+use crate::authn::signed::RequestSource;
 use crate::base::{Fault, Faulty as _, Secret, Timestamp};
 use crate::http::origin::Origin;
 use crate::http::rate::Payer;
@@ -29,7 +29,7 @@ pub(super) const FLOW: &str = "__Host-bailey-flow";
 
 /// A request of a browser.
 pub(super) struct Visit {
-    pub(super) from: From,
+    pub(super) from: RequestSource,
     pub(super) uri: Uri,
     method: Method,
     headers: HeaderMap,
@@ -49,7 +49,7 @@ impl<S: Send + Sync> FromRequest<S> for Visit {
 /// Another page than the one that was asked for.
 pub(super) struct Instead(Box<Response>);
 
-impl std::convert::From<Response> for Instead {
+impl From<Response> for Instead {
     fn from(answer: Response) -> Self {
         Self(Box::new(answer))
     }

@@ -47,7 +47,7 @@ const VERSIONS: [(&str, &str, &str); 2] = [
 
 /// A request as it was sent.
 pub(super) struct Sent {
-    from: signed::From,
+    from: signed::RequestSource,
     certificate: Option<Shown>,
     method: Method,
     uri: Uri,
@@ -63,7 +63,7 @@ impl Sent {
     }
 
     /// Where it came from.
-    pub(super) fn from(&self) -> &signed::From {
+    pub(super) fn from(&self) -> &signed::RequestSource {
         &self.from
     }
 }
@@ -103,7 +103,7 @@ pub(super) fn authenticate_request(
     app: &App,
     request: &Request<'_>,
     expected: &Expected<'_>,
-    from: signed::From,
+    from: signed::RequestSource,
     now: Timestamp,
 ) -> Result<(Caller, Verified), SignedError> {
     let (admin, whence) = (&app.admin, Whence::from(&from));
@@ -399,10 +399,10 @@ pub(super) fn refused(error: &SignedError) -> QueryError {
     }
 }
 
-pub(super) fn from(origin: &Origin, headers: &HeaderMap) -> signed::From {
+pub(super) fn from(origin: &Origin, headers: &HeaderMap) -> signed::RequestSource {
     let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map(str::to_owned);
     let ip: IpAddr = origin.client;
-    signed::From { ip: Some(ip), secure: origin.secure, user_agent, request: origin.request }
+    signed::RequestSource { ip: Some(ip), secure: origin.secure, user_agent, request: origin.request }
 }
 
 fn namespace(service: &str) -> &'static str {
