@@ -27,7 +27,7 @@ use crate::store::iam::Read;
 use crate::store::{Commit, Intent, StoreError};
 
 /// For how long whoever got no answer may ask once more.
-const AGAIN: SignedDuration = SignedDuration::from_secs(10);
+const RETRY_WINDOW: SignedDuration = SignedDuration::from_secs(10);
 
 /// How exactly it is known when a token that stays was used last: not each use is a write.
 const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -46,17 +46,17 @@ struct Parts {
 }
 
 /// What a token that was shown is.
-enum Use {
+enum Presented {
     /// It stays, and is used.
-    Stays(Refresh),
+    Reusable(Refresh),
     /// It is replaced by this one.
-    Turns(Refresh, Secret<String>),
+    Rotated(Refresh, Secret<String>),
     /// It was replaced a moment ago, by this one.
-    Again(Secret<String>),
+    Retried(Secret<String>),
     /// It was passed over.
     Reused,
     /// It is none of the family's, or idle for too long.
-    Dead,
+    Invalid,
 }
 
 /// The first token of a family.
@@ -69,7 +69,7 @@ pub(super) fn first(sso: &Sso, family: &FamilyId, now: Timestamp) -> (Refresh, S
 }
 
 impl Sso {
-    /// Blocks.
+    /// Rotates a refresh token (RFC 9700, section 4.14.2); reuse of a superseded token revokes the family. Blocks.
     pub(super) fn refresh(&self, client: &Client, shown: &Shown<'_>, now: Timestamp) -> Result<Tokens, OauthError> {
         let parts = Parts::read(shown.form.required("refresh_token")?).ok_or_else(|| OauthError::grant(DEAD))?;
         for _ in 0..TRIES {
@@ -96,14 +96,14 @@ impl Sso {
             return Err(OauthError::grant("the refresh token is bound to a key: send a proof of it"));
         }
         let (next, token) = match self.judge_refresh(client, &family, parts, now) {
-            Use::Stays(next) => (Some(next), None),
-            Use::Turns(next, token) => (Some(next), Some(token)),
-            Use::Again(token) => (None, Some(token)),
-            Use::Reused => {
+            Presented::Reusable(next) => (Some(next), None),
+            Presented::Rotated(next, token) => (Some(next), Some(token)),
+            Presented::Retried(token) => (None, Some(token)),
+            Presented::Reused => {
                 self.end_family(&family.id, &grants::actor(client), "refresh_token_reused", now)?;
                 return Err(dead());
             }
-            Use::Dead => return Err(dead()),
+            Presented::Invalid => return Err(dead()),
         };
         let person = match self.person(client, &family.consent, now)? {
             Ok(person) => person,
@@ -137,32 +137,32 @@ impl Sso {
     }
 
     /// What the token is to the family, as this one is now.
-    fn judge_refresh(&self, client: &Client, family: &Family, parts: &Parts, now: Timestamp) -> Use {
+    fn judge_refresh(&self, client: &Client, family: &Family, parts: &Parts, now: Timestamp) -> Presented {
         let Some(held) = family.refresh.as_ref().filter(|held| held.shared.is_of(&parts.shared)) else {
-            return Use::Dead;
+            return Presented::Invalid;
         };
         if let Some(before) = held.before.as_ref().filter(|_| parts.counter.checked_add(1) == Some(held.counter)) {
-            let soon = later(held.turned, AGAIN);
+            let soon = later(held.turned, RETRY_WINDOW);
             let again = (before.own.is_of(&parts.own) && now < soon).then(|| unmasked(&parts.own, &before.successor));
             return match again.flatten().filter(|own| held.own.is_of(own)) {
-                Some(own) => Use::Again(text(&family.id, held.counter, &parts.shared, &own)),
-                None => Use::Reused,
+                Some(own) => Presented::Retried(text(&family.id, held.counter, &parts.shared, &own)),
+                None => Presented::Reused,
             };
         }
         if parts.counter != held.counter {
-            return Use::Reused;
+            return Presented::Reused;
         }
         let idle = SignedDuration::from_secs(i64::from(client.lifetimes.refresh_idle));
         let over = later(held.turned, idle);
         if !held.own.is_of(&parts.own) || expired(over, now) {
-            return Use::Dead;
+            return Presented::Invalid;
         }
         if !client.is_public() {
             let old = later(held.turned, NOTED_EVERY) <= now;
-            return Use::Stays(Refresh { turned: if old { now } else { held.turned }, ..held.clone() });
+            return Presented::Reusable(Refresh { turned: if old { now } else { held.turned }, ..held.clone() });
         }
         let own = self.unguessable();
-        let Some(counter) = held.counter.checked_add(1) else { return Use::Dead };
+        let Some(counter) = held.counter.checked_add(1) else { return Presented::Invalid };
         let before = Before { own: held.own.clone(), successor: masked(&parts.own, &own) };
         let next = Refresh {
             counter,
@@ -171,7 +171,7 @@ impl Sso {
             turned: now,
             before: Some(before),
         };
-        Use::Turns(next, text(&family.id, counter, &parts.shared, &own))
+        Presented::Rotated(next, text(&family.id, counter, &parts.shared, &own))
     }
 
     /// The family whose refresh token `token` is, whether or not it still counts, if it was one of `client`'s. Blocks.

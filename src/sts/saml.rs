@@ -10,7 +10,7 @@ use super::assume_role::{answer, asking, wanted};
 use super::unsigned::{Arrived, Doors};
 use super::{Sts, begins};
 use crate::admin::AdminError;
-use crate::authn::saml::{Opening, SamlIdentity, SamlIdentityError, ServiceProvider};
+use crate::authn::saml::{AssertionDecryption, SamlIdentity, SamlIdentityError, ServiceProvider};
 use crate::authn::signed::RequestSource;
 use crate::authn::subject::{Identity, Visitor};
 use crate::base::text::printable;
@@ -110,8 +110,8 @@ async fn verified(
             Ok(_) | Err(_) => Ok(None),
         })?;
         let Some((provider, sealed)) = known else { return Ok(None) };
-        let opening = Opening::of(&keys, &provider, &sealed)?;
-        Ok::<_, AdminError>(Some(SamlIdentity::verify((&provider, opening), &assertion, &own, now)))
+        let decryption = AssertionDecryption::of(&keys, &provider, &sealed)?;
+        Ok::<_, AdminError>(Some(SamlIdentity::verify((&provider, decryption), &assertion, &own, now)))
     });
     verified.await?.ok_or_else(|| {
         let message = format!("there is no SAML provider {}", printable(principal));

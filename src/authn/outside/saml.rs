@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::pending::Flow;
 use super::{By, Pending, Provider, ProviderError, Providers, Vouched};
-use crate::authn::saml::{Expected, IdentityProvider, Known, Opening, Party, Rule, SamlAssertion, judge};
+use crate::authn::saml::{AssertionDecryption, Expected, IdentityProvider, Known, Party, Rule, SamlAssertion, judge};
 use crate::base::{Secret, Timestamp};
 use crate::keys::Keys;
 use crate::model::saml_encryption::SealedPrivateKey;
@@ -67,7 +67,7 @@ impl Providers {
         let (known, registered) = known(store, &provider, party)?;
         let id = registered.as_ref().map(|(registered, _)| registered.id);
         let known = match registered {
-            Some((registered, sealed)) => known.opened_by(Opening::of(keys, &registered, &sealed)?),
+            Some((registered, sealed)) => known.opened_by(AssertionDecryption::of(keys, &registered, &sealed)?),
             None => known,
         };
         let expected = Expected { provider: &known, own: &party.own, request: Some(request) };

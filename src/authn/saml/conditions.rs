@@ -15,8 +15,8 @@ pub(super) struct Window {
 /// Refuses an assertion that is not good now, is not for us, or says more about that than we understand (SAML core, section 2.5).
 pub(super) fn check(assertion: Element<'_>, own: &ServiceProvider, now: Timestamp) -> Result<Window, Refused> {
     let conditions = assertion.one(ASSERTION, "Conditions")?;
-    let until = instant::of(conditions, "NotOnOrAfter")?;
-    if let Some(from) = instant::at_most(conditions, "NotBefore")? {
+    let until = instant::required(conditions, "NotOnOrAfter")?;
+    if let Some(from) = instant::optional(conditions, "NotBefore")? {
         if from >= until {
             return Err(Refused::at(Rule::Time, conditions, "its end is before its beginning"));
         }

@@ -8,7 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::mapped;
-use super::{Expected, IdentityProvider, MetadataError, Opening, Refused, Rule, SamlAssertion, ServiceProvider, judge};
+use super::{
+    AssertionDecryption, Expected, IdentityProvider, MetadataError, Refused, Rule, SamlAssertion, ServiceProvider,
+    judge,
+};
 use crate::authn::federated::SessionTags;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, RoleId, SamlProviderId, Secret, Timestamp};
@@ -97,20 +100,20 @@ impl Faulty for SamlIdentityError {
 }
 
 impl SamlIdentity {
-    /// Who `assertion`, a response in base64, makes somebody by the word of `provider`, at `now`; `opening` is what opens its
+    /// Who `assertion`, a response in base64, makes somebody by the word of `provider`, at `now`; `decryption` is what opens its
     /// assertions. It is always unsolicited: nobody here asked for it.
     ///
     /// # Errors
     /// When the provider's metadata cannot be used, the response breaks a rule, or it says what cannot be used.
     pub fn verify(
-        (provider, opening): (&SamlProvider, Opening),
+        (provider, decryption): (&SamlProvider, AssertionDecryption),
         assertion: &Secret<String>,
         own: &ServiceProvider,
         now: Timestamp,
     ) -> Result<Self, SamlIdentityError> {
         let known = IdentityProvider::read(provider.metadata.as_str())
             .map_err(|why| SamlIdentityError::Metadata { provider: provider.name.to_string(), why })?;
-        let known = known.opened_by(opening);
+        let known = known.opened_by(decryption);
         let text = Secret::new(decoded(assertion.expose()).ok_or(SamlIdentityError::NoText)?);
         let expected = Expected { provider: &known, own, request: None };
         let assertion = judge(text.expose(), expected, now).map_err(SamlIdentityError::Refused)?;

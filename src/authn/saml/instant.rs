@@ -7,7 +7,7 @@ use crate::base::clock::later;
 use crate::saml_xml::{Element, instant};
 
 /// The moment in an attribute, if it is there.
-pub(super) fn at_most(element: Element<'_>, name: &str) -> Result<Option<Timestamp>, Refused> {
+pub(super) fn optional(element: Element<'_>, name: &str) -> Result<Option<Timestamp>, Refused> {
     let Some(text) = element.attribute(name) else { return Ok(None) };
     let moment =
         instant(text).ok_or_else(|| Refused::at(Rule::Value, element, format!("{name} is no moment in UTC")))?;
@@ -15,8 +15,8 @@ pub(super) fn at_most(element: Element<'_>, name: &str) -> Result<Option<Timesta
 }
 
 /// The moment in an attribute.
-pub(super) fn of(element: Element<'_>, name: &str) -> Result<Timestamp, Refused> {
-    at_most(element, name)?.ok_or_else(|| Refused::at(Rule::Time, element, format!("it does not say {name}")))
+pub(super) fn required(element: Element<'_>, name: &str) -> Result<Timestamp, Refused> {
+    optional(element, name)?.ok_or_else(|| Refused::at(Rule::Time, element, format!("it does not say {name}")))
 }
 
 /// Refuses what is in the future by more than clocks are apart.
@@ -36,6 +36,6 @@ pub(super) fn not_over(element: Element<'_>, name: &str, end: Timestamp, now: Ti
 }
 
 /// When an assertion made at `issued` is taken no longer.
-pub(super) fn last(issued: Timestamp) -> Timestamp {
+pub(super) fn latest_use(issued: Timestamp) -> Timestamp {
     later(issued, LONGEST)
 }

@@ -32,9 +32,9 @@ pub fn judge(text: &str, expected: Expected<'_>, now: Timestamp) -> Result<SamlA
     }
     let message = Message::parse(text)?;
     let addressed = envelope::check(&message.claims(), expected)?;
-    let opening: Vec<&DecryptionKey> = own.key.iter().chain(provider.opening().keys()).collect();
+    let opening: Vec<&DecryptionKey> = own.key.iter().chain(provider.decryption().keys()).collect();
     let covered = message.cover(provider.keys(), &opening)?;
-    if provider.opening().is_required() && !covered.encrypted() {
+    if provider.decryption().is_required() && !covered.encrypted() {
         let why = "it is not encrypted, and assertions of this provider have to be";
         return Err(Refused::new(Rule::Encryption, "Assertion", why));
     }
@@ -53,9 +53,9 @@ fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Resul
     }
     let id = assertion.attribute("ID").ok_or_else(|| Refused::at(Rule::Structure, assertion, "it has no ID"))?;
     let issuer = issuer(assertion, expected.provider)?;
-    let issued = instant::of(assertion, "IssueInstant")?;
+    let issued = instant::required(assertion, "IssueInstant")?;
     instant::not_ahead(assertion, "IssueInstant", issued, now)?;
-    if now >= later(instant::last(issued), SKEW) {
+    if now >= later(instant::latest_use(issued), SKEW) {
         let why = format!("it was made at {issued}, and is taken for {} s: here it is {now}", LONGEST.as_secs());
         return Err(Refused::at(Rule::Time, assertion, why).over());
     }
@@ -69,7 +69,7 @@ fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Resul
         name_id,
         recipient: delivered.to,
         issued,
-        good_until: later(instant::last(issued).min(until).min(delivered.until), SKEW),
+        good_until: later(instant::latest_use(issued).min(until).min(delivered.until), SKEW),
         authenticated: at,
         context_class,
         session_index,

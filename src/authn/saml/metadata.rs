@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Opening;
+use super::AssertionDecryption;
 use super::changes::Changes;
 use crate::base::text::printable;
 use crate::base::{Fault, Faulty, Timestamp};
@@ -26,7 +26,7 @@ pub struct IdentityProvider {
     logout: Vec<Endpoint>,
     valid_until: Option<Timestamp>,
     signed_requests: bool,
-    opening: Opening,
+    decryption: AssertionDecryption,
 }
 
 /// An address, and how one speaks to it.
@@ -108,19 +108,19 @@ impl IdentityProvider {
             logout: endpoints(role, "SingleLogoutService")?,
             valid_until: ends.into_iter().flatten().min(),
             signed_requests: role.boolean("WantAuthnRequestsSigned").is_ok_and(|wants| wants == Some(true)),
-            opening: Opening::default(),
+            decryption: AssertionDecryption::default(),
         })
     }
 
-    /// The same, whose assertions are encrypted as `opening` says.
+    /// The same, whose assertions are encrypted as `decryption` says.
     #[must_use]
-    pub fn opened_by(self, opening: Opening) -> Self {
-        Self { opening, ..self }
+    pub fn opened_by(self, decryption: AssertionDecryption) -> Self {
+        Self { decryption, ..self }
     }
 
     /// What opens its assertions besides a key of ours for everybody.
-    pub(super) fn opening(&self) -> &Opening {
-        &self.opening
+    pub(super) fn decryption(&self) -> &AssertionDecryption {
+        &self.decryption
     }
 
     /// Its name.

@@ -17,6 +17,7 @@
 
 mod changes;
 mod conditions;
+mod decryption;
 mod envelope;
 mod extract;
 mod identity;
@@ -24,7 +25,6 @@ mod instant;
 mod judge;
 mod mapped;
 mod metadata;
-mod opening;
 mod party;
 mod refused;
 mod service_provider;
@@ -33,10 +33,10 @@ mod statements;
 mod subject;
 
 pub use changes::{another_end, is_another_end};
+pub use decryption::{AssertionDecryption, GivenKey, parse_private_key, unseal_private_key};
 pub use identity::{SamlIdentity, SamlIdentityError};
 pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
-pub use opening::{GivenKey, Opening, given, opened};
 pub use party::{Known, Party};
 pub use refused::{Refused, Rule};
 pub use service_provider::{Acs, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};

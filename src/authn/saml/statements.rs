@@ -40,9 +40,9 @@ pub(super) fn authentication(assertion: Element<'_>, now: Timestamp) -> Result<A
             return Err(Refused::at(Rule::Authentication, assertion, why));
         }
     };
-    let at = instant::of(statement, "AuthnInstant")?;
+    let at = instant::required(statement, "AuthnInstant")?;
     instant::not_ahead(statement, "AuthnInstant", at, now)?;
-    let session_ends = instant::at_most(statement, "SessionNotOnOrAfter")?;
+    let session_ends = instant::optional(statement, "SessionNotOnOrAfter")?;
     if let Some(end) = session_ends {
         instant::not_over(statement, "SessionNotOnOrAfter", end, now)?;
     }

@@ -99,7 +99,7 @@ fn confirmed(confirmation: Element<'_>, expected: Expected<'_>, now: Timestamp) 
     if facts.attribute("NotBefore").is_some() {
         return Err(Refused::at(Rule::Confirmation, facts, "a bearer's confirmation must not say NotBefore"));
     }
-    let until = instant::of(facts, "NotOnOrAfter")?;
+    let until = instant::required(facts, "NotOnOrAfter")?;
     instant::not_over(facts, "NotOnOrAfter", until, now)?;
     Ok(Delivered { to: recipient.to_owned(), until })
 }

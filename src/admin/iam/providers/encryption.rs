@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::super::{Admin, AdminError};
 use super::super::Change;
 use super::saml::{SamlProviderView, fitting_for, write};
-use crate::authn::saml::{GivenKey, given, opened};
+use crate::authn::saml::{GivenKey, parse_private_key, unseal_private_key};
 use crate::base::text::printable;
 use crate::base::{Finding, Severity};
 use crate::gate::Authorized;
@@ -82,7 +82,7 @@ pub(super) fn encrypt(
     }
     let before = provider.encryption.take();
     let (mode, mut held) = before.map_or((None, Vec::new()), |before| (Some(before.mode), before.keys));
-    let given = wanted.private_key.as_ref().map(given).transpose().map_err(SamlProviderError::from)?;
+    let given = wanted.private_key.as_ref().map(parse_private_key).transpose().map_err(SamlProviderError::from)?;
     if let Some(id) = &wanted.remove_private_key {
         let at = held.iter().position(|key| key.id == *id);
         let at = at.ok_or_else(|| AdminError::NoSuch {
@@ -152,7 +152,7 @@ pub(super) fn findings(keys: &Keys, provider: &SamlProvider, sealed: &[SealedPri
     let what = format!("its assertions {have} encrypted, for the private keys {}", all.join(", "));
     let mut findings = vec![say(Severity::Fine, what, String::new())];
     for key in &encryption.keys {
-        match opened(keys, provider, &key.id, sealed) {
+        match unseal_private_key(keys, provider, &key.id, sealed) {
             Ok(Some(_)) => {}
             Ok(None) => {
                 let remedy = format!(

@@ -1,5 +1,7 @@
-//! What opens assertions that an identity provider encrypts for us, and whether it has to encrypt them: what an administrator gave with
-//! the provider (IAM User Guide, "Create a SAML identity provider in IAM"), since nothing of it stands in its metadata.
+//! Private keys that decrypt assertions of one identity provider, and whether encryption is required.
+//!
+//! Administrators give them with the provider (IAM User Guide, "Create a SAML identity provider in IAM"): nothing of them stands in its
+//! metadata.
 
 use std::sync::Arc;
 
@@ -9,9 +11,9 @@ use crate::model::SamlProvider;
 use crate::model::saml_encryption::{EncryptionError, EncryptionMode, PrivateKeyId, PrivateKeyPem, SealedPrivateKey};
 use crate::saml_xml::DecryptionKey;
 
-/// What opens assertions of one provider.
+/// What decrypts assertions of one provider.
 #[derive(Debug, Clone, Default)]
-pub struct Opening {
+pub struct AssertionDecryption {
     keys: Arc<[DecryptionKey]>,
     required: bool,
 }
@@ -25,7 +27,7 @@ pub struct GivenKey {
     pub secret: Secret<Vec<u8>>,
 }
 
-impl Opening {
+impl AssertionDecryption {
     /// What `provider` was given, of which `sealed` lies in the store. A key that does not open any more is left out: what the other
     /// one opens still counts.
     ///
@@ -36,7 +38,7 @@ impl Opening {
         let mut open = Vec::new();
         for known in &encryption.keys {
             // One that is lost is told by health and by `bailey idp check`, not once for each assertion that somebody sends.
-            open.extend(opened(keys, provider, &known.id, sealed)?);
+            open.extend(unseal_private_key(keys, provider, &known.id, sealed)?);
         }
         Ok(Self { keys: open.into(), required: encryption.mode == EncryptionMode::Required })
     }
@@ -56,7 +58,7 @@ impl Opening {
 ///
 /// # Errors
 /// When there is no master key.
-pub fn opened(
+pub fn unseal_private_key(
     keys: &Keys,
     provider: &SamlProvider,
     id: &PrivateKeyId,
@@ -74,7 +76,7 @@ pub fn opened(
 ///
 /// # Errors
 /// When it is none that could open anything. The error says nothing of what is in it.
-pub fn given(pem: &PrivateKeyPem) -> Result<GivenKey, EncryptionError> {
+pub fn parse_private_key(pem: &PrivateKeyPem) -> Result<GivenKey, EncryptionError> {
     let key = DecryptionKey::from_pem(pem.expose());
     let read = key.and_then(|key| Ok((key.fingerprint()?, key.pkcs8()?)));
     let (fingerprint, secret) = read.map_err(|error| EncryptionError::Unusable(error.why().to_owned()))?;
