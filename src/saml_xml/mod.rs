@@ -58,6 +58,6 @@ pub use message::{Covered, Message};
 pub use names::{ASSERTION, DECRYPTED, HTTP_POST, HTTP_REDIRECT, METADATA, PROTOCOL, RSA_SHA256, SIGNATURE};
 pub use read::Element;
 pub use request_key::RequestKey;
-pub use sign::{NotSigned, Signer, key_info};
+pub use sign::{SignError, Signer, key_info};
 pub use vouched::Vouched;
 pub use write::{Node, escape_attribute, escape_text};

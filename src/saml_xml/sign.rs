@@ -21,20 +21,20 @@ pub struct Signer<'k> {
     pub sign: &'k dyn Fn(&[u8]) -> Option<Vec<u8>>,
 }
 
-/// Nothing was signed.
+/// Why nothing was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the message cannot be signed: the cryptographic library refuses")]
-pub struct NotSigned;
+pub struct SignError;
 
 impl Signer<'_> {
     /// `node`, which has an `ID`, with a signature of it in it.
     ///
     /// # Errors
     /// When it has no `ID`, or the key does not sign.
-    pub fn signed(&self, mut node: Node) -> Result<Node, NotSigned> {
-        let id = node.attribute("ID").ok_or(NotSigned)?;
+    pub fn signed(&self, mut node: Node) -> Result<Node, SignError> {
+        let id = node.attribute("ID").ok_or(SignError)?;
         let info = self.info(id, &STANDARD.encode(Sha256::digest(node.render())));
-        let value = (self.sign)(info.render().as_bytes()).ok_or(NotSigned)?;
+        let value = (self.sign)(info.render().as_bytes()).ok_or(SignError)?;
         let signature = Node::new("ds:Signature")
             .child(info)
             .child(Node::text("ds:SignatureValue", STANDARD.encode(value)))

@@ -1,5 +1,6 @@
-//! Tokens by which somebody shows who they are whose public keys are registered here (RFC 7523, section 2.2): nobody is asked for
-//! a key, and none that the token brings along is looked at.
+//! Verifies `private_key_jwt` (RFC 7523, section 2.2) against the client's registered keys; fetches nothing.
+//!
+//! No key that the token brings along is looked at.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Why a token makes nobody.
+//! Why a token was rejected.
 
 use crate::base::{Fault, Faulty, Timestamp};
 use crate::model::Issuer;

@@ -1,4 +1,4 @@
-//! Why a response makes nobody.
+//! Why a response was rejected.
 
 use std::fmt;
 
