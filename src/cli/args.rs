@@ -170,7 +170,7 @@ pub enum Verb {
     #[command(subcommand)]
     Grant(GrantVerb),
     /// Engagements: the window of a firm's contract, in which its people may be granted roles
-    #[command(subcommand)]
+    #[command(subcommand, after_help = super::engagements::EXAMPLES)]
     Engagement(EngagementVerb),
     /// Notices: what waits to be told, and whether it would arrive
     #[command(subcommand)]
@@ -192,7 +192,7 @@ pub enum Verb {
     #[command(subcommand)]
     Provider(ProviderVerb),
     /// Clients of single sign-on: applications that people sign in to
-    #[command(subcommand)]
+    #[command(subcommand, after_help = super::clients::EXAMPLES)]
     Client(ClientVerb),
     /// Service providers of SAML: applications that people sign in to by assertions
     #[command(subcommand)]
@@ -315,6 +315,10 @@ mod tests {
             "client registration-token remove ci",
             "client rotate-secret app --overlap 0s",
             "client update app --access-token 5m --group Ops --clear audiences --require-par --pairwise false --required-acr mfa",
+            "client update app --clear backchannel-logout-uri --clear groups",
+            "engagement create soc2 --firm F --sponsor dee --starts 2026-12-01 --ends 6w",
+            "engagement update soc2 --ends 14d --anywhere",
+            "grant request --role r --for 2h --reason x --claim-by 2026-12-01 --start 2026-12-01",
             "client remove app",
             "directory list",
             "directory check corp",
@@ -457,6 +461,7 @@ mod tests {
             "group boundary ops X",
             "role assign Deploy --to ops",
             "role update Deploy",
+            "engagement update soc2 --anywhere --network 192.0.2.0/24",
             "guardrail create regions policy.json",
             "guardrail create regions policy.json --kind scp",
             "guardrail update regions",

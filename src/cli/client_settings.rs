@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::iam::read;
@@ -19,13 +20,15 @@ pub struct Settings {
     /// A file with its public keys (RFC 7517), with private_key_jwt; `-` is standard input
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// Where people may be sent back to; may be repeated
+    /// Where people may be sent back to; needed by a client that signs people in (grant authorization_code, the usual one); may be
+    /// repeated
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<RedirectUri>,
-    /// A grant by which it may ask for tokens; may be repeated
-    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
+    /// A grant by which it may ask for tokens; may be repeated [of a new one: authorization_code and refresh_token]
+    #[arg(long = "grant", value_name = "GRANT", value_parser = grants())]
     grants: Vec<GrantType>,
-    /// A scope that it may ask for; may be repeated
+    /// A scope that it may ask for: openid, profile, email, groups, roles, offline_access, or one that the client and an API of yours
+    /// agree on; may be repeated [of a new one: openid, profile, email, groups and offline_access]
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<Scope>,
     /// Whom its access tokens may be for; may be repeated
@@ -34,19 +37,20 @@ pub struct Settings {
     /// A group whose people it may sign in; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
-    /// A claim besides the standard ones; may be repeated
+    /// A claim besides the standard ones, from name, login, mail, display_name, employee_id, arn, groups, roles, tag/KEY or aws_tags;
+    /// may be repeated
     #[arg(long = "claim", value_name = "CLAIM=SOURCE", value_parser = claim)]
     claims: Vec<(String, ClaimSource)>,
-    /// How long an access token is good
+    /// How long an access token is good, 1m to 1h [of a new one: 10m]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     access_token: Option<u32>,
-    /// How long an ID token is good
+    /// How long an ID token is good, 1m to 1h [of a new one: 5m]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     id_token: Option<u32>,
-    /// How long a refresh token is good that is not used
+    /// How long a refresh token is good that is not used, 5m to 30d [of a new one: 8h]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     refresh_token_idle: Option<u32>,
-    /// How long refreshing goes on after a sign-in
+    /// How long refreshing goes on after a sign-in, 5m to 30d [of a new one: 24h]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     refresh_token: Option<u32>,
     /// By which algorithm its ID tokens are signed: ES256, or RS256 for those that take nothing else
@@ -93,6 +97,8 @@ enum Cleared {
     RequiredAcr,
     /// All addresses behind a sign-out
     PostLogoutRedirectUris,
+    /// Where it is told that somebody signed out: it is told no more
+    BackchannelLogoutUri,
 }
 
 impl Settings {
@@ -131,6 +137,7 @@ impl Settings {
             may_exchange: list(self.may_exchange, cleared(Cleared::MayExchange)),
             subjects: self.pairwise.map(|pairwise| if pairwise { Subjects::Pairwise } else { Subjects::Public }),
             post_logout_redirect_uris: list(self.post_logout_redirect_uris, cleared(Cleared::PostLogoutRedirectUris)),
+            no_backchannel_logout_uri: cleared(Cleared::BackchannelLogoutUri),
             backchannel_logout_uri: self.backchannel_logout_uri,
             require_par: self.require_par,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
@@ -148,8 +155,10 @@ fn alg(text: &str) -> Result<IdTokenAlg, String> {
     IdTokenAlg::named(text).ok_or_else(|| "expected ES256 or RS256".to_owned())
 }
 
-fn grant(text: &str) -> Result<GrantType, String> {
-    GrantType::named(text).ok_or_else(|| format!("expected {}", GrantType::ALL.map(GrantType::name).join(", ")))
+/// Takes the names of grants, and tells them to whoever asks for help.
+fn grants() -> impl TypedValueParser<Value = GrantType> {
+    let named = |name: String| GrantType::named(&name).ok_or("there is no such grant");
+    PossibleValuesParser::new(GrantType::ALL.map(GrantType::name)).try_map(named)
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
@@ -161,17 +170,57 @@ fn claim(text: &str) -> Result<(String, ClaimSource), String> {
     Ok((claim.to_owned(), source.parse().map_err(|error: ClientError| error.to_string())?))
 }
 
-/// A time such as `30s`, `10m`, `8h` or `7d`, in seconds.
+/// A time such as `30s`, `10m`, `8h`, `7d` or `2w`, in seconds.
 pub(super) fn seconds(text: &str) -> Result<u32, String> {
-    let expected = || "expected a time such as 30s, 10m, 8h or 7d".to_owned();
+    let expected = || "expected a time such as 30s, 10m, 8h, 7d or 2w".to_owned();
     let unit = text.chars().last().ok_or_else(expected)?;
     let factor = match unit {
         's' => 1,
         'm' => 60,
         'h' => 3_600,
         'd' => 86_400,
+        'w' => 7 * 86_400,
         _ => return Err(expected()),
     };
     let number = text.strip_suffix(unit).and_then(|number| number.parse::<u32>().ok()).ok_or_else(expected)?;
     number.checked_mul(factor).ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    #[test]
+    fn help_tells_the_usual_times_and_the_limits() {
+        let command = Settings::augment_args(Command::new("add"));
+        let usual = Lifetimes::default();
+        for (name, time) in [
+            ("access_token", usual.access),
+            ("id_token", usual.id),
+            ("refresh_token_idle", usual.refresh_idle),
+            ("refresh_token", usual.refresh),
+        ] {
+            let help =
+                command.get_arguments().find(|one| one.get_id() == name).unwrap().get_help().unwrap().to_string();
+            let (limits, told) = help.rsplit_once(" [of a new one: ").unwrap();
+            assert_eq!(seconds(told.trim_end_matches(']')), Ok(time), "{help}");
+            let (least, most) = limits.rsplit_once(", ").unwrap().1.split_once(" to ").unwrap();
+            // Whatever of both is passed is refused.
+            for (time, good) in [(seconds(least).unwrap(), true), (seconds(most).unwrap(), true)]
+                .into_iter()
+                .chain([(seconds(least).unwrap() - 1, false), (seconds(most).unwrap() + 1, false)])
+            {
+                let mut lifetimes = Lifetimes { refresh: seconds("30d").unwrap(), ..usual };
+                *match name {
+                    "access_token" => &mut lifetimes.access,
+                    "id_token" => &mut lifetimes.id,
+                    "refresh_token_idle" => &mut lifetimes.refresh_idle,
+                    _ => &mut lifetimes.refresh,
+                } = time;
+                assert_eq!(lifetimes.check().is_ok(), good, "{name} {time}");
+            }
+        }
+    }
 }

@@ -13,6 +13,18 @@ use crate::admin::clients::{ClientView, LogoutView, NewClient, NewRegistrationTo
 use crate::model::client::{AuthMethod, ClientId, Lifetimes, RedirectUri};
 use crate::model::logout_notice::{MOST_TRIES, NoticeState};
 
+/// Shown below the help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  # An application that people sign in to with a browser
+  bailey client add grafana --redirect-uri https://grafana.example.com/login/generic_oauth --group Staff
+  # A program that runs on people's own devices and keeps no secret
+  bailey client add tool --auth none --redirect-uri http://127.0.0.1/callback --scope openid --scope offline_access
+  # A program with nobody behind it
+  bailey client add batch --grant client_credentials --audience orders
+  # Shorter tokens, for everybody
+  bailey client update grafana --access-token 5m --clear groups";
+
 /// `bailey client`.
 #[derive(Debug, Subcommand)]
 pub enum ClientVerb {

@@ -6,13 +6,22 @@ use clap::{Args as ClapArgs, Subcommand};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::Exit;
 use super::output::{Column, Output, moment};
 use super::session::{Session, encoded, remark};
+use super::{Exit, args};
 use crate::admin::grants::{Act, Activity, EngagementChange, EngagementView, Invited, NewEngagement, SignsIn};
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock, later};
 use crate::model::{Hours, Zone};
+
+/// Shown below the help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  bailey engagement create soc2-2026 --firm 'Kessel & Lund' --framework 'SOC 2' --sponsor dee --person ext.eve \
+    --network 203.0.113.0/24 --hours 'Mon-Fri 09:00-17:00' --time-zone Europe/Berlin --starts 2026-12-01 --ends 6w
+  bailey engagement invite soc2-2026 ext.eve
+  bailey engagement update soc2-2026 --ends 2027-01-31T18:00:00Z --add ext.sam
+  bailey engagement close soc2-2026 --reason 'report delivered'";
 
 /// `bailey engagement`.
 #[derive(Debug, Subcommand)]
@@ -32,6 +41,8 @@ pub enum EngagementVerb {
         engagement: String,
     },
     /// Change one: who is in it, who answers for it, from where, and until when
+    ///
+    /// Its begin, hours, time zone and ceiling stay as they were made: for others close it and make another one.
     Update(Box<Update>),
     /// Invite one of its people to set up how they sign in: by a link, and a code that whoever answers for it reads out
     Invite {
@@ -95,10 +106,11 @@ pub struct Create {
     /// The managed policy beyond which nothing of it reaches
     #[arg(long, value_name = "POLICY", default_value = "AuditorBoundary")]
     ceiling: String,
-    /// It counts from then on; from now on, if nothing is said
-    #[arg(long, value_name = "TIME")]
+    /// It counts from then on: a time such as 2026-12-01 (its begin in UTC) or 2026-12-01T09:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = args::moment)]
     starts: Option<Timestamp>,
-    /// It counts until just before then: a time, or how long, such as 42d; 400d at most
+    /// It counts until just before then: a time such as 2027-01-31 (its begin in UTC) or 2027-01-31T18:00:00Z, or how long from now
+    /// on, such as 42d or 6w; 400d at most
     #[arg(long, value_name = "TIME", value_parser = end)]
     ends: End,
 }
@@ -118,9 +130,13 @@ pub struct Update {
     #[arg(long, value_name = "WHO")]
     sponsor: Option<String>,
     /// From where its people work, in place of the networks before; several times
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, value_name = "NETWORK", conflicts_with = "anywhere")]
     network: Vec<String>,
-    /// Another end
+    /// Its people work from anywhere: no network holds any more
+    #[arg(long)]
+    anywhere: bool,
+    /// New end: a time such as 2027-01-31T18:00:00Z (2027-01-31 is its begin in UTC), or a duration from now such as 42d or 6w (not
+    /// added to the old end); 400d at most
     #[arg(long, value_name = "TIME", value_parser = end)]
     ends: Option<End>,
 }
@@ -150,13 +166,14 @@ impl End {
 }
 
 fn end(text: &str) -> Result<End, String> {
-    if let Ok(at) = text.parse() {
+    if let Ok(at) = args::moment(text) {
         return Ok(End::At(at));
     }
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok());
-    let span = days.map(|days| SignedDuration::from_hours(days.saturating_mul(24)));
-    let span = span.or_else(|| text.parse::<SignedDuration>().ok());
-    span.map(End::In).ok_or_else(|| "expected a time such as 2027-01-31T18:00:00Z, or 42d".to_owned())
+    let span = crate::config::duration(text).and_then(|span| SignedDuration::try_from(span).ok());
+    span.map(End::In).ok_or_else(|| {
+        "expected a time such as 2027-01-31 or 2027-01-31T18:00:00Z, or how long from now on, such as 42d or 6w"
+            .to_owned()
+    })
 }
 
 fn period(text: &str) -> Result<(jiff::civil::Date, jiff::civil::Date), String> {
@@ -266,10 +283,19 @@ pub(super) async fn run(session: &mut Session, verb: EngagementVerb) -> anyhow::
             session.client.post("/v1/engagements", &new).await?
         }
         EngagementVerb::Update(update) => {
-            let Update { engagement, add, remove, sponsor, network, ends } = *update;
-            let networks = (!network.is_empty()).then_some(network);
+            let Update { engagement, add, remove, sponsor, network, anywhere, ends } = *update;
+            let networks = (anywhere || !network.is_empty()).then_some(network);
             let change = EngagementChange { add, remove, sponsor, networks, ends: ends.map(End::moment) };
-            session.client.post(&one(&engagement), &change).await?
+            let path = one(&engagement);
+            let before: Option<EngagementView> = match change.ends {
+                Some(_) => Some(session.client.get(&path).await?),
+                None => None,
+            };
+            let changed: EngagementView = session.client.post(&path, &change).await?;
+            if let Some(before) = before {
+                remark(&format!("it ends {} now, and was to end {}", moment(changed.ends), moment(before.ends)))?;
+            }
+            changed
         }
         EngagementVerb::Close { engagement, reason } => {
             session.client.post(&format!("{}/close", one(&engagement)), &json!({ "reason": reason })).await?
@@ -277,4 +303,24 @@ pub(super) async fn run(session: &mut Session, verb: EngagementVerb) -> anyhow::
     };
     session.output.record(&view, ENGAGEMENTS)?;
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_a_date_a_time_or_a_duration_from_now() {
+        let at = |text: &str| match end(text) {
+            Ok(End::At(at)) => at.to_string(),
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(at("2026-12-01"), "2026-12-01T00:00:00Z");
+        assert_eq!(at("2027-01-31T18:00:00+01:00"), "2027-01-31T17:00:00Z");
+        for (text, days) in [("42d", 42), ("6w", 42), ("36h", 0)] {
+            let hours = if days == 0 { 36 } else { days * 24 };
+            assert!(matches!(end(text), Ok(End::In(span)) if span == SignedDuration::from_hours(hours)), "{text}");
+        }
+        assert!(end("soon").is_err() && end("14").is_err() && end("-3d").is_err());
+    }
 }

@@ -7,10 +7,10 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::Exit;
 use super::login::seconds;
 use super::output::{Column, moment};
 use super::session::{Session, encoded, query};
+use super::{Exit, args};
 use crate::admin::grants::GrantView;
 use crate::admin::iam::views::Page;
 use crate::base::Timestamp;
@@ -36,7 +36,7 @@ pub enum GrantVerb {
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
-    /// List the roles that you can ask for (people, from anywhere)
+    /// List the roles that you can ask for (needs `bailey login`)
     Roles {
         /// What their names have in them
         #[arg(long, value_name = "TEXT", default_value = "")]
@@ -47,11 +47,11 @@ pub enum GrantVerb {
         /// Its id
         grant: String,
     },
-    /// Ask for a role for a while (people, from anywhere)
+    /// Ask for a role for a while (needs `bailey login`)
     ///
     /// With --dry-run nothing is asked for: it shows what the role allows, for how long it can be had, and who would have to agree.
     Request(Box<Asking>),
-    /// Agree to what somebody asks for (people, from anywhere)
+    /// Agree to what somebody asks for (needs `bailey login`)
     ///
     /// Shows who wants which role, what it allows, for how long and why, and asks for a yes. It takes a second factor that was
     /// shown within the last five minutes: `bailey login --url URL --step-up`.
@@ -65,7 +65,7 @@ pub enum GrantVerb {
         #[arg(long, default_value = "")]
         comment: String,
     },
-    /// Refuse what somebody asks for (people, from anywhere)
+    /// Refuse what somebody asks for (needs `bailey login`)
     Refuse {
         /// Its id
         grant: String,
@@ -73,7 +73,7 @@ pub enum GrantVerb {
         #[arg(long)]
         reason: String,
     },
-    /// Make a request shorter or narrower; whoever agreed has to again (people, from anywhere)
+    /// Make a request shorter or narrower; whoever agreed has to again (needs `bailey login`)
     #[command(group = clap::ArgGroup::new("narrower").required(true).multiple(true).args(["lasts", "condition"]))]
     Narrow {
         /// Its id
@@ -85,12 +85,12 @@ pub enum GrantVerb {
         #[arg(long, value_name = "JSON", value_parser = condition)]
         condition: Option<Json>,
     },
-    /// Begin to work with one that was agreed to (people, from anywhere)
+    /// Begin to work with one that was agreed to (needs `bailey login`)
     Claim {
         /// Its id
         grant: String,
     },
-    /// Say that you are done with one; its sessions end with it (people, from anywhere)
+    /// Say that you are done with one; its sessions end with it (needs `bailey login`)
     Complete {
         /// Its id
         grant: String,
@@ -103,7 +103,7 @@ pub enum GrantVerb {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Write down what you found on looking back at one that nobody else had agreed to (people, from anywhere)
+    /// Write down what you found on looking back at one that nobody else had agreed to (needs `bailey login`)
     Review {
         /// Its id
         grant: String,
@@ -134,11 +134,12 @@ pub struct Asking {
     /// Who is to have it [default: you]
     #[arg(long, value_name = "WHO")]
     pub person: Option<String>,
-    /// When its time begins: `approval`, `first-use`, or a time [default: first-use]
+    /// When its time begins: `approval`, `first-use`, or a time; a date is its begin in UTC [default: first-use]
     #[arg(long, value_name = "WHEN", value_parser = start)]
     pub start: Option<Start>,
-    /// It has to be agreed to and begun before then [default: as late as its rule allows]
-    #[arg(long, value_name = "TIME")]
+    /// It has to be agreed to and begun before then, such as 2026-12-01 (its begin in UTC) or 2026-12-01T18:00:00Z [default: as late
+    /// as its rule allows]
+    #[arg(long, value_name = "TIME", value_parser = args::moment)]
     pub claim_by: Option<Timestamp>,
     /// What it is to be good for, where its rule takes that from whoever asks: a policy
     #[arg(long, value_name = "JSON", value_parser = condition)]
@@ -183,7 +184,7 @@ fn start(text: &str) -> Result<Start, String> {
         "approval" => Ok(Start::Approval),
         "first-use" | "first_use" => Ok(Start::FirstUse),
         time => {
-            let at = time.parse().map(Start::At);
+            let at = args::moment(time).map(Start::At);
             at.map_err(|_| "expected `approval`, `first-use`, or a time such as 2027-01-31T09:00:00Z".to_owned())
         }
     }
@@ -227,14 +228,14 @@ pub(super) const GRANTS: &[Column<GrantView>] = &[
     },
     Column { title: "ticket", cell: |view| view.ticket.clone() },
     Column { title: "reason", cell: |view| view.reason.clone() },
-    Column { title: "in vain", cell: |view| view.void.clone().unwrap_or_default() },
+    Column { title: "void because", cell: |view| view.void.clone().unwrap_or_default() },
 ];
 
 /// Where one stands, in a word or two.
 fn stage(view: &GrantView) -> String {
     match (&view.how, &view.void) {
         (Some(how), _) => how.clone(),
-        (None, Some(_)) => format!("{}, in vain", view.stage.word()),
+        (None, Some(_)) => format!("{}, void", view.stage.word()),
         (None, None) => view.stage.word().to_owned(),
     }
 }

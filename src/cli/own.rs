@@ -277,7 +277,7 @@ const OWN: &[Column<OwnView>] = &[
         title: "stage",
         cell: |view| view.grant.how.clone().unwrap_or_else(|| view.grant.stage.word().to_owned()),
     },
-    Column { title: "in vain", cell: |view| view.grant.void.clone().unwrap_or_default() },
+    Column { title: "void because", cell: |view| view.grant.void.clone().unwrap_or_default() },
     Column { title: "begin before", cell: |view| begin(view).map(moment).unwrap_or_default() },
     Column { title: "until", cell: |view| view.grant.until.map(moment).unwrap_or_default() },
     Column {

@@ -72,6 +72,7 @@ fn settings(section: &Section<'_>) -> ClientSettings {
         subjects: Some(section.read("subjects")),
         post_logout_redirect_uris: Some(section.read("post_logout_redirect_uris")),
         backchannel_logout_uri: section.optional("backchannel_logout_uri"),
+        no_backchannel_logout_uri: false,
         require_par: Some(section.read("require_par")),
         dpop_bound_access_tokens: Some(section.read("dpop_bound_access_tokens")),
     }

@@ -36,6 +36,7 @@ mod ds389;
 mod e2e;
 mod effects;
 mod engagements;
+mod engagements_command;
 mod explain;
 mod fetch;
 mod fixture;

@@ -42,6 +42,8 @@ fn a_client_is_added_changed_and_given_another_secret() {
     }
     // What is not said stays.
     let changed = update(&["--id-token=2m", "--clear=required-acr", "--clear=may-exchange"]);
+    assert_eq!(changed["backchannel_logout_uri"], json!("https://app.example/logout"));
+    assert_eq!(update(&["--clear=backchannel-logout-uri"]).get("backchannel_logout_uri"), None);
     assert_eq!(changed["lifetimes"]["access"], json!(300));
     assert_eq!((changed.get("required_acr"), &changed["may_exchange"]), (None, &json!([])));
     let turned = bailey.json(&["client", "rotate-secret", "app", "--overlap", "0s"]);

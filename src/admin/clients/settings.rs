@@ -65,6 +65,9 @@ pub struct ClientSettings {
     /// Where it is told that somebody signed out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<RedirectUri>,
+    /// It is told of sign-outs no more; an address that is said beside it counts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_backchannel_logout_uri: bool,
     /// Whether its requests have to be pushed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require_par: Option<bool>,
@@ -150,8 +153,8 @@ impl ClientSettings {
         if let Some(acr) = &self.required_acr {
             client.required_acr = Some(acr.clone()).filter(|acr| !acr.is_empty());
         }
-        if let Some(uri) = &self.backchannel_logout_uri {
-            client.backchannel_logout_uri = Some(uri.clone());
+        if self.no_backchannel_logout_uri || self.backchannel_logout_uri.is_some() {
+            client.backchannel_logout_uri.clone_from(&self.backchannel_logout_uri);
         }
     }
 
@@ -188,6 +191,7 @@ impl ClientSettings {
             subjects: Some(client.subjects),
             post_logout_redirect_uris: Some(client.post_logout_redirect_uris.clone()),
             backchannel_logout_uri: client.backchannel_logout_uri.clone(),
+            no_backchannel_logout_uri: false,
             require_par: Some(client.require_par),
             dpop_bound_access_tokens: Some(client.dpop_bound_access_tokens),
         }

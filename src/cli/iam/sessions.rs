@@ -55,8 +55,8 @@ pub enum SessionVerb {
     /// AWS cannot end a session; it can deny all that began before a moment. Put this on the role there, as its console does:
     /// aws iam put-role-policy --role-name ROLE --policy-name AWSRevokeOlderSessions --policy-document file://FILE
     RevokePolicy {
-        /// Sessions that began before then instead of before now
-        #[arg(long, value_name = "TIME")]
+        /// Sessions that began before then instead of before now; a date is its begin in UTC
+        #[arg(long, value_name = "TIME", value_parser = crate::cli::args::moment)]
         before: Option<Timestamp>,
     },
 }
