@@ -12,6 +12,7 @@ use crate::model::client::ClientError;
 use crate::model::password_policy::PasswordPolicyError;
 use crate::model::{OidcProviderError, SamlProviderError, SamlSpError, TagError};
 use crate::policy::{PolicyError, RequestError};
+use crate::rights::find::helps;
 use crate::rights::{ActingError, FindError};
 use crate::store::StoreError;
 use crate::store::export::ExportError;
@@ -22,9 +23,9 @@ use crate::ticket::Question;
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// There is nobody of that name.
-    #[error("there is no {kind} `{who}`; give its name, its ARN or its id; `bailey {kind} list` helps")]
+    #[error("there is no {kind} `{who}`; give its name, its ARN or its id{}", helps(.kind))]
     NotFound {
-        /// `user`, `group` or `resource`.
+        /// One of [`crate::rights::find::LISTS`].
         kind: &'static str,
         /// What was asked for.
         who: String,

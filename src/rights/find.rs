@@ -15,7 +15,7 @@ use crate::store::{Snapshot, StoreError, rows};
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// There is none of that name.
-    #[error("there is no {kind} `{who}`; give its name, its ARN or its id; `bailey {kind} list` helps")]
+    #[error("there is no {kind} `{who}`; give its name, its ARN or its id{}", helps(.kind))]
     NotFound {
         /// `user`, `group`, `role` ..
         kind: &'static str,
@@ -35,6 +35,31 @@ pub enum FindError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Which command lists those of a kind.
+pub const LISTS: [(&str, &str); 14] = [
+    ("OpenID Connect provider", "bailey provider oidc list"),
+    ("SAML provider", "bailey provider saml list"),
+    ("client", "bailey client list"),
+    ("group", "bailey group list"),
+    ("guardrail", "bailey guardrail list"),
+    ("instance profile", "bailey instance-profile list"),
+    ("machine", "bailey resource list"),
+    ("policy", "bailey policy list"),
+    ("registration token", "bailey client registration-token list"),
+    ("resource", "bailey resource list"),
+    ("role", "bailey role list"),
+    ("service provider", "bailey sp list"),
+    ("session", "bailey session list"),
+    ("user", "bailey user list"),
+];
+
+/// The end of a sentence about one of a kind that is not there: which command helps.
+#[must_use]
+pub fn helps(kind: &str) -> String {
+    let list = LISTS.into_iter().find(|(listed, _)| *listed == kind);
+    list.map(|(_, list)| format!("; `{list}` helps")).unwrap_or_default()
 }
 
 impl Faulty for FindError {
@@ -131,7 +156,7 @@ pub fn oidc_provider(
             iam::named::<OidcProvider>(snapshot, Some(account), issuer)?
         }
     };
-    found.ok_or_else(|| missing("provider oidc", text))
+    found.ok_or_else(|| missing("OpenID Connect provider", text))
 }
 
 /// The SAML provider that `text` means: a name in any case, or an ARN.
@@ -144,7 +169,7 @@ pub fn saml_provider(
     text: &str,
 ) -> Result<Read<SamlProvider>, FindError> {
     by_name(snapshot, account, text, "saml-provider", |of: &SamlProvider| of.arn().to_string())?
-        .ok_or_else(|| missing("provider saml", text))
+        .ok_or_else(|| missing("SAML provider", text))
 }
 
 /// The one whom `kind` and `text` mean, such as `user` and `ann`.

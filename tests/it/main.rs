@@ -171,6 +171,7 @@ mod sts_saml_clients;
 mod sts_saml_encrypted;
 mod sts_templates;
 mod sts_unsigned;
+mod suggestions;
 mod sync_crash;
 mod sync_domains;
 mod sync_doubt;
