@@ -132,6 +132,14 @@ impl Admin {
         for event in &events {
             self.audit.note(&actor, &event.event(), &Outcome::success(), now);
         }
+        if done.is_ok() && events.is_empty() && step == SamlStep::Sign && !emergency {
+            let error = AdminError::NotNow {
+                what: "no next SAML key is published, and nothing changed".to_owned(),
+                remedy: "run `bailey key rotate --saml` first".to_owned(),
+            };
+            asked.complete(&Outcome::failed(error.code(), &error), self.now());
+            return Err(error);
+        }
         asked.complete(&outcome(&done, &events), self.now());
         match done {
             Ok(()) => Ok(self.shown()),

@@ -104,8 +104,8 @@ fn aged(keys: &[SamlKey], now: Timestamp) -> Option<Timestamp> {
 
 fn reminder(since: Timestamp) -> Part {
     Part::yellow(format!(
-        "the key that signs what applications are told by SAML does so since {since:.0}: publish another by \
-         `bailey key rotate --saml`, have them take it, and let it sign"
+        "the SAML signing key has been in use since {since:.0}; publish the next with `bailey key rotate --saml`; once every \
+         application has it, run `bailey key rotate --saml --sign`"
     ))
 }
 
@@ -131,9 +131,9 @@ mod tests {
         let before = year.saturating_sub(SignedDuration::from_secs(1)).unwrap();
         assert_eq!(aged(std::slice::from_ref(&current), before), None);
         assert_eq!(aged(std::slice::from_ref(&current), year), Some(began));
-        assert!(
-            reminder(began).words.contains("since 1970-01-01T00:00:00Z: publish another by `bailey key rotate --saml`")
-        );
+        assert!(reminder(began).words.contains(
+            "in use since 1970-01-01T00:00:00Z; publish the next with `bailey key rotate --saml`; once every application"
+        ));
         assert_eq!(aged(&[current.clone(), key(SamlKeyState::Published)], year), None);
         // What signed before it does not count.
         let old = SamlKeyState::Retiring { signs_from: began, signs_until: year, verifies_until: Timestamp::MAX };

@@ -130,3 +130,31 @@ fn the_daemon_makes_keys_of_every_algorithm_and_the_command_line_turns_them() {
         "without a daemon"
     );
 }
+
+#[test]
+fn a_key_of_saml_that_was_not_published_does_not_begin_to_sign() {
+    let bailey = Bailey::with("");
+    let states = || {
+        let keys = bailey.json(&["key", "list"]);
+        let of_saml = keys.as_array().unwrap().iter().filter(|key| key["purpose"] == "sign SAML");
+        of_saml.map(|key| key["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let refused = || {
+        let refused = bailey.run(&["key", "rotate", "--saml", "--sign"]);
+        let said = run::said(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        let told = "no next SAML key is published, and nothing changed; run `bailey key rotate --saml` first";
+        assert!(said.contains(told), "{said}");
+    };
+    refused();
+    // The first signs at once: nobody knows another.
+    bailey.ok(&["key", "rotate", "--saml"]);
+    assert_eq!(states(), ["current"]);
+    refused();
+    bailey.ok(&["key", "rotate", "--saml"]);
+    assert_eq!(states(), ["current", "next"]);
+    bailey.ok(&["key", "rotate", "--saml", "--sign"]);
+    assert_eq!(states(), ["retiring", "current"]);
+    refused();
+    assert_eq!(states(), ["retiring", "current"]);
+}

@@ -21,7 +21,8 @@ pub enum KeyVerb {
         /// Only the keys of this algorithm: ES256, EdDSA or RS256
         #[arg(long, value_name = "ALGORITHM")]
         algorithm: Option<Algorithm>,
-        /// Somebody may have the keys: new ones sign at once, and no token of the old ones is believed any more
+        /// Somebody may have the keys: new ones sign at once, and no token of the old ones is believed any more; with --saml nobody
+        /// signs in at an application until it has our new metadata
         #[arg(long)]
         emergency: bool,
         /// In place of those of tokens, publish the next key that signs messages of SAML: it is in our metadata then, for every
@@ -130,8 +131,6 @@ fn tell_saml(rotation: &Rotation, keys: &[SigningKeyView]) -> anyhow::Result<()>
         remark(
             "the next key is in our metadata (/saml/metadata): tell every service provider, then rotate with --saml --sign",
         )?;
-    } else if rotation.saml == Some(SamlStep::Sign) {
-        remark("what signs is listed; where no key was published before, that is the one there was")?;
     }
     Ok(())
 }
