@@ -6,13 +6,14 @@ use std::io::{self, Write};
 use super::output::{Format, Output};
 use crate::base::text::printable_within;
 use crate::base::{Finding, Severity, Timestamp};
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::daemon::https;
 use crate::directory::DirectoryError;
 use crate::http::public;
 use crate::http::tls::Loaded;
-use crate::model::DirectoryLabel;
-use crate::sso::IssuerUrl;
+use crate::model::client::GrantType;
+use crate::model::{Client, DirectoryLabel};
+use crate::sso::{IssuerUrl, cli};
 use crate::telemetry::Condition;
 
 /// Columns before the text of a finding: as many as `warning` and two blanks take.
@@ -89,6 +90,22 @@ pub fn issuer(issuer: Option<&IssuerUrl>, https: Option<&public::Settings>) -> O
         // Without names it answers to whatever it is called.
         _ => finding(Severity::Fine, format!("{issuer} is our address to clients"), ""),
     }
+}
+
+/// That nobody signs in to applications while the pages are switched off, as a finding, where there are to be any.
+#[must_use]
+pub fn pages(config: &Config) -> Option<Finding> {
+    let issuer = config.sso.issuer.as_ref().filter(|_| !config.portal.pages.enabled)?;
+    let by_browser = |client: &Client| {
+        client.id.as_str() != cli::ID
+            && [GrantType::AuthorizationCode, GrantType::DeviceCode].into_iter().any(|grant| client.may(grant))
+    };
+    let is_needed = !config.saml_sps.is_empty() || config.clients.iter().any(by_browser);
+    let what = format!(
+        "false switches off the pages that OIDC browser sign-in, SAML and invitations need, and {issuer} is our address to applications"
+    );
+    let severity = if is_needed { Severity::Fault } else { Severity::Warning };
+    Some(Finding::new(severity, "portal.enabled", what, "set it to true, or take sso.issuer out"))
 }
 
 /// Prints findings, the worst first, each with what to do; below them the commands some of them come with, whole and

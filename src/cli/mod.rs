@@ -63,7 +63,7 @@ pub enum Exit {
     Failed,
     /// The words, or the configuration, were wrong; nothing was tried.
     Usage,
-    /// A guard holds some of it until a person decides.
+    /// A guard holds some of it, or metadata waits, until a person decides.
     Held,
 }
 
@@ -186,6 +186,7 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     let listeners = config.https.iter().chain(forward);
     findings.extend(listeners.map(|settings| check::listener(settings, SystemClock.now())));
     findings.extend(check::issuer(config.sso.issuer.as_ref(), config.https.as_ref()));
+    findings.extend(check::pages(&config));
     let issuers = Issuers::new(config.issuers, Client::default());
     findings.extend(issuers.check().await);
     findings.extend(MachineIssuers::new(config.machine_issuers).check(SystemClock.now()));

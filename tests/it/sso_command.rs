@@ -89,3 +89,19 @@ fn a_check_compares_our_address_with_what_the_listener_answers_to() {
     let fine = checked(&https("[\"bailey.example\", \"sso.example\"]"));
     assert_eq!(fine["remedy"], json!(""), "{fine}");
 }
+
+#[test]
+fn a_check_tells_that_nobody_signs_in_to_applications_without_pages() {
+    let checked = |more: &str| {
+        let sso =
+            "[portal]\nenabled = false\n[https]\nlisten = \"127.0.0.1:0\"\n[sso]\nissuer = \"https://sso.example\"\n";
+        let bailey = Bailey::with(&format!("{sso}{more}"));
+        let output = bailey.run(&["check", "--output", "json"]);
+        let findings: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = findings.as_array().unwrap().iter().find(|finding| finding["subject"] == "portal.enabled");
+        (found.unwrap_or_else(|| panic!("{findings}"))["severity"].as_str().unwrap().to_owned(), output.status.code())
+    };
+    assert_eq!(checked("").0, "warning");
+    let app = "[[client]]\nid = \"app\"\nauth = \"none\"\nredirect_uris = [\"https://app.example/cb\"]\n";
+    assert_eq!(checked(app), ("fault".to_owned(), Some(1)));
+}
