@@ -363,8 +363,11 @@ fn judge(
         ));
     }
     if held > 0 {
-        reasons
-            .push((Health::Yellow, format!("{held} held sets of changes wait for a decision; see `bailey sync held`")));
+        let waiting = match held {
+            1 => "1 held set of changes waits".to_owned(),
+            many => format!("{many} held sets of changes wait"),
+        };
+        reasons.push((Health::Yellow, format!("{waiting} for a decision; see `bailey sync held`")));
     }
     for doubt in &state.doubts {
         reasons.push((Health::Yellow, format!("the last full read proves no absence: {doubt}")));

@@ -179,7 +179,7 @@ pub enum Verb {
     ///
     /// By the id that the answer gave. Over the socket anybody's; with --url your own, as who is signed in there.
     Explain(Explain),
-    /// Guardrails: beyond what nobody of an account reaches, whatever else allows it
+    /// Guardrails: the maximum permissions of an account (AWS SCPs and RCPs), whatever else allows
     #[command(subcommand)]
     Guardrail(GuardrailVerb),
     /// Instance profiles: the names under which machines find their roles

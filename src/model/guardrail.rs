@@ -1,4 +1,4 @@
-//! A guardrail: beyond what nobody of an account reaches, whatever else allows it.
+//! A guardrail: the maximum permissions of an account (AWS SCPs and RCPs), whatever else allows.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Guardrails: beyond what nobody of an account reaches, and what they are attached to.
+//! Guardrails: the maximum permissions of an account (AWS SCPs and RCPs), and what they are attached to.
 //!
 //! They belong to the home account and are few, so a listing has no pages. What they mean is in [`crate::rights::guardrails`].
 
