@@ -77,6 +77,7 @@ impl Args {
             _ if args.global.url.is_some() && args.global.socket.is_some() => {
                 Some("--url and --socket are two ways to the same daemon: keep one")
             }
+            verb if args.global.url.is_some() && !verb.takes_a_url() => Some(URL_IS_FOR),
             _ => None,
         };
         match conflict {
@@ -86,7 +87,19 @@ impl Args {
     }
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 held by a guard.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 held by a guard, or metadata that \
+                          waits to be confirmed.";
+
+/// Which verbs a URL is for, as people are told who say one with another.
+pub const URL_IS_FOR: &str = "--url is for `bailey login`, `bailey logout`, `bailey credentials`, `bailey grant`, \
+    `bailey engagement` and `bailey explain`; for the rest use the local socket on the daemon's machine, or an AWS command line with \
+    the credentials of a role: aws iam list-users --endpoint-url URL";
+
+const CHECK_IN_A_SHELL: &str = "\
+Passwords that systemd gives to the daemon (`bind_password_credential` and the like) are not there in a shell. As root:
+  systemd-run --quiet --collect --pipe --wait -p User=bailey \\
+    -p LoadCredential=corp-bind:/etc/bailey/corp-bind.password bailey check
+with one LoadCredential= for each that the unit has.";
 
 /// Options of every verb.
 #[derive(Debug, Clone, ClapArgs)]
@@ -102,10 +115,10 @@ pub struct Global {
         default_value = "/etc/bailey/bailey.toml"
     )]
     pub config: PathBuf,
-    /// Talk to the daemon at this URL, as the person who is signed in
+    /// Talk to the daemon at this URL, as the person who is signed in: login, logout, credentials, grant, engagement, explain
     #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,
-    /// Talk to the daemon over this socket [default: the one in the configuration]
+    /// Talk to the daemon over this socket [default: the one in the configuration, or the usual one where that is closed to you]
     #[arg(long, global = true, value_name = "FILE")]
     pub socket: Option<PathBuf>,
     /// How to print: for people, or JSON for programs (listings are arrays)
@@ -133,6 +146,9 @@ pub enum Verb {
     /// Shows root's access key this one time. The daemon is not ready before.
     Init(Init),
     /// Find what would go wrong: in the configuration, its files, and at the directories
+    ///
+    /// Looks by itself, whether the daemon runs or not: run it as the daemon's user.
+    #[command(after_long_help = CHECK_IN_A_SHELL)]
     Check,
     /// Read the directories now and apply what changed
     Sync(Sync),
@@ -212,7 +228,7 @@ pub enum Verb {
     /// What was so in the past
     #[command(subcommand)]
     History(History),
-    /// The store itself, while the daemon is down
+    /// The store itself: export it at any time; import and verify it while the daemon is down
     #[command(subcommand)]
     Store(Store),
     /// The audit log
@@ -233,6 +249,21 @@ pub enum Verb {
         /// For which shell
         shell: Shell,
     },
+}
+
+impl Verb {
+    /// Whether it goes to a daemon by its URL.
+    fn takes_a_url(&self) -> bool {
+        matches!(
+            self,
+            Self::Login(_)
+                | Self::Logout
+                | Self::Credentials(_)
+                | Self::Grant(_)
+                | Self::Engagement(_)
+                | Self::Explain(_)
+        )
+    }
 }
 
 /// A moment: with an offset as it says, otherwise UTC; a day is its first instant.
@@ -472,6 +503,9 @@ mod tests {
             "policy granting user/ann",
             "account details --kind resource",
             "check --url http://localhost --socket s",
+            "check --url http://localhost",
+            "user list --url https://bailey.example",
+            "--url https://bailey.example sp list",
             "--url http://localhost check --socket s",
             "check --output yaml",
             "credentials",
@@ -485,6 +519,37 @@ mod tests {
             let error = parse(line).map(|_| ()).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");
         }
+    }
+
+    #[test]
+    fn the_verbs_that_take_a_url_are_those_that_are_told() {
+        let help =
+            Args::command().get_arguments().find(|one| one.get_id() == "url").unwrap().get_help().unwrap().to_string();
+        let (_, told) = help.rsplit_once(": ").unwrap();
+        let told: Vec<&str> = told.split(", ").collect();
+        for line in [
+            "login",
+            "logout",
+            "credentials --role Deploy",
+            "grant list",
+            "engagement list",
+            "explain 0189",
+            "run",
+            "check",
+            "sync",
+            "user list",
+            "client list",
+            "policy list",
+            "key list",
+            "store export",
+            "completions bash",
+        ] {
+            let verb = line.split(' ').next().unwrap();
+            let taken = parse(&format!("{line} --url https://bailey.example")).is_ok();
+            let (in_help, in_error) = (told.contains(&verb), URL_IS_FOR.contains(&format!("`bailey {verb}`")));
+            assert_eq!((in_help, in_error), (taken, taken), "{line}");
+        }
+        assert_eq!(told.len(), 6, "{told:?}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::http::{InProcess, PublicError};
 pub enum ClientError {
     /// No daemon listens there.
     #[error(
-        "no daemon answers on {path}: start it with `systemctl start bailey` or `bailey run`, or name its socket with `--config`"
+        "no daemon answers on {path}: start it with `systemctl start bailey` or `bailey run`, or name its socket with `--socket`"
     )]
     NotRunning {
         /// The socket.

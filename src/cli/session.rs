@@ -1,17 +1,19 @@
 //! The way a verb reaches the operations: a daemon's socket, or, when none runs, the same routes in this process.
 
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::sync::CancellationToken;
 
-use super::args::Global;
+use super::args::{Global, URL_IS_FOR};
 use super::client::Client;
 use super::kerberos::Tickets;
 use super::output::Output;
 use super::{configuration, kerberos};
 use crate::authn::local::Peer;
+use crate::config::{Config, ConfigError};
 use crate::daemon::compose::{self, Opening, Parts};
 use crate::daemon::fleet::Fleet;
 use crate::http::InProcess;
@@ -44,21 +46,21 @@ impl Session {
     /// # Errors
     /// When the configuration has faults, or neither way is open.
     pub async fn open(global: &Global) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            global.url.is_none(),
-            "--url is for `bailey login` and `bailey credentials`; use the local socket on the daemon's machine, or an AWS command \
-             line with the credentials of a role: aws iam list-users --endpoint-url URL"
-        );
+        anyhow::ensure!(global.url.is_none(), "{URL_IS_FOR}");
         let output = Output::standard(global.output);
-        if let Some(socket) = &global.socket {
-            return Ok(Self { client: Client::socket(socket), output, _workers: None });
-        }
-        let config = configuration(global)?;
-        let client = Client::socket(&config.listen.socket);
+        let socket = socket(global)?;
+        let client = Client::socket(&socket);
         // A socket that is there and closed to us is an answer too: opening the files instead would fail worse.
-        if client.reachable().await || config.listen.socket.exists() && !nobody_listens(&config.listen.socket).await {
+        let is_there = || async { socket.exists() && !nobody_listens(&socket).await };
+        if global.socket.is_some() || client.reachable().await || is_there().await {
             return Ok(Self { client, output, _workers: None });
         }
+        let config = configuration(global).with_context(|| {
+            let socket = socket.display();
+            format!(
+                "no daemon answers on {socket} (another socket: --socket FILE), and without one all of this is needed"
+            )
+        })?;
         let tickets = kerberos::prepare(&config)?;
         let parts = tokio::task::spawn_blocking(move || compose::parts(config, Opening::default(), None)).await?;
         let parts = match parts {
@@ -78,7 +80,31 @@ impl Session {
     }
 }
 
-async fn nobody_listens(socket: &std::path::Path) -> bool {
+/// The daemon's socket: the one that is named, otherwise that of the configuration, of which nothing else is looked at; where whoever
+/// asks may not read that, the usual one.
+///
+/// # Errors
+/// When none is named and the configuration tells none.
+pub fn socket(global: &Global) -> anyhow::Result<PathBuf> {
+    match &global.socket {
+        Some(socket) => Ok(socket.clone()),
+        None => told(Config::socket(&global.config), Config::usual_socket()),
+    }
+}
+
+/// What `read` says. Members of `bailey-admin` operate the daemon and cannot read its configuration, which holds passwords.
+fn told(read: Result<PathBuf, ConfigError>, usual: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let closed = |error: &ConfigError| match error {
+        ConfigError::Unreadable { why, .. } => why.kind() == io::ErrorKind::PermissionDenied,
+        ConfigError::Faults { .. } => false,
+    };
+    match (read, usual.filter(|usual| usual.exists())) {
+        (Err(error), Some(usual)) if closed(&error) => Ok(usual),
+        (read, _) => read.context("where the daemon listens is not known (name its socket with --socket FILE)"),
+    }
+}
+
+async fn nobody_listens(socket: &Path) -> bool {
     let connected = tokio::net::UnixStream::connect(socket).await;
     connected.is_err_and(|why| why.kind() == io::ErrorKind::ConnectionRefused)
 }
@@ -105,4 +131,28 @@ pub fn query(parameters: &[(&str, Option<String>)]) -> String {
 /// When standard error is gone.
 pub fn remark(text: &str) -> io::Result<()> {
     writeln!(io::stderr(), "{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_socket_stands_in_for_a_configuration_that_is_closed_to_whoever_asks() {
+        let directory = tempfile::tempdir().unwrap();
+        let usual = directory.path().join("bailey.sock");
+        let unreadable = |kind: io::ErrorKind| {
+            Err(ConfigError::Unreadable { file: PathBuf::from("/etc/bailey/bailey.toml"), why: kind.into() })
+        };
+        let closed = || unreadable(io::ErrorKind::PermissionDenied);
+        let words = format!("{:#}", told(closed(), Some(usual.clone())).unwrap_err());
+        assert!(words.contains("--socket FILE") && words.contains("/etc/bailey/bailey.toml"), "{words}");
+        std::fs::write(&usual, "").unwrap();
+        assert_eq!(told(closed(), Some(usual.clone())).unwrap(), usual);
+        // Nothing stands in for a file that is not there, or is not what it should be: a wrong --config is told.
+        let missing = told(unreadable(io::ErrorKind::NotFound), Some(usual.clone())).unwrap_err();
+        assert!(missing.is::<ConfigError>(), "exit code 2: {missing:#}");
+        assert_eq!(told(Ok(PathBuf::from("/else.sock")), Some(usual)).unwrap(), PathBuf::from("/else.sock"));
+        assert_eq!(Config::usual_socket(), Some(PathBuf::from("/run/bailey/bailey.sock")));
+    }
 }

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use super::args::{Global, moment};
 use super::client::Client;
 use super::output::{Column, Format, Output};
-use super::session::{Session, query, remark};
+use super::session::{self, Session, query, remark};
 use super::{Exit, configuration};
 use crate::audit::Verdict;
 use crate::base::Timestamp;
@@ -25,18 +25,18 @@ use crate::store::{export, import, open};
 /// `bailey store`.
 #[derive(Debug, Subcommand)]
 pub enum Store {
-    /// Write everything, history included, as JSON lines; the daemon must not run
+    /// Write everything, history included, as JSON lines: from the daemon while it runs, otherwise from its files
     Export {
         /// Where to; `-` is standard output
         #[arg(default_value = "-")]
         file: PathBuf,
     },
-    /// Read an export into an empty store
+    /// Read an export into an empty store, while the daemon is down
     Import {
         /// Where from; `-` is standard input
         file: PathBuf,
     },
-    /// Read every row and say what does not fit together
+    /// Read every row and say what does not fit together, while the daemon is down
     Verify,
 }
 
@@ -84,15 +84,14 @@ const FINDINGS: &[Column<Finding>] = &[
 /// # Errors
 /// When the store cannot be read or the file cannot be written.
 pub async fn export(global: &Global, file: &Path) -> anyhow::Result<Exit> {
-    // Whoever names a socket wants what is behind it, and need not be able to read the configuration.
-    if let Some(socket) = &global.socket {
-        return export_over(&Client::socket(socket), file).await;
-    }
-    let config = configuration(global)?;
-    let client = Client::socket(&config.listen.socket);
-    if client.reachable().await {
+    let socket = session::socket(global)?;
+    let client = Client::socket(&socket);
+    // Whoever names a socket wants what is behind it.
+    if global.socket.is_some() || client.reachable().await {
         return export_over(&client, file).await;
     }
+    let nobody = || format!("no daemon answers on {} (another socket: --socket FILE)", socket.display());
+    let config = configuration(global).with_context(nobody)?;
     compose::must_own(&config.state_directory)?;
     let mut target = Target::open(file)?;
     let settings = settings_of(&config);

@@ -1,5 +1,7 @@
 //! Files the configuration names: where they are, whether they can be read, and by whom else.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,24 +10,47 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::Surroundings;
+use super::fault::ConfigFault;
 use super::section::Section;
 use crate::base::Secret;
 
 /// Longest password read from a file, in bytes: a wrong path must not fill the memory.
 const LONGEST_SECRET: u64 = 4096;
 
+/// What is wrong where systemd did not start us.
+const NO_CREDENTIALS: &str = "the environment has no CREDENTIALS_DIRECTORY";
+
+/// Begins a command as the unit does (systemd/bailey.service): its user, its directory, which a first command may have to make, and its
+/// modes.
+const LIKE_THE_DAEMON: &str = "systemd-run --quiet --collect --pipe --wait -p User=bailey -p StateDirectory=bailey \
+                               -p StateDirectoryMode=0700 -p UMask=0077";
+
 /// The files around one configuration.
-pub(super) struct Files<'a>(&'a Surroundings);
+pub(super) struct Files<'a> {
+    around: &'a Surroundings,
+    /// Names of the credentials that only systemd could have given.
+    withheld: RefCell<BTreeSet<String>>,
+}
 
 impl<'a> Files<'a> {
     pub(super) fn around(surroundings: &'a Surroundings) -> Self {
-        Self(surroundings)
+        Self { around: surroundings, withheld: RefCell::default() }
+    }
+
+    /// `faults`, those about credentials with what helps in a shell: one command for all of them, whole.
+    pub(super) fn with_way_out(&self, mut faults: Vec<ConfigFault>) -> Vec<ConfigFault> {
+        let loaded: String =
+            self.withheld.borrow().iter().map(|name| format!(" -p LoadCredential={name}:FILE")).collect();
+        for fault in faults.iter_mut().filter(|fault| fault.problem == NO_CREDENTIALS) {
+            fault.remedy.push_str(&format!("; in a shell, write `{LIKE_THE_DAEMON}{loaded}` before the command"));
+        }
+        faults
     }
 
     /// `path` as meant: relative ones start from the configuration's directory, so that a file
     /// means the same wherever `bailey` is started.
     pub(super) fn path(&self, path: PathBuf) -> PathBuf {
-        match self.0.file.parent() {
+        match self.around.file.parent() {
             Some(directory) => directory.join(path),
             None => path,
         }
@@ -52,8 +77,8 @@ impl<'a> Files<'a> {
     /// The secret that stands in the configuration itself, which then must be closed to others.
     pub(super) fn written_secret(&self, section: &Section<'_>, name: &str) -> Option<Secret<String>> {
         let secret = section.optional(name)?;
-        if self.0.exposed {
-            let file = self.0.file.display();
+        if self.around.exposed {
+            let file = self.around.file.display();
             section.fault(
                 name,
                 format!("stands in a file that every user of this machine can read: {file}"),
@@ -93,12 +118,13 @@ impl<'a> Files<'a> {
             section.fault(name, "is a path", format!("write the name given to LoadCredential=, or use {sibling}"));
             return None;
         }
-        let Some(directory) = &self.0.credentials else {
+        let Some(directory) = &self.around.credentials else {
             section.fault(
                 name,
-                "the environment has no CREDENTIALS_DIRECTORY",
+                NO_CREDENTIALS,
                 format!("start bailey by systemd with LoadCredential={credential}:FILE, or use {sibling}"),
             );
+            self.withheld.borrow_mut().insert(credential);
             return None;
         };
         Some(directory.join(credential))

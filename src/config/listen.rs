@@ -24,6 +24,11 @@ pub struct Listen {
 impl Listen {
     pub(super) fn meant(section: &Section<'_>, files: &Files<'_>) -> Self {
         let Address(health) = section.read("health");
+        Self { socket: Self::socket(section, files), socket_group: section.optional("socket_group"), health }
+    }
+
+    /// The socket alone.
+    pub(super) fn socket(section: &Section<'_>, files: &Files<'_>) -> PathBuf {
         let socket = files.path(section.read("socket"));
         let length = socket.as_os_str().len();
         if length > LONGEST_SOCKET {
@@ -33,6 +38,6 @@ impl Listen {
             );
             section.fault("socket", problem, "choose a shorter path");
         }
-        Self { socket, socket_group: section.optional("socket_group"), health }
+        socket
     }
 }

@@ -164,6 +164,22 @@ impl Config {
         Self::read(&text, &surroundings)
     }
 
+    /// The socket that `file` sets for the command line. Nothing else of it is looked at: whoever talks to a daemon needs none of the
+    /// daemon's secrets, and in a shell those that systemd hands out are not there.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not TOML, or no socket can be called so.
+    pub fn socket(file: &Path) -> Result<PathBuf, ConfigError> {
+        let unreadable = |why| ConfigError::Unreadable { file: file.to_owned(), why };
+        socket_in(&Zeroizing::new(std::fs::read_to_string(file).map_err(unreadable)?), file)
+    }
+
+    /// The socket where nothing is set.
+    #[must_use]
+    pub fn usual_socket() -> Option<PathBuf> {
+        socket_in("", Path::new("")).ok()
+    }
+
     /// Reads a configuration from its text.
     ///
     /// # Errors
@@ -173,10 +189,11 @@ impl Config {
         let file = raw::parse(text).map_err(failed)?;
         let faults = Faults::default();
         keys::check(&file, &faults);
-        let config = Self::meant(&Section::top(&file, &faults), &Files::around(surroundings));
+        let files = Files::around(surroundings);
+        let config = Self::meant(&Section::top(&file, &faults), &files);
         match (config, faults.into_sorted()) {
             (Some(config), faults) if faults.is_empty() => Ok(config),
-            (_, faults) => Err(failed(faults)),
+            (_, faults) => Err(failed(files.with_way_out(faults))),
         }
     }
 
@@ -230,5 +247,17 @@ impl Config {
             accounts,
             directories: directories?,
         })
+    }
+}
+
+fn socket_in(text: &str, file: &Path) -> Result<PathBuf, ConfigError> {
+    let failed = |faults| ConfigError::Faults { file: file.to_owned(), faults };
+    let written = raw::parse(text).map_err(failed)?;
+    let faults = Faults::default();
+    let surroundings = Surroundings { file: file.to_owned(), exposed: false, credentials: None };
+    let socket = Listen::socket(&Section::top(&written, &faults).section("listen"), &Files::around(&surroundings));
+    match faults.into_sorted() {
+        faults if faults.is_empty() => Ok(socket),
+        faults => Err(failed(faults)),
     }
 }

@@ -23,6 +23,7 @@ mod broker_sdks;
 mod broker_serve;
 mod broker_sso;
 mod cli_frame;
+mod cli_socket;
 mod client;
 mod clock;
 mod config_files;
