@@ -18,7 +18,7 @@
 //!  contacts  how old what is known of a directory may be
 //!  assume    whether they may begin a session of a role
 //!  assume_root whether they may begin one as root of another account
-//!  guardrails the most that anybody of an account may do, by level
+//!  guardrails the maximum permissions of an account, by level
 //!  granted   whether a grant counts, with what it was agreed for, and who is of another firm
 //!  assigned  roles by assignment or by a group's name, as the policies these stand for
 //!  prospect  a store as it is and as it would be: what both say about people

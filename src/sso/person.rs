@@ -13,7 +13,7 @@ use crate::base::{Timestamp, UserId};
 use crate::gate::{GateError, Operation, Remembered};
 use crate::model::client::{Client, ClientId, Subjects};
 use crate::model::token_family::Consent;
-use crate::model::{Actor, Arn, User};
+use crate::model::{Actor, User};
 use crate::rights::Library;
 use crate::sessions::SessionError;
 use crate::store::{Commit, Expect, Intent, StoreError, schema};
@@ -24,8 +24,6 @@ pub(super) struct Person {
     pub(super) user: User,
     /// Names of all groups that they are in, sorted.
     pub(super) groups: Arc<[String]>,
-    /// Their ARN.
-    pub(super) arn: Arn,
 }
 
 /// Where the secret lies that pairwise names are made with (OpenID Connect Core 1.0, section 8.1).
@@ -83,8 +81,7 @@ impl Sso {
             return Ok(Err(why));
         }
 
-        let arn = Arn::user(&self.admin.account, &user.path, &user.name);
-        Ok(Ok(Person { user, groups, arn }))
+        Ok(Ok(Person { user, groups }))
     }
 
     /// Names of all groups that `user` is in, sorted, if one of them is among `allowed` or no group is. Blocks.
