@@ -39,7 +39,7 @@ pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
 pub use party::{Known, Party};
 pub use refused::{Refused, Rule};
-pub use service_provider::{Acs, EncryptionKey, KeptOut, Logout, LogoutBinding, SpMetadata};
+pub use service_provider::{Acs, EncryptionKey, KeptOut, Logout, LogoutBinding, NoKey, SpMetadata};
 pub use sp_fetcher::{SpFetcher, Unfetched};
 pub use statements::Attribute;
 pub use subject::NameId;

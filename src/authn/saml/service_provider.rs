@@ -6,6 +6,9 @@
 //! here, by the one binding that we have for it, or nowhere.
 
 mod changes;
+mod wanted;
+
+pub use wanted::NoKey;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -57,6 +57,9 @@ pub(super) async fn sign_on(State(app): State<Arc<App>>, visit: Visit) -> Respon
     blocking(app, move |app, now| {
         let asked = sent(&visit).and_then(|sent| sso.saml_asked(&sent, now));
         let pending = asked.inspect_err(|error| noted(app, &visit, error, now)).map_err(|error| nowhere(&error))?;
+        if let Some((about, why)) = pending.in_vain() {
+            app.gate.refuse_proof(Proof::Saml, &visit.from, about, &why, now);
+        }
         let sealed = pending.seal(&app.admin.keys).map_err(|error| {
             tracing::error!(%error, "a request of SAML cannot be sealed");
             nowhere(&SamlError::Ours(error.fault()))
@@ -284,7 +287,8 @@ fn sent(visit: &Visit) -> Result<Sent, SamlError> {
 fn post(app: &App, delivery: &Delivery) -> Response {
     let nonce: [u8; 16] = app.admin.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner).random();
     let nonce = hex::encode(nonce);
-    let mut answer = page(200, &SamlPost { delivery, nonce: &nonce });
+    let read_first = delivery.read_first.as_deref().map(as_sentence);
+    let mut answer = page(200, &SamlPost { delivery, read_first, nonce: &nonce });
     // Browsers hold whatever redirects behind a form to the policy of its page, too (CSP level 3, section 6.4.1). Where an application
     // leads from the address that is told is its business, and often another host; and from a sign-out it comes back here.
     let to = format!("{} https:", source(&delivery.to));

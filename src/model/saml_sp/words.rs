@@ -77,14 +77,20 @@ const EXPECTED_NAME_ID: &str =
     "use persistent, transient, emailAddress or unspecified, the last two perhaps with a source: unspecified:login";
 
 impl NameId {
+    /// The format that says that any kind of name will do (SAML core, section 8.3.1). It is also what [`NameId::Unspecified`] has.
+    pub const ANY_FORMAT: &'static str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
+
+    /// The format of mail addresses (SAML core, section 8.3.2).
+    pub const EMAIL_FORMAT: &'static str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+
     /// The URN in requests, responses and metadata.
     #[must_use]
     pub const fn format(&self) -> &'static str {
         match self {
             Self::Persistent => "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
             Self::Transient => "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
-            Self::EmailAddress(_) => "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
-            Self::Unspecified(_) => "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+            Self::EmailAddress(_) => Self::EMAIL_FORMAT,
+            Self::Unspecified(_) => Self::ANY_FORMAT,
         }
     }
 

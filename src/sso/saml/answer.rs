@@ -3,6 +3,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::asked::unmet;
 use super::contexts::{Wanted, unasked};
 use super::pending::{GOOD_FOR, Pending};
 use super::person::{AwsRole, NotTold, Told, Who};
@@ -124,9 +125,15 @@ impl Sso {
         }
     }
 
+    /// Tells the service provider no. What its request asks for in vain is told in words, too: it is for those who run it to do something
+    /// about that. Everything else is somebody's own matter, and it is told a code.
     fn saml_refused(&self, known: &Known, pending: &Pending, code: &str, now: Timestamp) -> Result<Onward, SamlError> {
         let back = (pending.acs.as_str(), pending.id.as_deref());
-        let delivery = self.saml_refuses(known, back, code, pending.relay_state.clone(), now)?;
+        let in_vain = pending.wrong.as_deref() == Some(code);
+        let why = in_vain.then(|| unmet(known, code, pending.name_id_format.as_deref()));
+        let mut delivery = self.saml_refuses(known, back, (code, why.as_deref()), pending.relay_state.clone(), now)?;
+        // An application that asks for more than is offered asks for less next; one that asks for other names asks for them again.
+        delivery.read_first = why.filter(|_| !pending.passive && code == status::INVALID_NAME_ID_POLICY);
         Ok(Onward::Deliver(Box::new(delivery)))
     }
 

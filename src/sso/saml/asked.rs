@@ -7,6 +7,7 @@ use super::request::{AuthnRequest, Consumer, frame};
 use super::response::status;
 use super::{Known, SamlError, Sso, paths};
 use crate::base::Timestamp;
+use crate::base::text::printable_within;
 use crate::model::saml_sp::NameId;
 use crate::saml_xml::Asks;
 
@@ -29,6 +30,7 @@ impl Sso {
         let request = AuthnRequest::read(id, message.root())?;
         let acs = consumer(&known, &request.consumer)?;
         let (context, wrong) = takes(&known, &request);
+        let why = wrong.map(|code| unmet(&known, code, request.name_id_format.as_deref()));
         Ok(Pending {
             sp: known.sp.name.clone(),
             id: Some(request.id),
@@ -39,6 +41,7 @@ impl Sso {
             name_id_format: request.name_id_format,
             context,
             wrong: wrong.map(str::to_owned),
+            why,
             at: now,
         })
     }
@@ -65,6 +68,7 @@ impl Sso {
             name_id_format: None,
             context: None,
             wrong: None,
+            why: None,
             at: now,
         })
     }
@@ -97,6 +101,36 @@ fn takes(known: &Known, request: &AuthnRequest) -> (Option<Wanted>, Option<&'sta
         },
     }
 }
+
+/// What a request asks for in vain, and what to do about it: for those who run the application, and for those who run this.
+pub(super) fn unmet(known: &Known, code: &str, format: Option<&str>) -> String {
+    let title = &known.sp.title;
+    if code != status::INVALID_NAME_ID_POLICY {
+        return format!(
+            "{title} asks for a way to sign in that is not known here (RequestedAuthnContext): take that out there, or ask for \
+             another"
+        );
+    }
+    let Some(format) = format.filter(|format| !gives(known, format)) else {
+        return format!(
+            "{title} asks for a NameID among the names of somebody else (SPNameQualifier): take that out there"
+        );
+    };
+    let here = match format {
+        NameId::EMAIL_FORMAT => "; or register it here with `--name-id emailAddress`",
+        _ if format == NameId::Persistent.format() => "; or register it here with `--name-id persistent`",
+        _ => "",
+    };
+    format!(
+        "{title} asks for a NameID of the format {}, and is registered here with `{}`: set that format there, or none \
+         (`identifierFormat: null` with node-saml){here}",
+        printable_within(format, LONGEST_FORMAT),
+        known.sp.name_id
+    )
+}
+
+/// How much of a format is repeated, in characters: it is somebody's word.
+const LONGEST_FORMAT: usize = 100;
 
 /// Whether names of this kind are given: the registered one, and what says less of somebody. One that stays is no such thing to an
 /// application that is not to know people again: it does not come to that by asking.

@@ -139,7 +139,8 @@ pub(super) fn address(
 
 /// A message of ours in a form to `to`.
 pub(super) fn form((to, field): (&str, &'static str), xml: &str, relay_state: Option<String>, title: &str) -> Delivery {
-    Delivery { to: to.to_owned(), field, message: STANDARD.encode(xml), relay_state, title: title.to_owned() }
+    let (message, title) = (STANDARD.encode(xml), title.to_owned());
+    Delivery { to: to.to_owned(), field, message, relay_state, title, read_first: None }
 }
 
 /// Whoever sends a parameter twice may mean the other one, and so may whoever verified it.

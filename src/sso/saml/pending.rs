@@ -47,6 +47,9 @@ pub struct Pending {
     /// What is wrong with it, which the service provider is told: a status of the second level.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub(super) wrong: Option<String>,
+    /// The same in words, for the log. It is told once, where the request came.
+    #[serde(skip)]
+    pub(super) why: Option<String>,
     /// When it came.
     #[serde(rename = "t")]
     pub(super) at: Timestamp,
@@ -57,6 +60,14 @@ impl Pending {
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.force
+    }
+
+    /// What it asks for in vain, for the log: who asks, for what kind of name, and why that cannot be.
+    #[must_use]
+    pub fn in_vain(&self) -> Option<(Vec<(&'static str, String)>, &str)> {
+        let why = self.why.as_deref()?;
+        let format = self.name_id_format.iter().map(|format| ("name_id_format", format.clone()));
+        Some(([("sp", self.sp.to_string())].into_iter().chain(format).collect(), why))
     }
 
     /// As it stands in an address.

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::SamlError;
 use super::contexts::Comparison;
 use crate::base::Timestamp;
+use crate::model::saml_sp::NameId;
 use crate::saml_xml::{ASSERTION, Element, HTTP_POST, PROTOCOL, XmlError, instant};
 
 /// How old a message may be, and how far clocks may be apart: five minutes and one (threats, table of defaults).
@@ -111,15 +112,12 @@ impl AuthnRequest {
             consumer,
             force: flag(root, "ForceAuthn")?,
             passive: flag(root, "IsPassive")?,
-            name_id_format: policy("Format").filter(|format| format != UNSPECIFIED),
+            name_id_format: policy("Format").filter(|format| format != NameId::ANY_FORMAT),
             name_qualifier: policy("SPNameQualifier"),
             context: context(root)?,
         })
     }
 }
-
-/// Any kind of name will do (SAML core, section 8.3.1).
-const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 
 fn context(root: Element<'_>) -> Result<Option<(Comparison, Vec<String>)>, SamlError> {
     let found = root.at_most_one(PROTOCOL, "RequestedAuthnContext").map_err(|error| odd(&error))?;

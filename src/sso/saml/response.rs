@@ -6,16 +6,13 @@ use url::Url;
 use super::{Known, SamlError, Sso, bindings};
 use crate::base::{Fault, Timestamp};
 use crate::keys::SamlSigner;
-use crate::model::saml_sp::{Encryption, SignedParts};
+use crate::model::saml_sp::SignedParts;
 use crate::saml_xml::{CHANCE, Node, RSA_SHA256, Signer, encrypted};
 
 /// How long an assertion is good.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// How far clocks may be apart.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
-
-/// The content encryption that we write.
-const AES_256_GCM: &str = "http://www.w3.org/2009/xmlenc11#aes256-gcm";
 
 /// What became of a request (SAML core, section 3.2.2.2).
 pub(super) mod status {
@@ -52,6 +49,8 @@ pub struct Delivery {
     pub relay_state: Option<String>,
     /// What people call the receiver.
     pub title: String,
+    /// What somebody reads before they go on; where there is nothing to read the browser goes on by itself.
+    pub read_first: Option<String>,
 }
 
 impl Delivery {
@@ -99,12 +98,15 @@ impl Sso {
         let signs = known.sp.signed;
         let (acs, asked) = (says.acs, says.in_response_to);
         let mut assertion = self.saml_assertion(known, says, now);
-        if signs != SignedParts::Response || known.metadata.wants_assertions_signed() {
+        if known.metadata.assertion_is_signed(signs) {
             assertion = signed(&signer, assertion)?;
         }
-        if let Some(certificate) = encrypts_for(known)? {
+        let key = known.metadata.encrypts_for(known.sp.encrypt).map_err(|why| {
+            SamlError::asked(format!("What {} is told has to be encrypted, and {why}.", known.sp.title))
+        })?;
+        if let Some(key) = key {
             let chance = self.chance::<CHANCE>();
-            assertion = encrypted(&assertion, certificate, chance).map_err(|error| SamlError::ours(&error))?;
+            assertion = encrypted(&assertion, &key.certificate.der, chance).map_err(|error| SamlError::ours(&error))?;
         }
         let mut response = self.saml_frame(("samlp:Response", acs), asked, &[status::SUCCESS], now).child(assertion);
         if signs != SignedParts::Assertion {
@@ -113,17 +115,21 @@ impl Sso {
         Ok(bindings::form((acs, "SAMLResponse"), &response.render(), relay_state, &known.sp.title))
     }
 
-    /// A response that says why nobody is anybody. It is signed: a service provider may act on it.
+    /// A response that says why nobody is anybody, by a code and perhaps in words (`StatusMessage`; SAML core, section 3.2.2.1). It is
+    /// signed: a service provider may act on it.
     pub(super) fn saml_refuses(
         &self,
         known: &Known,
         (acs, asked): (&str, Option<&str>),
-        code: &str,
+        (code, why): (&str, Option<&str>),
         relay_state: Option<String>,
         now: Timestamp,
     ) -> Result<Delivery, SamlError> {
         let signer = self.admin.keys.saml_signer(now).map_err(|error| SamlError::ours(&error))?;
-        let response = self.saml_frame(("samlp:Response", acs), asked, &[status::above(code), code], now);
+        let status = status_of(&[status::above(code), code]);
+        let status = status.children(why.map(|why| Node::text("samlp:StatusMessage", why)));
+        let message = self.saml_message(("samlp:Response", acs), now);
+        let response = message.with_some("InResponseTo", asked).child(status);
         let response = signed(&signer, response)?;
         Ok(bindings::form((acs, "SAMLResponse"), &response.render(), relay_state, &known.sp.title))
     }
@@ -136,12 +142,7 @@ impl Sso {
         codes: &[&str],
         now: Timestamp,
     ) -> Node {
-        let code = codes.iter().rev().fold(None, |below: Option<Node>, code| {
-            Some(Node::new("samlp:StatusCode").with("Value", *code).children(below))
-        });
-        self.saml_message((name, to), now)
-            .with_some("InResponseTo", asked)
-            .child(Node::new("samlp:Status").children(code))
+        self.saml_message((name, to), now).with_some("InResponseTo", asked).child(status_of(codes))
     }
 
     /// A message of ours to `to`.
@@ -202,23 +203,12 @@ impl Attribute {
     }
 }
 
-/// The certificate of the key that the assertion is encrypted for, if it is.
-fn encrypts_for(known: &Known) -> Result<Option<&[u8]>, SamlError> {
-    // A list of methods that are all for keys says nothing about content.
-    let reads = |methods: &[String]| {
-        let mut content = methods.iter().filter(|method| !method.contains("rsa")).peekable();
-        content.peek().is_none() || content.any(|method| method == AES_256_GCM)
-    };
-    let key = known.metadata.encryption().iter().find(|key| reads(&key.methods));
-    match (known.sp.encrypt, key) {
-        (Encryption::Never, _) | (Encryption::Auto, None) => Ok(None),
-        (Encryption::Auto | Encryption::Required, Some(key)) => Ok(Some(&key.certificate.der)),
-        (Encryption::Required, None) => {
-            let why =
-                format!("What {} is told has to be encrypted, and its metadata has no key for that.", known.sp.title);
-            Err(SamlError::asked(why))
-        }
-    }
+/// A status, of its codes from the first level down.
+fn status_of(codes: &[&str]) -> Node {
+    let code = codes.iter().rev().fold(None, |below: Option<Node>, code| {
+        Some(Node::new("samlp:StatusCode").with("Value", *code).children(below))
+    });
+    Node::new("samlp:Status").children(code)
 }
 
 /// `node` with a signature of ours in it.

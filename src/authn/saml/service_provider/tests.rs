@@ -3,6 +3,7 @@
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
 
 use super::*;
+use crate::model::saml_sp::{Encryption, NameId, SignedParts};
 
 const NAMESPACES: &str =
     "xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"";
@@ -53,6 +54,63 @@ fn keys_serve_what_they_are_said_to() {
     let sp = read("", &format!("{}{ACS}", key("use=\"encryption\"", &curve))).unwrap();
     assert!(sp.signing().is_empty() && sp.encryption().is_empty());
     assert!(sp.kept_out()[0].why.contains("RSA"), "{:?}", sp.kept_out());
+}
+
+#[test]
+fn an_assertion_is_encrypted_for_the_first_key_that_reads_what_we_write() {
+    let (first, second) = (certificate(true), certificate(true));
+    let cbc = "http://www.w3.org/2001/04/xmlenc#aes256-cbc";
+    let [small, ours] = ["http://www.w3.org/2009/xmlenc11#aes128-gcm", "http://www.w3.org/2009/xmlenc11#aes256-gcm"];
+    let oaep = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
+    let wrap = "http://www.w3.org/2001/04/xmlenc#kw-aes256";
+    let reads = |certificate: &str, methods: &[&str]| {
+        let method = |uri: &&str| format!("<md:EncryptionMethod Algorithm=\"{uri}\"/>");
+        let methods: String = methods.iter().map(method).collect();
+        key("use=\"encryption\"", certificate).replace("</md:Key", &format!("{methods}</md:Key"))
+    };
+    let sp = |keys: &[String]| read("", &format!("{}{ACS}", keys.concat())).unwrap();
+    for (keys, found) in [
+        (vec![reads(&first, &[])], Ok(&first)),
+        (vec![reads(&first, &[oaep, wrap])], Ok(&first)),
+        (vec![reads(&first, &[cbc, ours, oaep])], Ok(&first)),
+        (vec![reads(&first, &[small, oaep]), reads(&second, &[oaep, ours])], Ok(&second)),
+        (vec![reads(&first, &[small])], Err(NoKey::OtherMethods)),
+        (vec![reads(&first, &[cbc, oaep])], Err(NoKey::OtherMethods)),
+        (vec![], Err(NoKey::Missing)),
+    ] {
+        let sp = sp(&keys);
+        let named = |key: &EncryptionKey| STANDARD.encode(&key.certificate.der);
+        let required = sp.encrypts_for(Encryption::Required).map(|key| key.map(named));
+        assert_eq!(required, found.map(|certificate| Some(certificate.clone())), "{keys:?}");
+        let auto = sp.encrypts_for(Encryption::Auto).map(|key| key.map(named));
+        assert_eq!(auto, Ok(found.ok().cloned()), "{keys:?}");
+        assert_eq!(sp.encrypts_for(Encryption::Never), Ok(None));
+    }
+}
+
+#[test]
+fn what_is_wanted_signed_is_signed_and_any_kind_of_name_is_any() {
+    for (wants, signed, is) in [
+        (false, SignedParts::Both, true),
+        (false, SignedParts::Assertion, true),
+        (false, SignedParts::Response, false),
+        (true, SignedParts::Response, true),
+    ] {
+        let sp = read(&format!("WantAssertionsSigned=\"{wants}\""), ACS).unwrap();
+        assert_eq!(sp.assertion_is_signed(signed), is, "{wants} {signed:?}");
+    }
+    let (persistent, transient) = (NameId::Persistent.format(), NameId::Transient.format());
+    for (formats, takes) in [
+        (vec![], true),
+        (vec![persistent], true),
+        (vec![transient], false),
+        (vec![NameId::ANY_FORMAT], true),
+        (vec![transient, NameId::ANY_FORMAT], true),
+    ] {
+        let named = |format: &&str| format!("<md:NameIDFormat>{format}</md:NameIDFormat>");
+        let inside: String = formats.iter().map(named).collect();
+        assert_eq!(read("", &format!("{inside}{ACS}")).unwrap().knows_people_by(persistent), takes, "{formats:?}");
+    }
 }
 
 #[test]

@@ -10,6 +10,8 @@ use crate::sso::saml::{AwsRole, Delivery};
 #[template(path = "saml_post.html")]
 pub(in crate::http::portal) struct SamlPost<'a> {
     pub(in crate::http::portal) delivery: &'a Delivery,
+    /// What is read before somebody goes on by themselves.
+    pub(in crate::http::portal) read_first: Option<String>,
     /// What the one script of the page is known by.
     pub(in crate::http::portal) nonce: &'a str,
 }
