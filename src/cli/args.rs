@@ -164,7 +164,7 @@ pub enum Verb {
     /// The account's root
     #[command(subcommand)]
     Root(RootVerb),
-    /// SAML responses, judged without a daemon
+    /// SAML: judge a response, print our certificate, ask whether an assertion was made here
     #[command(subcommand)]
     Saml(SamlVerb),
     /// The keys that sign tokens, and those that seal secrets in the store
@@ -202,7 +202,7 @@ pub enum Verb {
     #[command(subcommand)]
     InstanceProfile(ProfileVerb),
     /// Outside SAML providers, whose people assume roles and sign in
-    #[command(subcommand)]
+    #[command(subcommand, after_help = super::idp::EXAMPLES)]
     Idp(IdpVerb),
     /// Providers of identity, as trust policies name them
     #[command(subcommand)]
@@ -211,7 +211,7 @@ pub enum Verb {
     #[command(subcommand, after_help = super::clients::EXAMPLES)]
     Client(ClientVerb),
     /// Service providers of SAML: applications that people sign in to by assertions
-    #[command(subcommand)]
+    #[command(subcommand, after_help = super::sp::EXAMPLES)]
     Sp(SpVerb),
     /// The configured directories
     #[command(subcommand)]
@@ -396,6 +396,14 @@ mod tests {
             "idp check Corp",
             "idp refresh Corp",
             "idp confirm Corp --metadata metadata.xml",
+            "idp confirm Corp 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
+            "sp add wiki --metadata https://wiki.example.com/saml --attribute email=mail --group staff --require-mfa",
+            "sp add grafana --preset grafana --set host=grafana.example.com",
+            "sp check wiki --person ann",
+            "sp check --metadata wiki.xml --preset shibboleth",
+            "sp change wiki --metadata https://wiki.example.com/saml --clear groups",
+            "sp confirm wiki 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
+            "saml certificate --next",
             "idp remove Corp",
             "policy who-can s3:Get* arn:aws:s3:::box/* --context aws:SourceIp=10.1.2.3",
             "policy last-accessed user/ann",
@@ -498,6 +506,15 @@ mod tests {
             "guardrail update regions",
             "guardrail attach regions --to account/1",
             "key rotate --algorithm HS256",
+            "idp confirm Corp",
+            "idp confirm Corp 00 --metadata metadata.xml",
+            "sp confirm wiki",
+            "sp check",
+            "sp check wiki --metadata wiki.xml",
+            "sp check wiki --preset aws",
+            "sp check wiki --set host=x",
+            "sp check wiki --name-id transient",
+            "sp add wiki --metadata wiki.xml --clear groups",
             "user tag ann team",
             "policy last-accessed ann",
             "policy granting user/ann",

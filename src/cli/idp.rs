@@ -20,6 +20,14 @@ use crate::directory::{Finding, Severity};
 use crate::model::SamlProviderName;
 use crate::model::saml_encryption::{Encryption, EncryptionMode, PrivateKey, PrivateKeyId, PrivateKeyPem};
 
+/// What is shown under the help of `bailey idp`.
+pub const EXAMPLES: &str = "\
+Examples:
+  bailey idp add Corp --metadata https://idp.example.com/metadata
+  bailey idp check Corp
+They are what `bailey provider saml` and the IAM API name as SAML providers; here they are fetched, judged and confirmed, there they are \
+tagged. Applications that people sign in to are `bailey sp`.";
+
 /// `bailey idp`.
 #[derive(Debug, Subcommand)]
 pub enum IdpVerb {
@@ -76,7 +84,7 @@ pub enum IdpVerb {
         #[command(flatten)]
         what: Confirmed,
     },
-    /// Remove one; sessions that its people have end
+    /// Delete one; sessions that its people have end
     Remove {
         /// Name or ARN
         provider: String,
@@ -87,8 +95,7 @@ pub enum IdpVerb {
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false)]
 pub struct Confirmed {
-    /// What waits, by its SHA-256 as `refresh` and `check` tell it
-    #[arg(long, value_name = "SHA256")]
+    /// SHA-256 of what waits, as `bailey idp refresh` and `bailey idp check` say it
     digest: Option<String>,
     /// Other metadata, which you take for good: a file, or `-` for standard input
     #[arg(long, value_name = "FILE")]
@@ -146,7 +153,7 @@ pub async fn run(session: &mut Session, verb: IdpVerb) -> anyhow::Result<Exit> {
         IdpVerb::Refresh { provider } => return refresh(session, &one(&provider)).await,
         IdpVerb::Remove { provider } => {
             let () = session.client.delete(&one(&provider)).await?;
-            session.output.sentence("removed")?;
+            session.output.sentence("deleted")?;
             return Ok(Exit::Done);
         }
         IdpVerb::Show { provider, metadata } => {
@@ -207,7 +214,7 @@ async fn refresh(session: &mut Session, provider: &str) -> anyhow::Result<Exit> 
         session.output.line(&format!("  {change}"))?;
     }
     let name = &refreshed.provider.name;
-    session.output.sentence(&format!("to confirm it: bailey idp confirm {name} --digest {}", waiting.digest))?;
+    session.output.sentence(&format!("to confirm it: bailey idp confirm {name} {}", waiting.digest))?;
     Ok(Exit::Held)
 }
 

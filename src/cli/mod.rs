@@ -123,7 +123,10 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Store(stores::Store::Verify) => tokio::task::block_in_place(|| stores::verify(&global))?,
         Verb::Policy(verb) => policy::run(&global, verb).await?,
         Verb::Saml(saml::SamlVerb::Issued { id }) => saml::issued(&global, &id).await?,
-        Verb::Saml(verb) => tokio::task::block_in_place(|| saml::run(&global, verb))?,
+        Verb::Saml(saml::SamlVerb::Certificate { next }) => {
+            saml::certificate(&mut Session::open(&global).await?, next).await?
+        }
+        Verb::Saml(saml::SamlVerb::Verify(verb)) => tokio::task::block_in_place(|| saml::verify(&global, verb))?,
         Verb::Init(verb) => iam::credentials::init(&mut Session::open(&global).await?, verb).await?,
         Verb::AccessKey(verb) => iam::credentials::access_key(&mut Session::open(&global).await?, verb).await?,
         Verb::Mfa(verb) => iam::factors::mfa(&mut Session::open(&global).await?, verb).await?,
@@ -214,5 +217,6 @@ fn complain(error: &anyhow::Error) -> Exit {
         return Exit::Done;
     }
     eprintln!("bailey: {error:#}");
-    if error.is::<ConfigError>() { Exit::Usage } else { Exit::Failed }
+    // Where 1 is a verdict, what stands in the way of one is none.
+    if error.is::<ConfigError>() || error.is::<saml::Unjudged>() { Exit::Usage } else { Exit::Failed }
 }

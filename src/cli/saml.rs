@@ -1,7 +1,7 @@
-//! `bailey saml`: judges a response as the server would, and says why.
+//! `bailey saml`: judges a response as the server would, and says why; prints our certificate; asks whether an assertion was made here.
 //!
-//! Offline: it reads files and asks nobody. A response that a person could not sign in with can be looked at on any machine, at the
-//! moment it was made (`--now`), with the server's own code.
+//! To judge reads files and asks nobody. A response that a person could not sign in with can be looked at on any machine, at the
+//! moment it was made (`--now`), with the server's own code. The others ask the daemon.
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,7 @@ use super::args::Global;
 use super::iam::read;
 use super::output::{Format, Output, moment};
 use super::session::{Session, encoded};
+use crate::admin::saml_sps::idp::{IdpKey, IdpView};
 use crate::authn::saml::{Also, Expected, IdentityProvider, Refused, SamlAssertion, ServiceProvider, judge};
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
@@ -29,13 +30,19 @@ pub enum SamlVerb {
     /// Judge one response, and say why it is refused
     ///
     /// With the server's own rules, from files alone. What is accepted is shown, with exit code 0; what is refused is told by
-    /// the rule that it breaks and the place where, with exit code 1. Whether the response was seen before is the one thing that
-    /// only the server knows.
+    /// the rule that it breaks and the place where, with exit code 1; exit code 2 where nothing was judged, since a file cannot be
+    /// read or is not what it should be. Whether the response was seen before is the one thing that only the server knows.
     Verify(Verify),
+    /// Print the certificate that we sign by, as PEM, for applications that do not read our metadata
+    Certificate {
+        /// That of the next key, which `bailey key rotate --saml` publishes and `--sign` lets sign
+        #[arg(long)]
+        next: bool,
+    },
     /// Whether an assertion was made here, and for whom
     ///
     /// For a service provider that asks: whoever has stolen our key can make assertions, and no record of them. Exit code 0 if it
-    /// was made here, 1 if it was not. It asks the log, so it takes somebody who may look into that.
+    /// was made here, 1 if it was not, 2 if nobody could say. It asks the log, so it takes somebody who may look into that.
     Issued {
         /// The assertion's ID
         id: String,
@@ -48,6 +55,9 @@ pub struct Verify {
     /// The identity provider's metadata: its name and the certificates that count
     #[arg(long, value_name = "FILE")]
     pub idp_metadata: PathBuf,
+    /// What the identity provider calls itself by: of metadata of many, which one is meant
+    #[arg(long, value_name = "ID")]
+    pub entity_id: Option<String>,
     /// Our name, which the response has to be made for
     #[arg(long, value_name = "ID")]
     pub sp_entity_id: String,
@@ -71,9 +81,15 @@ pub struct Verify {
 ///
 /// # Errors
 /// When a file cannot be read, or is not what it should be. A response that is refused is no error.
-pub fn run(global: &Global, verb: SamlVerb) -> anyhow::Result<Exit> {
-    let SamlVerb::Verify(verb) = verb else { bail!("the log is asked by a session") };
-    let provider = IdentityProvider::read(&read(&verb.idp_metadata)?)
+pub fn verify(global: &Global, verb: Verify) -> anyhow::Result<Exit> {
+    let judged = judged(verb).context(Unjudged)?;
+    let exit = if judged.is_ok() { Exit::Done } else { Exit::Failed };
+    print(&judged, &mut Output::standard(global.output))?;
+    Ok(exit)
+}
+
+fn judged(verb: Verify) -> anyhow::Result<Result<SamlAssertion, Refused>> {
+    let provider = IdentityProvider::pick(&read(&verb.idp_metadata)?, verb.entity_id.as_deref())
         .with_context(|| format!("cannot use {}", verb.idp_metadata.display()))?;
     let own = ServiceProvider {
         entity_id: verb.sp_entity_id,
@@ -83,10 +99,32 @@ pub fn run(global: &Global, verb: SamlVerb) -> anyhow::Result<Exit> {
     };
     let text = response(&read(&verb.file)?)?;
     let expected = Expected { provider: &provider, own: &own, request: verb.request_id.as_deref() };
-    let judged = judge(&text, expected, verb.now.unwrap_or_else(|| SystemClock.now()));
-    let exit = if judged.is_ok() { Exit::Done } else { Exit::Failed };
-    print(&judged, &mut Output::standard(global.output))?;
-    Ok(exit)
+    Ok(judge(&text, expected, verb.now.unwrap_or_else(|| SystemClock.now())))
+}
+
+/// There is no verdict, for the reason that stands behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no verdict")]
+pub struct Unjudged;
+
+/// Prints our certificate.
+///
+/// # Errors
+/// When there is none, or the daemon cannot be asked.
+pub async fn certificate(session: &mut Session, next: bool) -> anyhow::Result<Exit> {
+    let us: IdpView = session.client.get("/v1/saml-idp").await?;
+    let wanted = if next { IdpKey::Next } else { IdpKey::Current };
+    let Some(found) = us.certificates.into_iter().find(|certificate| certificate.state == wanted) else {
+        bail!(match next {
+            true => "no next certificate is published; `bailey key rotate --saml` publishes one",
+            false => "no key of SAML signs; `bailey key list` shows those there are",
+        });
+    };
+    match session.output.format() {
+        Format::Json => session.output.json(&found)?,
+        Format::Table => session.output.line(found.pem.trim_end())?,
+    }
+    Ok(Exit::Done)
 }
 
 /// Asks the log for an assertion.
@@ -94,7 +132,17 @@ pub fn run(global: &Global, verb: SamlVerb) -> anyhow::Result<Exit> {
 /// # Errors
 /// When it cannot be asked.
 pub async fn issued(global: &Global, id: &str) -> anyhow::Result<Exit> {
-    let mut session = Session::open(global).await?;
+    let mut session = Session::open(global).await.context(Unjudged)?;
+    let found = record_of(&mut session, id).await.context(Unjudged)?;
+    match &found {
+        Some(line) => session.output.line(line)?,
+        None => session.output.sentence("no such assertion was made here")?,
+    }
+    Ok(if found.is_some() { Exit::Done } else { Exit::Failed })
+}
+
+/// The record that an assertion was made, as the log has it.
+async fn record_of(session: &mut Session, id: &str) -> anyhow::Result<Option<String>> {
     let mut lines = session.client.get_lines(&format!("/v1/audit/query?assertion={}", encoded(id))).await?;
     let mut found = None;
     while let Some(line) = lines.next_text().await? {
@@ -105,11 +153,7 @@ pub async fn issued(global: &Global, id: &str) -> anyhow::Result<Exit> {
             found = Some(line);
         }
     }
-    match &found {
-        Some(line) => session.output.line(line)?,
-        None => session.output.sentence("no such assertion was made here")?,
-    }
-    Ok(if found.is_some() { Exit::Done } else { Exit::Failed })
+    Ok(found)
 }
 
 fn decryption_key(file: &Path) -> anyhow::Result<DecryptionKey> {

@@ -10,8 +10,9 @@ use super::args::Global;
 use super::iam::read;
 use super::output::{Column, Output, moment};
 use super::session::{Session, encoded};
-use super::sp_settings::{Settings, preset, value};
+use super::sp_settings::{Cleared, Settings, preset, value};
 use crate::admin::saml_sps::aws::AwsSetup;
+use crate::admin::saml_sps::idp::Idp;
 use crate::admin::saml_sps::refresh::{Came, Confirmation, Refreshed};
 use crate::admin::saml_sps::report::{Report, report};
 use crate::admin::saml_sps::{NewSp, SpChange, SpView};
@@ -19,14 +20,31 @@ use crate::base::clock::{Clock as _, SystemClock};
 use crate::model::SpName;
 use crate::model::saml_sp::{MetadataSource, Preset};
 
+/// What is shown under the help of `bailey sp`.
+pub const EXAMPLES: &str = "\
+Examples:
+  bailey sp add wiki --metadata https://wiki.example.com/saml/metadata --attribute email=mail --group staff
+  bailey sp add gitlab --preset gitlab --set host=gitlab.example.com
+  bailey sp check wiki --person ann
+Outside providers that vouch for people here are `bailey idp`.";
+
+/// What is so of a new one of which nothing else is said.
+const USUAL: &str = "\
+What is not said is as the preset has it, and without one: people are known by a name for it alone (persistent), response and \
+assertion are signed (both), assertions are encrypted where its metadata has a key (auto), a session there lasts 8h, and everybody \
+may sign in to it, from there (idp-initiated false), without a second factor.
+
+Example: bailey sp add grafana --preset grafana --set host=grafana.example.com";
+
 /// `bailey sp`.
 #[derive(Debug, Subcommand)]
 pub enum SpVerb {
-    /// Register one
+    /// Register one, and say what it has to be told of us
+    #[command(after_help = USUAL)]
     Add(Box<Add>),
     /// List all of them
     List,
-    /// Show one, with its metadata as JSON
+    /// Show one, with what it has to be told of us, and as JSON with its metadata
     Show {
         /// Its name
         sp: String,
@@ -62,9 +80,6 @@ pub enum SpVerb {
 /// What a service provider says of itself.
 #[derive(Debug, ClapArgs)]
 pub struct Described {
-    /// Its metadata: a file, `-` for standard input, or an https:// address, which is asked again once a day
-    #[arg(long, value_name = "FILE|URL")]
-    metadata: Option<String>,
     /// Which kind of application it is: aws, google-workspace, salesforce, gitlab, grafana or shibboleth
     #[arg(long, value_name = "NAME", value_parser = preset)]
     preset: Option<Preset>,
@@ -77,8 +92,6 @@ pub struct Described {
     /// Where responses are delivered, of one without metadata
     #[arg(long, value_name = "URL")]
     acs: Option<String>,
-    #[command(flatten)]
-    settings: Settings,
 }
 
 /// `bailey sp add`.
@@ -86,21 +99,34 @@ pub struct Described {
 pub struct Add {
     /// What it is called here: a-z, 0-9 and -
     name: SpName,
+    /// Its metadata: a file, `-` for standard input, or an https:// address, which is asked again once a day
+    #[arg(long, value_name = "FILE|URL")]
+    metadata: Option<String>,
     #[command(flatten)]
     described: Described,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// `bailey sp check`.
 #[derive(Debug, ClapArgs)]
 pub struct Check {
-    /// Its name; or say, by the options of `add`, what it would be
-    #[arg(required_unless_present_any = ["metadata", "preset", "entity_id"])]
+    /// Its name; or in its place, by the options of `add`, what one would be that is not registered
+    #[arg(
+        required_unless_present_any = ["metadata", "preset", "entity_id"],
+        conflicts_with_all = ["metadata", "Described", "Settings"]
+    )]
     sp: Option<String>,
     /// Say also what it would be told of this person
     #[arg(long, value_name = "USER", requires = "sp")]
     person: Option<String>,
+    /// The metadata of one that is not registered: a file, or `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<String>,
     #[command(flatten)]
     described: Described,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// `bailey sp change`.
@@ -108,11 +134,14 @@ pub struct Check {
 pub struct Change {
     /// Its name
     sp: String,
-    /// Newer metadata, which you take for good: a file, or `-` for standard input
-    #[arg(long, value_name = "FILE")]
+    /// Newer metadata, which you take for good: a file, `-` for standard input, or an https:// address, which is asked again once a day
+    #[arg(long, value_name = "FILE|URL")]
     metadata: Option<String>,
     #[command(flatten)]
     settings: Settings,
+    /// What is to be empty, or said no more; may be repeated
+    #[arg(long, value_name = "SETTING", value_enum)]
+    clear: Vec<Cleared>,
 }
 
 /// A service provider as the daemon tells it.
@@ -154,7 +183,18 @@ const MORE: &[Column<Told>] = &[
         cell: |told| told.view.waiting.as_ref().map(|waiting| waiting.changes.join("; ")).unwrap_or_default(),
     },
     Column { title: "updated", cell: |told| told.view.updated.map(moment).unwrap_or_default() },
+    Column { title: "our entity id", cell: |told| of_us(told, |us| &us.entity_id) },
+    Column { title: "our sign-in address", cell: |told| of_us(told, |us| &us.sign_on) },
+    Column { title: "our sign-out address", cell: |told| of_us(told, |us| &us.sign_out) },
+    Column {
+        title: "our certificate",
+        cell: |told| told.view.idp.as_ref().map(|_| "bailey saml certificate".to_owned()).unwrap_or_default(),
+    },
 ];
+
+fn of_us(told: &Told, part: impl Fn(&Idp) -> &String) -> String {
+    told.view.idp.as_ref().map(|us| part(us).clone()).unwrap_or_default()
+}
 
 fn state(told: &Told) -> String {
     match (&told.view.unanswered, &told.view.waiting) {
@@ -181,20 +221,21 @@ pub(super) async fn run(global: &Global, verb: SpVerb) -> anyhow::Result<Exit> {
         }
         SpVerb::Remove { sp } => {
             let () = session.client.delete(&one(&sp)).await?;
-            session.output.sentence("removed")?;
+            session.output.sentence("deleted")?;
             return Ok(Exit::Done);
         }
         SpVerb::Refresh { sp } => return refresh(session, &sp).await,
         SpVerb::AwsSetup { sp } => return aws_setup(session, &sp).await,
         SpVerb::Show { sp } => session.client.get(&one(&sp)).await?,
         SpVerb::Add(add) => {
-            let Add { name, described } = *add;
-            session.client.post("/v1/saml-sps", &described.said(name, true)?).await?
+            let Add { name, metadata, described, settings } = *add;
+            let new = described.said(name, Given::of(metadata)?, settings)?;
+            session.client.post("/v1/saml-sps", &new).await?
         }
         SpVerb::Change(change) => {
-            let Change { sp, metadata, settings } = *change;
-            let text = metadata.as_deref().map(|file| read(Path::new(file))).transpose()?;
-            let said = SpChange { metadata: text, file: metadata.map(|file| named(&file)), settings: settings.said()? };
+            let Change { sp, metadata, settings, clear } = *change;
+            let Given { text, file, url } = Given::of(metadata)?;
+            let said = SpChange { metadata: text, file, url, settings: settings.said(&clear)? };
             session.client.put(&one(&sp), &said).await?
         }
         SpVerb::Confirm { sp, digest } => {
@@ -211,9 +252,25 @@ fn one(sp: &str) -> String {
     format!("/v1/saml-sps/{}", encoded(sp))
 }
 
-/// A file's name, for people: standard input has none.
-fn named(file: &str) -> String {
-    if file == "-" { "standard input".to_owned() } else { file.to_owned() }
+/// Metadata, as it was given.
+#[derive(Default)]
+struct Given {
+    text: Option<String>,
+    /// The file's name, for people: standard input has none.
+    file: Option<String>,
+    url: Option<String>,
+}
+
+impl Given {
+    fn of(metadata: Option<String>) -> anyhow::Result<Self> {
+        let Some(metadata) = metadata else { return Ok(Self::default()) };
+        if metadata.contains("://") {
+            return Ok(Self { url: Some(metadata), ..Self::default() });
+        }
+        let text = Some(read(Path::new(&metadata))?);
+        let file = if metadata == "-" { "standard input".to_owned() } else { metadata };
+        Ok(Self { text, file: Some(file), url: None })
+    }
 }
 
 async fn refresh(session: &mut Session, sp: &str) -> anyhow::Result<Exit> {
@@ -249,8 +306,9 @@ async fn check(global: &Global, check: Check) -> anyhow::Result<Exit> {
             told
         }
         None => {
-            let now = SystemClock.now();
-            report(&check.described.said("new".parse()?, false)?.begin(None, now)?, now)
+            let (now, given) = (SystemClock.now(), Given::of(check.metadata)?);
+            anyhow::ensure!(given.url.is_none(), "give a file: the daemon fetches an address, at `bailey sp add`");
+            report(&check.described.said("new".parse()?, given, check.settings)?.begin(None, now)?, now)
         }
     };
     let mut output = Output::standard(global.output);
@@ -284,26 +342,18 @@ async fn aws_setup(session: &mut Session, sp: &str) -> anyhow::Result<Exit> {
 }
 
 impl Described {
-    /// What is said; `fetched` says whether the daemon may fetch an address.
-    fn said(self, name: SpName, fetched: bool) -> anyhow::Result<NewSp> {
-        let is_url = |text: &String| text.starts_with("https://") || text.starts_with("http://");
-        let url = self.metadata.clone().filter(is_url);
-        anyhow::ensure!(
-            fetched || url.is_none(),
-            "give a file: an address is fetched by the daemon, at `bailey sp add`"
-        );
-        let file = self.metadata.filter(|text| !is_url(text));
-        let metadata = file.as_deref().map(|file| read(Path::new(file))).transpose()?;
+    /// What is said.
+    fn said(self, name: SpName, given: Given, settings: Settings) -> anyhow::Result<NewSp> {
         Ok(NewSp {
             name,
             preset: self.preset,
             values: self.values.into_iter().collect(),
-            metadata,
-            file: file.map(|file| named(&file)),
-            url,
+            metadata: given.text,
+            file: given.file,
+            url: given.url,
             entity_id: self.entity_id,
             acs: self.acs,
-            settings: self.settings.said()?,
+            settings: settings.said(&[])?,
         })
     }
 }

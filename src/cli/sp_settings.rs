@@ -57,14 +57,11 @@ pub struct Settings {
     /// How long a session there may last, 5m to 24h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     session: Option<u32>,
-    /// What is to be empty, or said no more; may be repeated
-    #[arg(long, value_name = "SETTING", value_enum)]
-    clear: Vec<Cleared>,
 }
 
 /// What can be taken away altogether.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Cleared {
+pub enum Cleared {
     /// All attributes
     Attributes,
     /// All groups: everybody may sign in to it
@@ -74,12 +71,12 @@ enum Cleared {
 }
 
 impl Settings {
-    /// What is said.
+    /// What is said, `clear` being what is taken away.
     ///
     /// # Errors
     /// When a name for people is of no attribute.
-    pub(super) fn said(self) -> anyhow::Result<SpSettings> {
-        let cleared = |which| self.clear.contains(&which);
+    pub(super) fn said(self, clear: &[Cleared]) -> anyhow::Result<SpSettings> {
+        let cleared = |which| clear.contains(&which);
         if let Some((name, _)) =
             self.friendly_names.iter().find(|(name, _)| self.attributes.iter().all(|(other, _)| other != name))
         {

@@ -232,7 +232,7 @@ impl Config {
             ),
             notify: notify::meant(&top.section("notify"), sso.issuer.as_ref(), files),
             clients: sso::with_our_own(&sso, client::all(&top.sections("client"), files)),
-            saml_sps: saml_sp::all(&top.sections("saml_sp"), files),
+            saml_sps: saml_sp::all(&top.sections("saml_sp"), files, sso.issuer.as_ref()),
             sso,
             machine_issuers: machine_issuer::all(
                 &top.sections("machine_issuer"),

@@ -15,11 +15,16 @@ use crate::model::saml_sp::{
     AttributeRule, AttributeValue, AwsProvider, Encryption, NameFormat, NameId, Preset, SignedParts,
 };
 use crate::model::{SamlSpError, SpName};
+use crate::sso::IssuerUrl;
 
 /// The service providers, in the order of the file.
-pub(super) fn all(sections: &[Section<'_>], files: &Files<'_>) -> Vec<DeclaredSp> {
+pub(super) fn all(sections: &[Section<'_>], files: &Files<'_>, ours: Option<&IssuerUrl>) -> Vec<DeclaredSp> {
     let mut sps: Vec<DeclaredSp> = Vec::new();
     for section in sections {
+        if ours.is_none() && NAMED.iter().any(|key| section.has(key)) {
+            let remedy = "set `issuer` of [sso]: it is the address by which applications know us";
+            section.fault("name", "nobody can sign in to it, since nothing says what this site is called", remedy);
+        }
         let Some(sp) = one(section, files) else { continue };
         if sps.iter().any(|other| other.name() == sp.name()) {
             section.fault("name", format!("`{}` is another's, too", sp.name()), "give each its own name");

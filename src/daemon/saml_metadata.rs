@@ -37,7 +37,7 @@ pub trait Publishers: Send + Sync + 'static {
     const PART: &'static str;
     /// What one of them is called.
     const CALLED: &'static str;
-    /// What tells more.
+    /// What tells more of one of them, by its name.
     const VERB: &'static str;
 
     /// Whose is fetched: key, name and address. Blocks.
@@ -148,7 +148,8 @@ impl<P: Publishers> Rounds<P> {
                     "metadata of {} is not fetched anew yet; what is known goes on to count",
                     P::CALLED
                 );
-                self.failed.insert(key, Failed { why: format!("{} {name}: {why}", P::CALLED), wait });
+                let why = format!("{} {name}: {why}. Review: `{} {name}`", P::CALLED, P::VERB);
+                self.failed.insert(key, Failed { why, wait });
             }
         }
     }
@@ -164,7 +165,7 @@ impl<P: Publishers> Rounds<P> {
         if told.is_empty() {
             app.board.remove(P::PART);
         } else {
-            app.board.post(P::PART, Part::yellow(format!("{}: `{}`", told.join("; "), P::VERB)));
+            app.board.post(P::PART, Part::yellow(told.join("; ")));
         }
     }
 }
@@ -179,7 +180,7 @@ impl Publishers for Providers {
     type Key = SamlProviderId;
     const PART: &'static str = "saml_providers";
     const CALLED: &'static str = "SAML provider";
-    const VERB: &'static str = "bailey idp check NAME";
+    const VERB: &'static str = "bailey idp check";
 
     fn found(app: &App) -> Result<Vec<(SamlProviderId, String, String)>, StoreError> {
         app.admin.fetched_saml()
@@ -206,7 +207,7 @@ impl Publishers for Applications {
     type Key = (SpName, String, Option<String>);
     const PART: &'static str = "saml_sps";
     const CALLED: &'static str = "SAML service provider";
-    const VERB: &'static str = "bailey sp check NAME";
+    const VERB: &'static str = "bailey sp check";
 
     fn found(app: &App) -> Result<Vec<(Self::Key, String, String)>, StoreError> {
         let all = app.admin.fetched_sps()?.into_iter();

@@ -1,6 +1,6 @@
 //! Routes of SAML service providers, under `/v1`.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -10,10 +10,12 @@ use super::extract::{Asked, Payload};
 use super::v1::Routes;
 use super::{App, Failure};
 use crate::admin::saml_sps::aws::AwsSetup;
+use crate::admin::saml_sps::idp::{Idp, IdpView, OFF};
 use crate::admin::saml_sps::refresh::{Confirmation, Refreshed};
 use crate::admin::saml_sps::report::Report;
 use crate::admin::saml_sps::{NewSp, SpChange, SpView};
 use crate::admin::{Admin, AdminError};
+use crate::authn::saml::Unfetched;
 use crate::gate::Operation;
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -26,6 +28,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .delete("/v1/saml-sps/{sp}", Op::DeleteSAMLServiceProvider, remove)
         .get("/v1/saml-sps/{sp}/check", Op::GetSAMLServiceProvider, check)
         .get("/v1/saml-sps/{sp}/aws-setup", Op::GetSAMLServiceProvider, aws_setup)
+        .get("/v1/saml-idp", Op::ListSAMLServiceProviders, idp)
         .get("/v1/users/{who}/saml-sps/{sp}", Op::GetUser, told_of)
         .post("/v1/saml-sps/{sp}/refresh", Op::RefreshSAMLServiceProvider, refresh)
         .post("/v1/saml-sps/{sp}/confirm", Op::ConfirmSAMLServiceProvider, confirm)
@@ -44,6 +47,11 @@ struct Shown {
     waiting_metadata: Option<String>,
 }
 
+/// Who we are to applications; nothing, while single sign-on is off.
+fn us(app: &App) -> Option<Idp> {
+    app.sso().map(|sso| sso.saml_idp())
+}
+
 async fn work<R: Send + 'static>(
     app: &App,
     work: impl FnOnce(&Admin) -> Result<R, AdminError> + Send + 'static,
@@ -54,7 +62,20 @@ async fn work<R: Send + 'static>(
 
 async fn list(State(app): Shared, asked: Asked) -> Result<Json<Vec<SpView>>, Failure> {
     let _allowed = asked.authorize("").await?;
-    work(&app, |admin| admin.sps()).await
+    let on = us(&app).is_some();
+    work(&app, move |admin| Ok(admin.sps()?.into_iter().map(|sp| sp.answered(on)).collect())).await
+}
+
+async fn idp(State(app): Shared, asked: Asked) -> Result<Json<IdpView>, Failure> {
+    let allowed = asked.authorize("").await?;
+    let off =
+        || AdminError::NotNow { what: "applications cannot be told who we are".to_owned(), remedy: OFF.to_owned() };
+    let us = us(&app);
+    work(&app, move |admin| {
+        let idp = us.ok_or_else(off)?;
+        Ok(IdpView { idp, certificates: admin.idp_certificates(&allowed)? })
+    })
+    .await
 }
 
 async fn create(
@@ -64,11 +85,15 @@ async fn create(
 ) -> Result<Json<SpView>, Failure> {
     let (allowed, new) = asked.authorize_body(body, named, Vec::new()).await?;
     // Once they may, and no sooner: nobody else has this machine fetch anything.
-    let fetched = match &new.url {
+    let (fetched, us) = (fetched(&app, new.url.as_deref()).await, us(&app));
+    work(&app, move |admin| Ok(admin.create_sp(allowed, &new, fetched)?.told(us))).await
+}
+
+async fn fetched(app: &App, url: Option<&str>) -> Option<Result<String, Unfetched>> {
+    match url {
         Some(url) => Some(app.admin.sp_fetcher.get(url).await),
         None => None,
-    };
-    work(&app, move |admin| admin.create_sp(allowed, &new, fetched)).await
+    }
 }
 
 fn named(new: Option<&NewSp>) -> String {
@@ -77,8 +102,10 @@ fn named(new: Option<&NewSp>) -> String {
 
 async fn show(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Shown>, Failure> {
     let allowed = asked.authorize(&sp).await?;
+    let us = us(&app);
     let shown = move |admin: &Admin| {
         let (view, sp) = admin.shown_sp(&allowed)?;
+        let view = view.told(us);
         let waiting = sp.as_ref().and_then(|sp| sp.waiting.as_ref());
         let waiting_metadata = waiting.map(|waiting| waiting.metadata.clone());
         Ok(Shown { view, metadata: sp.map(|sp| sp.metadata), waiting_metadata })
@@ -93,7 +120,8 @@ async fn update(
     body: Result<Payload<SpChange>, Failure>,
 ) -> Result<Json<SpView>, Failure> {
     let (allowed, said) = asked.authorize_body(body, |_| sp, Vec::new()).await?;
-    work(&app, move |admin| admin.update_sp(allowed, &said)).await
+    let (fetched, us) = (fetched(&app, said.url.as_deref()).await, us(&app));
+    work(&app, move |admin| Ok(admin.update_sp(allowed, &said, fetched)?.told(us))).await
 }
 
 async fn remove(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<()>, Failure> {
@@ -103,7 +131,8 @@ async fn remove(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Res
 
 async fn check(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Report>, Failure> {
     let allowed = asked.authorize(&sp).await?;
-    work(&app, move |admin| admin.sp_report(&allowed)).await
+    let us = us(&app);
+    work(&app, move |admin| admin.sp_report(&allowed, us.as_ref())).await
 }
 
 /// What one would be told of somebody: about them, so that whoever asks needs a right on them.
@@ -118,9 +147,8 @@ async fn told_of(
 
 async fn aws_setup(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Vec<AwsSetup>>, Failure> {
     let allowed = asked.authorize(&sp).await?;
-    let issuer = app.sso_settings.read().unwrap_or_else(PoisonError::into_inner).issuer.clone();
-    let metadata = issuer.map(|issuer| issuer.at("/saml/metadata"));
-    work(&app, move |admin| admin.aws_setup(&admin.sp(&allowed)?.0, metadata.as_deref())).await
+    let us = us(&app);
+    work(&app, move |admin| admin.aws_setup(&admin.sp(&allowed)?.0, us.as_ref())).await
 }
 
 async fn refresh(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Result<Json<Refreshed>, Failure> {
@@ -128,7 +156,12 @@ async fn refresh(State(app): Shared, asked: Asked, Path(sp): Path<String>) -> Re
     let admin = app.admin.clone();
     let (allowed, url) = app.store.run(move |_| admin.sp_url(allowed)).await?;
     let fetched = app.admin.sp_fetcher.get(&url).await;
-    work(&app, move |admin| admin.refresh_sp(allowed, fetched)).await
+    let us = us(&app);
+    let refreshed = move |admin: &Admin| {
+        let Refreshed { came, sp } = admin.refresh_sp(allowed, fetched)?;
+        Ok(Refreshed { came, sp: sp.told(us) })
+    };
+    work(&app, refreshed).await
 }
 
 async fn confirm(
@@ -138,5 +171,6 @@ async fn confirm(
     body: Result<Payload<Confirmation>, Failure>,
 ) -> Result<Json<SpView>, Failure> {
     let (allowed, which) = asked.authorize_body(body, |_| sp, Vec::new()).await?;
-    work(&app, move |admin| admin.confirm_sp(allowed, &which)).await
+    let us = us(&app);
+    work(&app, move |admin| Ok(admin.confirm_sp(allowed, &which)?.told(us))).await
 }

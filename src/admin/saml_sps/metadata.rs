@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::admin::AdminError;
 use crate::authn::saml::SpMetadata;
-use crate::model::saml_sp::{Encryption, Preset};
+use crate::model::saml_sp::Preset;
 use crate::model::{SamlSp, SamlSpError};
 
 /// Longest metadata that is pinned, in bytes: that and what waits beside it have to fit into one row.
@@ -66,8 +66,8 @@ pub fn consistent(sp: &SamlSp) -> Result<SpMetadata, AdminError> {
     let no = |what: &str, remedy: &'static str| {
         Err(AdminError::from(SamlSpError::Contradiction { what: what.to_owned(), remedy }))
     };
-    if sp.encrypt == Encryption::Required && read.encryption().is_empty() {
-        return no("its metadata has no key to encrypt for", "take the demand back, or give metadata with an RSA key");
+    if let Err(why) = read.encrypts_for(sp.encrypt) {
+        return no(&why.to_string(), "take the demand back, or give metadata with an RSA key that reads AES-256-GCM");
     }
     if sp.require_signed_requests && read.signing().is_empty() {
         return no(

@@ -7,6 +7,7 @@
 mod alike;
 pub mod aws;
 pub mod declared;
+pub mod idp;
 pub mod metadata;
 mod person;
 pub mod refresh;
@@ -20,7 +21,8 @@ use serde::{Deserialize, Serialize};
 pub use settings::{NewSp, SpSettings};
 
 use declared::{Declarations, FetchedSp, Standing};
-use report::Report;
+use idp::Idp;
+use report::{Known, Report};
 
 use super::clients::Source;
 use super::iam::{Change, fits};
@@ -52,7 +54,7 @@ pub struct SpView {
     /// SHA-256 of the metadata that counts, if any does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_digest: Option<String>,
-    /// Why nobody is answered, of a declared one.
+    /// Why nobody signs in to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unanswered: Option<String>,
     /// Where it comes from.
@@ -61,6 +63,9 @@ pub struct SpView {
     /// Newer metadata that nobody has confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingView>,
+    /// What it has to be told of us, where it is shown alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idp: Option<Idp>,
     /// Its settings.
     pub settings: SpSettings,
     /// When it was registered; nothing of a declared one.
@@ -92,6 +97,9 @@ pub struct SpChange {
     /// The file that it came in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// In the place of both: where it is fetched from, now and then once a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Settings; those that are not said stay.
     pub settings: SpSettings,
 }
@@ -127,24 +135,32 @@ impl Admin {
         })
     }
 
-    /// Changes what is said of a service provider, or its metadata; the rest stays, and so does its name. Blocks.
+    /// Changes what is said of a service provider, or its metadata; the rest stays, and so does its name. `fetched` is its metadata, where
+    /// an address of that is said. Blocks.
     ///
     /// # Errors
     /// When there is none, the configuration declares it, settings contradict each other or its metadata, or a part fails.
-    pub fn update_sp(&self, asked: Authorized, said: &SpChange) -> Result<SpView, AdminError> {
+    pub fn update_sp(
+        &self,
+        asked: Authorized,
+        said: &SpChange,
+        fetched: Option<Result<String, Unfetched>>,
+    ) -> Result<SpView, AdminError> {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {
             let Read { value: before, revision } = self.registered_sp(change.snapshot, &which)?;
             let mut after = before.clone();
-            if let Some(text) = &said.metadata {
+            if let Some(text) = &said.text(fetched.transpose()?)? {
                 let read = SpMetadata::read(text, Some(&before.entity_id));
                 let read = read.or_else(|_| SpMetadata::read(text, None))?;
                 after.entity_id = read.entity_id().to_owned();
                 (after.metadata, after.waiting) = (metadata::fitting(text.clone(), Some(&after.entity_id))?, None);
-                // Where it is fetched from stays: what comes from there otherwise waits.
-                if !matches!(after.source, Some(MetadataSource::Url(_))) {
-                    after.source = said.file.clone().map(MetadataSource::File);
-                }
+                after.source = match (&said.url, after.source) {
+                    (Some(url), _) => Some(MetadataSource::Url(url.clone())),
+                    // Where it is fetched from stays: what comes from there otherwise waits.
+                    (None, Some(MetadataSource::Url(url))) => Some(MetadataSource::Url(url)),
+                    (None, _) => said.file.clone().map(MetadataSource::File),
+                };
             }
             said.settings.apply(&mut after)?;
             if after.entity_id != before.entity_id {
@@ -202,20 +218,23 @@ impl Admin {
         })
     }
 
-    /// What it comes to, in words. Blocks.
+    /// What it comes to, in words; `us` is what it has to be told of us, while single sign-on is on. Blocks.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub fn sp_report(&self, asked: &Authorized) -> Result<Report, AdminError> {
+    pub fn sp_report(&self, asked: &Authorized, us: Option<&Idp>) -> Result<Report, AdminError> {
+        let accounts = self.accounts();
+        let known = |failure| Known { us, next: self.next_is_published(), accounts: &accounts, failure };
         Ok(match self.found_sp(asked.resource())? {
             Found::Counts(sp, _) => {
                 // One of before, when it was fetched from somewhere, says nothing any more.
                 let is_fetched = matches!(sp.source, Some(MetadataSource::Url(_)));
                 let failure = self.sp_fetcher.failure(&sp.name).filter(|_| is_fetched);
-                report::with_failure(&sp, self.now(), failure)
+                report::report_known(&sp, known(failure), self.now())
             }
             Found::Waits { section, why } => {
-                report::of_unanswered(&section, why, self.sp_fetcher.failure(section.name()))
+                let failure = self.sp_fetcher.failure(section.name());
+                report::of_unanswered(&section, why, known(failure))
             }
         })
     }
@@ -372,6 +391,7 @@ impl SpView {
             unanswered: None,
             metadata_from: sp.source.clone(),
             waiting,
+            idp: None,
             settings: SpSettings::of(sp),
             created: when(sp.created),
             updated: when(sp.updated),
@@ -391,6 +411,7 @@ impl SpView {
             unanswered: Some(why),
             metadata_from: Some(MetadataSource::Url(section.url().to_owned())),
             waiting: None,
+            idp: None,
             settings: said.settings.clone(),
             created: None,
             updated: None,

@@ -348,8 +348,8 @@ impl Admin {
     fn url_of(&self, which: &str) -> Result<String, AdminError> {
         let url = self.store.read(|snapshot| self.sp_held(snapshot, which))?.url();
         url.ok_or_else(|| AdminError::NotNow {
-            what: format!("metadata of `{which}` is fetched from nowhere"),
-            remedy: "give newer metadata by `bailey sp change --metadata FILE`".to_owned(),
+            what: format!("`{which}` was registered without a metadata address"),
+            remedy: format!("give newer metadata by `bailey sp change {which} --metadata FILE|URL`"),
         })
     }
 
@@ -365,28 +365,38 @@ impl Admin {
         for standing in declared.standings() {
             match standing {
                 Standing::Counts(sp) => all.push(*sp),
-                Standing::Waits { section, why } => told.push(format!("`{}` answers nobody: {why}", section.name())),
+                Standing::Waits { section, why } => {
+                    told.push(format!("`{}` answers nobody: {why}. {}", section.name(), review(section.name())));
+                }
             }
         }
         for sp in all {
             if let Some(waiting) = &sp.waiting {
-                let confirm = format!("bailey sp confirm {} {}", sp.name, waiting.digest);
-                told.push(format!("changed metadata of `{}` waits since {:.0}: {confirm}", sp.name, waiting.since));
+                let since =
+                    format!("new metadata of `{}` waits since {:.0}; the old stays in force", sp.name, waiting.since);
+                told.push(format!("{since}. {}", review(&sp.name)));
             }
             let read = SpMetadata::read(&sp.metadata, Some(&sp.entity_id));
             match read.map(|read| read.valid_until()) {
                 Ok(Some(end)) if expired(end, now) => {
-                    told.push(format!("metadata of `{}` was valid until {end:.0}", sp.name));
+                    told.push(format!("metadata of `{}` was valid until {end:.0}. {}", sp.name, review(&sp.name)));
                 }
                 Ok(Some(end)) if expired(end, now.saturating_add(SOON).unwrap_or(Timestamp::MAX)) => {
-                    told.push(format!("metadata of `{}` is valid until {end:.0} only", sp.name));
+                    told.push(format!("metadata of `{}` is valid until {end:.0} only. {}", sp.name, review(&sp.name)));
                 }
-                Err(error) => told.push(format!("metadata of `{}` cannot be read: {error}", sp.name)),
+                Err(error) => {
+                    told.push(format!("metadata of `{}` cannot be read: {error}. {}", sp.name, review(&sp.name)));
+                }
                 Ok(_) => {}
             }
         }
         Ok(told)
     }
+}
+
+/// What tells more of one.
+fn review(name: &SpName) -> String {
+    format!("Review: `bailey sp check {name}`")
 }
 
 /// Notes what counts and what waits, by their digests.

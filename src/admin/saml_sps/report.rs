@@ -4,18 +4,16 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::declared::FetchedSp;
-use crate::authn::saml::{Certificate, Logout, LogoutBinding, SpMetadata};
+use super::idp::{Idp, OFF};
+use crate::authn::saml::{Certificate, Logout, LogoutBinding, NoKey, SpMetadata};
 use crate::base::Timestamp;
 use crate::base::clock::expired;
 use crate::base::text::printable;
-use crate::model::SamlSp;
 use crate::model::saml_sp::{AttributeRule, Encryption, MetadataSource, NameId, SignedParts};
+use crate::model::{Accounts, SamlSp};
 
 /// How long before its end a certificate, or metadata, is worth a word.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// The algorithms of XML Encryption by which we encrypt begin so.
-const GCM: &str = "http://www.w3.org/2009/xmlenc11#aes";
 
 /// What a service provider comes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,11 +44,34 @@ pub fn report(sp: &SamlSp, now: Timestamp) -> Report {
     report
 }
 
-/// The same, where newer metadata could not be had.
+/// What else is known of one that is registered or declared.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    /// What it has to be told of us; nothing, while single sign-on is off.
+    pub(super) us: Option<&'a Idp>,
+    /// Whether the next key of ours is published.
+    pub(super) next: bool,
+    /// The accounts that hold roles.
+    pub(super) accounts: &'a Accounts,
+    /// Why newer metadata could not be had.
+    pub(super) failure: Option<String>,
+}
+
+/// What `sp` comes to where it is.
 #[must_use]
-pub(super) fn with_failure(sp: &SamlSp, now: Timestamp, failure: Option<String>) -> Report {
+pub(super) fn report_known(sp: &SamlSp, known: Known<'_>, now: Timestamp) -> Report {
     let mut report = report(sp, now);
-    if let Some(failure) = failure {
+    report.us(sp, &known);
+    for provider in sp.aws.iter().flat_map(|aws| aws.providers.values()) {
+        let account = provider.account();
+        if !known.accounts.holds(account) {
+            report.problem(format!(
+                "nobody can take a role by {provider}: account {account} is not declared; add an [[other_account]] section with \
+                 id = \"{account}\" and kind = \"aws\""
+            ));
+        }
+    }
+    if let Some(failure) = known.failure {
         report.problem(format!("its metadata is not fetched anew, and what is known goes on to count: {failure}"));
     }
     report
@@ -58,7 +79,7 @@ pub(super) fn with_failure(sp: &SamlSp, now: Timestamp, failure: Option<String>)
 
 /// What a section comes to that is not answered: `why`, and what came of the last fetch.
 #[must_use]
-pub(super) fn of_unanswered(section: &FetchedSp, why: String, failure: Option<String>) -> Report {
+pub(super) fn of_unanswered(section: &FetchedSp, why: String, known: Known<'_>) -> Report {
     let mut report = Report::default();
     let name = section.name();
     report.say(format!("its metadata is fetched from {}", printable(section.url())));
@@ -66,8 +87,11 @@ pub(super) fn of_unanswered(section: &FetchedSp, why: String, failure: Option<St
         Some(wanted) => format!("of what comes from there only what has the SHA-256 {wanted} is pinned"),
         None => "the first that comes from there is pinned; whatever changes then waits for you".to_owned(),
     });
+    if known.us.is_none() {
+        report.problem(format!("nobody signs in to it: {OFF}"));
+    }
     report.problem(format!("nobody signs in to it: {why}"));
-    match failure {
+    match known.failure {
         Some(failure) => report.problem(format!("the last fetch came to nothing: {failure}")),
         None => report.problem(format!("bailey sp refresh {name} fetches it now")),
     }
@@ -107,33 +131,56 @@ impl Report {
             let which = if read.acs().len() == 1 { "" } else { which };
             self.say(format!("responses are posted to {}{which}", printable(&acs.location)));
         }
-        self.say(match sp.signed {
-            SignedParts::Both => "response and assertion are signed",
-            SignedParts::Assertion => "the assertion is signed, the response is not",
-            SignedParts::Response => "the response is signed, the assertion is not",
+        self.say(match (sp.signed, read.assertion_is_signed(sp.signed)) {
+            (SignedParts::Both, _) => "response and assertion are signed",
+            (SignedParts::Assertion, _) => "the assertion is signed, the response is not",
+            (SignedParts::Response, false) => "the response is signed, the assertion is not",
+            (SignedParts::Response, true) => {
+                "response and assertion are signed: its metadata wants the assertion to be (WantAssertionsSigned)"
+            }
         });
-        if sp.signed == SignedParts::Response && read.wants_assertions_signed() {
-            self.problem(
-                "it wants assertions to be signed (WantAssertionsSigned), and they are not: set signed to both",
-            );
-        }
         self.encryption(sp, read);
-        self.say(format!("a session there lasts {} s at most (SessionNotOnOrAfter)", sp.session));
+        self.say(format!("a session there lasts {} at most (SessionNotOnOrAfter)", lasting(sp.session)));
     }
 
     fn encryption(&mut self, sp: &SamlSp, read: &SpMetadata) {
-        let Some(key) = read.encryption().first().filter(|_| sp.encrypt != Encryption::Never) else {
-            let why =
-                if read.encryption().is_empty() { "its metadata has no key for that" } else { "its settings say so" };
-            return self.say(format!("assertions are not encrypted: {why}"));
+        match (read.encrypts_for(sp.encrypt), read.encryption_key()) {
+            (Ok(Some(key)), _) => {
+                self.say(format!("assertions are encrypted for the key of {}", shown(&key.certificate)));
+            }
+            (Ok(None), Err(NoKey::Missing)) => {
+                self.say("assertions are not encrypted: its metadata has no key for that")
+            }
+            (Ok(None), Err(why @ NoKey::OtherMethods)) => {
+                self.say(format!("assertions are not encrypted: {why}"));
+                // Where that is what its settings say, nobody is surprised.
+                if sp.encrypt != Encryption::Never {
+                    self.problem(format!("it has a key, and is sent assertions that are not encrypted: {why}"));
+                }
+            }
+            (Ok(None), Ok(_)) => self.say("assertions are not encrypted: its settings say so"),
+            // That settings and metadata do not go together was told.
+            (Err(_), _) => self.say("nobody signs in to it: assertions have to be encrypted, and cannot be"),
+        }
+    }
+
+    fn us(&mut self, sp: &SamlSp, known: &Known<'_>) {
+        let Some(Idp { entity_id, sign_on, sign_out }) = known.us else {
+            return self.problem(format!("nobody signs in to it: {OFF}"));
         };
-        self.say(format!("assertions are encrypted for the key of {}", shown(&key.certificate)));
-        if !key.methods.is_empty()
-            && !key.methods.iter().any(|method| method.starts_with(GCM) && method.ends_with("gcm"))
-        {
-            self.problem(
-                "its metadata names algorithms of encryption, and none is AES-GCM: it may not read what it is sent",
-            );
+        self.say(format!("it knows us by our metadata, at {entity_id}, or has this typed in:"));
+        self.say(format!("our entity ID: {entity_id}"));
+        self.say(format!("our sign-in address, for HTTP-Redirect and HTTP-POST: {sign_on}"));
+        self.say(format!("our sign-out address, for both: {sign_out}"));
+        self.say("our certificate: `bailey saml certificate` prints it");
+        if known.next {
+            self.say("our next certificate is published: it has to have that, too, before its key signs (`bailey saml certificate --next`)");
+            if sp.aws.is_some() {
+                self.say(format!(
+                    "AWS does not read metadata again: give it ours anew by `bailey sp aws-setup {}`",
+                    sp.name
+                ));
+            }
         }
     }
 
@@ -144,9 +191,15 @@ impl Report {
             NameId::EmailAddress(source) => format!("people are known to it by their {source} (emailAddress)"),
             NameId::Unspecified(source) => format!("people are known to it by their {source} (unspecified)"),
         });
-        let formats = read.name_id_formats();
-        if !formats.is_empty() && !formats.iter().any(|format| format == sp.name_id.format()) {
-            let all = formats.iter().map(|format| printable(format)).collect::<Vec<_>>().join(", ");
+        if sp.name_id == NameId::Persistent {
+            // What node-saml does where nobody sets another.
+            self.say(
+                "a request for names of another kind is refused (InvalidNameIDPolicy), emailAddress among them: set persistent or none \
+                 there (`identifierFormat: null` with node-saml), or `--name-id emailAddress` here",
+            );
+        }
+        if !read.knows_people_by(sp.name_id.format()) {
+            let all = read.name_id_formats().iter().map(|format| printable(format)).collect::<Vec<_>>().join(", ");
             self.problem(format!("its metadata knows people by {all}, not by {}", sp.name_id.format()));
         }
         sp.attributes.iter().for_each(|rule| self.say(told(rule)));
@@ -231,6 +284,15 @@ impl Report {
 
 fn shown(certificate: &Certificate) -> String {
     format!("{} (SHA-256 {}, until {:.0})", certificate.subject, certificate.fingerprint, certificate.until)
+}
+
+/// A time in the largest unit that has no rest.
+fn lasting(seconds: u32) -> String {
+    match (seconds % 3_600, seconds % 60) {
+        (0, _) => format!("{} h", seconds / 3_600),
+        (_, 0) => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
+    }
 }
 
 fn told(rule: &AttributeRule) -> String {

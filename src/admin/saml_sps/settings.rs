@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::SpChange;
 use super::metadata::{consistent, described, fitting};
 use crate::admin::AdminError;
 use crate::authn::saml::SpMetadata;
@@ -178,6 +179,20 @@ impl NewSp {
     }
 }
 
+impl SpChange {
+    /// The metadata that is taken for good, if any is. `fetched` is what came from the address that is said.
+    ///
+    /// # Errors
+    /// When it is said in two ways.
+    pub(super) fn text(&self, fetched: Option<String>) -> Result<Option<String>, AdminError> {
+        match (&self.metadata, &self.url) {
+            (Some(_), Some(_)) => Err(doubled("metadata, and an address to fetch it from")),
+            (Some(text), None) => Ok(Some(text.clone())),
+            (None, _) => Ok(fetched),
+        }
+    }
+}
+
 fn doubled(what: &str) -> AdminError {
     AdminError::NotNow { what: format!("{what} cannot both be"), remedy: "say one of them".to_owned() }
 }
@@ -185,7 +200,9 @@ fn doubled(what: &str) -> AdminError {
 fn unsaid() -> AdminError {
     AdminError::NotNow {
         what: "nothing says where responses go".to_owned(),
-        remedy: "give its metadata, the address of that, or its entity id and one address for responses".to_owned(),
+        remedy: "give its metadata, a file or an address (`--metadata`), or its name and one address for responses (`--entity-id` with \
+                 `--acs`)"
+            .to_owned(),
     }
 }
 

@@ -24,7 +24,7 @@ pub enum ProviderVerb {
     /// Providers that speak OpenID Connect
     #[command(subcommand)]
     Oidc(OidcVerb),
-    /// Providers that speak SAML
+    /// Providers that speak SAML, as the IAM API has them; `bailey idp` fetches and judges the same
     #[command(subcommand)]
     Saml(SamlVerb),
 }

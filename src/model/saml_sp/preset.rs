@@ -136,8 +136,8 @@ impl Preset {
         }
         for (key, meaning) in known.values {
             let Some(value) = values.get(*key) else {
-                let what = format!("the preset `{}` needs `{key}`: {meaning}", self.word());
-                return Err(SamlSpError::contradiction(what, "say it by --set KEY=VALUE, or in `values`"));
+                let what = format!("the preset `{}` needs `{key}`, {meaning}: pass `--set {key}=...`", self.word());
+                return Err(SamlSpError::contradiction(what, "in the configuration set it in `values`"));
             };
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':');
             if value.is_empty() || value.len() > 253 || !value.bytes().all(plain) {

@@ -2,6 +2,7 @@
 
 use super::response::signed;
 use super::{SamlError, Sso, paths};
+use crate::admin::saml_sps::idp::Idp;
 use crate::base::{Faulty as _, Timestamp};
 use crate::model::saml_sp::NameId;
 use crate::saml_xml::{Node, PROTOCOL, key_info};
@@ -13,6 +14,16 @@ const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
 impl Sso {
+    /// The part of our metadata that is typed into applications that do not read it.
+    #[must_use]
+    pub fn saml_idp(&self) -> Idp {
+        Idp {
+            entity_id: self.saml_entity_id(),
+            sign_on: self.issuer.at(paths::SIGN_ON),
+            sign_out: self.issuer.at(paths::SIGN_OUT),
+        }
+    }
+
     /// Our metadata, with every key by which messages of ours may be verified: the one that signs first.
     ///
     /// # Errors
@@ -28,7 +39,8 @@ impl Sso {
         });
         let at =
             |name, binding: &str, path| Node::new(name).with("Binding", binding).with("Location", self.issuer.at(path));
-        let formats = [NameId::Persistent.format(), NameId::Transient.format(), EMAIL, UNSPECIFIED];
+        let formats =
+            [NameId::Persistent.format(), NameId::Transient.format(), NameId::EMAIL_FORMAT, NameId::ANY_FORMAT];
         let role = Node::new("md:IDPSSODescriptor")
             .with("protocolSupportEnumeration", PROTOCOL)
             .with("WantAuthnRequestsSigned", "false")
@@ -46,6 +58,3 @@ impl Sso {
         Ok(signed(&signer, entity)?.render())
     }
 }
-
-const EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
-const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";

@@ -174,8 +174,8 @@ impl Admin {
         let found = self.store.read(|snapshot| {
             let provider = find::saml_provider(snapshot, &self.account, asked.resource())?.value;
             let source = provider.source.as_deref().ok_or_else(|| AdminError::NotNow {
-                what: format!("the metadata of `{}` is fetched from nowhere", provider.name),
-                remedy: "give newer metadata by `bailey idp confirm --metadata`".to_owned(),
+                what: format!("`{}` was added without a metadata address", provider.name),
+                remedy: format!("give newer metadata by `bailey idp confirm {} --metadata FILE`", provider.name),
             })?;
             address(source)
         });
@@ -402,5 +402,5 @@ fn findings(keys: &Keys, (provider, sealed): (&SamlProvider, &Vec<SealedPrivateK
 /// What has to be done for `waiting` to count.
 fn confirmation(provider: &SamlProvider, waiting: &Waiting) -> String {
     let Waiting { digest, .. } = waiting;
-    format!("ask the provider whether that is theirs, then: bailey idp confirm {} --digest {digest}", provider.name)
+    format!("ask the provider whether that is theirs, then: bailey idp confirm {} {digest}", provider.name)
 }
