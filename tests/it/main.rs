@@ -123,6 +123,8 @@ mod saml_sign_on_aws;
 mod saml_sign_on_pysaml2;
 mod saml_sp_urls;
 mod saml_sps;
+mod saml_sps_aws;
+mod saml_sps_told;
 mod saml_with_others;
 mod secrets_kept;
 mod sessions_killed;

@@ -4,12 +4,24 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use bailey::base::clock::{Clock as _, SystemClock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::saml_bed::{ACS, ALICE, NOW, REQUEST, RSA, SP, STRANGER, Sign, encrypted, metadata};
+use crate::saml_bed::{ACS, ALICE, IDP, NOW, REQUEST, RSA, SP, STRANGER, Sign, encrypted, metadata};
+
+/// Every moment in a response of the bed, and how many minutes it is from when that was made.
+const MOMENTS: [(&str, i64); 6] = [
+    ("2026-11-30T08:59:58Z", 0),
+    ("2026-11-30T08:59:59Z", 0),
+    ("2026-11-30T09:03:00Z", 3),
+    ("2026-11-30T09:04:00Z", 4),
+    ("2026-11-30T08:50:00Z", -10),
+    ("2026-11-30T17:00:00Z", 480),
+];
 
 struct Files(TempDir);
 
@@ -25,9 +37,15 @@ impl Files {
     }
 
     fn verify(&self, words: &[&str]) -> Output {
+        self.verify_at(Some(NOW), words)
+    }
+
+    /// At this moment; now, if none is said.
+    fn verify_at(&self, now: Option<&str>, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bailey"));
         command.current_dir(self.0.path()).args(["saml", "verify", "--idp-metadata", "idp.xml"]);
-        command.args(["--sp-entity-id", SP, "--acs", ACS, "--now", NOW]).args(words).output().unwrap()
+        command.args(["--sp-entity-id", SP, "--acs", ACS]).args(now.iter().flat_map(|now| ["--now", now]));
+        command.args(words).output().unwrap()
     }
 
     fn path(&self) -> &Path {
@@ -88,8 +106,62 @@ fn it_opens_what_is_encrypted_and_tells_files_that_are_none() {
     files.put("nothing", "no response");
     for words in [&["nothing"][..], &["missing"], &["--key", "idp.xml", "response"]] {
         let output = files.verify(words);
-        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-        assert!(said(&output).starts_with("bailey: "), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).starts_with("bailey: no verdict: "), "{}", said(&output));
     }
     assert!(files.path().join("response").exists());
+    // Nor is there one by metadata that is none.
+    files.put("idp.xml", "<x/>");
+    let output = files.verify(&["--request-id", REQUEST, "response"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).starts_with("bailey: no verdict: cannot use idp.xml: "), "{}", said(&output));
+}
+
+#[test]
+fn the_moment_decides_and_it_is_now_where_none_is_said() {
+    let files = Files::new();
+    files.put("response", &RSA.response(Sign::Both, &[]));
+    let words = ["--request-id", REQUEST, "response"];
+    for (now, code, verdict) in [
+        (Some(NOW), 0, "accepted"),
+        (Some("2026-11-30T10:30:00Z"), 1, "refused ("),
+        (Some("2026-11-30T08:00:00Z"), 1, "refused ("),
+        (Some("2030-01-01T00:00:00Z"), 1, "refused ("),
+        (Some("yesterday"), 2, "error"),
+    ] {
+        let output = files.verify_at(now, &words);
+        assert_eq!(output.status.code(), Some(code), "{now:?}: {}", said(&output));
+        assert!(said(&output).starts_with(verdict), "{now:?}: {}", said(&output));
+    }
+    // What was made a moment ago is good now, and not when everything else here is.
+    let now = SystemClock.now();
+    let moved = MOMENTS.map(|(from, minutes)| (from, format!("{:.0}", now + SignedDuration::from_mins(minutes))));
+    let edits: Vec<(&str, &str)> = moved.iter().map(|(from, to)| (*from, to.as_str())).collect();
+    files.put("fresh", &RSA.response(Sign::Both, &edits));
+    let words = ["--request-id", REQUEST, "fresh"];
+    let output = files.verify_at(None, &words);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(files.verify_at(Some("2020-01-01T00:00:00Z"), &words).status.code(), Some(1));
+}
+
+#[test]
+fn of_the_metadata_of_a_federation_one_is_chosen() {
+    let files = Files::new();
+    let other = metadata(&[&STRANGER]).replace(IDP, "https://other.test/metadata");
+    let inside = |text: &str| text.split_once("?>").map_or_else(|| text.to_owned(), |(_, rest)| rest.to_owned());
+    files.put(
+        "idp.xml",
+        &format!(
+            "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{}{}</md:EntitiesDescriptor>",
+            inside(&other),
+            inside(&metadata(&[&RSA]))
+        ),
+    );
+    files.put("response", &RSA.response(Sign::Both, &[]));
+    let words = ["--request-id", REQUEST, "response"];
+    assert_eq!(files.verify(&words).status.code(), Some(2), "which one is meant is not said");
+    for (entity, code) in [(IDP, 0), ("https://other.test/metadata", 1), ("https://nobody.test/", 2)] {
+        let output = files.verify(&[&["--entity-id", entity], &words[..]].concat());
+        assert_eq!(output.status.code(), Some(code), "{entity}: {}", said(&output));
+    }
 }

@@ -193,7 +193,7 @@ async fn another_end_waits_too_and_is_told_when_it_is_time() {
     scene.round(&mut Rounds::<Providers>::default()).await;
     assert_eq!(scene.notices().await.len(), 1);
     let shown = scene.shown().await;
-    let confirm = format!("bailey idp confirm Corp --digest {}", shown["waiting"]["digest"].as_str().unwrap());
+    let confirm = format!("bailey idp confirm Corp {}", shown["waiting"]["digest"].as_str().unwrap());
     let told = scene.told().unwrap();
     assert!(told.contains(&format!("valid until {first}, and then")) && told.contains(&confirm), "{told}");
     assert!(scene.findings().await.iter().any(|(word, what)| word == "warning" && what.contains(first)));
@@ -291,7 +291,7 @@ async fn metadata_that_cannot_be_had_or_used_changes_nothing() {
     let file = json!({ "name": "File", "metadata": metadata(&[&RSA]) });
     scene.office.post("/v1/saml-providers", file).await;
     let refused = scene.office.served.client.post::<Value>("/v1/saml-providers/File/refresh", &json!({})).await;
-    assert!(format!("{:#}", refused.unwrap_err()).contains("fetched from nowhere"));
+    assert!(format!("{:#}", refused.unwrap_err()).contains("without a metadata address"));
 }
 
 /// The metadata of a federation: that of many, and more than a row holds.

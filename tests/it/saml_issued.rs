@@ -1,7 +1,8 @@
 //! `bailey saml issued`: whether an assertion was made here, as whoever runs a service provider has it asked.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 
 use bailey::base::clock::{Clock as _, SystemClock};
 use jiff::SignedDuration;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::portal::Browser;
 use crate::saml_bed::part;
-use crate::saml_desk::{ACS, SP, described, desk, posted, registered, xml};
+use crate::saml_desk::{ACS, SP, described, desk, metadata, posted, registered, xml};
 use crate::sso_desk::Desk;
 use crate::sts_unsigned::PASSWORD;
 
@@ -95,11 +96,69 @@ async fn what_was_made_here_is_known_on_any_day_and_nothing_else_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn our_certificate_is_printed_for_applications_that_read_no_metadata() {
+    let desk = desk().await;
+    let terminal = Terminal::at(&desk);
+    let printed = |words: &[&str]| {
+        let output = terminal.runs(&[&["saml", "certificate"], words].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let published = async || {
+        let all = metadata(&desk).await;
+        let parts = all.split("<ds:X509Certificate>").skip(1);
+        // The last one is that of the signature on it.
+        let mut all: Vec<String> = parts.map(|part| part.split_once('<').unwrap().0.to_owned()).collect();
+        all.dedup();
+        all
+    };
+    let digits = |pem: &str| -> String { pem.lines().filter(|line| !line.starts_with("---")).collect() };
+    let current = printed(&[]);
+    assert!(published().await.contains(&digits(&current)), "{current}");
+    // Another reads it: it is PEM, and the certificate in it is whole.
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["x509", "-noout", "-fingerprint", "-sha256", "-subject"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = openssl.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(current.as_bytes()).unwrap();
+    let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let json: Value = serde_json::from_str(&printed(&["--output", "json"])).unwrap();
+    let colons = json["sha256"].as_str().unwrap().to_uppercase();
+    assert!(said.replace(':', "").contains(&colons) && said.contains("Bailey"), "{said}");
+    assert_eq!((&json["state"], &json["pem"]), (&json!("current"), &json!(current)));
+
+    let none = terminal.runs(&["saml", "certificate", "--next"]);
+    assert!(String::from_utf8(none.stderr).unwrap().contains("`bailey key rotate --saml` publishes one"));
+    assert_eq!(none.status.code(), Some(1));
+    registered(&desk, "wiki", &described(SP, ACS, false, ""), json!({})).await;
+    let checked = || String::from_utf8(terminal.runs(&["sp", "check", "wiki"]).stdout).unwrap();
+    assert!(!checked().contains("--next"));
+    assert!(terminal.runs(&["key", "rotate", "--saml"]).status.success());
+    let next = printed(&["--next"]);
+    assert!(next != current && published().await.contains(&digits(&next)), "{next}");
+    assert_eq!(printed(&[]), current);
+    assert!(checked().contains("bailey saml certificate --next"), "{}", checked());
+    assert!(terminal.runs(&["key", "rotate", "--saml", "--sign"]).status.success());
+    assert_eq!(printed(&[]), next);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_asked_is_no_answer() {
     let desk = desk().await;
     let terminal = Terminal::at(&desk);
     assert_eq!(terminal.runs(&["saml", "issued"]).status.code(), Some(2), "an ID is needed");
-    // A no that comes of an error would be taken for one.
+    // A no that comes of an error would be taken for one, whatever the error is.
+    let text = fs::read_to_string(terminal.folder.path().join("bailey.toml")).unwrap();
+    let gone = text.replace(desk.office.fixture.path().to_str().unwrap(), "/nonexistent/socket");
+    let state = terminal.folder.path().join("state");
+    fs::write(&state, "no directory").unwrap();
+    fs::write(terminal.folder.path().join("bailey.toml"), gone).unwrap();
+    let output = terminal.runs(&["saml", "issued", "_x"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stderr.starts_with(b"bailey: no verdict: "), "{output:?}");
+    fs::remove_file(state).unwrap();
     fs::write(terminal.folder.path().join("bailey.toml"), "account = \"1\"\n").unwrap();
     let output = terminal.runs(&["saml", "issued", "_x"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");

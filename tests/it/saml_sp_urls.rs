@@ -12,7 +12,7 @@ use crate::bed::daemon::Bailey;
 use crate::bed::website::{Page, Website};
 use crate::bed::{Authority, wait_until};
 use crate::saml_bed::{RSA, STRANGER};
-use crate::saml_sps::{ACS, ENTITY, metadata, refused};
+use crate::saml_sps::{ACS, ENTITY, ON, metadata, refused};
 use crate::sts_office::Office;
 
 const EVIL: &str = "https://evil.example.com/acs";
@@ -40,7 +40,7 @@ impl Scene {
     /// Has the section name this path, and say `more`.
     fn declare(&self, path: &str, more: &str) {
         self.bailey.configure(&format!(
-            "[sso]\nclient_networks = [\"127.0.0.0/8\", \"::1/128\"]\nclient_ca_file = \"{}\"\n\n[[saml_sp]]\nname = \"wiki\"\n\
+            "[sso]\nissuer = \"https://sso.example.com\"\nclient_networks = [\"127.0.0.0/8\", \"::1/128\"]\nclient_ca_file = \"{}\"\n\n[[saml_sp]]\nname = \"wiki\"\n\
              metadata_url = \"https://localhost:{}{path}\"\n{more}\n",
             self.authority.ca_file().display(),
             self.site.address().port()
@@ -242,7 +242,7 @@ async fn nobody_takes_the_name_of_another_by_what_they_publish() {
 #[test]
 fn a_section_is_judged_without_anything_being_fetched() {
     let bailey = Bailey::with("");
-    let section = |more: &str| bailey.configure(&format!("[[saml_sp]]\nname = \"wiki\"\n{more}\n"));
+    let section = |more: &str| bailey.configure(&format!("{ON}[[saml_sp]]\nname = \"wiki\"\n{more}\n"));
     let url = "metadata_url = \"https://localhost:1/metadata\"";
     std::fs::write(bailey.path("wiki.xml"), metadata(&RSA.base64(), ACS, "")).unwrap();
     for (more, said) in [

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bailey::admin::clients::Source;
+use bailey::admin::saml_sps::SpView;
 use bailey::admin::saml_sps::declared::DeclaredSp;
 use bailey::config::Config;
 use bailey::policy::{Document, Kind};
@@ -31,6 +33,9 @@ pub(crate) fn metadata(certificate: &str, acs: &str, more: &str) -> String {
     )
 }
 
+/// What makes single sign-on be on.
+pub(crate) const ON: &str = "[sso]\nissuer = \"https://sso.example.com\"\n\n";
+
 pub(crate) const ACS: &str = "https://wiki.example.com/saml/acs";
 
 fn write(bailey: &Bailey, name: &str, text: &str) -> String {
@@ -47,12 +52,18 @@ pub(crate) fn refused(bailey: &Bailey, words: &[&str]) -> String {
 
 #[test]
 fn one_is_added_from_a_file_changed_checked_and_removed() {
-    let bailey = Bailey::with("");
+    let bailey = Bailey::with(ON);
     let file = write(&bailey, "wiki.xml", &metadata(&RSA.base64(), ACS, ""));
     let attributes = ["--attribute", "email=mail", "--attribute", "urn:oid:0.9.2342.19200300.100.1.1=login"];
     let add = [&["sp", "add", "wiki", "--title", "Wiki", "--metadata", &file][..], &attributes].concat();
     let added = bailey.json(&add);
     assert_eq!((&added["entity_id"], &added["acs"]), (&json!(ENTITY), &json!([ACS])));
+    let us = json!({
+        "entity_id": "https://sso.example.com/saml/metadata",
+        "sign_on": "https://sso.example.com/saml/sso",
+        "sign_out": "https://sso.example.com/saml/slo",
+    });
+    assert_eq!(added["idp"], us, "what it has to be told of us");
     let formats: Vec<&Value> =
         added["settings"]["attributes"].as_array().unwrap().iter().map(|rule| &rule["name_format"]).collect();
     assert_eq!(formats, ["basic", "uri"]);
@@ -67,12 +78,25 @@ fn one_is_added_from_a_file_changed_checked_and_removed() {
     assert_eq!(changed["settings"]["attributes"], added["settings"]["attributes"], "what is not said stays");
     let told = bailey.json(&["sp", "check", "wiki"]);
     let does = told["does"].to_string();
-    for said in
-        [ACS, "have to be signed", "second factor", "their login", "one of these groups", "encrypted for the key"]
-    {
+    for said in [
+        ACS,
+        "have to be signed",
+        "second factor",
+        "their login",
+        "one of these groups",
+        "encrypted for the key",
+        "lasts 8 h",
+    ] {
         assert!(does.contains(said), "{said}: {does}");
     }
     assert_eq!(told["problems"], json!([]));
+    for shown in [bailey.ok(&["sp", "show", "wiki"]), bailey.ok(&["sp", "check", "wiki"])] {
+        for said in
+            us.as_object().unwrap().values().map(|said| said.as_str().unwrap()).chain(["bailey saml certificate"])
+        {
+            assert!(shown.contains(said), "{said}: {shown}");
+        }
+    }
 
     bailey.ok(&["user", "create", "ann"]);
     let of = bailey.json(&["sp", "check", "wiki", "--person", "ann"])["does"].to_string();
@@ -86,7 +110,8 @@ fn one_is_added_from_a_file_changed_checked_and_removed() {
     let taken = bailey.json(&["sp", "change", "wiki", "--metadata", &other]);
     assert_ne!(taken["metadata_digest"], added["metadata_digest"]);
     assert_eq!(taken["settings"]["require_mfa"], true);
-    assert!(refused(&bailey, &["sp", "refresh", "wiki"]).contains("fetched from nowhere"));
+    assert!(refused(&bailey, &["sp", "refresh", "wiki"]).contains("`wiki` was registered without a metadata address"));
+    assert!(refused(&bailey, &["sp", "refresh", "wiki"]).contains("`bailey sp change wiki --metadata FILE|URL`"));
 
     // Every command opens the store anew: it is there after each.
     assert_eq!(bailey.json(&["sp", "list"]).as_array().unwrap().len(), 1);
@@ -99,7 +124,7 @@ fn one_is_added_from_a_file_changed_checked_and_removed() {
 
 #[test]
 fn what_could_not_work_is_refused_with_a_reason() {
-    let bailey = Bailey::with("");
+    let bailey = Bailey::with(ON);
     let plain = write(&bailey, "plain.xml", &metadata(&RSA.base64(), "http://wiki.example.com/acs", ""));
     let more: String = (1..400)
         .map(|n| {
@@ -112,9 +137,11 @@ fn what_could_not_work_is_refused_with_a_reason() {
     let long = write(&bailey, "long.xml", &long);
     for (words, said) in [
         (&["sp", "add", "wiki"][..], "nothing says where responses go"),
+        (&["sp", "add", "wiki"], "`--entity-id` with `--acs`"),
+        (&["sp", "check", "--metadata", "https://wiki.example.com/"], "at `bailey sp add`"),
         (&["sp", "add", "wiki", "--metadata", &plain], "no address that responses can be posted to"),
         (&["sp", "add", "wiki", "--metadata", &long], "28672 are kept"),
-        (&["sp", "add", "wiki", "--preset", "grafana"], "needs `host`"),
+        (&["sp", "add", "wiki", "--preset", "grafana"], "pass `--set host=...`"),
         (&["sp", "add", "aws", "--preset", "aws"], "--aws-provider"),
         (&["sp", "add", "wiki", "--entity-id", "x", "--acs", ACS, "--require-signed-requests"], "no key to verify"),
         (&["sp", "add", "wiki", "--entity-id", "x", "--acs", ACS, "--encrypt", "required"], "no key to encrypt"),
@@ -168,7 +195,7 @@ impl Fetching {
         let authority = Authority::new("wiki");
         let site = Website::secure(&authority.issue("localhost", &["localhost"])).await;
         let bailey = Bailey::with(&format!(
-            "[sso]\nclient_networks = [\"127.0.0.0/8\", \"::1/128\"]\nclient_ca_file = \"{}\"\n",
+            "[sso]\nissuer = \"https://sso.example.com\"\nclient_networks = [\"127.0.0.0/8\", \"::1/128\"]\nclient_ca_file = \"{}\"\n",
             authority.ca_file().display()
         ));
         let url = format!("https://localhost:{}/metadata", site.address().port());
@@ -204,7 +231,8 @@ async fn what_changes_at_its_address_waits_for_an_administrator() {
         let curl = ["--silent", "--unix-socket", socket.to_str().unwrap(), "http://bailey/v1/health"];
         String::from_utf8(Command::new("curl").args(curl).output().unwrap().stdout).unwrap()
     };
-    wait_until("the board", || board().contains("changed metadata of `wiki` waits"));
+    wait_until("the board", || board().contains("new metadata of `wiki` waits"));
+    assert!(board().contains("the old stays in force. Review: `bailey sp check wiki`"), "{}", board());
     assert!(bailey.log().contains("waits for an administrator"), "{}", bailey.log());
     let again = bailey.run(&["sp", "refresh", "wiki"]);
     assert_eq!(again.status.code(), Some(3), "held by a guard: {again:?}");
@@ -218,6 +246,17 @@ async fn what_changes_at_its_address_waits_for_an_administrator() {
     assert_eq!((&confirmed["acs"], confirmed.get("waiting")), (&json!(["https://evil.example.com/acs"]), None));
     assert!(refused(&bailey, &["sp", "confirm", "wiki", &digest]).contains("no metadata waits"));
     bailey.ok(&["store", "verify"]);
+
+    // Whoever names the address anew has what is there looked at, and taken for good with that.
+    site.document("/new", metadata(&RSA.base64(), ACS, ""));
+    let new = url.replace("/metadata", "/new");
+    let moved = bailey.json(&["sp", "change", "wiki", "--metadata", &new]);
+    assert_eq!((&moved["acs"], &moved["metadata_from"]), (&json!([ACS]), &json!({ "url": new })));
+    assert_eq!(bailey.json(&["sp", "refresh", "wiki"])["came"], "same");
+    let gone = refused(&bailey, &["sp", "change", "wiki", "--metadata", &url.replace("/metadata", "/gone")]);
+    assert!(gone.contains("no metadata was fetched"), "{gone}");
+    site.document("/metadata", metadata(&STRANGER.base64(), "https://evil.example.com/acs", ""));
+    bailey.json(&["sp", "change", "wiki", "--metadata", &url]);
 
     // What was taken back there does not go on waiting.
     site.document("/metadata", metadata(&RSA.base64(), ACS, ""));
@@ -236,13 +275,22 @@ async fn what_changes_at_its_address_waits_for_an_administrator() {
 
 #[test]
 fn declared_ones_are_shown_and_not_changed() {
-    let bailey = Bailey::with("");
+    let bailey = Bailey::with(ON);
     let file = write(&bailey, "wiki.xml", &metadata(&RSA.base64(), ACS, ""));
     bailey.json(&["sp", "add", "stored", "--metadata", &file]);
-    bailey.configure(&format!(
+    let sections = format!(
         "[[saml_sp]]\nname = \"wiki\"\nmetadata_file = \"{file}\"\nattributes = {{ mail = \"mail\" }}\n\
          [[saml_sp]]\nname = \"grafana\"\npreset = \"grafana\"\nvalues = {{ host = \"grafana.example.com\" }}\n"
-    ));
+    );
+    // Nobody could sign in: told, as of a provider that people sign in by.
+    bailey.configure(&sections);
+    for words in [&["check"][..], &["sp", "list"]] {
+        let output = bailey.run(words);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains("set `issuer` of [sso]"), "{words:?}: {said}");
+    }
+    bailey.configure(&format!("{ON}{sections}"));
     let all = bailey.json(&["sp", "list"]);
     // The one that is stored calls itself the same: the configuration goes first.
     let names: Vec<&Value> = all.as_array().unwrap().iter().map(|sp| &sp["name"]).collect();
@@ -254,7 +302,7 @@ fn declared_ones_are_shown_and_not_changed() {
         assert!(refused(&bailey, words).contains("declared in the configuration"), "{words:?}");
     }
     // Taken out of the file, the stored one is there again.
-    bailey.configure("");
+    bailey.configure(ON);
     assert_eq!(bailey.json(&["sp", "list"])[0]["name"], "stored");
 }
 
@@ -267,7 +315,7 @@ fn sections() -> Vec<PathBuf> {
 
 #[test]
 fn every_section_that_we_ship_is_read() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, bailey) = (tempfile::tempdir().unwrap(), Bailey::with(ON));
     std::fs::write(folder.path().join("corp-bind"), "hunter2").unwrap();
     let closed = std::os::unix::fs::PermissionsExt::from_mode(0o400);
     std::fs::set_permissions(folder.path().join("corp-bind"), closed).unwrap();
@@ -275,7 +323,8 @@ fn every_section_that_we_ship_is_read() {
     for section in sections() {
         let text = std::fs::read_to_string(&section).unwrap();
         let file = folder.path().join(section.file_name().unwrap());
-        std::fs::write(&file, format!("{MINIMAL}\n{text}")).unwrap();
+        let ours = "[sso]\nissuer = \"https://bailey.example.com\"\n";
+        std::fs::write(&file, format!("{MINIMAL}\n{ours}\n{text}")).unwrap();
         let credentials = folder.path().to_path_buf();
         let config = Config::load(&file, |key| (key == "CREDENTIALS_DIRECTORY").then(|| credentials.clone().into()));
         let config = config.unwrap_or_else(|error| panic!("{}: {error}", section.display()));
@@ -283,9 +332,38 @@ fn every_section_that_we_ship_is_read() {
         let preset = sp.preset.unwrap();
         assert_eq!(section.file_stem().unwrap().to_str().unwrap(), preset.word());
         assert!(text.contains("https://bailey.example.com/saml"), "{} says where we are", section.display());
+        // The command beside it registers the same.
+        let line = text.lines().find_map(|line| line.trim_start_matches(['#', ' ']).strip_prefix("bailey sp add "));
+        let words: Vec<&str> = line.unwrap_or_else(|| panic!("{}", section.display())).split(' ').collect();
+        let added = bailey.json(&[&["sp", "add"], &words[..]].concat());
+        let declared = serde_json::to_value(SpView::of(sp, Source::Config)).unwrap();
+        for part in ["name", "preset", "entity_id", "acs", "settings", "metadata_digest"] {
+            assert_eq!(added[part], declared[part], "{part} of {words:?}");
+        }
         names.push(preset);
     }
     assert_eq!(names.len(), bailey::model::saml_sp::Preset::ALL.len(), "a section for each preset");
+}
+
+#[test]
+fn nobody_signs_in_while_single_sign_on_is_off_and_that_is_told() {
+    let bailey = Bailey::with("");
+    let added = bailey.json(&["sp", "add", "wiki", "--entity-id", ENTITY, "--acs", ACS]);
+    let arn = "arn:aws:iam::123456789012:saml-provider/Bailey";
+    bailey.json(&["sp", "add", "aws", "--preset", "aws", "--aws-provider", arn]);
+    let all = bailey.json(&["sp", "list"]);
+    for unanswered in [&added["unanswered"], &all[0]["unanswered"], &all[1]["unanswered"]] {
+        assert!(unanswered.as_str().unwrap().contains("`issuer` of [sso]"), "{unanswered}");
+    }
+    assert!(bailey.ok(&["sp", "list"]).contains("answers nobody: single sign-on is off"));
+    assert!(bailey.ok(&["sp", "show", "wiki"]).contains("answers nobody: single sign-on is off"));
+    let told = bailey.run(&["sp", "check", "wiki", "--output", "json"]);
+    let problems = serde_json::from_slice::<Value>(&told.stdout).unwrap()["problems"].to_string();
+    assert!(told.status.code() == Some(1) && problems.contains("set `issuer` of [sso]"), "{problems}");
+    for words in [&["sp", "aws-setup", "aws"][..], &["saml", "certificate"]] {
+        let error = refused(&bailey, words);
+        assert!(error.contains("set `issuer` of [sso]"), "{words:?}: {error}");
+    }
 }
 
 #[test]
@@ -294,7 +372,16 @@ fn what_is_printed_for_aws_can_be_pasted() {
         "[sso]\nissuer = \"https://sso.example.com\"\n\n[[other_account]]\nid = \"111122223333\"\nkind = \"aws\"\n";
     let bailey = Bailey::with(accounts);
     let arn = "arn:aws:iam::111122223333:saml-provider/Bailey";
+    let unknown = "arn:aws:iam::444455556666:saml-provider/Bailey";
     bailey.json(&["sp", "add", "aws", "--preset", "aws", "--aws-provider", arn, "--aws-session-duration", "8h"]);
+    assert_eq!(bailey.json(&["sp", "check", "aws"])["problems"], json!([]));
+    bailey.ok(&["sp", "change", "aws", "--aws-provider", arn, "--aws-provider", unknown]);
+    let told = bailey.run(&["sp", "check", "aws", "--output", "json"]);
+    let problems = serde_json::from_slice::<Value>(&told.stdout).unwrap()["problems"].to_string();
+    assert!(told.status.code() == Some(1) && problems.contains("444455556666 is not declared"), "{problems}");
+    assert!(!problems.contains("111122223333"), "{problems}");
+    bailey.ok(&["sp", "change", "aws", "--aws-provider", arn]);
+    assert!(bailey.ok(&["sp", "aws-setup", "aws"]).contains("No role of this account"));
     let role = ["role", "create", "Auditor", "--account", "111122223333", "--max-session", "7200"];
     bailey.ok(&role);
     let script = bailey.ok(&["sp", "aws-setup", "aws"]);
