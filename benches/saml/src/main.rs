@@ -1,7 +1,8 @@
 //! What a SAML response costs: to write and sign, and to judge, beside what the cryptographic library takes for the signatures in it alone.
 //! In one thread, in turns, so that a machine's moods meet all of it alike; what is printed is the median of each.
 //!
-//! Usage: bailey-saml-bench DIRECTORY [ROUNDS [SAMPLES]]; leaves response.xml, metadata.xml, key.pem and certificate.pem there for other programs.
+//! Usage: bailey-saml-bench DIRECTORY [ROUNDS [SAMPLES]]; leaves response.xml, unsigned.xml (the same but
+//! for what signing fills in), metadata.xml, key.pem and certificate.pem there for other programs.
 
 mod oracle;
 
@@ -16,7 +17,10 @@ use aws_lc_rs::signature::{
 };
 use bailey::authn::saml::{Expected, IdentityProvider, ServiceProvider, judge};
 use bailey::base::Timestamp;
-use bailey::saml_xml::{Node, RSA_SHA256, Signer};
+use bailey::model::SamlSp;
+use bailey::model::saml_sp::{Encryption, NameFormat, NameId, SignedParts};
+use bailey::saml_xml::{CHANCE, RSA_SHA256, Signer};
+use bailey::sso::saml::{Attribute, Author, Known, Says};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
@@ -35,9 +39,11 @@ fn main() {
     let rounds = arguments.next().map_or(400, |rounds| rounds.parse().expect("rounds"));
     let own = Own::new();
     let now = Timestamp::now();
-    let text = own.response(now);
+    let known = known(now);
+    let text = own.response(&known, now);
     let metadata = own.metadata();
     std::fs::write(at.join("response.xml"), &text).expect("response.xml");
+    std::fs::write(at.join("unsigned.xml"), unsigned(&text)).expect("unsigned.xml");
     std::fs::write(at.join("metadata.xml"), &metadata).expect("metadata.xml");
     std::fs::write(at.join("key.pem"), &own.key_pem).expect("key.pem");
     std::fs::write(at.join("certificate.pem"), &own.certificate_pem).expect("certificate.pem");
@@ -54,7 +60,7 @@ fn main() {
         ("rsa-3072 verification", &|| own.verify(&message, &rsa_signature)),
         ("p-256 signature", &|| drop(black_box(p256.sign(&message)))),
         ("p-256 verification", &|| p256.verify(&message, &p256_signature)),
-        ("response written, both signed", &|| drop(black_box(own.response(now)))),
+        ("response written, both signed", &|| drop(black_box(own.response(&known, now)))),
         ("response judged, both signed", &|| drop(black_box(judged().expect("what was accepted")))),
     ];
     let mut took: Vec<Vec<Duration>> = vec![Vec::new(); works.len()];
@@ -105,12 +111,6 @@ impl Own {
         key.verify(message, signature).expect("what was signed");
     }
 
-    fn signed(&self, node: Node) -> Node {
-        let sign = |message: &[u8]| self.sign(message);
-        let signer = Signer { algorithm: RSA_SHA256, certificate: &self.certificate, sign: &sign };
-        signer.signed(node).expect("a signature")
-    }
-
     fn metadata(&self) -> String {
         let certificate = STANDARD.encode(&self.certificate);
         format!(
@@ -123,60 +123,74 @@ impl Own {
         )
     }
 
-    /// A response as applications get it: ten attributes, thirty groups.
-    fn response(&self, now: Timestamp) -> String {
-        let at = format!("{now:.0}");
-        let until = format!("{:.0}", now.saturating_add(std::time::Duration::from_secs(300)).expect("a moment"));
-        let values = |name: &str, count: usize| {
-            let one = |n| Node::text("saml:AttributeValue", format!("{name} {n} of Prüfer & Söhne"));
-            Node::new("saml:Attribute").with("Name", name).children((0..count).map(one))
+    /// A response as applications get it, as Bailey writes it: ten attributes, thirty groups.
+    fn response(&self, known: &Known, now: Timestamp) -> String {
+        let values = |name: &str, count: usize| Attribute {
+            name: name.to_owned(),
+            name_format: NameFormat::Basic.urn(),
+            friendly_name: None,
+            values: (0..count).map(|n| format!("{name} {n} of Prüfer & Söhne")).collect(),
         };
         let names = ["mail", "givenName", "sn", "title", "department", "employeeNumber", "o", "c", "l"];
-        let attributes = names.into_iter().map(|name| values(name, 1)).chain([values("groups", 30)]);
-        let confirmed = Node::new("saml:SubjectConfirmationData")
-            .with("InResponseTo", "_request")
-            .with("NotOnOrAfter", until.as_str())
-            .with("Recipient", ACS);
-        let bearer = Node::new("saml:SubjectConfirmation")
-            .with("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
-            .child(confirmed);
-        let name = Node::text("saml:NameID", "1f3870be274f6c49b3e31a0c6728957f")
-            .with("Format", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent");
-        let audience = Node::new("saml:AudienceRestriction").child(Node::text("saml:Audience", SP));
-        let class = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
-        let context = Node::new("saml:AuthnContext").child(Node::text("saml:AuthnContextClassRef", class));
-        let assertion = Node::new("saml:Assertion")
-            .with("ID", "_assertion")
-            .with("IssueInstant", at.as_str())
-            .with("Version", "2.0")
-            .child(Node::text("saml:Issuer", IDP))
-            .child(Node::new("saml:Subject").child(name).child(bearer))
-            .child(
-                Node::new("saml:Conditions")
-                    .with("NotBefore", at.as_str())
-                    .with("NotOnOrAfter", until.as_str())
-                    .child(audience),
-            )
-            .child(
-                Node::new("saml:AuthnStatement")
-                    .with("AuthnInstant", at.as_str())
-                    .with("SessionIndex", "_session")
-                    .child(context),
-            )
-            .child(Node::new("saml:AttributeStatement").children(attributes));
-        let status = Node::new("samlp:Status")
-            .child(Node::new("samlp:StatusCode").with("Value", "urn:oasis:names:tc:SAML:2.0:status:Success"));
-        let response = Node::new("samlp:Response")
-            .with("Destination", ACS)
-            .with("ID", "_response")
-            .with("InResponseTo", "_request")
-            .with("IssueInstant", at.as_str())
-            .with("Version", "2.0")
-            .child(Node::text("saml:Issuer", IDP))
-            .child(status)
-            .child(self.signed(assertion));
-        self.signed(response).render()
+        let says = Says {
+            id: "_assertion",
+            name_id: (NameId::Persistent.format(), "1f3870be274f6c49b3e31a0c6728957f"),
+            in_response_to: Some("_request"),
+            acs: ACS,
+            authenticated: now,
+            class: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
+            session_index: "_session",
+            session_until: now.saturating_add(std::time::Duration::from_secs(28_800)).expect("a moment"),
+            attributes: names.into_iter().map(|name| values(name, 1)).chain([values("groups", 30)]).collect(),
+        };
+        let sign = |message: &[u8]| self.sign(message);
+        let signer = Signer { algorithm: RSA_SHA256, certificate: &self.certificate, sign: &sign };
+        let author = Author { entity_id: IDP, signer, id: "_response".to_owned(), chance: [0; CHANCE] };
+        author.response(known, says, now).expect("a response")
     }
+}
+
+/// Who is told.
+fn known(now: Timestamp) -> Known {
+    let metadata = format!(
+        "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{SP}\"><md:SPSSODescriptor \
+         protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><md:AssertionConsumerService \
+         Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" Location=\"{ACS}\" index=\"0\"/></md:SPSSODescriptor>\
+         </md:EntityDescriptor>"
+    );
+    let sp = SamlSp {
+        name: "wiki".parse().expect("a name"),
+        title: "The wiki".to_owned(),
+        preset: None,
+        entity_id: SP.to_owned(),
+        metadata,
+        source: None,
+        waiting: None,
+        name_id: NameId::Persistent,
+        attributes: Vec::new(),
+        aws: None,
+        allowed_groups: std::collections::BTreeSet::new(),
+        require_mfa: false,
+        require_signed_requests: false,
+        idp_initiated: false,
+        relay_state: None,
+        signed: SignedParts::Both,
+        encrypt: Encryption::Never,
+        session: SamlSp::USUAL_SESSION,
+        created: now,
+        updated: now,
+    };
+    Known::of(sp, now).expect("its metadata")
+}
+
+/// `response`, whose assertion is signed, before it is itself: its digest and signature are empty.
+fn unsigned(response: &str) -> String {
+    let emptied = |text: &str, name: &str| {
+        let (before, rest) = text.split_once(&format!("<ds:{name}>")).expect("a signature");
+        let (_, behind) = rest.split_once(&format!("</ds:{name}>")).expect("its end");
+        format!("{before}<ds:{name}></ds:{name}>{behind}")
+    };
+    emptied(&emptied(response, "DigestValue"), "SignatureValue")
 }
 
 struct P256(EcdsaKeyPair);

@@ -40,7 +40,7 @@ pub use answer::Onward;
 pub use bindings::Sent;
 pub use pending::Pending;
 pub use person::AwsRole;
-pub use response::Delivery;
+pub use response::{Attribute, Author, Delivery, Says};
 
 use crate::authn::saml::SpMetadata;
 use crate::authn::signed::Signed;
@@ -119,7 +119,11 @@ pub struct Known {
 }
 
 impl Known {
-    fn of(sp: SamlSp, now: Timestamp) -> Result<Self, SamlError> {
+    /// What its metadata says is read.
+    ///
+    /// # Errors
+    /// When it cannot be, or is over.
+    pub fn of(sp: SamlSp, now: Timestamp) -> Result<Self, SamlError> {
         let metadata = SpMetadata::read(&sp.metadata, Some(&sp.entity_id)).map_err(|error| {
             tracing::error!(%error, sp = %sp.name, "the metadata of a service provider cannot be read any more");
             SamlError::asked(format!(

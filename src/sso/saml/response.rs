@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::{Known, SamlError, Sso, bindings};
+use crate::base::clock::later;
 use crate::base::{Fault, Timestamp};
 use crate::keys::SamlSigner;
 use crate::model::saml_sp::SignedParts;
@@ -62,27 +63,52 @@ impl Delivery {
 }
 
 /// What an assertion says.
-pub(super) struct Says<'a> {
-    pub(super) id: &'a str,
+#[derive(Debug, Clone)]
+pub struct Says<'a> {
+    /// Its ID.
+    pub id: &'a str,
     /// Kind of name, and the name.
-    pub(super) name_id: (&'a str, &'a str),
+    pub name_id: (&'a str, &'a str),
     /// What was asked, if anything.
-    pub(super) in_response_to: Option<&'a str>,
-    pub(super) acs: &'a str,
-    pub(super) authenticated: Timestamp,
-    pub(super) class: &'a str,
-    pub(super) session_index: &'a str,
-    pub(super) session_until: Timestamp,
-    pub(super) attributes: Vec<Attribute>,
+    pub in_response_to: Option<&'a str>,
+    /// Where it is delivered.
+    pub acs: &'a str,
+    /// When they signed in.
+    pub authenticated: Timestamp,
+    /// How surely.
+    pub class: &'a str,
+    /// What their session is called there.
+    pub session_index: &'a str,
+    /// When it ends there.
+    pub session_until: Timestamp,
+    /// What else is said of them.
+    pub attributes: Vec<Attribute>,
 }
 
 /// Something that is said of somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Attribute {
-    pub(super) name: String,
-    pub(super) name_format: &'static str,
-    pub(super) friendly_name: Option<String>,
-    pub(super) values: Vec<String>,
+pub struct Attribute {
+    /// What it is called.
+    pub name: String,
+    /// Of which kind that is.
+    pub name_format: &'static str,
+    /// What it is called by people.
+    pub friendly_name: Option<String>,
+    /// What is said.
+    pub values: Vec<String>,
+}
+
+/// What a response takes besides what it says. It asks neither a store nor a clock, and what it costs is measured by itself
+/// (`benches/saml`); that something may be said at all is decided before ([`Sso::saml_somebody`]).
+pub struct Author<'a> {
+    /// What service providers know us by.
+    pub entity_id: &'a str,
+    /// The key that signs.
+    pub signer: Signer<'a>,
+    /// The response's ID, which nobody can guess.
+    pub id: String,
+    /// What encryption takes, used for nothing else.
+    pub chance: [u8; CHANCE],
 }
 
 impl Sso {
@@ -95,24 +121,11 @@ impl Sso {
         now: Timestamp,
     ) -> Result<Delivery, SamlError> {
         let signer = self.admin.keys.saml_signer(now).map_err(|error| SamlError::ours(&error))?;
-        let signs = known.sp.signed;
-        let (acs, asked) = (says.acs, says.in_response_to);
-        let mut assertion = self.saml_assertion(known, says, now);
-        if known.metadata.assertion_is_signed(signs) {
-            assertion = signed(&signer, assertion)?;
-        }
-        let key = known.metadata.encrypts_for(known.sp.encrypt).map_err(|why| {
-            SamlError::asked(format!("What {} is told has to be encrypted, and {why}.", known.sp.title))
-        })?;
-        if let Some(key) = key {
-            let chance = self.chance::<CHANCE>();
-            assertion = encrypted(&assertion, &key.certificate.der, chance).map_err(|error| SamlError::ours(&error))?;
-        }
-        let mut response = self.saml_frame(("samlp:Response", acs), asked, &[status::SUCCESS], now).child(assertion);
-        if signs != SignedParts::Assertion {
-            response = signed(&signer, response)?;
-        }
-        Ok(bindings::form((acs, "SAMLResponse"), &response.render(), relay_state, &known.sp.title))
+        let (entity_id, acs, sign) = (self.saml_entity_id(), says.acs, |message: &[u8]| signer.sign(message));
+        let signer = Signer { algorithm: RSA_SHA256, certificate: signer.certificate(), sign: &sign };
+        let author = Author { entity_id: &entity_id, signer, id: self.saml_id(), chance: self.chance() };
+        let response = author.response(known, says, now)?;
+        Ok(bindings::form((acs, "SAMLResponse"), &response, relay_state, &known.sp.title))
     }
 
     /// A response that says why nobody is anybody, by a code and perhaps in words (`StatusMessage`; SAML core, section 3.2.2.1). It is
@@ -128,8 +141,7 @@ impl Sso {
         let signer = self.admin.keys.saml_signer(now).map_err(|error| SamlError::ours(&error))?;
         let status = status_of(&[status::above(code), code]);
         let status = status.children(why.map(|why| Node::text("samlp:StatusMessage", why)));
-        let message = self.saml_message(("samlp:Response", acs), now);
-        let response = message.with_some("InResponseTo", asked).child(status);
+        let response = answering(self.saml_message(("samlp:Response", acs), now), asked, status);
         let response = signed(&signer, response)?;
         Ok(bindings::form((acs, "SAMLResponse"), &response.render(), relay_state, &known.sp.title))
     }
@@ -142,21 +154,44 @@ impl Sso {
         codes: &[&str],
         now: Timestamp,
     ) -> Node {
-        self.saml_message((name, to), now).with_some("InResponseTo", asked).child(status_of(codes))
+        answering(self.saml_message((name, to), now), asked, status_of(codes))
     }
 
     /// A message of ours to `to`.
     pub(super) fn saml_message(&self, (name, to): (&'static str, &str), now: Timestamp) -> Node {
-        Node::new(name)
-            .with("ID", self.saml_id())
-            .with("Version", "2.0")
-            .with("IssueInstant", moment(now))
-            .with("Destination", to)
-            .child(Node::text("saml:Issuer", self.saml_entity_id()))
+        message((name, to), (self.saml_id(), &self.saml_entity_id()), now)
+    }
+}
+
+impl Author<'_> {
+    /// A response that says this to `known`.
+    ///
+    /// # Errors
+    /// When it cannot be signed, or not encrypted as it has to be.
+    pub fn response(self, known: &Known, says: Says<'_>, now: Timestamp) -> Result<String, SamlError> {
+        let signs = known.sp.signed;
+        let frame = message(("samlp:Response", says.acs), (self.id.clone(), self.entity_id), now);
+        let frame = answering(frame, says.in_response_to, status_of(&[status::SUCCESS]));
+        let mut assertion = self.assertion(known, says, now);
+        if known.metadata.assertion_is_signed(signs) {
+            assertion = signed_by(&self.signer, assertion)?;
+        }
+        let key = known.metadata.encrypts_for(known.sp.encrypt).map_err(|why| {
+            SamlError::asked(format!("What {} is told has to be encrypted, and {why}.", known.sp.title))
+        })?;
+        if let Some(key) = key {
+            let certificate = &key.certificate.der;
+            assertion = encrypted(&assertion, certificate, self.chance).map_err(|error| SamlError::ours(&error))?;
+        }
+        let mut response = frame.child(assertion);
+        if signs != SignedParts::Assertion {
+            response = signed_by(&self.signer, response)?;
+        }
+        Ok(response.render())
     }
 
-    fn saml_assertion(&self, known: &Known, says: Says<'_>, now: Timestamp) -> Node {
-        let until = moment(now.saturating_add(GOOD_FOR).unwrap_or(Timestamp::MAX));
+    fn assertion(&self, known: &Known, says: Says<'_>, now: Timestamp) -> Node {
+        let until = moment(later(now, GOOD_FOR));
         let from = moment(now.saturating_sub(SKEW).unwrap_or(Timestamp::MIN));
         let (format, name) = says.name_id;
         let confirmed = Node::new("saml:SubjectConfirmationData")
@@ -170,7 +205,7 @@ impl Sso {
         let is_pairwise = format == crate::model::saml_sp::NameId::Persistent.format();
         let name = Node::text("saml:NameID", name)
             .with("Format", format)
-            .with_some("NameQualifier", is_pairwise.then(|| self.saml_entity_id()))
+            .with_some("NameQualifier", is_pairwise.then_some(self.entity_id))
             .with_some("SPNameQualifier", is_pairwise.then(|| known.sp.entity_id.clone()));
         let audience = Node::new("saml:AudienceRestriction").child(Node::text("saml:Audience", &known.sp.entity_id));
         let statement = Node::new("saml:AuthnStatement")
@@ -185,11 +220,17 @@ impl Sso {
             .with("ID", says.id)
             .with("Version", "2.0")
             .with("IssueInstant", moment(now))
-            .child(Node::text("saml:Issuer", self.saml_entity_id()))
+            .child(Node::text("saml:Issuer", self.entity_id))
             .child(Node::new("saml:Subject").child(name).child(confirmation))
             .child(Node::new("saml:Conditions").with("NotBefore", from).with("NotOnOrAfter", until).child(audience))
             .child(statement)
             .children(attributes)
+    }
+}
+
+impl std::fmt::Debug for Author<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Author({})", self.entity_id)
     }
 }
 
@@ -203,6 +244,21 @@ impl Attribute {
     }
 }
 
+/// A message of ours to `to`, by its ID and our name.
+fn message((name, to): (&'static str, &str), (id, entity_id): (String, &str), now: Timestamp) -> Node {
+    Node::new(name)
+        .with("ID", id)
+        .with("Version", "2.0")
+        .with("IssueInstant", moment(now))
+        .with("Destination", to)
+        .child(Node::text("saml:Issuer", entity_id))
+}
+
+/// `message` as an answer: to what, if anything was asked, and what became of it.
+fn answering(message: Node, asked: Option<&str>, status: Node) -> Node {
+    message.with_some("InResponseTo", asked).child(status)
+}
+
 /// A status, of its codes from the first level down.
 fn status_of(codes: &[&str]) -> Node {
     let code = codes.iter().rev().fold(None, |below: Option<Node>, code| {
@@ -214,7 +270,10 @@ fn status_of(codes: &[&str]) -> Node {
 /// `node` with a signature of ours in it.
 pub(super) fn signed(signer: &SamlSigner, node: Node) -> Result<Node, SamlError> {
     let sign = |message: &[u8]| signer.sign(message);
-    let signer = Signer { algorithm: RSA_SHA256, certificate: signer.certificate(), sign: &sign };
+    signed_by(&Signer { algorithm: RSA_SHA256, certificate: signer.certificate(), sign: &sign }, node)
+}
+
+fn signed_by(signer: &Signer<'_>, node: Node) -> Result<Node, SamlError> {
     signer.signed(node).map_err(|error| {
         tracing::error!(%error, "a message of SAML");
         SamlError::Ours(Fault::Bug)
