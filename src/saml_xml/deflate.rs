@@ -32,14 +32,48 @@ pub fn deflate(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use miniz_oxide::deflate::core::{
+        CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
+    };
+    use miniz_oxide::inflate::TINFLStatus;
+
     use super::*;
+
+    /// A piece of a stream that says `count` letters, and can be followed by another: it ends on a byte and refers to nothing outside
+    /// (`Z_FULL_FLUSH`; the empty block of RFC 1951, section 3.2.4).
+    fn piece(count: usize) -> Vec<u8> {
+        let mut made = vec![0; count];
+        let mut compressor = CompressorOxide::new(create_comp_flags_from_zip_params(9, -15, 0));
+        let (status, read, written) = compress(&mut compressor, &vec![b'a'; count], &mut made, TDEFLFlush::Full);
+        assert_eq!((status, read), (TDEFLStatus::Okay, count));
+        made.truncate(written);
+        made
+    }
 
     #[test]
     fn a_bomb_does_not_go_off() {
-        let full = vec![b'a'; LARGEST + 1];
-        let bomb = compress_to_vec(&full, 9);
-        assert!(bomb.len() < 2_000, "{}", bomb.len());
+        // A gigabyte in a megabyte. There is no more in one: DEFLATE says at most 1,032 bytes by one.
+        let piece = piece(1 << 20);
+        let ended = [piece.as_slice(), &compress_to_vec(b"", 1)].concat();
+        let one = decompress_to_vec_with_limit(&ended, 2 << 20).unwrap();
+        assert_eq!(one.len(), 1 << 20, "what is repeated is a piece of a message");
+        let bomb = piece.repeat(1_024);
+        assert!(bomb.len() < 1_100_000, "{}", bomb.len());
         assert_eq!(inflate(&bomb).unwrap_err().kind(), Kind::Limit);
+        // That nothing behind the limit was inflated is seen where there is nothing that could be: it is not what is complained about.
+        let broken = [piece.as_slice(), &[0xff; 1 << 20]].concat();
+        assert!(decompress_to_vec_with_limit(&broken, 2 << 20).is_err_and(|error| error.status == TINFLStatus::Failed));
+        assert_eq!(inflate(&broken).unwrap_err().kind(), Kind::Limit);
+        // Nor was there room for it.
+        let text = decompress_to_vec_with_limit(&bomb, LARGEST).unwrap_err().output;
+        assert!(text.len() <= LARGEST && text.capacity() < 2 * LARGEST, "{} in {}", text.len(), text.capacity());
+    }
+
+    #[test]
+    fn the_largest_text_is_taken_and_one_that_is_none_is_not() {
+        let full = vec![b'a'; LARGEST + 1];
+        assert_eq!(inflate(&compress_to_vec(&full[1..], 9)).unwrap().len(), LARGEST);
+        assert_eq!(inflate(&compress_to_vec(&full, 9)).unwrap_err().kind(), Kind::Limit);
         assert_eq!(inflate(&deflate("<a/>")).unwrap(), "<a/>");
         assert_eq!(inflate(b"\xff\xff\xff").unwrap_err().kind(), Kind::Form);
         assert_eq!(inflate(&compress_to_vec(b"\xff", 1)).unwrap_err().kind(), Kind::Form);
