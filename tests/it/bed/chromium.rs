@@ -1,7 +1,7 @@
 //! A real browser without a screen: Chromium, driven over the WebDriver protocol (W3C WebDriver, level 2) by its own driver.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,15 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 impl Chromium {
     /// A new one. It takes whatever certificate it is shown: what is tried are pages.
     pub(crate) fn open(look: Look) -> Self {
+        Self::started(look, None)
+    }
+
+    /// One for which `host`, a name that is somebody else's, is at `place`.
+    pub(crate) fn knowing(look: Look, host: &str, place: SocketAddr) -> Self {
+        Self::started(look, Some(format!("--host-resolver-rules=MAP {host} {place}")))
+    }
+
+    fn started(look: Look, more: Option<String>) -> Self {
         let port = free_port();
         let mut command = Command::new("chromedriver");
         command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -56,6 +65,7 @@ impl Chromium {
             format!("--window-size={size}"),
             format!("--user-data-dir={}", browser._profile.path().display()),
         ];
+        args.extend(more);
         if look == Look::Dark {
             args.push("--force-dark-mode".to_owned());
         }

@@ -25,7 +25,16 @@ pub(in crate::http::portal) struct RoleChoice<'a> {
     pub(in crate::http::portal) action: &'a str,
     /// What goes along.
     pub(in crate::http::portal) kept: Vec<(&'static str, &'a str)>,
+    /// Those of one account together.
     pub(in crate::http::portal) roles: Vec<AwsRole>,
+}
+
+impl RoleChoice<'_> {
+    /// The roles of each account, in the order in which they come: one of them, and all.
+    fn accounts(&self) -> impl Iterator<Item = (&AwsRole, &[AwsRole])> {
+        let accounts = self.roles.chunk_by(|one, next| one.account == next.account);
+        accounts.filter_map(|roles| Some((roles.first()?, roles)))
+    }
 }
 
 /// Whether somebody wants to go to an application.
