@@ -10,7 +10,7 @@ fn they_sign_people_in_and_out_without_us() {
     let provider = SimpleSaml::start();
     provider.encrypts();
     let metadata = provider.metadata();
-    for maker in [Maker::Mellon, Maker::Shibboleth, Maker::OneLogin, Maker::NodeSaml] {
+    for maker in [Maker::Mellon, Maker::Shibboleth, Maker::OneLogin, Maker::Pysaml2, Maker::NodeSaml] {
         let sp = ServiceProvider::start(maker, &metadata);
         provider.knows(&format!("{maker:?}"), &sp.metadata());
         let mut browser = Wanderer::new();

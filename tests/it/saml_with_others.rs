@@ -14,6 +14,7 @@ use crate::saml_shop::device_of;
 
 const PASSWORD_CLASS: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 const MFA_CLASS: &str = "https://refeds.org/profile/mfa";
+const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 
 /// An installation with ann in it, who is in two groups.
 fn company() -> Counter {
@@ -40,15 +41,34 @@ pub(crate) fn own_metadata(counter: &Counter) -> String {
     own.unwrap().html
 }
 
-/// A service provider that knows `counter`, and is known there as `name`.
+/// A service provider that knows `counter`, and is known there as `name`, with three attributes.
 pub(crate) fn introduced(counter: &Counter, name: &str, maker: Maker, more: &[&str]) -> ServiceProvider {
+    let attributes = ["mail=mail", "displayName=display_name", "groups=groups"].map(|rule| ["--attribute", rule]);
+    registered(counter, name, maker, &[attributes.as_flattened(), more].concat())
+}
+
+/// The same with these options alone.
+fn registered(counter: &Counter, name: &str, maker: Maker, options: &[&str]) -> ServiceProvider {
     let sp = ServiceProvider::start(maker, &own_metadata(counter));
     let file = counter.bailey.path(&format!("{name}.xml"));
     std::fs::write(&file, sp.metadata()).unwrap();
     let add = ["sp", "add", name, "--metadata", file.to_str().unwrap()];
-    let attributes = ["mail=mail", "displayName=display_name", "groups=groups"].map(|rule| ["--attribute", rule]);
-    counter.bailey.ok(&[&add, attributes.as_flattened(), more].concat());
+    counter.bailey.ok(&[&add, options].concat());
     sp
+}
+
+/// Ann signs out on our own page, and is led through the applications.
+fn signs_out_here(counter: &Counter, browser: &Chromium) {
+    browser.go(&format!("{}/logout", counter.url()));
+    browser.clicks("form button");
+    browser.until("[role=alert]", "You are signed out");
+}
+
+/// The application does not know anybody any more, and asks us.
+fn asks_again(browser: &Chromium, sp: &ServiceProvider) {
+    browser.go(&sp.url("/private"));
+    browser.until("h1", "Sign in");
+    assert!(browser.path().starts_with("/login"), "{}", browser.path());
 }
 
 /// What the application shows of ann.
@@ -82,9 +102,7 @@ fn signs_in_and_out(maker: Maker, more: &[&str]) {
     let second = shows_ann(&browser, maker, PASSWORD_CLASS);
     assert_eq!(first == second, maker != Maker::Mellon, "{maker:?}: {first} and {second}");
 
-    browser.go(&format!("{}/logout", counter.url()));
-    browser.clicks("form button");
-    browser.until("[role=alert]", "You are signed out");
+    signs_out_here(&counter, &browser);
     let seed = device_of(&counter, "ann");
     if maker == Maker::Mellon {
         counter.bailey.ok(&["sp", "change", "wiki", "--require-mfa"]);
@@ -113,12 +131,81 @@ fn python3_saml_is_signed_in_to_and_out_of() {
     signs_in_and_out(Maker::OneLogin, &[]);
 }
 
+/// It asks by an address for one factor and by a form for two, each signed its own way.
+#[test]
+fn pysaml2_is_signed_in_to_and_out_of() {
+    signs_in_and_out(Maker::Pysaml2, &[]);
+}
+
 #[test]
 fn node_saml_is_signed_in_to_and_out_of() {
     signs_in_and_out(Maker::NodeSaml, &["--encrypt", "required"]);
 }
 
-/// A browser that is signed in to four applications signs out of one. It is led from one to the next, by addresses and by forms, and no
+/// What its preset says, and not a rule besides: the names of eduPerson and inetOrgPerson, by which its module knows attributes.
+#[test]
+fn shibboleth_is_told_what_its_preset_says() {
+    let counter = company();
+    let sp = registered(&counter, "wiki", Maker::Shibboleth, &["--preset", "shibboleth"]);
+    let browser = Chromium::open(Look::Light);
+    sign_in_at(&browser, &sp.url("/private"));
+    shows_ann(&browser, Maker::Shibboleth, PASSWORD_CLASS);
+    assert_eq!(browser.reads("#uid"), "ann");
+}
+
+/// An application that knows people by their addresses, as much by what is registered as by what it asks for. It signs them out by these,
+/// too, whichever side begins.
+#[test]
+fn an_application_may_know_people_by_their_addresses() {
+    let counter = company();
+    let sp = introduced(&counter, "wiki", Maker::Pysaml2, &["--name-id", "emailAddress"]);
+    let browser = Chromium::open(Look::Light);
+    for page in ["/private", "/by-address"] {
+        sign_in_at(&browser, &sp.url(page));
+        browser.until("h1", "Signed in");
+        assert_eq!([browser.reads("#name"), browser.reads("#format")], ["ann@example.test", EMAIL_ADDRESS], "{page}");
+        browser.go(&sp.sign_out());
+        browser.until("h1", "Signed out");
+    }
+    sign_in_at(&browser, &sp.url("/private"));
+    browser.until("h1", "Signed in");
+    signs_out_here(&counter, &browser);
+    asks_again(&browser, &sp);
+}
+
+/// Ann begins at "My access" and clicks: each application that takes what it did not ask for knows her, without a word more. One sign-out at
+/// ours ends them all.
+#[test]
+fn applications_are_opened_from_the_portal() {
+    let counter = company();
+    let all = [
+        ("mellon", Maker::Mellon),
+        ("shibboleth", Maker::Shibboleth),
+        ("onelogin", Maker::OneLogin),
+        ("pysaml2", Maker::Pysaml2),
+    ];
+    let all = all.map(|(name, maker)| {
+        let sp = introduced(&counter, name, maker, &["--idp-initiated"]);
+        let (title, state) = (format!("The {name}"), sp.url("/private"));
+        counter.bailey.ok(&["sp", "change", name, "--title", &title, "--relay-state", &state]);
+        (name, maker, sp)
+    });
+    let browser = Chromium::open(Look::Light);
+    let me = format!("{}/me", counter.url());
+    sign_in_at(&browser, &me);
+    for (name, maker, _) in &all {
+        browser.go(&me);
+        browser.until(".apps", &format!("The {name}"));
+        browser.clicks(&format!("form[action='/me/apps/{name}'] button"));
+        shows_ann(&browser, *maker, PASSWORD_CLASS);
+    }
+    signs_out_here(&counter, &browser);
+    for (_, _, sp) in &all {
+        asks_again(&browser, sp);
+    }
+}
+
+/// A browser that is signed in to five applications signs out of one. It is led from one to the next, by addresses and by forms, and no
 /// policy of ours stops it on the way.
 #[test]
 fn one_sign_out_ends_them_all() {
@@ -128,6 +215,7 @@ fn one_sign_out_ends_them_all() {
         ("shibboleth", Maker::Shibboleth),
         ("node", Maker::NodeSaml),
         ("onelogin", Maker::OneLogin),
+        ("pysaml2", Maker::Pysaml2),
     ];
     let all = all.map(|(name, maker)| (maker, introduced(&counter, name, maker, &[])));
     let browser = Chromium::open(Look::Light);
@@ -139,9 +227,7 @@ fn one_sign_out_ends_them_all() {
     browser.go(&all[1].1.sign_out());
     browser.until("h1", "Signed out");
     for (_, sp) in &all {
-        browser.go(&sp.url("/private"));
-        browser.until("h1", "Sign in");
-        assert!(browser.path().starts_with("/login"), "{}", browser.path());
+        asks_again(&browser, sp);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Service providers of SAML as others make them: Apache with mod_auth_mellon or with Shibboleth's module, and applications with
-//! python3-saml or node-saml. Each shows who signed in at `/private`, and at `/strong` whoever has a second factor.
+//! python3-saml, pysaml2 or node-saml. Each shows who signed in at `/private`, and at `/strong` whoever has a second factor.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -9,6 +9,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use tempfile::TempDir;
 
 use super::apache::{Apache, folder, load, open_to_all, tls};
+use super::authority::Leaf;
 use super::{Authority, PATIENCE, converges, free_port};
 use crate::aws_clients::client::packages;
 
@@ -18,6 +19,7 @@ pub(crate) enum Maker {
     Mellon,
     Shibboleth,
     OneLogin,
+    Pysaml2,
     NodeSaml,
 }
 
@@ -50,7 +52,7 @@ impl Maker {
         match self {
             Self::Mellon => "/mellon/metadata",
             Self::Shibboleth => "/Shibboleth.sso/Metadata",
-            Self::OneLogin | Self::NodeSaml => "/metadata",
+            Self::OneLogin | Self::Pysaml2 | Self::NodeSaml => "/metadata",
         }
     }
 }
@@ -79,19 +81,22 @@ impl ServiceProvider {
                 let more = tls(&leaf) + &filled(&more, &[("ROOT", &at.display().to_string())]);
                 Self { _apache: Some(Apache::start(folder, port, "event", &more)), _process: Some(daemon), ..own }
             }
-            Maker::OneLogin | Maker::NodeSaml => {
-                std::fs::copy(&leaf.certificate_file, at.join("tls.crt")).unwrap();
-                std::fs::copy(&leaf.key_file, at.join("tls.key")).unwrap();
-                // Debian's own Python, for which the package is.
-                let mut command = Command::new(if maker == Maker::OneLogin { "/usr/bin/python3" } else { "node" });
-                let program = if maker == Maker::OneLogin { "saml/onelogin_sp.py" } else { "js/saml_application.js" };
-                command.arg(format!("{BED}/{program}")).arg(port.to_string()).arg(at);
-                if maker == Maker::NodeSaml {
-                    command.env("NODE_PATH", packages());
-                }
-                Self { _process: Some(ready(command)), _folder: Some(folder), ..own }
+            Maker::OneLogin => own.runs(folder, &leaf, python("onelogin_sp.py")),
+            Maker::Pysaml2 => own.runs(folder, &leaf, python("pysaml2_sp.py")),
+            Maker::NodeSaml => {
+                let mut node = Command::new("node");
+                node.arg(format!("{BED}/js/saml_application.js")).env("NODE_PATH", packages());
+                own.runs(folder, &leaf, node)
             }
         }
+    }
+
+    /// The same with an application of its own, which has its files in `folder`.
+    fn runs(self, folder: TempDir, leaf: &Leaf, mut command: Command) -> Self {
+        std::fs::copy(&leaf.certificate_file, folder.path().join("tls.crt")).unwrap();
+        std::fs::copy(&leaf.key_file, folder.path().join("tls.key")).unwrap();
+        command.arg(self.port.to_string()).arg(folder.path());
+        Self { _process: Some(ready(command)), _folder: Some(folder), ..self }
     }
 
     /// An address of it.
@@ -104,7 +109,7 @@ impl ServiceProvider {
         match self.maker {
             Maker::Mellon => self.url(&format!("/mellon/logout?ReturnTo={}", self.url("/out.html"))),
             Maker::Shibboleth => self.url(&format!("/Shibboleth.sso/Logout?return={}", self.url("/out.html"))),
-            Maker::OneLogin | Maker::NodeSaml => self.url("/logout"),
+            Maker::OneLogin | Maker::Pysaml2 | Maker::NodeSaml => self.url("/logout"),
         }
     }
 
@@ -112,6 +117,13 @@ impl ServiceProvider {
     pub(crate) fn metadata(&self) -> String {
         fetched(&self.url(self.maker.metadata()))
     }
+}
+
+/// A program of Debian's own Python, for which the packages are. It leaves nothing compiled beside it.
+fn python(program: &str) -> Command {
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg("-B").arg(format!("{BED}/saml/{program}"));
+    command
 }
 
 /// What is at an address, whoever vouches for it.
