@@ -92,7 +92,7 @@ fn is_decided_so(decision: &Decision, approve: bool) -> bool {
     }
 }
 
-/// Contact older than this is worth a look, older than the second does not work (threats: stale data).
+/// Contact older than this is worth a look, older than the second does not work.
 const STALE: (i64, i64) = (15 * 60, 24 * 3_600);
 
 /// Something that happens during a run that is watched.

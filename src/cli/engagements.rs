@@ -191,12 +191,30 @@ pub(super) const ENGAGEMENTS: &[Column<EngagementView>] = &[
     Column { title: "not set up", cell: |view| not_set_up(view) },
     Column { title: "networks", cell: |view| view.networks.join(" ") },
     Column { title: "ceiling", cell: |view| view.ceiling.clone() },
+    Column { title: "grants", cell: |view| granted(view) },
+];
+
+/// One of them, whole.
+pub(super) const ENGAGEMENT: &[Column<EngagementView>] = &[
+    Column { title: "name", cell: |view| view.name.clone() },
+    Column { title: "firm", cell: |view| view.firm.clone() },
+    Column { title: "framework", cell: |view| view.framework.clone() },
+    Column { title: "period", cell: |view| view.period.map(|(from, to)| format!("{from}..{to}")).unwrap_or_default() },
+    Column { title: "contract", cell: |view| view.contract.clone() },
+    Column { title: "state", cell: |view| view.state.clone() },
+    Column { title: "starts", cell: |view| moment(view.starts) },
+    Column { title: "ends", cell: |view| moment(view.ends) },
+    Column { title: "sponsor", cell: |view| view.sponsor.clone() },
+    Column { title: "people", cell: |view| view.people.join(" ") },
+    Column { title: "not set up", cell: |view| not_set_up(view) },
+    Column { title: "sign in with", cell: |view| view.sign_in_with.clone().unwrap_or_default() },
+    Column { title: "networks", cell: |view| view.networks.join(" ") },
     Column {
-        title: "grants",
-        cell: |view| {
-            view.grants.iter().map(|one| format!("{} {}", one.role, one.stage.word())).collect::<Vec<_>>().join(", ")
-        },
+        title: "hours",
+        cell: |view| view.hours.as_ref().map(|hours| format!("{hours} {}", view.zone)).unwrap_or_default(),
     },
+    Column { title: "ceiling", cell: |view| view.ceiling.clone() },
+    Column { title: "grants", cell: |view| granted(view) },
 ];
 
 pub(super) const ACTIVITY: &[Column<Act>] = &[
@@ -216,6 +234,11 @@ pub(super) fn tell<W: Write>(output: &mut Output<W>, activity: &Activity) -> any
         remark("there is more, further back: bailey audit query --person NAME")?;
     }
     Ok(Exit::Done)
+}
+
+/// What its people were granted that is not over.
+fn granted(view: &EngagementView) -> String {
+    view.grants.iter().map(|one| format!("{} {}", one.role, one.stage.word())).collect::<Vec<_>>().join(", ")
 }
 
 /// Who has no way to sign in yet.
@@ -301,7 +324,7 @@ pub(super) async fn run(session: &mut Session, verb: EngagementVerb) -> anyhow::
             session.client.post(&format!("{}/close", one(&engagement)), &json!({ "reason": reason })).await?
         }
     };
-    session.output.record(&view, ENGAGEMENTS)?;
+    session.output.record(&view, ENGAGEMENT)?;
     Ok(Exit::Done)
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Exit;
 use super::args::Global;
 use super::client::ClientError;
-use super::engagements::{ENGAGEMENTS, EngagementVerb, tell};
+use super::engagements::{ENGAGEMENT, ENGAGEMENTS, EngagementVerb, tell};
 use super::grants::{Asking, GRANTS, GrantVerb, OVER};
 use super::login::cache::Cache;
 use super::login::keys::{Held, Login};
@@ -179,7 +179,7 @@ pub(super) async fn engagement(own: &mut Own, verb: EngagementVerb) -> anyhow::R
             anyhow::bail!("operators make and change engagements, on the daemon's machine: leave --url out there")
         }
     };
-    own.output.record(&view, ENGAGEMENTS)?;
+    own.output.record(&view, ENGAGEMENT)?;
     Ok(Exit::Done)
 }
 

@@ -245,7 +245,7 @@ pub fn login_parts(admin: &Admin) -> login::Parts {
     }
 }
 
-/// Whose passkeys are: the configuration says it, and never a request (threats O12).
+/// Whose passkeys are: the configuration says it, and never a request (Web Authentication, section 13.4.9).
 fn party(sso: &crate::sso::Settings, https: Option<&crate::http::public::Settings>) -> Option<Party> {
     let listener = || Party::of_host(&https?.hosts.as_ref()?.main()?.to_string());
     match &sso.issuer {

@@ -60,7 +60,7 @@ impl Operation {
             (CallerKind::Root | CallerKind::User | CallerKind::Federated, _) if self.makes_a_token() => Some(false),
             (CallerKind::Local(Role::Operator), _) | (CallerKind::Local(Role::Viewer), Role::Viewer) => Some(true),
             (CallerKind::Local(Role::Viewer), Role::Operator) => Some(false),
-            // Credentials that were handed out hand out none (threats: delegated credentials create credentials), nor do they
+            // Credentials that were handed out hand out none (delegated credentials that make credentials outlive what they were lent for), nor do they
             // change who may what; AWS has the same rules (IAM User Guide, "Compare AWS STS credentials").
             (CallerKind::Federated, _) if self.is_of("iam") || self.is_of("sts") => Some(false),
             (CallerKind::Session { mfa: false }, _) if self.is_of("iam") => Some(false),
@@ -136,8 +136,7 @@ impl Operation {
     }
 
     /// True when a session that was begun by a grant may ask for it, if policies allow it: it reads, goes on to another role and
-    /// hands a token of itself to an application. It changes nothing here, so that nothing lasting comes of what is for a while
-    /// (threats T7).
+    /// hands a token of itself to an application. It changes nothing here, so that nothing lasting comes of what is for a while.
     pub(super) fn is_for_grants(self) -> bool {
         let reads = self.read_only() && !self.is_of("iam");
         reads || matches!(self, Self::AssumeRole | Self::CreateRoleToken)

@@ -34,7 +34,7 @@ use crate::telemetry::Metric;
 
 /// Adds the routes.
 pub(super) fn add(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    // Pages of other origins may read these where a client is registered that runs in them (threats, section 5: CORS).
+    // Pages of other origins may read these where a client is registered that runs in them.
     let open = Router::new()
         .route(paths::OPENID, get(metadata).options(preflight))
         .route(paths::OAUTH, get(metadata).options(preflight))
@@ -331,7 +331,7 @@ impl Asked {
 
     fn form(&self) -> Result<Form, OauthError> {
         if self.uri.query().is_some_and(|query| !query.is_empty()) {
-            // RFC 6749, section 2.3.1; threats O14.
+            // RFC 6749, section 2.3.1.
             return Err(OauthError::request("parameters belong into the body: an address stands in logs"));
         }
         let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! A browser's session once a second factor was shown for it: the same session, with what hangs on it, and another cookie.
 //!
 //! Another session would end what the one before began, and applications would have to send people here once more. What matters of
-//! a new id (OWASP ASVS 5.0, 7.2.4; threats O10) is that whoever has a copy of the cookie is left with nothing, and so it is.
+//! a new id (OWASP ASVS 5.0, 7.2.4) is that whoever has a copy of the cookie is left with nothing, and so it is.
 
 use super::{IssueError, Mint};
 use crate::audit::Outcome;

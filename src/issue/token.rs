@@ -24,7 +24,7 @@ use crate::model::{AccessKeyId, AccountId, Arn, SessionKind};
 use crate::sessions::Live;
 use crate::store::{Commit, Epoch};
 
-/// Seconds that an access token is good where nothing is said (threats, "Access token").
+/// Seconds that an access token is good where nothing is said: [`crate::manual::defaults`].
 pub const USUAL_ACCESS: u32 = 600;
 /// Seconds of a statement of who one is (STS API reference, `GetWebIdentityToken`).
 pub const USUAL_IDENTITY: u32 = 300;

@@ -79,6 +79,21 @@
 //! in ten minutes for each of its people; at nine in the morning many come at once. A failure to show which client it is costs the
 //! source one of 30, and one comes back each second: a wrong secret in a loop does not hold up those of others for long.
 //!
+//! **Tokens of clients: 10 minutes, an ID token 5, refreshing within 8 hours and for a day.** An access token is looked at by whoever
+//! takes it, and not by us: ten minutes are what somebody who was let go still has there. Who does not come back within a working
+//! day signs in again.
+//!
+//! **Messages of SAML: five minutes, and one for clocks.** A browser carries them at once; what is older lay somewhere. An assertion of
+//! ours is good for five minutes for the same reason.
+//!
+//! **SAML's key turns when an administrator says so.** Applications of which the certificate was typed in, or that were given a copy of
+//! the metadata (AWS), break when it turns by itself. Health reminds after a year; the others turn each 90 days by themselves.
+//!
+//! **A relay state of 512 bytes.** Applications can rely on 80 (SAML bindings, section 3.4.3), and mod_auth_mellon sends addresses.
+//!
+//! **400 requests of SAML at once from one source, 40 a second.** An office comes in at nine from behind one address, with two or three
+//! steps for each application. Each costs a signature, verified or made; more than that is nobody's office.
+//!
 //! **A pushed request: 90 seconds.** Somebody may have to type a password and a code in between. FAPI 2.0 allows less than 600.
 //!
 //! **An exchanged secret counts a day besides, a week at most.** Whoever runs the client has to come to it; who fears that others

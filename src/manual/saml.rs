@@ -38,7 +38,7 @@
 //! they signed in is what the provider says, up to applications; `ForceAuthn`, `prompt=login` and `max_age` go on to it, and an answer that
 //! is older is refused (`src/authn/outside/pending.rs`). *Tests:* `tests/it/sign_in_with_lasting.rs`, `tests/it/sign_in_with.rs`.
 //!
-//! **People known by what others may be called next** (threats O9). *Here:* a sign-in takes persistent names of that provider for us, and
+//! **People known by what others may be called next**. *Here:* a sign-in takes persistent names of that provider for us, and
 //! keeps them apart from subjects of OpenID Connect by the same issuer (`src/authn/saml/party.rs`, `src/model/outside_identity.rs`).
 //! *Tests:* `tests/it/sign_in_with_saml.rs`.
 //!
@@ -54,7 +54,7 @@
 //! (`src/admin/saml_sps/refresh.rs`), and where a section of the configuration names its address, the first that came from there is
 //! pinned (`src/admin/saml_sps/declared.rs`). *Tests:* `tests/it/saml_sps.rs`, `tests/it/saml_sp_urls.rs`.
 //!
-//! **A response goes where a request says** (threats S12). *Here:* a request chooses among the addresses of the registered metadata and
+//! **A response goes where a request says**. *Here:* a request chooses among the addresses of the registered metadata and
 //! brings none of its own; `RelayState` goes along and leads nowhere (`src/sso/saml/asked.rs`), and the page that posts may post there
 //! alone (`src/http/portal/saml.rs`). *Tests:* `tests/it/saml_sign_on.rs`.
 //!

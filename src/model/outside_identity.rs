@@ -1,6 +1,6 @@
 //! Who somebody is to an outside provider, of OpenID Connect or SAML: an issuer and a subject, which together name one person for good.
 //!
-//! Nothing else that the provider says of them is a key: an address of mail is given to the next, or said by whoever likes (threats O9).
+//! Nothing else that the provider says of them is a key: an address of mail is given to the next, or said by whoever likes (OpenID Connect Core 1.0, section 5.7: `iss` and `sub` alone).
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Recovery codes: what lets somebody in who has lost the device of their second factor. Each counts once.
 //!
-//! A code has 100 random bits. Nobody finds one by trying hashes, so a fast one is enough (threats O14); the salt keeps two people's
+//! A code has 100 random bits. Nobody finds one by trying hashes, so a fast one is enough; the salt keeps two people's
 //! rows from being compared, and a table from being made before.
 
 use rand::{CryptoRng, RngExt as _};

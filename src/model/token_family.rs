@@ -211,7 +211,7 @@ pub struct Family {
 /// The refresh token of a family that counts, by digests: the token itself is written down nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refresh {
-    /// Which one it is: 1, 2, 3 .. A number, since two moments can be the same and a restart can take time back (threats O4).
+    /// Which one it is: 1, 2, 3 .. A number, since two moments can be the same and a restart can take time back.
     pub counter: u64,
     /// Of the part that all refresh tokens of the family share: what has it was one of them, and nobody's guess.
     pub shared: SecretHash,

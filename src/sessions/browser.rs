@@ -69,7 +69,7 @@ impl Sessions {
     pub fn of_cookie(&self, cookie: &Secret<String>, now: Timestamp) -> Result<Live, CookieError> {
         let (id, turn) = self.keys.open_browser_cookie(cookie)?;
         let live = self.live(&id, now)?;
-        // A cookie from before another was given may be a copy that somebody has (threats O10).
+        // A cookie from before another was given may be a copy that somebody has (session fixation).
         if live.session().held_by != Held::Browser || live.session().turn != turn {
             return Err(SessionError::Unknown.into());
         }

@@ -1,6 +1,6 @@
 //! Which client a request is of, and how it shows that (RFC 6749, section 2.3).
 //!
-//! One method a request, the one that the client is registered for (threats O14). Whoever is refused learns that they are and not
+//! One method a request, the one that the client is registered for (RFC 6749, section 2.3). Whoever is refused learns that they are and not
 //! whether there is such a client; the log says more, within limits.
 
 use std::net::IpAddr;

@@ -2,7 +2,7 @@
 //! Connect Core 1.0, section 3.1.2; RFC 7636; RFC 9207).
 //!
 //! Owns what a request has to be, and what the browser is sent back with. Until the client and the address are known for its
-//! own, nobody is sent anywhere (threats, O1). Nobody is asked to agree where the account registered the client for its own
+//! own, nobody is sent anywhere (RFC 9700, section 4.11). Nobody is asked to agree where the account registered the client for its own
 //! people: who may sign in to which is decided by the gate (`sso:Authorize`) and by the client's groups. They are asked where
 //! whoever gets the code may be another than the client: where it cannot show who it is and listens on the person's own machine, as
 //! any program there can (RFC 8252, section 8.6), and where it registered itself.

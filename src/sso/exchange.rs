@@ -5,7 +5,7 @@
 //!
 //! Two sorts of tokens are taken, each from its own client alone: one that is for our STS ([`STS`] among its audiences), for any role;
 //! and any other of a client that shows who it is, for the roles that it is registered with (`may_exchange`). A token that another
-//! client was given is refused: who got it for one purpose would use it for another (threats 1.4, O5; 1.5, chaining). So is one of an
+//! client was given is refused: who got it for one purpose would use it for another (RFC 9700, section 2.3). So is one of an
 //! outside issuer, for which STS has an action of its own.
 
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! What a browser carries from one page of a sign-in to the next, before it has a session.
 //!
 //! A form counts if the browser that sends it has the cookie that came with the page: so no page of another site signs anybody
-//! in as somebody else (login CSRF; threats, O10). The cookie says nothing but which page that was, and is not kept here.
+//! in as somebody else (login CSRF). The cookie says nothing but which page that was, and is not kept here.
 
 use rand::{CryptoRng, RngExt as _};
 

@@ -1,6 +1,6 @@
 //! The form of a request (RFC 6749, appendix B), read the strict way.
 //!
-//! What is there twice is refused: two readers would read two things (section 3.2; threats O13). What is sent empty is as good as
+//! What is there twice is refused: two readers would read two things (section 3.2). What is sent empty is as good as
 //! absent (section 3.1). What is not asked for is ignored, since clients of tomorrow send more than is known today.
 
 use std::collections::BTreeMap;

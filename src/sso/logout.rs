@@ -1,7 +1,7 @@
 //! An application sends a browser to sign out (OpenID Connect RP-Initiated Logout 1.0).
 //!
 //! Whoever is signed in is asked first: a link of any site leads here. Back to an application goes only who came with its name and an
-//! address that it is registered with, letter by letter (threats, O11). The hint is an ID token of ours that may have ended; it says
+//! address that it is registered with, letter by letter (OpenID Connect RP-Initiated Logout 1.0, section 3). The hint is an ID token of ours that may have ended; it says
 //! which application it is, and lets nobody do anything.
 
 use serde::Deserialize;

@@ -24,8 +24,7 @@ use crate::store::{Commit, Intent, Revision, StoreError, sso};
 /// allows less than 600).
 pub const SECONDS: i64 = 300;
 
-/// What every name begins with (RFC 9126, section 2.2). No other is ever taken: who may be asked for a request is nobody
-/// (threats O13).
+/// What every name begins with (RFC 9126, section 2.2). No other is ever taken: who may be asked for a request is nobody.
 pub(super) const URN: &str = "urn:ietf:params:oauth:request_uri:";
 
 /// What shows who the client is, and is no part of what it asks for.

@@ -34,7 +34,7 @@ pub struct Registration {
 /// Our own address, letter by letter as tokens and discovery documents say it: scheme, host and port, and nothing behind.
 ///
 /// It comes from the configuration alone: an address made of what a request says (`Host`, `X-Forwarded-Host`) would be the
-/// sender's (threats O12).
+/// sender's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerUrl(String);
 

@@ -4,13 +4,13 @@
 //! Which token is good for that is narrow on purpose, since who agrees to a role acts for the company:
 //!
 //! - It was given to the command line that this program is ([`cli::ID`]), as a public client, and to no other client: an application
-//!   that somebody signs in to agrees to nothing for them, whatever audience and scope it is registered with (threats 1.4, O5).
+//!   that somebody signs in to agrees to nothing for them, whatever audience and scope it is registered with (RFC 9700, section 2.3).
 //! - It is for this interface ([`audience`]), which no token for STS alone or for an application's own API is (RFC 9068, section 4).
 //! - Its person let the command line do this ([`GRANTS`]): the page that they agreed at says so. Sign-ins of before have to be made anew.
 //! - It is of a sign-in, and shown as it is: tokens that are bound to a key are for requests that prove it, and none is asked for here.
 //!
-//! What a role was assumed for shows no such token: credentials of a session sign, and the token of a role is of no client's (threats
-//! T7). Whether the person showed a second factor, and when, is what their browser's session knew as they signed in.
+//! What a role was assumed for shows no such token: credentials of a session sign, and the token of a role is of no client's.
+//! Whether the person showed a second factor, and when, is what their browser's session knew as they signed in.
 
 use super::access_token::Standing;
 use super::error::Code;

@@ -199,7 +199,7 @@ async fn a_role_is_asked_for_agreed_to_begun_used_and_over_with_its_grant() {
     let keys = credentials(&take(&mut ann).await);
     let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/prod-admin/ann");
     assert_eq!(office.who_is(&keys).await.text("Arn"), arn);
-    // Nothing lasting comes of what is for a while (threats T7).
+    // Nothing lasting comes of what is for a while.
     for action in [&[("Action", "CreateUser"), ("UserName", "eve")][..], &[("Action", "ListRoles")]] {
         office.iam(&keys, action).await.refuses("AccessDenied", "granted for a while");
     }

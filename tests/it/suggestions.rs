@@ -34,6 +34,17 @@ fn suggested(text: &str) -> Vec<String> {
     behind.filter_map(|rest| rest.split_once('`').map(|(words, _)| words.to_owned())).collect()
 }
 
+/// Commands that a guide has on lines of their own, as a shell takes them apart.
+fn shown(text: &str) -> Vec<String> {
+    let text = text.replace("\\\n", " ");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+    let commands = lines.flat_map(|line| line.split(" # ").next().unwrap().split([';', '&', '|', '>', '<']));
+    commands
+        .filter_map(|command| command.trim().trim_start_matches("$ ").strip_prefix("bailey "))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// What clap would say against `words`, as far as it is no value that has yet to be filled in.
 fn wrong(root: &Command, words: &str) -> Option<String> {
     let (mut at, mut behind_an_option) = (root, false);
@@ -67,7 +78,7 @@ fn wrong(root: &Command, words: &str) -> Option<String> {
 #[test]
 fn every_suggested_command_is_taken() {
     let mut all = Vec::new();
-    for under in ["src", "config", "systemd"] {
+    for under in ["src", "config", "systemd", "docs"] {
         files(under, &mut all);
     }
     all.extend(["README.md", "CHANGELOG.md"].map(PathBuf::from));
@@ -78,7 +89,9 @@ fn every_suggested_command_is_taken() {
         let Ok(text) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)) else { continue };
         // Tests suggest nothing to anybody.
         let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
-        for words in suggested(&unfolded(text)) {
+        let guide = file.extension().is_some_and(|kind| kind == "md");
+        let shown = if guide { shown(text) } else { Vec::new() };
+        for words in suggested(&unfolded(text)).into_iter().chain(shown) {
             seen += 1;
             faults.extend(wrong(&root, &words).map(|fault| format!("{}: {fault}", file.display())));
         }

@@ -1,7 +1,7 @@
 //! Whether the time it takes to refuse an encrypted assertion tells why: a key that does not open, one of another length than the cipher's,
 //! or content that was altered. Welch's t-test over many refusals of each, in an order by chance.
 //!
-//! Bleichenbacher's and Manger's attacks need such a difference (threats, S10).
+//! Bleichenbacher's and Manger's attacks need such a difference.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Others agree, or do not.
 //!
-//! Who agrees is another human being than who asks and than who is to have it (threats G1): by the immutable id, and by the number
+//! Who agrees is another human being than who asks and than who is to have it: by the immutable id, and by the number
 //! of the employee, so that two accounts of one person are one. They have to be among those who may at that very moment, and to
 //! have shown a second factor a moment ago. They agree to the digest of what they read: a word that was changed since is not agreed to.
 

@@ -2,7 +2,7 @@
 //!
 //! What a directory says of somebody is not theirs alone: another directory has the same login, and a mail address can be written by
 //! whoever keeps that directory, or by the person. An application that knows people by such a name would take one for the other, so
-//! neither is given it (threats L10). The name here is unique, and so is what we make up.
+//! neither is given it. The name here is unique, and so is what we make up.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -6,7 +6,7 @@
 //! another one begins anew. It stays when the section goes, so that a section that comes back finds what counted, and not what is
 //! published by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 
 use super::metadata::{digest, fitting};
@@ -214,9 +214,35 @@ impl FetchedSp {
 pub(super) struct Declarations {
     all: Vec<DeclaredSp>,
     pins: BTreeMap<SpName, Read<SpPin>>,
+    /// What of the pins counts for their sections.
+    counting: BTreeMap<SpName, SpPin>,
+    /// Where in `all` whoever calls itself so stands: of those whose metadata is beside them first, then of what is pinned, in the order
+    /// of the file.
+    owners: HashMap<String, usize>,
 }
 
 impl Declarations {
+    fn new(all: Vec<DeclaredSp>, pins: BTreeMap<SpName, Read<SpPin>>) -> Self {
+        let counts = |declared: &DeclaredSp| match declared {
+            DeclaredSp::Whole(_) => None,
+            DeclaredSp::Fetched(section) => section.counting(&pins.get(section.name())?.value),
+        };
+        let counting: BTreeMap<_, _> =
+            all.iter().filter_map(|declared| Some((declared.name().clone(), counts(declared)?))).collect();
+        let mut owners = HashMap::new();
+        let whole = |(at, declared): (usize, &DeclaredSp)| match declared {
+            DeclaredSp::Whole(sp) => Some((sp.entity_id.clone(), at)),
+            DeclaredSp::Fetched(_) => None,
+        };
+        let pinned =
+            |(at, declared): (usize, &DeclaredSp)| Some((counting.get(declared.name())?.entity_id.clone(), at));
+        for (entity_id, at) in all.iter().enumerate().filter_map(whole).chain(all.iter().enumerate().filter_map(pinned))
+        {
+            owners.entry(entity_id).or_insert(at);
+        }
+        Self { all, pins, counting, owners }
+    }
+
     /// The one of this name, as the configuration has it.
     pub(super) fn section(&self, name: &SpName) -> Option<&DeclaredSp> {
         self.all.iter().find(|declared| declared.name() == name)
@@ -267,19 +293,14 @@ impl Declarations {
         }
     }
 
-    /// Whose name that is: of those whose metadata is beside them first, then of what is pinned, in the order of the file.
+    /// Whose name that is.
     fn owner(&self, entity_id: &str) -> Option<&DeclaredSp> {
-        let whole = |declared: &&DeclaredSp| matches!(declared, DeclaredSp::Whole(sp) if sp.entity_id == entity_id);
-        let pinned = |declared: &&DeclaredSp| match declared {
-            DeclaredSp::Whole(_) => false,
-            DeclaredSp::Fetched(section) => self.pinned(section).is_some_and(|pin| pin.entity_id == entity_id),
-        };
-        self.all.iter().find(whole).or_else(|| self.all.iter().find(pinned))
+        self.owners.get(entity_id).and_then(|at| self.all.get(*at))
     }
 
     /// What is pinned of a section and counts for it.
-    pub(super) fn pinned(&self, section: &FetchedSp) -> Option<SpPin> {
-        section.counting(&self.pins.get(section.name())?.value)
+    pub(super) fn pinned(&self, section: &FetchedSp) -> Option<&SpPin> {
+        self.counting.get(section.name())
     }
 
     fn standing(&self, declared: &DeclaredSp) -> Standing {
@@ -291,7 +312,7 @@ impl Declarations {
         let Some(pin) = self.pinned(section) else {
             return waits(format!("it waits for its metadata, which is fetched from {}", printable(&section.url)));
         };
-        match section.by(&pin) {
+        match section.by(pin) {
             Err(error) => waits(format!("its metadata and its section do not go together: {error}")),
             Ok(sp) => match self.must_be_alone(&sp) {
                 Err(error) => waits(error.to_string()),
@@ -312,6 +333,6 @@ impl Admin {
                 pins.insert(section.name().clone(), pin);
             }
         }
-        Ok(Declarations { all, pins })
+        Ok(Declarations::new(all, pins))
     }
 }

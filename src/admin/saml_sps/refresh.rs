@@ -2,7 +2,7 @@
 //! section of the configuration names the address, the first that comes from there is pinned.
 //!
 //! Whoever takes over the address of an application's metadata, or the application itself, must not have assertions sent elsewhere
-//! by that alone (threats 1.3). What waits counts for nothing. So a task may write it down, and it is told until somebody decides.
+//! by that alone ([`crate::manual::saml`]). What waits counts for nothing. So a task may write it down, and it is told until somebody decides.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,7 @@ impl Admin {
         let row = declared.row(&name);
         let (pin, revision) = (row.map(|row| row.value.clone()), row.map_or(0, |row| row.revision));
         // What is pinned and does not go with its section goes on to be what newer metadata is held against.
-        let sp = declared.pinned(section).map(|pin| section.by(&pin).or_else(|_| section.bare(&pin))).transpose()?;
+        let sp = declared.pinned(section).map(|pin| section.by(pin).or_else(|_| section.bare(pin))).transpose()?;
         Ok(Held { sp, pin, kept: Kept::Pinned(section.clone()), revision })
     }
 

@@ -3,7 +3,7 @@
 //! Owns their registry, and our side of both flows: the authorization code of OpenID Connect ([`oidc`]) and the response of SAML
 //! ([`saml`]), of one shape, so that pages, invitations and engagements know of one sort. A token is verified as every token of an issuer
 //! is ([`super::federated`]), a response as every response is ([`super::saml`]). Whom it means here is not decided by it: an issuer and a
-//! subject are looked up, and nothing else of it is (threats O9).
+//! subject are looked up, and nothing else of it is.
 //!
 //! ```text
 //!  begin_oidc, begin_saml: what is secret or named so --sealed, in a cookie--+      Pending

@@ -1,6 +1,6 @@
 //! Sign-ins by outside providers that speak SAML: our side of the web browser SSO profile (SAML profiles, section 4.1).
 //!
-//! Nobody signs in by a response that was not asked for (threats S7): somebody else could have it posted by any browser. What is not
+//! Nobody signs in by a response that was not asked for: somebody else could have it posted by any browser. What is not
 //! believed leaves everything as it was: the request and the assertion are spent together, in one act, when they are.
 
 use jiff::SignedDuration;

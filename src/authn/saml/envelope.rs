@@ -38,7 +38,7 @@ pub(super) fn check(claims: &Claims<'_>, expected: Expected<'_>) -> Result<bool,
 fn answers(claims: &Claims<'_>, request: Option<&str>) -> Result<(), Refused> {
     let wrong = |why: String| Err(Refused::new(Rule::InResponseTo, "Response", why));
     let Some(request) = request else {
-        // Whoever answers a request answers the one who made it (threats: unsolicited means no InResponseTo at all).
+        // Whoever answers a request answers the one who made it (SAML profiles, section 4.1.5: an unsolicited one has no InResponseTo at all).
         return if claims.has("InResponseTo") {
             wrong("it answers a request, and none was made".into())
         } else {

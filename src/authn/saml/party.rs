@@ -114,7 +114,7 @@ impl Party {
     }
 
     /// Whether `name`, of `provider`, is one that somebody can be known by: it stays the same, and it is that provider's for us. An
-    /// address of mail is given to the next, and what is made anew each time names nobody (threats O9).
+    /// address of mail is given to the next, and what is made anew each time names nobody.
     pub(in crate::authn) fn can_be_known_by(&self, provider: &IdentityProvider, name: &NameId) -> Result<(), String> {
         match name.format.as_deref() {
             Some(PERSISTENT) => {}

@@ -1,7 +1,7 @@
 //! `/login/with/..`: somebody of another firm signs in by that firm's own provider, of OpenID Connect or SAML, and comes back from it.
 //!
 //! What is begun lies sealed in a cookie of the browser that began it: so nobody is signed in by a link that somebody else made (login
-//! CSRF; threats O10), and nothing is kept here for whoever only opens the page, or sends what nobody vouches for. That leaves the cookie
+//! CSRF), and nothing is kept here for whoever only opens the page, or sends what nobody vouches for. That leaves the cookie
 //! as it was, too: a page of another site can send whatever it likes in anybody's browser.
 
 use std::sync::{Arc, PoisonError};

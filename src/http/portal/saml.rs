@@ -2,7 +2,7 @@
 //!
 //! A form of another site comes without our cookies. So what came is verified where it came, by either binding, and sealed into an
 //! address of ours, where the browser goes on as itself. What leads out is a page that posts to an address that is registered, with a
-//! content policy of its own: no script is run on it but the one that sends its form (threats, S12).
+//! content policy of its own: no script is run on it but the one that sends its form.
 
 use std::sync::Arc;
 

@@ -46,7 +46,7 @@ pub enum ClientAuth {
     None,
 }
 
-/// SHA-256 of a secret of 256 random bits: nobody finds one for it, so that a slow hash would add nothing (threats O14).
+/// SHA-256 of a secret of 256 random bits: nobody finds one for it, so that a slow hash would add nothing.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SecretHash([u8; 32]);

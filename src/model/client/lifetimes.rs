@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ClientError;
 
-/// In seconds. The usual ones are those of threats.md, section 5.
+/// In seconds. Why the usual ones are what they are: [`crate::manual::defaults`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lifetimes {

@@ -1,7 +1,7 @@
 //! Where people are sent back to, and why nowhere else (RFC 9700, section 2.1).
 //!
 //! What is registered is compared as it stands: no pattern, no normal form, nothing that two parsers could read in two ways.
-//! Keycloak, zitadel and OpenAM each lost that by a wildcard, by user-info or by `%25@` (threats O1). The one exception is the
+//! Keycloak, zitadel and OpenAM each lost that by a wildcard, by user-info or by `%25@` (RFC 9700, section 4.1.3). The one exception is the
 //! port of a loopback address, which a program on somebody's device cannot know beforehand (RFC 8252, section 7.3).
 
 use std::fmt;

@@ -74,7 +74,7 @@ impl Sso {
     }
 }
 
-/// An address of the metadata: what a request says chooses among those, and brings none of its own (threats, S12).
+/// An address of the metadata: what a request says chooses among those, and brings none of its own.
 fn consumer(known: &Known, wanted: &Consumer) -> Result<String, SamlError> {
     let found = match wanted {
         Consumer::Usual => known.metadata.default_acs(),

@@ -18,9 +18,9 @@
 //!  metadata      who we are to service providers
 //! ```
 //!
-//! A response goes to an address that the registered metadata has, by POST, and nowhere else (threats, S12). What is wrong before that
+//! A response goes to an address that the registered metadata has, by POST, and nowhere else. What is wrong before that
 //! address is known is told to the person in front of the browser and to nobody else. Each response leaves a record with the assertion's
-//! ID, in the same commit that spends the request (threats, S11, S7).
+//! ID, in the same commit that spends the request.
 
 mod answer;
 mod asked;

@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::model::saml_sp::NameId;
 use crate::saml_xml::{ASSERTION, Element, HTTP_POST, PROTOCOL, XmlError, instant};
 
-/// How old a message may be, and how far clocks may be apart: five minutes and one (threats, table of defaults).
+/// How old a message may be, and how far clocks may be apart: five minutes and one ([`crate::manual::defaults`]).
 const OLDEST: SignedDuration = SignedDuration::from_secs(360);
 /// How far ahead of ours a clock may be.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
