@@ -10,6 +10,8 @@
 //!  master key (credential or file) --seals--> sealing keys 1, 2, .. (store) --seal--> secrets, signing and session keys (store)
 //! ```
 //!
+//! `ring` holds the sealing keys that are open; `rotation` has the next one take over.
+//!
 //! The cipher is AES-256-GCM-SIV (RFC 8452): should a nonce ever come twice, a copied virtual machine being the way that
 //! happens, it gives away that two texts are equal, and nothing else. What is sealed is bound to the number of its key and
 //! to its owner, so a row that is put in the place of another does not open.
