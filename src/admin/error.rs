@@ -3,7 +3,7 @@
 use super::iam::reports::ReportError;
 use crate::audit::AuditError;
 use crate::authn::password::PasswordError;
-use crate::authn::saml::{MetadataError, Unfetched};
+use crate::authn::saml::{MetadataError, MetadataFetchError};
 use crate::authn::webauthn::CeremonyError;
 use crate::base::{Fault, Faulty};
 use crate::directory::DirectoryError;
@@ -114,7 +114,7 @@ pub enum AdminError {
     SamlMetadata(#[from] MetadataError),
     /// Its metadata could not be fetched.
     #[error("no metadata was fetched: {0}")]
-    Unfetched(#[from] Unfetched),
+    Unfetched(#[from] MetadataFetchError),
     /// A report is not there to be shown.
     #[error(transparent)]
     Report(#[from] ReportError),

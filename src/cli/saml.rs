@@ -18,7 +18,7 @@ use super::iam::read;
 use super::output::{Format, Output, moment};
 use super::session::{Session, encoded};
 use crate::admin::saml_sps::idp::{IdpKey, IdpView};
-use crate::authn::saml::{Also, Expected, IdentityProvider, Refused, SamlAssertion, ServiceProvider, judge};
+use crate::authn::saml::{Also, Expected, IdentityProvider, ResponseError, SamlAssertion, ServiceProvider, judge};
 use crate::base::Timestamp;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::text::printable;
@@ -88,7 +88,7 @@ pub fn verify(global: &Global, verb: Verify) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn judged(verb: Verify) -> anyhow::Result<Result<SamlAssertion, Refused>> {
+fn judged(verb: Verify) -> anyhow::Result<Result<SamlAssertion, ResponseError>> {
     let provider = IdentityProvider::pick(&read(&verb.idp_metadata)?, verb.entity_id.as_deref())
         .with_context(|| format!("cannot use {}", verb.idp_metadata.display()))?;
     let own = ServiceProvider {
@@ -216,7 +216,10 @@ struct Said<'a> {
     values: &'a [String],
 }
 
-fn print<W: std::io::Write>(judged: &Result<SamlAssertion, Refused>, output: &mut Output<W>) -> std::io::Result<()> {
+fn print<W: std::io::Write>(
+    judged: &Result<SamlAssertion, ResponseError>,
+    output: &mut Output<W>,
+) -> std::io::Result<()> {
     let judgement = match judged {
         Ok(assertion) => Judgement { accepted: true, of: Of::Accepted(accepted(assertion)) },
         Err(refused) => Judgement {

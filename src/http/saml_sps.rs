@@ -15,7 +15,7 @@ use crate::admin::saml_sps::refresh::{Confirmation, Refreshed};
 use crate::admin::saml_sps::report::Report;
 use crate::admin::saml_sps::{NewSp, SpChange, SpView};
 use crate::admin::{Admin, AdminError};
-use crate::authn::saml::Unfetched;
+use crate::authn::saml::MetadataFetchError;
 use crate::gate::Operation;
 
 pub(super) fn add(routes: Routes) -> Routes {
@@ -89,7 +89,7 @@ async fn create(
     work(&app, move |admin| Ok(admin.create_sp(allowed, &new, fetched)?.told(us))).await
 }
 
-async fn fetched(app: &App, url: Option<&str>) -> Option<Result<String, Unfetched>> {
+async fn fetched(app: &App, url: Option<&str>) -> Option<Result<String, MetadataFetchError>> {
     match url {
         Some(url) => Some(app.admin.sp_fetcher.get(url).await),
         None => None,

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use bailey::authn::saml::{Expected, IdentityProvider, Refused, SamlAssertion, ServiceProvider, judge};
+use bailey::authn::saml::{Expected, IdentityProvider, ResponseError, SamlAssertion, ServiceProvider, judge};
 use bailey::base::Timestamp;
 use bailey::saml_xml::DecryptionKey;
 use base64::Engine as _;
@@ -196,7 +196,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// The judgement on `xml`, at the usual moment.
-pub(crate) fn judged(xml: &str) -> Result<SamlAssertion, Refused> {
+pub(crate) fn judged(xml: &str) -> Result<SamlAssertion, ResponseError> {
     judge(xml, Expected { provider: &PROVIDER, own: &OWN, request: Some(REQUEST) }, now())
 }
 

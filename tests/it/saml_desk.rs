@@ -1,6 +1,6 @@
 //! Bailey as an identity provider, and a service provider in the tests' hands: what it asks, signed or not, and what it is answered.
 
-use bailey::authn::saml::{Expected, IdentityProvider, Refused, SamlAssertion, ServiceProvider, judge};
+use bailey::authn::saml::{Expected, IdentityProvider, ResponseError, SamlAssertion, ServiceProvider, judge};
 use bailey::base::Timestamp;
 use bailey::base::clock::{Clock as _, SystemClock};
 use bailey::saml_xml::{DecryptionKey, Node, RSA_SHA256, Signer as Signing, deflate};
@@ -160,7 +160,7 @@ pub(crate) async fn judged(
     desk: &Desk,
     xml: &str,
     (acs, request): (&str, Option<&str>),
-) -> Result<SamlAssertion, Refused> {
+) -> Result<SamlAssertion, ResponseError> {
     let provider = IdentityProvider::read(&metadata(desk).await).unwrap();
     let key = Some(DecryptionKey::from_pem(&STRANGER.key_pem).unwrap());
     let own = ServiceProvider { key, ..ServiceProvider::new(SP, acs) };

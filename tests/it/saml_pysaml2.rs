@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bailey::authn::saml::{Expected, IdentityProvider, Refused, SamlAssertion, judge};
+use bailey::authn::saml::{Expected, IdentityProvider, ResponseError, SamlAssertion, judge};
 use bailey::base::clock::{Clock as _, SystemClock};
 
 use crate::saml_bed::{ALICE, IDP, REQUEST, RSA, STRANGER, own_with_key};
@@ -37,7 +37,7 @@ fn responses_of_pysaml2_are_accepted_and_altered_ones_are_not() {
     assert_eq!(provider.entity_id(), IDP);
     assert_eq!((provider.sign_on().len(), provider.logout().len()), (1, 1));
     let own = own_with_key(&STRANGER);
-    let judge = |text: &str| -> Result<SamlAssertion, Refused> {
+    let judge = |text: &str| -> Result<SamlAssertion, ResponseError> {
         judge(text, Expected { provider: &provider, own: &own, request: Some(REQUEST) }, SystemClock.now())
     };
     for (name, response, assertion, encrypted) in [

@@ -27,7 +27,7 @@ use report::{Known, Report};
 use super::clients::Source;
 use super::iam::{Change, fits};
 use super::{Admin, AdminError};
-use crate::authn::saml::{SpMetadata, Unfetched};
+use crate::authn::saml::{MetadataFetchError, SpMetadata};
 use crate::base::Timestamp;
 use crate::base::text::printable;
 use crate::gate::Authorized;
@@ -114,7 +114,7 @@ impl Admin {
         &self,
         asked: Authorized,
         new: &NewSp,
-        fetched: Option<Result<String, Unfetched>>,
+        fetched: Option<Result<String, MetadataFetchError>>,
     ) -> Result<SpView, AdminError> {
         self.change(asked, |change| {
             new.single()?;
@@ -144,7 +144,7 @@ impl Admin {
         &self,
         asked: Authorized,
         said: &SpChange,
-        fetched: Option<Result<String, Unfetched>>,
+        fetched: Option<Result<String, MetadataFetchError>>,
     ) -> Result<SpView, AdminError> {
         let which = asked.resource().to_owned();
         self.change(asked, |change| {

@@ -14,7 +14,7 @@ use crate::admin::clients::Source;
 use crate::admin::told::Happened;
 use crate::admin::{Admin, AdminError};
 use crate::audit::{Event, Outcome};
-use crate::authn::saml::{SpMetadata, Unfetched};
+use crate::authn::saml::{MetadataFetchError, SpMetadata};
 use crate::base::Timestamp;
 use crate::base::clock::expired;
 use crate::base::text::printable;
@@ -214,7 +214,11 @@ impl Admin {
     /// # Errors
     /// When there is no such service provider, the configuration declares it with its metadata, what was fetched is of no use, or a
     /// part fails.
-    pub fn refresh_sp(&self, asked: Authorized, fetched: Result<String, Unfetched>) -> Result<Refreshed, AdminError> {
+    pub fn refresh_sp(
+        &self,
+        asked: Authorized,
+        fetched: Result<String, MetadataFetchError>,
+    ) -> Result<Refreshed, AdminError> {
         let which = asked.resource().to_owned();
         let refreshed = self.change(asked, |change| {
             let held = self.sp_held(change.snapshot, &which)?;

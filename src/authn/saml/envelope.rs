@@ -1,15 +1,15 @@
 //! The response around the assertion: it may be unsigned, and is looked at only to refuse.
 
+use super::error::{ResponseError, Rule};
 use super::judge::Expected;
-use super::refused::{Refused, Rule};
 use crate::saml_xml::{Claim, Claims};
 
 /// The one good status (SAML core, section 3.2.2.2).
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
 /// Refuses a response that is not for us, or in which nobody was signed in. Says whether it names its destination.
-pub(super) fn check(claims: &Claims<'_>, expected: Expected<'_>) -> Result<bool, Refused> {
-    let wrong = |rule, why: String| Err(Refused::new(rule, "Response", why));
+pub(super) fn check(claims: &Claims<'_>, expected: Expected<'_>) -> Result<bool, ResponseError> {
+    let wrong = |rule, why: String| Err(ResponseError::new(rule, "Response", why));
     match claims.attribute("Version", "2.0") {
         Claim::AsWanted => {}
         Claim::Absent => return wrong(Rule::Version, "it does not say its version".to_owned()),
@@ -35,8 +35,8 @@ pub(super) fn check(claims: &Claims<'_>, expected: Expected<'_>) -> Result<bool,
     }
 }
 
-fn answers(claims: &Claims<'_>, request: Option<&str>) -> Result<(), Refused> {
-    let wrong = |why: String| Err(Refused::new(Rule::InResponseTo, "Response", why));
+fn answers(claims: &Claims<'_>, request: Option<&str>) -> Result<(), ResponseError> {
+    let wrong = |why: String| Err(ResponseError::new(Rule::InResponseTo, "Response", why));
     let Some(request) = request else {
         // Whoever answers a request answers the one who made it (SAML profiles, section 4.1.5: an unsolicited one has no InResponseTo at all).
         return if claims.has("InResponseTo") {

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::mapped;
 use super::{
-    AssertionDecryption, Expected, IdentityProvider, MetadataError, Refused, Rule, SamlAssertion, ServiceProvider,
-    judge,
+    AssertionDecryption, Expected, IdentityProvider, MetadataError, ResponseError, Rule, SamlAssertion,
+    ServiceProvider, judge,
 };
 use crate::authn::federated::SessionTags;
 use crate::base::text::printable;
@@ -59,7 +59,7 @@ pub enum SamlIdentityError {
     },
     /// It breaks a rule.
     #[error("the SAML response is not accepted: {0}")]
-    Refused(Refused),
+    Refused(ResponseError),
     /// It is good, and says something that cannot be used.
     #[error("the attribute `{attribute}` is not accepted: {why}")]
     Rejected {

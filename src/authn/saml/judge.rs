@@ -1,8 +1,8 @@
 //! The judgement on a response, from the text to the proof.
 
 use super::conditions::{self, Window};
+use super::error::{ResponseError, Rule};
 use super::metadata::IdentityProvider;
-use super::refused::{Refused, Rule};
 use super::statements::{self, Authentication};
 use super::{LONGEST, SKEW, SamlAssertion, ServiceProvider, Signed, envelope, instant, subject};
 use crate::base::Timestamp;
@@ -25,10 +25,10 @@ pub struct Expected<'a> {
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn judge(text: &str, expected: Expected<'_>, now: Timestamp) -> Result<SamlAssertion, Refused> {
+pub fn judge(text: &str, expected: Expected<'_>, now: Timestamp) -> Result<SamlAssertion, ResponseError> {
     let Expected { provider, own, .. } = expected;
     if let Some(end) = provider.valid_until().filter(|end| now >= *end) {
-        return Err(Refused::new(Rule::Metadata, "EntityDescriptor", format!("it was valid until {end}")));
+        return Err(ResponseError::new(Rule::Metadata, "EntityDescriptor", format!("it was valid until {end}")));
     }
     let message = Message::parse(text)?;
     let addressed = envelope::check(&message.claims(), expected)?;
@@ -36,28 +36,28 @@ pub fn judge(text: &str, expected: Expected<'_>, now: Timestamp) -> Result<SamlA
     let covered = message.cover(provider.keys(), &opening)?;
     if provider.decryption().is_required() && !covered.encrypted() {
         let why = "it is not encrypted, and assertions of this provider have to be";
-        return Err(Refused::new(Rule::Encryption, "Assertion", why));
+        return Err(ResponseError::new(Rule::Encryption, "Assertion", why));
     }
     if covered.response_signed() && !addressed {
         let why = "a signed response has to say its Destination (SAML bindings, section 3.5.5.2)";
-        return Err(Refused::new(Rule::Destination, "Response", why));
+        return Err(ResponseError::new(Rule::Destination, "Response", why));
     }
     assertion(&covered, expected, now)
 }
 
-fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Result<SamlAssertion, Refused> {
+fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Result<SamlAssertion, ResponseError> {
     let assertion = covered.assertion();
     known(covered)?;
     if assertion.attribute("Version") != Some("2.0") {
-        return Err(Refused::at(Rule::Version, assertion, "its version is not 2.0"));
+        return Err(ResponseError::at(Rule::Version, assertion, "its version is not 2.0"));
     }
-    let id = assertion.attribute("ID").ok_or_else(|| Refused::at(Rule::Structure, assertion, "it has no ID"))?;
+    let id = assertion.attribute("ID").ok_or_else(|| ResponseError::at(Rule::Structure, assertion, "it has no ID"))?;
     let issuer = issuer(assertion, expected.provider)?;
     let issued = instant::required(assertion, "IssueInstant")?;
     instant::not_ahead(assertion, "IssueInstant", issued, now)?;
     if now >= later(instant::latest_use(issued), SKEW) {
         let why = format!("it was made at {issued}, and is taken for {} s: here it is {now}", LONGEST.as_secs());
-        return Err(Refused::at(Rule::Time, assertion, why).over());
+        return Err(ResponseError::at(Rule::Time, assertion, why).over());
     }
     let (name_id, delivered) = subject::check(assertion, expected, now)?;
     let Window { until } = conditions::check(assertion, expected.own, now)?;
@@ -85,28 +85,28 @@ fn assertion(covered: &Covered, expected: Expected<'_>, now: Timestamp) -> Resul
 }
 
 /// What may stand in an assertion. Advice is left out: it holds assertions of others.
-fn known(covered: &Covered) -> Result<(), Refused> {
+fn known(covered: &Covered) -> Result<(), ResponseError> {
     const KNOWN: [&str; 5] = ["Issuer", "Subject", "Conditions", "AuthnStatement", "AttributeStatement"];
     for part in covered.parts()? {
         let known = part.is(SIGNATURE, "Signature") || KNOWN.iter().any(|name| part.is(ASSERTION, name));
         if !known {
-            return Err(Refused::at(Rule::Structure, part, "nothing of that name is understood here"));
+            return Err(ResponseError::at(Rule::Structure, part, "nothing of that name is understood here"));
         }
     }
     Ok(())
 }
 
-fn issuer(assertion: Element<'_>, provider: &IdentityProvider) -> Result<String, Refused> {
+fn issuer(assertion: Element<'_>, provider: &IdentityProvider) -> Result<String, ResponseError> {
     /// What the issuer's name is, if that is said (SAML core, section 8.3.6).
     const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 
     let issuer = assertion.one(ASSERTION, "Issuer")?;
     if issuer.attribute("Format").is_some_and(|format| format != ENTITY) {
-        return Err(Refused::at(Rule::Issuer, issuer, "its Format is not that of an entity"));
+        return Err(ResponseError::at(Rule::Issuer, issuer, "its Format is not that of an entity"));
     }
     let name = issuer.text()?;
     if name == provider.entity_id() {
         return Ok(name);
     }
-    Err(Refused::at(Rule::Issuer, issuer, format!("`{name}` is not `{}`", provider.entity_id())))
+    Err(ResponseError::at(Rule::Issuer, issuer, format!("`{name}` is not `{}`", provider.entity_id())))
 }

@@ -20,7 +20,7 @@ pub struct SpFetcher {
 
 /// Why no metadata came.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfetched {
+pub enum MetadataFetchError {
     /// The address is none.
     #[error("`{0}` is no address that metadata is fetched from: write https://..")]
     Address(String),
@@ -64,10 +64,10 @@ impl SpFetcher {
     ///
     /// # Errors
     /// When it is no address, may not be reached, or no text comes.
-    pub async fn get(&self, url: &str) -> Result<String, Unfetched> {
-        let address = Url::parse(url).map_err(|_| Unfetched::Address(printable(url).into_owned()))?;
+    pub async fn get(&self, url: &str) -> Result<String, MetadataFetchError> {
+        let address = Url::parse(url).map_err(|_| MetadataFetchError::Address(printable(url).into_owned()))?;
         let reach = self.reach.read().unwrap_or_else(PoisonError::into_inner).clone();
         let bytes = self.client.get(&address, &reach, LARGEST).await?;
-        String::from_utf8(bytes).map_err(|_| Unfetched::NoText(printable(url).into_owned()))
+        String::from_utf8(bytes).map_err(|_| MetadataFetchError::NoText(printable(url).into_owned()))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::error::{ResponseError, Rule};
 use super::instant;
-use super::refused::{Refused, Rule};
 use crate::base::Timestamp;
 use crate::saml_xml::{ASSERTION, Element};
 
@@ -32,12 +32,12 @@ pub(super) struct Authentication {
 }
 
 /// The one statement of authentication (SAML profiles, section 4.1.4.2: at least one; of several, nobody could say which counts).
-pub(super) fn authentication(assertion: Element<'_>, now: Timestamp) -> Result<Authentication, Refused> {
+pub(super) fn authentication(assertion: Element<'_>, now: Timestamp) -> Result<Authentication, ResponseError> {
     let statement = match assertion.all(ASSERTION, "AuthnStatement")?.as_slice() {
         [statement] => *statement,
         all => {
             let why = format!("there has to be one AuthnStatement; here are {}", all.len());
-            return Err(Refused::at(Rule::Authentication, assertion, why));
+            return Err(ResponseError::at(Rule::Authentication, assertion, why));
         }
     };
     let at = instant::required(statement, "AuthnInstant")?;
@@ -57,20 +57,20 @@ pub(super) fn authentication(assertion: Element<'_>, now: Timestamp) -> Result<A
 }
 
 /// All attributes. One that stands twice is refused: who takes the first and who takes the last would know two people.
-pub(super) fn attributes(assertion: Element<'_>) -> Result<Vec<Attribute>, Refused> {
+pub(super) fn attributes(assertion: Element<'_>) -> Result<Vec<Attribute>, ResponseError> {
     let (mut attributes, mut names, mut count) = (Vec::new(), HashSet::new(), 0);
     for statement in assertion.all(ASSERTION, "AttributeStatement")? {
         for element in statement.children()? {
             if !element.is(ASSERTION, "Attribute") {
-                return Err(Refused::at(Rule::Structure, element, "nothing of that name is understood here"));
+                return Err(ResponseError::at(Rule::Structure, element, "nothing of that name is understood here"));
             }
             let attribute = attribute(element)?;
             count += 1 + attribute.values.len();
             if !names.insert(attribute.name.clone()) {
-                return Err(Refused::at(Rule::Structure, element, format!("`{}` stands twice", attribute.name)));
+                return Err(ResponseError::at(Rule::Structure, element, format!("`{}` stands twice", attribute.name)));
             }
             if count > MOST {
-                return Err(Refused::at(
+                return Err(ResponseError::at(
                     Rule::Limit,
                     element,
                     format!("there are more than {MOST} attributes and values"),
@@ -82,13 +82,13 @@ pub(super) fn attributes(assertion: Element<'_>) -> Result<Vec<Attribute>, Refus
     Ok(attributes)
 }
 
-fn attribute(element: Element<'_>) -> Result<Attribute, Refused> {
+fn attribute(element: Element<'_>) -> Result<Attribute, ResponseError> {
     let name = element.attribute("Name").filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| Refused::at(Rule::Structure, element, "an attribute without a name"))?;
+    let name = name.ok_or_else(|| ResponseError::at(Rule::Structure, element, "an attribute without a name"))?;
     let mut values = Vec::new();
     for child in element.children()? {
         if !child.is(ASSERTION, "AttributeValue") {
-            return Err(Refused::at(Rule::Structure, child, "nothing of that name is understood here"));
+            return Err(ResponseError::at(Rule::Structure, child, "nothing of that name is understood here"));
         }
         values.push(child.text()?);
     }

@@ -1,8 +1,8 @@
 //! Whom an assertion is about, and that it was delivered where it should be.
 
+use super::error::{ResponseError, Rule};
 use super::instant;
 use super::judge::Expected;
-use super::refused::{Refused, Rule};
 use crate::base::Timestamp;
 use crate::base::text::hidden;
 use crate::saml_xml::{ASSERTION, Element};
@@ -36,16 +36,16 @@ pub(super) fn check(
     assertion: Element<'_>,
     expected: Expected<'_>,
     now: Timestamp,
-) -> Result<(NameId, Delivered), Refused> {
+) -> Result<(NameId, Delivered), ResponseError> {
     let subject = assertion.one(ASSERTION, "Subject")?;
     for child in subject.children()? {
         if !child.is(ASSERTION, "NameID") && !child.is(ASSERTION, "SubjectConfirmation") {
-            return Err(Refused::at(Rule::Subject, child, "a subject is taken by its NameID alone"));
+            return Err(ResponseError::at(Rule::Subject, child, "a subject is taken by its NameID alone"));
         }
     }
     let name = name(subject.one(ASSERTION, "NameID")?)?;
     let confirmations = subject.all(ASSERTION, "SubjectConfirmation")?;
-    let mut last = Err(Refused::at(Rule::Confirmation, subject, "nothing confirms it"));
+    let mut last = Err(ResponseError::at(Rule::Confirmation, subject, "nothing confirms it"));
     // One that holds is enough (SAML core, section 2.4.1); of several that do not, the last one says why.
     for confirmation in confirmations {
         last = confirmed(confirmation, expected, now);
@@ -56,12 +56,12 @@ pub(super) fn check(
     Ok((name, last?))
 }
 
-fn name(element: Element<'_>) -> Result<NameId, Refused> {
+fn name(element: Element<'_>) -> Result<NameId, ResponseError> {
     let value = element.text()?;
     let odd = |c: char| c.is_control() || hidden(c);
     if value.is_empty() || value.trim() != value || value.contains(odd) || value.chars().count() > LONGEST_NAME {
         let why = format!("a name has 1 to {LONGEST_NAME} characters, none hidden, and no blanks around it");
-        return Err(Refused::at(Rule::Subject, element, why));
+        return Err(ResponseError::at(Rule::Subject, element, why));
     }
     let said = |name| element.attribute(name).map(str::to_owned);
     Ok(NameId {
@@ -73,31 +73,31 @@ fn name(element: Element<'_>) -> Result<NameId, Refused> {
 }
 
 /// One confirmation (SAML profiles, section 4.1.4.2): delivered to us, in time, for that request.
-fn confirmed(confirmation: Element<'_>, expected: Expected<'_>, now: Timestamp) -> Result<Delivered, Refused> {
+fn confirmed(confirmation: Element<'_>, expected: Expected<'_>, now: Timestamp) -> Result<Delivered, ResponseError> {
     if confirmation.attribute("Method") != Some(BEARER) {
-        return Err(Refused::at(Rule::Confirmation, confirmation, "its method is not `bearer`"));
+        return Err(ResponseError::at(Rule::Confirmation, confirmation, "its method is not `bearer`"));
     }
     let facts = confirmation.one(ASSERTION, "SubjectConfirmationData")?;
     let recipient = match facts.attribute("Recipient") {
         Some(recipient) if expected.own.is_at(recipient) => recipient,
         Some(recipient) => {
             let why = format!("it is for `{recipient}`, not for `{}`", expected.own.acs);
-            return Err(Refused::at(Rule::Recipient, facts, why));
+            return Err(ResponseError::at(Rule::Recipient, facts, why));
         }
-        None => return Err(Refused::at(Rule::Recipient, facts, "it does not say whom it is for")),
+        None => return Err(ResponseError::at(Rule::Recipient, facts, "it does not say whom it is for")),
     };
     match (facts.attribute("InResponseTo"), expected.request) {
         (said, wanted) if said == wanted => {}
         (Some(_), None) => {
-            return Err(Refused::at(Rule::InResponseTo, facts, "it answers a request, and none was made"));
+            return Err(ResponseError::at(Rule::InResponseTo, facts, "it answers a request, and none was made"));
         }
         (said, wanted) => {
             let why = format!("it answers `{}`, not `{}`", said.unwrap_or("no request"), wanted.unwrap_or_default());
-            return Err(Refused::at(Rule::InResponseTo, facts, why));
+            return Err(ResponseError::at(Rule::InResponseTo, facts, why));
         }
     }
     if facts.attribute("NotBefore").is_some() {
-        return Err(Refused::at(Rule::Confirmation, facts, "a bearer's confirmation must not say NotBefore"));
+        return Err(ResponseError::at(Rule::Confirmation, facts, "a bearer's confirmation must not say NotBefore"));
     }
     let until = instant::required(facts, "NotOnOrAfter")?;
     instant::not_over(facts, "NotOnOrAfter", until, now)?;

@@ -8,7 +8,7 @@ use crate::saml_xml::{Element, Kind, XmlError};
 /// Why a response makes nobody: by which rule, where, and what is wrong. For whoever runs this, and for logs; it holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {place}: {why}")]
-pub struct Refused {
+pub struct ResponseError {
     rule: Rule,
     place: String,
     why: String,
@@ -98,7 +98,7 @@ impl fmt::Display for Rule {
     }
 }
 
-impl Refused {
+impl ResponseError {
     pub(super) fn new(rule: Rule, place: impl Into<String>, why: impl Into<String>) -> Self {
         Self { rule, place: place.into(), why: why.into(), over: false }
     }
@@ -137,7 +137,7 @@ impl Refused {
     }
 }
 
-impl From<XmlError> for Refused {
+impl From<XmlError> for ResponseError {
     fn from(error: XmlError) -> Self {
         let rule = match error.kind() {
             Kind::Algorithm => Rule::Algorithm,
@@ -152,7 +152,7 @@ impl From<XmlError> for Refused {
     }
 }
 
-impl Faulty for Refused {
+impl Faulty for ResponseError {
     fn fault(&self) -> Fault {
         if self.rule == Rule::Metadata { Fault::Operator } else { Fault::Caller }
     }
