@@ -86,11 +86,9 @@ impl Sso {
 
 /// Whom a request means, and which of their sessions: all, if it names none.
 fn whom(root: Element<'_>, now: Timestamp) -> Result<(String, Vec<String>), SamlError> {
-    if let Some(end) = root.attribute("NotOnOrAfter") {
-        if instant(end).is_none_or(|end| expired(end.saturating_add(SignedDuration::from_mins(1)).unwrap_or(end), now))
-        {
-            return Err(SamlError::asked("The application's request is over (NotOnOrAfter)."));
-        }
+    let is_over = |end: &str| instant(end).is_none_or(|end| expired(later(end, SignedDuration::from_mins(1)), now));
+    if root.attribute("NotOnOrAfter").is_some_and(is_over) {
+        return Err(SamlError::asked("The application's request is over (NotOnOrAfter)."));
     }
     let name = root.at_most_one(ASSERTION, "NameID").map_err(|error| odd(&error))?;
     let name = name.ok_or_else(|| {
