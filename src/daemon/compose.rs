@@ -185,8 +185,8 @@ pub fn parts(
     let mint = mint_of(&admin, config.sessions.templates);
     let logins = Logins::new(login_parts(&admin), config.login);
     logins.passkeys().follow(party(&config.sso, config.https.as_ref()).as_ref(), config.portal.passwordless);
-    let providers = Arc::new(Providers::new(config.providers, admin.sessions.outside()));
     let app = App {
+        providers: Arc::new(Providers::new(config.providers, admin.sessions.outside())),
         admin,
         mint,
         sts_settings: RwLock::new(config.sts),
@@ -194,7 +194,6 @@ pub fn parts(
         sso_settings: RwLock::new(config.sso),
         devices: Arc::default(),
         machines: Arc::new(MachineIssuers::new(config.machine_issuers)),
-        providers,
         kerberos: Acceptor::new(config.kerberos.replay_cache(&config.state_directory)),
         logins,
         store: ready.store,
