@@ -77,6 +77,9 @@ pub enum IdpVerb {
         provider: String,
     },
     /// Take other metadata for good: what waits, by its digest, or a file
+    #[command(
+        override_usage = "bailey idp confirm <PROVIDER> <DIGEST>\n       bailey idp confirm <PROVIDER> --metadata <FILE>"
+    )]
     Confirm {
         /// Name or ARN
         provider: String,

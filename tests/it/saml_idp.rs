@@ -366,7 +366,7 @@ fn the_command_line_keeps_providers() {
     bailey.ok(&["idp", "confirm", "Corp", "--metadata", other]);
     let shown: Value = serde_json::from_str(&bailey.ok(&["--output", "json", "idp", "show", "Corp"])).unwrap();
     assert_eq!(shown["certificates"], certificates(&[&STRANGER]));
-    assert!(bailey.ok(&["idp", "remove", "Corp"]).contains("removed"));
+    assert!(bailey.ok(&["idp", "remove", "Corp"]).contains("deleted"));
     let many = bailey.path("federation.xml");
     std::fs::write(&many, federation(&[metadata(&[&RSA])])).unwrap();
     let added = bailey.json(&["idp", "add", "Corp", "--metadata", many.to_str().unwrap(), "--entity-id", IDP]);

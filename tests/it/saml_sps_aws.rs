@@ -102,8 +102,12 @@ fn the_script_for_aws_makes_what_is_missing_and_leaves_what_is_there() {
     bailey.ok(&["role", "create", "Old"]);
     let script = bailey.ok(&["sp", "aws-setup", "aws"]);
     let said = aws.runs(&script);
+    assert!(
+        said.contains("role Old trusts others. To keep them, add the statement of bailey-trust-123456789012.json"),
+        "{said}"
+    );
     assert!(!aws.trusted("Old").contains(PROVIDER));
-    let (_, offered) = said.split_once("role Old trusts others. To have it trust Bailey alone: ").unwrap();
+    let (_, offered) = said.split_once("; to have it trust Bailey alone: ").unwrap();
     aws.runs(offered.lines().next().unwrap());
     assert!(aws.trusted("Old").contains(PROVIDER));
     assert!(aws.runs(&script).contains("role Old trusts Bailey\n"));

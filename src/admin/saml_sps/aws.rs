@@ -109,7 +109,9 @@ fn trusting(role: &Role, provider: &AwsProvider, file: &str) -> String {
     };
     let asked = format!("aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument --output json");
     let update = format!("aws iam update-assume-role-policy --role-name {name} --policy-document file://{file}");
-    let said = format!("role {name} trusts others. To have it trust Bailey alone: {update}");
+    let said = format!(
+        "role {name} trusts others. To keep them, add the statement of {file} to its trust policy; to have it trust Bailey alone: {update}"
+    );
     format!(
         "if trust=$({asked} 2> /dev/null); then\n  \
          case $trust in\n  \

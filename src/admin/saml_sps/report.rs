@@ -194,8 +194,8 @@ impl Report {
         if sp.name_id == NameId::Persistent {
             // What node-saml does where nobody sets another.
             self.say(
-                "a request for names of another kind is refused (InvalidNameIDPolicy), emailAddress among them: set persistent or none \
-                 there (`identifierFormat: null` with node-saml), or `--name-id emailAddress` here",
+                "a request for another kind of name than persistent or transient is refused (InvalidNameIDPolicy); node-saml asks \
+                 for emailAddress: set `identifierFormat: null` there, or `--name-id emailAddress` here",
             );
         }
         if !read.knows_people_by(sp.name_id.format()) {
