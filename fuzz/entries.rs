@@ -2,7 +2,7 @@
 //! try every seed once.
 //!
 //! Each entry ends without a panic and soon. Where something is accepted, more is asked of it: what a key signed is accepted as it was signed
-//! and in no other words. The private keys of the seeds are kept by nobody, so nothing else can be signed by them.
+//! and in no other words. The private keys that signed the seeds are kept by nobody, so nothing else can be signed by them.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,8 @@ use bailey::authn::saml::{Expected, IdentityProvider, ServiceProvider, SpMetadat
 use bailey::authn::sigv4::{self, Body, Claim, Request};
 use bailey::base::{Secret, Timestamp};
 use bailey::policy::{Document, Kind, lint};
-use bailey::saml_xml::{Asking, Asks, LARGEST, PinnedKeys, inflate};
+use bailey::saml_xml::{Asked, Asking, Asks, DecryptionKey, LARGEST, PinnedKeys, inflate};
+use bailey::sso::saml::Sent;
 
 /// What is given something.
 type Entry = fn(&[u8]);
@@ -23,6 +24,7 @@ pub(crate) const ALL: &[(&str, Entry)] = &[
     ("jwt", jwt),
     ("policy", policy),
     ("saml_metadata", saml_metadata),
+    ("saml_redirect", saml_redirect),
     ("saml_request", saml_request),
     ("saml_response", saml_response),
     ("sigv4", sigv4),
@@ -33,14 +35,22 @@ static PROVIDER: LazyLock<IdentityProvider> = LazyLock::new(|| {
     IdentityProvider::read(include_str!("seeds/saml_metadata/identity-provider.xml"))
         .expect("the provider of the seeds")
 });
-static OWN: LazyLock<ServiceProvider> =
-    LazyLock::new(|| ServiceProvider::new("https://bailey.test/saml", "https://bailey.test/saml/acs"));
+/// Us, with the key in `own.pem`, which opens what is encrypted for us and signs nothing.
+pub(crate) static OWN: LazyLock<ServiceProvider> = LazyLock::new(|| ServiceProvider {
+    key: Some(DecryptionKey::from_pem(include_str!("own.pem")).expect("our key")),
+    ..ServiceProvider::new("https://bailey.test/saml", "https://bailey.test/saml/acs")
+});
+/// The application of the seeds, by whose key its requests are signed.
+static SERVICE: LazyLock<SpMetadata> = LazyLock::new(|| {
+    SpMetadata::read(include_str!("seeds/saml_metadata/service-provider.xml"), None).expect("the service of the seeds")
+});
+const ASKS: [Asks; 3] = [Asks::SignIn, Asks::SignOut, Asks::SignedOut];
 
 fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data).ok()
 }
 
-/// A response is accepted as it was signed, or not at all.
+/// A response is accepted as it was signed, or not at all, whether it is encrypted or not.
 pub(crate) fn saml_response(data: &[u8]) {
     let Some(text) = text(data) else { return };
     let expected = Expected { provider: &PROVIDER, own: &OWN, request: Some("_request-1") };
@@ -64,12 +74,45 @@ pub(crate) fn saml_metadata(data: &[u8]) {
     }
 }
 
-/// What somebody asks is read, and counts for signed by no key that is not pinned.
+/// What somebody asks is read, counts for signed by no key that is not pinned, and by one that is only as it was signed.
 pub(crate) fn saml_request(data: &[u8]) {
     let Some(text) = text(data) else { return };
-    if let Ok(asking) = Asking::parse(text, &[Asks::SignIn, Asks::SignOut, Asks::SignedOut]) {
+    if let Ok(asking) = Asking::parse(text, &ASKS) {
         assert!(asking.verified(&PinnedKeys::none()).is_ok_and(|asked| !asked.signed()) || text.contains("Signature"));
     }
+    let asked = Asking::parse(text, &ASKS).and_then(|asking| asking.verified(SERVICE.keys()));
+    if let Some(asked) = asked.ok().filter(Asked::signed) {
+        is_of_the_seeds(&asked, "_posted");
+    }
+}
+
+/// The same of what stands in an address, where the signature is beside it.
+pub(crate) fn saml_redirect(data: &[u8]) {
+    let Some(sent) = text(data).and_then(|text| Sent::in_address(text).ok()) else { return };
+    let Ok(asking) = sent.asking(&ASKS) else { return };
+    let Ok(verified) = sent.verified(asking, SERVICE.keys()) else { return };
+    // One that is signed in itself may stand in an address, too.
+    if verified.message.signed() {
+        is_of_the_seeds(&verified.message, "_posted");
+    } else if verified.signed {
+        is_of_the_seeds(&verified.message, "_redirected");
+        assert_eq!(verified.relay_state.as_deref(), Some("wiki"));
+    }
+}
+
+/// What the application of the seeds signed, and nothing else.
+fn is_of_the_seeds(asked: &Asked, id: &str) {
+    let root = asked.root();
+    for (name, value) in [
+        ("ID", id),
+        ("IssueInstant", "2026-11-30T09:00:00Z"),
+        ("Destination", "https://bailey.test/saml/sso"),
+        ("AssertionConsumerServiceURL", "https://sp.test/acs"),
+        ("ForceAuthn", "true"),
+    ] {
+        assert_eq!(root.attribute(name), Some(value), "{name}");
+    }
+    assert_eq!(root.attribute("IsPassive"), None);
 }
 
 /// What is inflated is no larger than a message may be.

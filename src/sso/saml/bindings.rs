@@ -41,10 +41,13 @@ struct Beside {
 }
 
 /// A message whose signature holds, if it has one.
-pub(super) struct Verified {
-    pub(super) message: Asked,
-    pub(super) signed: bool,
-    pub(super) relay_state: Option<String>,
+pub struct Verified {
+    /// What it says.
+    pub message: Asked,
+    /// Whether it is signed, in itself or beside it.
+    pub signed: bool,
+    /// What is to be given back with the answer.
+    pub relay_state: Option<String>,
 }
 
 impl Sent {
@@ -97,12 +100,18 @@ impl Sent {
     }
 
     /// The message, if it is one of `allowed`: nothing in it is verified.
-    pub(super) fn asking(&self, allowed: &[Asks]) -> Result<Asking<'_>, SamlError> {
+    ///
+    /// # Errors
+    /// When it is none of them.
+    pub fn asking(&self, allowed: &[Asks]) -> Result<Asking<'_>, SamlError> {
         Asking::parse(&self.xml, allowed).map_err(|error| unreadable(&error))
     }
 
     /// Verifies `asking`, which is this message, by the keys of whoever sent it: every signature that there is.
-    pub(super) fn verified(&self, asking: Asking<'_>, keys: &PinnedKeys) -> Result<Verified, SamlError> {
+    ///
+    /// # Errors
+    /// When one does not hold.
+    pub fn verified(&self, asking: Asking<'_>, keys: &PinnedKeys) -> Result<Verified, SamlError> {
         let issuer = printable_within(asking.issuer(), 200).into_owned();
         let why = |error: &dyn std::fmt::Display| {
             tracing::info!(%error, issuer, "a message of SAML is refused");

@@ -37,7 +37,7 @@ mod said_out;
 use crate::model::saml_sp::SamlSp;
 
 pub use answer::Onward;
-pub use bindings::Sent;
+pub use bindings::{Sent, Verified};
 pub use pending::Pending;
 pub use person::AwsRole;
 pub use response::{Attribute, Author, Delivery, Says};
