@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::output::{Format, Output};
+use crate::authn::outside::Provider;
+use crate::authn::saml::Known;
 use crate::base::text::printable_within;
 use crate::base::{Finding, Severity, Timestamp};
 use crate::config::{Config, ConfigError};
@@ -106,6 +108,15 @@ pub fn pages(config: &Config) -> Option<Finding> {
     );
     let severity = if is_needed { Severity::Fault } else { Severity::Warning };
     Some(Finding::new(severity, "portal.enabled", what, "set it to true, or take sso.issuer out"))
+}
+
+/// A provider by which people sign in and of which more is known in the store than here, as a finding: who looks into that.
+#[must_use]
+pub fn provider(provider: &Provider) -> Option<Finding> {
+    let Known::Registered(name) = &provider.saml()?.known else { return None };
+    let what = format!("is the SAML provider `{name}` of the account, which is not looked into here");
+    let remedy = format!("whether people can be sent there says: bailey idp check {name}");
+    Some(Finding::new(Severity::Fine, format!("[[sign_in_provider]] {}", provider.name), what, remedy))
 }
 
 /// Prints findings, the worst first, each with what to do; below them the commands some of them come with, whole and

@@ -190,6 +190,7 @@ async fn check_all(global: &Global) -> anyhow::Result<Exit> {
     findings.extend(listeners.map(|settings| check::listener(settings, SystemClock.now())));
     findings.extend(check::issuer(config.sso.issuer.as_ref(), config.https.as_ref()));
     findings.extend(check::pages(&config));
+    findings.extend(config.providers.iter().filter_map(check::provider));
     let issuers = Issuers::new(config.issuers, Client::default());
     findings.extend(issuers.check().await);
     findings.extend(MachineIssuers::new(config.machine_issuers).check(SystemClock.now()));

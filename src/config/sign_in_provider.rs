@@ -3,7 +3,7 @@
 use super::files::Files;
 use super::section::Section;
 use crate::authn::outside::{By, Oidc, Provider};
-use crate::authn::saml::{IdentityProvider, Known, Party, ServiceProvider};
+use crate::authn::saml::{IdentityProvider, Known, MAKES_A_KEY, Party, ServiceProvider, Unaskable};
 use crate::base::Secret;
 use crate::model::oidc_provider::ClientId;
 use crate::model::{AccountId, SamlProviderName};
@@ -17,6 +17,9 @@ const KNOWN: [&str; 2] = ["saml_provider", "metadata_file"];
 const SAML: [&str; 5] =
     ["saml_entity_id", "saml_issuer_format", "saml_issuer_qualifier", "saml_key_file", "saml_certificate_file"];
 const OIDC: [&str; 4] = ["issuer", "client_id", "secret_file", "secret_credential"];
+
+/// What names our key.
+const KEYS: [&str; 2] = ["saml_key_file", "saml_certificate_file"];
 
 /// The providers, in the order of the file.
 pub(super) fn all(
@@ -122,18 +125,34 @@ fn party(section: &Section<'_>, files: &Files<'_>, ours: Option<(&str, &IssuerUr
     let (name, site) = ours?;
     let at = |last: &str| site.at(&format!("/login/with/{name}/{last}"));
     let entity_id: String = entity_id.unwrap_or_else(|| at("metadata"));
-    Some(Party {
+    let party = Party {
         known: known?,
         own: ServiceProvider { key: decrypts, ..ServiceProvider::new(entity_id, at("acs")) },
         issuer_format,
         issuer_qualifier,
         key,
-    })
+    };
+    can_be_asked(section, &party);
+    Some(party)
+}
+
+/// Says what would keep people from being sent there, before the first of them comes. Of a SAML provider of the account `bailey idp check`
+/// and health say it: what is known of that lies in the store.
+fn can_be_asked(section: &Section<'_>, party: &Party) {
+    let Known::Told(known) = &party.known else { return };
+    let Err(why) = party.asks_at(known) else { return };
+    let key = match why {
+        // A key that cannot be used was told.
+        Unaskable::NoKey if KEYS.iter().any(|key| section.has(key)) => return,
+        Unaskable::NoKey => "saml_key_file",
+        Unaskable::NoAddress => "metadata_file",
+    };
+    section.fault(key, why.to_string(), why.remedy());
 }
 
 /// One key of ours signs requests and opens what is encrypted for us.
 fn keys(section: &Section<'_>, files: &Files<'_>) -> (Option<RequestKey>, Option<DecryptionKey>) {
-    let (key, certificate) = ("saml_key_file", "saml_certificate_file");
+    let [key, certificate] = KEYS;
     let text = |path: &std::path::PathBuf| std::fs::read_to_string(path).ok();
     let pem = files.private(section, key).as_ref().and_then(text).map(Secret::new);
     let shown = files.readable(section, certificate).as_ref().and_then(text);
@@ -143,8 +162,7 @@ fn keys(section: &Section<'_>, files: &Files<'_>) -> (Option<RequestKey>, Option
         _ => {}
     }
     let Some((pem, shown)) = pem.zip(shown) else { return (None, None) };
-    let remedy = "such as made by: openssl req -x509 -newkey rsa:3072 -nodes -days 3650 -subj /CN=bailey -keyout KEY -out CERTIFICATE";
-    let no = |error: crate::saml_xml::XmlError| section.fault(key, error.to_string(), remedy);
+    let no = |error: crate::saml_xml::XmlError| section.fault(key, error.to_string(), MAKES_A_KEY);
     let signs = RequestKey::from_pem(pem.expose(), &shown).map_err(no).ok();
     let opens = DecryptionKey::from_pem(pem.expose()).map_err(no).ok();
     (signs, opens)

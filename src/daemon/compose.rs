@@ -23,7 +23,7 @@ use crate::authn::kerberos::Acceptor;
 use crate::authn::local::{LocalRoles, Members};
 use crate::authn::login::{self, Logins};
 use crate::authn::machine::MachineIssuers;
-use crate::authn::outside::Providers;
+use crate::authn::outside::{Providers, Unsent};
 use crate::authn::saml::SpFetcher;
 use crate::authn::sigv4::Replays;
 use crate::authn::webauthn::Party;
@@ -317,6 +317,7 @@ pub async fn serve(
         // Before anybody is answered: what ended while nobody was there is over, and known to be.
         upkeep::end_lapsed_grants(&parts.app, parts.app.clock.now());
         end_undeclared(&parts.app);
+        tell_of_unsent(&parts.app);
         Ok::<_, anyhow::Error>(parts)
     })
     .await??;
@@ -386,9 +387,20 @@ async fn apply_reload(
     let (store, app) = (app.store.clone(), Arc::clone(app));
     let ended = store.run(move |_| {
         end_undeclared(&app);
+        tell_of_unsent(&app);
         Ok::<_, StoreError>(())
     });
     Ok(ended.await?)
+}
+
+/// Says of which providers people would be turned away before they are sent there. Health goes on saying it. Blocks.
+fn tell_of_unsent(app: &App) {
+    match app.providers.unsent(&app.store) {
+        Ok(all) => all.iter().for_each(|Unsent { name, why, remedy, .. }| {
+            tracing::warn!(name, why, remedy, "nobody can sign in by a [[sign_in_provider]] yet");
+        }),
+        Err(error) => tracing::warn!(%error, "whether people can sign in by other providers is not found out yet"),
+    }
 }
 
 /// Has what clients were given end that are declared no longer. What fails is told, and tried anew by the next start or reload:

@@ -198,7 +198,7 @@ impl Publishers for Providers {
     }
 
     fn to_look_at(app: &App, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        app.admin.saml_to_look_at(now)
+        app.admin.saml_to_look_at(&app.providers, now)
     }
 }
 

@@ -299,8 +299,13 @@ fn a_sign_in_provider_needs_a_name_of_its_own_and_an_address_of_ours_to_come_bac
 #[test]
 fn a_sign_in_provider_that_speaks_saml_is_known_by_its_metadata() {
     use crate::saml_bed::{IDP, RSA, STRANGER, metadata};
+    use crate::sign_in_with_saml::described;
     let machine = Machine::new();
-    let file = machine.write("idp.xml", &metadata(&[&RSA]), 0o644).display().to_string();
+    let file = machine.write("idp.xml", &described(), 0o644).display().to_string();
+    let wants = metadata(&[&RSA]).replace("bindings:HTTP-POST", "bindings:HTTP-Redirect");
+    let wants = machine.write("wants.xml", &wants, 0o644).display().to_string();
+    let posts = described().replace("bindings:HTTP-Redirect", "bindings:HTTP-POST");
+    let posts = machine.write("posts.xml", &posts, 0o644).display().to_string();
     let key = machine.write("saml.key", &STRANGER.key_pem, 0o600).display().to_string();
     let certificate = machine.write("saml.pem", &STRANGER.certificate, 0o644).display().to_string();
     let other = machine.write("other.pem", &RSA.certificate, 0o644).display().to_string();
@@ -314,12 +319,24 @@ fn a_sign_in_provider_that_speaks_saml_is_known_by_its_metadata() {
     assert_eq!(party.own.entity_id, "https://bailey.example/login/with/kessel/metadata");
     assert_eq!(party.own.acs, "https://bailey.example/login/with/kessel/acs");
     assert!(party.key.is_some() && party.own.key.is_some());
-    let named = format!("{base}saml_provider = \"Kessel\"\nsaml_entity_id = \"urn:us\"\n");
+    let format = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
+    let named = format!(
+        "{base}saml_provider = \"Kessel\"\nsaml_entity_id = \"urn:us\"\nsaml_issuer_format = \"{format}\"\n\
+         saml_issuer_qualifier = \"urn:ours\"\n"
+    );
     let config = machine.load_text(&minimal(&named, &[])).unwrap();
     let party = config.providers[0].saml().unwrap();
     assert!(party.own.entity_id == "urn:us" && party.key.is_none(), "{party:?}");
+    assert_eq!((party.issuer_format.as_deref(), party.issuer_qualifier.as_deref()), (Some(format), Some("urn:ours")));
+    // Whoever cannot be asked is not found out by the first who is to sign in there.
+    let to_be_signed = told.replace(&file, &wants);
+    machine.load_text(&minimal(&format!("{to_be_signed}{keys}"), &[])).unwrap();
+    let fault = machine.faults(&minimal(&to_be_signed, &[]));
+    let [fault] = fault.as_slice() else { panic!("{fault:?}") };
+    assert!(fault.key == "sign_in_provider.saml_key_file" && fault.remedy.contains("openssl req -x509"), "{fault:?}");
     for (text, key, problem) in [
         (format!("{told}saml_provider = \"Kessel\"\n"), "metadata_file", "is set beside saml_provider"),
+        (told.replace(&file, &posts), "metadata_file", "no SingleSignOnService by HTTP-Redirect"),
         (format!("{told}client_id = \"bailey\"\n"), "client_id", "is of another kind of provider"),
         (format!("{base}saml_entity_id = \"urn:us\"\n"), "saml_entity_id", "is of another kind of provider"),
         (format!("{base}saml_provider = \"a b\"\n"), "saml_provider", "is no name of a SAML provider"),

@@ -7,6 +7,7 @@ use bailey::authn::outside::{By, Provider};
 use bailey::authn::saml::{IdentityProvider, Known, Party, ServiceProvider};
 use bailey::base::Timestamp;
 use bailey::base::clock::{Clock as _, SystemClock};
+use bailey::daemon::saml_metadata::{Providers as Fetched, Rounds};
 use bailey::saml_xml::{DecryptionKey, RequestKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -541,6 +542,34 @@ async fn a_provider_that_cannot_be_asked_is_told_so() {
         }
     }
     assert_eq!(eve.get("/login/with/other/metadata").await.status, 404);
+
+    // Who runs this is told without anybody in front of a page: of what lies in the store by health and by `bailey idp check`.
+    let office = &firm.bureau.office;
+    let app = &office.fixture.app;
+    let mut rounds = Rounds::<Fetched>::default();
+    let words = || app.board.read(app.clock.now()).remove("saml_providers").map(|part| part.words);
+    let unsigned = || Party { key: None, ..party(Known::Registered("Kessel".parse().unwrap())) };
+    provider(unsigned());
+    rounds.round(app).await;
+    let said = words().unwrap();
+    let missing = "[[sign_in_provider]] kessel: nobody can sign in by it: there is no SAML provider `Kessel` in the account; add it: \
+                   bailey idp add Kessel --metadata";
+    assert!(said.contains(missing), "{said}");
+    office.post("/v1/saml-providers", json!({ "name": "KESSEL", "metadata": wants })).await;
+    office.post("/v1/saml-providers", json!({ "name": "Other", "metadata": described() })).await;
+    rounds.round(app).await;
+    let said = words().unwrap();
+    assert!(said.contains("it wants requests to be signed") && said.contains("set `saml_key_file`"), "{said}");
+    let check = async |name: &str| -> Vec<Value> {
+        office.served.client.get(&format!("/v1/saml-providers/{name}/check")).await.unwrap()
+    };
+    let is_fault = |found: &[Value]| found.iter().any(|one| one["severity"] == "fault");
+    let found = check("kessel").await;
+    assert!(is_fault(&found) && json!(found).to_string().contains("[[sign_in_provider]] kessel"), "{found:?}");
+    assert!(!is_fault(&check("other").await), "of another one nothing is said");
+    provider(party(Known::Registered("Kessel".parse().unwrap())));
+    rounds.round(app).await;
+    assert!(words().is_none() && !is_fault(&check("kessel").await));
     assert_eq!(eve.get("/login/with/kessel/callback?code=c&state=s").await.status, 403);
 }
 

@@ -27,6 +27,7 @@ pub use error::ProviderError;
 pub use oidc::Answer;
 pub use pending::Pending;
 pub use provider::{By, Oidc, Provider, Vouched};
+pub use saml::Unsent;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

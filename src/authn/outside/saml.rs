@@ -11,7 +11,7 @@ use crate::authn::saml::{AssertionDecryption, Expected, IdentityProvider, Known,
 use crate::base::{Secret, Timestamp};
 use crate::keys::Keys;
 use crate::model::saml_encryption::SealedPrivateKey;
-use crate::model::{OutsideIssuer, OutsideWord, SamlProvider};
+use crate::model::{AccountId, OutsideIssuer, OutsideWord, SamlProvider, SamlProviderName};
 use crate::store::schema::sso::Spent;
 use crate::store::{Store, StoreError, iam, saml};
 
@@ -100,6 +100,44 @@ impl Providers {
     }
 }
 
+/// A provider of the configuration to which nobody can be sent as things are.
+#[derive(Debug)]
+pub struct Unsent {
+    /// What it is called in addresses of ours.
+    pub name: String,
+    /// The SAML provider of the account that it is.
+    pub registered: SamlProviderName,
+    /// Why not.
+    pub why: String,
+    /// What somebody has to do about it.
+    pub remedy: String,
+}
+
+impl Providers {
+    /// Those that are SAML providers of the account, and to which nobody can be sent as things are. What files tell is looked into when
+    /// they are read; and of metadata that cannot be used the SAML provider itself is told. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn unsent(&self, store: &Store) -> Result<Vec<Unsent>, StoreError> {
+        let mut unsent = Vec::new();
+        for provider in self.all() {
+            let Some(party) = provider.saml() else { continue };
+            let Known::Registered(registered) = &party.known else { continue };
+            let (why, remedy) = match found(store, &provider.account, registered)? {
+                None => (missing(registered), format!("add it: bailey idp add {registered} --metadata FILE|URL")),
+                Some((found, _)) => {
+                    let Ok(read) = IdentityProvider::read(found.metadata.as_str()) else { continue };
+                    let Err(why) = party.asks_at(&read) else { continue };
+                    (why.to_string(), why.remedy())
+                }
+            };
+            unsent.push(Unsent { name: provider.name.clone(), registered: registered.clone(), why, remedy });
+        }
+        Ok(unsent)
+    }
+}
+
 /// A provider as it is registered, and the sealed keys that open its assertions.
 type Registered = (SamlProvider, Vec<SealedPrivateKey>);
 
@@ -114,17 +152,24 @@ fn known(
         Known::Told(known) => return Ok((IdentityProvider::clone(known), None)),
         Known::Registered(name) => name,
     };
-    let account = &provider.account;
-    let found = store.read(|snapshot| {
-        let found = iam::named::<SamlProvider>(snapshot, Some(account), &name.folded())?;
-        let Some(found) = found else { return Ok(None) };
-        let sealed = saml::provider_keys(snapshot, &found.value.id)?;
-        Ok::<_, StoreError>(Some((found.value, sealed)))
-    })?;
-    let found = found.ok_or_else(|| away(format!("there is no SAML provider `{name}` in the account")))?;
+    let found = found(store, &provider.account, name)?.ok_or_else(|| away(missing(name)))?;
     let read = IdentityProvider::read(found.0.metadata.as_str())
         .map_err(|why| away(format!("the metadata of the SAML provider `{name}` cannot be used: {why}")))?;
     Ok((read, Some(found)))
+}
+
+/// The SAML provider of `account` that is called so.
+fn found(store: &Store, account: &AccountId, name: &SamlProviderName) -> Result<Option<Registered>, StoreError> {
+    store.read(|snapshot| {
+        let found = iam::named::<SamlProvider>(snapshot, Some(account), &name.folded())?;
+        let Some(found) = found else { return Ok(None) };
+        let sealed = saml::provider_keys(snapshot, &found.value.id)?;
+        Ok(Some((found.value, sealed)))
+    })
+}
+
+fn missing(name: &SamlProviderName) -> String {
+    format!("there is no SAML provider `{name}` in the account")
 }
 
 /// The request and what answered it, in one act.

@@ -38,7 +38,7 @@ pub use error::{ResponseError, Rule};
 pub use identity::{SamlIdentity, SamlIdentityError};
 pub use judge::{Expected, judge};
 pub use metadata::{Endpoint, IdentityProvider, MetadataError};
-pub use party::{Known, Party};
+pub use party::{Known, MAKES_A_KEY, Party, Unaskable};
 pub use service_provider::{Acs, EncryptionKey, KeptOut, Logout, LogoutBinding, NoKey, SpMetadata};
 pub use sp_fetcher::{MetadataFetchError, SpFetcher};
 pub use statements::Attribute;

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use super::metadata::Endpoint;
 use super::{IdentityProvider, NameId, ServiceProvider};
 use crate::base::Timestamp;
 use crate::model::SamlProviderName;
@@ -40,29 +41,63 @@ pub enum Known {
     Registered(SamlProviderName),
 }
 
+/// Why nobody can be sent to an identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unaskable {
+    /// It takes requests in no way that we send them.
+    #[error("its metadata has no SingleSignOnService by HTTP-Redirect")]
+    NoAddress,
+    /// It takes what is signed alone, and there is nothing to sign by.
+    #[error("it wants requests to be signed, and `saml_key_file` names no key")]
+    NoKey,
+}
+
+impl Unaskable {
+    /// What somebody has to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NoAddress => "ask the provider for metadata with such an address".to_owned(),
+            Self::NoKey => format!(
+                "set `saml_key_file` and `saml_certificate_file`, {MAKES_A_KEY}; then give the provider our metadata anew"
+            ),
+        }
+    }
+}
+
+/// How a key of ours comes to be.
+pub const MAKES_A_KEY: &str = "such as made by: \
+    openssl req -x509 -newkey rsa:3072 -nodes -days 3650 -subj /CN=bailey -keyout KEY -out CERTIFICATE";
+
 impl Party {
+    /// Where `provider` is asked.
+    ///
+    /// # Errors
+    /// Why it cannot be: that is known before anybody is to be sent there.
+    pub fn asks_at<'p>(&self, provider: &'p IdentityProvider) -> Result<(&'p Endpoint, Url), Unaskable> {
+        let endpoint = provider.sign_on().iter().find(|endpoint| endpoint.binding == HTTP_REDIRECT);
+        let address = endpoint.and_then(|endpoint| Some((endpoint, Url::parse(&endpoint.location).ok()?)));
+        let address = address.ok_or(Unaskable::NoAddress)?;
+        if provider.wants_signed_requests() && self.key.is_none() {
+            return Err(Unaskable::NoKey);
+        }
+        Ok(address)
+    }
+
     /// The address that sends somebody to `provider` with a request called `id`, by which they sign in there anew if `fresh`.
     ///
     /// # Errors
     /// Why that cannot be.
     pub fn sends(&self, provider: &IdentityProvider, (id, fresh): (&str, bool), now: Timestamp) -> Result<Url, String> {
-        let endpoint = provider.sign_on().iter().find(|endpoint| endpoint.binding == HTTP_REDIRECT);
-        let endpoint = endpoint.ok_or("its metadata has no SingleSignOnService by HTTP-Redirect")?;
-        let mut url = Url::parse(&endpoint.location).map_err(|error| format!("{}: {error}", endpoint.location))?;
+        let (endpoint, mut url) = self.asks_at(provider).map_err(|why| why.to_string())?;
         let request = self.request(&endpoint.location, (id, fresh), now);
         let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let mut query = format!("SAMLRequest={}", encoded(&STANDARD.encode(deflate(&request))));
-        match &self.key {
+        if let Some(key) = &self.key {
             // What is signed are these very letters (SAML bindings, section 3.4.4.1).
-            Some(key) => {
-                query = format!("{query}&SigAlg={}", encoded(RSA_SHA256));
-                let signature = key.sign(&query).map_err(|error| error.to_string())?;
-                query = format!("{query}&Signature={}", encoded(&signature));
-            }
-            None if provider.wants_signed_requests() => {
-                return Err("it wants requests to be signed, and `saml_key_file` names no key".to_owned());
-            }
-            None => {}
+            query = format!("{query}&SigAlg={}", encoded(RSA_SHA256));
+            let signature = key.sign(&query).map_err(|error| error.to_string())?;
+            query = format!("{query}&Signature={}", encoded(&signature));
         }
         let before = url.query().filter(|before| !before.is_empty()).map(|before| format!("{before}&"));
         url.set_query(Some(&(before.unwrap_or_default() + &query)));

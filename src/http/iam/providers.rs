@@ -1,6 +1,6 @@
 //! Routes of providers of identity.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -189,7 +189,8 @@ async fn check_saml(
     Path(provider): Path<String>,
 ) -> Result<Json<Vec<Finding>>, Failure> {
     let allowed = asked.authorize(&provider).await?;
-    work(&app, move |admin| admin.check_saml_provider(&allowed)).await
+    let sections = Arc::clone(&app.providers);
+    work(&app, move |admin| admin.check_saml_provider(&allowed, &sections)).await
 }
 
 async fn refresh_saml(

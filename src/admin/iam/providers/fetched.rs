@@ -18,6 +18,7 @@ use super::encryption;
 use super::fitting::cut;
 use super::saml::{SamlProviderView, described, fits, fitting_for, write};
 use crate::audit::{Event, Outcome};
+use crate::authn::outside::{Providers, Unsent};
 use crate::authn::saml::{IdentityProvider, another_end, is_another_end};
 use crate::base::clock::expired;
 use crate::base::text::printable;
@@ -298,25 +299,29 @@ impl Admin {
         Ok(all.filter_map(|provider| Some((provider.id, provider.name.to_string(), provider.source?))).collect())
     }
 
-    /// What is to be said of the provider `asked.resource()`: whether it is believed, and what somebody has to do about it. Blocks.
+    /// What is to be said of the provider `asked.resource()`: whether it is believed, and what somebody has to do about it, or about
+    /// those of `sections` by which people sign in there. Blocks.
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub fn check_saml_provider(&self, asked: &Authorized) -> Result<Vec<Finding>, AdminError> {
+    pub fn check_saml_provider(&self, asked: &Authorized, sections: &Providers) -> Result<Vec<Finding>, AdminError> {
         let now = self.now();
         let (provider, sealed) = self.store.read(|snapshot| {
             let provider = find::saml_provider(snapshot, &self.account, asked.resource())?.value;
             let sealed = saml::provider_keys(snapshot, &provider.id)?;
             Ok::<_, AdminError>((provider, sealed))
         })?;
-        Ok(findings(&self.keys, (&provider, &sealed), now))
+        let mut found = findings(&self.keys, (&provider, &sealed), now);
+        let unsent = sections.unsent(&self.store)?.into_iter();
+        found.extend(unsent.filter(|one| one.registered.folded() == provider.name.folded()).map(stuck));
+        Ok(found)
     }
 
-    /// What somebody has to look at, of all providers. Blocks.
+    /// What somebody has to look at, of all providers, and of `sections` by which people sign in there. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn saml_to_look_at(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+    pub fn saml_to_look_at(&self, sections: &Providers, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let bad = |finding: Finding| (finding.severity > Severity::Fine).then_some(finding);
         let all = self.store.read(|snapshot| {
             let all = iam::page::<SamlProvider>(snapshot, Some(&self.account), None, usize::MAX)?;
@@ -324,7 +329,8 @@ impl Admin {
             all.into_iter().map(sealed).collect::<Result<Vec<_>, StoreError>>()
         })?;
         let say = |(sealed, provider): &(_, _)| findings(&self.keys, (provider, sealed), now);
-        let found = all.iter().flat_map(say).filter_map(bad);
+        let unsent = sections.unsent(&self.store)?.into_iter().map(stuck);
+        let found = all.iter().flat_map(say).chain(unsent).filter_map(bad);
         let said = |Finding { subject, what, remedy, .. }: Finding| match remedy.is_empty() {
             true => format!("{subject}: {what}"),
             false => format!("{subject}: {what}; {remedy}"),
@@ -335,6 +341,12 @@ impl Admin {
     fn all_saml(&self) -> Result<Vec<SamlProvider>, StoreError> {
         self.store.read(|snapshot| iam::page::<SamlProvider>(snapshot, Some(&self.account), None, usize::MAX))
     }
+}
+
+/// What is to be said of a section by which nobody can sign in.
+fn stuck(one: Unsent) -> Finding {
+    let what = format!("nobody can sign in by it: {}", one.why);
+    Finding::new(Severity::Fault, format!("[[sign_in_provider]] {}", one.name), what, one.remedy)
 }
 
 /// What is noted of metadata that was fetched.
