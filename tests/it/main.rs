@@ -132,6 +132,7 @@ mod several;
 mod sign_in_with;
 mod sign_in_with_lasting;
 mod sign_in_with_offline;
+mod sign_in_with_pysaml2;
 mod sign_in_with_saml;
 mod sign_in_with_simplesaml;
 mod signing_keys;

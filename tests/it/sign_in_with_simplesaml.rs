@@ -1,7 +1,12 @@
 //! People of another firm whose own provider is SimpleSAMLphp: one of them is invited, signs in there, and is known from then on.
+//! Requests of ours are signed there, and what it encrypts is refused by the name of the cipher.
+
+use std::process::Command;
 
 use bailey::base::Clock as _;
 use bailey::base::clock::SystemClock;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::bed::chromium::{Chromium, Look};
@@ -9,6 +14,7 @@ use crate::bed::daemon::Bailey;
 use crate::bed::simplesaml::{PASSWORD, SimpleSaml};
 use crate::bed::wanderer::{Form, Place, Wanderer, plain};
 use crate::grants_bed::Company;
+use crate::run;
 
 /// A company, and the firm of its auditors.
 struct Firm {
@@ -16,9 +22,31 @@ struct Firm {
     provider: SimpleSaml,
 }
 
+/// A key of ours towards a provider, made as the configuration's example says; the lines that name it there.
+pub(crate) fn own_key(bailey: &Bailey) -> String {
+    let [key, certificate] = ["kessel-saml.key", "kessel-saml.pem"].map(|name| bailey.path(name).display().to_string());
+    let words = "req -x509 -newkey rsa:3072 -nodes -days 3650 -subj /CN=bailey -keyout";
+    run::stdout(Command::new("openssl").args(words.split(' ')).args([&key, "-out", &certificate]));
+    format!("saml_key_file = \"{key}\"\nsaml_certificate_file = \"{certificate}\"\n")
+}
+
+/// The code that cam reads out to zoe, who was invited.
+pub(crate) fn code_of_zoe(company: &Company) -> String {
+    let mut cam = company.person("cam");
+    let form = cam.visitor.get("/logout").field("form");
+    let said = [("form", form.as_str()), ("person", "ext.zoe")];
+    cam.visitor.post("/me/engagements/soc2/people/code", &said).between("id=\"code\">", "<")
+}
+
 impl Firm {
     fn new() -> Self {
+        Self::with(|_| String::new())
+    }
+
+    /// The same, whose section says `more` besides.
+    fn with(more: impl FnOnce(&Bailey) -> String) -> Self {
         let (bailey, provider) = (Bailey::with(""), SimpleSaml::start());
+        let more = more(&bailey);
         let file = bailey.path("kessel.xml");
         std::fs::write(&file, provider.metadata()).unwrap();
         let company = Company::over(
@@ -26,7 +54,7 @@ impl Firm {
             &format!(
                 "[sso]\nissuer = \"https://localhost:@PORT@\"\n\n[[sign_in_provider]]\nname = \"kessel\"\n\
                  title = \"Kessel & Lund\"\nmetadata_file = \"{}\"\nlisted = true\n\
-                 second_factor = [\"https://refeds.org/profile/mfa\"]\n\n",
+                 second_factor = [\"https://refeds.org/profile/mfa\"]\n{more}\n",
                 file.display()
             ),
         );
@@ -48,11 +76,16 @@ impl Firm {
         format!("{}{path}", self.company.counter.url())
     }
 
-    /// Zoe is sent from our page to her provider and signs in there; the form by which it sends her back.
-    fn signs_in_there(&self, browser: &mut Wanderer, onward: &Place) -> Form {
+    /// Where our page sends zoe.
+    fn there(&self, onward: &Place) -> String {
         onward.says(200, "On to your own firm");
         let (_, rest) = onward.html.split_once(&format!("href=\"{}", self.provider.url(""))).unwrap();
-        let there = format!("{}{}", self.provider.url(""), plain(rest.split('"').next().unwrap()));
+        format!("{}{}", self.provider.url(""), plain(rest.split('"').next().unwrap()))
+    }
+
+    /// Zoe is sent from our page to her provider and signs in there; the form by which it sends her back.
+    fn signs_in_there(&self, browser: &mut Wanderer, onward: &Place) -> Form {
+        let there = self.there(onward);
         let page = browser.go(&there);
         let page = match page.html.contains("name=\"SAMLResponse\"") {
             // It knows her already.
@@ -71,10 +104,7 @@ impl Firm {
     fn is_linked(&self, browser: &mut Wanderer) -> Place {
         let made = self.company.counter.post("/v1/engagements/soc2/invitations", &json!({ "person": "ext.zoe" }));
         let link = made["link"].as_str().unwrap();
-        let mut cam = self.company.person("cam");
-        let form = cam.visitor.get("/logout").field("form");
-        let said = [("form", form.as_str()), ("person", "ext.zoe")];
-        let code = cam.visitor.post("/me/engagements/soc2/people/code", &said).between("id=\"code\">", "<");
+        let code = code_of_zoe(&self.company);
         let page = browser.go(&self.url(&link[link.find("/invitation/").unwrap()..]));
         let onward = browser.sends(&page.form("code"), &[("code", &code)]);
         let form = self.signs_in_there(browser, &onward);
@@ -130,4 +160,30 @@ fn a_browser_of_today_brings_her_there_and_back() {
     // Its Apache has no icon.
     let complaints = browser.complaints();
     assert!(complaints.iter().all(|line| line.contains("favicon.ico")), "{complaints:?}");
+}
+
+/// It takes the signature from what our metadata says, and the cipher from nowhere: by CBC, which is not opened here.
+#[test]
+fn requests_are_signed_there_and_what_it_encrypts_is_refused_by_the_name_of_its_cipher() {
+    let firm = Firm::with(own_key);
+    let mut zoe = Wanderer::new();
+    firm.is_linked(&mut zoe).says(200, "Kessel &#38; Lund");
+
+    let onward = zoe.go(&firm.url("/login/with/kessel"));
+    let there = firm.there(&onward);
+    let (unsigned, _) = there.split_once("&SigAlg=").unwrap();
+    Wanderer::new().go(unsigned).says(200, "no signature found on message");
+    let page = Wanderer::new().go(&there);
+    page.form("username");
+
+    firm.provider.encrypts();
+    let form = firm.begins(&mut zoe);
+    let response = STANDARD.decode(form.value("SAMLResponse").unwrap()).unwrap();
+    let response = String::from_utf8(response).unwrap();
+    assert!(response.contains("xmlenc#aes128-cbc") && !response.contains("NameID"), "{response}");
+    zoe.sends(&form, &[]).says(403, "is not accepted");
+    let records = firm.company.counter.last_records(20, 0);
+    let refused = records.iter().find(|record| record.to_string().contains("VerifySAML"));
+    let refused = refused.unwrap_or_else(|| panic!("{records:?}")).to_string();
+    assert!(refused.contains("xmlenc#aes128-cbc") && refused.contains("\"kessel\""), "{refused}");
 }

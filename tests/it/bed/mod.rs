@@ -20,6 +20,7 @@ pub(crate) mod issuer;
 pub(crate) mod ldap_tools;
 pub(crate) mod mail;
 pub(crate) mod people;
+pub(crate) mod pysaml2;
 pub(crate) mod samba;
 pub(crate) mod scripted;
 pub(crate) mod service_provider;

@@ -35,7 +35,7 @@ pub(crate) struct ServiceProvider {
 }
 
 /// A program that is ended with its value.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -180,7 +180,7 @@ fn shibd(at: &Path, own: &str, provider: &str) -> Running {
 }
 
 /// Starts an application that says when it is ready. What it says from then on is read, and shown with a test that fails.
-fn ready(mut command: Command) -> Running {
+pub(super) fn ready(mut command: Command) -> Running {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let running = Running(child);
