@@ -120,16 +120,19 @@ fn whoever_has_roles_in_two_accounts_chooses_among_both_when_the_application_beg
 
     // One that is not offered is nobody's to take, and does not spend what was asked.
     for other in [role(STRANGE, "Owner"), role(PRODUCTION, "Owner"), role(ACCOUNT, "Auditor"), "Auditor".to_owned()] {
-        let refused = carried(&follow(&mut browser, &chooses(&request, &other)));
+        let refused = carried(&browser.get(&chooses(&request, &other)));
         assert_eq!((refused.to.as_str(), refused.status()), (CONSOLE, refusal()), "{other}");
     }
+    // Nobody's page but ours chooses for them.
+    let chosen = chooses(&request, &role(SANDBOX, "Auditor"));
+    browser.led_to(&chosen).says(200, "Choose a role");
     // Of two roles of one name it is the one that was chosen, by the name that we have in its account.
-    let page = follow(&mut browser, &chooses(&request, &role(SANDBOX, "Auditor")));
+    let page = browser.get(&chosen);
     let Carried { to, xml, relay } = carried(&page);
     assert_eq!((to.as_str(), relay.as_deref()), (CONSOLE, Some("r")));
     let told = taken(&counter, &xml, Some("_q1"));
     assert_eq!(roles_in(&told), [format!("{},{}", role(SANDBOX, "Auditor"), provider(SANDBOX))]);
-    follow(&mut browser, &chooses(&request, &role(PRODUCTION, "Auditor"))).says(400, "answered before");
+    browser.get(&chooses(&request, &role(PRODUCTION, "Auditor"))).says(400, "answered before");
 
     // Somebody who was not signed in chooses, too, once they are.
     let mut browser = Visitor::of(&counter);
@@ -140,7 +143,7 @@ fn whoever_has_roles_in_two_accounts_chooses_among_both_when_the_application_beg
     let page = follow(&mut browser, &next);
     page.says(200, "Choose a role");
     let chosen = chooses(&plain(&page.field("request")), &role(PRODUCTION, "Deployer"));
-    let told = taken(&counter, &carried(&follow(&mut browser, &chosen)).xml, Some("_q2"));
+    let told = taken(&counter, &carried(&browser.get(&chosen)).xml, Some("_q2"));
     assert_eq!(roles_in(&told), [format!("{},{}", role(PRODUCTION, "Deployer"), provider(PRODUCTION))]);
     // What is not assigned any more is no choice.
     let assigned = format!("/v1/roles/{SANDBOX}%2FAuditor/assigned/user/ann");
