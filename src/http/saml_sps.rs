@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 
 use super::extract::{Asked, Payload};
-use super::v1::Routes;
+use super::v1::{Routes, work};
 use super::{App, Failure};
 use crate::admin::saml_sps::aws::AwsSetup;
 use crate::admin::saml_sps::idp::{Idp, IdpView, OFF};
@@ -50,14 +50,6 @@ struct Shown {
 /// Who we are to applications; nothing, while single sign-on is off.
 fn us(app: &App) -> Option<Idp> {
     app.sso().map(|sso| sso.saml_idp())
-}
-
-async fn work<R: Send + 'static>(
-    app: &App,
-    work: impl FnOnce(&Admin) -> Result<R, AdminError> + Send + 'static,
-) -> Result<Json<R>, Failure> {
-    let admin = app.admin.clone();
-    Ok(Json(app.store.run(move |_| work(&admin)).await?))
 }
 
 async fn list(State(app): Shared, asked: Asked) -> Result<Json<Vec<SpView>>, Failure> {

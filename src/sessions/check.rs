@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::Outside;
 use super::error::SessionError;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::{FamilyId, ResourceId, SessionId, Timestamp};
 use crate::model::session::LONGEST_CHAIN;
 use crate::model::{
@@ -195,7 +195,7 @@ impl Check<'_> {
         };
         let since = match then {
             Some(then) if then == changed => return Ok(()),
-            Some(_) => changed.saturating_add(SKEW).unwrap_or(Timestamp::MAX),
+            Some(_) => later(changed, SKEW),
             // Nothing was known of the password then.
             None => changed,
         };

@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::Sessions;
+use crate::base::clock::later;
 use crate::base::{Fault, Faulty, SessionId, Timestamp};
 use crate::keys::{Algorithm, KeysError, LONGEST_TOKEN, issuer};
 use crate::model::session::LONGEST;
@@ -142,7 +143,7 @@ impl Sessions {
         let began = now.saturating_sub(SignedDuration::from_secs(LONGEST.into())).unwrap_or(Timestamp::MIN);
         let mut ends: Vec<(Timestamp, Timestamp, SessionId)> = Vec::new();
         sessions::ended(&self.store, began, |session, at| {
-            let last = at.saturating_add(LONGEST_TOKEN).unwrap_or(Timestamp::MAX).min(session.expires);
+            let last = later(at, LONGEST_TOKEN).min(session.expires);
             ends.extend((last > now).then_some((at, last, session.id)));
         })?;
         let mut list = List { epoch: self.store.epoch()?, ..List::default() };

@@ -6,6 +6,7 @@ use crate::admin::AdminError;
 use crate::authn::saml::SpMetadata;
 use crate::model::saml_sp::Preset;
 use crate::model::{SamlSp, SamlSpError};
+use crate::saml_xml::{HTTP_POST, escape_attribute};
 
 /// Longest metadata that is pinned, in bytes: that and what waits beside it have to fit into one row.
 pub const LONGEST: usize = 28 << 10;
@@ -30,30 +31,20 @@ pub fn digest(text: &str) -> String {
 
 /// Metadata that says no more than what somebody calls itself by and where responses go.
 pub(super) fn described(entity_id: &str, acs: &str) -> Result<String, AdminError> {
+    let escaped = |value: &str| {
+        let mut text = String::new();
+        escape_attribute(value, &mut text);
+        text
+    };
     let (entity_id, acs) = (escaped(entity_id), escaped(acs));
     let text = format!(
         "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{entity_id}\">\n  \
          <md:SPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\n    \
-         <md:AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" Location=\"{acs}\" \
+         <md:AssertionConsumerService Binding=\"{HTTP_POST}\" Location=\"{acs}\" \
          index=\"0\"/>\n  </md:SPSSODescriptor>\n</md:EntityDescriptor>\n"
     );
     SpMetadata::read(&text, None)?;
     Ok(text)
-}
-
-/// Text as it stands in the value of an attribute (XML 1.0, section 2.4).
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 /// Refuses settings that contradict each other, or what the metadata says. Answers what that says.

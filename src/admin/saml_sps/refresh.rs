@@ -16,7 +16,7 @@ use crate::admin::{Admin, AdminError};
 use crate::audit::{Event, Outcome};
 use crate::authn::saml::{MetadataFetchError, SpMetadata};
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::text::printable;
 use crate::gate::Authorized;
 use crate::model::notice::WaitingMetadata;
@@ -385,7 +385,7 @@ impl Admin {
                 Ok(Some(end)) if expired(end, now) => {
                     told.push(format!("metadata of `{}` was valid until {end:.0}. {}", sp.name, review(&sp.name)));
                 }
-                Ok(Some(end)) if expired(end, now.saturating_add(SOON).unwrap_or(Timestamp::MAX)) => {
+                Ok(Some(end)) if expired(end, later(now, SOON)) => {
                     told.push(format!("metadata of `{}` is valid until {end:.0} only. {}", sp.name, review(&sp.name)));
                 }
                 Err(error) => {

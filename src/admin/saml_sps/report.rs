@@ -7,7 +7,7 @@ use super::declared::FetchedSp;
 use super::idp::{Idp, OFF};
 use crate::authn::saml::{Certificate, Logout, LogoutBinding, NoKey, SpMetadata};
 use crate::base::Timestamp;
-use crate::base::clock::expired;
+use crate::base::clock::{expired, later};
 use crate::base::text::printable;
 use crate::model::saml_sp::{AttributeRule, Encryption, MetadataSource, NameId, SignedParts};
 use crate::model::{Accounts, SamlSp};
@@ -276,7 +276,7 @@ impl Report {
     fn ends(&mut self, what: &str, end: Timestamp, now: Timestamp) {
         if expired(end, now) {
             self.problem(format!("{what} was good until {end:.0}"));
-        } else if expired(end, now.saturating_add(SOON).unwrap_or(Timestamp::MAX)) {
+        } else if expired(end, later(now, SOON)) {
             self.problem(format!("{what} is good until {end:.0} only"));
         }
     }

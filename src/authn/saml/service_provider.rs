@@ -17,14 +17,9 @@ use super::metadata::{LONGEST_ENTITY, MetadataError, until, unusable};
 use crate::base::Timestamp;
 use crate::base::text::printable;
 use crate::model::client::RedirectUri;
-use crate::saml_xml::{Certificate, Element, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched};
-
-/// The binding by which responses are delivered (SAML bindings, section 3.5). An artifact would have us asked for it, and a response
-/// is too long for an address.
-const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
-
-/// The binding by which messages stand in addresses (SAML bindings, section 3.4).
-const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+use crate::saml_xml::{
+    Certificate, Element, HTTP_POST, HTTP_REDIRECT, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched,
+};
 
 /// What a service provider says of itself, as far as it counts.
 #[derive(Debug, Clone)]
@@ -284,7 +279,8 @@ impl SpMetadata {
     fn consumed_at(&mut self, service: Element<'_>) -> Result<(), MetadataError> {
         const NAME: &str = "AssertionConsumerService";
         let (binding, location) = bound(service)?;
-        if binding != POST {
+        // An artifact would have us asked for it, and a response is too long for an address (SAML bindings, sections 3.4 to 3.6).
+        if binding != HTTP_POST {
             self.keep_out(NAME, location, binding_refused(binding));
             return Ok(());
         }
@@ -312,8 +308,8 @@ impl SpMetadata {
         const NAME: &str = "SingleLogoutService";
         let (binding, location) = bound(service)?;
         let binding = match binding {
-            REDIRECT => LogoutBinding::Redirect,
-            POST => LogoutBinding::Post,
+            HTTP_REDIRECT => LogoutBinding::Redirect,
+            HTTP_POST => LogoutBinding::Post,
             other => {
                 self.keep_out(NAME, location, binding_refused(other));
                 return Ok(());

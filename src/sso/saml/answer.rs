@@ -12,6 +12,7 @@ use super::{Known, SamlError, Sso};
 use crate::audit::Outcome;
 use crate::authn::Caller;
 use crate::authn::signed::Signed;
+use crate::base::clock::later;
 use crate::base::{SessionId, Timestamp};
 use crate::gate::{Authorized, GateError, Operation};
 use crate::issue::Mint;
@@ -148,8 +149,7 @@ impl Sso {
         let id = self.saml_id();
         let index = id_token::session_name(&who.session.id, &format!("saml:{}", known.sp.entity_id));
         let (format, name) = told.name_id;
-        let end =
-            now.saturating_add(jiff::SignedDuration::from_secs(known.sp.session.into())).unwrap_or(Timestamp::MAX);
+        let end = later(now, jiff::SignedDuration::from_secs(known.sp.session.into()));
         let mfa = who.session.mfa.is_some();
         let class = pending.context.as_ref().and_then(|wanted| wanted.class(mfa));
         let class = class.unwrap_or_else(|| unasked(mfa, &who.session.amr));
@@ -272,7 +272,7 @@ impl Found {
         let mut commit = Commit::new(actor, now, Intent::Widen);
         if let Some(request) = request {
             // As long as the pages before can lead here with it.
-            let until = now.saturating_add(GOOD_FOR * 2).unwrap_or(Timestamp::MAX);
+            let until = later(now, GOOD_FOR * 2);
             commit.spend(Spent::SamlRequest, request, until)?;
         }
         commit.expect_session(session, self.session.map_or(0, |held| held.revision));

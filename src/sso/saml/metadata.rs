@@ -5,13 +5,10 @@ use super::{SamlError, Sso, paths};
 use crate::admin::saml_sps::idp::Idp;
 use crate::base::{Faulty as _, Timestamp};
 use crate::model::saml_sp::NameId;
-use crate::saml_xml::{Node, PROTOCOL, key_info};
+use crate::saml_xml::{HTTP_POST, HTTP_REDIRECT, Node, PROTOCOL, key_info};
 
 /// Service providers that read it again do so within a day; it says nothing of an end, since those that have it typed in never do.
 const CACHED: &str = "P1D";
-
-const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
-const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
 impl Sso {
     /// The part of our metadata that is typed into applications that do not read it.
@@ -45,11 +42,11 @@ impl Sso {
             .with("protocolSupportEnumeration", PROTOCOL)
             .with("WantAuthnRequestsSigned", "false")
             .children(keys)
-            .child(at("md:SingleLogoutService", REDIRECT, paths::SIGN_OUT))
-            .child(at("md:SingleLogoutService", POST, paths::SIGN_OUT))
+            .child(at("md:SingleLogoutService", HTTP_REDIRECT, paths::SIGN_OUT))
+            .child(at("md:SingleLogoutService", HTTP_POST, paths::SIGN_OUT))
             .children(formats.map(|format| Node::text("md:NameIDFormat", format)))
-            .child(at("md:SingleSignOnService", REDIRECT, paths::SIGN_ON))
-            .child(at("md:SingleSignOnService", POST, paths::SIGN_ON));
+            .child(at("md:SingleSignOnService", HTTP_REDIRECT, paths::SIGN_ON))
+            .child(at("md:SingleSignOnService", HTTP_POST, paths::SIGN_ON));
         let entity = Node::new("md:EntityDescriptor")
             .with("ID", self.saml_id())
             .with("entityID", self.saml_entity_id())
