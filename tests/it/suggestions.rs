@@ -38,11 +38,16 @@ fn suggested(text: &str) -> Vec<String> {
 fn shown(text: &str) -> Vec<String> {
     let text = text.replace("\\\n", " ");
     let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
-    let commands = lines.flat_map(|line| line.split(" # ").next().unwrap().split([';', '&', '|', '>', '<']));
-    commands
-        .filter_map(|command| command.trim().trim_start_matches("$ ").strip_prefix("bailey "))
-        .map(str::to_owned)
-        .collect()
+    // What stands between quotes is one value, whatever it is.
+    let quoted = |(at, part): (usize, &str)| if at % 2 == 0 { part.to_owned() } else { "VALUE".to_owned() };
+    let bare = |line: &str| -> String {
+        let line = line.split(" # ").next().unwrap().replace('\'', "\"");
+        line.split('"').enumerate().map(quoted).collect()
+    };
+    let commands = lines.map(bare).flat_map(|line| {
+        line.split([';', '&', '|', '>', '<']).map(|command| command.trim().to_owned()).collect::<Vec<_>>()
+    });
+    commands.filter_map(|command| command.trim_start_matches("$ ").strip_prefix("bailey ").map(str::to_owned)).collect()
 }
 
 /// What clap would say against `words`, as far as it is no value that has yet to be filled in.

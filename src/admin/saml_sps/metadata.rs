@@ -6,7 +6,6 @@ use crate::admin::AdminError;
 use crate::authn::saml::SpMetadata;
 use crate::model::saml_sp::Preset;
 use crate::model::{SamlSp, SamlSpError};
-use crate::saml_xml::{HTTP_POST, escape_attribute};
 
 /// Longest metadata that is pinned, in bytes: that and what waits beside it have to fit into one row.
 pub const LONGEST: usize = 28 << 10;
@@ -31,18 +30,7 @@ pub fn digest(text: &str) -> String {
 
 /// Metadata that says no more than what somebody calls itself by and where responses go.
 pub(super) fn described(entity_id: &str, acs: &str) -> Result<String, AdminError> {
-    let escaped = |value: &str| {
-        let mut text = String::new();
-        escape_attribute(value, &mut text);
-        text
-    };
-    let (entity_id, acs) = (escaped(entity_id), escaped(acs));
-    let text = format!(
-        "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{entity_id}\">\n  \
-         <md:SPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\n    \
-         <md:AssertionConsumerService Binding=\"{HTTP_POST}\" Location=\"{acs}\" \
-         index=\"0\"/>\n  </md:SPSSODescriptor>\n</md:EntityDescriptor>\n"
-    );
+    let text = SpMetadata::minimal(entity_id, acs);
     SpMetadata::read(&text, None)?;
     Ok(text)
 }

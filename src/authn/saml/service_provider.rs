@@ -19,6 +19,7 @@ use crate::base::text::printable;
 use crate::model::client::RedirectUri;
 use crate::saml_xml::{
     Certificate, Element, HTTP_POST, HTTP_REDIRECT, METADATA, PROTOCOL, PinnedKeys, SIGNATURE, Vouched,
+    escape_attribute,
 };
 
 /// What a service provider says of itself, as far as it counts.
@@ -87,6 +88,23 @@ pub struct KeptOut {
 }
 
 impl SpMetadata {
+    /// Metadata that says no more than what somebody calls itself by and where responses go.
+    #[must_use]
+    pub fn minimal(entity_id: &str, acs: &str) -> String {
+        let escaped = |value: &str| {
+            let mut text = String::new();
+            escape_attribute(value, &mut text);
+            text
+        };
+        let (entity_id, acs) = (escaped(entity_id), escaped(acs));
+        format!(
+            "<md:EntityDescriptor xmlns:md=\"{METADATA}\" entityID=\"{entity_id}\">\n  \
+             <md:SPSSODescriptor protocolSupportEnumeration=\"{PROTOCOL}\">\n    \
+             <md:AssertionConsumerService Binding=\"{HTTP_POST}\" Location=\"{acs}\" index=\"0\"/>\n  \
+             </md:SPSSODescriptor>\n</md:EntityDescriptor>\n"
+        )
+    }
+
     /// Reads the metadata of one service provider: that of `entity`, where the text has many.
     ///
     /// # Errors
