@@ -101,6 +101,9 @@ Passwords that systemd gives to the daemon (`bind_password_credential` and the l
     -p LoadCredential=corp-bind:/etc/bailey/corp-bind.password bailey check
 with one LoadCredential= for each that the unit has.";
 
+/// Where the configuration is, if nothing else is said.
+pub const USUAL_CONFIG: &str = "/etc/bailey/bailey.toml";
+
 /// Options of every verb.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Everywhere")]
@@ -112,7 +115,7 @@ pub struct Global {
         value_name = "FILE",
         env = "BAILEY_CONFIG",
         hide_env_values = true,
-        default_value = "/etc/bailey/bailey.toml"
+        default_value = USUAL_CONFIG
     )]
     pub config: PathBuf,
     /// Talk to the daemon at this URL, as the person who is signed in: login, logout, credentials, grant, engagement, explain

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Global, URL_IS_FOR};
+use super::args::{Global, URL_IS_FOR, USUAL_CONFIG};
 use super::client::Client;
 use super::kerberos::Tickets;
 use super::output::Output;
@@ -81,7 +81,7 @@ impl Session {
 }
 
 /// The daemon's socket: the one that is named, otherwise that of the configuration, of which nothing else is looked at; where whoever
-/// asks may not read that, the usual one.
+/// asks may not read the usual one, the usual socket. Of another configuration it could be another daemon's.
 ///
 /// # Errors
 /// When none is named and the configuration tells none.
@@ -95,7 +95,9 @@ pub fn socket(global: &Global) -> anyhow::Result<PathBuf> {
 /// What `read` says. Members of `bailey-admin` operate the daemon and cannot read its configuration, which holds passwords.
 fn told(read: Result<PathBuf, ConfigError>, usual: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let closed = |error: &ConfigError| match error {
-        ConfigError::Unreadable { why, .. } => why.kind() == io::ErrorKind::PermissionDenied,
+        ConfigError::Unreadable { file, why } => {
+            why.kind() == io::ErrorKind::PermissionDenied && file == Path::new(USUAL_CONFIG)
+        }
         ConfigError::Faults { .. } => false,
     };
     match (read, usual.filter(|usual| usual.exists())) {
@@ -141,14 +143,17 @@ mod tests {
     fn the_usual_socket_stands_in_for_a_configuration_that_is_closed_to_whoever_asks() {
         let directory = tempfile::tempdir().unwrap();
         let usual = directory.path().join("bailey.sock");
-        let unreadable = |kind: io::ErrorKind| {
-            Err(ConfigError::Unreadable { file: PathBuf::from("/etc/bailey/bailey.toml"), why: kind.into() })
+        let of = |file: &str, kind: io::ErrorKind| {
+            Err(ConfigError::Unreadable { file: PathBuf::from(file), why: kind.into() })
         };
+        let unreadable = |kind| of("/etc/bailey/bailey.toml", kind);
         let closed = || unreadable(io::ErrorKind::PermissionDenied);
         let words = format!("{:#}", told(closed(), Some(usual.clone())).unwrap_err());
         assert!(words.contains("--socket FILE") && words.contains("/etc/bailey/bailey.toml"), "{words}");
         std::fs::write(&usual, "").unwrap();
         assert_eq!(told(closed(), Some(usual.clone())).unwrap(), usual);
+        let other = of("/etc/bailey-staging/bailey.toml", io::ErrorKind::PermissionDenied);
+        told(other, Some(usual.clone())).unwrap_err();
         // Nothing stands in for a file that is not there, or is not what it should be: a wrong --config is told.
         let missing = told(unreadable(io::ErrorKind::NotFound), Some(usual.clone())).unwrap_err();
         assert!(missing.is::<ConfigError>(), "exit code 2: {missing:#}");

@@ -32,7 +32,7 @@ use crate::base::{Timestamp, rng};
 use crate::config::{Access, Config, DirectoryConfig};
 use crate::fetch::Client;
 use crate::gate::{Gate, Judge};
-use crate::http::rate::{Limit, Rates};
+use crate::http::rate::{Anybody, Limit, Rates};
 use crate::http::token_rate::TokenRates;
 use crate::http::{App, socket};
 use crate::issue::{Mint, Templates};
@@ -201,7 +201,7 @@ pub fn parts(
         rates: Rates::new(config.calls),
         token_rates: TokenRates::new(config.token_limits),
         outside_rates: Rates::new(Limit::ELSEWHERE),
-        anybody_rates: Rates::new(Limit::ANYBODY),
+        anybody: Anybody::default(),
         replays: Replays::since(clock.now()),
         audit,
         clock,

@@ -203,7 +203,7 @@ impl Gate {
 
     /// Whether the disk has room for more than what takes access away.
     fn has_room(&self) -> bool {
-        !self.audit.store().health().reserve_spent
+        !self.audit.store().reserve_spent()
     }
 
     fn note_passed_over(&self, actor: &Actor, count: u64, now: Timestamp) {

@@ -116,7 +116,7 @@ pub struct App {
     /// How often somebody was sent to an outside provider lately, or came back from one.
     pub outside_rates: rate::Rates,
     /// How often one source asked lately for what anybody may and what costs us a key.
-    pub anybody_rates: rate::Rates,
+    pub anybody: rate::Anybody,
     /// Signatures that were taken.
     pub replays: Replays,
     /// Renders `/metrics`, where metrics are recorded.

@@ -51,6 +51,22 @@ impl Payer {
     }
 }
 
+/// What anybody may ask and what costs us a key, verified or used: how often each source did. Pages and programs are counted apart, so
+/// that neither is in the other's way.
+#[derive(Debug)]
+pub struct Anybody {
+    /// Pages and addresses of SAML.
+    pub pages: Rates,
+    /// Programs that show a token or an assertion for a role: a cluster's come from one address.
+    pub calls: Rates,
+}
+
+impl Default for Anybody {
+    fn default() -> Self {
+        Self { pages: Rates::new(Limit::STEPS), calls: Rates::new(Limit::REQUESTS) }
+    }
+}
+
 /// How many calls there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -76,9 +92,9 @@ impl Limit {
     /// Steps of sign-ins elsewhere, from one source: a firm's people come in at nine, from behind one address.
     pub const ELSEWHERE: Self = Self { burst: 200, per_second: 5 };
 
-    /// What anybody may ask and what costs us a key, verified or used, from one source: an office comes in at nine from behind one
-    /// address, and each of its people takes two or three steps for each application that speaks SAML.
-    pub const ANYBODY: Self = Self { burst: 400, per_second: 40 };
+    /// Steps of SAML sign-ons from one source: an office comes in at nine from behind one address, and each of its people takes two or
+    /// three for each application.
+    pub const STEPS: Self = Self { burst: 400, per_second: 40 };
 
     /// A bucket that is full, in thousandths of a call.
     fn full(self) -> i64 {

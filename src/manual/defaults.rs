@@ -92,9 +92,10 @@
 //! **A relay state of 512 bytes.** Applications can rely on 80 (SAML bindings, section 3.4.3), and mod_auth_mellon sends addresses.
 //!
 //! **400 requests of SAML at once from one source, 40 a second.** An office comes in at nine from behind one address, with two or three
-//! steps for each application. Each costs a signature, verified or made; more than that is nobody's office.
+//! steps for each application. Each costs a signature, verified or made; more than that is nobody's office. Programs that show a token or
+//! an assertion for a role have 1,000 and 200: a cluster's pods come from one address, too.
 //!
-//! **A pushed request: 90 seconds.** Somebody may have to type a password and a code in between. FAPI 2.0 allows less than 600.
+//! **A pushed request: 5 minutes.** Somebody may have to type a password and a code in between. FAPI 2.0 allows less than 600.
 //!
 //! **An exchanged secret counts a day besides, a week at most.** Whoever runs the client has to come to it; who fears that others
 //! have the old one says `--overlap 0s`.

@@ -7,12 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::OutsideWord;
 use super::client::{ClientId, Scope, SecretHash};
 pub use crate::base::FamilyId;
+use crate::base::clock::later;
 use crate::base::{SessionId, Timestamp, UserId};
+
+/// How far the clocks of a directory and ours may be apart. A session that began so shortly behind a change of the password
+/// ends with those from before it.
+pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a code is good (FAPI 2.0 Security Profile, section 5.3.2.1), in seconds.
 pub const CODE_SECONDS: i64 = 60;
@@ -122,10 +128,11 @@ impl Whence {
 
 impl Consent {
     /// How they signed in. Of what an earlier version wrote down only the time is known: a password that was set since then, or is gone,
-    /// ends it.
+    /// ends it. Whoever compares allows for clocks that are apart, which these never were.
     #[must_use]
     pub fn sign_in(&self) -> SignIn {
-        let known = || SignIn { at: self.auth_time, password: Some(self.auth_time), outside: None };
+        let at = later(self.auth_time, SKEW);
+        let known = || SignIn { at, password: Some(self.auth_time), outside: None };
         self.sign_in.clone().unwrap_or_else(known)
     }
 

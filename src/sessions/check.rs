@@ -7,6 +7,7 @@ use super::error::SessionError;
 use crate::base::clock::{expired, later};
 use crate::base::{FamilyId, ResourceId, SessionId, Timestamp};
 use crate::model::session::LONGEST_CHAIN;
+use crate::model::token_family::SKEW;
 use crate::model::{
     AccountId, Begun, CredentialOwner, Entity, Held, Inactive, Member, OidcProvider, Origin, Resource, Role, Root,
     SamlProvider, Session, SessionKind, Standing, User,
@@ -14,10 +15,6 @@ use crate::model::{
 use crate::rights::{Acting, AssumeError, Assumed, Reading, granted, may_assume, may_assume_granted, may_assume_root};
 use crate::store::schema::credentials::Setting;
 use crate::store::{Snapshot, credentials, iam, identity, rows, sessions, sso};
-
-/// How far the clocks of a directory and ours may be apart. A session that began so shortly behind a change of the password
-/// ends with those from before it.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A session that counted when it was looked over, with what it is of. Made by [`super::Sessions`] alone.
 #[derive(Debug, Clone)]

@@ -158,6 +158,9 @@ impl Sso {
         let (refresh, token) = first.map_or((None, None), |(refresh, token)| (Some(refresh), Some(token)));
         let lasts = if refresh.is_some() { client.lifetimes.refresh } else { client.lifetimes.access };
         let expires = later(now, SignedDuration::from_secs(i64::from(lasts)));
+        // An outside provider that says when its person's session is over means what goes on without a session, too.
+        let over = consent.sign_in().outside.and_then(|word| word.ends);
+        let expires = over.map_or(expires, |over| expires.min(over));
         let (consent, epoch) = (consent.clone(), self.epoch()?);
         // Of a client that shows who it is, that is what its refresh tokens are bound to (RFC 9449, section 5).
         let jkt = jkt.filter(|_| client.is_public() && refresh.is_some()).map(str::to_owned);

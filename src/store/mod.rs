@@ -182,6 +182,11 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Room, and whether the engine is in trouble.
     fn health(&self) -> EngineHealth;
+
+    /// Whether the reserve is given up: of [`EngineHealth`] what is asked often.
+    fn reserve_spent(&self) -> bool {
+        self.health().reserve_spent
+    }
 }
 
 /// How an engine feels, for health pages and `store verify`.
@@ -337,6 +342,11 @@ impl Store {
     /// Room, and whether the engine is in trouble.
     pub fn health(&self) -> EngineHealth {
         self.engine.health()
+    }
+
+    /// Whether the reserve is given up, and only what takes access away is accepted.
+    pub fn reserve_spent(&self) -> bool {
+        self.engine.reserve_spent()
     }
 }
 

@@ -174,6 +174,10 @@ impl Engine for Sled {
     }
 
     /// Takes no lock that a write may hold, so it answers when nothing else does.
+    fn reserve_spent(&self) -> bool {
+        self.writer.reserve_spent()
+    }
+
     fn health(&self) -> EngineHealth {
         let closed = self.lost.get().cloned().or_else(|| self.writer.closed());
         // For want of room it opens again by itself.

@@ -72,14 +72,17 @@ fn without_a_daemon_it_is_told_how_the_credentials_are_had() {
     assert!(said.contains("cannot be read: No such file") && said.contains("--socket FILE"), "{said}");
 }
 
-/// A daemon at the usual socket, in a `/run` of its own, and a command by somebody whom the configuration is closed to: root without a
+/// A daemon at the usual socket, in a `/run` and with an `/etc` of its own, and a command by somebody whom the configuration is closed to: root without a
 /// capability is stopped by the mode of a file like anybody else.
 const CLOSED: &str = r#"
-mount -t tmpfs none /run && mkdir -m 755 /run/bailey || exit 99
+mount -t tmpfs none /run && mkdir -m 755 /run/bailey /run/changed /run/work || exit 99
+mount -t overlay none -o lowerdir=/etc,upperdir=/run/changed,workdir=/run/work /etc || exit 99
+mkdir -p /etc/bailey && cp -p "$2" /etc/bailey/bailey.toml || exit 99
 "$1" run --config "$2" 2>&1 &
 for moment in $(seq 300); do [ -S /run/bailey/bailey.sock ] && break; sleep 0.1; done
 setpriv --bounding-set=-all --inh-caps=-all cat "$2" && exit 98
-setpriv --bounding-set=-all --inh-caps=-all "$1" user list --output json --config "$2"
+setpriv --bounding-set=-all --inh-caps=-all "$1" user list --config "$2" && exit 97
+setpriv --bounding-set=-all --inh-caps=-all "$1" user list --output json
 "#;
 
 #[test]

@@ -126,7 +126,7 @@ impl Fixture {
             rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::CALLS),
             token_rates: bailey::http::token_rate::TokenRates::new(bailey::http::token_rate::TokenLimits::default()),
             outside_rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::ELSEWHERE),
-            anybody_rates: bailey::http::rate::Rates::new(bailey::http::rate::Limit::ANYBODY),
+            anybody: bailey::http::rate::Anybody::default(),
             replays: bailey::authn::sigv4::Replays::since(Timestamp::UNIX_EPOCH),
             audit,
             clock: shared,

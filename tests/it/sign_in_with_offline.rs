@@ -76,6 +76,15 @@ async fn what_goes_on_without_a_session_ends_with_who_vouched_for_it() {
     app.providers.replace(Vec::new());
     firm.has_ended(&kept, "its sign-in provider is gone").await;
 
+    // It goes on as long as the provider says that the session there does, and no longer: eight hours.
+    firm.known(told(&both));
+    let kept = firm.kept("_until").await;
+    office.pass(4 * 3_600);
+    let kept = firm.refreshed(&kept).await.unwrap_or_else(|error| panic!("half way: {error}"));
+    office.pass(4 * 3_600 + 60);
+    let error = firm.refreshed(&kept).await.unwrap_err();
+    assert!(error.contains("invalid_grant"), "{error}");
+
     office.post("/v1/saml-providers", json!({ "name": "Kessel", "metadata": both })).await;
     firm.known(Known::Registered("kessel".parse().unwrap()));
     let kept = firm.kept("_three").await;

@@ -312,7 +312,7 @@ fn source(address: &str) -> String {
 
 /// Anybody may ask, with as much as a message holds, and be answered with a signature.
 fn too_often(app: &App, visit: &Visit) -> Option<Response> {
-    (!app.anybody_rates.admit_source(visit.from.ip, app.clock.now())).then(wait)
+    (!app.anybody.pages.admit_source(visit.from.ip, app.clock.now())).then(wait)
 }
 
 fn off() -> Response {

@@ -239,7 +239,7 @@ impl Call {
         let ticket = self.ticket();
         let (app, now) = (Arc::clone(&self.app), self.now);
         let by_key = matches!(action, Unsigned::Saml | Unsigned::WebIdentity);
-        if by_key && !app.anybody_rates.admit_source(self.sent.from.ip, now) {
+        if by_key && !app.anybody.calls.admit_source(self.sent.from.ip, now) {
             return Err(QueryError::new(400, "Throttling", "Rate exceeded: too many calls from where you are"));
         }
         let sts = app.sts();
