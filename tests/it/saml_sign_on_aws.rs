@@ -17,7 +17,7 @@ use crate::aws_clients::client::packages;
 use crate::bed::Authority;
 use crate::bed::chromium::{Chromium, Look};
 use crate::bed::counter::Counter;
-use crate::bed::visitor::Visitor;
+use crate::bed::visitor::{self, Visitor};
 use crate::bed::wait_until;
 use crate::bed::wanderer::plain;
 use crate::bed::website::{Page, Website};
@@ -95,10 +95,10 @@ fn roles_in(taken: &SamlAssertion) -> &[String] {
     &taken.attributes().iter().find(|attribute| attribute.name == ROLE).unwrap().values
 }
 
-/// The choice of a role there, in an address.
-fn chooses(request: &str, role: &str) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    format!("/saml/continue?{}", query.append_pair("request", request).append_pair("role", role).finish())
+/// The choice on the page `offered`, of this role.
+fn chooses(browser: &mut Visitor, offered: &visitor::Page, role: &str) -> visitor::Page {
+    let (form, request) = (offered.field("form"), plain(&offered.field("request")));
+    browser.post("/saml/continue", &[("form", &form), ("request", &request), ("role", role)])
 }
 
 #[test]
@@ -116,23 +116,29 @@ fn whoever_has_roles_in_two_accounts_chooses_among_both_when_the_application_beg
         page.says(200, words);
     }
     assert!(!page.html.contains(STRANGE) && !page.html.contains("strange"), "{page:?}");
-    let request = plain(&page.field("request"));
 
     // One that is not offered is nobody's to take, and does not spend what was asked.
     for other in [role(STRANGE, "Owner"), role(PRODUCTION, "Owner"), role(ACCOUNT, "Auditor"), "Auditor".to_owned()] {
-        let refused = carried(&browser.get(&chooses(&request, &other)));
+        let refused = carried(&chooses(&mut browser, &page, &other));
         assert_eq!((refused.to.as_str(), refused.status()), (CONSOLE, refusal()), "{other}");
     }
-    // Nobody's page but ours chooses for them.
-    let chosen = chooses(&request, &role(SANDBOX, "Auditor"));
-    browser.led_to(&chosen).says(200, "Choose a role");
+    // Nobody's page but ours chooses for them: neither by an address nor by a form.
+    let auditor = role(SANDBOX, "Auditor");
+    let request = plain(&page.field("request"));
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let query = query.append_pair("request", &request).append_pair("role", &auditor).finish();
+    for way in [browser.led_to(&format!("/saml/continue?{query}")), browser.get(&format!("/saml/continue?{query}"))] {
+        way.says(200, "Choose a role");
+    }
+    let forged = [("form", "x"), ("request", &*request), ("role", &*auditor)];
+    browser.post("/saml/continue", &forged).says(403, "The page was of another sign-in");
     // Of two roles of one name it is the one that was chosen, by the name that we have in its account.
-    let page = browser.get(&chosen);
-    let Carried { to, xml, relay } = carried(&page);
+    let answer = chooses(&mut browser, &page, &auditor);
+    let Carried { to, xml, relay } = carried(&answer);
     assert_eq!((to.as_str(), relay.as_deref()), (CONSOLE, Some("r")));
     let told = taken(&counter, &xml, Some("_q1"));
     assert_eq!(roles_in(&told), [format!("{},{}", role(SANDBOX, "Auditor"), provider(SANDBOX))]);
-    browser.get(&chooses(&request, &role(PRODUCTION, "Auditor"))).says(400, "answered before");
+    chooses(&mut browser, &page, &role(PRODUCTION, "Auditor")).says(400, "answered before");
 
     // Somebody who was not signed in chooses, too, once they are.
     let mut browser = Visitor::of(&counter);
@@ -142,8 +148,8 @@ fn whoever_has_roles_in_two_accounts_chooses_among_both_when_the_application_beg
     signs_in(&mut browser, &next);
     let page = follow(&mut browser, &next);
     page.says(200, "Choose a role");
-    let chosen = chooses(&plain(&page.field("request")), &role(PRODUCTION, "Deployer"));
-    let told = taken(&counter, &carried(&browser.get(&chosen)).xml, Some("_q2"));
+    let answer = chooses(&mut browser, &page, &role(PRODUCTION, "Deployer"));
+    let told = taken(&counter, &carried(&answer).xml, Some("_q2"));
     assert_eq!(roles_in(&told), [format!("{},{}", role(PRODUCTION, "Deployer"), provider(PRODUCTION))]);
     // What is not assigned any more is no choice.
     let assigned = format!("/v1/roles/{SANDBOX}%2FAuditor/assigned/user/ann");

@@ -57,7 +57,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/oauth2/agree", post(authorize::agree))
         .route("/saml/metadata", get(saml::metadata))
         .route("/saml/sso", get(saml::sign_on).post(saml::sign_on))
-        .route("/saml/continue", get(saml::go_on))
+        .route("/saml/continue", get(saml::go_on).post(saml::choose))
         .route("/saml/slo", get(saml::sign_out).post(saml::sign_out))
         .route("/saml/slo/continue", get(saml::sign_out_on))
         .route("/me/apps/{app}", get(saml::app).post(saml::go))

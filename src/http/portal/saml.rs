@@ -79,32 +79,58 @@ pub(super) async fn go_on(State(app): State<Arc<App>>, visit: Visit) -> Response
     }
     blocking(app, move |app, now| {
         let sealed = visit.asked("request").unwrap_or_default();
-        let Some(pending) = Pending::open(&app.admin.keys, &sealed, now) else {
-            let why = "The application's request is over. Go back to the application and begin again.";
-            return Ok(nowhere(&SamlError::Asked(why.to_owned())));
-        };
-        // Who cannot be looked up, or is not let on from here, is not nobody: an application would be told so, signed.
-        let onward = match visit.somebody(app, now)? {
-            Some(_) => {
-                let SignedIn { caller, .. } = visit.signed_in(app, "", now)?;
-                // A page of another site would choose for them, and the application take what nobody asked it for.
-                let role = visit.asked("role").filter(|_| visit.is_ours());
-                sso.saml_somebody(&app.mint, &pending, (caller, role.as_deref()), now)
-            }
-            None => sso.saml_nobody(&pending, now),
-        };
+        let pending = opened(app, &sealed, now)?;
         let here = format!("{}?request={sealed}", paths::CONTINUE);
-        Ok(match onward.map_err(|error| nowhere(&error))? {
-            Onward::Deliver(delivery) => post(app, &delivery),
-            Onward::SignIn => Redirect::to(&step_up::before("/login", &here)).into_response(),
-            Onward::SecondFactor => step_up::to(&here),
-            Onward::Choose { title, roles } => {
-                let kept = vec![("request", sealed.as_str())];
-                page(200, &RoleChoice { title: &title, method: "get", action: paths::CONTINUE, kept, roles })
-            }
-        })
+        // Who cannot be looked up, or is not let on from here, is not nobody: an application would be told so, signed.
+        let Some(_) = visit.somebody(app, now)? else {
+            return onward(app, sso.saml_nobody(&pending, now), &here, (paths::CONTINUE, Vec::new()));
+        };
+        let SignedIn { caller, frame } = visit.signed_in(app, "", now)?;
+        let kept = vec![("form", frame.form.as_str()), ("request", &sealed)];
+        onward(app, sso.saml_somebody(&app.mint, &pending, (caller, None), now), &here, (paths::CONTINUE, kept))
     })
     .await
+}
+
+/// The same with the role that somebody chose on that page: a page of another site could choose for them otherwise, and the application
+/// take what nobody asked it for.
+pub(super) async fn choose(State(app): State<Arc<App>>, visit: Visit) -> Response {
+    let Some(sso) = app.sso() else { return off() };
+    if let Some(wait) = too_often(&app, &visit) {
+        return wait;
+    }
+    blocking(app, move |app, now| {
+        let (SignedIn { caller, frame }, form) = visit.acting(app, "", now)?;
+        let sealed = form.text("request").unwrap_or_default();
+        let pending = opened(app, sealed, now)?;
+        let here = format!("{}?request={sealed}", paths::CONTINUE);
+        let kept = vec![("form", frame.form.as_str()), ("request", sealed)];
+        let chosen = sso.saml_somebody(&app.mint, &pending, (caller, form.text("role")), now);
+        onward(app, chosen, &here, (paths::CONTINUE, kept))
+    })
+    .await
+}
+
+/// A request that was sealed into an address or a form of ours.
+fn opened(app: &App, sealed: &str, now: Timestamp) -> Result<Pending, Instead> {
+    let over = "The application's request is over. Go back to the application and begin again.";
+    Pending::open(&app.admin.keys, sealed, now).ok_or_else(|| nowhere(&SamlError::Asked(over.to_owned())).into())
+}
+
+/// Where somebody goes on to: `here` once they signed in, or showed a second factor; a choice of roles is sent to `action`, with what is
+/// `kept` for it.
+fn onward(
+    app: &App,
+    next: Result<Onward, SamlError>,
+    here: &str,
+    (action, kept): (&str, Vec<(&'static str, &str)>),
+) -> Result<Response, Instead> {
+    Ok(match next? {
+        Onward::Deliver(delivery) => post(app, &delivery),
+        Onward::SignIn => Redirect::to(&step_up::before("/login", here)).into_response(),
+        Onward::SecondFactor => step_up::to(here),
+        Onward::Choose { title, roles } => page(200, &RoleChoice { title: &title, action, kept, roles }),
+    })
 }
 
 /// Asks whether somebody wants to go to an application.
@@ -125,17 +151,9 @@ pub(super) async fn go(State(app): State<Arc<App>>, Path(name): Path<String>, vi
     blocking(app, move |app, now| {
         let (SignedIn { caller, frame }, form) = visit.acting(app, "access", now)?;
         let pending = sso.saml_begun_here(&name, now).map_err(|error| nowhere(&error))?;
-        let onward = sso.saml_somebody(&app.mint, &pending, (caller, form.text("role")), now);
         let here = format!("{}/{name}", paths::APPS);
-        Ok(match onward.map_err(|error| nowhere(&error))? {
-            Onward::Deliver(delivery) => post(app, &delivery),
-            Onward::SignIn => Redirect::to(&step_up::before("/login", &here)).into_response(),
-            Onward::SecondFactor => step_up::to(&here),
-            Onward::Choose { title, roles } => {
-                let kept = vec![("form", frame.form.as_str())];
-                page(200, &RoleChoice { title: &title, method: "post", action: &here, kept, roles })
-            }
-        })
+        let chosen = sso.saml_somebody(&app.mint, &pending, (caller, form.text("role")), now);
+        onward(app, chosen, &here, (&here, vec![("form", frame.form.as_str())]))
     })
     .await
 }

@@ -21,7 +21,6 @@ pub(in crate::http::portal) struct SamlPost<'a> {
 #[template(path = "role_choice.html")]
 pub(in crate::http::portal) struct RoleChoice<'a> {
     pub(in crate::http::portal) title: &'a str,
-    pub(in crate::http::portal) method: &'static str,
     pub(in crate::http::portal) action: &'a str,
     /// What goes along.
     pub(in crate::http::portal) kept: Vec<(&'static str, &'a str)>,
